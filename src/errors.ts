@@ -1,0 +1,66 @@
+/**
+ * The one error class of the library, and the closed list of its codes. Misuse throws it; what the network
+ * does wrong is reported through the `error` event with the same class.
+ */
+
+/**
+ * What went wrong. Test for codes, never for message texts.
+ *
+ * - `ALREADY_TRACKED`: this session is tracked under this topic and key; use `set` or `update`.
+ * - `NOT_TRACKED`: `update` of what is not there.
+ * - `TRACKER_STOPPED`: a change after `stop` began.
+ * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range.
+ * - `INVALID_META`: a meta that is not a JSON object; `path` says where.
+ * - `META_TOO_LARGE`: a meta above `maxMetaBytes`.
+ * - `PUBSUB_UNAVAILABLE`: the pubsub did not answer in time, or refused.
+ * - `NAME_IN_USE`: a tracker of this name runs on this pubsub already.
+ * - `NAME_CONFLICT`: two lives of one node name are alive at once.
+ * - `NO_RELAY`: the cluster adapter runs where no primary relays.
+ * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs what was lost.
+ * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
+ * - `UNKNOWN_PROTOCOL`: a frame of a protocol version that this version does not speak.
+ * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
+ * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
+ * - `TIMEOUT`: what was waited for did not come about in time.
+ */
+export type TrackerErrorCode =
+  | "ALREADY_TRACKED"
+  | "NOT_TRACKED"
+  | "TRACKER_STOPPED"
+  | "INVALID_OPTION"
+  | "INVALID_ARGUMENT"
+  | "INVALID_META"
+  | "META_TOO_LARGE"
+  | "PUBSUB_UNAVAILABLE"
+  | "NAME_IN_USE"
+  | "NAME_CONFLICT"
+  | "NO_RELAY"
+  | "PUBLISH_FAILED"
+  | "INVALID_FRAME"
+  | "UNKNOWN_PROTOCOL"
+  | "DIVERGENCE"
+  | "HANDLER_FAILED"
+  | "TIMEOUT";
+
+/** The values an error speaks of, such as `{ topic, key }` or `{ option, value }`. */
+export type TrackerErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * An error of rollcall. `code` says which, `details` holds the values involved, `cause` what led to it.
+ */
+export class TrackerError extends Error {
+  override readonly name = "TrackerError";
+  readonly code: TrackerErrorCode;
+  readonly details: TrackerErrorDetails;
+
+  constructor(
+    code: TrackerErrorCode,
+    message: string,
+    details: TrackerErrorDetails = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What rollcall needs from a pubsub, and nothing more. An adapter implements this interface for one kind of
+ * pubsub; it knows no tracker, no presence and no encoding, only text on named channels.
+ *
+ * An adapter may lose, repeat and reorder payloads, and it may deliver a node's own broadcast back to it.
+ * It must not corrupt a payload, deliver it on another channel, or block. Whoever opened a connection closes
+ * it: an adapter never closes the client that it was given.
+ */
+
+/** Ends a subscription or stops a listener. Calling it twice does nothing. */
+export type Unsubscribe = () => void | Promise<void>;
+
+/** Whether what a node sends can reach others, as far as the adapter knows. */
+export type PubSubStatus = "connected" | "disconnected";
+
+export interface PubSub {
+  /** The name of this node; unique in the cluster. At most 128 bytes of UTF-8. */
+  readonly nodeName: string;
+  /** The largest payload that the pubsub takes, in bytes of UTF-8. Absent: no limit of its own. */
+  readonly maxPayloadBytes?: number;
+  /**
+   * Sends to every other node that is subscribed to the channel. A failure is a rejected promise or a thrown
+   * error; the caller reports it and relies on later messages for the repair.
+   */
+  broadcast(channel: string, payload: string): void | Promise<void>;
+  /** Sends to the node of that name, if there is one; does nothing if there is none. */
+  send(node: string, channel: string, payload: string): void | Promise<void>;
+  /**
+   * Receives what others broadcast on the channel or send to this node on it. The subscription is in force
+   * when this returns or its promise resolves, and lasts over reconnects. Several subscriptions to one
+   * channel each receive. `receive` never throws.
+   */
+  subscribe(channel: string, receive: (payload: string) => void): Unsubscribe | Promise<Unsubscribe>;
+  /**
+   * Hears every change of the connection from now on; never called synchronously. An adapter that is
+   * disconnected when the listener is added says so at once (in a microtask). Absent: always connected.
+   */
+  onStatus?(listener: (status: PubSubStatus) => void): Unsubscribe;
+  /** Hears that a node has certainly ended: a hint that arrives sooner than its silence would tell. */
+  onNodeGone?(listener: (nodeName: string) => void): Unsubscribe;
+  /**
+   * Hears failures that have no caller, such as a connection error of the client. The listener gets whatever
+   * the client reported.
+   */
+  onError?(listener: (error: unknown) => void): Unsubscribe;
+}

@@ -1,0 +1,50 @@
+/**
+ * The edge to the machine: the only place of the library, beside the adapters, that knows time, random and
+ * timers. Everything else gets them from here, so that a test can run a whole cluster on virtual time.
+ */
+
+/** Ends a timer. Calling it twice, or after the timer fired, does nothing. */
+export type CancelTimer = () => void;
+
+/**
+ * What a tracker needs from the machine. Pass your own as the `runtime` option to run a tracker on virtual
+ * time; the default is {@link nodeRuntime}.
+ */
+export interface Runtime {
+  /** Milliseconds that never go back, from any origin. */
+  monotonicMs(): number;
+  /** Milliseconds since 1970 by the wall clock. Used once per life, to order incarnations. */
+  wallClockMs(): number;
+  /** A number in [0, 1). */
+  random(): number;
+  /**
+   * Calls back once, after `delayMs`; at 0 or less in the next macrotask. Must not keep the process alive,
+   * and never calls back before it has returned.
+   */
+  schedule(delayMs: number, callback: () => void): CancelTimer;
+}
+
+/** The machine itself: the monotonic and the wall clock, `Math.random`, and timers that do not keep Node alive. */
+export const nodeRuntime: Runtime = {
+  monotonicMs: () => performance.now(),
+  wallClockMs: () => Date.now(),
+  random: () => Math.random(),
+  schedule(delayMs, callback) {
+    if (delayMs <= 0 && typeof setImmediate === "function") {
+      const immediate = setImmediate(callback);
+      immediate.unref();
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(callback, delayMs);
+    // A browser's timer is a number and has no `unref`.
+    if (typeof timer === "object") timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A short text of random letters and digits: 36^length possibilities. */
+export function randomText(length: number, random: () => number = Math.random): string {
+  let text = "";
+  while (text.length < length) text += Math.floor(random() * 36).toString(36);
+  return text;
+}

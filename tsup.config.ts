@@ -1,0 +1,36 @@
+import { defineConfig } from "tsup";
+
+/** Every public entry of the package; `package.json` exports name the same files. */
+const serverEntries = {
+  index: "src/index.ts",
+  crdt: "src/crdt/index.ts",
+  channels: "src/channels/index.ts",
+  testing: "src/testing/index.ts",
+  "adapters/memory": "src/adapters/memory.ts",
+  "adapters/cluster": "src/adapters/cluster.ts",
+  "adapters/broadcast-channel": "src/adapters/broadcast-channel.ts",
+  "adapters/redis": "src/adapters/redis.ts",
+  "adapters/nats": "src/adapters/nats.ts",
+  "adapters/postgres": "src/adapters/postgres.ts",
+};
+
+export default defineConfig([
+  {
+    entry: serverEntries,
+    format: ["esm", "cjs"],
+    dts: true,
+    splitting: true,
+    sourcemap: true,
+    clean: true,
+    target: "node20",
+    platform: "node",
+  },
+  {
+    entry: { client: "src/client/index.ts" },
+    format: ["esm", "cjs"],
+    dts: true,
+    sourcemap: true,
+    target: "es2022",
+    platform: "browser",
+  },
+]);

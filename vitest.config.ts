@@ -1,0 +1,57 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Examples import the library by its package name; in tests that name means the sources. */
+const alias = [
+  { find: /^rollcall\/adapters\/(.+)$/, replacement: source("./src/adapters/$1.ts") },
+  { find: /^rollcall\/(crdt|client|channels|testing)$/, replacement: source("./src/$1/index.ts") },
+  { find: /^rollcall$/, replacement: source("./src/index.ts") },
+];
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: [
+      {
+        resolve: { alias },
+        test: {
+          name: "unit",
+          include: ["test/**/*.{test,property.test,sim.test}.ts"],
+          exclude: ["test/brokers/**", "test/processes/**", "test/package/**", "test/e2e/**"],
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: "brokers",
+          include: ["test/brokers/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: "processes",
+          include: ["test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
