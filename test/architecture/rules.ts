@@ -1,0 +1,143 @@
+/**
+ * The arrows of the library's folders, and a few habits that no linter knows. Each rule takes sources and
+ * gives the violations as texts; an empty list means that the rule holds.
+ *
+ * `import type` is an arrow between layers like any other: a lower layer that knows the types of a higher one
+ * is as hard to read as one that calls it. It is no arrow for circles, and it may point back inside a layer
+ * (`tracker/behaviour.ts` names the type `Tracker`), because at run time it is not there.
+ */
+import { circles, importsOf, runTimeClosure, usesOf, type Import, type Sources } from "./source-graph.js";
+
+/** Each layer and the layers that it may import. A layer may always import itself. */
+const arrows: ReadonlyMap<string, readonly string[]> = new Map([
+  ["errors", []],
+  ["runtime", []],
+  ["crdt", []],
+  ["pubsub", []],
+  ["replication", ["crdt", "errors"]],
+  ["session", ["errors", "runtime"]],
+  ["tracker", ["replication", "crdt", "session", "pubsub", "errors", "runtime"]],
+  ["presence", ["tracker", "session", "pubsub", "errors", "runtime"]],
+  ["adapters", ["pubsub", "errors", "runtime"]],
+  ["client", ["presence"]],
+  ["channels", ["presence", "session", "pubsub", "errors", "runtime"]],
+  [
+    "testing",
+    ["presence", "tracker", "replication", "crdt", "session", "pubsub", "adapters", "errors", "runtime"],
+  ],
+  ["index", ["presence", "tracker", "session", "pubsub", "errors", "runtime"]],
+]);
+
+/** Packages by the layer that may import them. All others are someone else's to install. */
+const packages: ReadonlyMap<string, readonly string[]> = new Map([
+  ["tracker", ["eventemitter3"]],
+  ["presence", ["eventemitter3"]],
+  ["channels", ["ws", "eventemitter3"]],
+]);
+
+/** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
+const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "channels", "testing"]);
+
+/** What makes a run depend on when and where it runs. */
+const unpredictable: ReadonlySet<string> = new Set([
+  "Date",
+  "performance",
+  "Math",
+  "crypto",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+]);
+const unpredictableUses =
+  /^(new Date|Date|Date\.now|performance\.\w+|performance|Math\.random|crypto(\.\w+)?|set(Timeout|Interval|Immediate))$/;
+
+export const maxLines = 400;
+
+/** The layer of a file of `src`. A session has its own: channels may use it without knowing a tracker. */
+export function layerOf(path: string): string {
+  if (path === "tracker/session.ts") return "session";
+  const slash = path.indexOf("/");
+  return slash < 0 ? path.replace(/\.ts$/, "") : path.slice(0, slash);
+}
+
+export function layerViolations(sources: Sources): string[] {
+  const found: string[] = [];
+  for (const path of sources.keys()) {
+    if (!arrows.has(layerOf(path))) found.push(`${path}: belongs to no known layer`);
+  }
+  for (const each of importsOf(sources)) {
+    if (each.kind !== "file") continue;
+    const [from, to] = [layerOf(each.from), layerOf(each.to)];
+    if (from !== to && arrows.get(from)?.includes(to) !== true) found.push(`${at(each)}: ${from} -> ${to}`);
+  }
+  return found;
+}
+
+export function circleViolations(sources: Sources): string[] {
+  return circles(importsOf(sources)).map((circle) => circle.join(" -> "));
+}
+
+/** A browser loads the client: what it pulls in at run time is its own and presence's pure files. */
+export function clientViolations(sources: Sources): string[] {
+  const imports = importsOf(sources);
+  const start = [...sources.keys()].filter((path) => layerOf(path) === "client");
+  const closure = runTimeClosure(imports, start);
+  const found: string[] = [];
+  for (const path of closure) {
+    if (!["client", "presence"].includes(layerOf(path))) found.push(`client pulls in ${path}`);
+  }
+  for (const each of imports) {
+    if (closure.has(each.from) && !each.typeOnly && each.kind !== "file")
+      found.push(`${at(each)}: ${each.to}`);
+  }
+  return found;
+}
+
+/** An adapter takes the user's client by its shape, so not even the types of a client library are imported. */
+export function packageViolations(sources: Sources): string[] {
+  const found: string[] = [];
+  for (const each of importsOf(sources)) {
+    const layer = layerOf(each.from);
+    if (each.kind === "missing") found.push(`${at(each)}: no such file, or no .js ending: ${each.to}`);
+    if (each.kind === "node" && !nodeLayers.has(layer)) found.push(`${at(each)}: ${each.to}`);
+    if (each.kind === "package" && packages.get(layer)?.includes(each.to) !== true) {
+      found.push(`${at(each)}: ${each.to}`);
+    }
+  }
+  return found;
+}
+
+/** Time, random and timers come from `runtime.ts`; an adapter lives at the edge and may have its own. */
+export function timeViolations(sources: Sources): string[] {
+  return usesOf(sources, unpredictable)
+    .filter(
+      ({ from, name }) => !["runtime", "adapters"].includes(layerOf(from)) && unpredictableUses.test(name),
+    )
+    .map(({ from, line, name }) => `${from}:${line}: ${name}`);
+}
+
+/** A longer file has two subjects. */
+export function lengthViolations(sources: Sources): string[] {
+  const found: string[] = [];
+  for (const [path, text] of sources) {
+    const lines = text.trimEnd().split("\n").length;
+    if (lines > maxLines) found.push(`${path}: ${lines} lines`);
+  }
+  return found;
+}
+
+/** Examples are what users copy: they import the library by its package name. */
+export function exampleViolations(examples: Sources): string[] {
+  const found: string[] = [];
+  for (const [path, text] of examples) {
+    for (const match of text.matchAll(/(?:from|import\(?|require\()\s*"([^"]*)"/g)) {
+      const target = match[1] ?? "";
+      if (/^(\.\.?\/)+(src|dist)\//.test(target)) found.push(`${path}: ${target}`);
+    }
+  }
+  return found;
+}
+
+function at({ from, line, typeOnly }: Import): string {
+  return `${from}:${line}${typeOnly ? " (type)" : ""}`;
+}
