@@ -10,6 +10,10 @@ const alias = [
   { find: /^rollcall$/, replacement: source("./src/index.ts") },
 ];
 
+/**
+ * The projects run one after another (`groupOrder`): what measures time against real processes must not share
+ * the machine with the rest.
+ */
 export default defineConfig({
   resolve: { alias },
   test: {
@@ -18,6 +22,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "unit",
+          sequence: { groupOrder: 0 },
           include: ["test/**/*.{test,property.test,sim.test}.ts"],
           exclude: ["test/brokers/**", "test/processes/**", "test/package/**", "test/e2e/**"],
         },
@@ -26,6 +31,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "brokers",
+          sequence: { groupOrder: 1 },
           include: ["test/brokers/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -36,6 +42,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "processes",
+          sequence: { groupOrder: 2 },
           include: ["test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
@@ -46,6 +53,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "e2e",
+          sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -1,0 +1,73 @@
+// What `npm test` runs: lint, build, types, then every vitest project. A step that fails does not keep the
+// next from running, so that one run tells everything. Further arguments go to vitest:
+// `npm test -- --project unit`. The last line is `N passed, N failed`, in which lint, build and types count
+// as one each. The exit code is 0 only if nothing failed.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "rollcall-test-"));
+const report = join(folder, "vitest.json");
+const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+
+let passed = 0;
+let failed = 0;
+const summary = [];
+
+for (const script of ["lint", "build", "typecheck"]) {
+  const ok = run(script, ["npm", "run", "--silent", script]);
+  if (ok) passed++;
+  else failed++;
+  summary.push(`${script}: ${ok ? "ok" : "FAILED"}`);
+}
+
+const ok = run("vitest", ["npx", "vitest", "run", ...reporters, ...process.argv.slice(2)]);
+const tests = countTests(ok);
+passed += tests.passed;
+failed += tests.failed;
+summary.push(`tests: ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`);
+rmSync(folder, { recursive: true, force: true });
+
+console.log(`\n${summary.join("\n")}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+function run(name, [command, ...input]) {
+  console.log(`\n== ${name}`);
+  const started = performance.now();
+  const { status } = spawnSync(command, input, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32",
+  });
+  console.log(
+    `== ${name}: ${status === 0 ? "ok" : "FAILED"}, ${Math.round((performance.now() - started) / 1000)} s`,
+  );
+  return status === 0;
+}
+
+/** Counts tests, and what vitest fails for without a failed test: a file that does not load, a late error. */
+function countTests(succeeded) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  let files = [];
+  try {
+    files = JSON.parse(readFileSync(report, "utf8")).testResults;
+  } catch {
+    console.error("vitest ended without a report");
+  }
+  for (const { status, assertionResults } of files) {
+    const failures = assertionResults.filter((test) => test.status === "failed").length;
+    const passes = assertionResults.filter((test) => test.status === "passed").length;
+    counts.passed += passes;
+    counts.failed += failures;
+    counts.skipped += assertionResults.length - passes - failures;
+    if (status === "failed" && failures === 0) counts.failed++;
+  }
+  if (!succeeded && counts.failed === 0) counts.failed = 1;
+  if (succeeded && counts.passed === 0) counts.failed++;
+  return counts;
+}
