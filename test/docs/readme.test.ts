@@ -1,0 +1,55 @@
+/** The README is held to its word: its example runs as written, its tables agree with the sources. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { format } from "node:util";
+import { describe, expect, it, vi } from "vitest";
+import { codeBlocks, codeWords, section, tableRows } from "./markdown.js";
+
+const root = new URL("../../", import.meta.url);
+const readme = readFileSync(new URL("README.md", root), "utf8");
+const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as Record<string, object>;
+
+describe("the example", () => {
+  const [example = ""] = codeBlocks(section(readme, "Thirty lines"), "ts");
+  const [printed = ""] = codeBlocks(section(readme, "Thirty lines"), "text");
+
+  it("has about thirty lines", () => {
+    expect(example.trim().split("\n").length).toBeLessThanOrEqual(32);
+  });
+
+  it("runs as written and prints what is said", async () => {
+    mkdirSync(new URL("tmp/", root), { recursive: true });
+    const folder = mkdtempSync(fileURLToPath(new URL("tmp/readme-", root)));
+    const lines: string[] = [];
+    const log = vi
+      .spyOn(console, "log")
+      .mockImplementation((...values) => void lines.push(format(...values)));
+    try {
+      writeFileSync(`${folder}/example.ts`, example);
+      await import(/* @vite-ignore */ `${folder}/example.ts`);
+    } finally {
+      log.mockRestore();
+      rmSync(folder, { recursive: true });
+    }
+    expect(lines.join("\n")).toBe(printed.trim());
+  });
+});
+
+describe("the tables", () => {
+  it("name every error code, and no other", () => {
+    const source = readFileSync(new URL("src/errors.ts", root), "utf8");
+    const union = /export type TrackerErrorCode =([\s\S]*?);/.exec(source)?.[1] ?? "";
+    const codes = [...union.matchAll(/"(\w+)"/g)].map((match) => match[1] ?? "");
+    expect(codes).toContain("ALREADY_TRACKED");
+    const named = tableRows(section(readme, "Errors")).flatMap(([code = ""]) => codeWords(code));
+    expect(named.sort()).toEqual(codes.sort());
+  });
+
+  it("name every adapter, and no other", () => {
+    const adapters = Object.keys(manifest["exports"] ?? {})
+      .filter((path) => path.startsWith("./adapters/"))
+      .map((path) => path.replace(/^\./, "rollcall"));
+    const named = tableRows(section(readme, "Adapters")).flatMap(([entry = ""]) => codeWords(entry));
+    expect(named.sort()).toEqual(adapters.sort());
+  });
+});

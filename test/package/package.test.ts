@@ -1,0 +1,192 @@
+/** The tarball as it would be published: what is in it, what the checkers say, and that it works once installed. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  ensureBuilt,
+  entries,
+  filesOf,
+  installConsumer,
+  makeFolder,
+  manifest,
+  mustRun,
+  pack,
+  root,
+  run,
+  runTool,
+} from "./tarball.js";
+
+const folder = makeFolder();
+const folders = [folder];
+let tarball: string;
+let dependencies: string[];
+
+beforeAll(async () => {
+  await ensureBuilt();
+  tarball = await pack(root, folder);
+  dependencies = [];
+  for (const name of Object.keys(manifest.dependencies)) {
+    dependencies.push(await pack(join(root, "node_modules", name), folder));
+  }
+});
+
+afterAll(() => {
+  for (const each of folders) rmSync(each, { recursive: true, force: true });
+});
+
+async function install(type: "module" | "commonjs", links: readonly string[] = []): Promise<string> {
+  const consumer = await installConsumer(type, [tarball, ...dependencies], links);
+  folders.push(consumer);
+  return consumer;
+}
+
+describe("the tarball", () => {
+  it("holds what is published and nothing else", async () => {
+    const files = await filesOf(tarball);
+    expect(files.filter((path) => !path.startsWith("dist/")).sort()).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "package.json",
+    ]);
+    expect(
+      files.filter((path) => path.startsWith("dist/") && !/\.(c?js|d\.c?ts)(\.map)?$/.test(path)),
+    ).toEqual([]);
+  });
+
+  it("holds every file that exports, main, module and types name", async () => {
+    const files = new Set(await filesOf(tarball));
+    const { exports, main, module, types } = JSON.parse(
+      readFileSync(join(root, "package.json"), "utf8"),
+    ) as Record<string, unknown>;
+    const named = leaves([exports, main, module, types]);
+    expect(named.length).toBeGreaterThan(4 * entries.length);
+    expect(named.filter((path) => !files.has(path.replace(/^\.\//, "")))).toEqual([]);
+  });
+
+  it("has source maps that carry their sources, which are not in it", async () => {
+    const map = JSON.parse(readFileSync(join(root, "dist/index.js.map"), "utf8")) as Record<
+      string,
+      unknown[]
+    >;
+    expect(map["sourcesContent"]).toHaveLength(map["sources"]?.length ?? -1);
+  });
+
+  it("passes publint --strict", async () => {
+    const { status, output } = await runTool("publint", ["run", tarball, "--strict"]);
+    expect({ status, output }).toMatchObject({ status: 0 });
+  });
+
+  it("passes attw for node16 and bundlers, with types at every entry", async () => {
+    const input = [tarball, "--profile", "node16", "--no-definitely-typed", "--format", "json"];
+    const { status, output } = await runTool("attw", input);
+    expect({ status, output }).toMatchObject({ status: 0 });
+    const { analysis } = JSON.parse(output) as {
+      analysis: { types: unknown; entrypoints: Record<string, { hasTypes: boolean }> };
+    };
+    // attw is content with a package that has no types at all.
+    expect(analysis.types).toBeTruthy();
+    const typed = Object.keys(analysis.entrypoints).filter((path) => analysis.entrypoints[path]?.hasTypes);
+    expect(
+      typed.filter((path) => path !== "./package.json").map((path) => manifest.name + path.slice(1)),
+    ).toEqual(expect.arrayContaining([...entries]));
+  });
+});
+
+describe.each([
+  ["module", "use-by-import.mjs"],
+  ["commonjs", "use-by-require.cjs"],
+] as const)("installed in a project of type %s", (type, script) => {
+  let consumer: string;
+  beforeAll(async () => {
+    consumer = await install(type, ["ws"]);
+  });
+
+  it("works through every entry", async () => {
+    const { status, output } = await run(process.execPath, [script], consumer);
+    expect({ status, output }).toMatchObject({ status: 0 });
+    const used = JSON.parse(output.trim().split("\n").at(-1) ?? "") as string[];
+    expect(used.sort()).toEqual([...entries].sort());
+  });
+
+  it.each(["redis", "ioredis", "pg", "@nats-io/transport-node"])("needs no %s", async (peer) => {
+    const { status } = await run(process.execPath, ["--eval", `require.resolve("${peer}")`], consumer);
+    expect(status).toBe(1);
+  });
+});
+
+it("gives the same names by import and by require", async () => {
+  const consumer = await install("module", ["ws"]);
+  const script = `
+    import { createRequire } from "node:module";
+    const require = createRequire(import.meta.url);
+    for (const entry of ${JSON.stringify(entries)}) {
+      const [imported, required] = [await import(entry), require(entry)];
+      const names = (exported) => Object.keys(exported).filter((name) => name !== "default").sort().join();
+      if (names(imported) === "") throw new Error(entry + " exports nothing");
+      if (names(imported) !== names(required)) throw new Error(entry + ": " + names(imported) + " / " + names(required));
+    }`;
+  writeFileSync(join(consumer, "names.mjs"), script);
+  await mustRun(process.execPath, ["names.mjs"], consumer);
+});
+
+describe("the types, checked with strict and without skipLibCheck", () => {
+  let consumer: string;
+  beforeAll(async () => {
+    consumer = await install("module", ["@types/node", "@types/ws", "ws"]);
+  });
+
+  it.each([
+    ["node16, from a module", "node16", "consumer.mts"],
+    ["node16, from CommonJS", "node16", "consumer.cts"],
+    ["bundler", "bundler", "consumer.mts"],
+  ])("hold for %s", async (_, moduleResolution, file) => {
+    expect(await typecheck(consumer, moduleResolution, file, "node")).toEqual({ status: 0, output: "" });
+  });
+
+  it("are checked at all: a wrong call is an error", async () => {
+    const text = readFileSync(join(consumer, "consumer.mts"), "utf8");
+    writeFileSync(
+      join(consumer, "wrong.mts"),
+      `${text}\nawait Tracker.start({}, { name: 1, pubsub: memoryPubSub() });\n`,
+    );
+    const { status, output } = await typecheck(consumer, "bundler", "wrong.mts", "node");
+    expect(status).not.toBe(0);
+    expect(output).toContain("wrong.mts");
+  });
+
+  it("of the client hold in a browser's project, without the types of Node", async () => {
+    const alone = await install("module");
+    expect(await typecheck(alone, "bundler", "browser.mts", "")).toEqual({ status: 0, output: "" });
+  });
+});
+
+describe("the client", () => {
+  it("is at most 2 kB, minified and gzipped", async () => {
+    const { outputFiles } = await build({
+      entryPoints: [join(root, "dist/client.js")],
+      bundle: true,
+      minify: true,
+      format: "esm",
+      platform: "browser",
+      write: false,
+    });
+    expect(outputFiles).toHaveLength(1);
+    expect(gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).byteLength).toBeLessThanOrEqual(2_000);
+  });
+});
+
+function typecheck(consumer: string, moduleResolution: string, file: string, types: string) {
+  const module = moduleResolution === "bundler" ? "esnext" : "node16";
+  const lib = types === "" ? "es2022,dom" : "es2022";
+  const input = ["--strict", "--exactOptionalPropertyTypes", "--noEmit", "--target", "es2022", "--lib", lib];
+  input.push("--module", module, "--moduleResolution", moduleResolution, "--types", types);
+  return runTool("tsc", [...input, "--skipLibCheck", "false", file], consumer);
+}
+
+function leaves(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [];
+}
