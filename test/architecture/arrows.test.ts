@@ -46,6 +46,14 @@ describe("the rules find", () => {
     expect(found).toEqual([expect.stringMatching(new RegExp(`^${path}:1( \\(type\\))?: ${expected}$`))]);
   });
 
+  it("replication that calls what it may only name", () => {
+    const text = 'import { isEntry } from "../tracker/behaviour.js";';
+    const files = { "replication/view.ts": text, "tracker/behaviour.ts": "" };
+    expect(rules.layerViolations(made(files))).toEqual(["replication/view.ts:1: replication -> vocabulary"]);
+    const typed = { ...files, "replication/view.ts": text.replace("import", "import type") };
+    expect(rules.layerViolations(made(typed))).toEqual([]);
+  });
+
   it("a folder of which nothing is said", () => {
     expect(rules.layerViolations(made({ "utils/strings.ts": "" }))).toHaveLength(1);
   });
