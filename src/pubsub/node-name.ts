@@ -1,0 +1,43 @@
+/**
+ * The name of a node: its default, and the check that every adapter makes. Free of Node imports, because the
+ * broadcast-channel adapter runs in browsers too.
+ */
+import { TrackerError } from "../errors.js";
+import { randomText } from "../runtime.js";
+
+/** The longest node name, in bytes of UTF-8: it is part of every frame and of every direct channel. */
+const maxNodeNameBytes = 128;
+
+/** Leaves room for the process id and the random part, whatever the machine is called. */
+const maxHostLength = 32;
+
+/**
+ * A name that no other process has: host, process id and a random part. The first two are for the reader of a
+ * log; the last makes it unique where containers share a host name and all run as process 1.
+ */
+export function defaultNodeName(): string {
+  const machine = typeof process === "object" ? process : undefined;
+  const host = machine?.getBuiltinModule?.("node:os").hostname() ?? machine?.env?.["HOSTNAME"] ?? "browser";
+  return [host.slice(0, maxHostLength), machine?.pid, randomText(8)].filter(Boolean).join("-");
+}
+
+/**
+ * The given name, or the default one if none was given.
+ *
+ * @throws TrackerError `INVALID_OPTION` for a name that is empty, longer than 128 bytes or not well-formed
+ *   text.
+ */
+export function checkedNodeName(nodeName: string | undefined): string {
+  if (nodeName === undefined) return defaultNodeName();
+  const bytes = new TextEncoder().encode(typeof nodeName === "string" ? nodeName : "");
+  // A lone surrogate becomes another character in UTF-8: two nodes could then meet under one name.
+  const wellFormed = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) === nodeName;
+  if (bytes.length === 0 || bytes.length > maxNodeNameBytes || !wellFormed) {
+    throw new TrackerError(
+      "INVALID_OPTION",
+      `Expected nodeName to be well-formed text of 1 to ${maxNodeNameBytes} bytes, got ${JSON.stringify(nodeName)}`,
+      { option: "nodeName", value: nodeName },
+    );
+  }
+  return nodeName;
+}
