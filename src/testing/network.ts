@@ -1,0 +1,342 @@
+/**
+ * A faulty network between simulated nodes: each life gets its own `PubSub` on it. It loses, repeats, reorders
+ * and delays, cuts links one way or both, refuses payloads, and its broker can go away with or without telling
+ * anybody. It promises to fail only in ways that the `PubSub` interface allows, never to change a payload, and
+ * the same faults for the same seed. It knows no tracker: payloads are text.
+ */
+import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
+import type { Machine } from "./machine.js";
+import type { SeededRandom } from "./random.js";
+import type { VirtualTime } from "./virtual-time.js";
+
+/** From the first to the second, in milliseconds. */
+export type RangeMs = readonly [number, number];
+
+/** What goes wrong with single payloads. Rates are probabilities from 0 to 1. */
+export interface NetworkFaults {
+  /** How many copies are lost. Default 0. */
+  readonly lossRate: number;
+  /** How many copies arrive a second time. Default 0. */
+  readonly repeatRate: number;
+  /** How much later than the first the second copy arrives. Default 0 to 5,000. */
+  readonly repeatDelayMs: RangeMs;
+  /** How long a copy is under way. Default 0.2 to 3. */
+  readonly delayMs: RangeMs;
+  /** Whether payloads of one link may overtake each other. Default false. */
+  readonly reorder: boolean;
+  /** How many calls of `broadcast` and `send` fail, though the payload may have gone out. Default 0. */
+  readonly sendErrorRate: number;
+  /** How many broadcasts come back to their sender. Default 0. */
+  readonly echoRate: number;
+}
+
+/** A network on which nothing goes wrong. */
+export const faultless: NetworkFaults = {
+  lossRate: 0,
+  repeatRate: 0,
+  repeatDelayMs: [0, 5_000],
+  delayMs: [0.2, 3],
+  reorder: false,
+  sendErrorRate: 0,
+  echoRate: 0,
+};
+
+/** How a broker goes away. */
+export interface Outage {
+  /** Whether the adapters notice it (`disconnected`, later `connected`). Silent otherwise. */
+  readonly announced: boolean;
+  /** Whether sends fail meanwhile; otherwise they vanish. */
+  readonly refuses: boolean;
+}
+
+/** One payload on its way to one receiver. */
+export interface Delivery {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly channel: string;
+  readonly payload: string;
+  /** Whether nothing later of the same sender and kind has arrived at this receiver before. */
+  readonly fresh: boolean;
+}
+
+export interface NetworkOptions {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+  /** The limit of every endpoint, in bytes of UTF-8. Absent: none. */
+  readonly maxPayloadBytes?: number | undefined;
+  /** Hears each payload that is handed to a receiver, before the receiver runs. */
+  readonly onDelivery?: ((delivery: Delivery) => void) | undefined;
+}
+
+/** What one life has given to the network. */
+export interface Traffic {
+  broadcasts: number;
+  sends: number;
+  bytes: number;
+}
+
+/** The network's side of one life. */
+export interface Endpoint {
+  readonly pubsub: PubSub;
+  readonly machine: Machine;
+  readonly traffic: Traffic;
+  /** Payloads above the limit that it tried to send; a tracker must never do that. */
+  readonly oversized: { readonly channel: string; readonly bytes: number }[];
+  /** When a fresh payload of another life last arrived here. */
+  readonly lastFreshMs: Map<Endpoint, number>;
+  /** Stretches of time in which this endpoint knew that it was disconnected. */
+  readonly knownOutages: { readonly fromMs: number; untilMs: number }[];
+}
+
+interface Port extends Endpoint {
+  readonly subscribers: Map<string, Set<(payload: string) => void>>;
+  readonly statusListeners: Set<(status: PubSubStatus) => void>;
+  readonly goneListeners: Set<(nodeName: string) => void>;
+  outage: Outage | undefined;
+  sentCount: number;
+  /** Per receiver: when the last payload on the link arrives, so that the next one does not overtake it. */
+  readonly linkBusyUntilMs: Map<Port, number>;
+  /** Per receiver and kind: the number of the latest payload that has arrived there. */
+  readonly arrived: Map<Port, { broadcast: number; send: number }>;
+}
+
+type Kind = "broadcast" | "send";
+
+/** An adapter takes about this long to notice that its connection is lost or back. */
+const noticeMs: RangeMs = [0, 300];
+
+export class FaultyNetwork {
+  /** The faults in force; replace it at any time. */
+  faults: NetworkFaults = faultless;
+  readonly #options: NetworkOptions;
+  readonly #random: SeededRandom;
+  readonly #ports = new Set<Port>();
+  /** Which node cannot be heard by which. */
+  readonly #cut = new Map<string, Set<string>>();
+  #lastArrivalMs = 0;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    this.#random = options.random;
+  }
+
+  /** When the last payload now under way arrives. */
+  get lastArrivalMs(): number {
+    return this.#lastArrivalMs;
+  }
+
+  /** Gives a life its pubsub. Until `disconnect` it is an endpoint of its own, whatever its name. */
+  connect(nodeName: string, machine: Machine): Endpoint {
+    const limit = this.#options.maxPayloadBytes;
+    const port: Port = {
+      machine,
+      traffic: { broadcasts: 0, sends: 0, bytes: 0 },
+      oversized: [],
+      lastFreshMs: new Map(),
+      knownOutages: [],
+      subscribers: new Map(),
+      statusListeners: new Set(),
+      goneListeners: new Set(),
+      outage: undefined,
+      sentCount: 0,
+      linkBusyUntilMs: new Map(),
+      arrived: new Map(),
+      pubsub: {
+        nodeName,
+        ...(limit === undefined ? {} : { maxPayloadBytes: limit }),
+        broadcast: (channel, payload) => this.#broadcast(port, channel, payload),
+        send: (node, channel, payload) => this.#send(port, node, channel, payload),
+        subscribe: (channel, receive) => {
+          const receivers = port.subscribers.get(channel) ?? new Set();
+          port.subscribers.set(channel, receivers.add(receive));
+          this.#options.time.promisesMayBePending();
+          return () => {
+            receivers.delete(receive);
+          };
+        },
+        onStatus: (listener) => {
+          port.statusListeners.add(listener);
+          return () => {
+            port.statusListeners.delete(listener);
+          };
+        },
+        onNodeGone: (listener) => {
+          port.goneListeners.add(listener);
+          return () => {
+            port.goneListeners.delete(listener);
+          };
+        },
+      },
+    };
+    this.#ports.add(port);
+    return port;
+  }
+
+  /** The life is over: nothing arrives at it any more. What it has sent is still under way. */
+  disconnect(endpoint: Endpoint): void {
+    for (const port of this.#ports) if (port === endpoint) this.#ports.delete(port);
+  }
+
+  /** From now on nothing that `from` sends reaches `to`. */
+  cut(from: string, to: string): void {
+    const unheard = this.#cut.get(from) ?? new Set();
+    this.#cut.set(from, unheard.add(to));
+  }
+
+  /** All links are whole again. */
+  mendAll(): void {
+    this.#cut.clear();
+  }
+
+  /** The nodes of these names lose their connection. */
+  beginOutage(nodeNames: readonly string[], outage: Outage): void {
+    for (const port of this.#ports) {
+      if (!nodeNames.includes(port.pubsub.nodeName) || port.outage !== undefined) continue;
+      port.outage = outage;
+      if (outage.announced) this.#noticeStatus(port);
+    }
+  }
+
+  /** All connections are back. */
+  endOutages(): void {
+    for (const port of this.#ports) {
+      const outage = port.outage;
+      port.outage = undefined;
+      if (outage?.announced === true) this.#noticeStatus(port);
+    }
+  }
+
+  /** Tells everybody else that a node has certainly ended, each a little later, as an adapter may do. */
+  announceGone(nodeName: string): void {
+    const { time } = this.#options;
+    for (const port of this.#ports) {
+      if (port.pubsub.nodeName === nodeName) continue;
+      time.at(time.nowMs + this.#random.between(0, 50), () =>
+        port.machine.arrive(() => {
+          for (const listener of [...port.goneListeners]) listener(nodeName);
+        }),
+      );
+    }
+  }
+
+  /** Hands a payload to one life as if it had come from the network: for frames that nobody has sent. */
+  inject(to: Endpoint, channel: string, payload: string): void {
+    to.machine.arrive(() => this.#receive(to, channel, payload));
+  }
+
+  #noticeStatus(port: Port): void {
+    const { time } = this.#options;
+    time.at(time.nowMs + this.#random.between(...noticeMs), () =>
+      port.machine.arrive(() => {
+        const status = port.outage?.announced === true ? "disconnected" : "connected";
+        const last = port.knownOutages.at(-1);
+        const isKnown = last !== undefined && last.untilMs === Infinity;
+        if (status === "disconnected" && !isKnown) {
+          port.knownOutages.push({ fromMs: time.nowMs, untilMs: Infinity });
+        } else if (status === "connected" && isKnown) {
+          last.untilMs = time.nowMs;
+        } else {
+          return; // went and came back before it was noticed
+        }
+        time.promisesMayBePending();
+        for (const listener of [...port.statusListeners]) listener(status);
+      }),
+    );
+  }
+
+  #broadcast(from: Port, channel: string, payload: string): void | Promise<void> {
+    from.traffic.broadcasts += 1;
+    return this.#give(from, channel, payload, () => {
+      for (const to of this.#ports) {
+        if (to !== from || this.#random.chance(this.faults.echoRate)) {
+          this.#transmit(from, to, "broadcast", channel, payload);
+        }
+      }
+    });
+  }
+
+  #send(from: Port, node: string, channel: string, payload: string): void | Promise<void> {
+    from.traffic.sends += 1;
+    return this.#give(from, channel, payload, () => {
+      for (const to of this.#ports) {
+        if (to.pubsub.nodeName === node) this.#transmit(from, to, "send", channel, payload);
+      }
+    });
+  }
+
+  /** Takes a payload from its sender: refuses it, or transmits it, or (a broken connection) both or neither. */
+  #give(from: Port, channel: string, payload: string, transmit: () => void): void | Promise<void> {
+    const bytes = Buffer.byteLength(payload);
+    from.traffic.bytes += bytes;
+    from.sentCount += 1;
+    if (bytes > (this.#options.maxPayloadBytes ?? Infinity)) {
+      from.oversized.push({ channel, bytes });
+      return this.#refusal(`a payload of ${bytes} bytes is above the limit`);
+    }
+    if (from.machine.ended) return;
+    if (from.outage !== undefined) {
+      return from.outage.refuses ? this.#refusal("the broker cannot be reached") : undefined;
+    }
+    if (this.#random.chance(this.faults.sendErrorRate)) {
+      if (this.#random.chance(0.5)) transmit();
+      return this.#refusal("the connection was reset");
+    }
+    transmit();
+  }
+
+  #refusal(reason: string): Promise<void> {
+    this.#options.time.promisesMayBePending();
+    return Promise.reject(new Error(reason));
+  }
+
+  #transmit(from: Port, to: Port, kind: Kind, channel: string, payload: string): void {
+    const { time } = this.#options;
+    const { lossRate, repeatRate, repeatDelayMs, delayMs, reorder } = this.faults;
+    const random = this.#random;
+    const unheard = this.#cut.get(from.pubsub.nodeName)?.has(to.pubsub.nodeName) === true;
+    const lost = random.chance(lossRate);
+    const repeated = random.chance(repeatRate);
+    if (unheard || lost) return;
+    let arrivesMs = time.nowMs + random.between(...delayMs);
+    if (!reorder) {
+      arrivesMs = Math.max(arrivesMs, from.linkBusyUntilMs.get(to) ?? 0);
+      from.linkBusyUntilMs.set(to, arrivesMs);
+    }
+    const number = from.sentCount;
+    const arrive = (): void => {
+      // A broker that addresses by name brings what is late to the life that has the name by then.
+      const bearer = this.#ports.has(to) ? to : this.#latestOf(to.pubsub.nodeName);
+      bearer?.machine.arrive(() => this.#deliver(from, bearer, kind, number, channel, payload));
+    };
+    const arriveAt = (atMs: number): void => {
+      this.#lastArrivalMs = Math.max(this.#lastArrivalMs, atMs);
+      time.at(atMs, arrive);
+    };
+    arriveAt(arrivesMs);
+    if (repeated) arriveAt(arrivesMs + random.between(...repeatDelayMs));
+  }
+
+  #latestOf(nodeName: string): Port | undefined {
+    return [...this.#ports].findLast((port) => port.pubsub.nodeName === nodeName);
+  }
+
+  #deliver(from: Port, to: Port, kind: Kind, number: number, channel: string, payload: string): void {
+    if (to.outage !== undefined || !this.#ports.has(to)) return;
+    const latest = from.arrived.get(to) ?? { broadcast: 0, send: 0 };
+    const fresh = number > latest[kind];
+    if (fresh) {
+      latest[kind] = number;
+      from.arrived.set(to, latest);
+      to.lastFreshMs.set(from, this.#options.time.nowMs);
+    }
+    this.#options.onDelivery?.({ from, to, channel, payload, fresh });
+    this.#receive(to, channel, payload);
+  }
+
+  #receive(to: Endpoint, channel: string, payload: string): void {
+    for (const port of this.#ports) {
+      if (port !== to) continue;
+      for (const receive of [...(port.subscribers.get(channel) ?? [])]) receive(payload);
+    }
+  }
+}
