@@ -1,0 +1,305 @@
+/**
+ * The server: socket paths mounted on HTTP servers, the sockets that are open, and broadcasts to all of them on
+ * all nodes. Speaks version 2 of the Phoenix Channels protocol, so that the official client connects unmodified.
+ * Knows no handler and no frame.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer } from "ws";
+import { TrackerError } from "../errors.js";
+import { ClusterLink } from "./cluster-link.js";
+import {
+  CLOSE,
+  Connection,
+  type ConnectionContext,
+  type ConnectionCounters,
+  type OpenConnection,
+} from "./connection.js";
+import { ErrorReports, type ErrorListener } from "./error-reports.js";
+import type { Payload, SocketOptions } from "./handlers.js";
+import { refuseUpgrade, shakeHands, SUBPROTOCOL } from "./handshake.js";
+import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
+import { SocketMount } from "./mount.js";
+import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
+import type { ChannelContext } from "./server-channel.js";
+import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
+
+/** How sockets are closed before a shutdown. */
+export interface DrainOptions {
+  /** Sockets closed at once. @default 500 */
+  readonly batchSize?: number;
+  /** Between two batches, in milliseconds, so that the other nodes are not overrun. @default 100 */
+  readonly batchPeriodMs?: number;
+  /** How long clients may take to close, in milliseconds, before they are cut off. @default 5_000 */
+  readonly graceMs?: number;
+}
+
+/** A channel server at this moment. */
+export interface ChannelHealth {
+  readonly sockets: number;
+  readonly channels: number;
+  /** Topics with at least one channel on this node. */
+  readonly topics: number;
+  /** Since the server was made. */
+  readonly counters: Readonly<ConnectionCounters>;
+}
+
+type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export class ChannelServer implements AsyncDisposable {
+  readonly #settings: Settings;
+  readonly #reports: ErrorReports;
+  readonly #link: ClusterLink;
+  readonly #webSockets: WebSocketServer;
+  readonly #subscribers = new Subscribers();
+  readonly #connections = new Set<OpenConnection>();
+  readonly #connectionsById = new Map<string, Set<OpenConnection>>();
+  readonly #upgrades = new Map<string, AcceptUpgrade>();
+  readonly #detachments = new Set<() => void>();
+  readonly #channelContext: ChannelContext;
+  readonly #connectionContext: ConnectionContext;
+  #linked = false;
+  #cancelSweep: (() => void) | undefined;
+  #draining: Promise<void> | undefined;
+  #onAllClosed: (() => void) | undefined;
+
+  /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
+  constructor(options: ChannelServerOptions) {
+    const settings = validateOptions(options);
+    const { runtime, limits } = settings;
+    this.#settings = settings;
+    this.#reports = new ErrorReports(runtime);
+    this.#link = new ClusterLink(settings, this.#reports, {
+      broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
+      disconnectReceived: (id) => this.#disconnectLocally(id),
+    });
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // Compression costs memory per socket and hides the size of a frame until it is unpacked.
+      perMessageDeflate: false,
+      maxPayload: limits.maxFrameBytes,
+      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    });
+    this.#channelContext = {
+      subscribers: this.#subscribers,
+      reports: this.#reports,
+      maxQueuedMessages: limits.maxQueuedMessages,
+      broadcast: (broadcast, except) => this.#broadcast(broadcast, except),
+    };
+    this.#connectionContext = {
+      runtime,
+      limits,
+      reports: this.#reports,
+      counters: { malformedFrames: 0, slowReaders: 0, idleSockets: 0, refusedJoins: 0, pausedReads: 0 },
+      connectionClosed: (connection) => this.#forget(connection),
+    };
+  }
+
+  /**
+   * Adds a socket path. A client made with `new Socket("/user_socket")` connects to `/user_socket/websocket`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a path that does not start with `/`, ends with one, or was given
+   *   before; `INVALID_OPTION` for bad options.
+   */
+  socket<SocketAssigns = undefined>(
+    path: string,
+    options: SocketOptions<SocketAssigns> = {},
+  ): SocketMount<SocketAssigns> {
+    const upgradePath = `${path}/websocket`;
+    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#upgrades.has(upgradePath)) {
+      throw new TrackerError(
+        "INVALID_ARGUMENT",
+        'a socket path starts with "/", does not end with it, and is given once',
+        {
+          argument: "path",
+          value: path,
+        },
+      );
+    }
+    const mount = new SocketMount(options, this.#channelContext);
+    this.#upgrades.set(upgradePath, (request, socket, head) => this.#upgrade(mount, request, socket, head));
+    return mount;
+  }
+
+  /**
+   * Serves the socket paths on an HTTP server; several may be attached. Upgrades of other paths are left to the
+   * server's other listeners, and ended with 404 where there is none. The returned function detaches: open
+   * sockets stay.
+   */
+  attach(httpServer: UpgradeServer): () => void {
+    if (!this.#linked) {
+      this.#linked = true;
+      void this.#link.open();
+    }
+    this.#cancelSweep ??= this.#scheduleSweep();
+    const detach = attachUpgrades(httpServer, (path) => this.#upgrades.get(path));
+    this.#detachments.add(detach);
+    return () => {
+      this.#detachments.delete(detach);
+      detach();
+    };
+  }
+
+  /** Resolves when broadcasts of other nodes are heard: part of a readiness probe. Needs an `attach` before. */
+  whenReady(): Promise<void> {
+    return this.#link.whenOpen();
+  }
+
+  /**
+   * Sends to all clients in a topic on all nodes; nothing once the server has stopped.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding.
+   */
+  broadcast(topic: string, event: string, payload: Payload): void {
+    this.#broadcast(new Broadcast(topic, event, payload));
+  }
+
+  /** Closes all sockets with that id, on all nodes, with 1001. The official client connects again. */
+  disconnect(socketId: string): void {
+    this.#disconnectLocally(socketId);
+    this.#link.disconnect(socketId);
+  }
+
+  /**
+   * Hears failures that have no caller: handlers and hooks (`HANDLER_FAILED`), the pubsub (`PUBLISH_FAILED`,
+   * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`). One that nobody
+   * hears becomes a process warning, at most one a minute. The returned function removes the listener.
+   */
+  on(event: "error", listener: ErrorListener): () => void {
+    if (event !== "error" || typeof listener !== "function") {
+      throw new TrackerError("INVALID_ARGUMENT", 'the only event is "error"', {
+        argument: "event",
+        value: event,
+      });
+    }
+    return this.#reports.listen(listener);
+  }
+
+  health(): ChannelHealth {
+    let channels = 0;
+    for (const connection of this.#connections) channels += connection.channelCount;
+    return {
+      sockets: this.#connections.size,
+      channels,
+      topics: this.#subscribers.topicCount,
+      counters: { ...this.#connectionContext.counters },
+    };
+  }
+
+  /**
+   * Refuses new connections with 503 and closes the open ones with 1012, a batch at a time: clients go to the
+   * other nodes. Resolves when all are closed. A second call waits for the first.
+   */
+  drain(options: DrainOptions = {}): Promise<void> {
+    return (this.#draining ??= this.#drain(options));
+  }
+
+  /** Drains, leaves the HTTP servers (which it does not close) and the pubsub. */
+  async stop(options: DrainOptions = {}): Promise<void> {
+    await this.drain(options);
+    for (const detach of this.#detachments) detach();
+    this.#detachments.clear();
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    await this.#link.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #upgrade<SocketAssigns>(
+    mount: SocketMount<SocketAssigns>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): void {
+    if (this.#draining) return refuseUpgrade(socket, 503);
+    const context = {
+      runtime: this.#settings.runtime,
+      reports: this.#reports,
+      checkOrigin: this.#settings.checkOrigin,
+      connectTimeoutMs: this.#settings.limits.connectTimeoutMs,
+    };
+    shakeHands(request, socket, mount.options, context, (accepted) => {
+      if (this.#draining) return refuseUpgrade(socket, 503);
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        const open = mount.open.bind(mount);
+        this.#remember(new Connection(webSocket, accepted, open, this.#connectionContext));
+      });
+    });
+  }
+
+  #remember(connection: OpenConnection): void {
+    this.#connections.add(connection);
+    if (connection.id === undefined) return;
+    const sameId = this.#connectionsById.get(connection.id);
+    if (sameId) sameId.add(connection);
+    else this.#connectionsById.set(connection.id, new Set([connection]));
+  }
+
+  #forget(connection: OpenConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onAllClosed?.();
+    if (connection.id === undefined) return;
+    const sameId = this.#connectionsById.get(connection.id);
+    if (sameId?.delete(connection) && sameId.size === 0) this.#connectionsById.delete(connection.id);
+  }
+
+  #broadcast(broadcast: Broadcast, except?: Subscriber): void {
+    this.#link.broadcast(broadcast);
+    this.#subscribers.deliver(broadcast, except);
+  }
+
+  #disconnectLocally(socketId: string): void {
+    for (const connection of this.#connectionsById.get(socketId) ?? []) {
+      connection.close(CLOSE.goingAway, "disconnected");
+    }
+  }
+
+  async #drain({ batchSize = 500, batchPeriodMs = 100, graceMs = 5_000 }: DrainOptions): Promise<void> {
+    const connections = [...this.#connections];
+    for (let start = 0; start < connections.length; start += batchSize) {
+      if (start > 0) await this.#pause(batchPeriodMs);
+      for (const connection of connections.slice(start, start + batchSize)) {
+        connection.close(CLOSE.serviceRestart, "service restart");
+      }
+    }
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#settings.runtime.schedule(graceMs, resolve);
+      this.#onAllClosed = () => {
+        cancel();
+        resolve();
+      };
+    });
+    for (const connection of this.#connections) connection.terminate();
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#settings.runtime.schedule(delayMs, resolve));
+  }
+
+  /** One timer for all sockets: idle ones are found within a quarter of the timeout. */
+  #scheduleSweep(): () => void {
+    const { runtime, limits } = this.#settings;
+    const periodMs = limits.idleTimeoutMs / 4;
+    const startedAtMs = runtime.monotonicMs();
+    return runtime.schedule(periodMs, () => {
+      const nowMs = runtime.monotonicMs();
+      // A sweep that comes late tells of this process: what the clients sent meanwhile has yet to be read.
+      const late = nowMs - startedAtMs > 2 * periodMs;
+      if (!late) this.#closeIdle(nowMs - limits.idleTimeoutMs);
+      this.#cancelSweep = this.#scheduleSweep();
+    });
+  }
+
+  #closeIdle(heardBeforeMs: number): void {
+    for (const connection of this.#connections) {
+      if (connection.ended || connection.heardAtMs > heardBeforeMs) continue;
+      this.#connectionContext.counters.idleSockets++;
+      connection.close(CLOSE.goingAway, "idle");
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The frames of the Phoenix Channels protocol, version 2: JSON arrays of five for text, length-prefixed fields
+ * for binary. Promises that what a client sends is either a well-formed message or `undefined`, and that what
+ * is encoded here is understood by the official client. Knows no socket, no channel and no state.
+ */
+import { TrackerError } from "../errors.js";
+
+/**
+ * Identifies a join or a push of one client. The official client sends strings; clients in other languages
+ * also send numbers. Echoed as it came, never interpreted.
+ */
+export type Ref = string | number | null;
+
+/** What a client sent. `payload` is a `Buffer` where the frame was a binary one, any JSON value otherwise. */
+export interface ClientMessage {
+  readonly joinRef: Ref;
+  readonly ref: Ref;
+  readonly topic: string;
+  readonly event: string;
+  readonly payload: unknown;
+}
+
+/** One frame to a client: text as a string, or as bytes of UTF-8 where many share them; or binary. */
+export interface Frame {
+  readonly data: string | Buffer;
+  readonly binary: boolean;
+}
+
+/** What a payload becomes on the wire: JSON text, or bytes that travel in a binary frame. */
+export type EncodedPayload = string | Buffer;
+
+const KIND_PUSH = 0;
+const KIND_REPLY = 1;
+const KIND_BROADCAST = 2;
+/** The length of each field of a binary frame is one byte. */
+const MAX_BINARY_FIELD_BYTES = 255;
+
+/** Reads a text frame; `undefined` for anything that is not a message. */
+export function decodeText(text: string): ClientMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value) || value.length !== 5) return undefined;
+  const [joinRef, ref, topic, event, payload] = value as readonly unknown[];
+  if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string")
+    return undefined;
+  return { joinRef, ref, topic, event, payload };
+}
+
+/** Reads a binary frame; `undefined` for anything that is not a push. */
+export function decodeBinary(bytes: Buffer): ClientMessage | undefined {
+  if (bytes.length < 5 || bytes[0] !== KIND_PUSH) return undefined;
+  let offset = 5;
+  const fields: string[] = [];
+  for (let index = 1; index < 5; index++) {
+    const end = offset + (bytes[index] ?? 0);
+    if (end > bytes.length) return undefined;
+    fields.push(bytes.toString("utf8", offset, end));
+    offset = end;
+  }
+  const [joinRef = "", ref = "", topic = "", event = ""] = fields;
+  return { joinRef: joinRef || null, ref: ref || null, topic, event, payload: bytes.subarray(offset) };
+}
+
+/**
+ * Encodes a payload once, for any number of frames.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for what is neither bytes nor an object that JSON can hold: the client
+ *   reads properties of every payload.
+ */
+export function encodePayload(payload: unknown): EncodedPayload {
+  if (Buffer.isBuffer(payload)) return payload;
+  if (payload instanceof Uint8Array)
+    return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  if (payload instanceof ArrayBuffer) return Buffer.from(payload);
+  let text: string | undefined;
+  let cause: unknown;
+  if (typeof payload === "object" && payload !== null) {
+    try {
+      text = JSON.stringify(payload);
+    } catch (error) {
+      cause = error;
+    }
+  }
+  // What has a `toJSON` may turn into anything, also into nothing; lists are objects too.
+  if (text === undefined || !text.startsWith("{")) {
+    throw new TrackerError(
+      "INVALID_ARGUMENT",
+      "a payload must be an object that JSON can hold, or bytes",
+      { argument: "payload", value: payload },
+      { cause },
+    );
+  }
+  return text;
+}
+
+/** A message of the server to one channel of one client. */
+export function pushFrame(joinRef: Ref, topic: string, event: string, payload: EncodedPayload): Frame {
+  if (typeof payload === "string") return textFrame(joinRef, null, topic, event, payload);
+  return binaryFrame(KIND_PUSH, [refText(joinRef), topic, event], payload);
+}
+
+/** The answer to a join, a push or a leave. */
+export function replyFrame(
+  joinRef: Ref,
+  ref: Ref,
+  topic: string,
+  status: string,
+  response: EncodedPayload,
+): Frame {
+  if (typeof response === "string") {
+    const payload = `{"status":${JSON.stringify(status)},"response":${response}}`;
+    return textFrame(joinRef, ref, topic, "phx_reply", payload);
+  }
+  return binaryFrame(KIND_REPLY, [refText(joinRef), refText(ref), topic, status], response);
+}
+
+/**
+ * A message to all subscribers of a topic. Holds bytes and not a string, so that any number of sockets write
+ * the same ones.
+ */
+export function broadcastFrame(topic: string, event: string, payload: EncodedPayload): Frame {
+  if (typeof payload === "string") {
+    const { data } = textFrame(null, null, topic, event, payload);
+    return { data: Buffer.from(data), binary: false };
+  }
+  return binaryFrame(KIND_BROADCAST, [topic, event], payload);
+}
+
+/** The channel has ended for good; the client does not join again. Carries the join that it ends. */
+export function closeFrame(joinRef: Ref, topic: string): Frame {
+  return textFrame(joinRef, joinRef, topic, "phx_close", "{}");
+}
+
+/** The channel has failed; the client joins again after a second. */
+export function errorFrame(joinRef: Ref, topic: string): Frame {
+  return textFrame(joinRef, joinRef, topic, "phx_error", '{"reason":"channel_crash"}');
+}
+
+function textFrame(joinRef: Ref, ref: Ref, topic: string, event: string, payload: string): Frame {
+  const head = JSON.stringify([joinRef, ref, topic, event]);
+  return { data: `${head.slice(0, -1)},${payload}]`, binary: false };
+}
+
+function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Frame {
+  const encoded = fields.map((field) => Buffer.from(field));
+  const tooLong = encoded.findIndex((field) => field.length > MAX_BINARY_FIELD_BYTES);
+  if (tooLong >= 0) {
+    throw new TrackerError(
+      "INVALID_ARGUMENT",
+      `each field of a binary frame is at most ${MAX_BINARY_FIELD_BYTES} bytes`,
+      { value: fields[tooLong] },
+    );
+  }
+  const lengths = encoded.map((field) => field.length);
+  return { data: Buffer.concat([Buffer.from([kind, ...lengths]), ...encoded, data]), binary: true };
+}
+
+function isRef(value: unknown): value is Ref {
+  return value === null || typeof value === "string" || typeof value === "number";
+}
+
+/** Binary frames hold texts only, and have no null: an empty one stands for it. */
+function refText(ref: Ref): string {
+  return ref === null ? "" : String(ref);
+}

@@ -1,0 +1,208 @@
+/**
+ * The user's side of channels: what handlers get and what they give back. Types only, but for `refuse`.
+ */
+import type { IncomingMessage } from "node:http";
+import { TrackerError } from "../errors.js";
+import type { Session } from "../tracker/session.js";
+import type { ConnectParams } from "./params.js";
+
+/** What a client sent as JSON. Its properties may be anything: check before use. */
+export type JsonPayload = Readonly<Record<string, unknown>>;
+
+/**
+ * What goes to a client: an object that JSON can hold, or bytes (`Uint8Array`, `ArrayBuffer`), which travel in
+ * a binary frame.
+ */
+export type Payload = object;
+
+/** The answer to a push: the client's `receive("ok")`, `receive("error")`, or a status of your own. */
+export type Reply =
+  | { readonly ok: Payload }
+  | { readonly error: Payload }
+  | { readonly status: string; readonly response: Payload };
+
+/** A refusal of a connection, made by {@link refuse}. */
+export class Refusal {
+  /** @internal */
+  readonly status: number;
+
+  /** @internal */
+  constructor(status: number) {
+    this.status = status;
+  }
+}
+
+/**
+ * Refuses a connection with an HTTP status, before the upgrade. (A connection that is accepted and then closed
+ * makes the official client come back some seventy times a second; a refused one backs off.)
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for a status outside 400 to 599.
+ */
+export function refuse(status: number): Refusal {
+  if (!Number.isInteger(status) || status < 400 || status > 599) {
+    throw new TrackerError("INVALID_ARGUMENT", "refuse needs an HTTP status from 400 to 599", {
+      argument: "status",
+      value: status,
+    });
+  }
+  return new Refusal(status);
+}
+
+/** What a connect hook decides by. */
+export interface ConnectRequest {
+  /** The parameters of the URL, nested ones as objects and lists. */
+  readonly params: ConnectParams;
+  /** The client's `authToken`, which travels as a subprotocol and so stays out of URLs and logs. */
+  readonly authToken: string | undefined;
+  /** The HTTP request of the upgrade: headers, cookies, remote address. */
+  readonly request: IncomingMessage;
+}
+
+/**
+ * Which origins may connect: `true` for the request's own host, `false` for all, a list such as
+ * `["https://shop.example", "https://*.shop.example"]`, or a function. A request without an `Origin` header does
+ * not come from a browser and passes.
+ */
+export type OriginCheck =
+  boolean | readonly string[] | ((origin: string, request: IncomingMessage) => boolean);
+
+/** How clients connect to one path. */
+export interface SocketOptions<SocketAssigns> {
+  /**
+   * Decides who may connect: gives what is known about the socket, or `refuse(status)`. One that throws or
+   * rejects refuses with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without
+   * it everyone may connect.
+   */
+  readonly connect?: (request: ConnectRequest) => SocketAssigns | Refusal | Promise<SocketAssigns | Refusal>;
+  /** Names the socket, so that `channels.disconnect(id)` ends all sockets of a user, on all nodes. */
+  readonly id?: (assigns: SocketAssigns) => string | undefined;
+  /** Default: the server's. */
+  readonly checkOrigin?: OriginCheck;
+}
+
+/** One connection of a client, as its channels see it. */
+export interface ChannelSocket<SocketAssigns = unknown> {
+  readonly id: string | undefined;
+  /** What the connect hook gave. */
+  readonly assigns: SocketAssigns;
+  /** Closes the connection with 1001; the official client connects again. */
+  disconnect(): void;
+}
+
+/** A channel whose join has not been answered yet. */
+export interface JoiningChannel<SocketAssigns = unknown> {
+  readonly topic: string;
+  readonly socket: ChannelSocket<SocketAssigns>;
+  /** Lives as long as the channel: what is tracked with it leaves when the channel ends. */
+  readonly session: Session;
+  /** Hands a message to `handleInfo`, after what is being handled. Nothing happens once the channel has ended. */
+  send(message: unknown): void;
+}
+
+/** Anything that forwards presence events, such as a `Presence`. */
+export interface PresenceSource {
+  forward(
+    topic: string,
+    receive: (event: string, payload: object) => void,
+    options: { readonly signal: AbortSignal },
+  ): unknown;
+}
+
+/**
+ * One client in one topic. Handlers outlive their sockets, so once the channel has ended its methods do nothing.
+ */
+export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends JoiningChannel<SocketAssigns> {
+  /** What `join` gave; yours to change or replace. */
+  assigns: Assigns;
+  /** Whether the channel has ended. */
+  readonly ended: boolean;
+  /** Sends to this client. @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding. */
+  push(event: string, payload: Payload): void;
+  /** Sends to all clients in this topic on all nodes. @throws TrackerError as `push`. */
+  broadcast(event: string, payload: Payload): void;
+  /** The same, but not to this client. */
+  broadcastFrom(event: string, payload: Payload): void;
+  /**
+   * Sends the client the presence of a topic, by default this one: `presence_state` once, then every
+   * `presence_diff`, until the channel ends.
+   */
+  follow(presence: PresenceSource, topic?: string): void;
+  /** Ends the channel for good after what is being handled: the client does not join again. */
+  stop(): void;
+}
+
+/**
+ * Why a channel ended.
+ *
+ * - `left`: the client left.
+ * - `closed`: the connection is gone.
+ * - `rejoined`: the same socket joined the topic again.
+ * - `stopped`: `channel.stop()`.
+ * - `failed`: a handler threw, or more than `maxQueuedMessages` waited for one.
+ */
+export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "failed";
+
+/** What a join gives: the answer to the client and what is known about the channel from now on. */
+export type JoinResult<Assigns> =
+  | (undefined extends Assigns
+      ? { readonly ok: Payload; readonly assigns?: Assigns }
+      : { readonly ok: Payload; readonly assigns: Assigns })
+  | { readonly error: Payload };
+
+/** Answers a push, once, now or later; for what cannot be known when the handler returns. */
+export type LateReply = (reply: Reply) => void;
+
+/** What a handler of a push gives: an answer, or nothing. */
+export type HandlerResult = Reply | void | Promise<Reply | void>;
+
+/**
+ * The channels of one topic pattern. The handlers of one channel run one after another, also async ones; those
+ * of different channels do not wait for each other. A handler that throws or rejects ends its channel, the
+ * client joins again, and the `error` event has the cause.
+ */
+export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
+  /**
+   * Decides whether a client may join. Broadcasts made meanwhile are kept and sent after the answer. One that
+   * throws answers `{ reason: "join crashed" }`. The official client retries a refused join for ever, unless it
+   * leaves.
+   */
+  join(
+    channel: JoiningChannel<SocketAssigns>,
+    params: JsonPayload,
+  ): JoinResult<Assigns> | Promise<JoinResult<Assigns>>;
+  /** Called when the join has been answered, before anything else is handled: the place to push and follow. */
+  joined?(channel: Channel<Assigns, SocketAssigns>): void | Promise<void>;
+  /** Handlers of the client's events by name. An event without one is answered `{ reason: "unknown event" }`. */
+  readonly handleIn?: {
+    readonly [event: string]: (
+      channel: Channel<Assigns, SocketAssigns>,
+      payload: JsonPayload,
+      reply: LateReply,
+    ) => HandlerResult;
+  };
+  /** The same for events whose payload is bytes. */
+  readonly handleBinary?: {
+    readonly [event: string]: (
+      channel: Channel<Assigns, SocketAssigns>,
+      data: Buffer,
+      reply: LateReply,
+    ) => HandlerResult;
+  };
+  /**
+   * Broadcasts with these events are not sent to the client but handed over, to push something else or nothing.
+   * The payload is shared by all who receive it. Bytes are never handed over.
+   */
+  readonly handleOut?: {
+    readonly [event: string]: (
+      channel: Channel<Assigns, SocketAssigns>,
+      payload: JsonPayload,
+    ) => void | Promise<void>;
+  };
+  /** Gets what is given to `channel.send`. */
+  handleInfo?(channel: Channel<Assigns, SocketAssigns>, message: unknown): void | Promise<void>;
+  /**
+   * Called once when a joined channel has ended, after the handler that runs. The session is closed already, and
+   * nothing is sent any more.
+   */
+  terminate?(channel: Channel<Assigns, SocketAssigns>, reason: EndReason): void | Promise<void>;
+}

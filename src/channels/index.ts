@@ -1,0 +1,30 @@
+/**
+ * `rollcall/channels`: a server for the Phoenix Channels protocol, version 2, on `ws`. The official `phoenix`
+ * client connects to it unmodified.
+ */
+export { ChannelServer, type ChannelHealth, type DrainOptions } from "./channel-server.js";
+export type { ConnectionCounters } from "./connection.js";
+export type { ErrorListener } from "./error-reports.js";
+export {
+  refuse,
+  type Channel,
+  type ChannelHandlers,
+  type ChannelSocket,
+  type ConnectRequest,
+  type EndReason,
+  type HandlerResult,
+  type JoiningChannel,
+  type JoinResult,
+  type JsonPayload,
+  type LateReply,
+  type OriginCheck,
+  type Payload,
+  type PresenceSource,
+  type Refusal,
+  type Reply,
+  type SocketOptions,
+} from "./handlers.js";
+export type { UpgradeServer } from "./http-attachment.js";
+export type { SocketMount } from "./mount.js";
+export type { ChannelLimits, ChannelServerOptions } from "./options.js";
+export type { ConnectParams, ParamValue } from "./params.js";

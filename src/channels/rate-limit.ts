@@ -1,0 +1,41 @@
+/**
+ * A bucket of tokens: so many at once, so many a second after that. Time comes in as an argument; knows no
+ * timer and nothing of what it limits.
+ */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(perSecond: number, burst: number, nowMs: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** Takes a token if there is one: for what is refused above the rate. */
+  take(nowMs: number): boolean {
+    this.#fill(nowMs);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  /**
+   * Takes a token even where there is none: for what cannot be refused any more. Returns how long to wait, in
+   * milliseconds, until nothing is owed; 0 within the rate.
+   */
+  spend(nowMs: number): number {
+    this.#fill(nowMs);
+    this.#tokens -= 1;
+    return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#perSecond) * 1000;
+  }
+
+  #fill(nowMs: number): void {
+    const earned = ((nowMs - this.#filledAtMs) / 1000) * this.#perSecond;
+    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
+    this.#filledAtMs = nowMs;
+  }
+}
