@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { fileURLToPath } from "node:url";
 import { format } from "node:util";
 import { describe, expect, it, vi } from "vitest";
+import { memoryPubSub } from "../../src/adapters/memory.js";
+import { checkOptions } from "../../src/tracker/options.js";
 import { codeBlocks, codeWords, section, tableRows } from "./markdown.js";
 
 const root = new URL("../../", import.meta.url);
@@ -36,6 +38,17 @@ describe("the example", () => {
 });
 
 describe("the tables", () => {
+  it("name every option, with the default that it has", () => {
+    const { maxFrameBytes: _, ...options } = checkOptions({ name: "a", pubsub: memoryPubSub() });
+    const rows = tableRows(section(readme, "Options"));
+    expect(rows.flatMap(([option = ""]) => codeWords(option)).sort()).toEqual(Object.keys(options).sort());
+    for (const [option = "", value = ""] of rows) {
+      const name = codeWords(option)[0] as keyof typeof options;
+      if (typeof options[name] === "number")
+        expect([name, codeWords(value)]).toEqual([name, [String(options[name])]]);
+    }
+  });
+
   it("name every error code, and no other", () => {
     const source = readFileSync(new URL("src/errors.ts", root), "utf8");
     const union = /export type TrackerErrorCode =([\s\S]*?);/.exec(source)?.[1] ?? "";

@@ -1,9 +1,10 @@
 /** The tarball as it would be published: what is in it, what the checkers say, and that it works once installed. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { codeBlocks, section } from "../docs/markdown.js";
 import {
   ensureBuilt,
   entries,
@@ -132,10 +133,28 @@ it("gives the same names by import and by require", async () => {
   await mustRun(process.execPath, ["names.mjs"], consumer);
 });
 
+it("works where a process loads it both ways", async () => {
+  const consumer = await install("module");
+  await mustRun(process.execPath, ["mixed.mjs"], consumer);
+});
+
+it("runs the README's example as written", async () => {
+  const consumer = await install("module", ["@types/node"]);
+  const readme = section(readFileSync(join(root, "README.md"), "utf8"), "Thirty lines");
+  const [example = ""] = codeBlocks(readme, "ts");
+  writeFileSync(join(consumer, "readme.mts"), example);
+  expect(await typecheck(consumer, "node16", "readme.mts", "node")).toEqual({ status: 0, output: "" });
+  writeFileSync(join(consumer, "readme.mjs"), (await transform(example, { loader: "ts" })).code);
+  expect(await mustRun(process.execPath, ["readme.mjs"], consumer)).toBe(codeBlocks(readme, "text")[0]);
+});
+
 describe("the types, checked with strict and without skipLibCheck", () => {
   let consumer: string;
   beforeAll(async () => {
-    consumer = await install("module", ["@types/node", "@types/ws", "ws"]);
+    consumer = await install("module", ["@types/node"]);
+    for (const name of ["consumer.mts", "consumer.cts"]) {
+      copyFileSync(join(consumer, "consumer.ts"), join(consumer, name));
+    }
   });
 
   it.each([
@@ -150,7 +169,7 @@ describe("the types, checked with strict and without skipLibCheck", () => {
     const text = readFileSync(join(consumer, "consumer.mts"), "utf8");
     writeFileSync(
       join(consumer, "wrong.mts"),
-      `${text}\nawait Tracker.start({}, { name: 1, pubsub: memoryPubSub() });\n`,
+      `${text}\nvoid Tracker.start({}, { name: 1, pubsub: memoryPubSub() });\n`,
     );
     const { status, output } = await typecheck(consumer, "bundler", "wrong.mts", "node");
     expect(status).not.toBe(0);
