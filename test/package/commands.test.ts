@@ -40,9 +40,9 @@ describe("npm test", () => {
     if (report !== undefined) writeFileSync(join(folder, "report.json"), JSON.stringify(report));
     stub("npm", `[ "$3" != "${failing}" ]`);
     const copy = 'for word; do case $word in --outputFile.json=*) cp report.json "${word#*=}";; esac; done';
-    stub("npx", `echo "$@" > vitest-arguments; ${report === undefined ? "" : copy}; exit ${status}`);
+    stub("npx", `echo "$@" > vitest-arguments; ${report === undefined ? ":" : copy}; exit ${status}`);
     const path = `${join(folder, "bin")}:${process.env["PATH"]}`;
-    const script = `PATH=${path} exec ${process.execPath} scripts/test-all.mjs --project unit`;
+    const script = `PATH=${path} exec ${process.execPath} scripts/test-all.mjs --project unit 2>&1`;
     return run("/bin/sh", ["-c", script], folder);
   }
 
@@ -118,7 +118,7 @@ describe(".ci/run", () => {
     stub("npm", npm);
     stub("apt-get", aptGet);
     stub("sudo", 'shift; exec "$@"');
-    const script = `unset CI CHROMIUM; PATH=${join(folder, "bin")} exec bash .ci/run`;
+    const script = `unset CI CHROMIUM; PATH=${join(folder, "bin")} exec bash .ci/run 2>&1`;
     return run("/bin/bash", ["-c", script], folder);
   }
 
