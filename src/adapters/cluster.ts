@@ -49,7 +49,7 @@ export interface ClusterPubSubOptions {
 export interface Relay {
   /**
    * Relays for a child of `child_process.fork` too; the workers of `node:cluster` are attached by themselves.
-   * What is returned detaches it, as its end does.
+   * What is returned detaches it: its nodes become `disconnected`, and the others hear that they are gone.
    */
   attach(child: ChildProcess): () => void;
   /**
@@ -135,11 +135,19 @@ class IpcPort implements RelayPort {
   }
 }
 
+interface ConnectedPort {
+  readonly port: IpcPort;
+  /** The process has ended. */
+  readonly ended: () => void;
+  /** The process lives on, but is relayed to no longer. */
+  readonly detach: () => void;
+}
+
 class ClusterRelay implements Relay {
   readonly #table = new RelayTable();
   readonly #events = new AdapterEvents("connected");
   readonly onError = this.#events.onError;
-  readonly #ports = new Map<Connected, { readonly port: IpcPort; readonly detach: () => void }>();
+  readonly #ports = new Map<Connected, ConnectedPort>();
   readonly #onClose: () => void;
   #closed = false;
 
@@ -167,10 +175,10 @@ class ClusterRelay implements Relay {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#table.close();
     cluster.off("message", this.#workerSaid);
     cluster.off("fork", this.#attachWorker);
-    for (const { detach } of [...this.#ports.values()]) detach();
+    this.#table.close();
+    for (const { ended } of [...this.#ports.values()]) ended();
     this.#events.clear();
     this.#onClose();
   }
@@ -184,14 +192,18 @@ class ClusterRelay implements Relay {
    */
   #connect(target: Connected, stopListening: () => void = () => {}): () => void {
     const port = new IpcPort(target, this.#events.reportError);
-    const detach = (): void => {
+    const ended = (): void => {
       if (!this.#ports.delete(target)) return;
-      target.off("disconnect", detach);
+      target.off("disconnect", ended);
       stopListening();
       this.#table.detach(port);
     };
-    target.on("disconnect", detach);
-    this.#ports.set(target, { port, detach });
+    const detach = (): void => {
+      if (this.#ports.has(target)) port.send({ type: "relayGone" });
+      ended();
+    };
+    target.on("disconnect", ended);
+    this.#ports.set(target, { port, ended, detach });
     this.#table.attach(port);
     return detach;
   }
