@@ -1,0 +1,53 @@
+/**
+ * The feeds of all topics that anyone follows. It promises that a topic nobody follows costs nothing, and
+ * that every callback comes asynchronously. It does not know the tracker, only its diffs and entries.
+ */
+import type { Diff, Entry } from "../tracker/behaviour.js";
+import { Follower, type PresenceSubscriber } from "./follower.js";
+import { TopicFeed, type FeedSettings } from "./topic-feed.js";
+
+export class Feeds<M, X extends object> {
+  readonly #settings: FeedSettings<M, X>;
+  readonly #feeds = new Map<string, TopicFeed<M, X>>();
+  #closed = false;
+
+  constructor(settings: FeedSettings<M, X>) {
+    this.#settings = settings;
+  }
+
+  /** Takes a diff of the tracker. With `handleMetas` every topic has a feed as long as it has entries. */
+  change(diff: Diff<M>): void {
+    if (this.#closed) return;
+    for (const [topic, topicDiff] of diff) {
+      const feed = this.#feeds.get(topic) ?? (this.#settings.handleMetas && this.#open(topic, []));
+      feed?.change(topicDiff);
+    }
+  }
+
+  /**
+   * Follows a topic. `list` gives its entries; it is asked when no handler of the tracker is running, because
+   * only then are they what the diffs so far come to.
+   */
+  subscribe(topic: string, subscriber: PresenceSubscriber<M, X>, list: () => Iterable<Entry<M>>): () => void {
+    const follower = new Follower(topic, subscriber, this.#settings.reporter);
+    queueMicrotask(() => {
+      if (follower.ended || this.#closed) return;
+      const feed = this.#feeds.get(topic) ?? this.#open(topic, list());
+      feed.add(follower);
+    });
+    return follower.end;
+  }
+
+  /** Ends all subscriptions: no callback comes any more, no timer is left. */
+  close(): void {
+    this.#closed = true;
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+  }
+
+  #open(topic: string, entries: Iterable<Entry<M>>): TopicFeed<M, X> {
+    const feed = new TopicFeed(topic, this.#settings, entries, () => this.#feeds.delete(topic));
+    this.#feeds.set(topic, feed);
+    return feed;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * One subscriber of a topic: what it is called with, and when.
+ *
+ * It promises one state first and then every change once and in order, nothing after it has ended, and that
+ * a callback that throws or rejects is reported and costs nothing else.
+ */
+import type { AnyMeta } from "../tracker/behaviour.js";
+import type { Reporter } from "../tracker/reporter.js";
+import type { KeyChanges } from "./topic-view.js";
+import type { KeyPresence, NoExtra, PresenceDiff, Presences } from "./wire.js";
+
+/** What a subscriber of a topic hears. No callback is ever called synchronously. */
+export interface PresenceSubscriber<M = AnyMeta, X extends object = NoExtra> {
+  /** Called once, first: everybody who is here. The object is frozen and may be shared. */
+  state(presences: Presences<M, X>): void;
+  /** Called for every later change, in order. The object is frozen and shared with other subscribers. */
+  diff(diff: PresenceDiff<M, X>): void;
+  /** A key that was not here got its first meta. After `diff`; not called for those in `state`. */
+  online?(key: string, presence: KeyPresence<M, X>): void;
+  /** A key lost its last meta; `presence` is what it lost. After `diff`. */
+  offline?(key: string, presence: KeyPresence<M, X>): void;
+  /** Ends the subscription when it aborts; one that has aborted already makes none. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A diff with the keys that it brought and took. */
+export interface Change<M, X extends object> extends KeyChanges {
+  readonly diff: PresenceDiff<M, X>;
+}
+
+export class Follower<M, X extends object> {
+  readonly #where: string;
+  readonly #subscriber: PresenceSubscriber<M, X>;
+  readonly #reporter: Reporter;
+  /** Changes that came after the state was taken, until the state itself is delivered. */
+  #backlog: Change<M, X>[] | undefined = [];
+  #ended = false;
+  /** Whom to tell, once, that it has ended: the feed it was added to. */
+  onEnd: (() => void) | undefined;
+
+  constructor(topic: string, subscriber: PresenceSubscriber<M, X>, reporter: Reporter) {
+    this.#where = ` of a subscriber to topic ${JSON.stringify(topic)}`;
+    this.#subscriber = subscriber;
+    this.#reporter = reporter;
+    const { signal } = subscriber;
+    if (signal?.aborted === true) this.#ended = true;
+    else signal?.addEventListener("abort", this.end);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Delivers the state, then what has changed since it was taken. */
+  begin(state: Presences<M, X>): void {
+    const backlog = this.#backlog ?? [];
+    this.#backlog = undefined;
+    this.#call("state", () => this.#subscriber.state(state));
+    for (const change of backlog) this.change(change);
+  }
+
+  change(change: Change<M, X>): void {
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(change);
+      return;
+    }
+    const { diff, online, offline } = change;
+    this.#call("diff", () => this.#subscriber.diff(diff));
+    for (const key of offline) {
+      const presence = diff.leaves[key];
+      if (presence !== undefined) this.#call("offline", () => this.#subscriber.offline?.(key, presence));
+    }
+    for (const key of online) {
+      const presence = diff.joins[key];
+      if (presence !== undefined) this.#call("online", () => this.#subscriber.online?.(key, presence));
+    }
+  }
+
+  /** Ends the subscription. Ending it twice does nothing. */
+  readonly end = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#backlog = undefined;
+    this.#subscriber.signal?.removeEventListener("abort", this.end);
+    this.onEnd?.();
+  };
+
+  #call(handler: string, call: () => unknown): void {
+    if (!this.#ended) this.#reporter.guard(handler + this.#where, call);
+  }
+}

@@ -1,0 +1,17 @@
+/** The presence layer's public surface. */
+export { Presence } from "./presence.js";
+export type { Fetch } from "./fetcher.js";
+export type { PresenceSubscriber } from "./follower.js";
+export type { PresenceOptions } from "./options.js";
+export type { HandleMetas } from "./topic-feed.js";
+export { DIFF_EVENT, STATE_EVENT, toWireDiff } from "./wire.js";
+export type {
+  KeyPresence,
+  NoExtra,
+  PresenceDiff,
+  PresenceEvent,
+  PresenceMeta,
+  Presences,
+  UpdatedPresence,
+  WireDiff,
+} from "./wire.js";

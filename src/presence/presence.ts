@@ -1,0 +1,226 @@
+/**
+ * Presence: a tracker whose entries are grouped by key and may be enriched, in the shape and with the events
+ * of Phoenix.Presence, so that every Phoenix client understands what it sends.
+ *
+ * It has a tracker and takes nothing from what a tracker promises; it promises that following a topic gives
+ * the state once and then every change once, in order. It knows no socket and no channel.
+ */
+import { TrackerError } from "../errors.js";
+import { nodeRuntime } from "../runtime.js";
+import type { AnyMeta, Meta } from "../tracker/behaviour.js";
+import type { Explanation, Health } from "../tracker/health.js";
+import { Reporter, type TrackerEvents } from "../tracker/reporter.js";
+import type { Session } from "../tracker/session.js";
+import { Tracker, type StopOptions } from "../tracker/tracker.js";
+import { Feeds } from "./feeds.js";
+import { Fetcher } from "./fetcher.js";
+import type { PresenceSubscriber } from "./follower.js";
+import { presenceSettings, type PresenceOptions } from "./options.js";
+import { compareEntries } from "./presences.js";
+import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
+import type { KeyPresence, NoExtra, PresenceEvent, Presences, WireDiff } from "./wire.js";
+
+const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
+
+export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> implements AsyncDisposable {
+  readonly #tracker: Tracker<M>;
+  /** For failures of fetches, subscribers and `handleMetas`; the tracker reports its own. */
+  readonly #reporter: Reporter;
+  readonly #fetcher: Fetcher<X>;
+  readonly #feeds: Feeds<M, X>;
+
+  private constructor(tracker: Tracker<M>, reporter: Reporter, fetcher: Fetcher<X>, feeds: Feeds<M, X>) {
+    this.#tracker = tracker;
+    this.#reporter = reporter;
+    this.#fetcher = fetcher;
+    this.#feeds = feeds;
+  }
+
+  /**
+   * Starts a presence: one that exists is running.
+   *
+   * @throws TrackerError `INVALID_OPTION` for a wrong option, and what starting a tracker rejects with:
+   *   `PUBSUB_UNAVAILABLE`, `NAME_IN_USE`.
+   */
+  static async start<M extends Meta<M> = AnyMeta, X extends object = NoExtra>(
+    options: PresenceOptions<M, X>,
+  ): Promise<Presence<M, X>> {
+    const settings = presenceSettings(options);
+    const { runtime = nodeRuntime } = options;
+    const reporter = new Reporter(`rollcall presence ${options.name}`, runtime);
+    const fetcher = new Fetcher({ ...settings, runtime, reporter });
+    const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
+    const tracker = await Tracker.start<M>({ handleDiff: (diff) => feeds.change(diff) }, options);
+    return new Presence(tracker, reporter, fetcher, feeds);
+  }
+
+  get name(): string {
+    return this.#tracker.name;
+  }
+
+  get nodeName(): string {
+    return this.#tracker.nodeName;
+  }
+
+  get stopped(): boolean {
+    return this.#tracker.stopped;
+  }
+
+  /**
+   * Everybody under a topic: what `presence_state` carries, so that it can be pushed as it is. An object
+   * without a prototype, from key to `{ metas }`, frozen. The metas of a key stand in the same order on every
+   * node that holds the same entries: by node name, then by the age of their session.
+   */
+  list(topic: string): Presences<M> {
+    return toPresences(this.#tracker.list(topic), nothing);
+  }
+
+  /** The presence of one key, or `undefined` if the key is not there. */
+  getByKey(topic: string, key: string): KeyPresence<M> | undefined {
+    const entries = this.#tracker.getByKey(topic, key);
+    if (entries.length === 0) return undefined;
+    return toKeyPresence(entries.toSorted(compareEntries).map(metaOf), undefined);
+  }
+
+  /**
+   * As {@link list}, with what `fetch` adds: who is here now, described as soon as that is fetched. Never
+   * rejects because of the fetch: one that fails or takes longer than `fetchTimeoutMs` is reported through
+   * `error`, and the presences are plain.
+   */
+  async fetchList(topic: string): Promise<Presences<M, X>> {
+    const entries = this.#tracker.list(topic);
+    const keys = [...new Set(entries.map(({ key }) => key))];
+    return toPresences(entries, await this.#fetcher.fetch(topic, keys));
+  }
+
+  /** As {@link getByKey}, with what `fetch` adds; it is not asked if the key is not there. */
+  async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
+    const presence = this.getByKey(topic, key);
+    if (presence === undefined) return undefined;
+    return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
+  }
+
+  /**
+   * Follows a topic: `state` once, then `diff` for every later change, once and in order, all fetched. No
+   * callback is ever called synchronously. A callback that throws is reported through `error`.
+   *
+   * @returns what ends the subscription; nothing is called afterwards.
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no string, and without `state` or `diff`.
+   */
+  subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
+    checkArgument("topic", topic, "string");
+    checkArgument("state", subscriber.state, "function");
+    checkArgument("diff", subscriber.diff, "function");
+    return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
+  }
+
+  /**
+   * Follows a topic as a Phoenix client does: `presence_state` once, then a `presence_diff` for every change,
+   * ready to push. All who forward a topic get the same payload object for one change, so that it needs to be
+   * encoded only once. Otherwise as {@link subscribe}.
+   */
+  forward(
+    topic: string,
+    push: (event: PresenceEvent, payload: Presences<M, X> | WireDiff<M, X>) => void,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): () => void {
+    checkArgument("push", push, "function");
+    return this.subscribe(topic, {
+      state: (presences) => push(STATE_EVENT, presences),
+      diff: (diff) => push(DIFF_EVENT, toWireDiff(diff)),
+      signal: options.signal,
+    });
+  }
+
+  /** Tracks a session; see `Tracker.track`. @throws TrackerError `ALREADY_TRACKED` if it is there. */
+  track(session: Session, topic: string, key: string, meta: M): string | undefined {
+    return this.#tracker.track(session, topic, key, meta);
+  }
+
+  /** Tracks or updates: it does not matter which. See `Tracker.set`. */
+  set(session: Session, topic: string, key: string, meta: M): string | undefined {
+    return this.#tracker.set(session, topic, key, meta);
+  }
+
+  /** Replaces a meta; see `Tracker.update`. @throws TrackerError `NOT_TRACKED` if it is not there. */
+  update(
+    session: Session,
+    topic: string,
+    key: string,
+    meta: M | ((present: Readonly<M>) => M),
+  ): string | undefined {
+    return this.#tracker.update(session, topic, key, meta);
+  }
+
+  /** Untracks one key, all of a topic, or all of a session. See `Tracker.untrack`. */
+  untrack(session: Session, topic?: string, key?: string): number {
+    return this.#tracker.untrack(session, topic, key);
+  }
+
+  /** How many metas there are under a topic. */
+  count(topic: string): number {
+    return this.#tracker.count(topic);
+  }
+
+  /** How many keys there are under a topic. */
+  countKeys(topic: string): number {
+    return this.#tracker.countKeys(topic);
+  }
+
+  has(topic: string, key: string): boolean {
+    return this.#tracker.has(topic, key);
+  }
+
+  /** The topics under which anybody is, in no promised order. */
+  topics(): readonly string[] {
+    return this.#tracker.topics();
+  }
+
+  /** Why entries of a key are under a topic, or hidden from it. See `Tracker.explain`. */
+  explain(topic: string, key: string): readonly Explanation[] {
+    return this.#tracker.explain(topic, key);
+  }
+
+  /** How this node is, and what it knows of the others. See `Tracker.health`. */
+  health(): Health {
+    return this.#tracker.health();
+  }
+
+  /** Resolves when this node has caught up with everyone: a readiness probe. See `Tracker.whenComplete`. */
+  whenComplete(options?: { readonly timeoutMs?: number }): Promise<void> {
+    return this.#tracker.whenComplete(options);
+  }
+
+  /**
+   * Listens to what the tracker tells besides diffs; `error` is also told of a fetch that failed or took too
+   * long, and of subscribers and a `handleMetas` that threw. Returns what ends the listening.
+   */
+  on<Event extends keyof TrackerEvents>(
+    event: Event,
+    listener: (payload: TrackerEvents[Event]) => void,
+  ): () => void {
+    const endings = [this.#tracker.on(event, listener), this.#reporter.on(event, listener)];
+    return () => {
+      for (const end of endings) end();
+    };
+  }
+
+  /**
+   * Stops the tracker. Subscriptions end with it: when this has resolved, no callback is called any more and
+   * no fetch is running, which a fetch that hangs delays by `fetchTimeoutMs`.
+   */
+  async stop(options?: StopOptions): Promise<void> {
+    await this.#tracker.stop(options);
+    this.#feeds.close();
+    await this.#fetcher.idle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ handoffMs: 0 });
+  }
+}
+
+function checkArgument(argument: string, value: unknown, type: "string" | "function"): void {
+  if (typeof value === type) return;
+  throw new TrackerError("INVALID_ARGUMENT", `${argument} must be a ${type}`, { argument, value });
+}

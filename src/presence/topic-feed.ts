@@ -1,0 +1,172 @@
+/**
+ * Everything that follows one topic: takes the tracker's diffs of it, has them fetched, and releases them in
+ * their order to subscribers, then to `handleMetas`.
+ *
+ * The view advances when a change is released, not when it is made. A state is a copy of the view, so whoever
+ * gets one misses nothing and hears nothing twice: what the view has is in its state, what it has not is
+ * still to be released. It knows neither the tracker nor other topics.
+ */
+import type { CancelTimer, Runtime } from "../runtime.js";
+import type { Entry, TopicDiff } from "../tracker/behaviour.js";
+import type { Reporter } from "../tracker/reporter.js";
+import { DiffWindow, isEmpty } from "./diff-window.js";
+import type { Fetcher } from "./fetcher.js";
+import type { Follower } from "./follower.js";
+import { keysOf } from "./presences.js";
+import { TopicView } from "./topic-view.js";
+import { toPresenceDiff, type PresenceDiff, type PresenceMeta, type Presences } from "./wire.js";
+
+/**
+ * Called after every change of a topic, once its subscribers have heard of it, in the order of the changes.
+ * `presences` holds the metas of every key of the topic as of this diff; it is live, so copy what is to be
+ * kept. A key that has left is not in it.
+ */
+export type HandleMetas<M, X extends object> = (
+  topic: string,
+  diff: PresenceDiff<M, X>,
+  presences: ReadonlyMap<string, readonly PresenceMeta<M>[]>,
+) => void;
+
+/** What all feeds of a presence have in common. */
+export interface FeedSettings<M, X extends object> {
+  readonly fetcher: Fetcher<X>;
+  readonly handleMetas: HandleMetas<M, X> | undefined;
+  readonly diffPeriodMs: number;
+  readonly runtime: Runtime;
+  readonly reporter: Reporter;
+}
+
+/** A diff on its way; it may go out once its extras are there and all before it have gone. */
+interface Pending<M, X> {
+  readonly diff: TopicDiff<M>;
+  extras: ReadonlyMap<string, X> | undefined;
+}
+
+/** A state on its way to those who asked for it while nothing changed. */
+interface SharedState<M, X extends object> {
+  readonly waiting: Set<Follower<M, X>>;
+  presences: Presences<M, X> | undefined;
+}
+
+export class TopicFeed<M, X extends object> {
+  readonly #topic: string;
+  readonly #settings: FeedSettings<M, X>;
+  readonly #onClose: () => void;
+  readonly #view: TopicView<M>;
+  readonly #followers = new Set<Follower<M, X>>();
+  #queue: Pending<M, X>[] = [];
+  #window: DiffWindow<M> | undefined;
+  #cancelWindow: CancelTimer | undefined;
+  #state: SharedState<M, X> | undefined;
+  #releasing = false;
+  #closed = false;
+
+  /** `entries` are what the diffs so far came to. `onClose` is told when nobody needs this feed any more. */
+  constructor(topic: string, settings: FeedSettings<M, X>, entries: Iterable<Entry<M>>, onClose: () => void) {
+    this.#topic = topic;
+    this.#settings = settings;
+    this.#onClose = onClose;
+    this.#view = new TopicView(entries);
+  }
+
+  /** Takes a diff of the tracker. Without a period every diff goes its own way, at once. */
+  change(diff: TopicDiff<M>): void {
+    const { diffPeriodMs, runtime } = this.#settings;
+    if (diffPeriodMs === 0) {
+      this.#enqueue(diff);
+      return;
+    }
+    if (this.#window === undefined) {
+      this.#window = new DiffWindow();
+      this.#cancelWindow = runtime.schedule(diffPeriodMs, () => this.#closeWindow());
+    }
+    this.#window.add(diff);
+  }
+
+  /** Adds a follower, which gets the state as of now as soon as that is fetched. */
+  add(follower: Follower<M, X>): void {
+    this.#followers.add(follower);
+    follower.onEnd = () => {
+      this.#followers.delete(follower);
+      this.#closeIfUnused();
+    };
+    const state = (this.#state ??= this.#takeState());
+    if (state.presences === undefined) state.waiting.add(follower);
+    else follower.begin(state.presences);
+  }
+
+  /** Ends the feed: no callback comes any more, no timer is left. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelWindow?.();
+    this.#window = undefined;
+    this.#queue = [];
+    for (const follower of this.#followers) follower.end();
+    this.#followers.clear();
+  }
+
+  #closeWindow(): void {
+    const diff = this.#window?.toDiff();
+    this.#window = undefined;
+    if (diff !== undefined && !isEmpty(diff)) this.#enqueue(diff);
+    else this.#closeIfUnused();
+  }
+
+  #enqueue(diff: TopicDiff<M>): void {
+    const pending: Pending<M, X> = { diff, extras: undefined };
+    this.#queue.push(pending);
+    void this.#settings.fetcher.fetch(this.#topic, keysOf(diff)).then((extras) => {
+      pending.extras = extras;
+      this.#release();
+    });
+  }
+
+  #release(): void {
+    this.#releasing = true;
+    for (let head = this.#queue[0]; head?.extras !== undefined; head = this.#queue[0]) {
+      this.#queue.shift();
+      this.#deliver(head.diff, head.extras);
+    }
+    this.#releasing = false;
+    this.#closeIfUnused();
+  }
+
+  #deliver(topicDiff: TopicDiff<M>, extras: ReadonlyMap<string, X>): void {
+    const { handleMetas, reporter } = this.#settings;
+    this.#state = undefined;
+    const change = { diff: toPresenceDiff(topicDiff, extras), ...this.#view.apply(topicDiff) };
+    for (const follower of this.#followers) follower.change(change);
+    if (handleMetas === undefined || this.#closed) return;
+    const what = `handleMetas of topic ${JSON.stringify(this.#topic)}`;
+    reporter.guard(what, () => handleMetas(this.#topic, change.diff, this.#view.metas));
+  }
+
+  /**
+   * Starts to fetch the state as of now. Those who ask while it is on its way share it; without a fetch all
+   * do until the next change, but what was fetched is not kept, as nobody would say when it is out of date.
+   */
+  #takeState(): SharedState<M, X> {
+    const { fetcher } = this.#settings;
+    const state: SharedState<M, X> = { waiting: new Set(), presences: undefined };
+    const snapshot = this.#view.snapshot();
+    void fetcher.fetch(this.#topic, snapshot.keys).then((extras) => {
+      const presences = snapshot.presences(extras);
+      if (fetcher.enabled && this.#state === state) this.#state = undefined;
+      else state.presences = presences;
+      for (const follower of state.waiting) if (!follower.ended) follower.begin(presences);
+      state.waiting.clear();
+    });
+    return state;
+  }
+
+  #closeIfUnused(): void {
+    if (this.#closed || this.#followers.size > 0) return;
+    if (this.#settings.handleMetas !== undefined) {
+      // The view is what handleMetas gets, so it is kept for as long as there is anything in it or on its way.
+      const busy = this.#releasing || this.#queue.length > 0 || this.#window !== undefined;
+      if (busy || this.#view.metas.size > 0) return;
+    }
+    this.close();
+    this.#onClose();
+  }
+}

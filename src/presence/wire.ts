@@ -1,0 +1,153 @@
+/**
+ * The one place that maps rollcall's words to Phoenix's: `phx_ref` and `phx_ref_prev` inside a meta, `metas`
+ * under a key, the events `presence_state` and `presence_diff`, and an update as a join with a leave.
+ *
+ * It promises that what it makes is what Phoenix.Presence would send, so that every Phoenix client
+ * understands it, and that no key or property, `__proto__` included, reaches a prototype. Pure: it knows no
+ * tracker, no subscriber, no time. The types are shared with the client.
+ */
+import type { AnyMeta, Entry, TopicDiff } from "../tracker/behaviour.js";
+import { groupByKey } from "./presences.js";
+
+export type { AnyMeta };
+
+/** The event whose payload is all presences of a topic. */
+export const STATE_EVENT = "presence_state";
+/** The event whose payload is what changed in a topic. */
+export const DIFF_EVENT = "presence_diff";
+/** The two events a client of presences hears. */
+export type PresenceEvent = typeof STATE_EVENT | typeof DIFF_EVENT;
+
+/** What a presence has beside its metas when there is no `fetch`: nothing. */
+export type NoExtra = Record<never, never>;
+
+/**
+ * A meta as it goes to clients. `phx_ref` identifies this revision, `phx_ref_prev` the one it replaced, if
+ * that one was seen; properties of these names in the tracked meta are overwritten.
+ */
+export type PresenceMeta<M = AnyMeta> = Readonly<M> & {
+  readonly phx_ref: string;
+  readonly phx_ref_prev?: string;
+};
+
+/**
+ * The presence of one key: a meta for every session it is tracked with, and what `fetch` added. The latter
+ * is partial, because a presence goes out plain when its fetch had nothing, failed, or took too long.
+ */
+export type KeyPresence<M = AnyMeta, X extends object = NoExtra> = Readonly<Partial<X>> & {
+  readonly metas: readonly PresenceMeta<M>[];
+};
+
+/** Presences by key: the payload of `presence_state`. The object has no prototype, so any key is safe. */
+export interface Presences<M = AnyMeta, X extends object = NoExtra> {
+  readonly [key: string]: KeyPresence<M, X>;
+}
+
+/** The presence of one key of which metas were updated: `metas[i]` is now what `previous[i]` was. */
+export type UpdatedPresence<M = AnyMeta, X extends object = NoExtra> = KeyPresence<M, X> & {
+  readonly previous: readonly PresenceMeta<M>[];
+};
+
+/**
+ * What changed in a topic. Each part holds only the metas that joined, were updated, or left, by key; a meta
+ * is in one part only. To fold it into a list: drop the metas whose `phx_ref` is in `leaves` or in the
+ * `previous` of `updates`, then add those of `joins` and `updates`.
+ */
+export interface PresenceDiff<M = AnyMeta, X extends object = NoExtra> {
+  readonly joins: Presences<M, X>;
+  readonly updates: { readonly [key: string]: UpdatedPresence<M, X> };
+  readonly leaves: Presences<M, X>;
+}
+
+/**
+ * What changed, as Phoenix says it, the payload of `presence_diff`: an update is the new meta in `joins` and
+ * the old one in `leaves`. A client applies `joins` first.
+ */
+export interface WireDiff<M = AnyMeta, X extends object = NoExtra> {
+  readonly joins: Presences<M, X>;
+  readonly leaves: Presences<M, X>;
+}
+
+/** An object without a prototype, so that `__proto__` is a key like any other. */
+export function withoutPrototype<V>(): Record<string, V> {
+  return Object.create(null) as Record<string, V>;
+}
+
+/** One revision of a meta, with the refs that clients tell revisions apart by. Frozen. */
+export function toPresenceMeta<M>(meta: Readonly<M>, ref: string, prevRef?: string): PresenceMeta<M> {
+  const presenceMeta: { phx_ref: string; phx_ref_prev?: string } = { ...meta, phx_ref: ref };
+  if (prevRef !== undefined) presenceMeta.phx_ref_prev = prevRef;
+  else if ("phx_ref_prev" in presenceMeta) delete presenceMeta.phx_ref_prev;
+  return Object.freeze(presenceMeta) as PresenceMeta<M>;
+}
+
+/** The presence of one key. Its metas are its own: an extra property named `metas` gives way. Frozen. */
+export function toKeyPresence<M, X extends object>(
+  metas: readonly PresenceMeta<M>[],
+  extra: X | undefined,
+): KeyPresence<M, X> {
+  return Object.freeze({ ...extra, metas: Object.freeze(metas) }) as KeyPresence<M, X>;
+}
+
+/** Entries of one topic as `presence_state` has them, with what was fetched for their keys. Frozen. */
+export function toPresences<M, X extends object>(
+  entries: Iterable<Entry<M>>,
+  extras: ReadonlyMap<string, X>,
+): Presences<M, X> {
+  const presences = withoutPrototype<KeyPresence<M, X>>();
+  for (const [key, group] of groupByKey(entries)) {
+    presences[key] = toKeyPresence(group.map(metaOf), extras.get(key));
+  }
+  return Object.freeze(presences);
+}
+
+/** The meta of an entry as it goes to clients. */
+export function metaOf<M>(entry: Entry<M>): PresenceMeta<M> {
+  return toPresenceMeta(entry.meta, entry.ref, entry.prevRef);
+}
+
+/** A tracker's diff of one topic with what was fetched for its keys. Frozen, as many subscribers share it. */
+export function toPresenceDiff<M, X extends object>(
+  diff: TopicDiff<M>,
+  extras: ReadonlyMap<string, X>,
+): PresenceDiff<M, X> {
+  const updates = withoutPrototype<UpdatedPresence<M, X>>();
+  for (const [key, group] of groupByKey(diff.updates)) {
+    const previous = group.map((update) => toPresenceMeta(update.previous, update.prevRef));
+    const presence = toKeyPresence(group.map(metaOf), extras.get(key));
+    updates[key] = Object.freeze({ ...presence, previous: Object.freeze(previous) });
+  }
+  return Object.freeze({
+    joins: toPresences(diff.joins, extras),
+    updates: Object.freeze(updates),
+    leaves: toPresences(diff.leaves, extras),
+  });
+}
+
+/** What Phoenix sends for a diff. Frozen; asked twice for one diff, it gives the same object. */
+export function toWireDiff<M, X extends object>(diff: PresenceDiff<M, X>): WireDiff<M, X> {
+  const known = wireDiffs.get(diff);
+  // The key is the very diff that the value was made of, so the types agree.
+  if (known !== undefined) return known as WireDiff<M, X>;
+  const joins = Object.assign(withoutPrototype<KeyPresence<M, X>>(), diff.joins);
+  const leaves = Object.assign(withoutPrototype<KeyPresence<M, X>>(), diff.leaves);
+  for (const [key, { previous, ...presence }] of Object.entries(diff.updates)) {
+    joins[key] = withMetas(presence, joins[key], presence.metas);
+    leaves[key] = withMetas(presence, leaves[key], previous);
+  }
+  const wireDiff = Object.freeze({ joins: Object.freeze(joins), leaves: Object.freeze(leaves) });
+  wireDiffs.set(diff, wireDiff);
+  return wireDiff;
+}
+
+/** What was made of a diff, so that all who forward it share one payload. */
+const wireDiffs = new WeakMap<object, WireDiff<unknown, object>>();
+
+function withMetas<M, X extends object>(
+  presence: Omit<UpdatedPresence<M, X>, "previous">,
+  there: KeyPresence<M, X> | undefined,
+  metas: readonly PresenceMeta<M>[],
+): KeyPresence<M, X> {
+  const all = there === undefined ? metas : [...there.metas, ...metas];
+  return Object.freeze({ ...presence, metas: Object.freeze(all) }) as KeyPresence<M, X>;
+}
