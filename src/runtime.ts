@@ -22,6 +22,8 @@ export interface Runtime {
    * and never calls back before it has returned.
    */
   schedule(delayMs: number, callback: () => void): CancelTimer;
+  /** Tells whoever runs the process what nobody listened to. Absent: it is not told. */
+  warn?(message: string, code: string): void;
 }
 
 /** The machine itself: the monotonic and the wall clock, `Math.random`, and timers that do not keep Node alive. */
@@ -31,14 +33,18 @@ export const nodeRuntime: Runtime = {
   random: () => Math.random(),
   schedule(delayMs, callback) {
     if (delayMs <= 0 && typeof setImmediate === "function") {
+      // Not unreferenced: the event loop would wait for something else before it calls back. It keeps the
+      // process alive for one turn only.
       const immediate = setImmediate(callback);
-      immediate.unref();
       return () => clearImmediate(immediate);
     }
     const timer = setTimeout(callback, delayMs);
     // A browser's timer is a number and has no `unref`.
     if (typeof timer === "object") timer.unref();
     return () => clearTimeout(timer);
+  },
+  warn(message, code) {
+    if (typeof process === "object") process.emitWarning(message, { type: "RollcallWarning", code });
   },
 };
 

@@ -1,0 +1,30 @@
+/**
+ * `rollcall`: who is here, now, on every node. Begin with {@link Tracker}, or with {@link Presence} for the
+ * same grouped by user.
+ */
+export { TrackerError } from "./errors.js";
+export type { TrackerErrorCode, TrackerErrorDetails } from "./errors.js";
+export { Presence } from "./presence/index.js";
+export type * from "./presence/index.js";
+export type { PubSub, PubSubStatus, Unsubscribe } from "./pubsub/pubsub.js";
+export { nodeRuntime } from "./runtime.js";
+export type { CancelTimer, Runtime } from "./runtime.js";
+export type {
+  AnyMeta,
+  Diff,
+  Entry,
+  JsonValueOf,
+  Leave,
+  LeaveReason,
+  Meta,
+  TopicDiff,
+  TrackerBehaviour,
+  Update,
+} from "./tracker/behaviour.js";
+export type { Explanation, Health, ReplicaHealth } from "./tracker/health.js";
+export type { TrackerOptions } from "./tracker/options.js";
+export type { TrackerEvents } from "./tracker/reporter.js";
+export { Session } from "./tracker/session.js";
+export type { SessionSource } from "./tracker/session.js";
+export { Tracker } from "./tracker/tracker.js";
+export type { StopOptions } from "./tracker/tracker.js";

@@ -1,0 +1,211 @@
+/**
+ * The author's side of one shard: the entries that this node owns, and what it says of them.
+ *
+ * Every clock, digest and answer speaks of a flush: `flush` is what moves them on. Knows no time, no pubsub
+ * and no other replica.
+ */
+import { Orswot } from "../crdt/index.js";
+import type { AnyMeta } from "../tracker/behaviour.js";
+import { ReplicatedEntry } from "./entry.js";
+import type { EntryOwner } from "./entry.js";
+import { MAX_DELTA_DOTS, MAX_PAGE_ITEMS, MAX_PAGE_KEPT, REMOVALS_KEPT } from "./limits.js";
+import type {
+  DeltaMessage,
+  Far,
+  Interval,
+  Page,
+  PageRequest,
+  ShardSummary,
+  WireBirth,
+  WireRemoval,
+} from "./message.js";
+
+const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
+
+export class AuthoredShard {
+  readonly shard: number;
+  readonly #owner: EntryOwner;
+  readonly #replica: string;
+  readonly #refPrefix: string;
+  readonly #set: Orswot<ReplicatedEntry>;
+  #clock = 0;
+  #flushed: ShardSummary = NOTHING;
+  /** Which removals came from a closed session; the oldest are forgotten with the removals themselves. */
+  readonly #closed = new Set<number>();
+  /** The live clocks in order, for pages: made once for many, dropped by `forgetSnapshot`. */
+  #snapshot: { readonly clocks: readonly number[]; readonly upTo: number } | undefined;
+
+  constructor(owner: EntryOwner, replica: string, shard: number, refPrefix: string) {
+    this.shard = shard;
+    this.#owner = owner;
+    this.#replica = replica;
+    this.#refPrefix = refPrefix;
+    this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept: REMOVALS_KEPT });
+  }
+
+  /** What the last flush spoke of. */
+  get flushed(): ShardSummary {
+    return this.#flushed;
+  }
+
+  /** Dots that wait for the flush. */
+  get pendingDots(): number {
+    return this.#clock - this.#flushed.clock;
+  }
+
+  get entries(): ReadonlyMap<number, ReplicatedEntry> {
+    return this.#set.live(this.#replica);
+  }
+
+  add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    this.#clock += 1;
+    const entry = this.#entry(topic, key, session, meta);
+    ReplicatedEntry.seal(entry, undefined);
+    this.#set.add(entry);
+    return entry;
+  }
+
+  /** Spends two dots: the removal of the old revision and the birth of the new one. */
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    this.#clock += 2;
+    const entry = this.#entry(ReplicatedEntry.topicOf(previous), previous.key, previous.session, meta);
+    ReplicatedEntry.seal(entry, previous.ref);
+    this.#set.update({ replica: this.#replica, clock: ReplicatedEntry.clockOf(previous) }, entry);
+    return entry;
+  }
+
+  remove(entry: ReplicatedEntry, closed: boolean): void {
+    this.#clock += 1;
+    this.#set.remove({ replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) });
+    if (!closed) return;
+    this.#closed.add(this.#clock);
+    if (this.#closed.size > REMOVALS_KEPT)
+      for (const oldest of this.#closed) {
+        this.#closed.delete(oldest);
+        break;
+      }
+  }
+
+  /** Moves the flushed clock on to the present one; gives the delta that says so, if anything changed. */
+  flush(): DeltaMessage | undefined {
+    const since = this.#flushed.clock;
+    if (since === this.#clock) return undefined;
+    const delta = this.#delta(since);
+    this.#flushed = {
+      clock: this.#clock,
+      count: this.entries.size,
+      digest: this.#set.digest(this.#replica),
+    };
+    return delta;
+  }
+
+  /**
+   * The answer to a node that stands at `clock`: a delta, `far` where a delta would not reach or be too long,
+   * nothing if it lacks nothing. To be called after a flush.
+   */
+  answer(clock: number): DeltaMessage | Far | undefined {
+    const lacking = this.#flushed.clock - clock;
+    if (lacking <= 0) return undefined;
+    const isShort = clock === 0 ? this.entries.size <= MAX_PAGE_ITEMS : lacking <= MAX_DELTA_DOTS;
+    const delta = isShort ? this.#delta(clock) : undefined;
+    return delta ?? { type: "far", shard: this.shard, clock: this.#flushed.clock };
+  }
+
+  /**
+   * The page that was asked for, with at most `maxItems` births and intervals: what lives, as of the last
+   * flush, from the dot after `from` on. To be called after a flush.
+   */
+  page(request: PageRequest, maxItems: number = MAX_PAGE_ITEMS): Page {
+    const { shard, rebuild, base, from } = request;
+    const asOf = this.#flushed.clock;
+    const until = request.until === 0 ? asOf : Math.min(request.until, asOf);
+    const clocks = this.#clocksUpTo(until);
+    const births: WireBirth[] = [];
+    const kept: Interval[] = [];
+    let keptDots = 0;
+    let to = Math.max(from, until);
+    for (let i = firstAbove(clocks, from); i < clocks.length; i++) {
+      const clock = clocks[i]!;
+      if (clock > until) break;
+      const entry = this.entries.get(clock);
+      if (entry === undefined) continue;
+      const last = kept.at(-1);
+      const prolongs = clock <= base && last?.last === clock - 1;
+      const isFull = births.length + kept.length === maxItems && !prolongs;
+      if (isFull || keptDots === MAX_PAGE_KEPT) {
+        to = clock - 1;
+        break;
+      }
+      if (clock > base) births.push(wireBirth(clock, entry));
+      else {
+        keptDots += 1;
+        if (prolongs) kept[kept.length - 1] = { first: last.first, last: clock };
+        else kept.push({ first: clock, last: clock });
+      }
+    }
+    return { type: "page", shard, rebuild, from, to: Math.min(to, until), until, asOf, births, kept };
+  }
+
+  /** Lets go of what only running rebuilds need. */
+  forgetSnapshot(): void {
+    this.#snapshot = undefined;
+  }
+
+  #entry(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    return new ReplicatedEntry(
+      this.#owner,
+      this.shard,
+      this.#clock,
+      this.#refPrefix,
+      topic,
+      key,
+      session,
+      meta,
+    );
+  }
+
+  #delta(since: number): DeltaMessage | undefined {
+    const part = this.#set.part(this.#replica, since);
+    if (part === undefined) return undefined;
+    const births = part.births.map(({ clock, value }) => wireBirth(clock, value));
+    const removed: WireRemoval[] = [];
+    for (const { clock, dot } of part.removed) {
+      removed.push({ clock, removed: dot.clock, closed: this.#closed.has(clock) });
+    }
+    return {
+      type: "delta",
+      shard: this.shard,
+      since: part.since,
+      upTo: part.upTo,
+      part: 1,
+      parts: 1,
+      births,
+      removed,
+    };
+  }
+
+  #clocksUpTo(upTo: number): readonly number[] {
+    if (this.#snapshot === undefined || this.#snapshot.upTo < upTo) {
+      // Births are added in the order of their clocks, so the keys are sorted.
+      this.#snapshot = { clocks: [...this.entries.keys()], upTo: this.#clock };
+    }
+    return this.#snapshot.clocks;
+  }
+}
+
+function wireBirth(clock: number, entry: ReplicatedEntry): WireBirth {
+  const { key, session, meta } = entry;
+  return { clock, topic: ReplicatedEntry.topicOf(entry), key, session, meta };
+}
+
+/** The index of the first number above `limit` in a sorted list: binary search. */
+function firstAbove(sorted: readonly number[], limit: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

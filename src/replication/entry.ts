@@ -1,0 +1,79 @@
+/**
+ * The entry as replication holds it: the public entry, and beside it, hidden from users, where it belongs.
+ * The set, the view by topic and the index by session hold this same object.
+ *
+ * One class with fields assigned in one order, sealed before anyone sees it: what `list` hands out cannot be
+ * changed by who gets it.
+ */
+import type { AnyMeta, Entry } from "../tracker/behaviour.js";
+
+/** Why a life departs, and with what reason its entries leave. */
+export type Departure = "departed" | "replaced";
+
+/** What one life contributes, as far as an entry needs to know it. */
+export interface EntryOwner {
+  readonly name: string;
+  /** Set while the life departs: its entries leave when their topic and key appear elsewhere. */
+  readonly departure: Departure | undefined;
+  /** The entries of a departing life that were handed off: still held, shown no more. */
+  readonly handedOff: Set<ReplicatedEntry>;
+}
+
+export class ReplicatedEntry implements Entry {
+  readonly key: string;
+  readonly meta: Readonly<AnyMeta>;
+  readonly ref: string;
+  /** Written once, by `seal`. */
+  prevRef: string | undefined;
+  readonly node: string;
+  readonly session: string;
+  readonly #topic: string;
+  readonly #shard: number;
+  readonly #clock: number;
+  readonly #owner: EntryOwner;
+
+  constructor(
+    owner: EntryOwner,
+    shard: number,
+    clock: number,
+    refPrefix: string,
+    topic: string,
+    key: string,
+    session: string,
+    meta: Readonly<AnyMeta>,
+  ) {
+    this.key = key;
+    this.meta = meta;
+    this.ref = refPrefix + clock.toString(36);
+    this.prevRef = undefined;
+    this.node = owner.name;
+    this.session = session;
+    this.#topic = topic;
+    this.#shard = shard;
+    this.#clock = clock;
+    this.#owner = owner;
+  }
+
+  /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
+  static seal(entry: ReplicatedEntry, prevRef: string | undefined): void {
+    if (Object.isFrozen(entry)) return;
+    entry.prevRef = prevRef;
+    Object.freeze(entry);
+  }
+
+  static topicOf(entry: ReplicatedEntry): string {
+    return entry.#topic;
+  }
+
+  static shardOf(entry: ReplicatedEntry): number {
+    return entry.#shard;
+  }
+
+  static clockOf(entry: ReplicatedEntry): number {
+    return entry.#clock;
+  }
+
+  static ownerOf(entry: ReplicatedEntry): EntryOwner {
+    return entry.#owner;
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Who is alive: the table of lives, and the rules by which one becomes up, down, departing, gone or over.
+ *
+ * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
+ * business. Knows no slice's content, no message's content and no pubsub.
+ */
+import { MAX_OVER_LIVES } from "./limits.js";
+import { isPlausibleCounter } from "./codec.js";
+import type { Departure } from "./entry.js";
+import type { Life } from "./life.js";
+import { replicaOf } from "./life.js";
+import { Replica } from "./replica.js";
+
+export interface MembershipOptions {
+  readonly self: Life;
+  readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
+}
+
+/** What membership finds out, in the order in which it does. */
+export interface MembershipListener {
+  /** A life is heard for the first time. */
+  appeared(replica: Replica): void;
+  /** Its entries are to be hidden. */
+  wentDown(replica: Replica): void;
+  /** It was heard after it went down; its entries stay hidden until it has caught up. */
+  cameBack(replica: Replica): void;
+  /** It ended, and its entries wait for their keys. */
+  departs(replica: Replica): void;
+  /** All about it is to be forgotten. */
+  ended(replica: Replica): void;
+  /** Two lives of one name are alive. */
+  conflict(name: string, incarnations: readonly [string, string]): void;
+}
+
+/** Why a frame is not listened to. */
+export type Deafness = "own" | "over" | "late" | "implausible" | "superseded";
+
+/** A life that speaks although another one of its name is alive. */
+interface Rival {
+  heardSinceMs: number;
+  heardLastMs: number;
+  reported: boolean;
+}
+
+export class Membership {
+  readonly #self: Life;
+  readonly #downPeriodMs: number;
+  readonly #permdownPeriodMs: number;
+  readonly #listener: MembershipListener;
+  /** The present life of every name. */
+  readonly #present = new Map<string, Replica>();
+  /** Lives that were replaced and whose window has not ended. */
+  readonly #replaced = new Set<Replica>();
+  /** Never listened to again; the oldest are forgotten first. */
+  readonly #over = new Set<string>();
+  readonly #rivals = new Map<string, Rival>();
+  /** Healthy time that has passed, in all. */
+  #elapsedMs = 0;
+
+  constructor(options: MembershipOptions, listener: MembershipListener) {
+    this.#self = options.self;
+    this.#downPeriodMs = options.downPeriodMs;
+    this.#permdownPeriodMs = options.permdownPeriodMs;
+    this.#listener = listener;
+  }
+
+  /** All lives that something is held of: present and replaced. */
+  *replicas(): Generator<Replica> {
+    yield* this.#present.values();
+    yield* this.#replaced;
+  }
+
+  get size(): number {
+    return this.#present.size + this.#replaced.size;
+  }
+
+  /** How many ended lives and rivals are remembered: bounded. */
+  get remembered(): number {
+    return this.#over.size + this.#rivals.size;
+  }
+
+  /**
+   * A frame of a life was received. Gives its replica, which now counts as heard, or why it is not listened
+   * to: then nothing has changed.
+   */
+  hear(life: Life, counter: number, direct: boolean): Replica | Deafness {
+    if (life.name === this.#self.name) {
+      if (life.incarnation !== this.#self.incarnation) this.#rival(life, this.#self);
+      return "own";
+    }
+    const present = this.#present.get(life.name);
+    if (this.#over.has(replicaOf(life))) {
+      if (present?.status === "up") this.#rival(life, present.life);
+      return "over";
+    }
+    if (present === undefined) return this.#listen(this.#appear(life), counter, direct);
+    if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
+    if (life.incarnation < present.life.incarnation && present.status !== "down") {
+      this.#rival(life, present.life);
+      return "superseded";
+    }
+    // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
+    // clock stood further back.
+    this.#replace(present);
+    return this.#listen(this.#appear(life), counter, direct);
+  }
+
+  /** A life says that it ends; its entries may wait for their keys for that long. */
+  goodbye(replica: Replica, windowMs: number): void {
+    if (replica.status === "departing") return;
+    // What is hidden already is not shown again.
+    if (windowMs <= 0 || !replica.isShown) this.#end(replica, "departed");
+    else this.#depart(replica, "departed", windowMs);
+  }
+
+  /** The pubsub knows that a node has ended: hides at once, as silence would. */
+  gone(name: string): void {
+    const replica = this.#present.get(name);
+    if (replica?.status !== "up" && replica?.status !== "returning") return;
+    replica.silentMs = Math.max(replica.silentMs, this.#downPeriodMs);
+    this.#goDown(replica);
+  }
+
+  /** A returning replica has caught up. */
+  caughtUp(replica: Replica): void {
+    replica.status = "up";
+  }
+
+  /** The pubsub is back: who was up could not be heard, so nobody's silence counts. */
+  forgiveSilence(): void {
+    for (const replica of this.#present.values()) {
+      if (replica.status === "up" || replica.status === "returning") replica.silentMs = 0;
+    }
+  }
+
+  /** Healthy time has passed. */
+  pass(elapsedMs: number): void {
+    this.#elapsedMs += elapsedMs;
+    for (const replica of [...this.replicas()]) {
+      if (replica.status === "departing") {
+        replica.windowMs -= elapsedMs;
+        if (replica.windowMs <= 0) this.#end(replica, replica.departure ?? "departed");
+        continue;
+      }
+      replica.silentMs += elapsedMs;
+      if (replica.status === "down") {
+        if (replica.silentMs > this.#permdownPeriodMs) this.#forget(replica);
+      } else if (replica.silentMs > this.#downPeriodMs) this.#goDown(replica);
+    }
+    for (const [id, rival] of this.#rivals) {
+      if (this.#elapsedMs - rival.heardLastMs > this.#downPeriodMs) this.#rivals.delete(id);
+    }
+  }
+
+  #appear(life: Life): Replica {
+    const replica = new Replica(life, replicaOf(this.#self));
+    this.#rivals.delete(replica.id);
+    this.#present.set(life.name, replica);
+    this.#listener.appeared(replica);
+    return replica;
+  }
+
+  #listen(replica: Replica, counter: number, direct: boolean): Replica | Deafness {
+    const last = direct ? replica.directCounter : replica.broadcastCounter;
+    if (counter <= last) return "late";
+    const highest = Math.max(replica.directCounter, replica.broadcastCounter);
+    if (highest > 0 && !isPlausibleCounter(counter, highest)) return "implausible";
+    if (direct) replica.directCounter = counter;
+    else replica.broadcastCounter = counter;
+    replica.silentMs = 0;
+    if (replica.status === "down") {
+      replica.status = "returning";
+      replica.summedUp.clear();
+      this.#listener.cameBack(replica);
+    }
+    return replica;
+  }
+
+  /** A newer life has the name: the older departs with what is left of its patience, and is over. */
+  #replace(replica: Replica): void {
+    this.#present.delete(replica.name);
+    this.#remember(replica.life);
+    if (replica.status === "departing") {
+      this.#replaced.add(replica);
+      return;
+    }
+    const windowMs = this.#downPeriodMs - replica.silentMs;
+    if (replica.status !== "up" || windowMs <= 0) this.#end(replica, "replaced");
+    else {
+      this.#replaced.add(replica);
+      this.#depart(replica, "replaced", windowMs);
+    }
+  }
+
+  #depart(replica: Replica, departure: Departure, windowMs: number): void {
+    replica.status = "departing";
+    replica.departure = departure;
+    replica.windowMs = windowMs;
+    this.#listener.departs(replica);
+  }
+
+  #end(replica: Replica, departure: Departure): void {
+    this.#remember(replica.life);
+    replica.departure = departure;
+    this.#forget(replica);
+  }
+
+  #goDown(replica: Replica): void {
+    const wasShown = replica.isShown;
+    replica.status = "down";
+    if (wasShown) this.#listener.wentDown(replica);
+  }
+
+  #forget(replica: Replica): void {
+    if (this.#present.get(replica.name) === replica) this.#present.delete(replica.name);
+    this.#replaced.delete(replica);
+    this.#listener.ended(replica);
+  }
+
+  #remember(life: Life): void {
+    this.#over.add(replicaOf(life));
+    if (this.#over.size <= MAX_OVER_LIVES) return;
+    for (const oldest of this.#over) {
+      this.#over.delete(oldest);
+      return;
+    }
+  }
+
+  /**
+   * A life is heard beside another of its name. Frames of a life that has just ended may still be on their
+   * way, so it is a conflict only if it keeps being heard for longer than `downPeriodMs`.
+   */
+  #rival(life: Life, other: Life): void {
+    const id = replicaOf(life);
+    const rival = this.#rivals.get(id);
+    if (rival === undefined) {
+      if (this.#rivals.size < MAX_OVER_LIVES) {
+        const now = this.#elapsedMs;
+        this.#rivals.set(id, { heardSinceMs: now, heardLastMs: now, reported: false });
+      }
+      return;
+    }
+    rival.heardLastMs = this.#elapsedMs;
+    if (rival.reported || this.#elapsedMs - rival.heardSinceMs <= this.#downPeriodMs) return;
+    rival.reported = true;
+    this.#listener.conflict(life.name, [life.incarnation, other.incarnation]);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The messages between replicas, decoded: who sends each, to whom and when. How they look on the wire is the
+ * codec's business.
+ */
+import type { AnyMeta } from "../tracker/behaviour.js";
+import type { Life } from "./life.js";
+
+/** A birth as it travels: its dot's clock and the value. The author and shard stand in the frame. */
+export interface WireBirth {
+  readonly clock: number;
+  readonly topic: string;
+  readonly key: string;
+  readonly session: string;
+  readonly meta: Readonly<AnyMeta>;
+}
+
+/** A removal as it travels: its own clock, the clock of the birth it removed, and whether a session closed. */
+export interface WireRemoval {
+  readonly clock: number;
+  readonly removed: number;
+  readonly closed: boolean;
+}
+
+/** What an author holds in one shard, as of its last flush. */
+export interface ShardSummary {
+  readonly clock: number;
+  readonly count: number;
+  readonly digest: number;
+}
+
+/** To all, at start and every `heartbeatPeriodMs`; to one, when an unknown life was heard. */
+export interface Heartbeat {
+  readonly type: "heartbeat";
+  readonly poolSize: number;
+  /** The shards from `firstShard` on; one frame may not hold all. */
+  readonly firstShard: number;
+  readonly shards: readonly ShardSummary[];
+}
+
+/** To all on flush, to one as the answer to a request. Merged when its last part has come. */
+export interface DeltaMessage {
+  readonly type: "delta";
+  readonly shard: number;
+  readonly since: number;
+  readonly upTo: number;
+  /** Counted from 1. */
+  readonly part: number;
+  readonly parts: number;
+  readonly births: readonly WireBirth[];
+  readonly removed: readonly WireRemoval[];
+}
+
+/** To the author, on a gap: what came after `clock`? */
+export interface DeltaRequest {
+  readonly type: "deltaRequest";
+  readonly shard: number;
+  readonly clock: number;
+}
+
+/** To the author, while rebuilding: the live dots after `from`, up to `until` (0: your flushed clock). */
+export interface PageRequest {
+  readonly type: "pageRequest";
+  readonly shard: number;
+  readonly rebuild: number;
+  readonly base: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** To a requester whose clock is too old for a delta: rebuild. */
+export interface Far {
+  readonly type: "far";
+  readonly shard: number;
+  readonly clock: number;
+}
+
+/** A run of dots, both ends included. */
+export interface Interval {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** To the requester: as of `asOf`, exactly the dots of (from, to] that live: new ones, and kept ones. */
+export interface Page {
+  readonly type: "page";
+  readonly shard: number;
+  readonly rebuild: number;
+  readonly from: number;
+  readonly to: number;
+  readonly until: number;
+  readonly asOf: number;
+  readonly births: readonly WireBirth[];
+  readonly kept: readonly Interval[];
+}
+
+/** To all, on a graceful stop: how long the entries may wait for their keys to come back elsewhere. */
+export interface Goodbye {
+  readonly type: "goodbye";
+  readonly windowMs: number;
+}
+
+export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye;
+
+/** A message with who sent it, to which incarnation (or to all), as the how-manieth frame of its life. */
+export interface Frame {
+  readonly from: Life;
+  readonly to: string | undefined;
+  readonly counter: number;
+  readonly message: Message;
+}

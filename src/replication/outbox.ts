@@ -1,0 +1,100 @@
+/**
+ * Messages on their way out: gives each frame its counter and cuts what would not fit into one.
+ *
+ * One counter serves all frames of a life, so of any two frames the receiver knows which was sent first.
+ * Knows no replica and no time.
+ */
+import { fitsUtf8 } from "./bytes.js";
+import { encodeFrame } from "./codec.js";
+import type { Life } from "./life.js";
+import type { DeltaMessage, Heartbeat, Message, Page } from "./message.js";
+
+/** Where payloads go. */
+export interface Carrier {
+  broadcast(payload: string): void;
+  send(node: string, payload: string): void;
+}
+
+export class Outbox {
+  readonly #life: Life;
+  readonly #maxBytes: number;
+  readonly #carrier: Carrier;
+  #counter = 0;
+
+  constructor(life: Life, maxBytes: number, carrier: Carrier) {
+    this.#life = life;
+    this.#maxBytes = maxBytes;
+    this.#carrier = carrier;
+  }
+
+  /** Sends a message that fits any frame: to one life, or to all. */
+  send(message: Message, to?: Life): void {
+    this.#carry(this.#encode(message, to), to);
+  }
+
+  /** Sends a heartbeat; in several frames, if there are more shards than fit one. */
+  sendHeartbeat(heartbeat: Heartbeat, to?: Life): void {
+    const { shards, firstShard } = heartbeat;
+    const text = this.#encode(heartbeat, to);
+    if (shards.length < 2 || this.#fits(text)) return this.#carry(text, to);
+    const half = shards.length >>> 1;
+    this.sendHeartbeat({ ...heartbeat, shards: shards.slice(0, half) }, to);
+    this.sendHeartbeat({ ...heartbeat, firstShard: firstShard + half, shards: shards.slice(half) }, to);
+  }
+
+  /** Sends a delta; in parts, if it does not fit one frame. */
+  sendDelta(delta: DeltaMessage, to?: Life): void {
+    const text = this.#encode(delta, to);
+    if (this.#fits(text)) return this.#carry(text, to);
+    const pieces: DeltaMessage[] = [];
+    this.#cut(delta, to, pieces);
+    for (const [i, piece] of pieces.entries()) {
+      this.#carry(this.#encode({ ...piece, part: i + 1, parts: pieces.length }, to), to);
+    }
+  }
+
+  /** Sends a page, made as long as fits one frame. */
+  sendPage(makePage: (maxItems?: number) => Page, to: Life): void {
+    let page = makePage();
+    let text = this.#encode(page, to);
+    let items = page.births.length + page.kept.length;
+    while (!this.#fits(text) && items > 1) {
+      items >>>= 1;
+      page = makePage(items);
+      text = this.#encode(page, to);
+    }
+    this.#carry(text, to);
+  }
+
+  /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
+  #cut(delta: DeltaMessage, to: Life | undefined, pieces: DeltaMessage[]): void {
+    const { births, removed } = delta;
+    const length = births.length + removed.length;
+    const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
+    if (length < 2 || this.#fits(this.#encode(longest, to))) {
+      pieces.push(delta);
+      return;
+    }
+    const half = length >>> 1;
+    const birthsHere = births.slice(0, half);
+    const removedHere = removed.slice(0, Math.max(0, half - births.length));
+    this.#cut({ ...delta, births: birthsHere, removed: removedHere }, to, pieces);
+    const birthsThere = births.slice(birthsHere.length);
+    this.#cut({ ...delta, births: birthsThere, removed: removed.slice(removedHere.length) }, to, pieces);
+  }
+
+  #encode(message: Message, to: Life | undefined): string {
+    // A text that is not sent after all leaves a hole in the counters, which means nothing.
+    this.#counter += 1;
+    return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message });
+  }
+
+  #fits(text: string): boolean {
+    return fitsUtf8(text, this.#maxBytes);
+  }
+
+  #carry(text: string, to: Life | undefined): void {
+    if (to === undefined) this.#carrier.broadcast(text);
+    else this.#carrier.send(to.name, text);
+  }
+}

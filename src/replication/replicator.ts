@@ -1,0 +1,461 @@
+/**
+ * The replication of one tracker: its own shards, the slices of all others, who is alive, and what is shown.
+ *
+ * Deterministic: time comes in as an argument, random as a function, and effects go out by a port. A frame
+ * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
+ * Knows no pubsub, no timer, no session's lifetime and no handler.
+ */
+import type { AnyMeta, LeaveReason } from "../tracker/behaviour.js";
+import { AuthoredShard } from "./author.js";
+import { Answers } from "./answers.js";
+import { decodeFrame } from "./codec.js";
+import { ReplicatedEntry } from "./entry.js";
+import type { EntryOwner } from "./entry.js";
+import type { Life } from "./life.js";
+import { refPrefixOf, replicaOf } from "./life.js";
+import { GREETING_DELAY_MAX_MS, MAX_PENDING_DOTS } from "./limits.js";
+import { Membership } from "./membership.js";
+import type { Deafness } from "./membership.js";
+import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
+import { Outbox } from "./outbox.js";
+import type { Carrier } from "./outbox.js";
+import type { Replica } from "./replica.js";
+import { Requests } from "./requests.js";
+import type { RemoteSlice, SliceChange } from "./slice.js";
+import { View } from "./view.js";
+
+export interface ReplicatorOptions {
+  readonly life: Life;
+  readonly poolSize: number;
+  readonly maxFrameBytes: number;
+  readonly broadcastPeriodMs: number;
+  readonly heartbeatPeriodMs: number;
+  readonly tickPeriodMs: number;
+  readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
+  readonly random: () => number;
+}
+
+/** What is told about other lives, for the tracker's events. */
+export interface ReplicaNews {
+  readonly name: string;
+  readonly incarnation: string;
+}
+
+/** The way out. */
+export interface ReplicatorPort extends Carrier {
+  /** Asks to be advanced at that time, or sooner. */
+  wakeAt(timeMs: number): void;
+  replicaUp(news: ReplicaNews): void;
+  replicaDown(news: ReplicaNews): void;
+  replicaGone(news: ReplicaNews): void;
+  divergence(news: ReplicaNews & { readonly shard: number }): void;
+  nameConflict(name: string, incarnations: readonly [string, string]): void;
+  refused(reason: string, version: unknown): void;
+}
+
+/** What was received and not listened to, by reason. Counts since the start. */
+export interface Counters {
+  framesReceived: number;
+  framesRefused: number;
+  framesLate: number;
+  framesOver: number;
+  framesSuperseded: number;
+  framesMisaddressed: number;
+  deltasMerged: number;
+  pagesMerged: number;
+  requestsSent: number;
+  divergences: number;
+}
+
+export class Replicator {
+  readonly view = new View();
+  readonly counters: Counters = {
+    framesReceived: 0,
+    framesRefused: 0,
+    framesLate: 0,
+    framesOver: 0,
+    framesSuperseded: 0,
+    framesMisaddressed: 0,
+    deltasMerged: 0,
+    pagesMerged: 0,
+    requestsSent: 0,
+    divergences: 0,
+  };
+  readonly membership: Membership;
+  readonly shards: readonly AuthoredShard[];
+  readonly #options: ReplicatorOptions;
+  readonly #port: ReplicatorPort;
+  readonly #outbox: Outbox;
+  readonly #requests: Requests;
+  readonly #answers = new Answers();
+  /** Until when a shard's further changes wait, and when they go out. */
+  readonly #quietUntilMs: number[];
+  readonly #flushDueMs: (number | undefined)[];
+  readonly #greetings = new Map<Replica, number>();
+  #nowMs: number;
+  #lastTickMs: number;
+  #nextHeartbeatMs: number;
+  #connected = true;
+  #rebuilds = 0;
+
+  constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
+    const { life, poolSize } = options;
+    this.#options = options;
+    this.#port = port;
+    this.#nowMs = nowMs;
+    this.#lastTickMs = nowMs;
+    this.#nextHeartbeatMs = nowMs;
+    const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
+    this.shards = Array.from(
+      { length: poolSize },
+      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life.incarnation, shard)),
+    );
+    this.#quietUntilMs = this.shards.map(() => nowMs);
+    this.#flushDueMs = this.shards.map(() => undefined);
+    this.#outbox = new Outbox(life, options.maxFrameBytes, {
+      broadcast: (payload) => {
+        if (this.#connected) port.broadcast(payload);
+      },
+      send: (node, payload) => {
+        if (this.#connected) port.send(node, payload);
+      },
+    });
+    this.#requests = new Requests(options.random);
+    const { downPeriodMs, permdownPeriodMs } = options;
+    this.membership = new Membership(
+      { self: life, downPeriodMs, permdownPeriodMs },
+      {
+        appeared: (replica) => this.#appeared(replica),
+        wentDown: (replica) => this.#wentDown(replica),
+        cameBack: (replica) => this.#greet(replica),
+        departs: (replica) => this.#departs(replica),
+        ended: (replica) => this.#ended(replica),
+        conflict: (name, incarnations) => port.nameConflict(name, incarnations),
+      },
+    );
+  }
+
+  // Local changes: synchronous, and flushed later.
+
+  add(shard: number, topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    const entry = this.#shard(shard).add(topic, key, session, meta);
+    this.view.join(entry);
+    this.#changed(shard);
+    return entry;
+  }
+
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    const shard = ReplicatedEntry.shardOf(previous);
+    const entry = this.#shard(shard).update(previous, meta);
+    this.view.update(entry, previous);
+    this.#changed(shard);
+    return entry;
+  }
+
+  remove(entry: ReplicatedEntry, reason: "untracked" | "closed"): void {
+    const shard = ReplicatedEntry.shardOf(entry);
+    this.#shard(shard).remove(entry, reason === "closed");
+    this.view.leave(entry, reason);
+    this.#changed(shard);
+  }
+
+  /** The time, as far as it is known here: set before local changes. */
+  setTime(nowMs: number): void {
+    this.#nowMs = nowMs;
+  }
+
+  // From outside.
+
+  /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
+  receive(payload: string, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.counters.framesReceived += 1;
+    const decoded = decodeFrame(payload);
+    if (decoded.frame === undefined) {
+      this.counters.framesRefused += 1;
+      this.#port.refused(decoded.refused, decoded.version);
+      return;
+    }
+    const { frame } = decoded;
+    if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
+      this.counters.framesMisaddressed += 1;
+      return;
+    }
+    const replica = this.membership.hear(frame.from, frame.counter, frame.to !== undefined);
+    if (typeof replica === "string") this.#countUnheard(replica);
+    else this.#dispatch(frame, replica);
+  }
+
+  /** Does what is due; gives nothing, but asks to be woken for the rest. */
+  advance(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
+    let nextMs = this.#lastTickMs + this.#options.tickPeriodMs;
+    for (const [shard, dueMs] of this.#flushDueMs.entries()) {
+      if (dueMs === undefined) continue;
+      if (dueMs <= nowMs) this.#flush(shard);
+      else nextMs = Math.min(nextMs, dueMs);
+    }
+    if (nowMs >= this.#nextHeartbeatMs) {
+      this.#nextHeartbeatMs = nowMs + this.#options.heartbeatPeriodMs;
+      this.#outbox.sendHeartbeat(this.#heartbeat());
+    }
+    nextMs = Math.min(nextMs, this.#nextHeartbeatMs);
+    for (const [replica, dueMs] of this.#greetings) {
+      if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
+      else {
+        this.#greetings.delete(replica);
+        this.#outbox.sendHeartbeat(this.#heartbeat(), replica.life);
+      }
+    }
+    const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
+    if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
+    this.#answerOne();
+    this.#port.wakeAt(this.#answers.isEmpty ? nextMs : nowMs);
+  }
+
+  /** The pubsub lost its connection, or has it back. */
+  setConnected(connected: boolean, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    if (!connected) return;
+    this.membership.forgiveSilence();
+    // What others have now is known again when they have summed it up.
+    for (const replica of this.membership.replicas()) replica.summedUp.clear();
+    this.#lastTickMs = nowMs;
+    // What happened meanwhile is told by the first heartbeat.
+    this.#nextHeartbeatMs = nowMs;
+    this.#port.wakeAt(nowMs);
+  }
+
+  /** The pubsub knows that a node has ended. */
+  nodeGone(name: string, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.membership.gone(name);
+  }
+
+  /** Flushes, and says that this life ends. */
+  goodbye(windowMs: number, nowMs: number): void {
+    this.#nowMs = nowMs;
+    for (const { shard } of this.shards) this.#flush(shard);
+    this.#outbox.send({ type: "goodbye", windowMs });
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  // Frames.
+
+  #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
+    switch (message.type) {
+      case "heartbeat":
+        return this.#receiveHeartbeat(replica, message, counter);
+      case "delta":
+        return this.#receiveDelta(replica, message, counter, to !== undefined);
+      case "page":
+        return this.#receivePage(replica, message, counter);
+      case "far":
+        return this.#receiveFar(replica, message.shard);
+      case "deltaRequest":
+      case "pageRequest":
+        this.#answers.add(from, message);
+        return this.#port.wakeAt(this.#nowMs);
+      case "goodbye":
+        return this.membership.goodbye(replica, message.windowMs);
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number): void {
+    replica.poolSize = heartbeat.poolSize;
+    for (const [i, summary] of heartbeat.shards.entries()) {
+      const shard = heartbeat.firstShard + i;
+      replica.summedUp.add(shard);
+      const slice = replica.sliceOf(shard, summary);
+      if (slice === undefined) continue;
+      const verdict = slice.compare(summary, counter);
+      if (verdict === "diverged") this.#diverged(replica, slice);
+      else if (verdict === "behind") this.#want(replica, slice);
+    }
+    this.#showIfCaughtUp(replica);
+  }
+
+  #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
+    const slice = replica.slice(delta.shard);
+    this.#show(replica, slice.receiveDelta(delta, counter, direct));
+    this.counters.deltasMerged += 1;
+    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct);
+  }
+
+  #receivePage(replica: Replica, page: Page, counter: number): void {
+    const slice = replica.slices.get(page.shard);
+    const change = slice?.receivePage(page, counter) ?? "foreign";
+    if (slice === undefined || change === "foreign") return;
+    if (change === "unusable") this.#diverged(replica, slice);
+    else {
+      this.counters.pagesMerged += 1;
+      this.#show(replica, change);
+      this.#afterAnswer(replica, slice, true);
+    }
+  }
+
+  #receiveFar(replica: Replica, shard: number): void {
+    const slice = replica.slices.get(shard);
+    if (slice?.nextRequest()?.type !== "deltaRequest") return;
+    this.#rebuilds += 1;
+    slice.startRebuild(this.#rebuilds, false);
+    this.#afterAnswer(replica, slice, true);
+  }
+
+  #afterAnswer(replica: Replica, slice: RemoteSlice, direct: boolean): void {
+    if (slice.nextRequest() === undefined) this.#requests.drop(slice);
+    else if (direct) this.#requests.answered(slice, this.#nowMs);
+    if (slice.nextRequest() !== undefined) this.#want(replica, slice);
+    this.#showIfCaughtUp(replica);
+  }
+
+  #want(replica: Replica, slice: RemoteSlice): void {
+    if (replica.departure === "replaced" || slice.nextRequest() === undefined) return;
+    this.#port.wakeAt(this.#requests.want(replica, slice, this.#nowMs));
+  }
+
+  #request(replica: Replica, slice: RemoteSlice): void {
+    const request = slice.nextRequest();
+    if (request === undefined) return this.#requests.drop(slice);
+    this.counters.requestsSent += 1;
+    this.#outbox.send(request, replica.life);
+  }
+
+  #diverged(replica: Replica, slice: RemoteSlice): void {
+    this.counters.divergences += 1;
+    this.#rebuilds += 1;
+    slice.startRebuild(this.#rebuilds, true);
+    this.#port.divergence({ ...replica.life, shard: slice.shard });
+    this.#want(replica, slice);
+  }
+
+  #countUnheard(why: Deafness): void {
+    const { counters } = this;
+    if (why === "late") counters.framesLate += 1;
+    else if (why === "over") counters.framesOver += 1;
+    else if (why === "superseded") counters.framesSuperseded += 1;
+    else if (why === "implausible") counters.framesRefused += 1;
+  }
+
+  // What others hold of this node.
+
+  #changed(shard: number): void {
+    if (this.#shard(shard).pendingDots >= MAX_PENDING_DOTS) return this.#flush(shard);
+    if (this.#flushDueMs[shard] !== undefined) return;
+    // The first change after a quiet time goes out at once, further ones together.
+    const dueMs = Math.max(this.#nowMs, this.#quietUntilMs[shard]!);
+    this.#flushDueMs[shard] = dueMs;
+    this.#port.wakeAt(dueMs);
+  }
+
+  #flush(shard: number): void {
+    this.#flushDueMs[shard] = undefined;
+    const delta = this.#shard(shard).flush();
+    if (delta === undefined) return;
+    this.#quietUntilMs[shard] = this.#nowMs + this.#options.broadcastPeriodMs;
+    this.#outbox.sendDelta(delta);
+  }
+
+  /** What is seen was flushed: before an answer, so that its clock and content are what all get. */
+  #answerOne(): void {
+    const asked = this.#answers.take();
+    if (asked === undefined) return;
+    const { by, request } = asked;
+    const shard = this.shards[request.shard];
+    if (shard === undefined) return;
+    this.#flush(request.shard);
+    if (request.type === "pageRequest") {
+      this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
+      return;
+    }
+    const answer = shard.answer(request.clock);
+    if (answer === undefined) this.#outbox.sendHeartbeat(this.#heartbeat(), by);
+    else if (answer.type === "delta") this.#outbox.sendDelta(answer, by);
+    else this.#outbox.send(answer, by);
+  }
+
+  #heartbeat(): Heartbeat {
+    return {
+      type: "heartbeat",
+      poolSize: this.shards.length,
+      firstShard: 0,
+      shards: this.shards.map(({ flushed }) => flushed),
+    };
+  }
+
+  // Who is alive.
+
+  /**
+   * Silence is counted in healthy time: a tick that comes late measures this node and not the others, and
+   * while the pubsub is disconnected nobody can be heard.
+   */
+  #tick(nowMs: number): void {
+    const elapsedMs = Math.min(nowMs - this.#lastTickMs, 2 * this.#options.tickPeriodMs);
+    this.#lastTickMs = nowMs;
+    if (this.#connected) this.membership.pass(elapsedMs);
+    if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
+  }
+
+  #appeared(replica: Replica): void {
+    this.#greet(replica);
+    this.#port.replicaUp(replica.life);
+  }
+
+  #greet(replica: Replica): void {
+    if (this.#greetings.has(replica)) return;
+    const dueMs = this.#nowMs + this.#options.random() * GREETING_DELAY_MAX_MS;
+    this.#greetings.set(replica, dueMs);
+    this.#port.wakeAt(dueMs);
+  }
+
+  #wentDown(replica: Replica): void {
+    this.#requests.dropAllOf(replica);
+    for (const entry of replica.entries()) this.view.leave(entry, "down");
+    this.#port.replicaDown(replica.life);
+  }
+
+  #departs(replica: Replica): void {
+    this.view.departingLives += 1;
+    if (replica.departure === "replaced") this.#requests.dropAllOf(replica);
+    for (const entry of replica.entries()) this.view.handOff(entry);
+  }
+
+  #ended(replica: Replica): void {
+    if (replica.status === "departing") this.view.departingLives -= 1;
+    this.#requests.dropAllOf(replica);
+    this.#greetings.delete(replica);
+    const reason: LeaveReason = replica.departure ?? "down";
+    for (const entry of replica.entries()) this.view.leave(entry, reason);
+    this.#port.replicaGone(replica.life);
+  }
+
+  /** One that was down shows all it has, in one diff, once that is what it had at one clock. */
+  #showIfCaughtUp(replica: Replica): void {
+    if (replica.status !== "returning" || !replica.isComplete) return;
+    this.membership.caughtUp(replica);
+    for (const entry of replica.entries()) this.view.join(entry);
+    this.#port.replicaUp(replica.life);
+  }
+
+  #show(replica: Replica, change: SliceChange): void {
+    if (!replica.isShown) return;
+    for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
+    for (const { entry, previous } of change.updated) this.view.update(entry, previous);
+    for (const entry of change.added) this.view.join(entry);
+  }
+
+  #shard(shard: number): AuthoredShard {
+    const found = this.shards[shard];
+    if (found === undefined) throw new RangeError(`no shard ${shard}`);
+    return found;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Metas at the border: checked, copied and frozen, so that what is stored is exactly what travels, and nobody
+ * can change it afterwards. Pure.
+ */
+import { TrackerError } from "../errors.js";
+import { fitsUtf8, utf8Length } from "../replication/bytes.js";
+import type { AnyMeta } from "./behaviour.js";
+
+/** Deeper nesting is refused: a reader that recurses must not overflow. */
+export const MAX_META_DEPTH = 64;
+
+/**
+ * A frozen copy of a meta. Properties that are `undefined` are dropped, as JSON does.
+ *
+ * @throws TrackerError `INVALID_META`, with the `path` to what is no JSON value (a function, symbol, bigint,
+ *   non-finite number, `undefined` in an array, an object of a class such as a Date, a cycle, or nesting
+ *   deeper than 64), and `META_TOO_LARGE` above `maxMetaBytes` of JSON text in UTF-8.
+ */
+export function copyMeta(meta: unknown, maxMetaBytes: number): Readonly<AnyMeta> {
+  if (!isPlainObject(meta)) throw invalid(meta, [], "is not a plain object");
+  const copy = copyObject(meta, []);
+  const text = JSON.stringify(copy);
+  if (!fitsUtf8(text, maxMetaBytes)) {
+    const bytes = utf8Length(text);
+    throw new TrackerError(
+      "META_TOO_LARGE",
+      `The meta has ${bytes} bytes; at most ${maxMetaBytes} are allowed`,
+      {
+        bytes,
+        maxMetaBytes,
+      },
+    );
+  }
+  return copy;
+}
+
+function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMeta> {
+  const copy: AnyMeta = {};
+  for (const name of Object.keys(object)) {
+    const value: unknown = object[name];
+    if (value === undefined) continue;
+    const copied = isLeaf(value) ? value : copyValue(value, path, name);
+    // Assigning to `__proto__` would set the prototype instead of a property.
+    if (name === "__proto__") Object.defineProperty(copy, name, { value: copied, enumerable: true });
+    else copy[name] = copied;
+  }
+  return Object.freeze(copy);
+}
+
+function isLeaf(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value);
+}
+
+function copyValue(value: unknown, path: (string | number)[], step: string | number): unknown {
+  path.push(step);
+  // A cycle is deeper than any limit, so this finds it too.
+  if (path.length > MAX_META_DEPTH) throw invalid(undefined, path, "is nested too deeply, or in a cycle");
+  let copy: unknown;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      items.push(isLeaf(item) ? item : copyValue(item, path, i));
+    }
+    copy = Object.freeze(items);
+  } else if (isPlainObject(value)) copy = copyObject(value, path);
+  else throw invalid(value, path, "is not a JSON value");
+  path.pop();
+  return copy;
+}
+
+/** Whether a value is an object of no class; it may come from another realm, such as a `vm` context. */
+function isPlainObject(value: unknown): value is AnyMeta {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
+function invalid(value: unknown, path: readonly (string | number)[], what: string): TrackerError {
+  const text = path.length === 0 ? "meta" : `meta.${path.slice(0, 8).join(".")}${path.length > 8 ? "…" : ""}`;
+  const shown = value === undefined ? "" : ` (${describe(value)})`;
+  return new TrackerError("INVALID_META", `${text}${shown} ${what}`, { path: [...path] });
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name || "object"}`;
+  if (typeof value === "number" || typeof value === "bigint") return `${typeof value} ${value}`;
+  return `a ${typeof value}`;
+}

@@ -1,0 +1,135 @@
+/**
+ * The options of a tracker: their meaning, their defaults with the reason, and their check at the border.
+ */
+import { TrackerError } from "../errors.js";
+import { fitsJsonText } from "../replication/bytes.js";
+import {
+  MAX_FRAME_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NODE_NAME_BYTES,
+  MAX_POOL_SIZE,
+} from "../replication/limits.js";
+import type { PubSub } from "../pubsub/pubsub.js";
+import { nodeRuntime } from "../runtime.js";
+import type { Runtime } from "../runtime.js";
+
+export interface TrackerOptions {
+  /**
+   * The name of the tracker, the same on all nodes: trackers of one name on one pubsub share a presence list.
+   * At most 128 bytes.
+   */
+  readonly name: string;
+  /** What carries the messages. Opened and closed by whoever made it. */
+  readonly pubsub: PubSub;
+  /**
+   * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
+   * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it.
+   */
+  readonly poolSize?: number;
+  /**
+   * The first change after a quiet time goes out at once; further ones are collected for this long and go out
+   * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes.
+   */
+  readonly broadcastPeriodMs?: number;
+  /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 100 bytes each. */
+  readonly heartbeatPeriodMs?: number;
+  /**
+   * After how much silence a node's entries leave the list. Default 8,000 ms: four heartbeats, so that one or
+   * two may be lost. Less than three heartbeats is refused: it would flap.
+   */
+  readonly downPeriodMs?: number;
+  /**
+   * After how much silence a node's entries are forgotten, so that it would have to send all of them again.
+   * Default 1,200,000 ms (20 minutes). Longer than `downPeriodMs`.
+   */
+  readonly permdownPeriodMs?: number;
+  /** The largest meta, in bytes of JSON text in UTF-8. Default 4,096: presence says who, not everything. */
+  readonly maxMetaBytes?: number;
+  /** How long `Tracker.start` waits for the pubsub. Default 5,000 ms. */
+  readonly startTimeoutMs?: number;
+  /** Time, random and timers. Default: the machine's. */
+  readonly runtime?: Runtime;
+}
+
+export type CheckedOptions = Required<TrackerOptions> & { readonly maxFrameBytes: number };
+
+/** What a frame may need beside one entry: its header with the longest node name, and punctuation. */
+const FRAME_OVERHEAD_BYTES = 512 + 2 * MAX_NODE_NAME_BYTES;
+
+/** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`. */
+export function checkOptions(options: TrackerOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw invalid("options", options, "an object with at least `name` and `pubsub`");
+  }
+  const { name, pubsub, runtime = nodeRuntime } = options;
+  checkName("name", name);
+  if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {
+    throw invalid("pubsub", pubsub, "a PubSub, such as memoryPubSub()");
+  }
+  checkName("pubsub.nodeName", pubsub.nodeName);
+  const poolSize = whole("poolSize", options.poolSize ?? 4, 1, MAX_POOL_SIZE);
+  const broadcastPeriodMs = duration("broadcastPeriodMs", options.broadcastPeriodMs ?? 1_500, 0);
+  const heartbeatPeriodMs = duration("heartbeatPeriodMs", options.heartbeatPeriodMs ?? 2_000, 1);
+  const downPeriodMs = duration("downPeriodMs", options.downPeriodMs ?? 8_000, 1);
+  const permdownPeriodMs = duration("permdownPeriodMs", options.permdownPeriodMs ?? 1_200_000, 1);
+  const startTimeoutMs = duration("startTimeoutMs", options.startTimeoutMs ?? 5_000, 1);
+  if (downPeriodMs < 3 * heartbeatPeriodMs) {
+    throw invalid(
+      "downPeriodMs",
+      downPeriodMs,
+      `at least three times heartbeatPeriodMs (${heartbeatPeriodMs}), or nodes would flap`,
+    );
+  }
+  if (permdownPeriodMs <= downPeriodMs) {
+    throw invalid("permdownPeriodMs", permdownPeriodMs, `longer than downPeriodMs (${downPeriodMs})`);
+  }
+  const maxMetaBytes = whole("maxMetaBytes", options.maxMetaBytes ?? 4_096, 2, MAX_FRAME_BYTES);
+  const maxFrameBytes = Math.min(MAX_FRAME_BYTES, pubsub.maxPayloadBytes ?? MAX_FRAME_BYTES);
+  const neededBytes = FRAME_OVERHEAD_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
+  if (neededBytes > maxFrameBytes) {
+    throw invalid(
+      "maxMetaBytes",
+      maxMetaBytes,
+      `so small that one entry fits a frame: ${neededBytes} bytes are needed, ${maxFrameBytes} are allowed`,
+    );
+  }
+  return {
+    name,
+    pubsub,
+    poolSize,
+    broadcastPeriodMs,
+    heartbeatPeriodMs,
+    downPeriodMs,
+    permdownPeriodMs,
+    maxMetaBytes,
+    startTimeoutMs,
+    runtime,
+    maxFrameBytes,
+  };
+}
+
+function checkName(option: string, value: unknown): void {
+  if (typeof value !== "string" || value === "" || !fitsJsonText(value, MAX_NODE_NAME_BYTES)) {
+    throw invalid(option, value, `a text of 1 to ${MAX_NODE_NAME_BYTES} bytes`);
+  }
+}
+
+function duration(option: string, value: unknown, minimum: number): number {
+  // Node's timers cannot wait longer than 2^31 - 1 ms.
+  if (typeof value === "number" && value >= minimum && value < 2 ** 31) return value;
+  throw invalid(option, value, `a number of milliseconds from ${minimum} to ${2 ** 31 - 1}`);
+}
+
+function whole(option: string, value: unknown, minimum: number, maximum: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum)
+    return value;
+  throw invalid(option, value, `a whole number from ${minimum} to ${maximum}`);
+}
+
+function invalid(option: string, value: unknown, expected: string): TrackerError {
+  const shown = typeof value === "object" && value !== null ? "an object" : String(value);
+  return new TrackerError("INVALID_OPTION", `Expected \`${option}\` to be ${expected}; got ${shown}`, {
+    option,
+    value,
+  });
+}
