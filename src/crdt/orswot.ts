@@ -160,7 +160,7 @@ export class Orswot<V> implements Iterable<Element<V>> {
     return this.#slices.get(dot.replica)?.live.get(dot.clock);
   }
 
-  /** All elements, in no promised order. */
+  /** All elements, in no promised order. Elements may be removed on the way. */
   *[Symbol.iterator](): IterableIterator<Element<V>> {
     for (const { replica, live } of this.#slices.values()) {
       for (const [clock, value] of live) yield { dot: { replica, clock }, value };

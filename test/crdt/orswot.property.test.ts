@@ -167,16 +167,84 @@ describe("join", () => {
   });
 });
 
-describe("a part", () => {
-  it("brings a follower of one replica to what that replica has", () => {
+/** One person of a list that three replicas change in turn. */
+interface Person {
+  readonly id: number;
+  readonly page: number;
+}
+
+describe("changes", () => {
+  const turn = fc.record({
+    by: fc.noBias(fc.nat(2)),
+    does: fc.constantFrom("add" as const, "update" as const, "update" as const, "remove" as const),
+    to: fc.noBias(fc.nat(29)),
+    thenTold: fc.boolean(),
+  });
+
+  it("tell an update as an update, however many a reader missed", () => {
     fc.assert(
-      fc.property(schedule, fc.nat(20), (steps, since) => {
-        const { sets } = new World().play(steps);
-        const author = pick(sets, 0);
-        const earlier = Math.min(since, author.context.clock(author.replica));
-        const part = author.part(author.replica, earlier);
-        expect(part).toMatchObject({ since: earlier, upTo: author.context.clock(author.replica) });
+      fc.property(fc.noBias(fc.array(turn, { maxLength: 60, size: "max" })), (turns) => {
+        const sets = replicaNames.map((name) => new Orswot<Person>(name));
+        const hub = new Orswot<Person>("hub");
+        const reader = new Orswot<Person>("reader");
+        const known = new Map<number, number>();
+        for (const [number, { by, does, to, thenTold }] of turns.entries()) {
+          const set = pick(sets, by);
+          set.merge(hub.delta(set.context));
+          const person = set.size > 0 ? pick([...set], to) : undefined;
+          if (does === "add") set.add({ id: number, page: number });
+          else if (person !== undefined && does === "remove") set.remove(person.dot);
+          else if (person !== undefined) set.update(person.dot, { id: person.value.id, page: number });
+          hub.merge(set.delta(hub.context));
+          if (!thenTold) continue;
+          const { added, updated, removed } = reader.merge(hub.delta(reader.context));
+          for (const { value, previous } of updated) {
+            expect(previous.value.id).toBe(value.id);
+            expect(known.get(value.id)).toBe(previous.value.page);
+            known.set(value.id, value.page);
+          }
+          for (const { value } of removed) {
+            expect(known.get(value.id)).toBe(value.page);
+            known.delete(value.id);
+            expect(added.map((element) => element.value.id)).not.toContain(value.id);
+          }
+          for (const { value } of added) {
+            expect(known.has(value.id)).toBe(false);
+            known.set(value.id, value.page);
+          }
+          expect([...known].sort()).toEqual([...hub].map(({ value }) => [value.id, value.page]).sort());
+        }
       }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("parts", () => {
+  it("bring a follower of one replica to what that replica has of its own", () => {
+    const turn = fc.record({
+      does: fc.constantFrom("add" as const, "update" as const, "remove" as const),
+      to: fc.noBias(fc.nat(29)),
+      told: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.noBias(fc.array(turn, { maxLength: 60, size: "max" })), removalsKept, (turns, kept) => {
+        const author = new Orswot<string>("ann", { removalsKept: kept });
+        const follower = new Orswot<string>("bob");
+        for (const { does, to, told } of [...turns, { does: "add" as const, to: 0, told: true }]) {
+          const element = author.size > 0 ? pick([...author], to) : undefined;
+          if (does === "add") author.add("home");
+          else if (element !== undefined && does === "remove") author.remove(element.dot);
+          else if (element !== undefined) author.update(element.dot, "photos");
+          if (!told) continue;
+          const part = author.part("ann", follower.context.clock("ann"));
+          if (part === undefined) follower.merge(author.delta());
+          else follower.mergePart(part);
+          expect(follower.equals(author)).toBe(true);
+          expect(follower.digest("ann")).toBe(author.digest("ann"));
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 });
@@ -224,7 +292,9 @@ describe("encode and decode", () => {
         accepted++;
         const set = new Orswot<unknown>("b");
         set.merge(delta);
-        expect(merged2(set, delta).equals(set)).toBe(true);
+        const again = set.clone();
+        again.merge(delta);
+        expect(again.equals(set)).toBe(true);
         set.merge(join(delta, set.delta()));
       }),
       { numRuns: 3000 },
@@ -232,9 +302,3 @@ describe("encode and decode", () => {
     expect(accepted).toBeGreaterThan(0);
   });
 });
-
-function merged2(set: Orswot<unknown>, delta: Delta<unknown>): Orswot<unknown> {
-  const copy = set.clone();
-  copy.merge(delta);
-  return copy;
-}
