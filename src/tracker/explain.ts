@@ -1,7 +1,7 @@
-/** Explains an entry: why it is here, or hidden. */
+/** What is known of an entry and of a replica, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
 import { Replica } from "../replication/replica.js";
-import type { Explanation } from "./health.js";
+import type { Explanation, ReplicaHealth } from "./health.js";
 
 export function explain(entry: ReplicatedEntry, visible: boolean): Explanation {
   const owner = ReplicatedEntry.ownerOf(entry);
@@ -19,4 +19,11 @@ export function explain(entry: ReplicatedEntry, visible: boolean): Explanation {
     silentMs: remote?.silentMs ?? 0,
     visible,
   };
+}
+
+export function healthOf(replica: Replica): ReplicaHealth {
+  const { life, status, silentMs, lagDots, isComplete } = replica;
+  let entries = 0;
+  for (const slice of replica.slices.values()) entries += slice.entries.size;
+  return { ...life, status, silentMs, lagDots, complete: isComplete, entries };
 }
