@@ -1,0 +1,68 @@
+/**
+ * The dashboard: follows the presences of all carts. Changes only mark their shopper; once per frame the
+ * marked ones are counted anew.
+ */
+import { PresenceClient } from "rollcall/client";
+import type { CartMeta, ClusterView } from "../wire.ts";
+import { useAdminToken } from "./admin-token.ts";
+import { startChart } from "./chart.ts";
+import { ClusterPanel } from "./cluster-panel.ts";
+import { join, openSocket, showSocketNode } from "./connection.ts";
+import { Dashboard } from "./dashboard.ts";
+import { Feed } from "./feed.ts";
+import { startQuietForms } from "./quiet-forms.ts";
+import { Totals } from "./totals.ts";
+
+const totals = new Totals();
+const dashboard = new Dashboard(totals);
+const feed = new Feed();
+const changed = new Set<string>();
+let framePending = false;
+
+const presence = new PresenceClient<CartMeta>();
+presence.onJoin((key, current, joined) => {
+  changed.add(key);
+  if (current === undefined) feed.add({ key, text: `came to ${joined.metas[0]?.page}` });
+  else if (joined.metas.some((meta) => meta.phx_ref_prev === undefined)) {
+    feed.add({ key, text: `opened ${joined.metas[0]?.page}` });
+  }
+});
+presence.onUpdate((key, previous, current) => {
+  const difference = current.items.length - previous.items.length;
+  if (difference !== 0)
+    feed.add({ key, text: difference > 0 ? "put a pair in the cart" : "took a pair out" });
+});
+presence.onLeave((key, current) => {
+  changed.add(key);
+  if (current.metas.length === 0) feed.add({ key, text: "left" });
+});
+presence.onSync(() => {
+  if (framePending) return;
+  framePending = true;
+  requestAnimationFrame(() => {
+    framePending = false;
+    for (const key of changed) totals.set(key, presence.get(key)?.metas ?? []);
+    changed.clear();
+    dashboard.render();
+    feed.render();
+  });
+});
+
+const socket = openSocket("/admin_socket", useAdminToken);
+const carts = socket.channel("admin:cart_tracker");
+for (const event of ["presence_state", "presence_diff"]) {
+  carts.on(event, (payload: unknown) => presence.receive(event, payload));
+}
+carts.onError(() => presence.reset());
+join(carts, () => undefined);
+
+const panel = new ClusterPanel();
+const cluster = socket.channel("admin:cluster");
+cluster.on("cluster", (view: ClusterView) => {
+  showSocketNode({ node: view.tells });
+  panel.show(view);
+});
+join(cluster, () => undefined);
+
+startQuietForms();
+startChart(totals);

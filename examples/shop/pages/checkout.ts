@@ -1,0 +1,110 @@
+/** Checkout, what went wrong with it, and the thank-you page. */
+import { html } from "hono/html";
+import type { CartLine } from "../store/carts.ts";
+import { price, type Item } from "../store/catalogue.ts";
+import { total, type Order } from "../store/checkout.ts";
+import { layout, type Markup, type PageFrame } from "./layout.ts";
+
+/** Why an order was not placed, as the shopper reads it. */
+export interface CheckoutProblem {
+  readonly status: "empty" | "sold_out" | "not_released";
+  readonly items: readonly Item[];
+}
+
+export function checkoutPage(
+  frame: PageFrame,
+  lines: readonly CartLine[],
+  problem?: CheckoutProblem,
+): Markup {
+  const obstacle = lines.some((line) => line.soldOut || !line.released);
+  return layout(
+    frame,
+    "Checkout",
+    html`<section class="checkout">
+      <h1>Checkout</h1>
+      ${problem === undefined ? "" : problemNotice(problem)}
+      ${
+        lines.length === 0
+          ? html`<p>Your cart is empty.</p>
+              <p><a class="primary" href="/">See the sneakers</a></p>`
+          : html`<ul class="order-lines">
+                ${lines.map((line) => orderLine(frame, line.item, lineNote(line), line.soldOut))}
+              </ul>
+              <form method="post" action="/checkout" class="pay">
+                <p class="subtotal">
+                  Total <b data-testid="total">${price(total(lines.map((line) => line.item)))}</b>
+                </p>
+                <button class="primary" ${obstacle ? "disabled" : ""}>Place the order</button>
+                ${
+                  obstacle
+                    ? html`<p class="small">
+                        Take out of the cart what cannot be had, then place the order.
+                      </p>`
+                    : html`<p class="small">No payment, no address: it only takes the stock.</p>`
+                }
+              </form>`
+      }
+    </section>`,
+  );
+}
+
+export function thanksPage(frame: PageFrame, order: Order): Markup {
+  return layout(
+    frame,
+    "Thank you",
+    html`<section class="checkout thanks" data-order="${order.id}">
+      <h1>Thank you.</h1>
+      <p>
+        Order <b>${order.id.slice(0, 8)}</b> is placed, and ${frame.node} took the last word on the stock.
+      </p>
+      <ul class="order-lines">
+        ${order.items.map((item) => orderLine(frame, item, "", false))}
+      </ul>
+      <p class="subtotal">Total <b data-testid="total">${price(order.totalCents)}</b></p>
+      <p><a class="primary" href="/">Back to the sneakers</a></p>
+    </section>`,
+  );
+}
+
+function orderLine(frame: PageFrame, item: Item, note: string, soldOut: boolean): Markup {
+  const { product } = item;
+  return html`<li
+    class="order-line product-${product.id}"
+    data-order-line="${item.id}"
+    data-sold-out="${soldOut}"
+  >
+    <span class="thumb"
+      ><img src="${frame.asset(`${product.slug}.svg`)}" width="400" height="260" alt=""
+    /></span>
+    <span
+      ><b>${product.name}</b>
+      <span class="small">${product.brand} · size ${item.size}</span>
+      ${note === "" ? "" : html`<span class="note">${note}</span>`}</span
+    >
+    <span class="price">${price(product.priceCents)}</span>
+  </li>`;
+}
+
+function lineNote(line: CartLine): string {
+  if (line.soldOut) return "Sold out meanwhile";
+  return line.released ? "" : "Not released yet";
+}
+
+function problemNotice(problem: CheckoutProblem): Markup {
+  return html`<div class="notice" role="alert" data-testid="checkout-problem">
+    <p><b>${problemTitle[problem.status]}</b></p>
+    ${
+      problem.items.length === 0
+        ? ""
+        : html`<ul>
+            ${problem.items.map((item) => html`<li>${item.product.name}, size ${item.size}</li>`)}
+          </ul>`
+    }
+  </div>`;
+}
+
+const problemTitle: Record<CheckoutProblem["status"], string> = {
+  empty: "There is nothing in your cart to order.",
+  sold_out: "Somebody was faster. Sold out meanwhile:",
+  not_released: "Not on sale yet:",
+};

@@ -1,0 +1,114 @@
+/** The product grid and the page of one product. Both are filled in live by `browser/products.ts`. */
+import { html } from "hono/html";
+import { itemsOf, price, products, type Item, type Product } from "../store/catalogue.ts";
+import { levelOf, type Level, type ProductStock } from "../store/stock.ts";
+import { layout, type Markup, type PageFrame } from "./layout.ts";
+
+export type StockByProduct = ReadonlyMap<number, ProductStock>;
+
+export function productsPage(frame: PageFrame, stock: StockByProduct): Markup {
+  return layout(
+    frame,
+    "Sneakers",
+    html`<section class="hero">
+        <h1>Walk in on one server. Check&nbsp;out on another.</h1>
+        <p>
+          Stock, your cart and who else is looking are live on every page, whichever node of the shop happens
+          to serve you. Open a second tab and watch.
+        </p>
+      </section>
+      <ul class="grid">
+        ${products.map((product) => html`<li>${card(frame, product, stock.get(product.id))}</li>`)}
+      </ul>`,
+  );
+}
+
+function card(frame: PageFrame, product: Product, stock: ProductStock | undefined): Markup {
+  const released = stock?.released === true;
+  return html`<article
+    class="card product-${product.id}"
+    data-product="${product.id}"
+    data-released="${released}"
+  >
+    <a class="stage" href="/shoes/${product.slug}" tabindex="-1" aria-hidden="true">
+      <img src="${frame.asset(`${product.slug}.svg`)}" width="400" height="260" alt="" />
+      <span class="soon">Coming soon</span>
+    </a>
+    <div class="card-text">
+      <h2><a href="/shoes/${product.slug}">${product.name}</a></h2>
+      <p class="price">${price(product.priceCents)}</p>
+      <p class="small">${product.brand} · ${product.colour}</p>
+      ${looking}
+    </div>
+    ${sizePicker(product, stock)}
+  </article>`;
+}
+
+export function productPage(frame: PageFrame, product: Product, stock: ProductStock): Markup {
+  return layout(
+    frame,
+    `${product.name} by ${product.brand}`,
+    html`<article
+      class="detail product-${product.id}"
+      data-product="${product.id}"
+      data-released="${stock.released}"
+    >
+      <div class="stage">
+        <img
+          src="${frame.asset(`${product.slug}.svg`)}"
+          width="400"
+          height="260"
+          alt="${product.name}, ${product.colour}"
+        />
+        <span class="soon">Coming soon</span>
+      </div>
+      <div class="detail-text">
+        <p class="small"><a href="/">All sneakers</a> / ${product.brand}</p>
+        <h1>${product.name}</h1>
+        <p class="detail-price">${price(product.priceCents)} <span class="small">${product.colour}</span></p>
+        <p class="blurb">${product.blurb}</p>
+        <h2 class="label">Size</h2>
+        ${sizePicker(product, stock)} ${looking}
+        <ul class="facts">
+          ${product.details.map((detail) => html`<li>${detail}</li>`)}
+        </ul>
+      </div>
+    </article>`,
+  );
+}
+
+/** Its place is kept while nobody is counted yet, so that nothing jumps when the number comes. */
+const looking = html`<p class="looking" data-looking>&nbsp;</p>`;
+
+function sizePicker(product: Product, stock: ProductStock | undefined): Markup {
+  return html`<div class="sizes" role="group" aria-label="Sizes of ${product.name}">
+    ${itemsOf(product).map((item) => sizeButton(item, stock))}
+  </div>`;
+}
+
+function sizeButton(item: Item, stock: ProductStock | undefined): Markup {
+  const available = stock?.available.get(item.id) ?? 0;
+  const level: Level = levelOf(available);
+  const disabled = stock?.released !== true || level === "out";
+  return html`<button
+    type="button"
+    class="size"
+    data-add="${item.id}"
+    data-level="${level}"
+    ${disabled ? "disabled" : ""}
+    aria-label="${sizeLabel(item.size, level)}"
+  >
+    ${item.size}
+  </button>`;
+}
+
+const levelWords: Record<Level, string> = {
+  out: "sold out",
+  low: "few left",
+  medium: "in stock",
+  high: "in stock",
+};
+
+function sizeLabel(size: string, level: Level): string {
+  return `Size ${size}, ${levelWords[level]}`;
+}

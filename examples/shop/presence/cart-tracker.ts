@@ -1,0 +1,19 @@
+/**
+ * Who is shopping: every open page of every cart, on every node. Cart channels track themselves here, under a
+ * topic that only admins follow, so that shoppers never see presence traffic.
+ */
+import { Presence, type PubSub } from "rollcall";
+import type { CartMeta } from "../wire.ts";
+
+export type CartTracker = Presence<CartMeta>;
+
+export const cartTopic = "admin:cart_tracker";
+
+export function startCartTracker(pubsub: PubSub): Promise<CartTracker> {
+  return Presence.start<CartMeta>({
+    name: "carts",
+    pubsub,
+    // One join and one update per shopper and admin is a lot when thousands come: a few diffs a second are not.
+    diffPeriodMs: 200,
+  });
+}

@@ -1,0 +1,35 @@
+/** The entry of a node's process: starts the node, tells the primary, and obeys it. */
+import {
+  configVariable,
+  envelope,
+  opened,
+  type NodeConfig,
+  type NodeSays,
+  type PrimarySays,
+} from "./control.ts";
+import { startNode } from "./node.ts";
+
+const config = JSON.parse(process.env[configVariable] ?? "null") as NodeConfig;
+const tell = (message: NodeSays): void => void process.send?.(envelope(message));
+
+// A terminal sends Ctrl-C to every process; only the primary acts on it, and tells the nodes.
+process.on("SIGINT", () => undefined);
+// Without a primary nobody would ever stop or replace this process.
+process.on("disconnect", () => process.exit(0));
+
+try {
+  const node = await startNode(config);
+  process.on("message", (value) => {
+    const message = opened<PrimarySays>(value);
+    if (message?.type !== "stop") return;
+    void node
+      .stop(message.handoffMs)
+      .catch((error: unknown) => console.error(`${config.name} did not stop cleanly:`, error))
+      .finally(() => process.exit(0));
+  });
+  tell({ type: "ready" });
+} catch (error) {
+  tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });
+  // The message has to leave before the process does.
+  setTimeout(() => process.exit(1), 100);
+}
