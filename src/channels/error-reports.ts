@@ -27,7 +27,9 @@ export class ErrorReports {
   }
 
   report(code: TrackerErrorCode, message: string, details: TrackerErrorDetails, cause: unknown): void {
-    const error = new TrackerError(code, message, details, { cause });
+    // A process warning shows nothing but the message.
+    const text = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    const error = new TrackerError(code, text, details, { cause });
     if (this.#listeners.size === 0) return this.#warn(error);
     for (const listener of this.#listeners) {
       try {

@@ -12,6 +12,8 @@ import { onTestFinished } from "vitest";
 import { memoryPubSub, type MemoryPubSub } from "../../src/adapters/memory.js";
 import { ChannelServer, type ChannelServerOptions } from "../../src/channels/index.js";
 import type { TrackerError } from "../../src/errors.js";
+import type { CancelTimer, Runtime } from "../../src/runtime.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
 
 /** The lines of the official client that the server promises to serve. */
 export const CLIENTS = [
@@ -19,7 +21,33 @@ export const CLIENTS = [
   { line: "1.7", phoenix: phoenix17 },
 ] as const;
 
-export type PhoenixClient = typeof phoenix18;
+/** What the tests use of a line of the client. */
+export type PhoenixClient = Pick<typeof phoenix18, "Socket" | "Presence">;
+
+/** Time that passes only when a test says so; the sockets themselves stay real. */
+export class VirtualRuntime implements Runtime {
+  readonly #time = new VirtualTime();
+
+  monotonicMs(): number {
+    return this.#time.nowMs;
+  }
+
+  wallClockMs(): number {
+    return this.#time.nowMs;
+  }
+
+  random(): number {
+    return Math.random();
+  }
+
+  schedule(delayMs: number, callback: () => void): CancelTimer {
+    return this.#time.at(this.#time.nowMs + delayMs, callback);
+  }
+
+  advance(durationMs: number): Promise<void> {
+    return this.#time.advance(durationMs);
+  }
+}
 
 export interface TestServer {
   readonly channels: ChannelServer;
@@ -51,7 +79,10 @@ export async function startServer(
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> =>
     (stopped ??= (async () => {
-      await channels.stop({ graceMs: 100 });
+      const ended = channels.stop();
+      // Those that do not answer the close are cut off when the grace is over.
+      if (channelOptions.runtime instanceof VirtualRuntime) await channelOptions.runtime.advance(10_000);
+      await ended;
       httpServer.closeAllConnections();
       await new Promise((resolve) => httpServer.close(resolve));
       pubsub?.close();

@@ -1,0 +1,384 @@
+/** The parts of the channel server on their own: what no client could show as exactly. */
+import fc from "fast-check";
+import * as phoenix18 from "phoenix";
+import { describe, expect, it } from "vitest";
+import { MemoryHub } from "../../src/adapters/memory.js";
+import { ClusterLink } from "../../src/channels/cluster-link.js";
+import { ErrorReports } from "../../src/channels/error-reports.js";
+import {
+  broadcastFrame,
+  decodeBinary,
+  decodeText,
+  encodePayload,
+  pushFrame,
+  replyFrame,
+  type Frame,
+} from "../../src/channels/frames.js";
+import { parseParams } from "../../src/channels/params.js";
+import { RateLimit } from "../../src/channels/rate-limit.js";
+import { SerialQueue } from "../../src/channels/serial-queue.js";
+import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
+import type { TrackerError } from "../../src/errors.js";
+import type { PubSub } from "../../src/pubsub/pubsub.js";
+import { deferred, VirtualRuntime } from "./harness.js";
+
+/** The codec of the official client. */
+interface Serializer {
+  encode(message: object, callback: (data: string | ArrayBuffer) => void): void;
+  decode(data: string | ArrayBuffer, callback: (message: Record<string, unknown>) => void): void;
+}
+const { Serializer: serializer } = phoenix18 as unknown as { Serializer: Serializer };
+
+function clientReads({ data, binary }: Frame): Record<string, unknown> {
+  const bytes = Buffer.from(data);
+  const raw = binary ? Uint8Array.from(bytes).buffer : bytes.toString();
+  let read: Record<string, unknown> = {};
+  serializer.decode(raw, (message) => (read = message));
+  return read;
+}
+
+/** A field of a binary frame: at most 255 bytes, and not empty, which stands for none. */
+const field = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 60 })
+  .filter((text) => Buffer.byteLength(text) <= 255 && Buffer.from(text).toString() === text);
+const json = fc
+  .dictionary(fc.string(), fc.jsonValue())
+  .map((value) => JSON.parse(JSON.stringify(value)) as object);
+const bytes = fc.uint8Array({ maxLength: 100 });
+
+describe("frames", () => {
+  it("of the official client are read as they were meant", () => {
+    fc.assert(
+      fc.property(
+        field,
+        field,
+        field,
+        field,
+        fc.oneof(json, bytes),
+        (joinRef, ref, topic, event, payload) => {
+          const given = payload instanceof Uint8Array ? Uint8Array.from(payload).buffer : payload;
+          let read: unknown;
+          serializer.encode({ join_ref: joinRef, ref, topic, event, payload: given }, (data) => {
+            read = typeof data === "string" ? decodeText(data) : decodeBinary(Buffer.from(data));
+          });
+          const expected = payload instanceof Uint8Array ? Buffer.from(payload) : payload;
+          expect(read).toEqual({ joinRef, ref, topic, event, payload: expected });
+        },
+      ),
+    );
+  });
+
+  it("are read by the official client as they were meant", () => {
+    fc.assert(
+      fc.property(field, field, field, field, fc.oneof(json, bytes), (joinRef, ref, topic, name, payload) => {
+        const encoded = encodePayload(payload);
+        const expected = payload instanceof Uint8Array ? Uint8Array.from(payload).buffer : payload;
+        expect(clientReads(pushFrame(joinRef, topic, name, encoded))).toMatchObject({
+          join_ref: joinRef,
+          ref: null,
+          topic,
+          event: name,
+        });
+        expect(clientReads(pushFrame(joinRef, topic, name, encoded))["payload"]).toEqual(expected);
+        expect(clientReads(replyFrame(joinRef, ref, topic, name, encoded))).toEqual({
+          join_ref: joinRef,
+          ref,
+          topic,
+          event: "phx_reply",
+          payload: { status: name, response: expected },
+        });
+        const broadcast = clientReads(broadcastFrame(topic, name, encoded));
+        expect(broadcast).toMatchObject({ join_ref: null, ref: null, topic, event: name });
+        expect(broadcast["payload"]).toEqual(expected);
+      }),
+    );
+  });
+
+  it("of any junk are a message or nothing, and never an exception", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), fc.string()), bytes, (text, data) => {
+        decodeText(text);
+        decodeBinary(Buffer.from(data));
+      }),
+    );
+  });
+});
+
+describe("parameters", () => {
+  it("are nested as the brackets say", () => {
+    const read = (query: string): string => JSON.stringify(parseParams(query));
+    expect(read("")).toBe("{}");
+    expect(read("a=1&b=x%20y+z")).toBe('{"a":"1","b":"x y z"}');
+    expect(read("a[0]=x&a[1]=y")).toBe('{"a":["x","y"]}');
+    expect(read("a[]=x&a[]=y")).toBe('{"a":["x","y"]}');
+    expect(read("a[b][c]=1&a[b][d][]=2&a[1]=3")).toBe('{"a":{"1":"3","b":{"c":"1","d":["2"]}}}');
+    expect(read("a=1&a=2&b[c]=1&b=2&d=1&d[e]=2")).toBe('{"a":"2","b":"2","d":{"e":"2"}}');
+    expect(read("a[=1&[b]=2&a]b[=3&=4")).toBe('{"a[":"1","[b]":"2","a]b[":"3","":"4"}');
+    expect(read("%E0%A4%A=1")).toContain(":");
+  });
+
+  it("cannot reach a prototype, nor be nested without bound", () => {
+    const params = parseParams("__proto__[polluted]=1&constructor[prototype][polluted]=1&a[__proto__][b]=1");
+    expect("polluted" in {}).toBe(false);
+    expect(Object.keys(params ?? {})).toEqual(["__proto__", "constructor", "a"]);
+    expect(parseParams(`a${"[b]".repeat(15)}=1`)).toBeDefined();
+    expect(parseParams(`a${"[b]".repeat(16)}=1`)).toBeUndefined();
+  });
+
+  it("of any query never throw", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom("a", "[", "]", "=", "&", "%", "0") }),
+        (query) => void parseParams(query),
+      ),
+    );
+  });
+});
+
+describe("a rate limit", () => {
+  it("never lets more through than its burst and its rate allow, and no less where it is used evenly", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(fc.integer({ min: 0, max: 500 }), { minLength: 1, maxLength: 200 }),
+        (perSecond, burst, gapsMs) => {
+          const limit = new RateLimit(perSecond, burst, 0);
+          let nowMs = 0;
+          let taken = 0;
+          for (const gapMs of gapsMs) {
+            nowMs += gapMs;
+            if (limit.take(nowMs)) taken++;
+            expect(taken).toBeLessThanOrEqual(burst + (nowMs / 1000) * perSecond + 1e-6);
+          }
+          nowMs += (burst / perSecond) * 1000 + 1;
+          for (let count = 0; count < burst; count++) expect(limit.take(nowMs)).toBe(true);
+          expect(limit.take(nowMs)).toBe(false);
+        },
+      ),
+    );
+  });
+
+  it("says how long to wait for what is owed", () => {
+    const limit = new RateLimit(10, 2, 0);
+    expect([limit.spend(0), limit.spend(0), limit.spend(0), limit.spend(0)]).toEqual([0, 0, 100, 200]);
+    expect(limit.spend(200)).toBe(100);
+    expect(limit.spend(1_000)).toBe(0);
+  });
+});
+
+describe("a serial queue", () => {
+  it("runs tasks in order, one at a time, and goes on after failures", async () => {
+    const steps: string[] = [];
+    const failures: unknown[] = [];
+    const release = deferred();
+    const queue = new SerialQueue({ taskFailed: (error) => failures.push(error) });
+    queue.push(() => {
+      steps.push("a");
+      queue.push(() => steps.push("c"));
+      steps.push("b");
+    });
+    expect(steps).toEqual(["a", "b", "c"]);
+    queue.push(() => release.promise.then(() => Promise.reject(new Error("async"))));
+    queue.push(() => {
+      throw new Error("sync");
+    });
+    queue.push(() => steps.push("d"));
+    queue.pushFirst(() => steps.push("first"));
+    expect(queue.length).toBe(3);
+    const idle = queue.whenIdle();
+    release.resolve();
+    await idle;
+    expect(steps).toEqual(["a", "b", "c", "first", "d"]);
+    expect(failures.map(String)).toEqual(["Error: async", "Error: sync"]);
+    expect(queue.whenIdle()).toBeUndefined();
+  });
+});
+
+describe("subscribers", () => {
+  it("all get the same bytes, encoded once", () => {
+    let encodings = 0;
+    const payload = {
+      toJSON: () => {
+        encodings++;
+        return { text: "hi" };
+      },
+    };
+    const subscribers = new Subscribers();
+    const frames = new Set<unknown>();
+    for (let count = 0; count < 100; count++) {
+      subscribers.add({ topic: "t", deliver: (broadcast) => void frames.add(broadcast.frame.data) });
+    }
+    subscribers.deliver(new Broadcast("t", "e", payload));
+    expect(encodings).toBe(1);
+    expect([...frames].map(String)).toEqual(['[null,null,"t","e",{"text":"hi"}]']);
+  });
+
+  it("see broadcasts in one order, also those made by one of them while it receives", () => {
+    const subscribers = new Subscribers();
+    const seen: string[] = [];
+    const subscriber = (name: string): Subscriber => ({
+      topic: "t",
+      deliver: ({ event }) => {
+        seen.push(`${name} ${event}`);
+        if (name === "first" && event === "outer") subscribers.deliver(new Broadcast("t", "inner", {}));
+      },
+    });
+    const last = subscriber("last");
+    subscribers.add(subscriber("first"));
+    subscribers.add(last);
+    subscribers.deliver(new Broadcast("t", "outer", {}));
+    expect(seen).toEqual(["first outer", "last outer", "first inner", "last inner"]);
+    subscribers.remove(last);
+    subscribers.remove(last);
+    subscribers.deliver(new Broadcast("t", "end", {}));
+    expect(seen.slice(4)).toEqual(["first end"]);
+    expect(subscribers.topicCount).toBe(1);
+  });
+});
+
+describe("the link to other nodes", () => {
+  function link(pubsub: PubSub, runtime = new VirtualRuntime()) {
+    const received: string[] = [];
+    const errors: TrackerError[] = [];
+    const reports = new ErrorReports(runtime);
+    reports.listen((error) => errors.push(error));
+    const made = new ClusterLink({ pubsub, name: "channels", runtime }, reports, {
+      broadcastReceived: ({ topic, event, encoded }) =>
+        received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
+      disconnectReceived: (id) => received.push(`disconnect ${id}`),
+    });
+    return { link: made, received, errors, runtime };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it("carries broadcasts of text and bytes, and disconnects, to the others of its name only", async () => {
+    const hub = new MemoryHub();
+    const [one, two] = [link(hub.node("one")), link(hub.node("two"))];
+    await Promise.all([one.link.open(), two.link.open()]);
+    one.link.broadcast(new Broadcast("a\nb", "e", { text: "line\nbreak" }));
+    one.link.broadcast(new Broadcast("t", "e", Uint8Array.from([0, 255])));
+    one.link.disconnect("user:1");
+    await turn();
+    expect(two.received).toEqual(['a\nb e {"text":"line\\nbreak"}', "t e 00ff", "disconnect user:1"]);
+    expect(one.received).toEqual([]);
+    await two.link.close();
+    one.link.disconnect("user:2");
+    await turn();
+    expect(two.received).toHaveLength(3);
+  });
+
+  it("ignores its own echo, reports junk and other versions, and goes on", async () => {
+    let deliver = (_payload: string): void => undefined;
+    const echoing: PubSub = {
+      nodeName: "one",
+      broadcast: (_channel, payload) => deliver(payload),
+      send: () => undefined,
+      subscribe: (_channel, receive) => {
+        deliver = receive;
+        return () => undefined;
+      },
+    };
+    const { link: made, received, errors } = link(echoing);
+    await made.open();
+    made.broadcast(new Broadcast("t", "e", {}));
+    expect(received).toEqual([]);
+    const junk = [
+      "",
+      "junk",
+      "\n",
+      "{}\n{}",
+      "[1]\n{}",
+      '[1,"x","json","t"]\n{}',
+      '[1,"x","json","t",7]\n{}',
+      '[1,"x","other","t","e"]\n{}',
+      '[1,"x","json","t","e"]\n{',
+      '[1,"x","json","t","e"]\n[]',
+      '[1,"x","json","t","e"]\nnull',
+      `[1,"x","bytes",${JSON.stringify("t".repeat(300))},"e"]\nAAAA`,
+    ];
+    for (const payload of junk) deliver(payload);
+    deliver('[2,"x","something","new"]\n?');
+    deliver('[1,"x","json","t","e"]\n{"fine":true}');
+    expect(received).toEqual(['t e {"fine":true}']);
+    expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
+  });
+
+  it("asks again, ever more slowly, while the pubsub refuses the subscription", async () => {
+    let attempts = 0;
+    const refusing: PubSub = {
+      nodeName: "one",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => {
+        if (++attempts < 4) return Promise.reject(new Error("not yet"));
+        return () => undefined;
+      },
+    };
+    const { link: made, errors, runtime } = link(refusing);
+    let open = false;
+    void made.whenOpen().then(() => (open = true));
+    await made.open();
+    expect(attempts).toBe(1);
+    await runtime.advance(500);
+    await runtime.advance(999);
+    expect(attempts).toBe(2);
+    await runtime.advance(1);
+    expect([attempts, open]).toEqual([3, false]);
+    await runtime.advance(2_000);
+    expect([attempts, open]).toEqual([4, true]);
+    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => "PUBSUB_UNAVAILABLE"));
+  });
+
+  it("reports what the pubsub refuses or could never take, and throws at nobody", async () => {
+    const failing: PubSub = {
+      nodeName: "one",
+      maxPayloadBytes: 200,
+      broadcast: (_channel, payload) => {
+        if (payload.includes("sync")) throw new Error("sync");
+        return Promise.reject(new Error("async"));
+      },
+      send: () => undefined,
+      subscribe: () => () => Promise.reject(new Error("unsubscribe")),
+    };
+    const { link: made, errors } = link(failing);
+    await made.open();
+    made.broadcast(new Broadcast("sync", "e", {}));
+    made.broadcast(new Broadcast("t", "e", {}));
+    made.broadcast(new Broadcast("t", "e", { text: "x".repeat(200) }));
+    await turn();
+    await made.close();
+    expect(errors.map(({ code }) => code)).toEqual([
+      "PUBLISH_FAILED",
+      "PUBLISH_FAILED",
+      "PUBLISH_FAILED",
+      "PUBSUB_UNAVAILABLE",
+    ]);
+  });
+});
+
+describe("errors that nobody listens to", () => {
+  it("become one process warning a minute", async () => {
+    const runtime = new VirtualRuntime();
+    const reports = new ErrorReports(runtime);
+    const warnings: string[] = [];
+    const listener = (warning: Error): void => void warnings.push(warning.message);
+    process.on("warning", listener);
+    const report = (message: string): void => reports.report("HANDLER_FAILED", message, {}, undefined);
+    for (const message of ["first", "second"]) report(message);
+    await runtime.advance(60_000);
+    report("third");
+    const off = reports.listen(() => {
+      throw new Error("a listener that throws");
+    });
+    await runtime.advance(60_000);
+    report("fourth");
+    off();
+    off();
+    await runtime.advance(60_000);
+    report("fifth");
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", listener);
+    expect(warnings).toEqual(["first", "third", "a listener that throws", "fifth"]);
+  });
+});
