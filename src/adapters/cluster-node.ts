@@ -6,6 +6,7 @@ import { TrackerError } from "../errors.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { Receivers } from "../pubsub/receivers.js";
+import { unavailable } from "../pubsub/unavailable.js";
 import { nodeRuntime, randomText } from "../runtime.js";
 import type { NodeMessage, RelayMessage } from "./cluster-wire.js";
 
@@ -140,9 +141,6 @@ export class ClusterNode implements ClusterPubSub {
   }
 
   #refuseIfClosed(): void {
-    if (!this.#closed) return;
-    throw new TrackerError("PUBSUB_UNAVAILABLE", `The pubsub of ${this.nodeName} is closed`, {
-      nodeName: this.nodeName,
-    });
+    if (this.#closed) throw unavailable(this.nodeName, "closed");
   }
 }

@@ -4,11 +4,11 @@
  * Promises to deliver everything, once, in the order in which it was sent, in a microtask after the send:
  * never synchronously, and without timers, so that tests on virtual time need no real time.
  */
-import { TrackerError } from "../errors.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { Receivers } from "../pubsub/receivers.js";
+import { unavailable } from "../pubsub/unavailable.js";
 
 /** A node on a {@link MemoryHub}. */
 export interface MemoryPubSub extends PubSub {
@@ -138,16 +138,10 @@ class MemoryNode implements MemoryPubSub {
 
   #refuseIfCutOff(): void {
     this.#refuseIfClosed();
-    if (this.events.status === "connected") return;
-    throw new TrackerError("PUBSUB_UNAVAILABLE", `The node ${this.nodeName} is cut off from its hub`, {
-      nodeName: this.nodeName,
-    });
+    if (this.events.status === "disconnected") throw unavailable(this.nodeName, "disconnected");
   }
 
   #refuseIfClosed(): void {
-    if (!this.#closed) return;
-    throw new TrackerError("PUBSUB_UNAVAILABLE", `The pubsub of ${this.nodeName} is closed`, {
-      nodeName: this.nodeName,
-    });
+    if (this.#closed) throw unavailable(this.nodeName, "closed");
   }
 }

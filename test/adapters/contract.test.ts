@@ -1,5 +1,6 @@
 /** The contract over the adapters that need no server and no second process. */
 import { describe, it } from "vitest";
+import { broadcastChannelPubSub } from "../../src/adapters/broadcast-channel.js";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import { setupPrimary } from "../../src/adapters/cluster.js";
 import { pubsubContract, type OpenNodes } from "../../src/testing/pubsub-contract.js";
@@ -40,6 +41,17 @@ function bound(node: ReturnType<ReturnType<typeof setupPrimary>["pubSub"]>) {
     onStatus: node.onStatus,
   };
 }
+
+let channels = 0;
+const broadcastChannels: OpenNodes = (names) => {
+  const channelName = `contract-${process.pid}-${++channels}`;
+  const nodes = names.map((nodeName) => broadcastChannelPubSub({ nodeName, channelName }));
+  return { nodes, end: () => nodes.forEach((node) => node.close()) };
+};
+
+describe("broadcast-channel, within one thread", () => {
+  for (const { name, run } of pubsubContract(broadcastChannels)) it(name, run);
+});
 
 describe("cluster, within the primary", () => {
   for (const { name, run } of pubsubContract(relayed)) it(name, run);
