@@ -105,12 +105,17 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * callback is ever called synchronously. A callback that throws is reported through `error`.
    *
    * @returns what ends the subscription; nothing is called afterwards.
-   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no string, and without `state` or `diff`.
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;
+   *   `state` and `diff` have to be there.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     checkArgument("topic", topic, "string");
-    checkArgument("state", subscriber.state, "function");
-    checkArgument("diff", subscriber.diff, "function");
+    checkArgument("subscriber", subscriber, "object");
+    const { state, diff, online, offline } = subscriber;
+    checkArgument("state", state, "function");
+    checkArgument("diff", diff, "function");
+    if (online !== undefined) checkArgument("online", online, "function");
+    if (offline !== undefined) checkArgument("offline", offline, "function");
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
@@ -220,7 +225,9 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 }
 
-function checkArgument(argument: string, value: unknown, type: "string" | "function"): void {
-  if (typeof value === type) return;
-  throw new TrackerError("INVALID_ARGUMENT", `${argument} must be a ${type}`, { argument, value });
+function checkArgument(argument: string, value: unknown, type: "string" | "function" | "object"): void {
+  if (typeof value === type && value !== null) return;
+  const expected = type === "string" ? "a text" : type === "function" ? "a function" : "an object";
+  const message = `Expected \`${argument}\` to be ${expected}; got ${value === null ? "null" : typeof value}`;
+  throw new TrackerError("INVALID_ARGUMENT", message, { argument, value });
 }

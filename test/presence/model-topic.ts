@@ -16,11 +16,11 @@ export interface Step {
   readonly slot: number;
 }
 
-const keys = ["alice", "bob", "__proto__", "constructor"];
+const keys = ["alice", "__proto__"];
 
 export const anyStep: fc.Arbitrary<Step> = fc.record({
-  do: fc.constantFrom("join", "join", "update", "update", "leave", "hide", "show"),
-  slot: fc.nat({ max: 11 }),
+  do: fc.constantFrom("join", "join", "update", "leave", "hide", "show"),
+  slot: fc.nat({ max: 4 }),
 });
 
 export class ModelTopic {
