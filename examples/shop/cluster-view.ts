@@ -14,21 +14,18 @@ export interface ClusterViewParts {
 
 export function clusterView({ tracker, roster, pipeline, stock }: ClusterViewParts): ClusterView {
   const node = tracker.nodeName;
-  const shoppers = roster.shoppers();
+  const said = roster.nodes();
   const { complete, replicas } = tracker.health();
   const nodes = new Map<string, NodeView>();
+  const add = (name: string, status: NodeView["status"], lagDots: number, heardMs: number): void => {
+    const { shoppers = 0, started_at: startedAtMs = 0 } = said.get(name) ?? {};
+    nodes.set(name, { name, status, lagDots, heardMs: Math.round(heardMs), shoppers, startedAtMs });
+  };
   // A node that was replaced may be known in two lives: the one that is up stands for it.
   for (const { name, status, lagDots, silentMs } of replicas) {
-    if (nodes.get(name)?.status === "up") continue;
-    nodes.set(name, {
-      name,
-      status,
-      lagDots,
-      heardMs: Math.round(silentMs),
-      shoppers: shoppers.get(name) ?? 0,
-    });
+    if (nodes.get(name)?.status !== "up") add(name, status, lagDots, silentMs);
   }
-  nodes.set(node, { name: node, status: "up", lagDots: 0, heardMs: 0, shoppers: shoppers.get(node) ?? 0 });
+  add(node, "up", 0, 0);
   const all = [...stock.all()];
   return {
     tells: node,

@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     await primary.stop();
     process.exit(1);
   }
-  sayWhere(options, configs);
+  sayWhere(options, configs, primary);
 }
 
 /** The nodes share a port through the primary, where a failure would show late and unclear: try it first. */
@@ -115,6 +115,7 @@ function explain(error: unknown, { pubsub }: ShopOptions): string {
 function sayWhere(
   { host, port, adminUser, adminPassword, adminPasswordMade }: ShopOptions,
   configs: readonly NodeConfig[],
+  primary: Primary,
 ): void {
   const shown = host === "127.0.0.1" || host === "0.0.0.0" ? "localhost" : host;
   say("");
@@ -123,7 +124,8 @@ function sayWhere(
   say(
     `               user ${adminUser}, password ${adminPasswordMade ? adminPassword : "as set in ADMIN_PASSWORD"}`,
   );
-  for (const { name, ownPort } of configs) say(`  Only ${name}  http://${shown}:${ownPort}/`);
+  for (const { name, ownPort } of configs)
+    say(`  Only ${name}  http://${shown}:${ownPort}/  (process ${primary.processId(name)})`);
   say("");
   say("  A thousand shoppers: npm run shop:load -- --shoppers 1000");
   say("  Ctrl-C ends it.");

@@ -43,6 +43,7 @@ async function openRedis(url: string, nodeName: string): Promise<OpenPubSub> {
   return {
     pubsub,
     async close() {
+      await pubsub.close();
       publisher.destroy();
       subscriber.destroy();
     },

@@ -41,6 +41,11 @@ export class Primary {
     setupPrimary().onError((error) => say(`The relay reports: ${String(error)}`));
   }
 
+  /** The process of a node that runs. */
+  processId(name: string): number | undefined {
+    return this.#running.get(name)?.worker.process.pid;
+  }
+
   /** Starts all nodes and resolves when all of them serve. Rejects with the first failure. */
   async start(): Promise<void> {
     await Promise.all([...this.#configs.values()].map((config) => this.#fork(config)));
@@ -83,7 +88,7 @@ export class Primary {
     const timer = setTimeout(() => {
       this.#replacements.delete(timer);
       this.#fork(config).then(
-        () => this.#say(`${config.name} is back.`),
+        () => this.#say(`${config.name} is back, as process ${this.processId(config.name)}.`),
         (error: unknown) => {
           if (this.#stopping) return;
           this.#say(String(error));

@@ -64,6 +64,8 @@ export interface NodeView {
   readonly name: string;
   readonly status: "up" | "down" | "returning" | "departing";
   readonly shoppers: number;
+  /** When it began to serve, in milliseconds since 1970 by its own clock; 0 if it does not say. */
+  readonly startedAtMs: number;
   /** Changes of that node which the telling one has not seen yet. */
   readonly lagDots: number;
   readonly heardMs: number;

@@ -6,7 +6,7 @@ import { PresenceClient } from "rollcall/client";
 import { Socket } from "phoenix";
 import { WebSocket } from "ws";
 import { Totals } from "../browser/totals.ts";
-import type { CartMeta } from "../wire.ts";
+import type { CartMeta, ClusterView } from "../wire.ts";
 
 export interface Sighting {
   seenMs: number;
@@ -28,7 +28,7 @@ export class Watcher {
 
   /** Connects as an admin. Rejects with a clear message if the shop does not let it in. */
   static async connect(shopUrl: URL, user: string, password: string): Promise<Watcher> {
-    const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+    const authorization = basicAuthorization(user, password);
     const response = await fetch(new URL("/admin/token", shopUrl), { headers: { authorization } });
     if (!response.ok) throw new Error(`The back office answered ${response.status} to user ${user}.`);
     const authToken = await response.text();
@@ -37,6 +37,18 @@ export class Watcher {
     socket.connect();
     await watcher.#follow();
     return watcher;
+  }
+
+  /** Hears once a second how the cluster is. */
+  onCluster(listener: (view: ClusterView) => void): void {
+    const channel = this.#socket.channel("admin:cluster");
+    channel.on("cluster", listener);
+    channel.join();
+  }
+
+  /** Hears of every change of the totals. */
+  onChange(listener: () => void): void {
+    this.#presence.onSync(listener);
   }
 
   close(): void {
@@ -67,6 +79,10 @@ export class Watcher {
     }
     if (metas.some(({ items }) => items.length > 0)) sighting.itemSeenMs ??= nowMs;
   }
+}
+
+export function basicAuthorization(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 
 /** The address of a socket of the shop. */

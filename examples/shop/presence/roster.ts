@@ -4,8 +4,10 @@
  */
 import { Session, Tracker, type PubSub } from "rollcall";
 
-interface NodeMeta {
+export interface NodeMeta {
   shoppers: number;
+  /** When the process began to serve, by its own clock. */
+  started_at: number;
 }
 
 const topic = "nodes";
@@ -18,11 +20,12 @@ export class Roster {
 
   private constructor(tracker: Tracker<NodeMeta>, countShoppers: () => number) {
     this.#tracker = tracker;
+    const startedAtMs = Date.now();
     const report = (): void => {
       const shoppers = countShoppers();
       const [mine] = tracker.getByKey(topic, tracker.nodeName);
       if (mine?.meta.shoppers !== shoppers) {
-        tracker.set(this.#session, topic, tracker.nodeName, { shoppers });
+        tracker.set(this.#session, topic, tracker.nodeName, { shoppers, started_at: startedAtMs });
       }
     };
     report();
@@ -35,9 +38,9 @@ export class Roster {
     return new Roster(tracker, countShoppers);
   }
 
-  /** How many shoppers each listed node serves. */
-  shoppers(): ReadonlyMap<string, number> {
-    return new Map(this.#tracker.list(topic).map(({ key, meta }) => [key, meta.shoppers]));
+  /** What each node says of itself, by its name. */
+  nodes(): ReadonlyMap<string, NodeMeta> {
+    return new Map(this.#tracker.list(topic).map(({ key, meta }) => [key, meta]));
   }
 
   stop(): Promise<void> {

@@ -1,0 +1,150 @@
+/**
+ * The shop and its load generator as users run them: processes of their own, on free ports, with a folder of
+ * their own. Whatever is started here is ended here, by its own process id.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const startTimeoutMs = 60_000;
+
+export const adminUser = "keeper";
+export const adminPassword = "a password for tests";
+
+/** A process of the repository's, and what it has said so far. */
+export class Program {
+  readonly child: ChildProcess;
+  output = "";
+  readonly ended: Promise<number | null>;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(script: string, input: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, ["--import", "tsx", script, ...input], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk.toString();
+        for (const listener of this.#listeners) listener();
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      this.child.on("close", (code) => {
+        resolve(code);
+        for (const listener of this.#listeners) listener();
+      });
+    });
+  }
+
+  /** Resolves when the process has said something, counted from the start of its output. */
+  said(pattern: RegExp, timeoutMs: number): Promise<RegExpMatchArray> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        this.#listeners.delete(check);
+        settle();
+      };
+      const fail = (why: string): void =>
+        finish(() => reject(new Error(`${why} ${String(pattern)}; it said:\n${this.output}`)));
+      const check = (): void => {
+        const match = this.output.match(pattern);
+        if (match) finish(() => resolve(match));
+        else if (this.child.exitCode !== null) fail("The process ended before it said");
+      };
+      const timer = setTimeout(() => fail(`After ${timeoutMs} ms the process has not said`), timeoutMs);
+      this.#listeners.add(check);
+      check();
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    if (this.child.exitCode === null) this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** A shop with three nodes. */
+export class Shop {
+  readonly program: Program;
+  readonly port: number;
+  readonly dataFolder: string;
+
+  private constructor(program: Program, port: number, dataFolder: string) {
+    this.program = program;
+    this.port = port;
+    this.dataFolder = dataFolder;
+  }
+
+  static async start(...more: readonly string[]): Promise<Shop> {
+    if (!existsSync(join(root, "dist/index.js"))) {
+      throw new Error("The shop runs on the built library: npm run build");
+    }
+    const port = await freePorts(4);
+    const dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
+    const program = new Program(
+      "examples/shop/main.ts",
+      ["--port", String(port), "--admin-user", adminUser, ...more],
+      { DATA_DIR: dataFolder, ADMIN_PASSWORD: adminPassword },
+    );
+    const shop = new Shop(program, port, dataFolder);
+    try {
+      await program.said(/Ctrl-C ends it/, startTimeoutMs);
+    } catch (error) {
+      await shop.stop();
+      throw error;
+    }
+    return shop;
+  }
+
+  /** The shop, on whichever node. */
+  get url(): string {
+    return `http://localhost:${this.port}`;
+  }
+
+  /** The shop on one node, from 1. */
+  urlOf(node: number): string {
+    return `http://localhost:${this.port + node}`;
+  }
+
+  /** The process that a node was started as. */
+  processIdOf(name: string): number {
+    const match = this.program.output.match(new RegExp(`Only ${name} .*\\(process (\\d+)\\)`));
+    if (!match) throw new Error(`There is no ${name} in:\n${this.program.output}`);
+    return Number(match[1]);
+  }
+
+  async stop(): Promise<number | null> {
+    const code = await this.program.stop("SIGINT");
+    rmSync(this.dataFolder, { recursive: true, force: true });
+    return code;
+  }
+}
+
+export function startLoad(shop: Shop, ...input: readonly string[]): Program {
+  return new Program("examples/shop/load.ts", ["--url", shop.url, "--admin-user", adminUser, ...input], {
+    ADMIN_PASSWORD: adminPassword,
+  });
+}
+
+/** The first of so many free ports in a row. */
+async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 20_000);
+    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
+    if (free.every(Boolean)) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
