@@ -1,0 +1,86 @@
+/**
+ * Measures the heap of one kind of holding, in a process of its own: `memory-child.ts <kind> <count>` prints
+ * the bytes per entry. Run by the memory benchmark, with `--expose-gc`.
+ */
+import { BareTable } from "../floors.js";
+import { countAll, Lab, quietOptions, trackRange } from "../harness/lab.js";
+import { Session } from "../../src/tracker/session.js";
+import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
+
+/** The heap in use when nothing more can be collected. */
+async function heapUsed(): Promise<number> {
+  for (let turn = 0; turn < 4; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc?.();
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+/** What the owner of entries keeps. The sessions are the application's and were there before. */
+async function ofOwn(count: number): Promise<number> {
+  const lab = new Lab();
+  const tracker = await lab.start("author", quietOptions);
+  await lab.advance(500);
+  const sessions = makeSessions(count);
+  const before = await heapUsed();
+  trackRange(tracker, 1, count, (i) => sessions[i - 1] ?? new Session());
+  await lab.advance(5_000);
+  const after = await heapUsed();
+  if (countAll(tracker) !== sessions.length) throw new Error("not all were tracked");
+  return (after - before) / count;
+}
+
+/** What a node keeps of another's entries. The frames wait outside the heap until they are received. */
+async function ofRemote(count: number): Promise<number> {
+  const frames = await recordedFrames(count);
+  const lab = new Lab();
+  // The author's heartbeat has to be heard too, or the receiver would take its frames for those of nobody.
+  const receiver = await lab.start("receiver", quietOptions, { handleDiff: () => {} });
+  await lab.advance(500);
+  const before = await heapUsed();
+  for (const { channel, payload } of frames) {
+    lab.wire.deliver({ from: "author", to: "receiver", channel, payload: payload.toString() });
+  }
+  await lab.advance(5_000);
+  const after = await heapUsed();
+  const held = countAll(receiver);
+  if (held !== count) throw new Error(`the receiver holds ${held} of ${count}`);
+  return (after - before) / count;
+}
+
+function makeSessions(count: number): Session[] {
+  return Array.from({ length: count }, () => new Session());
+}
+
+async function recordedFrames(count: number): Promise<{ channel: string; payload: Buffer }[]> {
+  const lab = new Lab();
+  lab.wire.hold();
+  const author = await lab.start("author", quietOptions);
+  for (let from = 1; from <= count; from += 1_000) {
+    trackRange(author, from, Math.min(count, from + 999));
+    await lab.advance(10);
+  }
+  await author.stop();
+  const frames = lab.wire.release();
+  // The last frame is the goodbye.
+  return frames.slice(0, -1).map(({ channel, payload }) => ({ channel, payload: Buffer.from(payload) }));
+}
+
+async function ofBareMaps(count: number): Promise<number> {
+  const sessions = makeSessions(count);
+  const before = await heapUsed();
+  const table = new BareTable<Viewer>();
+  for (const [index, session] of sessions.entries()) {
+    const i = index + 1;
+    table.add(topicOf(i), session, keyOf(i), metaOf(i));
+  }
+  const after = await heapUsed();
+  if (table.byClock.size !== sessions.length) throw new Error("not all were added");
+  return (after - before) / count;
+}
+
+const kinds = { own: ofOwn, remote: ofRemote, bare: ofBareMaps };
+const [kind, count] = process.argv.slice(2);
+const measure = Object.entries(kinds).find(([name]) => name === kind)?.[1];
+if (measure === undefined) throw new Error(`unknown kind ${kind}`);
+console.log(await measure(Number(count)));

@@ -1,0 +1,59 @@
+/**
+ * Memory per entry, measured in a fresh process each: the growth of the heap between two complete collections.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Benchmark } from "../harness/command.js";
+
+const child = fileURLToPath(new URL("./memory-child.ts", import.meta.url));
+const limitBytes = 400;
+
+export const memory: Benchmark = {
+  name: "memory",
+  async run({ runs, sizes, report, progress }) {
+    for (const count of sizes) {
+      const measured = { own: [] as number[], remote: [] as number[], bare: [] as number[] };
+      // The heap of a fresh process hardly varies.
+      for (let run = 0; run < Math.min(runs, 3); run++) {
+        for (const kind of ["own", "remote", "bare"] as const) {
+          progress(`${kind}, ${count}`);
+          measured[kind].push(await bytesPerEntry(kind, count));
+        }
+      }
+      const floor = { what: "the bare Maps", values: measured.bare };
+      const target = { text: `under ${limitBytes} B`, met: (median: number) => median < limitBytes };
+      const of = `of ${count.toLocaleString("en-US")}`;
+      report({
+        name: `memory per own entry ${of}`,
+        unit: "B",
+        values: measured.own,
+        floor,
+        target,
+        phoenix: "536 B, without the process",
+      });
+      report({
+        name: `memory per remote entry ${of}`,
+        unit: "B",
+        values: measured.remote,
+        floor,
+        target,
+        phoenix: "600 B",
+      });
+    }
+  },
+};
+
+async function bytesPerEntry(kind: string, count: number): Promise<number> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--expose-gc",
+    "--import",
+    "tsx",
+    child,
+    kind,
+    String(count),
+  ]);
+  const bytes = Number(stdout.trim());
+  if (!(bytes > 0)) throw new Error(`the measuring process printed ${stdout}`);
+  return bytes;
+}

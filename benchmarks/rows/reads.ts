@@ -1,0 +1,126 @@
+/**
+ * What a read costs: list, getByKey, count, countKeys, has. Half of the entries are this node's own, half are
+ * another's, as seen after replication.
+ */
+import { BareTable } from "../floors.js";
+import type { Benchmark } from "../harness/command.js";
+import { Lab, quietOptions } from "../harness/lab.js";
+import { alternate, timePerCallNs } from "../harness/stopwatch.js";
+import { Session } from "../../src/tracker/session.js";
+import type { Tracker } from "../../src/tracker/tracker.js";
+import { keyOf, metaOf, type Viewer } from "../workload.js";
+
+const listSizes = [10, 100, 1_000, 10_000];
+const phoenixLists = new Map([
+  [10, "11 µs"],
+  [100, "41 µs"],
+  [1_000, "245 µs"],
+  [10_000, "5.5 ms"],
+]);
+
+/** A topic of so many entries, in a tracker and in a bare table. */
+async function filledTopics(): Promise<{ tracker: Tracker<Viewer>; table: BareTable<Viewer> }> {
+  const lab = new Lab();
+  const tracker = await lab.start("reader", quietOptions);
+  const other = await lab.start("other", quietOptions);
+  const table = new BareTable<Viewer>();
+  for (const size of listSizes) {
+    for (let i = 1; i <= size; i++) {
+      (i % 2 === 0 ? tracker : other).track(new Session(), `size:${size}`, keyOf(i), metaOf(i));
+      table.add(`size:${size}`, new Session(), keyOf(i), metaOf(i));
+    }
+  }
+  await lab.until(() => listSizes.every((size) => tracker.count(`size:${size}`) === size));
+  return { tracker, table };
+}
+
+export const list: Benchmark = {
+  name: "list",
+  async run({ runs, report }) {
+    const { tracker, table } = await filledTopics();
+    for (const size of listSizes) {
+      const topic = `size:${size}`;
+      const calls = Math.ceil(300_000 / size);
+      const { subject, floor } = await alternate(
+        runs,
+        () => timePerCallNs(calls, () => tracker.list(topic)) / 1000,
+        () => timePerCallNs(calls, () => table.list(topic)) / 1000,
+      );
+      report({
+        name: `list of ${size.toLocaleString("en-US")}`,
+        unit: "µs",
+        values: subject,
+        floor: { what: "a Map walked into an array", values: floor },
+        phoenix: phoenixLists.get(size),
+        ...(size >= 1_000 && {
+          target: { text: "under 1.5x of the floor", met: (_: number, ratio: number) => ratio < 1.5 },
+        }),
+      });
+    }
+  },
+};
+
+export const lookUp: Benchmark = {
+  name: "look-up",
+  async run({ runs, report }) {
+    const { tracker, table } = await filledTopics();
+    const topic = "size:10000";
+    const keys = Array.from({ length: 1_000 }, (_, i) => keyOf(i * 10 + 1));
+    const keyAt = (call: number): string => keys[call % keys.length] ?? "";
+    const calls = 200_000;
+    const look = async (
+      name: string,
+      limitNs: number | undefined,
+      phoenix: string | undefined,
+      read: (call: number) => unknown,
+      readBare: (call: number) => unknown,
+    ): Promise<void> => {
+      const { subject, floor } = await alternate(
+        runs,
+        () => timePerCallNs(calls, read),
+        () => timePerCallNs(calls, readBare),
+      );
+      report({
+        name,
+        unit: "ns",
+        values: subject,
+        floor: { what: "the bare Maps asked the same", values: floor },
+        phoenix,
+        ...(limitNs !== undefined && {
+          target: {
+            text: `under ${limitNs.toLocaleString("en-US")} ns`,
+            met: (median: number) => median < limitNs,
+          },
+        }),
+      });
+    };
+    await look(
+      "getByKey in a topic of 10,000",
+      1_000,
+      "1.4 ms",
+      (call) => tracker.getByKey(topic, keyAt(call)),
+      (call) => [table.get(topic, keyAt(call))],
+    );
+    await look(
+      "has in a topic of 10,000",
+      undefined,
+      undefined,
+      (call) => tracker.has(topic, keyAt(call)),
+      (call) => table.get(topic, keyAt(call)) !== undefined,
+    );
+    await look(
+      "count of a topic of 10,000",
+      200,
+      "none",
+      () => tracker.count(topic),
+      () => table.count(topic),
+    );
+    await look(
+      "countKeys of a topic of 10,000",
+      undefined,
+      "none",
+      () => tracker.countKeys(topic),
+      () => table.count(topic),
+    );
+  },
+};

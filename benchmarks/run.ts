@@ -1,0 +1,33 @@
+/**
+ * The benchmarks of one process: `npm run bench`. Each figure stands beside a floor of the same run, the bare
+ * Maps that do the least that could work.
+ */
+import { runProgram } from "./harness/command.js";
+import { bytes, codec, partition, transfer } from "./rows/bytes.js";
+import { catchUp, down } from "./rows/membership.js";
+import { memory } from "./rows/memory.js";
+import { merge, mergeSet } from "./rows/merges.js";
+import { list, lookUp } from "./rows/reads.js";
+import { changing, track } from "./rows/writes.js";
+
+await runProgram({
+  name: "bench",
+  description: "What the tracker costs in one process, against bare Maps that do the least that could work.",
+  benchmarks: [
+    track,
+    changing,
+    list,
+    lookUp,
+    mergeSet,
+    merge,
+    catchUp,
+    down,
+    memory,
+    bytes,
+    transfer,
+    partition,
+    codec,
+  ],
+  runs: 5,
+  sizes: [10_000, 100_000, 500_000],
+});
