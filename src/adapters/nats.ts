@@ -24,7 +24,7 @@ export interface NatsConnection {
   publish(subject: string, payload: string): void;
   subscribe(
     subject: string,
-    options: { callback: (error: Error | null, message: { string(): string }) => void },
+    options: { callback: (error: Error | null, message: { readonly data: Uint8Array }) => void },
   ): NatsSubscription;
   /** Resolves when the server has done everything that was asked of it before. */
   flush(): Promise<void>;
@@ -54,6 +54,9 @@ export interface NatsPubSub extends PubSub {
   /** Ends all subscriptions and forgets the connection, which stays open. Closing twice does nothing. */
   close(): Promise<void>;
 }
+
+/** The client's own takes a byte order mark away. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The server's limit when it has not told it: what it is by default. */
 const defaultMaxPayloadBytes = 1024 * 1024;
@@ -165,8 +168,8 @@ class NatsNode implements NatsPubSub {
   }
 
   async #open(channel: string): Promise<void> {
-    const callback = (error: Error | null, message: { string(): string }): void => {
-      if (error === null) this.#subscriptions.deliver(channel, message.string());
+    const callback = (error: Error | null, { data }: { readonly data: Uint8Array }): void => {
+      if (error === null) this.#subscriptions.deliver(channel, decoder.decode(data));
       else this.#events.reportError(error);
     };
     const subjects = [this.#broadcastSubject(channel), this.#inboxSubject(this.nodeName, channel)];

@@ -12,7 +12,9 @@ export interface PostgresClient {
   on(event: "notification", listener: (message: PostgresNotification) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "end", listener: () => void): unknown;
-  off(event: string, listener: (...values: never[]) => void): unknown;
+  off(event: "notification", listener: (message: PostgresNotification) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "end", listener: () => void): unknown;
 }
 
 export interface PostgresNotification {

@@ -10,8 +10,8 @@ export interface NodeRedisClient {
   publish(channel: string, payload: string): Promise<unknown>;
   subscribe(channels: string[], listener: (payload: string, channel: string) => unknown): Promise<unknown>;
   unsubscribe(channels: string[], listener: (payload: string, channel: string) => unknown): Promise<unknown>;
-  on(event: string, listener: (...values: never[]) => void): unknown;
-  off(event: string, listener: (...values: never[]) => void): unknown;
+  on(event: string, listener: (...values: unknown[]) => void): unknown;
+  off(event: string, listener: (...values: unknown[]) => void): unknown;
 }
 
 /** What is used of a client of `ioredis` 5 and 6. */
@@ -20,8 +20,8 @@ export interface IoredisClient {
   publish(channel: string, payload: string): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
-  on(event: string, listener: (...values: never[]) => void): unknown;
-  off(event: string, listener: (...values: never[]) => void): unknown;
+  on(event: string, listener: (...values: unknown[]) => void): unknown;
+  off(event: string, listener: (...values: unknown[]) => void): unknown;
 }
 
 export type RedisClient = NodeRedisClient | IoredisClient;
@@ -132,18 +132,21 @@ class IoredisLink implements RedisLink {
   }
 
   watch(watcher: RedisWatcher): () => void {
+    const received = (name: unknown, payload: unknown): void => {
+      if (typeof name === "string" && typeof payload === "string") watcher.received(name, payload);
+    };
     return listenTo(this.#client, [
       ["ready", watcher.changed],
       ["reconnecting", watcher.changed],
       ["close", watcher.changed],
       ["end", watcher.changed],
       ["error", watcher.failed],
-      ["message", watcher.received],
+      ["message", received],
     ]);
   }
 }
 
-type Listener = (...values: never[]) => void;
+type Listener = (...values: unknown[]) => void;
 
 function listenTo(client: RedisClient, listeners: readonly (readonly [string, Listener])[]): () => void {
   for (const [event, listener] of listeners) client.on(event, listener);

@@ -1,0 +1,88 @@
+/** The clients of the supported libraries, as the tests open them: quick to reconnect, and quiet. */
+import { connect as connectNats } from "@nats-io/transport-node";
+import { Redis as Ioredis6 } from "ioredis";
+import { Redis as Ioredis5 } from "ioredis5";
+import { Client } from "pg";
+import { createClient as createRedis6 } from "redis";
+import { createClient as createRedis5 } from "redis5";
+import { natsPubSub } from "../../src/adapters/nats.js";
+import { postgresPubSub } from "../../src/adapters/postgres.js";
+import { redisPubSub } from "../../src/adapters/redis.js";
+import type { OpenNode } from "./contract-nodes.js";
+
+const retryMs = 30;
+
+export const openNodeRedis6: OpenNode = async (url, nodeName, prefix) => {
+  const socket = { reconnectStrategy: () => retryMs };
+  const publisher = await createRedis6({ url, socket })
+    .on("error", () => {})
+    .connect();
+  const subscriber = await createRedis6({ url, socket })
+    .on("error", () => {})
+    .connect();
+  return {
+    node: redisPubSub({ publisher, subscriber, nodeName, prefix }),
+    end: async () => [publisher.destroy(), subscriber.destroy()],
+  };
+};
+
+export const openNodeRedis5: OpenNode = async (url, nodeName, prefix) => {
+  const socket = { reconnectStrategy: () => retryMs };
+  const publisher = await createRedis5({ url, socket })
+    .on("error", () => {})
+    .connect();
+  const subscriber = await createRedis5({ url, socket })
+    .on("error", () => {})
+    .connect();
+  return {
+    node: redisPubSub({ publisher, subscriber, nodeName, prefix }),
+    end: async () => [publisher.destroy(), subscriber.destroy()],
+  };
+};
+
+export const openIoredis6: OpenNode = async (url, nodeName, prefix) => {
+  const options = { retryStrategy: () => retryMs, lazyConnect: true };
+  const publisher = new Ioredis6(url, options);
+  const subscriber = new Ioredis6(url, options);
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  return {
+    node: redisPubSub({ publisher, subscriber, nodeName, prefix }),
+    end: async () => [publisher.disconnect(), subscriber.disconnect()],
+  };
+};
+
+/** Without the client's own resubscription, so that the adapter's is seen. */
+export const openIoredis5: OpenNode = async (url, nodeName, prefix) => {
+  const options = { retryStrategy: () => retryMs, lazyConnect: true, autoResubscribe: false };
+  const publisher = new Ioredis5(url, options);
+  const subscriber = new Ioredis5(url, options);
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  return {
+    node: redisPubSub({ publisher, subscriber, nodeName, prefix }),
+    end: async () => [publisher.disconnect(), subscriber.disconnect()],
+  };
+};
+
+export const openNatsNode: OpenNode = async (url, nodeName, prefix) => {
+  const { host } = new URL(url);
+  const connection = await connectNats({
+    servers: host,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: retryMs,
+  });
+  return { node: natsPubSub({ connection, nodeName, prefix }), end: () => connection.close() };
+};
+
+export const openPostgresNode: OpenNode = async (url, nodeName, prefix) => {
+  const node = postgresPubSub({ connect: () => connectPostgres(url), nodeName, prefix });
+  await (
+    await node.subscribe("a first subscription waits for the connection", () => {})
+  )();
+  return { node, end: async () => {} };
+};
+
+export async function connectPostgres(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  await client.connect();
+  return client;
+}
