@@ -4,7 +4,7 @@
  *
  *   npx tsx examples/console/console.ts 1
  */
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Session, Tracker, type Diff, type PubSub, type TrackerBehaviour } from "rollcall";
@@ -74,9 +74,10 @@ async function udpPubSub(number: number): Promise<PubSub & { close(): void }> {
   });
   socket.bind(firstPort + number, "127.0.0.1");
   await once(socket, "listening");
-  const post = (target: string, channel: string, payload: string): void => {
+  const post = async (target: string, channel: string, payload: string): Promise<void> => {
+    const data = `${target}\n${channel}\n${payload}`;
     for (let other = 1; other <= mostNodes; other++) {
-      if (other !== number) socket.send(`${target}\n${channel}\n${payload}`, firstPort + other, "127.0.0.1");
+      if (other !== number) await send(socket, data, firstPort + other);
     }
   };
   return {
@@ -91,6 +92,12 @@ async function udpPubSub(number: number): Promise<PubSub & { close(): void }> {
     },
     close: () => socket.close(),
   };
+}
+
+function send(socket: Socket, data: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(data, port, "127.0.0.1", (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 const number = Number(process.argv[2]);
@@ -114,3 +121,4 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 await users.stop();
 pubsub.close();
+process.stdin.destroy();
