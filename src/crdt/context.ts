@@ -42,7 +42,10 @@ export class Seen {
     return range !== undefined && range.since < clock;
   }
 
-  /** Marks the dot after the highest as seen. */
+  /**
+   * Marks the dot after the highest as seen. One's own next dot comes after the cloud too: what is in there
+   * was spent already, by a copy.
+   */
   advance(): void {
     if (this.#cloud.length === 0) this.clock++;
     else this.take(this.highest, this.highest + 1);
@@ -73,7 +76,8 @@ export class Seen {
   /** What was seen above `since` up to `upTo`: ascending ranges, none empty. */
   within(since: number, upTo: number): Range[] {
     const found: Range[] = [];
-    if (since < this.clock && since < upTo) found.push({ since, upTo: Math.min(upTo, this.clock) });
+    if (since >= upTo) return found;
+    if (since < this.clock) found.push({ since, upTo: Math.min(upTo, this.clock) });
     const cloud = this.#cloud;
     for (let index = this.#firstReaching(since + 1); index < cloud.length; index++) {
       const range = cloud[index];

@@ -66,8 +66,9 @@ import { Slice } from "./slice.js";
 export interface OrswotOptions {
   /**
    * How many removals are kept per replica, so that `delta(since)` can be small: at least so many, at most
-   * twice. Each costs about 100 bytes. Only deltas get larger where too few are kept, nothing gets wrong.
-   * Default 10,000: about what changes in a set of a million elements while a peer is away for a minute.
+   * twice. Where they do not reach back, deltas are full; nothing else changes. An update removes too. 0 for
+   * a set that only listens. Default 10,000: at about 90 bytes each, no replica costs more than 2 MB, and a
+   * peer may miss 10,000 removals before it is cheaper to tell it everything.
    */
   readonly removalsKept?: number;
 }
@@ -136,6 +137,7 @@ export class Orswot<V> implements Iterable<Element<V>> {
     if (slice === undefined || !slice.live.has(dot.clock)) {
       throw new RangeError(`update of an element that the set does not hold: ${describeDot(dot)}`);
     }
+    this.#requireClocks(2);
     const origin = slice.originOf(dot.clock);
     this.remove(dot);
     const clock = this.#spendDot();
@@ -282,14 +284,15 @@ export class Orswot<V> implements Iterable<Element<V>> {
   }
 
   #spendDot(): number {
+    this.#requireClocks(1);
     const { seen } = this.#own;
-    // Above the cloud too: the dots there were spent already, by a copy of this set.
-    const clock = seen.highest + 1;
-    if (clock > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(`replica ${JSON.stringify(this.replica)} has no clocks left`);
-    }
     seen.advance();
-    return clock;
+    return seen.highest;
+  }
+
+  #requireClocks(count: number): void {
+    if (this.#own.seen.highest <= Number.MAX_SAFE_INTEGER - count) return;
+    throw new RangeError(`replica ${JSON.stringify(this.replica)} has no clocks left`);
   }
 
   /** Whether every removal that `since` lacks is known. */

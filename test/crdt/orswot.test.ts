@@ -235,6 +235,15 @@ describe("merging", () => {
     expect(() => set.remove(dot)).toThrow(RangeError);
     expect(() => set.update(dot, "home")).toThrow(RangeError);
     expect(contentsOf(set)).toEqual(["ann:1=x"]);
+
+    // One is left, and an update needs two.
+    const nearly = new Orswot<string>("ann");
+    nearly.merge({
+      parts: [part({ upTo: Number.MAX_SAFE_INTEGER - 1, births: [{ clock: 1, value: "x" }] })],
+    });
+    expect(() => nearly.update(dot, "home")).toThrow(RangeError);
+    expect(nearly.get(dot)).toBe("x");
+    expect(nearly.remove(dot)).toBe(true);
   });
 
   it("never spends a dot again that a copy of the set has spent", () => {
@@ -312,6 +321,18 @@ describe("deltas", () => {
     expect(bob.part("ann", 1)).toBeUndefined();
     eve.merge(bob.delta(eve.context));
     expect(eve.equals(ann)).toBe(true);
+  });
+
+  it("stay small where a full delta told nothing new", () => {
+    const { ann, bob } = pair();
+    const dots = [ann.add("photos"), ann.add("cart")];
+    const before = bob.context.clone();
+    bob.merge(ann.delta(bob.context));
+    dots.forEach((dot) => ann.remove(dot));
+    bob.merge(ann.delta(bob.context));
+    for (const known of [ann.delta(), ann.delta(before), bob.delta()]) bob.merge(known);
+    expect(bob.part("ann", 3)).toEqual(ann.part("ann", 3));
+    expect(bob.part("ann", 3)?.removed).toHaveLength(2);
   });
 
   it("cost what changed, not what the set holds", () => {
