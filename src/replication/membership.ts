@@ -57,12 +57,27 @@ export class Membership {
   readonly #rivals = new Map<string, Rival>();
   /** Healthy time that has passed, in all. */
   #elapsedMs = 0;
+  /**
+   * Healthy time since the last `pass`. What is kept of a replica is as of then, so what begins now is kept
+   * with this much less.
+   */
+  #sincePassMs = 0;
 
   constructor(options: MembershipOptions, listener: MembershipListener) {
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
     this.#permdownPeriodMs = options.permdownPeriodMs;
     this.#listener = listener;
+  }
+
+  /** How much healthy time has gone since the last `pass`: to be said before anything else happens. */
+  setSincePass(elapsedMs: number): void {
+    this.#sincePassMs = elapsedMs;
+  }
+
+  /** Healthy time since a replica was heard. */
+  silenceOf(replica: Replica): number {
+    return Math.max(0, replica.silentMs + this.#sincePassMs);
   }
 
   /** All lives that something is held of: present and replaced. */
@@ -130,13 +145,14 @@ export class Membership {
   /** The pubsub is back: who was up could not be heard, so nobody's silence counts. */
   forgiveSilence(): void {
     for (const replica of this.#present.values()) {
-      if (replica.status === "up" || replica.status === "returning") replica.silentMs = 0;
+      if (replica.status === "up" || replica.status === "returning") replica.silentMs = -this.#sincePassMs;
     }
   }
 
   /** Healthy time has passed. */
   pass(elapsedMs: number): void {
     this.#elapsedMs += elapsedMs;
+    this.#sincePassMs = 0;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
         replica.windowMs -= elapsedMs;
@@ -168,7 +184,7 @@ export class Membership {
     if (highest > 0 && !isPlausibleCounter(counter, highest)) return "implausible";
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
-    replica.silentMs = 0;
+    replica.silentMs = -this.#sincePassMs;
     if (replica.status === "down") {
       replica.status = "returning";
       replica.summedUp.clear();
@@ -185,7 +201,7 @@ export class Membership {
       this.#replaced.add(replica);
       return;
     }
-    const windowMs = this.#downPeriodMs - replica.silentMs;
+    const windowMs = this.#downPeriodMs - this.silenceOf(replica);
     if (replica.status !== "up" || windowMs <= 0) this.#end(replica, "replaced");
     else {
       this.#replaced.add(replica);
@@ -196,7 +212,7 @@ export class Membership {
   #depart(replica: Replica, departure: Departure, windowMs: number): void {
     replica.status = "departing";
     replica.departure = departure;
-    replica.windowMs = windowMs;
+    replica.windowMs = windowMs + this.#sincePassMs;
     this.#listener.departs(replica);
   }
 

@@ -24,9 +24,9 @@ export class Replica implements EntryOwner {
   readonly handedOff = new Set<ReplicatedEntry>();
   status: ReplicaStatus = "up";
   departure: Departure | undefined;
-  /** Healthy time since it was heard last. */
+  /** Healthy time from when it was heard last to membership's last pass; negative if it was heard since. */
   silentMs = 0;
-  /** What is left of the window of a departing life. */
+  /** What was left of the window of a departing life at membership's last pass. */
   windowMs = 0;
   poolSize: number | undefined;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */

@@ -160,16 +160,17 @@ export class Replicator {
     this.#changed(shard);
   }
 
-  /** The time, as far as it is known here: set before local changes. */
+  /** The time, as far as it is known here: set before local changes and questions. */
   setTime(nowMs: number): void {
     this.#nowMs = nowMs;
+    this.membership.setSincePass(this.#healthyMs(nowMs));
   }
 
   // From outside.
 
   /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
   receive(payload: string, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.setTime(nowMs);
     this.counters.framesReceived += 1;
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
@@ -189,7 +190,7 @@ export class Replicator {
 
   /** Does what is due; gives nothing, but asks to be woken for the rest. */
   advance(nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.setTime(nowMs);
     if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
     let nextMs = this.#lastTickMs + this.#options.tickPeriodMs;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
@@ -217,14 +218,16 @@ export class Replicator {
 
   /** The pubsub lost its connection, or has it back. */
   setConnected(connected: boolean, nowMs: number): void {
-    this.#nowMs = nowMs;
     if (connected === this.#connected) return;
+    // What was healthy until now counts; nothing does while it is disconnected.
+    this.membership.pass(this.#healthyMs(nowMs));
+    this.#lastTickMs = nowMs;
     this.#connected = connected;
+    this.setTime(nowMs);
     if (!connected) return;
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
     for (const replica of this.membership.replicas()) replica.summedUp.clear();
-    this.#lastTickMs = nowMs;
     // What happened meanwhile is told by the first heartbeat.
     this.#nextHeartbeatMs = nowMs;
     this.#port.wakeAt(nowMs);
@@ -232,13 +235,13 @@ export class Replicator {
 
   /** The pubsub knows that a node has ended. */
   nodeGone(name: string, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.setTime(nowMs);
     this.membership.gone(name);
   }
 
   /** Flushes, and says that this life ends. */
   goodbye(windowMs: number, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.setTime(nowMs);
     for (const { shard } of this.shards) this.#flush(shard);
     this.#outbox.send({ type: "goodbye", windowMs });
   }
@@ -394,15 +397,19 @@ export class Replicator {
 
   // Who is alive.
 
-  /**
-   * Silence is counted in healthy time: a tick that comes late measures this node and not the others, and
-   * while the pubsub is disconnected nobody can be heard.
-   */
   #tick(nowMs: number): void {
-    const elapsedMs = Math.min(nowMs - this.#lastTickMs, 2 * this.#options.tickPeriodMs);
+    this.membership.pass(this.#healthyMs(nowMs));
     this.#lastTickMs = nowMs;
-    if (this.#connected) this.membership.pass(elapsedMs);
     if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
+  }
+
+  /**
+   * The healthy time since the last tick. A tick that comes late measures this node and not the others, so it
+   * adds two periods at the most; and while the pubsub is disconnected nobody can be heard.
+   */
+  #healthyMs(nowMs: number): number {
+    if (!this.#connected) return 0;
+    return Math.min(nowMs - this.#lastTickMs, 2 * this.#options.tickPeriodMs);
   }
 
   #appeared(replica: Replica): void {

@@ -1,9 +1,10 @@
 /** What is known of an entry and of a replica, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
+import type { Membership } from "../replication/membership.js";
 import { Replica } from "../replication/replica.js";
 import type { Explanation, ReplicaHealth } from "./health.js";
 
-export function explain(entry: ReplicatedEntry, visible: boolean): Explanation {
+export function explain(entry: ReplicatedEntry, visible: boolean, membership: Membership): Explanation {
   const owner = ReplicatedEntry.ownerOf(entry);
   const { key, ref, session, node } = entry;
   const remote = owner instanceof Replica ? owner : undefined;
@@ -16,13 +17,14 @@ export function explain(entry: ReplicatedEntry, visible: boolean): Explanation {
     shard: ReplicatedEntry.shardOf(entry),
     clock: ReplicatedEntry.clockOf(entry),
     status: remote?.status ?? "local",
-    silentMs: remote?.silentMs ?? 0,
+    silentMs: remote === undefined ? 0 : membership.silenceOf(remote),
     visible,
   };
 }
 
-export function healthOf(replica: Replica): ReplicaHealth {
-  const { life, status, silentMs, lagDots, isComplete } = replica;
+export function healthOf(replica: Replica, membership: Membership): ReplicaHealth {
+  const { life, status, lagDots, isComplete } = replica;
+  const silentMs = membership.silenceOf(replica);
   let entries = 0;
   for (const slice of replica.slices.values()) entries += slice.entries.size;
   return { ...life, status, silentMs, lagDots, complete: isComplete, entries };

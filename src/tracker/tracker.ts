@@ -192,14 +192,16 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
+    this.#engine.setTime();
+    const { membership } = this.#engine.replicator;
     const shown = new Set(this.#view.getByKey(topic, key));
     const explanations: Explanation[] = [];
-    for (const entry of shown) explanations.push(explain(entry, true));
-    for (const replica of this.#engine.replicator.membership.replicas()) {
+    for (const entry of shown) explanations.push(explain(entry, true, membership));
+    for (const replica of membership.replicas()) {
       if (replica.status === "up") continue;
       for (const entry of replica.entries()) {
         const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false));
+        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
       }
     }
     return explanations;
@@ -207,11 +209,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
+    this.#engine.setTime();
     const { membership, counters, connected } = this.#engine.replicator;
     return {
       complete: this.#engine.isComplete(),
       connected,
-      replicas: Array.from(membership.replicas(), healthOf),
+      replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
       counters: { ...counters, closedSessionCalls: this.#closedSessionCalls },
     };
   }
