@@ -68,7 +68,7 @@ export interface OrswotOptions {
    * How many removals are kept per replica, so that `delta(since)` can be small: at least so many, at most
    * twice. Where they do not reach back, deltas are full; nothing else changes. An update removes too. 0 for
    * a set that only listens. Default 10,000: at about 90 bytes each, no replica costs more than 2 MB, and a
-   * peer may miss 10,000 removals before it is cheaper to tell it everything.
+   * peer may miss 10,000 removals before it has to be told everything.
    */
   readonly removalsKept?: number;
 }
