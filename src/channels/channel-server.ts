@@ -164,7 +164,7 @@ export class ChannelServer implements AsyncDisposable {
   /**
    * Hears failures that have no caller: handlers and hooks (`HANDLER_FAILED`), the pubsub (`PUBLISH_FAILED`,
    * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`). One that nobody
-   * hears becomes a process warning, at most one a minute. The returned function removes the listener.
+   * hears becomes a process warning, at most one per code and minute. The returned function removes the listener.
    */
   on(event: "error", listener: ErrorListener): () => void {
     if (event !== "error" || typeof listener !== "function") {

@@ -1,6 +1,6 @@
 /**
  * Where failures go that have no caller to throw to: the listeners of the `error` event. One that nobody
- * listens to becomes a process warning, at most one a minute, so that it is neither lost nor fatal.
+ * listens to becomes a process warning, at most one per code and minute, so that it is neither lost nor fatal.
  */
 import { TrackerError, type TrackerErrorCode, type TrackerErrorDetails } from "../errors.js";
 import type { Runtime } from "../runtime.js";
@@ -12,7 +12,7 @@ const WARNING_PERIOD_MS = 60_000;
 export class ErrorReports {
   readonly #runtime: Runtime;
   readonly #listeners = new Set<ErrorListener>();
-  #warnedAtMs = -Infinity;
+  readonly #warnedAtMs = new Map<TrackerErrorCode, number>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -27,23 +27,23 @@ export class ErrorReports {
   }
 
   report(code: TrackerErrorCode, message: string, details: TrackerErrorDetails, cause: unknown): void {
-    // A process warning shows nothing but the message.
-    const text = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    const error = new TrackerError(code, text, details, { cause });
+    const error = new TrackerError(code, message, details, { cause });
     if (this.#listeners.size === 0) return this.#warn(error);
     for (const listener of this.#listeners) {
       try {
         listener(error);
       } catch (failure) {
-        this.#warn(failure);
+        this.#warn(new TrackerError("HANDLER_FAILED", "a listener of error failed", {}, { cause: failure }));
       }
     }
   }
 
-  #warn(error: unknown): void {
+  #warn(error: TrackerError): void {
     const nowMs = this.#runtime.monotonicMs();
-    if (nowMs - this.#warnedAtMs < WARNING_PERIOD_MS) return;
-    this.#warnedAtMs = nowMs;
-    process.emitWarning(error instanceof Error ? error : String(error));
+    const lastMs = this.#warnedAtMs.get(error.code);
+    if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
+    this.#warnedAtMs.set(error.code, nowMs);
+    const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+    this.#runtime.warn?.(`rollcall channels: ${error.message}${cause}`, error.code);
   }
 }

@@ -334,8 +334,9 @@ function readReply(reply: Reply): [status: string, response: Payload] {
   });
 }
 
-/** Presence payloads never change once they are handed out, so that their encoding may be kept. */
+/** A frozen payload never changes once it is handed out, so that its encoding may be kept. */
 function encodeShared(payload: object): EncodedPayload {
+  if (!Object.isFrozen(payload)) return encodePayload(payload);
   let encoded = sharedEncodings.get(payload);
   if (encoded === undefined) {
     encoded = encodePayload(payload);

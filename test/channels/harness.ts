@@ -27,6 +27,7 @@ export type PhoenixClient = Pick<typeof phoenix18, "Socket" | "Presence">;
 /** Time that passes only when a test says so; the sockets themselves stay real. */
 export class VirtualRuntime implements Runtime {
   readonly #time = new VirtualTime();
+  readonly warnings: string[] = [];
 
   monotonicMs(): number {
     return this.#time.nowMs;
@@ -42,6 +43,10 @@ export class VirtualRuntime implements Runtime {
 
   schedule(delayMs: number, callback: () => void): CancelTimer {
     return this.#time.at(this.#time.nowMs + delayMs, callback);
+  }
+
+  warn(message: string, code: string): void {
+    this.warnings.push(`${code} ${message}`);
   }
 
   advance(durationMs: number): Promise<void> {

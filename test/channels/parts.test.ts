@@ -358,27 +358,34 @@ describe("the link to other nodes", () => {
 });
 
 describe("errors that nobody listens to", () => {
-  it("become one process warning a minute", async () => {
+  it("become one warning per code and minute, and a listener that throws is no end of it", async () => {
     const runtime = new VirtualRuntime();
     const reports = new ErrorReports(runtime);
-    const warnings: string[] = [];
-    const listener = (warning: Error): void => void warnings.push(warning.message);
-    process.on("warning", listener);
-    const report = (message: string): void => reports.report("HANDLER_FAILED", message, {}, undefined);
+    const report = (message: string): void =>
+      reports.report("HANDLER_FAILED", message, {}, new Error("the cause"));
     for (const message of ["first", "second"]) report(message);
+    reports.report("INVALID_FRAME", "other", {}, undefined);
     await runtime.advance(60_000);
     report("third");
     const off = reports.listen(() => {
-      throw new Error("a listener that throws");
+      throw new Error("the listener's");
     });
+    const heard: TrackerError[] = [];
+    const offToo = reports.listen((error) => heard.push(error));
     await runtime.advance(60_000);
     report("fourth");
-    off();
-    off();
+    for (const remove of [off, off, offToo]) remove();
     await runtime.advance(60_000);
     report("fifth");
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off("warning", listener);
-    expect(warnings).toEqual(["first", "third", "a listener that throws", "fifth"]);
+    expect(heard.map(({ code, message, cause }) => [code, message, String(cause)])).toEqual([
+      ["HANDLER_FAILED", "fourth", "Error: the cause"],
+    ]);
+    expect(runtime.warnings).toEqual([
+      "HANDLER_FAILED rollcall channels: first: the cause",
+      "INVALID_FRAME rollcall channels: other",
+      "HANDLER_FAILED rollcall channels: third: the cause",
+      "HANDLER_FAILED rollcall channels: a listener of error failed: the listener's",
+      "HANDLER_FAILED rollcall channels: fifth: the cause",
+    ]);
   });
 });
