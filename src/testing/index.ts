@@ -9,3 +9,40 @@ export {
   type ContractOptions,
   type OpenNodes,
 } from "./pubsub-contract.js";
+export {
+  heartbeatsToSettle,
+  simulate,
+  SimulatedCluster,
+  SimulationError,
+  type RestartOptions,
+  type SimulatedTrackerOptions,
+  type SimulateOptions,
+} from "./cluster.js";
+export { DiffFold } from "./diff-fold.js";
+export { Machine, type Stall, type StallOrder } from "./machine.js";
+export {
+  faultless,
+  FaultyNetwork,
+  type Delivery,
+  type Endpoint,
+  type NetworkFaults,
+  type Outage,
+  type RangeMs,
+  type Traffic,
+} from "./network.js";
+export {
+  convergence,
+  foldEqualsList,
+  membershipIsRight,
+  noDivergence,
+  payloadsFit,
+  readsAgree,
+} from "./oracles.js";
+export { SeededRandom } from "./random.js";
+export { randomSchedule } from "./random-schedule.js";
+export { runSchedule, type RunHooks, type RunResult } from "./run-schedule.js";
+export type { VersionedMeta } from "./history-oracles.js";
+export { NaiveModel, type ModelEntry } from "./naive-model.js";
+export { SimulatedNode, type LifeState, type RecordedDiff, type RecordedEvent } from "./simulated-node.js";
+export type { ApplicationStep, FaultStep, Schedule, Step } from "./steps.js";
+export { VirtualTime } from "./virtual-time.js";

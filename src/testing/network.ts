@@ -77,12 +77,14 @@ export interface Traffic {
 
 /** The network's side of one life. */
 export interface Endpoint {
+  /** Counts the endpoints in the order in which they were connected. */
+  readonly number: number;
   readonly pubsub: PubSub;
   readonly machine: Machine;
   readonly traffic: Traffic;
   /** Payloads above the limit that it tried to send; a tracker must never do that. */
   readonly oversized: { readonly channel: string; readonly bytes: number }[];
-  /** When a fresh payload of another life last arrived here. */
+  /** When a fresh payload of another life last arrived here, before one of a later life of its name did. */
   readonly lastFreshMs: Map<Endpoint, number>;
   /** Stretches of time in which this endpoint knew that it was disconnected. */
   readonly knownOutages: { readonly fromMs: number; untilMs: number }[];
@@ -114,6 +116,7 @@ export class FaultyNetwork {
   /** Which node cannot be heard by which. */
   readonly #cut = new Map<string, Set<string>>();
   #lastArrivalMs = 0;
+  #connected = 0;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -128,7 +131,9 @@ export class FaultyNetwork {
   /** Gives a life its pubsub. Until `disconnect` it is an endpoint of its own, whatever its name. */
   connect(nodeName: string, machine: Machine): Endpoint {
     const limit = this.#options.maxPayloadBytes;
+    this.#connected += 1;
     const port: Port = {
+      number: this.#connected,
       machine,
       traffic: { broadcasts: 0, sends: 0, bytes: 0 },
       oversized: [],
@@ -327,7 +332,11 @@ export class FaultyNetwork {
     if (fresh) {
       latest[kind] = number;
       from.arrived.set(to, latest);
-      to.lastFreshMs.set(from, this.#options.time.nowMs);
+      // Once a later life of the name has been heard, an earlier one does not count as heard any more.
+      const isLatest = ![...to.lastFreshMs.keys()].some(
+        (other) => other.pubsub.nodeName === from.pubsub.nodeName && other.number > from.number,
+      );
+      if (isLatest) to.lastFreshMs.set(from, this.#options.time.nowMs);
     }
     this.#options.onDelivery?.({ from, to, channel, payload, fresh });
     this.#receive(to, channel, payload);

@@ -58,9 +58,8 @@ export class SeededRandom {
 
   /** One of the items. @throws RangeError if there is none. */
   pick<T>(items: readonly T[]): T {
-    const item = items[Math.floor(this.next() * items.length)];
-    if (item === undefined) throw new RangeError("nothing to pick from");
-    return item;
+    if (items.length === 0) throw new RangeError("nothing to pick from");
+    return items[Math.floor(this.next() * items.length)] as T;
   }
 
   /** Each item with the given probability, in the given order. */

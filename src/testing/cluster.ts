@@ -1,0 +1,372 @@
+/**
+ * A simulated cluster: real trackers on virtual time and a faulty network, in one process and from one seed.
+ * The same seed, options and calls give the same run, to the byte. What the trackers do wrong by their own
+ * promises (a diff that does not fit, a payload above the limit, a list that is not what the diffs add up to)
+ * makes the next `advance` or `settle` throw a {@link SimulationError}.
+ */
+import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
+import type { TrackerOptions } from "../tracker/tracker.js";
+import { Machine, type StallOrder } from "./machine.js";
+import { faultless, FaultyNetwork, type NetworkFaults, type Outage } from "./network.js";
+import {
+  convergence,
+  foldEqualsList,
+  membershipIsRight,
+  noDivergence,
+  payloadsFit,
+  readsAgree,
+} from "./oracles.js";
+import { SeededRandom } from "./random.js";
+import { SimulatedNode } from "./simulated-node.js";
+import { settlePromises, VirtualTime } from "./virtual-time.js";
+
+/** What is given to each tracker beside its pubsub and its runtime. */
+export type SimulatedTrackerOptions = Partial<Omit<TrackerOptions, "pubsub" | "runtime">>;
+
+export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
+  /** Determines the whole run. */
+  readonly seed: number | string;
+  /** The nodes to begin with, started one after the other at time 0. */
+  readonly nodes: readonly string[];
+  /** What goes wrong on the network from the beginning. Default: nothing. */
+  readonly network?: Partial<NetworkFaults> & { readonly maxPayloadBytes?: number };
+  /** Options of every tracker. `name` is "simulated" unless given. */
+  readonly options?: SimulatedTrackerOptions;
+  /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
+  readonly behaviour?: (nodeName: string) => TrackerBehaviour<M>;
+  /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
+  readonly trace?: boolean;
+  /** Whether an adapter tells the others of a crash at once (`onNodeGone`). Default false. */
+  readonly announceCrashes?: boolean;
+  /** Called after everything that a node did: a timer, an arrival. Throw to end the run. */
+  readonly afterTask?: (node: SimulatedNode<M>) => void;
+}
+
+export interface RestartOptions {
+  /** How far the wall clock of the new life is off; negative for one that goes backwards. Default 0. */
+  readonly clockOffsetMs?: number;
+  /** Options that this life has other than the rest of the cluster. */
+  readonly options?: SimulatedTrackerOptions;
+}
+
+/** Thrown when a simulated cluster breaks a promise. `wrong` holds one line per finding. */
+export class SimulationError extends Error {
+  override readonly name = "SimulationError";
+  readonly wrong: readonly string[];
+  readonly atMs: number;
+
+  constructor(wrong: readonly string[], atMs: number) {
+    const shown = wrong.slice(0, 20).join("\n  ");
+    super(`after ${Math.round(atMs)} ms of virtual time:\n  ${shown}`);
+    this.wrong = wrong;
+    this.atMs = atMs;
+  }
+}
+
+/** The defaults of the tracker that the simulation has to know to say how long settling may take. */
+const defaultHeartbeatPeriodMs = 2_000;
+const defaultDownPeriodMs = 8_000;
+/** Heartbeats within which everything has converged after the last fault: news, request, answer, and a repair. */
+export const heartbeatsToSettle = 6;
+/** A start that takes longer has hung: `startTimeoutMs` is 5,000 unless given. */
+const startLimitMs = 60_000;
+/** How often `settle` looks. */
+const settleStepMs = 100;
+/** Tasks of a node between two comparisons of its whole list with its diffs; after a diff it is compared anyway. */
+const tasksPerComparison = 32;
+
+/** Builds a cluster and starts its nodes. */
+export async function simulate<M extends Meta<M> = AnyMeta>(
+  options: SimulateOptions<M>,
+): Promise<SimulatedCluster<M>> {
+  const cluster = new SimulatedCluster<M>(options);
+  for (const name of options.nodes) await cluster.start(name);
+  return cluster;
+}
+
+export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
+  readonly time = new VirtualTime();
+  readonly network: FaultyNetwork;
+  /** Every life so far, in the order of their starts. */
+  readonly lives: SimulatedNode<M>[] = [];
+  /** One line per payload that arrived and per fault, if asked for. */
+  readonly trace: string[] = [];
+  readonly #options: SimulateOptions<M>;
+  readonly #random: SeededRandom;
+  readonly #latest = new Map<string, SimulatedNode<M>>();
+  readonly #violations: string[] = [];
+  #divergenceExpected = false;
+
+  /** @internal Use {@link simulate}. */
+  constructor(options: SimulateOptions<M>) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed);
+    const { maxPayloadBytes, ...faults } = options.network ?? {};
+    this.network = new FaultyNetwork({
+      time: this.time,
+      random: this.#random.fork("network"),
+      maxPayloadBytes,
+      onDelivery: ({ from, to, channel, payload }) => {
+        if (options.trace === true) {
+          this.#note(`${from.pubsub.nodeName} > ${to.pubsub.nodeName} ${channel} ${payload}`);
+        }
+      },
+    });
+    this.network.faults = { ...faultless, ...faults };
+  }
+
+  /** Milliseconds of virtual time since the beginning. */
+  get nowMs(): number {
+    return this.time.nowMs;
+  }
+
+  /** The latest life of a node. @throws RangeError if there was none of that name. */
+  node(name: string): SimulatedNode<M> {
+    const node = this.#latest.get(name);
+    if (node === undefined) throw new RangeError(`no node is named ${name}`);
+    return node;
+  }
+
+  /** The lives that run at the moment. */
+  running(): SimulatedNode<M>[] {
+    return this.lives.filter((node) => node.running);
+  }
+
+  /**
+   * Starts a life: a new node, one of an earlier name, or (for tests of name conflicts) a second one beside a
+   * life that still runs.
+   */
+  async start(name: string, { clockOffsetMs = 0, options }: RestartOptions = {}): Promise<SimulatedNode<M>> {
+    const life = this.lives.length + 1;
+    let tasks = 0;
+    let diffsSeen = 0;
+    const started: { node?: SimulatedNode<M> } = {};
+    const machine = new Machine({
+      time: this.time,
+      random: this.#random.fork(`machine ${life}`),
+      clockOffsetMs,
+      afterTask: () => {
+        const { node } = started;
+        if (node === undefined) return;
+        tasks += 1;
+        if (node.diffs.length !== diffsSeen || tasks % tasksPerComparison === 0) {
+          diffsSeen = node.diffs.length;
+          this.#check(node);
+        }
+        this.#options.afterTask?.(node);
+      },
+    });
+    const endpoint = this.network.connect(name, machine);
+    this.#note(`start ${name} (life ${life}, clock ${clockOffsetMs})`);
+    const starting = SimulatedNode.start<M>({
+      name,
+      life,
+      time: this.time,
+      machine,
+      endpoint,
+      behaviour: this.#options.behaviour?.(name) ?? {},
+      options: { name: "simulated", ...this.#options.options, ...options },
+    });
+    const node = await this.#drive(starting);
+    started.node = node;
+    this.lives.push(node);
+    this.#latest.set(name, node);
+    return node;
+  }
+
+  /** Ends a life as `kill -9` does: it says nothing. What it has sent is still under way. */
+  crash(which: string | SimulatedNode<M>): void {
+    const node = this.#resolve(which);
+    if (node.machine.ended) return;
+    node.state = "crashed";
+    node.machine.end();
+    this.network.disconnect(node.endpoint);
+    this.#note(`crash ${node.name} (life ${node.life})`);
+    if (this.#options.announceCrashes === true) this.network.announceGone(node.name);
+  }
+
+  /** Starts a node again, after a crash if it still runs. Its application has to track everything anew. */
+  async restart(name: string, options: RestartOptions = {}): Promise<SimulatedNode<M>> {
+    this.crash(name);
+    return this.start(name, options);
+  }
+
+  /**
+   * Stops a life gracefully. Its process ends as soon as the tracker's `stop` has resolved; the returned promise
+   * does not wait for that if it takes virtual time.
+   */
+  async stop(which: string | SimulatedNode<M>, options?: { readonly handoffMs?: number }): Promise<void> {
+    const node = this.#resolve(which);
+    if (!node.running) return;
+    node.state = "stopping";
+    const windowMs = options?.handoffMs ?? this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+    node.goodbye = { atMs: this.nowMs, windowMs };
+    this.#note(`stop ${node.name} (life ${node.life}, window ${windowMs})`);
+    const stopping = node.tracker.stop(options);
+    void stopping.then(() => {
+      if (node.machine.ended) return;
+      node.state = "stopped";
+      node.machine.end();
+      this.network.disconnect(node.endpoint);
+    });
+    this.time.promisesMayBePending();
+    await settlePromises();
+  }
+
+  /** Cuts all links between nodes of different groups, both ways. Nodes in no group keep theirs. */
+  partition(...groups: readonly (readonly string[])[]): void {
+    this.#note(`partition ${JSON.stringify(groups)}`);
+    for (const group of groups) {
+      for (const other of groups) {
+        if (other === group) continue;
+        for (const from of group) for (const to of other) this.network.cut(from, to);
+      }
+    }
+  }
+
+  /** From now on `to` does not hear `from`. */
+  oneWay(from: string, to: string): void {
+    this.#note(`cut ${from} > ${to}`);
+    this.network.cut(from, to);
+  }
+
+  /** A node does nothing for a while: its timers and what arrives wait. */
+  stall(which: string | SimulatedNode<M>, durationMs: number, first: StallOrder = "timers"): void {
+    const node = this.#resolve(which);
+    this.#note(`stall ${node.name} ${durationMs} ms, ${first} first`);
+    node.machine.stall(durationMs, first);
+  }
+
+  /** The broker goes away, for all or for the given nodes, until {@link heal}. */
+  outage({
+    nodes,
+    announced = true,
+    refuses = false,
+  }: { nodes?: readonly string[] } & Partial<Outage> = {}): void {
+    const names = nodes ?? [...this.#latest.keys()];
+    this.#note(`outage ${names.join(" ")}${announced ? "" : ", silent"}`);
+    this.network.beginOutage(names, { announced, refuses });
+  }
+
+  /** Ends all faults of the network: partitions, outages, losses, delays. Stalls end by themselves. */
+  heal(): void {
+    this.#note("heal");
+    this.network.faults = faultless;
+    this.network.mendAll();
+    this.network.endOutages();
+  }
+
+  /** From now on a `divergence` event is no violation: call it when a slice was corrupted on purpose. */
+  expectDivergence(): void {
+    this.#divergenceExpected = true;
+  }
+
+  /** Lets virtual time pass. @throws SimulationError if a promise was broken. */
+  async advance(durationMs: number): Promise<void> {
+    await this.time.advance(durationMs);
+    this.check();
+  }
+
+  /**
+   * Heals everything and lets time pass until all running nodes list the same, and two heartbeats more. Returns
+   * how long that took, in milliseconds.
+   *
+   * @throws SimulationError if it takes longer than it may: until the last payload is in and the last stall is
+   *   over, then until the dead are known to be dead, then `heartbeatsToSettle` heartbeats.
+   */
+  async settle(): Promise<number> {
+    this.heal();
+    const beganMs = this.nowMs;
+    const limitMs = this.#settleLimitMs();
+    let wrong = this.#unsettled();
+    let settledMs = beganMs;
+    while (wrong.length > 0 || this.#remainsUnsettled()) {
+      if (this.nowMs > limitMs) {
+        throw new SimulationError([`not settled after ${limitMs - beganMs} ms`, ...wrong], this.nowMs);
+      }
+      await this.advance(settleStepMs);
+      wrong = this.#unsettled();
+      settledMs = this.nowMs;
+    }
+    await this.advance(2 * this.#heartbeatPeriodMs);
+    const after = this.#unsettled();
+    if (after.length > 0)
+      throw new SimulationError(["it had settled, then did not stay so", ...after], this.nowMs);
+    this.check();
+    for (const node of this.running()) {
+      const disagreeing = readsAgree(node.tracker, node.fold.topics());
+      if (disagreeing.length > 0) throw new SimulationError(disagreeing, this.nowMs);
+    }
+    return settledMs - beganMs;
+  }
+
+  /** Checks now what `advance` checks. @throws SimulationError */
+  check(): void {
+    for (const node of this.running()) this.#check(node);
+    const wrong = [...this.#violations.splice(0), ...payloadsFit(this.lives)];
+    if (!this.#divergenceExpected) wrong.push(...noDivergence(this.lives));
+    if (wrong.length > 0) throw new SimulationError(wrong, this.nowMs);
+  }
+
+  /** Waits for a promise, letting as little virtual time pass as it needs. */
+  async #drive<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    promise.then(mark, mark);
+    await settlePromises();
+    for (let waitedMs = 0; !settled && waitedMs < startLimitMs; waitedMs += 1) await this.time.advance(1);
+    if (!settled) throw new Error(`a node did not start within ${startLimitMs} ms of virtual time`);
+    return promise;
+  }
+
+  get #heartbeatPeriodMs(): number {
+    return this.#options.options?.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs;
+  }
+
+  #settleLimitMs(): number {
+    const downPeriodMs = this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+    let fromMs = Math.max(this.nowMs, this.network.lastArrivalMs);
+    let windowsEndMs = fromMs;
+    for (const { machine, goodbye } of this.lives) {
+      if (!machine.ended) fromMs = Math.max(fromMs, machine.stalls.at(-1)?.untilMs ?? 0);
+      if (goodbye !== undefined) windowsEndMs = Math.max(windowsEndMs, goodbye.atMs + goodbye.windowMs);
+    }
+    // A goodbye that was lost shows as silence, and one that comes last begins its window then.
+    const longestWindowMs = Math.max(
+      downPeriodMs,
+      ...this.lives.map(({ goodbye }) => goodbye?.windowMs ?? 0),
+    );
+    return Math.max(fromMs, windowsEndMs) + longestWindowMs + heartbeatsToSettle * this.#heartbeatPeriodMs;
+  }
+
+  #unsettled(): string[] {
+    return [
+      ...convergence(this.lives),
+      ...membershipIsRight(this.lives, this.nowMs, this.#heartbeatPeriodMs / 2),
+    ];
+  }
+
+  /** Whether something is still to happen that could undo convergence: late payloads, stalls. */
+  #remainsUnsettled(): boolean {
+    if (this.network.lastArrivalMs > this.nowMs) {
+      // Heartbeats are under way all the time: only what was sent under the faults matters.
+      if (this.network.lastArrivalMs > this.nowMs + faultless.delayMs[1]) return true;
+    }
+    return this.lives.some(({ machine }) => !machine.ended && machine.stalled);
+  }
+
+  #check(node: SimulatedNode<M>): void {
+    const wrong = [...node.violations.splice(0), ...foldEqualsList(node.fold, node.tracker)];
+    for (const line of wrong) this.#violations.push(`${node.name} at ${this.nowMs} ms: ${line}`);
+  }
+
+  #resolve(which: string | SimulatedNode<M>): SimulatedNode<M> {
+    return typeof which === "string" ? this.node(which) : which;
+  }
+
+  #note(line: string): void {
+    if (this.#options.trace === true) this.trace.push(`${this.nowMs.toFixed(3)} ${line}`);
+  }
+}

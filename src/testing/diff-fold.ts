@@ -1,0 +1,101 @@
+/**
+ * What a node's diffs add up to. Folding every diff that a node has delivered must give exactly its list: the
+ * first and sharpest check of a tracker, and for a behaviour under test a model of what it should show. It
+ * knows only the public words: diffs and entries.
+ */
+import type { AnyMeta, Diff, Entry } from "../tracker/behaviour.js";
+
+/** The entries of one topic: key, then session. */
+type Folded<M> = Map<string, Map<string, Entry<M>>>;
+
+export class DiffFold<M = AnyMeta> {
+  readonly #topics = new Map<string, Folded<M>>();
+
+  /** The topics in which something is left. */
+  topics(): string[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** What the diffs of a topic add up to, in no promised order. */
+  list(topic: string): Entry<M>[] {
+    const entries: Entry<M>[] = [];
+    for (const sessions of this.#topics.get(topic)?.values() ?? []) entries.push(...sessions.values());
+    return entries;
+  }
+
+  /**
+   * Adds a diff to what has been folded so far. Returns what is wrong with it, one line each: a second join, an
+   * update or a leave of what is not there, a `prevRef` or `previous` that is not what was there, an entry that
+   * is in a diff twice, a topic in which nothing changed.
+   */
+  apply(diff: Diff<M>): string[] {
+    const wrong: string[] = [];
+    for (const [topic, { joins, updates, leaves }] of diff) {
+      if (joins.length + updates.length + leaves.length === 0) {
+        wrong.push(`a diff names topic ${topic} in which nothing changed`);
+      }
+      const touched = new Set<string>();
+      const seen = (entry: Entry<M>): void => {
+        const identity = JSON.stringify([entry.session, entry.key]);
+        if (touched.has(identity)) wrong.push(`${describeEntry(topic, entry)} is in one diff twice`);
+        touched.add(identity);
+      };
+      for (const entry of leaves) {
+        seen(entry);
+        const present = this.#get(topic, entry);
+        if (present === undefined) wrong.push(`leave without a join: ${describeEntry(topic, entry)}`);
+        else if (present.ref !== entry.ref) {
+          wrong.push(`leave of ${describeEntry(topic, entry)} but there was ref ${present.ref}`);
+        }
+        this.#delete(topic, entry);
+      }
+      for (const entry of updates) {
+        seen(entry);
+        const present = this.#get(topic, entry);
+        if (present === undefined) {
+          wrong.push(`update of what is not there: ${describeEntry(topic, entry)}`);
+        } else if (present.ref !== entry.prevRef) {
+          wrong.push(
+            `update of ${describeEntry(topic, entry)} from ref ${entry.prevRef}, but there was ref ${present.ref}`,
+          );
+        } else if (JSON.stringify(present.meta) !== JSON.stringify(entry.previous)) {
+          wrong.push(`update of ${describeEntry(topic, entry)} with a previous meta that was not there`);
+        } else if (present.ref === entry.ref) {
+          wrong.push(`update of ${describeEntry(topic, entry)} to the revision that was there`);
+        }
+        this.#set(topic, entry);
+      }
+      for (const entry of joins) {
+        seen(entry);
+        if (this.#get(topic, entry) !== undefined) wrong.push(`second join: ${describeEntry(topic, entry)}`);
+        this.#set(topic, entry);
+      }
+    }
+    return wrong;
+  }
+
+  #get(topic: string, { key, session }: Entry<M>): Entry<M> | undefined {
+    return this.#topics.get(topic)?.get(key)?.get(session);
+  }
+
+  #set(topic: string, entry: Entry<M>): void {
+    const keys: Folded<M> = this.#topics.get(topic) ?? new Map<string, Map<string, Entry<M>>>();
+    this.#topics.set(topic, keys);
+    const sessions = keys.get(entry.key) ?? new Map<string, Entry<M>>();
+    keys.set(entry.key, sessions.set(entry.session, entry));
+  }
+
+  #delete(topic: string, { key, session }: Entry<M>): void {
+    const keys = this.#topics.get(topic);
+    const sessions = keys?.get(key);
+    if (keys === undefined || sessions === undefined) return;
+    sessions.delete(session);
+    if (sessions.size === 0) keys.delete(key);
+    if (keys.size === 0) this.#topics.delete(topic);
+  }
+}
+
+/** An entry in a line of text, for messages about what is wrong. */
+export function describeEntry<M>(topic: string, { node, session, key, ref, meta }: Entry<M>): string {
+  return `${topic}/${key} of ${node} (session ${session}, ref ${ref}, meta ${JSON.stringify(meta)})`;
+}

@@ -1,0 +1,259 @@
+/**
+ * Oracles that need to know the past: what applications did, what has reached whom, who was stalled or cut off.
+ * They look at each diff and event of a node right after the task that brought it, through public words only,
+ * and collect what is wrong, one line each.
+ */
+import type { Entry, LeaveReason } from "../tracker/behaviour.js";
+import type { SimulatedCluster } from "./cluster.js";
+import { describeEntry } from "./diff-fold.js";
+import { identityOf, type NaiveModel } from "./naive-model.js";
+import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
+
+/** The meta of every entry of a schedule. */
+export interface VersionedMeta {
+  readonly version: number;
+  readonly letters?: string;
+}
+
+/** What a run allows to happen because it did something that brings it about. */
+export interface Expected {
+  /** Names under which two lives ran at once. */
+  readonly twins: ReadonlySet<string>;
+  /** Whether slices were damaged on purpose. */
+  readonly corrupted: boolean;
+  /** Whether adapters hint at crashes: a hint hides without silence. */
+  readonly hints: boolean;
+  /** How late a payload may arrive. */
+  readonly latestFrameMs: number;
+  readonly heartbeatPeriodMs: number;
+  readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
+}
+
+/** A tracker looks for silence so often: what it measures is too long by up to one tick. */
+const ticksPerHeartbeat = 4;
+/** A tick after a stall adds two periods at most, and one before it may have been cut short. */
+const ticksPerStall = 3;
+
+/** What an observer has seen of one entry. */
+interface Seen {
+  version: number;
+  removals: number;
+}
+
+/** What the oracles remember of one observer. */
+interface Memory {
+  diffs: number;
+  events: number;
+  readonly seen: Map<string, Seen>;
+  /** Per node name the latest life of which something joined. */
+  readonly latestLife: Map<string, number>;
+  readonly downSinceMs: Map<string, number>;
+}
+
+type Node = SimulatedNode<VersionedMeta>;
+
+export class HistoryOracles {
+  readonly wrong: string[] = [];
+  readonly #cluster: SimulatedCluster<VersionedMeta>;
+  readonly #model: NaiveModel;
+  readonly #expected: Expected;
+  readonly #memories = new Map<Node, Memory>();
+
+  constructor(cluster: SimulatedCluster<VersionedMeta>, model: NaiveModel, expected: Expected) {
+    this.#cluster = cluster;
+    this.#model = model;
+    this.#expected = expected;
+  }
+
+  /** Looks at what a node has told its application since it was last looked at. */
+  look(node: Node): void {
+    const memory = this.#memoryOf(node);
+    for (; memory.events < node.events.length; memory.events += 1) {
+      const recorded = node.events[memory.events];
+      if (recorded !== undefined) this.#lookAtEvent(node, memory, recorded);
+    }
+    for (; memory.diffs < node.diffs.length; memory.diffs += 1) {
+      for (const [topic, { joins, updates, leaves }] of node.diffs[memory.diffs]?.diff ?? []) {
+        for (const entry of joins) this.#lookAtValue(node, memory, topic, entry);
+        for (const entry of updates) this.#lookAtValue(node, memory, topic, entry);
+        for (const entry of leaves) this.#lookAtLeave(node, memory, topic, entry, entry.reason);
+      }
+    }
+  }
+
+  #memoryOf(node: Node): Memory {
+    let memory = this.#memories.get(node);
+    if (memory === undefined) {
+      memory = { diffs: 0, events: 0, seen: new Map(), latestLife: new Map(), downSinceMs: new Map() };
+      this.#memories.set(node, memory);
+    }
+    return memory;
+  }
+
+  #blame(node: Node, what: string): void {
+    this.wrong.push(`${node.name} (life ${node.life}) at ${this.#cluster.nowMs.toFixed(1)} ms: ${what}`);
+  }
+
+  /** A join or an update: of a life that is not over, with a meta that its owner gave it, not older than before. */
+  #lookAtValue(node: Node, memory: Memory, topic: string, entry: Entry<VersionedMeta>): void {
+    const identity = identityOf({ topic, session: entry.session, key: entry.key });
+    const what = describeEntry(topic, entry);
+    const life = this.#model.lifeOf(entry.session);
+    const lastVersion = this.#model.lastVersionOf(identity);
+    if (life === undefined || lastVersion === undefined || entry.meta.version > lastVersion) {
+      this.#blame(node, `shows what nobody has tracked: ${what}`);
+      return;
+    }
+    const latestLife = memory.latestLife.get(entry.node) ?? 0;
+    if (life < latestLife && !this.#expected.twins.has(entry.node)) {
+      this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
+    }
+    memory.latestLife.set(entry.node, Math.max(life, latestLife));
+    const seen = memory.seen.get(identity);
+    if (seen === undefined) {
+      memory.seen.set(identity, { version: entry.meta.version, removals: 0 });
+    } else {
+      if (entry.meta.version < seen.version) {
+        this.#blame(node, `goes back from version ${seen.version}: ${what}`);
+      }
+      seen.version = entry.meta.version;
+    }
+  }
+
+  #lookAtLeave(
+    node: Node,
+    memory: Memory,
+    topic: string,
+    entry: Entry<VersionedMeta>,
+    reason: LeaveReason,
+  ): void {
+    const what = describeEntry(topic, entry);
+    if (reason === "untracked" || reason === "closed") {
+      const identity = identityOf({ topic, session: entry.session, key: entry.key });
+      const seen = memory.seen.get(identity);
+      if (seen === undefined) return; // a leave without a join: reported by the fold
+      seen.removals += 1;
+      // A delta that was damaged on its way in may have lost the birth that came with a removal.
+      if (seen.removals > this.#model.removalsOf(identity) && !this.#expected.corrupted) {
+        this.#blame(node, `an entry that was not removed has left as ${reason}: ${what}`);
+      }
+      return;
+    }
+    if (entry.node === node.name && !this.#expected.twins.has(node.name)) {
+      this.#blame(node, `an entry of its own has left as ${reason}: ${what}`);
+    }
+    const owner = this.#cluster.lives[(this.#model.lifeOf(entry.session) ?? 0) - 1];
+    if (owner === undefined) return;
+    if (reason === "down") this.#lookAtSilence(node, owner, what);
+    else this.#lookAtDeparture(node, owner, topic, entry, reason, what);
+  }
+
+  get #tickPeriodMs(): number {
+    return this.#expected.heartbeatPeriodMs / ticksPerHeartbeat;
+  }
+
+  /** Silence that an observer may hold against another: not its own stalls, and none from before a reconnect. */
+  #healthySilenceMs(node: Node, owner: Node): number {
+    const now = this.#cluster.nowMs;
+    let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
+    for (const { untilMs } of node.endpoint.knownOutages) sinceMs = Math.max(sinceMs, untilMs);
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
+    return (
+      now - sinceMs - node.machine.stalledMsSince(sinceMs) + (1 + stalls * ticksPerStall) * this.#tickPeriodMs
+    );
+  }
+
+  #lookAtSilence(node: Node, owner: Node, what: string): void {
+    if (this.#expected.hints || this.#expected.twins.has(owner.name)) return;
+    const silentMs = this.#healthySilenceMs(node, owner);
+    if (silentMs < this.#expected.downPeriodMs) {
+      this.#blame(node, `falsely down after ${silentMs.toFixed(0)} ms of silence: ${what}`);
+    }
+  }
+
+  /** What departs may leave when its key has come back elsewhere, or when the window is over. */
+  #lookAtDeparture(
+    node: Node,
+    owner: Node,
+    topic: string,
+    entry: Entry<VersionedMeta>,
+    reason: LeaveReason,
+    what: string,
+  ): void {
+    if (this.#expected.twins.has(owner.name)) return;
+    const elsewhere = node.tracker.getByKey(topic, entry.key).some(({ session }) => {
+      return this.#model.lifeOf(session) !== owner.life;
+    });
+    if (elsewhere) return;
+    const now = this.#cluster.nowMs;
+    if (reason === "departed") {
+      if (owner.goodbye === undefined) this.#blame(node, `departed without a goodbye: ${what}`);
+      else if (now - owner.goodbye.atMs + this.#tickPeriodMs < owner.goodbye.windowMs) {
+        this.#blame(
+          node,
+          `cut ${now - owner.goodbye.atMs} ms after a goodbye of ${owner.goodbye.windowMs}: ${what}`,
+        );
+      }
+      return;
+    }
+    if (!owner.machine.ended) this.#blame(node, `replaced though it lives: ${what}`);
+    const heardMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
+    if (now - heardMs + this.#tickPeriodMs < this.#expected.downPeriodMs) {
+      this.#blame(
+        node,
+        `cut at its replacement, ${(now - heardMs).toFixed(0)} ms after it was heard: ${what}`,
+      );
+    }
+  }
+
+  #lookAtEvent(node: Node, memory: Memory, { event, detail, atMs }: RecordedEvent): void {
+    const name = nameIn(detail);
+    switch (event) {
+      case "replicaUp":
+        memory.downSinceMs.delete(name);
+        return;
+      case "replicaDown":
+        memory.downSinceMs.set(name, atMs);
+        return;
+      case "replicaGone": {
+        const lives = this.#cluster.lives.filter((life) => life.name === name);
+        // Lives that were replaced or said goodbye are over without having been down.
+        if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
+        const downSinceMs = memory.downSinceMs.get(name);
+        const { downPeriodMs, permdownPeriodMs } = this.#expected;
+        if (downSinceMs === undefined) this.#blame(node, `${name} is gone without having been down`);
+        else if (atMs - downSinceMs + downPeriodMs + this.#tickPeriodMs < permdownPeriodMs) {
+          this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);
+        }
+        return;
+      }
+      case "nameConflict":
+        if (!this.#mayConflict(name)) this.#blame(node, `a false name conflict of ${name}`);
+        return;
+      case "divergence":
+        if (!this.#expected.corrupted) this.#blame(node, `a divergence: ${JSON.stringify(detail)}`);
+        return;
+      case "error":
+        this.#lookAtError(node, detail);
+    }
+  }
+
+  /** Whether two lives were there at once, or the frames of one that has ended may come for so long. */
+  #mayConflict(name: string): boolean {
+    return this.#expected.twins.has(name) || this.#expected.latestFrameMs >= this.#expected.downPeriodMs;
+  }
+
+  /** The network may refuse payloads; nothing else may go wrong by itself. */
+  #lookAtError(node: Node, detail: unknown): void {
+    const code = typeof detail === "object" && detail !== null && "code" in detail ? detail.code : undefined;
+    if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
+    if (code === "NAME_CONFLICT") return; // looked at as an event
+    if (code === "DIVERGENCE" && this.#expected.corrupted) return;
+    this.#blame(node, `reported an error: ${String(detail)}`);
+  }
+}
+
+function nameIn(detail: unknown): string {
+  return typeof detail === "object" && detail !== null && "name" in detail ? String(detail.name) : "";
+}

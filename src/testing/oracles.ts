@@ -1,0 +1,154 @@
+/**
+ * What must be true of every tracker and every cluster, as functions of what their public interface shows. Each
+ * returns what is wrong, one line each; nothing if all is well. They change nothing and know no internals.
+ */
+import type { AnyMeta, Entry, Meta } from "../tracker/behaviour.js";
+import type { Tracker } from "../tracker/tracker.js";
+import { describeEntry, type DiffFold } from "./diff-fold.js";
+import type { SimulatedNode } from "./simulated-node.js";
+
+/** An entry of somebody's list, with its topic. */
+interface Listed<M> {
+  readonly topic: string;
+  readonly entry: Entry<M>;
+}
+
+/** Entries by topic, key and session, as a text that is only compared. */
+function byIdentity<M>(listed: Iterable<Listed<M>>): Map<string, Listed<M>> {
+  const found = new Map<string, Listed<M>>();
+  for (const item of listed) {
+    found.set(JSON.stringify([item.topic, item.entry.key, item.entry.session]), item);
+  }
+  return found;
+}
+
+function sameEntry<M>(a: Entry<M>, b: Entry<M>): boolean {
+  return a.ref === b.ref && a.node === b.node && JSON.stringify(a.meta) === JSON.stringify(b.meta);
+}
+
+/** Everything that a tracker lists. */
+export function listAll<M extends Meta<M>>(tracker: Tracker<M>): Listed<M>[] {
+  const all: Listed<M>[] = [];
+  for (const topic of tracker.topics()) {
+    for (const entry of tracker.list(topic)) all.push({ topic, entry });
+  }
+  return all;
+}
+
+/** What is in one of two lists and not in the other, or differs: meta, ref or node. */
+function difference<M>(
+  expected: Map<string, Listed<M>>,
+  found: Map<string, Listed<M>>,
+  who: string,
+): string[] {
+  const wrong: string[] = [];
+  for (const [identity, { topic, entry }] of expected) {
+    const other = found.get(identity);
+    if (other === undefined) wrong.push(`${who} lacks ${describeEntry(topic, entry)}`);
+    else if (!sameEntry(entry, other.entry)) {
+      wrong.push(`${who} has ${describeEntry(topic, other.entry)} instead of ${describeEntry(topic, entry)}`);
+    }
+  }
+  for (const [identity, { topic, entry }] of found) {
+    if (!expected.has(identity)) wrong.push(`${who} has the ghost ${describeEntry(topic, entry)}`);
+  }
+  return wrong;
+}
+
+/** Folding the diffs of a node gives exactly its list. */
+export function foldEqualsList<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tracker<M>): string[] {
+  const folded: Listed<M>[] = [];
+  for (const topic of fold.topics()) for (const entry of fold.list(topic)) folded.push({ topic, entry });
+  return difference(byIdentity(folded), byIdentity(listAll(tracker)), "against its diffs, the list");
+}
+
+/** `count`, `countKeys`, `has`, `getByKey` and `topics` say what `list` says; no entry is listed twice. */
+export function readsAgree<M extends Meta<M>>(tracker: Tracker<M>, topics: Iterable<string>): string[] {
+  const wrong: string[] = [];
+  const known = new Set(tracker.topics());
+  if (known.size !== tracker.topics().length) wrong.push("topics() names a topic twice");
+  for (const topic of new Set([...topics, ...known])) {
+    const list = tracker.list(topic);
+    const keys = new Map<string, number>();
+    for (const { key } of list) keys.set(key, (keys.get(key) ?? 0) + 1);
+    if (list.length > 0 !== known.has(topic)) wrong.push(`topics() and list(${topic}) disagree`);
+    if (byIdentity(list.map((entry) => ({ topic, entry }))).size !== list.length) {
+      wrong.push(`list(${topic}) holds an entry twice`);
+    }
+    if (tracker.count(topic) !== list.length) {
+      wrong.push(`count(${topic}) is ${tracker.count(topic)} of ${list.length}`);
+    }
+    if (tracker.countKeys(topic) !== keys.size) {
+      wrong.push(`countKeys(${topic}) is ${tracker.countKeys(topic)} of ${keys.size}`);
+    }
+    for (const [key, count] of keys) {
+      if (!tracker.has(topic, key)) wrong.push(`has(${topic}, ${key}) is false`);
+      const found = tracker.getByKey(topic, key);
+      if (found.length !== count || found.some((entry) => entry.key !== key)) {
+        wrong.push(`getByKey(${topic}, ${key}) gives ${found.length} of ${count}`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/**
+ * Every running node lists exactly what the running nodes have: the entries that each lists of itself, which are
+ * right at once since local operations are synchronous.
+ */
+export function convergence<M extends Meta<M> = AnyMeta>(nodes: readonly SimulatedNode<M>[]): string[] {
+  const running = nodes.filter((node) => node.running);
+  const expected: Listed<M>[] = [];
+  for (const { name, tracker } of running) {
+    for (const item of listAll(tracker)) if (item.entry.node === name) expected.push(item);
+  }
+  const truth = byIdentity(expected);
+  return running.flatMap(({ name, tracker }) => difference(truth, byIdentity(listAll(tracker)), name));
+}
+
+/**
+ * Every running node knows the others that run as up and complete, and nobody else as up. A life is told from an
+ * earlier one of its name by its silence: what a tracker measures may exceed the truth by `blurMs` only.
+ */
+export function membershipIsRight<M extends Meta<M> = AnyMeta>(
+  nodes: readonly SimulatedNode<M>[],
+  nowMs: number,
+  blurMs: number,
+): string[] {
+  const running = nodes.filter((node) => node.running);
+  return running.flatMap((node) => {
+    const { complete, replicas } = node.tracker.health();
+    const wrong: string[] = complete ? [] : [`${node.name} is not complete`];
+    const up = replicas.filter(({ status }) => status === "up");
+    for (const other of running) {
+      if (other.name === node.name) continue;
+      const heardMs = node.endpoint.lastFreshMs.get(other.endpoint) ?? Infinity;
+      if (!up.some(({ name, silentMs }) => name === other.name && silentMs <= nowMs - heardMs + blurMs)) {
+        wrong.push(`${node.name} does not know that life ${other.life} of ${other.name} is up`);
+      }
+    }
+    for (const { name } of up) {
+      if (!running.some((other) => other.name === name))
+        wrong.push(`${node.name} believes that ${name} is up`);
+    }
+    return wrong;
+  });
+}
+
+/** No life has offered the network a payload above its limit. */
+export function payloadsFit<M extends Meta<M>>(nodes: readonly SimulatedNode<M>[]): string[] {
+  return nodes.flatMap(({ name, endpoint }) =>
+    endpoint.oversized.map(
+      ({ channel, bytes }) => `${name} sent ${bytes} bytes on ${channel}, above the limit`,
+    ),
+  );
+}
+
+/** No node has reported that a slice differed from its author's: it must not happen without a corruption. */
+export function noDivergence<M extends Meta<M>>(nodes: readonly SimulatedNode<M>[]): string[] {
+  return nodes.flatMap(({ name, events }) =>
+    events
+      .filter(({ event }) => event === "divergence")
+      .map(({ atMs, detail }) => `${name} reported a divergence at ${atMs} ms: ${JSON.stringify(detail)}`),
+  );
+}

@@ -1,0 +1,41 @@
+/** One seed, with every oracle there is: what the simulation tests, `npm run sim` and the seed list run. */
+import { randomSchedule } from "../../src/testing/random-schedule.js";
+import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
+import type { Schedule } from "../../src/testing/steps.js";
+import { WhiteBox } from "./white-box.js";
+
+/** Runs a schedule with all oracles. @throws whatever an oracle or the tracker throws. */
+export async function runWithAllOracles(
+  schedule: Schedule,
+  hooks: Pick<RunHooks, "trace" | "begun"> = {},
+): Promise<RunResult> {
+  const whiteBox = new WhiteBox();
+  try {
+    return await runSchedule(schedule, { ...whiteBox.hooks, ...hooks });
+  } finally {
+    whiteBox.restore();
+  }
+}
+
+/** What went wrong with a schedule, or undefined. */
+export async function failureOf(
+  schedule: Schedule,
+  hooks: Pick<RunHooks, "trace" | "begun"> = {},
+): Promise<string | undefined> {
+  try {
+    await runWithAllOracles(schedule, hooks);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+}
+
+/** Runs a seed; an error names the one line that runs it again. */
+export async function runSeed(seed: number): Promise<void> {
+  try {
+    await runWithAllOracles(randomSchedule(seed));
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new Error(`npm run sim -- --seed ${seed}\n${what}`, { cause: error });
+  }
+}

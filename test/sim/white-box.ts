@@ -1,0 +1,269 @@
+/**
+ * Oracles that look inside: the invariant of the protocol says that a slice held anywhere is exactly what its
+ * author had at one flushed clock. Authors are recorded at every flush, and every held slice is compared with
+ * the record whenever its node has done something. Also the way to damage a slice on purpose.
+ *
+ * The production code offers no way in, so its prototypes are wrapped while a run lasts, and restored after it.
+ */
+import type { DeltaMessage } from "../../src/replication/message.js";
+import { AuthoredShard } from "../../src/replication/author.js";
+import { ReplicatedEntry } from "../../src/replication/entry.js";
+import { Replicator } from "../../src/replication/replicator.js";
+import { RemoteSlice, type SliceChange } from "../../src/replication/slice.js";
+import type { SimulatedCluster } from "../../src/testing/cluster.js";
+import type { VersionedMeta } from "../../src/testing/history-oracles.js";
+import type { RunHooks } from "../../src/testing/run-schedule.js";
+import type { SimulatedNode } from "../../src/testing/simulated-node.js";
+
+type Cluster = SimulatedCluster<VersionedMeta>;
+type Node = SimulatedNode<VersionedMeta>;
+
+/** A method that was replaced, and how to put it back. */
+type Restore = () => void;
+
+/** Replaces a method of a class until it is restored. `make` gets the original. */
+export function wrap<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  make: (original: T[K]) => T[K],
+): Restore {
+  const original = prototype[name];
+  prototype[name] = make(original);
+  return () => {
+    prototype[name] = original;
+  };
+}
+
+/** What an author had: per flushed clock the clocks of the live births, in order. */
+interface AuthorRecord {
+  readonly flushes: Map<number, string>;
+  readonly births: Map<number, string>;
+}
+
+function textOfEntry(entry: ReplicatedEntry): string {
+  const { key, session, ref, meta } = entry;
+  return JSON.stringify([ReplicatedEntry.topicOf(entry), key, session, ref, meta]);
+}
+
+function clocksOf(entries: ReadonlyMap<number, ReplicatedEntry>): string {
+  return [...entries.keys()].sort((a, b) => a - b).join(" ");
+}
+
+export class WhiteBox {
+  readonly hooks: RunHooks;
+  /** How many slices were compared with their authors' records. */
+  comparisons = 0;
+  readonly #restores: Restore[] = [];
+  readonly #records = new Map<string, AuthorRecord>();
+  readonly #replicators = new Map<Node, Replicator>();
+  /** Slices whose first sync is under way: their pages are visible as they come. */
+  readonly #partial = new WeakSet<RemoteSlice>();
+  readonly #damaged = new WeakSet<RemoteSlice>();
+  readonly #toDamage = new WeakSet<RemoteSlice>();
+  #acting: Replicator | undefined;
+
+  constructor() {
+    this.hooks = {
+      afterTask: (_, node) => this.#afterTask(node),
+      settled: (cluster) => this.#settled(cluster),
+      corrupt: (_, node, of) => this.#corrupt(node, of),
+    };
+    this.#watchReplicators();
+    this.#watchAuthors();
+    this.#watchSlices();
+  }
+
+  restore(): void {
+    for (const restore of this.#restores.splice(0)) restore();
+  }
+
+  /** The replicator of a life, once it has done anything. */
+  replicatorOf(node: Node): Replicator | undefined {
+    return this.#replicators.get(node);
+  }
+
+  /** Whoever acts last during a task is the replicator of the node whose task it was. */
+  #watchReplicators(): void {
+    const act = (replicator: Replicator): void => {
+      this.#acting = replicator;
+    };
+    this.#restores.push(
+      wrap(
+        Replicator.prototype,
+        "receive",
+        (original) =>
+          function (this: Replicator, ...input) {
+            act(this);
+            return original.apply(this, input);
+          },
+      ),
+      wrap(
+        Replicator.prototype,
+        "advance",
+        (original) =>
+          function (this: Replicator, ...input) {
+            act(this);
+            return original.apply(this, input);
+          },
+      ),
+    );
+  }
+
+  #watchAuthors(): void {
+    const record = (author: AuthoredShard): void => this.#record(author);
+    this.#restores.push(
+      wrap(
+        AuthoredShard.prototype,
+        "flush",
+        (original) =>
+          function (this: AuthoredShard) {
+            const delta = original.call(this);
+            record(this);
+            return delta;
+          },
+      ),
+    );
+  }
+
+  #watchSlices(): void {
+    const partial = this.#partial;
+    const tamper = (slice: RemoteSlice, message: DeltaMessage): DeltaMessage => this.#tamper(slice, message);
+    this.#restores.push(
+      wrap(
+        RemoteSlice.prototype,
+        "startRebuild",
+        (original) =>
+          function (this: RemoteSlice, ...input) {
+            if (this.clock === 0 && this.entries.size === 0) partial.add(this);
+            return original.apply(this, input);
+          },
+      ),
+      wrap(
+        RemoteSlice.prototype,
+        "receiveDelta",
+        (original) =>
+          function (this: RemoteSlice, message, ...rest): SliceChange {
+            return original.call(this, tamper(this, message), ...rest);
+          },
+      ),
+    );
+  }
+
+  #record(author: AuthoredShard): void {
+    const { clock } = author.flushed;
+    const first = author.entries.values().next().value;
+    const prefix = first === undefined ? undefined : refPrefix(first);
+    const key = prefix ?? this.#prefixOf.get(author);
+    if (key === undefined) return; // never held anything
+    this.#prefixOf.set(author, key);
+    const record = this.#recordOf(key);
+    if (record.flushes.has(clock)) return;
+    record.flushes.set(clock, clocksOf(author.entries));
+    for (const [birth, entry] of author.entries) {
+      if (!record.births.has(birth)) record.births.set(birth, textOfEntry(entry));
+    }
+  }
+
+  readonly #prefixOf = new WeakMap<AuthoredShard, string>();
+
+  #recordOf(key: string): AuthorRecord {
+    let record = this.#records.get(key);
+    if (record === undefined) {
+      record = { flushes: new Map(), births: new Map() };
+      this.#records.set(key, record);
+    }
+    return record;
+  }
+
+  #afterTask(node: Node): string[] {
+    const acting = this.#acting;
+    this.#acting = undefined;
+    if (acting === undefined) return [];
+    this.#replicators.set(node, acting);
+    return this.#compareAll(node, acting);
+  }
+
+  #compareAll(node: Node, replicator: Replicator): string[] {
+    const wrong: string[] = [];
+    for (const replica of replicator.membership.replicas()) {
+      for (const slice of replica.slices.values()) {
+        if (slice.caughtUp) this.#partial.delete(slice);
+        if (this.#partial.has(slice) || this.#damaged.has(slice) || slice.entries.size === 0) continue;
+        const what = this.#compare(slice);
+        if (what !== undefined)
+          wrong.push(`${node.name} holds of ${replica.id}, shard ${slice.shard}: ${what}`);
+      }
+    }
+    return wrong;
+  }
+
+  #compare(slice: RemoteSlice): string | undefined {
+    const first = slice.entries.values().next().value;
+    if (first === undefined) return undefined;
+    const record = this.#records.get(refPrefix(first));
+    if (record === undefined) return "a slice that nobody has authored";
+    this.comparisons += 1;
+    const flushed = record.flushes.get(slice.clock);
+    if (flushed === undefined) return `clock ${slice.clock}, at which its author never flushed`;
+    const held = clocksOf(slice.entries);
+    if (held !== flushed) return `at clock ${slice.clock} the dots [${held}] instead of [${flushed}]`;
+    for (const [clock, entry] of slice.entries) {
+      const text = textOfEntry(entry);
+      if (text !== record.births.get(clock)) {
+        return `${text} at clock ${clock} instead of ${record.births.get(clock) ?? "nothing"}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** At rest every slice of a running author stands where the author stands, and nothing is left over. */
+  #settled(cluster: Cluster): string[] {
+    const wrong: string[] = [];
+    const running = cluster.running();
+    const replicators = running.flatMap((node) => this.#replicators.get(node) ?? []);
+    for (const node of running) {
+      const replicator = this.#replicators.get(node);
+      if (replicator === undefined) continue;
+      wrong.push(...this.#compareAll(node, replicator));
+      for (const replica of replicator.membership.replicas()) {
+        for (const slice of replica.slices.values()) {
+          if (!slice.caughtUp && replica.status === "up") {
+            wrong.push(`${node.name} has not caught up with ${replica.id}, shard ${slice.shard}`);
+          }
+        }
+      }
+      if (replicator.membership.remembered > 2_000) wrong.push(`${node.name} remembers too many lives`);
+    }
+    if (replicators.length !== running.length) wrong.push("a node has never done anything");
+    return wrong;
+  }
+
+  /** The next delta that a node gets of another loses one of its births or removals on the way in. */
+  #corrupt(node: Node, of: string): boolean {
+    const replicator = this.#replicators.get(node);
+    let armed = false;
+    for (const replica of replicator?.membership.replicas() ?? []) {
+      if (replica.name !== of || !replica.isShown) continue;
+      for (const slice of replica.slices.values()) {
+        if (!slice.caughtUp || this.#partial.has(slice)) continue;
+        this.#toDamage.add(slice);
+        armed = true;
+      }
+    }
+    return armed;
+  }
+
+  #tamper(slice: RemoteSlice, message: DeltaMessage): DeltaMessage {
+    if (!this.#toDamage.has(slice)) return message;
+    this.#toDamage.delete(slice);
+    this.#damaged.add(slice);
+    return message.births.length > 0
+      ? { ...message, births: message.births.slice(1) }
+      : { ...message, removed: message.removed.slice(1) };
+  }
+}
+
+/** What the refs of one author in one shard have in common. */
+function refPrefix({ ref }: ReplicatedEntry): string {
+  return ref.slice(0, ref.lastIndexOf("."));
+}
