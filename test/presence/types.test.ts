@@ -1,0 +1,61 @@
+/** What the compiler must accept and refuse. The checks are made by `tsc`; running them proves nothing more. */
+import { describe, expectTypeOf, it } from "vitest";
+import type { PresenceClient } from "../../src/client/index.js";
+import { Presence } from "../../src/presence/index.js";
+import type { KeyPresence, PresenceMeta, PresenceOptions } from "../../src/presence/index.js";
+import type { Session } from "../../src/tracker/session.js";
+
+interface Meta {
+  device: "phone" | "desktop";
+}
+interface Extra {
+  name: string;
+}
+type Typed = Presence<Meta, Extra>;
+
+describe("types", () => {
+  it("flow from start to metas and extras", () => {
+    expectTypeOf<ReturnType<typeof Presence.start<Meta, Extra>>>().resolves.toEqualTypeOf<Typed>();
+    expectTypeOf<Typed["list"]>().returns.toEqualTypeOf<Readonly<Record<string, KeyPresence<Meta>>>>();
+    expectTypeOf<Awaited<ReturnType<Typed["fetchByKey"]>>>().toEqualTypeOf<
+      KeyPresence<Meta, Extra> | undefined
+    >();
+    expectTypeOf<KeyPresence<Meta, Extra>["name"]>().toEqualTypeOf<string | undefined>();
+    expectTypeOf<PresenceMeta<Meta>["device"]>().toEqualTypeOf<"phone" | "desktop">();
+    expectTypeOf<PresenceMeta<Meta>["phx_ref"]>().toEqualTypeOf<string>();
+    expectTypeOf<ReturnType<PresenceClient<Meta, Extra>["get"]>>().toEqualTypeOf<
+      KeyPresence<Meta, Extra> | undefined
+    >();
+  });
+
+  it("refuse metas of another type, and metas that are no JSON", () => {
+    const refused = (presence: Typed, session: Session): void => {
+      // @ts-expect-error -- no such device
+      presence.track(session, "room", "u1", { device: "fridge" });
+      // @ts-expect-error -- a Date is no JSON value
+      void Presence.start<{ since: Date }>({} as PresenceOptions);
+      // @ts-expect-error -- what is handed out is not to be changed
+      presence.list("room")["u1"] = { metas: [] };
+      // @ts-expect-error -- only fetchList has what fetch adds
+      void presence.list("room")["u1"]?.name;
+      // @ts-expect-error -- a subscriber has to take the state
+      presence.subscribe("room", { diff: () => undefined });
+    };
+    expectTypeOf(refused).toBeFunction();
+  });
+
+  it("let fetch name the extras", () => {
+    const inferred = (options: PresenceOptions<Meta>): unknown =>
+      Presence.start<Meta, Extra>({
+        ...options,
+        fetch: (topic, keys) => {
+          expectTypeOf(topic).toEqualTypeOf<string>();
+          return Promise.resolve(new Map(keys.map((key) => [key, { name: key }])));
+        },
+        handleMetas: (_topic, diff) => {
+          expectTypeOf(diff.joins["u1"]?.name).toEqualTypeOf<string | undefined>();
+        },
+      });
+    expectTypeOf(inferred).toBeFunction();
+  });
+});
