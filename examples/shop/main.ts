@@ -12,6 +12,9 @@ import { Primary } from "./primary.ts";
 import { Carts } from "./store/carts.ts";
 import { openDatabase, prepareDatabase } from "./store/database.ts";
 
+/** A signal that follows another sooner is the same one, sent twice. */
+const secondSignalMs = 1_000;
+
 const say = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
@@ -92,11 +95,14 @@ function keptSecret(folder: string): string {
 }
 
 function stopOnSignals(primary: Primary): void {
-  let stopping = false;
+  let stoppingSinceMs: number | undefined;
   const stop = (): void => {
-    // A second Ctrl-C does not wait.
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (stoppingSinceMs !== undefined) {
+      // npm passes on the Ctrl-C that the terminal has sent already; a real second one does not wait.
+      if (performance.now() - stoppingSinceMs > secondSignalMs) process.exit(1);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     say("\nStopping …");
     void primary.stop().then(() => {
       say("All nodes have stopped.");

@@ -13,6 +13,7 @@ import {
   sum,
   withoutBrowser,
   type Dashboard,
+  soon,
 } from "./browser.ts";
 import { Shop, startLoad } from "./processes.ts";
 
@@ -39,9 +40,7 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
     for (const context of browser.contexts()) {
       if (context !== dashboard.page.context()) await context.close();
     }
-    await expect
-      .poll(() => dashboard.shown(), { timeout: 10_000 })
-      .toEqual({ shoppers: 0, pages: {}, items: {} });
+    await soon(() => dashboard.shown()).toEqual({ shoppers: 0, pages: {}, items: {} });
   });
 
   it("shows the admin who is where with what in the cart", async () => {
@@ -51,16 +50,14 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
     await addItem(one, 203);
     await addItem(one, 404);
     await addItem(two, 303);
-    await expect
-      .poll(() => dashboard.shown())
-      .toEqual({
-        shoppers: 2,
-        pages: { "/": 1, "/shoes/stairwell-high": 1 },
-        items: { 203: 1, 303: 1, 404: 1 },
-      });
+    await soon(() => dashboard.shown()).toEqual({
+      shoppers: 2,
+      pages: { "/": 1, "/shoes/stairwell-high": 1 },
+      items: { 203: 1, 303: 1, 404: 1 },
+    });
     await one.click("[data-cart-open]");
     await one.click('[data-remove="404"]');
-    await expect.poll(async () => (await dashboard.shown()).items).toEqual({ 203: 1, 303: 1 });
+    await soon(async () => (await dashboard.shown()).items).toEqual({ 203: 1, 303: 1 });
   });
 
   it("has the counts right after the death of a node", async () => {
@@ -73,14 +70,14 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
       pages: { "/": 1, "/shoes/stairwell-high": 1 },
       items: { 203: 1, 303: 1 },
     };
-    await expect.poll(() => dashboard.shown()).toEqual(right);
+    await soon(() => dashboard.shown()).toEqual(right);
 
     const victim = await socketNode(two);
     const killedMs = performance.now();
     process.kill(shop.processIdOf(victim), "SIGKILL");
-    await expect.poll(() => socketNode(two), { timeout: 10_000 }).toMatch(/^node-/);
-    await expect.poll(() => socketNode(two), { timeout: 10_000 }).not.toBe(victim);
-    await expect.poll(() => dashboard.shown(), { timeout: 10_000 }).toEqual(right);
+    await soon(() => socketNode(two)).toMatch(/^node-/);
+    await soon(() => socketNode(two)).not.toBe(victim);
+    await soon(() => dashboard.shown()).toEqual(right);
     const rightAfterMs = performance.now() - killedMs;
     expect(rightAfterMs).toBeLessThan(downPeriodMs + heartbeatPeriodMs);
 
@@ -90,23 +87,21 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
     await addItem(two, 305);
-    await expect.poll(async () => (await dashboard.shown()).items).toEqual({ 203: 1, 303: 1, 305: 1 });
+    await soon(async () => (await dashboard.shown()).items).toEqual({ 203: 1, 303: 1, 305: 1 });
     await shop.program.said(new RegExp(`${victim} is back`), 40_000);
   });
 
   it("counts a thousand shoppers exactly, and none when they have left", async () => {
     const load = startLoad(shop, "--shoppers", "1000");
     await load.said(/They stay until/, 60_000);
-    await expect.poll(async () => (await dashboard.shown()).shoppers, { timeout: 10_000 }).toBe(1_000);
-    await expect.poll(async () => sum((await dashboard.shown()).items), { timeout: 10_000 }).toBe(1_000);
+    await soon(async () => (await dashboard.shown()).shoppers).toBe(1_000);
+    await soon(async () => sum((await dashboard.shown()).items)).toBe(1_000);
     const { shoppers, pages, items } = await dashboard.shown();
     expect(shoppers).toBe(1_000);
     expect(Object.keys(pages).sort()).toEqual(["/bench/1", "/bench/2", "/bench/3", "/bench/4"]);
     expect(sum(pages)).toBe(1_000);
     expect(sum(items)).toBe(1_000);
     expect(await load.stop("SIGINT"), load.output).toBe(0);
-    await expect
-      .poll(() => dashboard.shown(), { timeout: 10_000 })
-      .toEqual({ shoppers: 0, pages: {}, items: {} });
+    await soon(() => dashboard.shown()).toEqual({ shoppers: 0, pages: {}, items: {} });
   });
 });

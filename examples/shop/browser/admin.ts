@@ -18,6 +18,7 @@ const dashboard = new Dashboard(totals);
 const feed = new Feed();
 const changed = new Set<string>();
 let framePending = false;
+let charting = false;
 
 const presence = new PresenceClient<CartMeta>();
 presence.onJoin((key, current, joined) => {
@@ -45,6 +46,8 @@ presence.onSync(() => {
     changed.clear();
     dashboard.render();
     feed.render();
+    if (!charting) startChart(totals);
+    charting = true;
   });
 });
 
@@ -65,4 +68,3 @@ cluster.on("cluster", (view: ClusterView) => {
 join(cluster, () => undefined);
 
 startQuietForms();
-startChart(totals);

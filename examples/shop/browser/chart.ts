@@ -5,6 +5,7 @@ import type { Totals } from "./totals.ts";
 
 const keptSeconds = 300;
 
+/** Starts with the numbers as they are, so not before they are known. */
 export function startChart(totals: Totals): void {
   const box = find("[data-chart]");
   const seconds: number[] = [];
@@ -26,7 +27,7 @@ export function startChart(totals: Totals): void {
         cursor: { show: false },
         scales: { y: { range: (_plot, _least, most) => [0, Math.max(4, most * 1.1)] } },
         axes: [
-          { ...axis, space: 70 },
+          { ...axis, space: 90, values: (_plot, times) => times.map(clock) },
           { ...axis, size: 44, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] },
         ],
         series: [
@@ -53,6 +54,10 @@ export function startChart(totals: Totals): void {
   setInterval(sample, 1_000);
   new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1_000).toLocaleTimeString(undefined, { hour12: false });
 }
 
 /** The colour that the tile of the same series has. */

@@ -12,6 +12,9 @@ export function openSocket(path: string, prepare?: (socket: Socket) => void): So
   prepare?.(socket);
   socket.onOpen(() => showState("live"));
   socket.onClose(() => showState("lost"));
+  // A browser that is offline does not say so on the socket, and one that is back does not know that it is dead.
+  addEventListener("offline", () => showState("lost"));
+  addEventListener("online", () => socket.disconnect(() => socket.connect()));
   socket.connect();
   return socket;
 }

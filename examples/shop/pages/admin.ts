@@ -16,7 +16,7 @@ export function adminPage(frame: PageFrame, stock: StockByProduct): Markup {
         ${tile("Unique shoppers", "shopper-count", "shoppers")} ${tile("Open pages", "page-count", "pages")}
         ${tile("Items in carts", "item-count", "items")}
         <div class="panel chart-panel">
-          <h2>Last five minutes</h2>
+          <h2>Shoppers and items, the last five minutes</h2>
           <div
             class="chart"
             data-chart

@@ -2,5 +2,5 @@
 import { products } from "../store/catalogue.ts";
 
 export function paletteStyles(): string {
-  return products.map(({ id, palette }) => `.product-${id}{--tint:${palette.accent}}`).join("\n");
+  return products.map(({ id, palette }) => `.product-${id}{--tint:${palette.tint}}`).join("\n");
 }

@@ -13,6 +13,8 @@ export function startCartTracker(pubsub: PubSub): Promise<CartTracker> {
   return Presence.start<CartMeta>({
     name: "carts",
     pubsub,
+    // Sooner than the default, so that the dashboard feels live: 500 ms at most for a change in a storm.
+    broadcastPeriodMs: 500,
     // One join and one update per shopper and admin is a lot when thousands come: a few diffs a second are not.
     diffPeriodMs: 200,
   });

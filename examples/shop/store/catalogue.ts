@@ -12,6 +12,8 @@ export interface Palette {
   readonly accent: string;
   readonly sole: string;
   readonly laces: string;
+  /** What the drawing stands on is mixed from this. */
+  readonly tint: string;
 }
 
 export interface Product {
@@ -48,7 +50,14 @@ export const products: readonly Product[] = [
     blurb: "A headwind with laces. Light over the toes, steady at the heel.",
     details: ["Knitted upper", "8 mm drop", "214 g"],
     silhouette: "runner",
-    palette: { upper: "#ff7a3d", panel: "#f3efe6", accent: "#23314f", sole: "#fffaf0", laces: "#ffffff" },
+    palette: {
+      upper: "#ff7a3d",
+      panel: "#f3efe6",
+      accent: "#23314f",
+      sole: "#fffaf0",
+      laces: "#ffffff",
+      tint: "#ffa25e",
+    },
     released: true,
   },
   {
@@ -61,7 +70,14 @@ export const products: readonly Product[] = [
     blurb: "The plain one. It goes with everything because it asks for nothing.",
     details: ["Full-grain leather", "Stitched cup sole", "Cork footbed"],
     silhouette: "court",
-    palette: { upper: "#f5f2ea", panel: "#e2dccb", accent: "#1f6b4f", sole: "#fbf7ec", laces: "#ffffff" },
+    palette: {
+      upper: "#f5f2ea",
+      panel: "#e2dccb",
+      accent: "#1f6b4f",
+      sole: "#fbf7ec",
+      laces: "#ffffff",
+      tint: "#1f6b4f",
+    },
     released: true,
   },
   {
@@ -74,7 +90,14 @@ export const products: readonly Product[] = [
     blurb: "Two flights at a time. Collar padding that forgives a missed step.",
     details: ["Padded high collar", "Suede toe", "Vulcanised sole"],
     silhouette: "high",
-    palette: { upper: "#3449d6", panel: "#5a6df0", accent: "#ffd23f", sole: "#fdf6e3", laces: "#fff6d6" },
+    palette: {
+      upper: "#3449d6",
+      panel: "#5a6df0",
+      accent: "#ffd23f",
+      sole: "#fdf6e3",
+      laces: "#fff6d6",
+      tint: "#ffd23f",
+    },
     released: true,
   },
   {
@@ -87,7 +110,14 @@ export const products: readonly Product[] = [
     blurb: "For paths that end before the walk does.",
     details: ["5 mm lugs", "Rock plate", "Quick-pull laces"],
     silhouette: "trail",
-    palette: { upper: "#59713f", panel: "#8aa05c", accent: "#ff5a3c", sole: "#2c2f2a", laces: "#ffb08f" },
+    palette: {
+      upper: "#59713f",
+      panel: "#8aa05c",
+      accent: "#ff5a3c",
+      sole: "#2c2f2a",
+      laces: "#ffb08f",
+      tint: "#8aa05c",
+    },
     released: true,
   },
   {
@@ -100,7 +130,14 @@ export const products: readonly Product[] = [
     blurb: "On without hands, off without thinking.",
     details: ["Canvas upper", "Elastic gores", "Machine washable"],
     silhouette: "slip",
-    palette: { upper: "#7d3c78", panel: "#f3dfe9", accent: "#e0669c", sole: "#fff8ef", laces: "#ffffff" },
+    palette: {
+      upper: "#7d3c78",
+      panel: "#f3dfe9",
+      accent: "#e0669c",
+      sole: "#fff8ef",
+      laces: "#ffffff",
+      tint: "#e0669c",
+    },
     released: true,
   },
   {
@@ -113,7 +150,14 @@ export const products: readonly Product[] = [
     blurb: "Seen from the far end of the street, long after the last train.",
     details: ["Reflective panels", "Carbon shank", "231 g"],
     silhouette: "runner",
-    palette: { upper: "#3a3f4b", panel: "#555c6b", accent: "#c8ff3d", sole: "#e9edf2", laces: "#c8ff3d" },
+    palette: {
+      upper: "#3a3f4b",
+      panel: "#555c6b",
+      accent: "#c8ff3d",
+      sole: "#e9edf2",
+      laces: "#c8ff3d",
+      tint: "#c8ff3d",
+    },
     released: true,
   },
   {
@@ -126,7 +170,14 @@ export const products: readonly Product[] = [
     blurb: "Summer, by the pair.",
     details: ["Perforated leather", "Terry lining", "Gum sole"],
     silhouette: "court",
-    palette: { upper: "#8fd8dc", panel: "#c9eff0", accent: "#ff6f61", sole: "#d9a66b", laces: "#ffffff" },
+    palette: {
+      upper: "#8fd8dc",
+      panel: "#c9eff0",
+      accent: "#ff6f61",
+      sole: "#d9a66b",
+      laces: "#ffffff",
+      tint: "#3fb8c0",
+    },
     released: false,
   },
   {
@@ -139,7 +190,14 @@ export const products: readonly Product[] = [
     blurb: "You will not lose anybody in these.",
     details: ["Waxed canvas", "Eleven eyelets", "Wool lining"],
     silhouette: "high",
-    palette: { upper: "#d8322f", panel: "#ef5a4c", accent: "#1d1d24", sole: "#fbf3e7", laces: "#fff2e0" },
+    palette: {
+      upper: "#d8322f",
+      panel: "#ef5a4c",
+      accent: "#1d1d24",
+      sole: "#fbf3e7",
+      laces: "#fff2e0",
+      tint: "#e5484d",
+    },
     released: false,
   },
 ];
