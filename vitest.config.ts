@@ -25,6 +25,8 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ["test/**/*.{test,property.test,sim.test}.ts"],
           exclude: ["test/brokers/**", "test/processes/**", "test/package/**", "test/e2e/**"],
+          // Nothing here waits for real time, but a loaded machine may be slow to compute hours of virtual time.
+          testTimeout: 60_000,
         },
       },
       {

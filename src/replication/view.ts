@@ -1,12 +1,13 @@
 /**
- * What this node shows: the visible entries by topic and key, and the diff since the last delivery.
+ * What this node shows: the visible entries by topic and key, and what of it changed since the last delivery.
  *
  * The view is the gate through which every change passes, so a join is in a diff only if the entry was not
  * shown before, and a leave only if it was. It also hands off: an entry of a departing life leaves as soon
  * as its topic and key appear elsewhere. Knows no slice, no time and no handler.
  */
-import type { Diff, Entry, Leave, LeaveReason, TopicDiff, Update } from "../tracker/behaviour.js";
+import type { Diff, LeaveReason } from "../tracker/behaviour.js";
 import { ReplicatedEntry } from "./entry.js";
+import { PendingDiff } from "./pending-diff.js";
 
 /** The entries of one key: nearly always one, so a set is made only for the second. */
 type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
@@ -16,16 +17,9 @@ interface Topic {
   readonly keys: Map<string, Bucket>;
 }
 
-interface PendingTopicDiff {
-  readonly joins: Set<ReplicatedEntry>;
-  /** By the present revision. */
-  readonly updates: Map<ReplicatedEntry, ReplicatedEntry>;
-  readonly leaves: Map<ReplicatedEntry, LeaveReason>;
-}
-
 export class View {
   readonly #topics = new Map<string, Topic>();
-  #pending = new Map<string, PendingTopicDiff>();
+  readonly #changes = new PendingDiff();
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
 
@@ -74,21 +68,14 @@ export class View {
     }
     const name = ReplicatedEntry.topicOf(entry);
     if (!this.#insert(name, entry)) return;
-    const diff = this.#diffOf(name);
-    if (diff.leaves.delete(entry)) return;
-    diff.joins.add(entry);
+    this.#changes.join(name, entry);
     if (this.departingLives > 0 && owner.departure === undefined) this.#handOffTo(entry);
   }
 
   /** Hides an entry, if it is shown. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
     const name = ReplicatedEntry.topicOf(entry);
-    if (!this.#delete(name, entry)) return;
-    const diff = this.#diffOf(name);
-    if (diff.joins.delete(entry)) return;
-    const before = diff.updates.get(entry);
-    diff.updates.delete(entry);
-    diff.leaves.set(before ?? entry, reason);
+    if (this.#delete(name, entry)) this.#changes.leave(name, entry, reason);
   }
 
   /** Puts a revision in the place of the one before, if that is shown. */
@@ -101,14 +88,7 @@ export class View {
     }
     if (!this.#delete(name, previous)) return;
     this.#insert(name, entry);
-    const diff = this.#diffOf(name);
-    if (diff.joins.delete(previous)) {
-      diff.joins.add(entry);
-      return;
-    }
-    const first = diff.updates.get(previous) ?? previous;
-    diff.updates.delete(previous);
-    diff.updates.set(entry, first);
+    this.#changes.update(name, entry, previous);
   }
 
   /** Hands off what of a life that begins to depart is elsewhere already. */
@@ -119,31 +99,14 @@ export class View {
     this.leave(entry, owner.departure);
   }
 
-  /** Whether anything waits for delivery. */
-  get hasChanges(): boolean {
-    return this.#pending.size > 0;
-  }
-
   /** The changes since the last call, if there are any. */
   takeDiff(): Diff | undefined {
-    if (this.#pending.size === 0) return undefined;
-    const pending = this.#pending;
-    this.#pending = new Map();
-    const diff = new Map<string, TopicDiff>();
-    for (const [topic, { joins, updates, leaves }] of pending) {
-      if (joins.size + updates.size + leaves.size === 0) continue;
-      diff.set(topic, {
-        joins: [...joins],
-        updates: Array.from(updates, ([entry, previous]) => updateOf(entry, previous)),
-        leaves: Array.from(leaves, ([entry, reason]) => leaveOf(entry, reason)),
-      });
-    }
-    return diff.size === 0 ? undefined : diff;
+    return this.#changes.take();
   }
 
   /** Forgets the changes since the last call, where nobody wants them. */
   dropDiff(): void {
-    if (this.#pending.size > 0) this.#pending = new Map();
+    this.#changes.drop();
   }
 
   #insert(name: string, entry: ReplicatedEntry): boolean {
@@ -191,27 +154,4 @@ export class View {
       if (other !== entry) this.handOff(other);
     }
   }
-
-  #diffOf(topic: string): PendingTopicDiff {
-    let diff = this.#pending.get(topic);
-    if (diff === undefined) {
-      diff = { joins: new Set(), updates: new Map(), leaves: new Map() };
-      this.#pending.set(topic, diff);
-    }
-    return diff;
-  }
-}
-
-function plain({ key, meta, ref, prevRef, node, session }: ReplicatedEntry): Entry {
-  return prevRef === undefined
-    ? { key, meta, ref, node, session }
-    : { key, meta, ref, prevRef, node, session };
-}
-
-function updateOf(entry: ReplicatedEntry, previous: ReplicatedEntry): Update {
-  return { ...plain(entry), prevRef: previous.ref, previous: previous.meta };
-}
-
-function leaveOf(entry: ReplicatedEntry, reason: LeaveReason): Leave {
-  return { ...plain(entry), reason };
 }

@@ -19,6 +19,8 @@ export const MAX_META_DEPTH = 64;
 export function copyMeta(meta: unknown, maxMetaBytes: number): Readonly<AnyMeta> {
   if (!isPlainObject(meta)) throw invalid(meta, [], "is not a plain object");
   const copy = copyObject(meta, []);
+  // Most metas are far below the limit: then no text has to be made to know it.
+  if (longestText(copy) <= maxMetaBytes) return copy;
   const text = JSON.stringify(copy);
   if (!fitsUtf8(text, maxMetaBytes)) {
     const bytes = utf8Length(text);
@@ -45,6 +47,16 @@ function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMet
     else copy[name] = copied;
   }
   return Object.freeze(copy);
+}
+
+/** An upper bound of the JSON text of a checked value, in bytes: no character takes more than six. */
+function longestText(value: unknown): number {
+  if (typeof value === "string") return 2 + 6 * value.length;
+  // As long as -1.7976931348623157e+308, and longer than `false`.
+  if (typeof value !== "object" || value === null) return 24;
+  let bytes = 2;
+  for (const [name, item] of Object.entries(value)) bytes += 4 + 6 * name.length + longestText(item);
+  return bytes;
 }
 
 function isLeaf(value: unknown): boolean {
