@@ -2,7 +2,7 @@
  * A room whose clients track what they are told to and follow who is there, with both kinds of client-side
  * presence on one channel: the official client's and the library's own.
  */
-import type { Channel as ClientChannel, Presence as OfficialPresence, Socket } from "phoenix";
+import type { Channel as ClientChannel, Presence as OfficialPresence, Push, Socket } from "phoenix";
 import { onTestFinished } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import type { ChannelServer } from "../../src/channels/index.js";
@@ -62,24 +62,25 @@ export class Visitor {
   readonly room: ClientChannel;
   readonly official: OfficialPresence;
   readonly own = new PresenceClient<RoomMeta>();
+  joinPush: Push | undefined;
   #onChange: () => void = () => undefined;
 
   constructor(phoenix: PhoenixClient, url: string, topic: string) {
     this.socket = connectClient(phoenix, `${url}/socket`, eager);
     this.room = this.socket.channel(topic);
-    this.official = new phoenix.Presence(this.room);
     for (const event of ["presence_state", "presence_diff"]) {
-      this.room.on(event, (payload: unknown) => {
-        this.own.receive(event, payload);
-        this.#onChange();
-      });
+      this.room.on(event, (payload: unknown) => this.own.receive(event, payload));
     }
+    // After the other: it changes the payloads that it is given.
+    this.official = new phoenix.Presence(this.room);
+    for (const event of ["presence_state", "presence_diff"]) this.room.on(event, () => this.#onChange());
     this.room.onError(() => this.own.reset());
     this.room.onClose(() => this.own.reset());
   }
 
   async join(): Promise<void> {
-    await answer(this.room.join());
+    this.joinPush = this.room.join();
+    await answer(this.joinPush);
   }
 
   /** Resolves once the condition holds; it is looked at after every change of the list. */
