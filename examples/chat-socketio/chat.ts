@@ -3,8 +3,10 @@
  *
  *   PORT=3001 npx tsx examples/chat-socketio/chat.ts
  */
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Presence, Session } from "rollcall";
@@ -15,7 +17,6 @@ interface Member {
   typing: boolean;
 }
 
-const port = Number(process.env["PORT"] ?? 3001);
 const publisher = createClient({ url: process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379" });
 const subscriber = publisher.duplicate();
 for (const client of [publisher, subscriber]) {
@@ -62,9 +63,9 @@ io.on("connection", (socket: Socket) => {
   });
 });
 
-http.listen(port, "127.0.0.1", () =>
-  console.log(`chat on http://127.0.0.1:${port}, node ${presence.nodeName}`),
-);
+await once(http.listen(Number(process.env["PORT"] ?? 3001), "127.0.0.1"), "listening");
+const { port } = http.address() as AddressInfo;
+console.log(`chat on http://127.0.0.1:${port}, node ${presence.nodeName}`);
 
 async function stop(): Promise<void> {
   await presence.stop(); // says goodbye; the others keep our users listed until they are back elsewhere

@@ -65,11 +65,16 @@ export class ExampleProcess {
     });
   }
 
+  /** Resolves when the process has ended by itself, with its exit code. */
+  async ended(): Promise<number | null> {
+    await this.#ended;
+    return this.#child.exitCode;
+  }
+
   /** Sends a signal to this process alone and waits for its end. Gives the exit code; none after a signal. */
   async end(signal: NodeJS.Signals = "SIGKILL"): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
-    await this.#ended;
-    return this.#child.exitCode;
+    return this.ended();
   }
 
   #hear(line: string): void {

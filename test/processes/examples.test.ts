@@ -43,7 +43,7 @@ describe("examples/console", () => {
     const quit = second.lines.length;
     again.say("quit");
     await second.waitFor(/^- 9 on node-1: departed$/, quit);
-    expect(await again.end()).toBe(0);
+    expect(await again.ended()).toBe(0);
   });
 });
 
