@@ -6,14 +6,12 @@
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
 import type { AnyMeta, LeaveReason } from "../tracker/behaviour.js";
-import { AuthoredShard } from "./author.js";
-import { Answers } from "./answers.js";
+import type { AuthoredShard } from "./author.js";
+import { Authorship } from "./authorship.js";
 import { decodeFrame } from "./codec.js";
-import { ReplicatedEntry } from "./entry.js";
-import type { EntryOwner } from "./entry.js";
+import type { ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
-import { refPrefixOf, replicaOf } from "./life.js";
-import { GREETING_DELAY_MAX_MS, MAX_PENDING_DOTS } from "./limits.js";
+import { GREETING_DELAY_MAX_MS } from "./limits.js";
 import { Membership } from "./membership.js";
 import type { Deafness } from "./membership.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
@@ -83,15 +81,11 @@ export class Replicator {
     divergences: 0,
   };
   readonly membership: Membership;
-  readonly shards: readonly AuthoredShard[];
   readonly #options: ReplicatorOptions;
   readonly #port: ReplicatorPort;
   readonly #outbox: Outbox;
   readonly #requests: Requests;
-  readonly #answers = new Answers();
-  /** Until when a shard's further changes wait, and when they go out. */
-  readonly #quietUntilMs: number[];
-  readonly #flushDueMs: (number | undefined)[];
+  readonly #authorship: Authorship;
   readonly #greetings = new Map<Replica, number>();
   #nowMs: number;
   #lastTickMs: number;
@@ -100,19 +94,12 @@ export class Replicator {
   #rebuilds = 0;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
-    const { life, poolSize } = options;
+    const { life } = options;
     this.#options = options;
     this.#port = port;
     this.#nowMs = nowMs;
     this.#lastTickMs = nowMs;
     this.#nextHeartbeatMs = nowMs;
-    const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
-    this.shards = Array.from(
-      { length: poolSize },
-      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life.incarnation, shard)),
-    );
-    this.#quietUntilMs = this.shards.map(() => nowMs);
-    this.#flushDueMs = this.shards.map(() => undefined);
     this.#outbox = new Outbox(life, options.maxFrameBytes, {
       broadcast: (payload) => {
         if (this.#connected) port.broadcast(payload);
@@ -121,6 +108,7 @@ export class Replicator {
         if (this.#connected) port.send(node, payload);
       },
     });
+    this.#authorship = new Authorship(options, this.#outbox, (timeMs) => port.wakeAt(timeMs));
     this.#requests = new Requests(options.random);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
@@ -139,25 +127,20 @@ export class Replicator {
   // Local changes: synchronous, and flushed later.
 
   add(shard: number, topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#shard(shard).add(topic, key, session, meta);
+    const entry = this.#authorship.add(shard, topic, key, session, meta, this.#nowMs);
     this.view.join(entry);
-    this.#changed(shard);
     return entry;
   }
 
   update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const shard = ReplicatedEntry.shardOf(previous);
-    const entry = this.#shard(shard).update(previous, meta);
+    const entry = this.#authorship.update(previous, meta, this.#nowMs);
     this.view.update(entry, previous);
-    this.#changed(shard);
     return entry;
   }
 
   remove(entry: ReplicatedEntry, reason: "untracked" | "closed"): void {
-    const shard = ReplicatedEntry.shardOf(entry);
-    this.#shard(shard).remove(entry, reason === "closed");
+    this.#authorship.remove(entry, reason === "closed", this.#nowMs);
     this.view.leave(entry, reason);
-    this.#changed(shard);
   }
 
   /** The time, as far as it is known here: set before local changes and questions. */
@@ -192,28 +175,23 @@ export class Replicator {
   advance(nowMs: number): void {
     this.setTime(nowMs);
     if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
-    let nextMs = this.#lastTickMs + this.#options.tickPeriodMs;
-    for (const [shard, dueMs] of this.#flushDueMs.entries()) {
-      if (dueMs === undefined) continue;
-      if (dueMs <= nowMs) this.#flush(shard);
-      else nextMs = Math.min(nextMs, dueMs);
-    }
+    const flushMs = this.#authorship.flushDue(nowMs);
     if (nowMs >= this.#nextHeartbeatMs) {
       this.#nextHeartbeatMs = nowMs + this.#options.heartbeatPeriodMs;
-      this.#outbox.sendHeartbeat(this.#heartbeat());
+      this.#authorship.sendHeartbeat();
     }
-    nextMs = Math.min(nextMs, this.#nextHeartbeatMs);
+    let nextMs = Math.min(this.#lastTickMs + this.#options.tickPeriodMs, flushMs, this.#nextHeartbeatMs);
     for (const [replica, dueMs] of this.#greetings) {
       if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
       else {
         this.#greetings.delete(replica);
-        this.#outbox.sendHeartbeat(this.#heartbeat(), replica.life);
+        this.#authorship.sendHeartbeat(replica.life);
       }
     }
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
-    this.#answerOne();
-    this.#port.wakeAt(this.#answers.isEmpty ? nextMs : nowMs);
+    this.#authorship.answerOne(nowMs);
+    this.#port.wakeAt(this.#authorship.hasQuestions ? nowMs : nextMs);
   }
 
   /** The pubsub lost its connection, or has it back. */
@@ -242,12 +220,17 @@ export class Replicator {
   /** Flushes, and says that this life ends. */
   goodbye(windowMs: number, nowMs: number): void {
     this.setTime(nowMs);
-    for (const { shard } of this.shards) this.#flush(shard);
+    this.#authorship.flushAll(nowMs);
     this.#outbox.send({ type: "goodbye", windowMs });
   }
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** What this node has said of itself, by shard. */
+  get shards(): readonly AuthoredShard[] {
+    return this.#authorship.shards;
   }
 
   // Frames.
@@ -264,8 +247,7 @@ export class Replicator {
         return this.#receiveFar(replica, message.shard);
       case "deltaRequest":
       case "pageRequest":
-        this.#answers.add(from, message);
-        return this.#port.wakeAt(this.#nowMs);
+        return this.#authorship.ask(from, message, this.#nowMs);
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs);
       default:
@@ -349,58 +331,12 @@ export class Replicator {
     else if (why === "implausible") counters.framesRefused += 1;
   }
 
-  // What others hold of this node.
-
-  #changed(shard: number): void {
-    if (this.#shard(shard).pendingDots >= MAX_PENDING_DOTS) return this.#flush(shard);
-    if (this.#flushDueMs[shard] !== undefined) return;
-    // The first change after a quiet time goes out at once, further ones together.
-    const dueMs = Math.max(this.#nowMs, this.#quietUntilMs[shard]!);
-    this.#flushDueMs[shard] = dueMs;
-    this.#port.wakeAt(dueMs);
-  }
-
-  #flush(shard: number): void {
-    this.#flushDueMs[shard] = undefined;
-    const delta = this.#shard(shard).flush();
-    if (delta === undefined) return;
-    this.#quietUntilMs[shard] = this.#nowMs + this.#options.broadcastPeriodMs;
-    this.#outbox.sendDelta(delta);
-  }
-
-  /** What is seen was flushed: before an answer, so that its clock and content are what all get. */
-  #answerOne(): void {
-    const asked = this.#answers.take();
-    if (asked === undefined) return;
-    const { by, request } = asked;
-    const shard = this.shards[request.shard];
-    if (shard === undefined) return;
-    this.#flush(request.shard);
-    if (request.type === "pageRequest") {
-      this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
-      return;
-    }
-    const answer = shard.answer(request.clock);
-    if (answer === undefined) this.#outbox.sendHeartbeat(this.#heartbeat(), by);
-    else if (answer.type === "delta") this.#outbox.sendDelta(answer, by);
-    else this.#outbox.send(answer, by);
-  }
-
-  #heartbeat(): Heartbeat {
-    return {
-      type: "heartbeat",
-      poolSize: this.shards.length,
-      firstShard: 0,
-      shards: this.shards.map(({ flushed }) => flushed),
-    };
-  }
-
   // Who is alive.
 
   #tick(nowMs: number): void {
     this.membership.pass(this.#healthyMs(nowMs));
     this.#lastTickMs = nowMs;
-    if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
+    this.#authorship.rest();
   }
 
   /**
@@ -458,11 +394,5 @@ export class Replicator {
     for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
     for (const { entry, previous } of change.updated) this.view.update(entry, previous);
     for (const entry of change.added) this.view.join(entry);
-  }
-
-  #shard(shard: number): AuthoredShard {
-    const found = this.shards[shard];
-    if (found === undefined) throw new RangeError(`no shard ${shard}`);
-    return found;
   }
 }

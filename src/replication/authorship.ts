@@ -1,0 +1,154 @@
+/**
+ * What this node says of itself: its own shards, when their changes go out, and the answers to what others
+ * ask. Everything that leaves speaks of a flush. Time comes in as an argument; knows no other life's content.
+ */
+import type { AnyMeta } from "../tracker/behaviour.js";
+import { Answers } from "./answers.js";
+import { AuthoredShard } from "./author.js";
+import { ReplicatedEntry } from "./entry.js";
+import type { EntryOwner } from "./entry.js";
+import type { Life } from "./life.js";
+import { refPrefixOf, replicaOf } from "./life.js";
+import { MAX_PENDING_DOTS } from "./limits.js";
+import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
+import type { Outbox } from "./outbox.js";
+
+export class Authorship {
+  readonly shards: readonly AuthoredShard[];
+  readonly #broadcastPeriodMs: number;
+  readonly #outbox: Outbox;
+  readonly #wakeAt: (timeMs: number) => void;
+  readonly #answers = new Answers();
+  /** Until when a shard's further changes wait, and when those that wait go out. */
+  readonly #quietUntilMs: number[];
+  readonly #flushDueMs: (number | undefined)[];
+
+  constructor(
+    options: { readonly life: Life; readonly poolSize: number; readonly broadcastPeriodMs: number },
+    outbox: Outbox,
+    wakeAt: (timeMs: number) => void,
+  ) {
+    const { life, poolSize, broadcastPeriodMs } = options;
+    const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
+    this.shards = Array.from(
+      { length: poolSize },
+      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life.incarnation, shard)),
+    );
+    this.#broadcastPeriodMs = broadcastPeriodMs;
+    this.#outbox = outbox;
+    this.#wakeAt = wakeAt;
+    this.#quietUntilMs = this.shards.map(() => -Infinity);
+    this.#flushDueMs = this.shards.map(() => undefined);
+  }
+
+  add(
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta: Readonly<AnyMeta>,
+    nowMs: number,
+  ): ReplicatedEntry {
+    const entry = this.#shard(shard).add(topic, key, session, meta);
+    this.#changed(shard, nowMs);
+    return entry;
+  }
+
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>, nowMs: number): ReplicatedEntry {
+    const shard = ReplicatedEntry.shardOf(previous);
+    const entry = this.#shard(shard).update(previous, meta);
+    this.#changed(shard, nowMs);
+    return entry;
+  }
+
+  remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
+    const shard = ReplicatedEntry.shardOf(entry);
+    this.#shard(shard).remove(entry, closed);
+    this.#changed(shard, nowMs);
+  }
+
+  /** Says everything that waits, whatever it waits for. */
+  flushAll(nowMs: number): void {
+    for (const { shard } of this.shards) this.#flush(shard, nowMs);
+  }
+
+  /** Says what is due; gives when something is due again, if ever. */
+  flushDue(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const [shard, dueMs] of this.#flushDueMs.entries()) {
+      if (dueMs === undefined) continue;
+      if (dueMs <= nowMs) this.#flush(shard, nowMs);
+      else nextMs = Math.min(nextMs, dueMs);
+    }
+    return nextMs;
+  }
+
+  sendHeartbeat(to?: Life): void {
+    this.#outbox.sendHeartbeat(this.#heartbeat(), to);
+  }
+
+  /** Somebody asks; the answer comes in its turn. */
+  ask(by: Life, request: DeltaRequest | PageRequest, nowMs: number): void {
+    this.#answers.add(by, request);
+    this.#wakeAt(nowMs);
+  }
+
+  get hasQuestions(): boolean {
+    return !this.#answers.isEmpty;
+  }
+
+  /** Answers one question, if there is one. It flushes first: what is seen was flushed. */
+  answerOne(nowMs: number): void {
+    const asked = this.#answers.take();
+    if (asked === undefined) return;
+    const { by, request } = asked;
+    const shard = this.shards[request.shard];
+    if (shard === undefined) return;
+    this.#flush(request.shard, nowMs);
+    if (request.type === "pageRequest") {
+      this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
+      return;
+    }
+    const answer = shard.answer(request.clock);
+    if (answer === undefined) this.sendHeartbeat(by);
+    else if (answer.type === "delta") this.#outbox.sendDelta(answer, by);
+    else this.#outbox.send(answer, by);
+  }
+
+  /** Lets go of what only running rebuilds of others need, if nobody asks. */
+  rest(): void {
+    if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
+  }
+
+  /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
+  #changed(shard: number, nowMs: number): void {
+    if (this.#shard(shard).pendingDots >= MAX_PENDING_DOTS) return this.#flush(shard, nowMs);
+    if (this.#flushDueMs[shard] !== undefined) return;
+    const dueMs = Math.max(nowMs, this.#quietUntilMs[shard] ?? nowMs);
+    this.#flushDueMs[shard] = dueMs;
+    this.#wakeAt(dueMs);
+  }
+
+  #flush(shard: number, nowMs: number): void {
+    this.#flushDueMs[shard] = undefined;
+    const delta = this.#shard(shard).flush();
+    if (delta === undefined) return;
+    this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
+    this.#outbox.sendDelta(delta);
+  }
+
+  #heartbeat(): Heartbeat {
+    return {
+      type: "heartbeat",
+      poolSize: this.shards.length,
+      firstShard: 0,
+      shards: this.shards.map(({ flushed }) => flushed),
+    };
+  }
+
+  #shard(shard: number): AuthoredShard {
+    const found = this.shards[shard];
+    if (found === undefined) throw new RangeError(`no shard ${shard}`);
+    return found;
+  }
+}
