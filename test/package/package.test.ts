@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { codeBlocks, section } from "../docs/markdown.js";
+import { codeBlocks } from "../docs/markdown.js";
 import {
   ensureBuilt,
   entries,
@@ -137,14 +137,44 @@ it("works where a process loads it both ways", async () => {
   await mustRun(process.execPath, ["mixed.mjs"], consumer);
 });
 
-it("runs the README's example as written", async () => {
-  const consumer = await install("module", ["@types/node"]);
-  const readme = section(readFileSync(join(root, "README.md"), "utf8"), "Thirty lines");
-  const [example = ""] = codeBlocks(readme, "ts");
-  writeFileSync(join(consumer, "readme.mts"), example);
-  expect(await typecheck(consumer, "node16", "readme.mts", ["node"])).toEqual({ status: 0, output: "" });
-  writeFileSync(join(consumer, "readme.mjs"), (await transform(example, { loader: "ts" })).code);
-  expect(await mustRun(process.execPath, ["readme.mjs"], consumer)).toBe(codeBlocks(readme, "text")[0]);
+describe("the README", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [example = "", ...snippets] = codeBlocks(readme, "ts");
+  let consumer: string;
+  beforeAll(async () => {
+    consumer = await install("module", ["@types/node", "redis"]);
+  });
+
+  it("has an example that compiles and runs as written", async () => {
+    writeFileSync(join(consumer, "example.mts"), example);
+    expect(await typecheck(consumer, "node16", "example.mts", ["node"])).toEqual({ status: 0, output: "" });
+    writeFileSync(join(consumer, "example.mjs"), (await transform(example, { loader: "ts" })).code);
+    expect(await mustRun(process.execPath, ["example.mjs"], consumer)).toBe(codeBlocks(readme, "text")[0]);
+  });
+
+  it("has snippets that compile, given what they speak of", async () => {
+    expect(snippets).not.toEqual([]);
+    const given = new Map([
+      ["Session", 'import { Session } from "rollcall";'],
+      ["Tracker", 'import { Tracker } from "rollcall";'],
+      ["socket", 'declare const socket: import("node:net").Socket;'],
+      ["behaviour", 'declare const behaviour: import("rollcall").TrackerBehaviour;'],
+      ["tracker", 'declare const tracker: import("rollcall").Tracker<{ page: string }>;'],
+      ["topic", "declare const topic: string;"],
+      ["key", "declare const key: string;"],
+      ["meta", "declare const meta: { page: string };"],
+    ]);
+    const declares = (text: string, name: string): boolean =>
+      new RegExp(`(const|import.*) ${name}\\b`).test(text);
+    const parts = snippets.map((snippet) => {
+      const missing = [...given].filter(([name]) => snippet.includes(name) && !declares(snippet, name));
+      return [...missing.map(([, line]) => line), snippet].join("\n");
+    });
+    for (const part of parts) {
+      writeFileSync(join(consumer, "snippet.mts"), part);
+      expect(await typecheck(consumer, "node16", "snippet.mts", ["node"])).toEqual({ status: 0, output: "" });
+    }
+  });
 });
 
 describe("the types, checked with strict and without skipLibCheck", () => {
