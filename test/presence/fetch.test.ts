@@ -186,8 +186,11 @@ describe("a subscriber", () => {
     const hand = new HandFetch();
     const { cluster, presence, follow } = await single({ fetch: hand.fetch });
     follow("lobby");
+    const unsubscribe = presence.subscribe("left", { state: () => undefined, diff: () => undefined });
     await cluster.now();
+    unsubscribe();
     presence.track(new Session(), "room", "u1", {});
+    presence.track(new Session(), "left", "u1", {});
     await cluster.now();
     expect(hand.asked).toEqual([]);
   });

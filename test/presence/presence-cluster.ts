@@ -19,6 +19,11 @@ export class PresenceCluster {
     return this.#runtime.runtime;
   }
 
+  /** The timers that wait, of all nodes. */
+  get timers() {
+    return this.#runtime.timers;
+  }
+
   /** A presence on a node of its own. What it reports must be expected: see `errors`. */
   async start<M extends Meta<M> = AnyMeta, X extends object = NoExtra>(
     nodeName: string,

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { PresenceDiff, PresenceSubscriber, Presences, WireDiff } from "../../src/presence/index.js";
 import { Session } from "../../src/tracker/session.js";
@@ -130,6 +131,16 @@ describe("subscribe", () => {
     expect([first.heard, second.heard, never.heard]).toEqual([[{ state: {} }], [{ state: {} }], []]);
   });
 
+  it("leaves nothing behind on a signal that outlives it", async () => {
+    const { cluster, presence } = await single();
+    const { signal } = new AbortController();
+    const unsubscribe = presence.forward("room", () => undefined, { signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    await cluster.now();
+    unsubscribe();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
   it("ended before the state is due, gets none", async () => {
     const { cluster, presence } = await single();
     const { heard, subscriber } = recorder();
@@ -245,7 +256,12 @@ describe("subscribe", () => {
     presence.subscribe("room", subscriber);
     await cluster.now();
     presence.track(new Session(), "room", "u1", {});
+    const { signal } = new AbortController();
+    presence.subscribe("lobby", { ...subscriber, state: () => undefined, signal });
+    await cluster.now();
     await presence.stop({ handoffMs: 0 });
+    expect(cluster.timers.size).toBe(0);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
     presence.subscribe("room", subscriber);
     await cluster.converge();
     expect(heard).toEqual([{ state: {} }]);
