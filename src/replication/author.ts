@@ -30,8 +30,12 @@ export class AuthoredShard {
   readonly #set: Orswot<ReplicatedEntry>;
   #clock = 0;
   #flushed: ShardSummary = NOTHING;
-  /** Which removals came from a closed session; the oldest are forgotten with the removals themselves. */
-  readonly #closed = new Set<number>();
+  /**
+   * Which removals came from a closed session, in two generations: as many as there are removals kept, and
+   * forgetting the oldest costs nothing.
+   */
+  #closed = new Set<number>();
+  #closedBefore = new Set<number>();
   /** The live clocks in order, for pages: made once for many, dropped by `forgetSnapshot`. */
   #snapshot: { readonly clocks: readonly number[]; readonly upTo: number } | undefined;
 
@@ -78,12 +82,11 @@ export class AuthoredShard {
     this.#clock += 1;
     this.#set.remove({ replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) });
     if (!closed) return;
+    if (this.#closed.size >= REMOVALS_KEPT) {
+      this.#closedBefore = this.#closed;
+      this.#closed = new Set();
+    }
     this.#closed.add(this.#clock);
-    if (this.#closed.size > REMOVALS_KEPT)
-      for (const oldest of this.#closed) {
-        this.#closed.delete(oldest);
-        break;
-      }
   }
 
   /** Moves the flushed clock on to the present one; gives the delta that says so, if anything changed. */
@@ -170,7 +173,11 @@ export class AuthoredShard {
     const births = part.births.map(({ clock, value }) => wireBirth(clock, value));
     const removed: WireRemoval[] = [];
     for (const { clock, dot } of part.removed) {
-      removed.push({ clock, removed: dot.clock, closed: this.#closed.has(clock) });
+      removed.push({
+        clock,
+        removed: dot.clock,
+        closed: this.#closed.has(clock) || this.#closedBefore.has(clock),
+      });
     }
     return {
       type: "delta",
