@@ -111,7 +111,10 @@ describe.skipIf(withoutBrowser)("shopping", () => {
     await soon(() => lines(other)).toEqual([]);
     const orderAddress = page.url();
     const stranger = await openShopper(browser, `${shop.urlOf(1)}/`);
-    expect((await stranger.goto(orderAddress))?.status()).toBe(404);
+    for (const address of [orderAddress, `${shop.url}/nowhere`, `${shop.url}/shoes/none`]) {
+      expect((await stranger.goto(address))?.status()).toBe(404);
+      expect(await stranger.textContent("h1")).toBe("Not here");
+    }
     const empty = await stranger.request.post(`${shop.urlOf(1)}/checkout`, {
       headers: { origin: shop.urlOf(1) },
     });

@@ -47,7 +47,10 @@ export function adminPage(frame: PageFrame, stock: StockByProduct): Markup {
           </section>
         </div>
         <section class="panel" aria-labelledby="items-title">
-          <h2 id="items-title">In carts, by product and size</h2>
+          <div class="panel-head">
+            <h2 id="items-title">In carts, by product and size</h2>
+            <p class="small">Below: left in stock</p>
+          </div>
           <ul class="item-list">
             ${products.map((product) => productRow(frame, product, stock))}
           </ul>
@@ -87,7 +90,8 @@ function productRow(frame: PageFrame, product: Product, stock: StockByProduct): 
             <span class="cell-size">${item.size}</span>
             <b class="cell-count" data-item="${item.id}">0</b>
             <span class="cell-left"
-              ><span data-available="${item.id}">${now?.available.get(item.id) ?? 0}</span> left</span
+              ><span data-available="${item.id}">${now?.available.get(item.id) ?? 0}</span
+              ><span class="hidden"> left</span></span
             >
           </li>`,
       )}

@@ -55,7 +55,8 @@ export function thanksPage(frame: PageFrame, order: Order): Markup {
     html`<section class="checkout thanks" data-order="${order.id}">
       <h1>Thank you.</h1>
       <p>
-        Order <b>${order.id.slice(0, 8)}</b> is placed, and ${frame.node} took the last word on the stock.
+        Order <b>${order.id.slice(0, 8)}</b> is placed. What it took from the stock is gone for everybody, on
+        every node.
       </p>
       <ul class="order-lines">
         ${order.items.map((item) => orderLine(frame, item, "", false))}

@@ -121,8 +121,8 @@ const shapes: Record<Silhouette, (palette: Palette) => string> = {
 
   high: (p) =>
     [
-      fill(p.panel, "M132 60 150 26c7-9 24-8 28 4 7 42 26 80 64 114l-44 12Z"),
-      shade("M142 62 158 34c4 40 20 74 48 100l-30-6Z", 0.1),
+      fill(p.panel, "M132 60 150 26c7-9 24-8 28 4 7 42 28 88 74 124l-54 2-60-40Z"),
+      shade("M142 62 158 34c4 40 22 76 52 106l-34-8Z", 0.1),
       fill(
         p.upper,
         "M66 192C58 150 56 84 66 42c4-10 16-12 26-6 14 9 26 12 42 10l16 52c20 34 66 50 122 60 42 8 72 16 76 34Z",
@@ -160,7 +160,7 @@ const shapes: Record<Silhouette, (palette: Palette) => string> = {
       shade("M156 96 176 64l22 32-22 22Z", 0.12),
       fill(
         p.upper,
-        "M64 186C56 152 58 112 66 82c3-11 17-13 25-5 15 16 34 24 58 21l26-4c30 34 64 48 108 56 46 8 70 20 70 40Z",
+        "M64 186C56 152 58 112 66 82c3-11 17-13 25-5 15 16 34 24 58 21l26-4c30 34 64 48 108 56 46 8 70 20 70 40v12H66Z",
       ),
       // Overlays like contour lines.
       line(

@@ -49,32 +49,60 @@ export function productPage(frame: PageFrame, product: Product, stock: ProductSt
     frame,
     `${product.name} by ${product.brand}`,
     html`<article
-      class="detail product-${product.id}"
-      data-product="${product.id}"
-      data-released="${stock.released}"
-    >
-      <div class="stage">
-        <img
-          src="${frame.asset(`${product.slug}.svg`)}"
-          width="400"
-          height="260"
-          alt="${product.name}, ${product.colour}"
-        />
-        <span class="soon">Coming soon</span>
-      </div>
-      <div class="detail-text">
-        <p class="small"><a href="/">All sneakers</a> / ${product.brand}</p>
-        <h1>${product.name}</h1>
-        <p class="detail-price">${price(product.priceCents)} <span class="small">${product.colour}</span></p>
-        <p class="blurb">${product.blurb}</p>
-        <h2 class="label">Size</h2>
-        ${sizePicker(product, stock)} ${looking}
-        <ul class="facts">
-          ${product.details.map((detail) => html`<li>${detail}</li>`)}
-        </ul>
-      </div>
-    </article>`,
+        class="detail product-${product.id}"
+        data-product="${product.id}"
+        data-released="${stock.released}"
+      >
+        <div class="stage">
+          <img
+            src="${frame.asset(`${product.slug}.svg`)}"
+            width="400"
+            height="260"
+            alt="${product.name}, ${product.colour}"
+          />
+          <span class="soon">Coming soon</span>
+        </div>
+        <div class="detail-text">
+          <p class="small"><a href="/">All sneakers</a> / ${product.brand}</p>
+          <h1>${product.name}</h1>
+          <p class="detail-price">
+            ${price(product.priceCents)} <span class="small">${product.colour}</span>
+          </p>
+          <p class="blurb">${product.blurb}</p>
+          <h2 class="label">Size</h2>
+          ${sizePicker(product, stock)} ${looking}
+          <ul class="facts">
+            ${product.details.map((detail) => html`<li>${detail}</li>`)}
+          </ul>
+        </div>
+      </article>
+      ${others(frame, product)}`,
   );
+}
+
+const otherCount = 4;
+
+/** The next ones of the catalogue, round and round. */
+function others(frame: PageFrame, shown: Product): Markup {
+  const start = products.indexOf(shown) + 1;
+  const next = [...products.slice(start), ...products.slice(0, start)].slice(0, otherCount);
+  return html`<nav class="others" aria-labelledby="others-title">
+    <h2 id="others-title">Also here</h2>
+    <ul>
+      ${next.map(
+        (product) =>
+          html`<li>
+            <a class="product-${product.id}" href="/shoes/${product.slug}">
+              <span class="stage"
+                ><img src="${frame.asset(`${product.slug}.svg`)}" width="400" height="260" alt=""
+              /></span>
+              <b>${product.name}</b>
+              <span class="small">${product.brand} · ${price(product.priceCents)}</span>
+            </a>
+          </li>`,
+      )}
+    </ul>
+  </nav>`;
 }
 
 /** Its place is kept while nobody is counted yet, so that nothing jumps when the number comes. */

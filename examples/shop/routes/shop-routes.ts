@@ -48,12 +48,17 @@ export function shopRoutes(parts: ShopRouteParts): Hono {
     return { node, asset, cartId };
   };
 
+  const missing = async (context: Context): Promise<Response> => {
+    const frame = await frameOf(context);
+    return context.html(messagePage(frame, "Not here", "There is no page of that name in the shop."), 404);
+  };
+
   app.get("/", async (context) => context.html(productsPage(await frameOf(context), stock.all())));
 
   app.get("/shoes/:slug", async (context) => {
     const frame = await frameOf(context);
     const product = productBySlug(context.req.param("slug"));
-    if (product === undefined) return context.notFound();
+    if (product === undefined) return missing(context);
     return context.html(productPage(frame, product, stock.of(product)));
   });
 
@@ -77,16 +82,13 @@ export function shopRoutes(parts: ShopRouteParts): Hono {
   app.get("/thanks/:order", async (context) => {
     const frame = await frameOf(context);
     const order = findOrder(database, frame.cartId, context.req.param("order"));
-    return order === undefined ? context.notFound() : context.html(thanksPage(frame, order));
+    return order === undefined ? missing(context) : context.html(thanksPage(frame, order));
   });
 
   /** What the load generator may put into carts. */
   app.get("/items.json", (context) => context.json({ items: stock.onSale() }));
 
-  app.notFound(async (context) => {
-    const frame = await frameOf(context);
-    return context.html(messagePage(frame, "Not here", "There is no page of that name in the shop."), 404);
-  });
+  app.all("*", missing);
 
   return app;
 }
