@@ -91,12 +91,20 @@ export function toKeyPresence<M, X extends object>(
 
 /** Entries of one topic as `presence_state` has them, with what was fetched for their keys. Frozen. */
 export function toPresences<M, X extends object>(
-  entries: Iterable<Entry<M>>,
+  entries: readonly Entry<M>[],
   extras: ReadonlyMap<string, X>,
 ): Presences<M, X> {
   const presences = withoutPrototype<KeyPresence<M, X>>();
-  for (const [key, group] of groupByKey(entries)) {
-    presences[key] = toKeyPresence(group.map(metaOf), extras.get(key));
+  // Most keys have one entry, so only the others are worth grouping and sorting: half the time of a long list.
+  const crowded = new Set<string>();
+  for (const entry of entries) {
+    if (entry.key in presences) crowded.add(entry.key);
+    else presences[entry.key] = toKeyPresence([metaOf(entry)], extras.get(entry.key));
+  }
+  if (crowded.size > 0) {
+    for (const [key, group] of groupByKey(entries.filter((entry) => crowded.has(entry.key)))) {
+      presences[key] = toKeyPresence(group.map(metaOf), extras.get(key));
+    }
   }
   return Object.freeze(presences);
 }
