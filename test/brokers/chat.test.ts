@@ -91,6 +91,15 @@ describe.skipIf(openRedis === undefined)("examples/chat-socketio", () => {
     await ada.sees("Ada");
   });
 
+  it("ends a server gently: its members stay listed for a while, and leave if they do not come back", async () => {
+    const ada = enter("Ada", 0);
+    const bo = enter("Bo", 1);
+    await Promise.all([ada.sees("Ada, Bo"), bo.sees("Ada, Bo")]);
+    expect(await servers[1]?.end("SIGTERM")).toBe(0);
+    expect(ada.online(), "stopping has closed Bo's session, which says nothing").toBe("Ada, Bo");
+    await ada.sees("Ada");
+  });
+
   it("keeps both lists while Redis is away, and has them right when it is back", async () => {
     if (!redis.ours) return;
     const ada = enter("Ada", 0);
