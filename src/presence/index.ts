@@ -4,7 +4,6 @@ export type { Fetch } from "./fetcher.js";
 export type { PresenceSubscriber } from "./follower.js";
 export type { PresenceOptions } from "./options.js";
 export type { HandleMetas } from "./topic-feed.js";
-export { DIFF_EVENT, STATE_EVENT, toWireDiff } from "./wire.js";
 export type {
   KeyPresence,
   NoExtra,
