@@ -147,7 +147,7 @@ describe("the README", () => {
 
   it("has an example that compiles and runs as written", async () => {
     writeFileSync(join(consumer, "example.mts"), example);
-    expect(await typecheck(consumer, "node16", "example.mts", ["node"])).toEqual({ status: 0, output: "" });
+    expect(await typecheck(consumer, "node16", ["example.mts"], ["node"])).toEqual({ status: 0, output: "" });
     writeFileSync(join(consumer, "example.mjs"), (await transform(example, { loader: "ts" })).code);
     expect(await mustRun(process.execPath, ["example.mjs"], consumer)).toBe(codeBlocks(readme, "text")[0]);
   });
@@ -170,10 +170,11 @@ describe("the README", () => {
       const missing = [...given].filter(([name]) => snippet.includes(name) && !declares(snippet, name));
       return [...missing.map(([, line]) => line), snippet].join("\n");
     });
-    for (const part of parts) {
-      writeFileSync(join(consumer, "snippet.mts"), part);
-      expect(await typecheck(consumer, "node16", "snippet.mts", ["node"])).toEqual({ status: 0, output: "" });
-    }
+    const files = parts.map((part, index) => {
+      writeFileSync(join(consumer, `snippet-${index}.mts`), part);
+      return `snippet-${index}.mts`;
+    });
+    expect(await typecheck(consumer, "node16", files, ["node"])).toEqual({ status: 0, output: "" });
   });
 });
 
@@ -191,7 +192,7 @@ describe("the types, checked with strict and without skipLibCheck", () => {
     ["node16, from CommonJS", "node16", "consumer.cts"],
     ["bundler", "bundler", "consumer.mts"],
   ])("hold for %s", async (_, moduleResolution, file) => {
-    expect(await typecheck(consumer, moduleResolution, file, ["node"])).toEqual({ status: 0, output: "" });
+    expect(await typecheck(consumer, moduleResolution, [file], ["node"])).toEqual({ status: 0, output: "" });
   });
 
   it("are checked at all: a wrong call is an error", async () => {
@@ -200,14 +201,14 @@ describe("the types, checked with strict and without skipLibCheck", () => {
       join(consumer, "wrong.mts"),
       `${text}\nvoid Tracker.start({}, { name: 1, pubsub: memoryPubSub() });\n`,
     );
-    const { status, output } = await typecheck(consumer, "bundler", "wrong.mts", ["node"]);
+    const { status, output } = await typecheck(consumer, "bundler", ["wrong.mts"], ["node"]);
     expect(status).not.toBe(0);
     expect(output).toContain("wrong.mts");
   });
 
   it("of the client hold in a browser's project, without the types of Node", async () => {
     const alone = await install("module");
-    expect(await typecheck(alone, "bundler", "browser.mts", [])).toEqual({ status: 0, output: "" });
+    expect(await typecheck(alone, "bundler", ["browser.mts"], [])).toEqual({ status: 0, output: "" });
   });
 });
 
@@ -226,7 +227,12 @@ describe("the client", () => {
   });
 });
 
-function typecheck(consumer: string, moduleResolution: string, file: string, types: readonly string[]) {
+function typecheck(
+  consumer: string,
+  moduleResolution: string,
+  files: readonly string[],
+  types: readonly string[],
+) {
   const compilerOptions = {
     strict: true,
     exactOptionalPropertyTypes: true,
@@ -238,7 +244,7 @@ function typecheck(consumer: string, moduleResolution: string, file: string, typ
     moduleResolution,
     types,
   };
-  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }));
+  writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   return runTool("tsc", ["--project", "."], consumer);
 }
 
