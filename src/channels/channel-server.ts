@@ -226,7 +226,7 @@ export class ChannelServer implements AsyncDisposable {
       if (this.#draining) return refuseUpgrade(socket, 503);
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         const open = mount.open.bind(mount);
-        this.#remember(new Connection(webSocket, accepted, open, this.#connectionContext));
+        this.#remember(new Connection(webSocket, socket, accepted, open, this.#connectionContext));
       });
     });
   }

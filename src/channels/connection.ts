@@ -3,9 +3,18 @@
  * no frame of a client, whatever it holds, throws beyond this file; that a slow reader is dropped instead of
  * being waited for; and that all channels end in the same turn as the socket. Knows no HTTP and no other socket.
  */
+import type { Writable } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import type { Runtime } from "../runtime.js";
-import { decodeBinary, decodeText, replyFrame, type ClientMessage, type Frame, type Ref } from "./frames.js";
+import {
+  decodeBinary,
+  decodeText,
+  replyFrame,
+  type ClientMessage,
+  type Frame,
+  type Ref,
+  type SharedFrame,
+} from "./frames.js";
 import type { JsonPayload } from "./handlers.js";
 import type { ErrorReports } from "./error-reports.js";
 import type { ChannelLimits } from "./options.js";
@@ -64,6 +73,8 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
   readonly id: string | undefined;
   readonly assigns: SocketAssigns;
   readonly #webSocket: WebSocket;
+  /** What the WebSocket runs on. */
+  readonly #stream: Writable;
   readonly #open: OpenChannel<SocketAssigns>;
   readonly #context: ConnectionContext;
   readonly #channels = new Map<string, RunningChannel>();
@@ -74,6 +85,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
 
   constructor(
     webSocket: WebSocket,
+    stream: Writable,
     socket: { readonly id: string | undefined; readonly assigns: SocketAssigns },
     open: OpenChannel<SocketAssigns>,
     context: ConnectionContext,
@@ -82,6 +94,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     this.id = socket.id;
     this.assigns = socket.assigns;
     this.#webSocket = webSocket;
+    this.#stream = stream;
     this.#open = open;
     this.#context = context;
     this.#heardAtMs = runtime.monotonicMs();
@@ -113,14 +126,16 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     this.close(CLOSE.goingAway, "disconnected");
   }
 
-  write(frame: Frame): void {
-    if (this.#ended) return;
-    if (this.#webSocket.bufferedAmount > this.#context.limits.maxBufferedBytes) {
-      this.#context.counters.slowReaders++;
-      this.terminate();
-      return;
-    }
-    this.#webSocket.send(frame.data, { binary: frame.binary });
+  write({ data, binary }: Frame): void {
+    if (this.#canWrite()) this.#webSocket.send(data, { binary });
+  }
+
+  /**
+   * Past `ws`, which would build the header anew for every socket and write it apart. Frames stay in order:
+   * without compression `ws` writes each one at once.
+   */
+  writeShared({ wire }: SharedFrame): void {
+    if (this.#canWrite()) this.#stream.write(wire);
   }
 
   channelEnded(channel: RunningChannel): void {
@@ -138,6 +153,15 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
   terminate(): void {
     this.#end();
     this.#webSocket.terminate();
+  }
+
+  /** Whether a frame may be written. A slow reader is dropped instead. */
+  #canWrite(): boolean {
+    if (this.#ended || this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
+    if (this.#webSocket.bufferedAmount <= this.#context.limits.maxBufferedBytes) return true;
+    this.#context.counters.slowReaders++;
+    this.terminate();
+    return false;
   }
 
   #end(): void {

@@ -20,10 +20,18 @@ export interface ClientMessage {
   readonly payload: unknown;
 }
 
-/** One frame to a client: text as a string, or as bytes of UTF-8 where many share them; or binary. */
+/** One frame to one client: text as a string, or bytes of a binary frame. */
 export interface Frame {
   readonly data: string | Buffer;
   readonly binary: boolean;
+}
+
+/**
+ * One frame to many clients, with its WebSocket header: the very bytes that go over each connection. A server
+ * does not mask, so that they are the same for all.
+ */
+export interface SharedFrame {
+  readonly wire: Buffer;
 }
 
 /** What a payload becomes on the wire: JSON text, or bytes that travel in a binary frame. */
@@ -32,6 +40,8 @@ export type EncodedPayload = string | Buffer;
 const KIND_PUSH = 0;
 const KIND_REPLY = 1;
 const KIND_BROADCAST = 2;
+const OPCODE_TEXT = 1;
+const OPCODE_BINARY = 2;
 /** The length of each field of a binary frame is one byte. */
 const MAX_BINARY_FIELD_BYTES = 255;
 
@@ -118,16 +128,12 @@ export function replyFrame(
   return binaryFrame(KIND_REPLY, [refText(joinRef), refText(ref), topic, status], response);
 }
 
-/**
- * A message to all subscribers of a topic. Holds bytes and not a string, so that any number of sockets write
- * the same ones.
- */
-export function broadcastFrame(topic: string, event: string, payload: EncodedPayload): Frame {
+/** A message to all subscribers of a topic. */
+export function broadcastFrame(topic: string, event: string, payload: EncodedPayload): SharedFrame {
   if (typeof payload === "string") {
-    const { data } = textFrame(null, null, topic, event, payload);
-    return { data: Buffer.from(data), binary: false };
+    return withHeader(OPCODE_TEXT, Buffer.from(textFrame(null, null, topic, event, payload).data));
   }
-  return binaryFrame(KIND_BROADCAST, [topic, event], payload);
+  return withHeader(OPCODE_BINARY, Buffer.from(binaryFrame(KIND_BROADCAST, [topic, event], payload).data));
 }
 
 /** The channel has ended for good; the client does not join again. Carries the join that it ends. */
@@ -157,6 +163,22 @@ function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Fra
   }
   const lengths = encoded.map((field) => field.length);
   return { data: Buffer.concat([Buffer.from([kind, ...lengths]), ...encoded, data]), binary: true };
+}
+
+/** RFC 6455, section 5.2: one whole frame, and its length in 7 bits, in 16 or in 64. */
+function withHeader(opcode: number, data: Buffer): SharedFrame {
+  const whole = 0x80;
+  const { length } = data;
+  let header: Buffer;
+  if (length < 126) header = Buffer.from([whole | opcode, length]);
+  else if (length < 2 ** 16) {
+    header = Buffer.from([whole | opcode, 126, 0, 0]);
+    header.writeUInt16BE(length, 2);
+  } else {
+    header = Buffer.from([whole | opcode, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeBigUInt64BE(BigInt(length), 2);
+  }
+  return { wire: Buffer.concat([header, data]) };
 }
 
 function isRef(value: unknown): value is Ref {

@@ -16,6 +16,7 @@ import {
   type EncodedPayload,
   type Frame,
   type Ref,
+  type SharedFrame,
 } from "./frames.js";
 import type {
   Channel,
@@ -55,6 +56,7 @@ type OutHandler<Assigns, SocketAssigns> = (
 /** Where a channel writes, and what is told when it ends. */
 export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAssigns> {
   write(frame: Frame): void;
+  writeShared(frame: SharedFrame): void;
   channelEnded(channel: RunningChannel): void;
 }
 
@@ -182,7 +184,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (intercept && typeof broadcast.encoded === "string") {
       this.#enqueue(() => intercept(this, broadcast.payload as JsonPayload));
     } else if (this.#state === "joined") {
-      this.#connection.write(broadcast.frame);
+      this.#connection.writeShared(broadcast.frame);
     } else if (this.#held.length < this.#context.maxQueuedMessages) {
       this.#held.push(broadcast);
     } else {
@@ -238,7 +240,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "ended") return this.#route.handlers.terminate?.(this, this.#endReason);
     this.#state = "joined";
     this.#reply(ref, "ok", response);
-    for (const broadcast of this.#held) this.#connection.write(broadcast.frame);
+    for (const broadcast of this.#held) this.#connection.writeShared(broadcast.frame);
     this.#held = [];
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join.
     this.#queue.pushFirst(() => this.#route.handlers.joined?.(this));

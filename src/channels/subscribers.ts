@@ -3,7 +3,7 @@
  * most once whatever the number of subscribers, and that all subscribers of a topic see broadcasts in one
  * order, also when a subscriber broadcasts while it receives. Knows no socket and no other node.
  */
-import { broadcastFrame, encodePayload, type EncodedPayload, type Frame } from "./frames.js";
+import { broadcastFrame, encodePayload, type EncodedPayload, type SharedFrame } from "./frames.js";
 
 /** One message to all subscribers of a topic. */
 export class Broadcast {
@@ -13,7 +13,7 @@ export class Broadcast {
   readonly encoded: EncodedPayload;
   /** What handlers get: as it was given on this node, as it was decoded on others. */
   readonly payload: object;
-  #frame: Frame | undefined;
+  #frame: SharedFrame | undefined;
 
   /** @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding. */
   constructor(topic: string, event: string, payload: object, encoded?: EncodedPayload) {
@@ -25,7 +25,7 @@ export class Broadcast {
     if (typeof this.encoded !== "string") this.#frame = broadcastFrame(topic, event, this.encoded);
   }
 
-  get frame(): Frame {
+  get frame(): SharedFrame {
     return (this.#frame ??= broadcastFrame(this.topic, this.event, this.encoded));
   }
 }

@@ -224,6 +224,33 @@ describe("limits", () => {
     expect((await slow.closed).code).toBe(1006);
   });
 
+  it("broadcasts of every length of header arrive whole, and in order with what is pushed", async () => {
+    const server = await startServer((channels) =>
+      channels.socket("/socket").channel("room:*", {
+        join: () => ({ ok: {} }),
+        handleIn: {
+          mix: (channel, { size }) => {
+            const payload = { text: "x".repeat(Number(size)) };
+            channel.push("pushed", payload);
+            channel.broadcast("cast", payload);
+            channel.push("pushed", payload);
+            return { ok: payload };
+          },
+        },
+      }),
+    );
+    const client = await RawClient.connect(server.url);
+    await client.join("room:1", "1");
+    for (const size of [0, 70, 90, 65_480, 65_500, 70_000]) {
+      client.send("1", "2", "room:1", "mix", { size });
+      const text = "x".repeat(size);
+      expect(await client.next()).toEqual(["1", null, "room:1", "pushed", { text }]);
+      expect(await client.next()).toEqual([null, null, "room:1", "cast", { text }]);
+      expect(await client.next()).toEqual(["1", null, "room:1", "pushed", { text }]);
+      expect((await client.next())[3]).toBe("phx_reply");
+    }
+  });
+
   it("maxBufferedBytes: one message of any size gets through to a reader that has nothing waiting", async () => {
     const server = await startServer(roomServer, { maxBufferedBytes: 1_000 });
     const client = await RawClient.connect(server.url);

@@ -13,6 +13,7 @@ import {
   pushFrame,
   replyFrame,
   type Frame,
+  type SharedFrame,
 } from "../../src/channels/frames.js";
 import { parseParams } from "../../src/channels/params.js";
 import { RateLimit } from "../../src/channels/rate-limit.js";
@@ -28,6 +29,16 @@ interface Serializer {
   decode(data: string | ArrayBuffer, callback: (message: Record<string, unknown>) => void): void;
 }
 const { Serializer: serializer } = phoenix18 as unknown as { Serializer: Serializer };
+
+/** Takes the WebSocket header off. */
+function unwrap({ wire }: SharedFrame): Frame {
+  const short = (wire[1] ?? 0) & 127;
+  const offset = short < 126 ? 2 : short === 126 ? 4 : 10;
+  const length = short < 126 ? short : short === 126 ? wire.readUInt16BE(2) : Number(wire.readBigUInt64BE(2));
+  const data = wire.subarray(offset);
+  expect([wire[0], data.length]).toEqual([wire[0] === 0x82 ? 0x82 : 0x81, length]);
+  return { data, binary: wire[0] === 0x82 };
+}
 
 function clientReads({ data, binary }: Frame): Record<string, unknown> {
   const bytes = Buffer.from(data);
@@ -87,7 +98,7 @@ describe("frames", () => {
           event: "phx_reply",
           payload: { status: name, response: expected },
         });
-        const broadcast = clientReads(broadcastFrame(topic, name, encoded));
+        const broadcast = clientReads(unwrap(broadcastFrame(topic, name, encoded)));
         expect(broadcast).toMatchObject({ join_ref: null, ref: null, topic, event: name });
         expect(broadcast["payload"]).toEqual(expected);
       }),
@@ -207,11 +218,13 @@ describe("subscribers", () => {
     const subscribers = new Subscribers();
     const frames = new Set<unknown>();
     for (let count = 0; count < 100; count++) {
-      subscribers.add({ topic: "t", deliver: (broadcast) => void frames.add(broadcast.frame.data) });
+      subscribers.add({ topic: "t", deliver: (broadcast) => void frames.add(broadcast.frame.wire) });
     }
     subscribers.deliver(new Broadcast("t", "e", payload));
     expect(encodings).toBe(1);
-    expect([...frames].map(String)).toEqual(['[null,null,"t","e",{"text":"hi"}]']);
+    expect(frames.size).toBe(1);
+    const [wire] = [...frames] as [Buffer];
+    expect(String(unwrap({ wire }).data)).toBe('[null,null,"t","e",{"text":"hi"}]');
   });
 
   it("see broadcasts in one order, also those made by one of them while it receives", () => {
