@@ -6,6 +6,7 @@
  */
 import type { AnyMeta } from "../tracker/behaviour.js";
 import type { Reporter } from "../tracker/reporter.js";
+import { onAbort } from "./on-abort.js";
 import type { KeyChanges } from "./topic-view.js";
 import type { KeyPresence, NoExtra, PresenceDiff, Presences } from "./wire.js";
 
@@ -35,6 +36,7 @@ export class Follower<M, X extends object> {
   /** Changes that came after the state was taken, until the state itself is delivered. */
   #backlog: Change<M, X>[] | undefined = [];
   #ended = false;
+  readonly #forgetSignal: (() => void) | undefined;
   /** Whom to tell, once, that it has ended: the feed it was added to. */
   onEnd: (() => void) | undefined;
 
@@ -44,7 +46,7 @@ export class Follower<M, X extends object> {
     this.#reporter = reporter;
     const { signal } = subscriber;
     if (signal?.aborted === true) this.#ended = true;
-    else signal?.addEventListener("abort", this.end);
+    else if (signal !== undefined) this.#forgetSignal = onAbort(signal, this.end);
   }
 
   get ended(): boolean {
@@ -81,7 +83,7 @@ export class Follower<M, X extends object> {
     if (this.#ended) return;
     this.#ended = true;
     this.#backlog = undefined;
-    this.#subscriber.signal?.removeEventListener("abort", this.end);
+    this.#forgetSignal?.();
     this.onEnd?.();
   };
 

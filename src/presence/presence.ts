@@ -102,7 +102,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
 
   /**
    * Follows a topic: `state` once, then `diff` for every later change, once and in order, all fetched. No
-   * callback is ever called synchronously. A callback that throws is reported through `error`.
+   * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`.
    *
    * @returns what ends the subscription; nothing is called afterwards.
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;

@@ -141,6 +141,30 @@ describe("subscribe", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
+  it("shares one listener on a signal with all others, and each ends alone or with the signal", async () => {
+    const { cluster, presence } = await single();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const heard: string[] = [];
+    const topics = Array.from({ length: 50 }, (_, index) => `room ${index}`);
+    const unsubscribes = topics.map((topic) =>
+      presence.forward(topic, (event) => heard.push(topic + event), { signal }),
+    );
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    await cluster.now();
+    expect(heard).toHaveLength(50);
+    unsubscribes[0]?.();
+    presence.track(new Session(), "room 0", "u1", {});
+    presence.track(new Session(), "room 1", "u1", {});
+    await cluster.now();
+    expect(heard.slice(50)).toEqual(["room 1presence_diff"]);
+    controller.abort();
+    for (const topic of topics) presence.track(new Session(), topic, "u2", {});
+    await cluster.now();
+    expect(heard).toHaveLength(51);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
   it("ended before the state is due, gets none", async () => {
     const { cluster, presence } = await single();
     const { heard, subscriber } = recorder();
