@@ -61,6 +61,11 @@ export class ReplicatedEntry implements Entry {
     Object.freeze(entry);
   }
 
+  /** Whether an entry has this identity. */
+  static isOf(entry: ReplicatedEntry, topic: string, key: string, session: string): boolean {
+    return entry.#topic === topic && entry.key === key && entry.session === session;
+  }
+
   static topicOf(entry: ReplicatedEntry): string {
     return entry.#topic;
   }

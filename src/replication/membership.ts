@@ -245,20 +245,21 @@ export class Membership {
 
   /**
    * A life is heard beside another of its name. Frames of a life that has just ended may still be on their
-   * way, so it is a conflict only if it keeps being heard for longer than `downPeriodMs`.
+   * way, and one that has ended counts as up until it is known to be down, so it is a conflict only if the rival
+   * keeps being heard for longer than twice `downPeriodMs`.
    */
   #rival(life: Life, other: Life): void {
     const id = replicaOf(life);
+    const nowMs = this.#elapsedMs + this.#sincePassMs;
     const rival = this.#rivals.get(id);
     if (rival === undefined) {
       if (this.#rivals.size < MAX_OVER_LIVES) {
-        const now = this.#elapsedMs;
-        this.#rivals.set(id, { heardSinceMs: now, heardLastMs: now, reported: false });
+        this.#rivals.set(id, { heardSinceMs: nowMs, heardLastMs: nowMs, reported: false });
       }
       return;
     }
-    rival.heardLastMs = this.#elapsedMs;
-    if (rival.reported || this.#elapsedMs - rival.heardSinceMs <= this.#downPeriodMs) return;
+    rival.heardLastMs = nowMs;
+    if (rival.reported || nowMs - rival.heardSinceMs <= 2 * this.#downPeriodMs) return;
     rival.reported = true;
     this.#listener.conflict(life.name, [life.incarnation, other.incarnation]);
   }

@@ -12,6 +12,7 @@ import { faultOf } from "../crdt/delta.js";
 import { Orswot } from "../crdt/index.js";
 import type { Birth, Part } from "../crdt/index.js";
 import { ReplicatedEntry } from "./entry.js";
+import { equalMetas } from "./equal.js";
 import type { EntryOwner } from "./entry.js";
 import type {
   DeltaMessage,
@@ -297,7 +298,19 @@ export class RemoteSlice {
     this.#targetCounter = counter;
   }
 
+  /**
+   * The birth, with the entry that is held already if that is the same: what stays through a rebuild has to stay
+   * the same object, or it would seem to have changed.
+   */
   #birth({ clock, topic, key, session, meta }: WireBirth): Birth<ReplicatedEntry> {
+    const held = this.entries.get(clock);
+    if (
+      held !== undefined &&
+      ReplicatedEntry.isOf(held, topic, key, session) &&
+      equalMetas(held.meta, meta)
+    ) {
+      return { clock, value: held };
+    }
     const value = new ReplicatedEntry(
       this.#owner,
       this.shard,
@@ -369,8 +382,7 @@ function sameIdentity<T extends { entry: ReplicatedEntry }>(
 ): T | undefined {
   const topic = ReplicatedEntry.topicOf(entry);
   for (const candidate of candidates) {
-    const { key } = candidate.entry;
-    if (key === entry.key && ReplicatedEntry.topicOf(candidate.entry) === topic) return candidate;
+    if (ReplicatedEntry.isOf(candidate.entry, topic, entry.key, entry.session)) return candidate;
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import type { View } from "../replication/view.js";
 import { requireDuration, requireFunction, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta, TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
-import { equalMetas } from "./equal.js";
+import { equalMetas } from "../replication/equal.js";
 import { explain, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
 import { copyMeta } from "./meta.js";
