@@ -21,7 +21,6 @@ export default defineConfig([
     dts: true,
     splitting: true,
     sourcemap: true,
-    clean: true,
     target: "node20",
     platform: "node",
   },
