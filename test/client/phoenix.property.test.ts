@@ -99,5 +99,5 @@ describe("beside the official client", () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 });

@@ -208,7 +208,7 @@ describe("whoever follows a topic", () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 
   it("comes to the same with diffs collected over a period, and hears less often", async () => {
     await fc.assert(
@@ -230,5 +230,5 @@ describe("whoever follows a topic", () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 });
