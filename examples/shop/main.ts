@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildAssets } from "./assets.ts";
 import type { NodeConfig } from "./control.ts";
-import { readOptions, type ShopOptions } from "./options.ts";
+import { defaultPort, readOptions, type ShopOptions } from "./options.ts";
 import { Primary } from "./primary.ts";
 import { Carts } from "./store/carts.ts";
 import { openDatabase, prepareDatabase } from "./store/database.ts";
@@ -133,7 +133,8 @@ function sayWhere(
   for (const { name, ownPort } of configs)
     say(`  Only ${name}  http://${shown}:${ownPort}/  (process ${primary.processId(name)})`);
   say("");
-  say("  A thousand shoppers: npm run shop:load -- --shoppers 1000");
+  const elsewhere = port === defaultPort ? "" : ` --url http://${shown}:${port}`;
+  say(`  A thousand shoppers: npm run shop:load -- --shoppers 1000${elsewhere}`);
   say("  Ctrl-C ends it.");
 }
 

@@ -18,6 +18,7 @@ export interface ShopOptions {
   readonly adminPasswordMade: boolean;
 }
 
+export const defaultPort = 4000;
 const maxNodes = 16;
 
 export function readOptions(argv: readonly string[]): ShopOptions {
@@ -26,7 +27,7 @@ export function readOptions(argv: readonly string[]): ShopOptions {
     .addOption(
       new Option("-p, --port <number>", "the shop's port; node i also listens on this port plus i")
         .env("PORT")
-        .default(4000)
+        .default(defaultPort)
         .argParser(integerBetween(1, 65_535 - maxNodes)),
     )
     .addOption(

@@ -20,7 +20,7 @@ interface ScreenshotOptions {
 
 const { out, port, shoppers } = new Command("npm run shop:screenshots --")
   .description("Takes pictures of every page of the sample shop.")
-  .option("--out <folder>", "where to put them", "screenshots")
+  .option("--out <folder>", "where to put them", "tmp/screenshots")
   .option("--port <number>", "the first of four free ports", Number, 4600)
   .option("--shoppers <number>", "how many are in the shop meanwhile", Number, 240)
   .parse()
@@ -33,6 +33,7 @@ const devices = {
   desktop: { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 },
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
 } as const;
+const secondTabShare = 0.3;
 const paths = ["/", "/", "/shoes/mistral-runner", "/shoes/stairwell-high", "/checkout", "/shoes/scree-trail"];
 
 const folder = resolve(out);
@@ -82,7 +83,10 @@ function fillShop(): { stop(): void } {
     }
     const page = paths[Math.floor(Math.random() * paths.length)] ?? "/";
     const itemId = itemIds[Math.floor(Math.random() * itemIds.length)] ?? 0;
-    const shopper = new Shopper({ socketUrl: `${url.replace("http", "ws")}/shop_socket`, page, itemId });
+    const socketUrl = `${url.replace("http", "ws")}/shop_socket`;
+    // Some open a second tab of their cart.
+    const first = Math.random() < secondTabShare ? present[present.length - 1] : undefined;
+    const shopper = new Shopper({ socketUrl, page, itemId, ...(first && { cartId: first.cartId }) });
     present.push(shopper);
     await shopper.enter();
     if (present.length > shoppers) present.shift()?.leave();
@@ -114,11 +118,15 @@ async function takeAll(browser: Browser): Promise<void> {
       await takeShop(await browser.newContext({ ...screen, colorScheme, reducedMotion: "reduce" }), name);
     }
   }
+  // Somebody looks at the products meanwhile, so that the stock is read.
+  const looking = await browser.newContext();
+  await (await looking.newPage()).goto(url);
   await pause(15_000);
   for (const { name, page, context } of dashboards) {
     await take(page, name);
     await context.close();
   }
+  await looking.close();
 }
 
 async function takeShop(context: BrowserContext, name: string): Promise<void> {

@@ -133,7 +133,7 @@ export function startLoad(shop: Shop, ...input: readonly string[]): Program {
 }
 
 /** The first of so many free ports in a row. */
-async function freePorts(count: number): Promise<number> {
+export async function freePorts(count: number): Promise<number> {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 20_000);
     const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));

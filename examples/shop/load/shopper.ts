@@ -7,6 +7,8 @@ export interface ShopperPlan {
   readonly socketUrl: string;
   readonly page: string;
   readonly itemId: number;
+  /** Another tab of that cart; without it, a shopper of its own. */
+  readonly cartId?: string;
 }
 
 /** When a shopper began to come in and to add its item, and when the shop had answered, in milliseconds. */
@@ -21,7 +23,7 @@ const timeoutMs = 60_000;
 
 export class Shopper {
   /** 64 characters, new for every shopper. */
-  readonly cartId = randomBytes(48).toString("base64url");
+  readonly cartId: string;
   readonly plan: ShopperPlan;
   readonly times: ShopperTimes = { startedMs: performance.now() };
   readonly #socket: Socket;
@@ -29,6 +31,7 @@ export class Shopper {
 
   constructor(plan: ShopperPlan) {
     this.plan = plan;
+    this.cartId = plan.cartId ?? randomBytes(48).toString("base64url");
     this.#socket = new Socket(plan.socketUrl, { transport: WebSocket, timeout: timeoutMs });
     this.#channel = this.#socket.channel(`cart:${this.cartId}`, { page: plan.page });
   }

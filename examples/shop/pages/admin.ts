@@ -39,7 +39,7 @@ export function adminPage(frame: PageFrame, stock: StockByProduct): Markup {
           </section>
           <section class="panel" aria-labelledby="pages-title">
             <h2 id="pages-title">Open pages</h2>
-            <ul class="page-list" data-pages></ul>
+            <ul class="page-list" data-pages tabindex="0" aria-labelledby="pages-title"></ul>
           </section>
           <section class="panel" aria-labelledby="feed-title">
             <h2 id="feed-title">Live</h2>
