@@ -32,9 +32,12 @@ export interface PostgresWatcher {
   notified(name: string, payload: string): void;
 }
 
-/** The first attempt comes at once after an end; then the pauses double up to the longest. */
+/**
+ * The first attempt comes at once after an end; then the pauses double up to the longest. That one is well below
+ * any `downPeriodMs`: after a restart of the server, nodes that are back wait no longer than this for the others.
+ */
 const shortestPauseMs = 100;
-const longestPauseMs = 5_000;
+const longestPauseMs = 1_000;
 
 /** More than a resync ever has waiting; a server that is so far behind gets no more. */
 const maxWaitingQueries = 10_000;

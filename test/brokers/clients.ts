@@ -86,3 +86,19 @@ export async function connectPostgres(url: string): Promise<Client> {
   await client.connect();
   return client;
 }
+
+const openers = new Map<string, OpenNode>([
+  ["node-redis 6", openNodeRedis6],
+  ["node-redis 5", openNodeRedis5],
+  ["ioredis 6", openIoredis6],
+  ["ioredis 5", openIoredis5],
+  ["transport-node 3", openNatsNode],
+  ["pg 8", openPostgresNode],
+]);
+
+/** By the name of the client library. */
+export function openNodeBy(client: string): OpenNode {
+  const open = openers.get(client);
+  if (open === undefined) throw new Error(`There is no client called ${client}`);
+  return open;
+}

@@ -2,6 +2,8 @@
 import { clusterPubSub } from "../../src/adapters/cluster.js";
 import { servePubSubs } from "../support/remote-node.js";
 
+// Never outlives the test.
+process.on("disconnect", () => process.exit());
 servePubSubs(
   {
     post: (message) => process.send?.(message),
