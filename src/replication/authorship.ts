@@ -32,7 +32,7 @@ export class Authorship {
     const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
     this.shards = Array.from(
       { length: poolSize },
-      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life.incarnation, shard)),
+      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard)),
     );
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#outbox = outbox;

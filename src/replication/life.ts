@@ -3,6 +3,8 @@
  * refs are made of. Pure; knows no clock and no random.
  */
 
+import { hashText } from "./hash.js";
+
 export interface Life {
   readonly name: string;
   readonly incarnation: string;
@@ -32,10 +34,16 @@ export function replicaOf(life: Life): string {
   return `${life.name}@${life.incarnation}`;
 }
 
+/** The incarnation of the life whose entry has this ref. */
+export function incarnationOfRef(ref: string): string {
+  return ref.slice(0, TIME_LENGTH + INCARNATION_RANDOM_LENGTH);
+}
+
 /**
  * What the refs of a slice begin with; the clock follows. No two slices share it, so a ref needs no bytes on
- * the wire: whoever knows the dot knows the ref.
+ * the wire: whoever knows the dot knows the ref. The name takes part by its hash: nodes that start within one
+ * millisecond may draw the same incarnation.
  */
-export function refPrefixOf(incarnation: string, shard: number): string {
-  return `${incarnation}.${shard.toString(36)}.`;
+export function refPrefixOf({ name, incarnation }: Life, shard: number): string {
+  return `${incarnation}${hashText(name).toString(36)}.${shard.toString(36)}.`;
 }

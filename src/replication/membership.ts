@@ -36,10 +36,12 @@ export interface MembershipListener {
 /** Why a frame is not listened to. */
 export type Deafness = "own" | "over" | "late" | "implausible" | "superseded";
 
-/** A life that speaks although another one of its name is alive. */
+/** A life that is not listened to, and speaks. */
 interface Rival {
   heardSinceMs: number;
   heardLastMs: number;
+  /** The highest that was heard of it. */
+  counter: number;
   reported: boolean;
 }
 
@@ -101,18 +103,25 @@ export class Membership {
    */
   hear(life: Life, counter: number, direct: boolean): Replica | Deafness {
     if (life.name === this.#self.name) {
-      if (life.incarnation !== this.#self.incarnation) this.#rival(life, this.#self);
+      if (life.incarnation !== this.#self.incarnation) this.#rival(life, counter, this.#self);
       return "own";
     }
     const present = this.#present.get(life.name);
     if (this.#over.has(replicaOf(life))) {
-      if (present?.status === "up") this.#rival(life, present.life);
-      return "over";
+      if (present !== undefined && present.status !== "down") {
+        this.#rival(life, counter, present.life);
+        return "over";
+      }
+      if (!this.#insists(life, counter)) return "over";
+      // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
+      this.#over.delete(replicaOf(life));
+      if (present !== undefined) this.#replace(present);
+      return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) return this.#listen(this.#appear(life), counter, direct);
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
     if (life.incarnation < present.life.incarnation && present.status !== "down") {
-      this.#rival(life, present.life);
+      this.#rival(life, counter, present.life);
       return "superseded";
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
@@ -243,24 +252,33 @@ export class Membership {
     }
   }
 
+  /** A life is heard beside another of its name that is alive: a conflict, if it goes on. */
+  #rival(life: Life, counter: number, other: Life): void {
+    if (!this.#insists(life, counter)) return;
+    const rival = this.#rivals.get(replicaOf(life));
+    if (rival === undefined || rival.reported) return;
+    rival.reported = true;
+    this.#listener.conflict(life.name, [life.incarnation, other.incarnation]);
+  }
+
   /**
-   * A life is heard beside another of its name. Frames of a life that has just ended may still be on their
-   * way, and one that has ended counts as up until it is known to be down, so it is a conflict only if the rival
-   * keeps being heard for longer than twice `downPeriodMs`.
+   * Whether a life that is not listened to is alive for certain. Frames of one that has ended may still be on
+   * their way, and another that has ended counts as up until it is known to be down; so it is certain only if
+   * ever newer frames were heard for longer than twice `downPeriodMs`.
    */
-  #rival(life: Life, other: Life): void {
+  #insists(life: Life, counter: number): boolean {
     const id = replicaOf(life);
     const nowMs = this.#elapsedMs + this.#sincePassMs;
     const rival = this.#rivals.get(id);
     if (rival === undefined) {
       if (this.#rivals.size < MAX_OVER_LIVES) {
-        this.#rivals.set(id, { heardSinceMs: nowMs, heardLastMs: nowMs, reported: false });
+        this.#rivals.set(id, { heardSinceMs: nowMs, heardLastMs: nowMs, counter, reported: false });
       }
-      return;
+      return false;
     }
+    if (counter <= rival.counter) return false;
+    rival.counter = counter;
     rival.heardLastMs = nowMs;
-    if (rival.reported || nowMs - rival.heardSinceMs <= 2 * this.#downPeriodMs) return;
-    rival.reported = true;
-    this.#listener.conflict(life.name, [life.incarnation, other.incarnation]);
+    return nowMs - rival.heardSinceMs > 2 * this.#downPeriodMs;
   }
 }

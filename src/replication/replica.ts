@@ -68,7 +68,7 @@ export class Replica implements EntryOwner {
   slice(shard: number): RemoteSlice {
     let slice = this.slices.get(shard);
     if (slice === undefined) {
-      slice = new RemoteSlice(this, this.id, this.#holder, shard, refPrefixOf(this.life.incarnation, shard));
+      slice = new RemoteSlice(this, this.id, this.#holder, shard, refPrefixOf(this.life, shard));
       this.slices.set(shard, slice);
     }
     return slice;

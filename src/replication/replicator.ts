@@ -304,7 +304,7 @@ export class Replicator {
   }
 
   #want(replica: Replica, slice: RemoteSlice): void {
-    if (replica.departure === "replaced" || slice.nextRequest() === undefined) return;
+    if (replica.status === "departing" || slice.nextRequest() === undefined) return;
     this.#port.wakeAt(this.#requests.want(replica, slice, this.#nowMs));
   }
 
@@ -368,7 +368,8 @@ export class Replicator {
 
   #departs(replica: Replica): void {
     this.view.departingLives += 1;
-    if (replica.departure === "replaced") this.#requests.dropAllOf(replica);
+    // It has ended, and answers nobody.
+    this.#requests.dropAllOf(replica);
     for (const entry of replica.entries()) this.view.handOff(entry);
   }
 

@@ -1,5 +1,6 @@
 /** What is known of an entry and of a replica, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
+import { incarnationOfRef } from "../replication/life.js";
 import type { Membership } from "../replication/membership.js";
 import { Replica } from "../replication/replica.js";
 import type { Explanation, ReplicaHealth } from "./health.js";
@@ -13,7 +14,7 @@ export function explain(entry: ReplicatedEntry, visible: boolean, membership: Me
     ref,
     session,
     node,
-    incarnation: ref.slice(0, ref.indexOf(".")),
+    incarnation: incarnationOfRef(ref),
     shard: ReplicatedEntry.shardOf(entry),
     clock: ReplicatedEntry.clockOf(entry),
     status: remote?.status ?? "local",
