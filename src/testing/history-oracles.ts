@@ -19,6 +19,8 @@ export interface VersionedMeta {
 export interface Expected {
   /** Names under which two lives ran at once. */
   readonly twins: ReadonlySet<string>;
+  /** Names of which a life started with its wall clock behind that of the one before. */
+  readonly turnedBack: ReadonlySet<string>;
   /** Whether slices were damaged on purpose. */
   readonly corrupted: boolean;
   /** Whether adapters hint at crashes: a hint hides without silence. */
@@ -37,6 +39,7 @@ const ticksPerStall = 3;
 
 /** What an observer has seen of one entry. */
 interface Seen {
+  readonly node: string;
   version: number;
   removals: number;
 }
@@ -48,6 +51,8 @@ interface Memory {
   readonly seen: Map<string, Seen>;
   /** Per node name the latest life of which something joined. */
   readonly latestLife: Map<string, number>;
+  /** The lives of which something joined. */
+  readonly lives: Set<number>;
   readonly downSinceMs: Map<string, number>;
 }
 
@@ -85,7 +90,14 @@ export class HistoryOracles {
   #memoryOf(node: Node): Memory {
     let memory = this.#memories.get(node);
     if (memory === undefined) {
-      memory = { diffs: 0, events: 0, seen: new Map(), latestLife: new Map(), downSinceMs: new Map() };
+      memory = {
+        diffs: 0,
+        events: 0,
+        seen: new Map(),
+        latestLife: new Map(),
+        lives: new Set(),
+        downSinceMs: new Map(),
+      };
       this.#memories.set(node, memory);
     }
     return memory;
@@ -106,13 +118,17 @@ export class HistoryOracles {
       return;
     }
     const latestLife = memory.latestLife.get(entry.node) ?? 0;
-    if (life < latestLife && !this.#expected.twins.has(entry.node)) {
+    const isMistake = memory.lives.has(life)
+      ? this.#expected.twins.has(entry.node)
+      : this.#isMistakable(entry.node);
+    if (life < latestLife && !isMistake) {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
+    memory.lives.add(life);
     memory.latestLife.set(entry.node, Math.max(life, latestLife));
     const seen = memory.seen.get(identity);
     if (seen === undefined) {
-      memory.seen.set(identity, { version: entry.meta.version, removals: 0 });
+      memory.seen.set(identity, { node: entry.node, version: entry.meta.version, removals: 0 });
     } else {
       if (entry.meta.version < seen.version) {
         this.#blame(node, `goes back from version ${seen.version}: ${what}`);
@@ -149,6 +165,14 @@ export class HistoryOracles {
     else this.#lookAtDeparture(node, owner, topic, entry, reason, what);
   }
 
+  /**
+   * Whether a node may take an earlier life for the present one: two ran at once, or a clock was turned back and
+   * the first that it hears of the earlier life is a frame that was late.
+   */
+  #isMistakable(name: string): boolean {
+    return this.#expected.twins.has(name) || this.#expected.turnedBack.has(name);
+  }
+
   get #tickPeriodMs(): number {
     return this.#expected.heartbeatPeriodMs / ticksPerHeartbeat;
   }
@@ -157,7 +181,10 @@ export class HistoryOracles {
   #healthySilenceMs(node: Node, owner: Node): number {
     const now = this.#cluster.nowMs;
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
-    for (const { untilMs } of node.endpoint.knownOutages) sinceMs = Math.max(sinceMs, untilMs);
+    for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
+      // What it hears of a disconnection may be the last that it counts of the silence before.
+      if (fromMs < now) sinceMs = Math.max(sinceMs, untilMs);
+    }
     const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
     return (
       now - sinceMs - node.machine.stalledMsSince(sinceMs) + (1 + stalls * ticksPerStall) * this.#tickPeriodMs
@@ -165,7 +192,10 @@ export class HistoryOracles {
   }
 
   #lookAtSilence(node: Node, owner: Node, what: string): void {
-    if (this.#expected.hints || this.#expected.twins.has(owner.name)) return;
+    // Frames to one of two lives of a name reach the other too, which does not listen to them.
+    if (this.#expected.hints || this.#expected.twins.has(owner.name) || this.#expected.twins.has(node.name)) {
+      return;
+    }
     const silentMs = this.#healthySilenceMs(node, owner);
     if (silentMs < this.#expected.downPeriodMs) {
       this.#blame(node, `falsely down after ${silentMs.toFixed(0)} ms of silence: ${what}`);
@@ -181,7 +211,7 @@ export class HistoryOracles {
     reason: LeaveReason,
     what: string,
   ): void {
-    if (this.#expected.twins.has(owner.name)) return;
+    if (this.#isMistakable(owner.name)) return;
     const elsewhere = node.tracker.getByKey(topic, entry.key).some(({ session }) => {
       return this.#model.lifeOf(session) !== owner.life;
     });
@@ -217,6 +247,8 @@ export class HistoryOracles {
         memory.downSinceMs.set(name, atMs);
         return;
       case "replicaGone": {
+        // What is forgotten may be heard of again by a frame as old as the memory was.
+        for (const [identity, seen] of memory.seen) if (seen.node === name) memory.seen.delete(identity);
         const lives = this.#cluster.lives.filter((life) => life.name === name);
         // Lives that were replaced or said goodbye are over without having been down.
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;

@@ -54,6 +54,7 @@ class ScheduleRun {
   readonly #model = new NaiveModel();
   readonly #sessions = new Map<Node, Map<number, Session>>();
   readonly #twins = new Set<string>();
+  readonly #turnedBack = new Set<string>();
   readonly #twinOf = new Map<string, { readonly first: Node; readonly second: Node }>();
   readonly #leftAlone = new Set<Node>();
   readonly #settledMs: number[] = [];
@@ -84,6 +85,7 @@ class ScheduleRun {
     const isCorrupted = (): boolean => this.#corrupted;
     const oracles = new HistoryOracles(cluster, this.#model, {
       twins: this.#twins,
+      turnedBack: this.#turnedBack,
       get corrupted() {
         return isCorrupted();
       },
@@ -148,6 +150,7 @@ class ScheduleRun {
         return cluster.heal();
       case "start":
         if (latest(cluster, step.node)?.machine.ended !== false) {
+          if (step.clockOffsetMs < 0) this.#turnedBack.add(step.node);
           await cluster.start(step.node, {
             clockOffsetMs: step.clockOffsetMs,
             ...(step.poolSize === undefined ? {} : { options: { poolSize: step.poolSize } }),
