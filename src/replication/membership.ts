@@ -112,7 +112,7 @@ export class Membership {
         this.#rival(life, counter, present.life);
         return "over";
       }
-      if (!this.#insists(life, counter)) return "over";
+      if (this.#insistedMs(life, counter) <= this.#downPeriodMs) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(replicaOf(life));
       if (present !== undefined) this.#replace(present);
@@ -254,7 +254,7 @@ export class Membership {
 
   /** A life is heard beside another of its name that is alive: a conflict, if it goes on. */
   #rival(life: Life, counter: number, other: Life): void {
-    if (!this.#insists(life, counter)) return;
+    if (this.#insistedMs(life, counter) <= 2 * this.#downPeriodMs) return;
     const rival = this.#rivals.get(replicaOf(life));
     if (rival === undefined || rival.reported) return;
     rival.reported = true;
@@ -262,11 +262,11 @@ export class Membership {
   }
 
   /**
-   * Whether a life that is not listened to is alive for certain. Frames of one that has ended may still be on
-   * their way, and another that has ended counts as up until it is known to be down; so it is certain only if
-   * ever newer frames were heard for longer than twice `downPeriodMs`.
+   * For how long ever newer frames have been heard of a life that is not listened to. What one that has ended
+   * left on the network comes to an end, so after `downPeriodMs` it is alive for certain. Another that has ended
+   * counts as up for as long, so only after twice that time are there two.
    */
-  #insists(life: Life, counter: number): boolean {
+  #insistedMs(life: Life, counter: number): number {
     const id = replicaOf(life);
     const nowMs = this.#elapsedMs + this.#sincePassMs;
     const rival = this.#rivals.get(id);
@@ -274,11 +274,11 @@ export class Membership {
       if (this.#rivals.size < MAX_OVER_LIVES) {
         this.#rivals.set(id, { heardSinceMs: nowMs, heardLastMs: nowMs, counter, reported: false });
       }
-      return false;
+      return 0;
     }
-    if (counter <= rival.counter) return false;
+    if (counter <= rival.counter) return 0;
     rival.counter = counter;
     rival.heardLastMs = nowMs;
-    return nowMs - rival.heardSinceMs > 2 * this.#downPeriodMs;
+    return nowMs - rival.heardSinceMs;
   }
 }
