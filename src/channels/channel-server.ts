@@ -128,10 +128,7 @@ export class ChannelServer implements AsyncDisposable {
    * sockets stay.
    */
   attach(httpServer: UpgradeServer): () => void {
-    if (!this.#linked) {
-      this.#linked = true;
-      void this.#link.open();
-    }
+    this.#openLink();
     this.#cancelSweep ??= this.#scheduleSweep();
     const detach = attachUpgrades(httpServer, (path) => this.#upgrades.get(path));
     this.#detachments.add(detach);
@@ -141,8 +138,9 @@ export class ChannelServer implements AsyncDisposable {
     };
   }
 
-  /** Resolves when broadcasts of other nodes are heard: part of a readiness probe. Needs an `attach` before. */
+  /** Resolves when broadcasts of other nodes are heard: part of a readiness probe. */
   whenReady(): Promise<void> {
+    this.#openLink();
     return this.#link.whenOpen();
   }
 
@@ -209,6 +207,12 @@ export class ChannelServer implements AsyncDisposable {
     return this.stop();
   }
 
+  #openLink(): void {
+    if (this.#linked) return;
+    this.#linked = true;
+    void this.#link.open();
+  }
+
   #upgrade<SocketAssigns>(
     mount: SocketMount<SocketAssigns>,
     request: IncomingMessage,
@@ -225,8 +229,7 @@ export class ChannelServer implements AsyncDisposable {
     shakeHands(request, socket, mount.options, context, (accepted) => {
       if (this.#draining) return refuseUpgrade(socket, 503);
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const open = mount.open.bind(mount);
-        this.#remember(new Connection(webSocket, socket, accepted, open, this.#connectionContext));
+        this.#remember(new Connection(webSocket, socket, accepted, mount, this.#connectionContext));
       });
     });
   }

@@ -32,6 +32,7 @@ export class ClusterLink {
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   #unsubscribe: Unsubscribe | undefined;
+  #stopHearingErrors: Unsubscribe | undefined;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
   #onOpen: (() => void) | undefined;
@@ -51,7 +52,14 @@ export class ClusterLink {
   }
 
   /** Subscribes, and tries again while the pubsub refuses. */
-  async open(retryMs = FIRST_RETRY_MS): Promise<void> {
+  async open(): Promise<void> {
+    this.#stopHearingErrors = this.#pubsub.onError?.((error) => {
+      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub reports a failure", {}, error);
+    });
+    await this.#subscribe(FIRST_RETRY_MS);
+  }
+
+  async #subscribe(retryMs: number): Promise<void> {
     try {
       const unsubscribe = await this.#pubsub.subscribe(this.#channel, (payload) => this.#receive(payload));
       if (this.#closed) await unsubscribe();
@@ -61,7 +69,7 @@ export class ClusterLink {
       this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, error);
       if (this.#closed) return;
       const nextMs = Math.min(retryMs * 2, MAX_RETRY_MS);
-      this.#cancelRetry = this.#runtime.schedule(retryMs, () => void this.open(nextMs));
+      this.#cancelRetry = this.#runtime.schedule(retryMs, () => void this.#subscribe(nextMs));
     }
   }
 
@@ -86,6 +94,7 @@ export class ClusterLink {
     const unsubscribe = this.#unsubscribe;
     this.#unsubscribe = undefined;
     try {
+      await this.#stopHearingErrors?.();
       await unsubscribe?.();
     } catch (error) {
       this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused to unsubscribe", {}, error);

@@ -34,11 +34,9 @@ export const CLOSE = {
 } as const;
 
 /** Makes the channel for a topic, or `undefined` where no pattern matches. */
-export type OpenChannel<SocketAssigns> = (
-  topic: string,
-  joinRef: Ref,
-  connection: ChannelConnection<SocketAssigns>,
-) => RunningChannel | undefined;
+export interface ChannelSource<SocketAssigns> {
+  open(topic: string, joinRef: Ref, connection: ChannelConnection<SocketAssigns>): RunningChannel | undefined;
+}
 
 /** What connections share with their server. */
 export interface ConnectionContext {
@@ -75,7 +73,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
   readonly #webSocket: WebSocket;
   /** What the WebSocket runs on. */
   readonly #stream: Writable;
-  readonly #open: OpenChannel<SocketAssigns>;
+  readonly #source: ChannelSource<SocketAssigns>;
   readonly #context: ConnectionContext;
   readonly #channels = new Map<string, RunningChannel>();
   readonly #joins: RateLimit;
@@ -87,7 +85,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     webSocket: WebSocket,
     stream: Writable,
     socket: { readonly id: string | undefined; readonly assigns: SocketAssigns },
-    open: OpenChannel<SocketAssigns>,
+    source: ChannelSource<SocketAssigns>,
     context: ConnectionContext,
   ) {
     const { limits, runtime } = context;
@@ -95,7 +93,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     this.assigns = socket.assigns;
     this.#webSocket = webSocket;
     this.#stream = stream;
-    this.#open = open;
+    this.#source = source;
     this.#context = context;
     this.#heardAtMs = runtime.monotonicMs();
     this.#joins = new RateLimit(limits.joinsPerSecond, limits.joinBurst, this.#heardAtMs);
@@ -231,7 +229,7 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
       return this.#refuse(channelRef, ref, topic, refusal);
     }
     const channel =
-      Buffer.byteLength(topic) <= MAX_TOPIC_BYTES ? this.#open(topic, channelRef, this) : undefined;
+      Buffer.byteLength(topic) <= MAX_TOPIC_BYTES ? this.#source.open(topic, channelRef, this) : undefined;
     if (!channel) return this.#refuse(null, ref, topic, "unmatched topic");
     previous?.end("rejoined");
     this.#channels.set(topic, channel);

@@ -72,7 +72,7 @@ export interface ChannelLimits {
 
 /** How a channel server runs. */
 export interface ChannelServerOptions extends Partial<ChannelLimits> {
-  /** Carries broadcasts and disconnects to the other nodes. */
+  /** Carries broadcasts and disconnects to the other nodes. One server per pubsub and name. */
   readonly pubsub: PubSub;
   /**
    * Servers of one name hear each other.

@@ -15,7 +15,8 @@ export interface TaskOwner {
 
 export class SerialQueue {
   readonly #owner: TaskOwner;
-  #waiting: Task[] = [];
+  /** Made by the first task that has to wait: most queues never need it. */
+  #waiting: Task[] | undefined;
   #running = false;
   #onIdle: (() => void)[] | undefined;
 
@@ -25,27 +26,23 @@ export class SerialQueue {
 
   /** How many tasks wait, the running one not counted. */
   get length(): number {
-    return this.#waiting.length;
-  }
-
-  get running(): boolean {
-    return this.#running;
+    return this.#waiting?.length ?? 0;
   }
 
   push(task: Task): void {
-    this.#waiting.push(task);
-    if (!this.#running) this.#drain();
+    if (this.#running) (this.#waiting ??= []).push(task);
+    else this.#drain(task);
   }
 
   /** Runs a task before all that wait. */
   pushFirst(task: Task): void {
-    this.#waiting.unshift(task);
-    if (!this.#running) this.#drain();
+    if (this.#running) (this.#waiting ??= []).unshift(task);
+    else this.#drain(task);
   }
 
   /** Forgets the tasks that wait; the running one goes on. */
   clear(): void {
-    this.#waiting = [];
+    this.#waiting = undefined;
   }
 
   /** Resolves when nothing runs or waits; `undefined` if that is so already. */
@@ -54,29 +51,33 @@ export class SerialQueue {
     return new Promise((resolve) => (this.#onIdle ??= []).push(resolve));
   }
 
-  #drain(): void {
+  /** Runs a task and then those that wait, up to one that gives a promise; that one's end goes on from there. */
+  #drain(first: Task | undefined): void {
     this.#running = true;
-    for (let task = this.#waiting.shift(); task !== undefined; task = this.#waiting.shift()) {
-      let result: unknown;
-      try {
-        result = task();
-      } catch (error) {
+    for (let task = first; task !== undefined; task = this.#waiting?.shift()) {
+      const promise = this.#start(task);
+      if (promise === undefined) continue;
+      const proceed = (): void => this.#drain(this.#waiting?.shift());
+      promise.then(proceed, (error: unknown) => {
         this.#owner.taskFailed(error);
-        continue;
-      }
-      if (isThenable(result)) {
-        const proceed = (): void => this.#drain();
-        result.then(proceed, (error: unknown) => {
-          this.#owner.taskFailed(error);
-          proceed();
-        });
-        return;
-      }
+        proceed();
+      });
+      return;
     }
     this.#running = false;
     const listeners = this.#onIdle;
     this.#onIdle = undefined;
     if (listeners) for (const listener of listeners) listener();
+  }
+
+  #start(task: Task): PromiseLike<unknown> | undefined {
+    try {
+      const result = task();
+      return isThenable(result) ? result : undefined;
+    } catch (error) {
+      this.#owner.taskFailed(error);
+      return undefined;
+    }
   }
 }
 

@@ -99,7 +99,7 @@ export class ServerChannel<Assigns, SocketAssigns>
   /** Made by the first `follow`: most channels need none. */
   #following: AbortController | undefined;
   /** Broadcasts that came while joining: they follow the answer to the join. */
-  #held: Broadcast[] = [];
+  #held: Broadcast[] | undefined;
   /** Why it ended while it was still joining; `terminate` is owed if the join is accepted all the same. */
   #endReason: EndReason = "closed";
 
@@ -185,7 +185,7 @@ export class ServerChannel<Assigns, SocketAssigns>
       this.#enqueue(() => intercept(this, broadcast.payload as JsonPayload));
     } else if (this.#state === "joined") {
       this.#connection.writeShared(broadcast.frame);
-    } else if (this.#held.length < this.#context.maxQueuedMessages) {
+    } else if ((this.#held ??= []).length < this.#context.maxQueuedMessages) {
       this.#held.push(broadcast);
     } else {
       this.#overflow();
@@ -240,8 +240,8 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "ended") return this.#route.handlers.terminate?.(this, this.#endReason);
     this.#state = "joined";
     this.#reply(ref, "ok", response);
-    for (const broadcast of this.#held) this.#connection.writeShared(broadcast.frame);
-    this.#held = [];
+    for (const broadcast of this.#held ?? []) this.#connection.writeShared(broadcast.frame);
+    this.#held = undefined;
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join.
     this.#queue.pushFirst(() => this.#route.handlers.joined?.(this));
     return undefined;

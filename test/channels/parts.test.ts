@@ -343,6 +343,28 @@ describe("the link to other nodes", () => {
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => "PUBSUB_UNAVAILABLE"));
   });
 
+  it("reports failures of the pubsub that have no caller, until it is closed", async () => {
+    let fail: (error: unknown) => void = () => undefined;
+    const pubsub: PubSub = {
+      nodeName: "one",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => () => undefined,
+      onError: (listener) => {
+        fail = listener;
+        return () => void (fail = () => undefined);
+      },
+    };
+    const { link: made, errors } = link(pubsub);
+    await made.open();
+    fail(new Error("connection lost"));
+    await made.close();
+    fail(new Error("unheard"));
+    expect(errors.map(({ code, cause }) => [code, String(cause)])).toEqual([
+      ["PUBSUB_UNAVAILABLE", "Error: connection lost"],
+    ]);
+  });
+
   it("reports what the pubsub refuses or could never take, and throws at nobody", async () => {
     const failing: PubSub = {
       nodeName: "one",

@@ -74,12 +74,12 @@ export class Visitor {
     // After the other: it changes the payloads that it is given.
     this.official = new phoenix.Presence(this.room);
     for (const event of ["presence_state", "presence_diff"]) this.room.on(event, () => this.#onChange());
-    this.room.onError(() => this.own.reset());
-    this.room.onClose(() => this.own.reset());
   }
 
   async join(): Promise<void> {
     this.joinPush = this.room.join();
+    // Also after every rejoin, and not before: until then what still arrives belongs to the old state.
+    this.joinPush.receive("ok", () => this.own.reset());
     await answer(this.joinPush);
   }
 

@@ -471,4 +471,26 @@ describe("binary frames", () => {
       Buffer.concat([Buffer.from([1, 1, 1, 5, 2]), Buffer.from("12lobbyok"), Buffer.from([2, 3, 4])]),
     ]);
   });
+
+  it("are not intercepted, and an event that takes none is answered", async () => {
+    const { url, channels } = await startServer((server) =>
+      server.socket("/socket").channel("lobby", {
+        ...lobby,
+        handleIn: { image: () => ({ ok: {} }) },
+        handleOut: { cast: (channel) => channel.push("intercepted", {}) },
+      }),
+    );
+    const client = await RawClient.connect(url);
+    await client.join("lobby", "1");
+    channels.broadcast("lobby", "cast", {});
+    expect((await client.next())[3]).toBe("intercepted");
+    channels.broadcast("lobby", "cast", Uint8Array.from([1]));
+    const head = Buffer.from([2, 5, 4]);
+    expect(await client.nextData()).toEqual(
+      Buffer.concat([head, Buffer.from("lobbycast"), Buffer.from([1])]),
+    );
+    const push = Buffer.concat([Buffer.from([0, 1, 1, 5, 5]), Buffer.from("12lobbyimage")]);
+    client.socket.send(push);
+    expect((await client.next())[4]).toEqual({ status: "error", response: { reason: "unknown event" } });
+  });
 });
