@@ -27,9 +27,9 @@ export const MAX_PARTS = 10_000;
 /** A gap is asked for after this long at random: the missing delta may be on its way, others may be quicker. */
 export const REQUEST_DELAY_MIN_MS = 20;
 export const REQUEST_DELAY_MAX_MS = 60;
-/** Without an answer a request is repeated after this, then twice that, and so on. */
+/** Without an answer a request is repeated after this, then twice that, up to about a heartbeat. */
 export const REQUEST_RETRY_MS = 250;
-export const REQUEST_RETRY_MAX_MS = 8_000;
+export const REQUEST_RETRY_MAX_MS = 2_000;
 /** Slices that are asked for at the same time. */
 export const MAX_REQUESTS_IN_FLIGHT = 6;
 /** An unknown life is greeted after this long at random, so that a hundred nodes do not greet it at once. */
