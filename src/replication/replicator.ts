@@ -310,7 +310,8 @@ export class Replicator {
 
   #request(replica: Replica, slice: RemoteSlice): void {
     const request = slice.nextRequest();
-    if (request === undefined) return this.#requests.drop(slice);
+    const answers = replica.status === "up" || replica.status === "returning";
+    if (request === undefined || !answers) return this.#requests.drop(slice);
     this.counters.requestsSent += 1;
     this.#outbox.send(request, replica.life);
   }
