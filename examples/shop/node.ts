@@ -11,6 +11,7 @@ import { clusterView } from "./cluster-view.ts";
 import { envelope, type NodeConfig, type NodeSays } from "./control.ts";
 import { openPubSub } from "./open-pubsub.ts";
 import { startCartTracker } from "./presence/cart-tracker.ts";
+import { History } from "./presence/history.ts";
 import { LocalShoppers } from "./presence/local-shoppers.ts";
 import { Roster } from "./presence/roster.ts";
 import { startViewers } from "./presence/viewers.ts";
@@ -36,6 +37,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const { name: node, secret } = config;
   const { pubsub, close: closePubSub } = await openPubSub(config.pubsub, node);
   const tracker = await startCartTracker(pubsub);
+  const history = new History(tracker);
   const viewers = await startViewers(pubsub);
   const shoppers = new LocalShoppers();
   const roster = await Roster.start(pubsub, () => shoppers.count);
@@ -59,7 +61,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     .channel("admin:cart_tracker", cartTrackerChannel(node, tracker))
     .channel(
       "admin:cluster",
-      clusterChannel(node, () => clusterView({ tracker, roster, pipeline, stock })),
+      clusterChannel(node, history, () => clusterView({ tracker, roster, pipeline, stock })),
     );
 
   const app = makeApp({
@@ -93,6 +95,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
       await channels.stop({ graceMs: 1_000 });
       for (const server of servers) server.closeAllConnections();
       pipeline.stop();
+      history.stop();
       await closePubSub();
       database.close();
     },

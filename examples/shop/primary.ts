@@ -23,8 +23,9 @@ const shutdownTimeoutMs = 4_000;
 interface RunningWorker {
   readonly worker: Worker;
   ready: boolean;
-  /** Whoever asked it to stop decides what follows. */
   stopping: boolean;
+  /** Whoever stops it starts another in its place. */
+  replaced: boolean;
 }
 
 export class Primary {
@@ -61,7 +62,7 @@ export class Primary {
   /** Resolves when the node serves. */
   #fork(config: NodeConfig): Promise<void> {
     const worker = cluster.fork({ [configVariable]: JSON.stringify(config) });
-    const running: RunningWorker = { worker, ready: false, stopping: false };
+    const running: RunningWorker = { worker, ready: false, stopping: false, replaced: false };
     this.#running.set(config.name, running);
     return new Promise((resolve, reject) => {
       let failure = "it ended before it served";
@@ -76,7 +77,7 @@ export class Primary {
       worker.on("exit", (code: number | null, signal: string | null) => {
         this.#running.delete(config.name);
         if (!running.ready) reject(new Error(`${config.name} did not start: ${failure}`));
-        if (running.ready && !this.#stopping && !this.#restarting) {
+        if (running.ready && !this.#stopping && !running.replaced) {
           this.#replaceLater(config, signal ?? `code ${code}`);
         }
       });
@@ -87,16 +88,22 @@ export class Primary {
     this.#say(`${config.name} ended (${cause}). It is replaced in ${replaceAfterMs / 1000} s.`);
     const timer = setTimeout(() => {
       this.#replacements.delete(timer);
-      this.#fork(config).then(
+      this.#forkOrRetry(config).then(
         () => this.#say(`${config.name} is back, as process ${this.processId(config.name)}.`),
-        (error: unknown) => {
-          if (this.#stopping) return;
-          this.#say(String(error));
-          this.#replaceLater(config, "not started");
-        },
+        (error: unknown) => this.#say(String(error)),
       );
     }, replaceAfterMs);
     this.#replacements.add(timer);
+  }
+
+  /** As {@link #fork}; one that fails is tried again later, whoever else hears of the failure. */
+  async #forkOrRetry(config: NodeConfig): Promise<void> {
+    try {
+      await this.#fork(config);
+    } catch (error) {
+      if (!this.#stopping) this.#replaceLater(config, "not started");
+      throw error;
+    }
   }
 
   #asked(request: Exclude<NodeSays, { type: "ready" | "failed" }>): void {
@@ -112,9 +119,13 @@ export class Primary {
     this.#say("Rolling restart:");
     try {
       for (const [name, config] of this.#configs) {
-        if (!this.#running.has(name)) continue;
+        const running = this.#running.get(name);
+        // One that is missing is about to be replaced anyway.
+        if (running === undefined) continue;
+        running.replaced = true;
         await this.#stopNode(name, handoffMs, stopTimeoutMs);
-        await this.#fork(config);
+        if (this.#stopping) return;
+        await this.#forkOrRetry(config);
         this.#say(`  ${name} is new.`);
       }
       this.#say("  All nodes are new.");
@@ -138,7 +149,8 @@ export class Primary {
       });
       if (running.stopping) return;
       running.stopping = true;
-      worker.send(envelope<PrimarySays>({ type: "stop", handoffMs }));
+      // One that is ending already cannot be told.
+      worker.send(envelope<PrimarySays>({ type: "stop", handoffMs }), () => undefined);
     });
   }
 }

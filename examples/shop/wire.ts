@@ -47,6 +47,13 @@ export interface SizeView {
   readonly left?: number;
 }
 
+/** In the reply to joining `admin:cluster`: the last minutes, one sample a second, oldest first. */
+export interface ChartHistory {
+  readonly timesMs: readonly number[];
+  readonly shoppers: readonly number[];
+  readonly items: readonly number[];
+}
+
 /** Event `cluster` on `admin:cluster`, once a second. */
 export interface ClusterView {
   /** The node that tells. */

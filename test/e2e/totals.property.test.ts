@@ -1,7 +1,7 @@
 /** The dashboard's counting, against counting everything anew. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Totals, type OpenPage } from "../../examples/shop/browser/totals.ts";
+import { Totals, type OpenPage } from "../../examples/shop/presence/totals.ts";
 
 const openPages = fc.array(
   fc.record({

@@ -3,7 +3,7 @@
  * marked ones are counted anew.
  */
 import { PresenceClient } from "rollcall/client";
-import type { CartMeta, ClusterView } from "../wire.ts";
+import type { CartMeta, ChartHistory, ClusterView } from "../wire.ts";
 import { useAdminToken } from "./admin-token.ts";
 import { startChart } from "./chart.ts";
 import { ClusterPanel } from "./cluster-panel.ts";
@@ -11,14 +11,13 @@ import { join, openSocket, showSocketNode } from "./connection.ts";
 import { Dashboard } from "./dashboard.ts";
 import { Feed } from "./feed.ts";
 import { startQuietForms } from "./quiet-forms.ts";
-import { Totals } from "./totals.ts";
+import { Totals } from "../presence/totals.ts";
 
 const totals = new Totals();
 const dashboard = new Dashboard(totals);
 const feed = new Feed();
 const changed = new Set<string>();
 let framePending = false;
-let charting = false;
 
 const presence = new PresenceClient<CartMeta>();
 presence.onJoin((key, current, joined) => {
@@ -46,8 +45,6 @@ presence.onSync(() => {
     changed.clear();
     dashboard.render();
     feed.render();
-    if (!charting) startChart(totals);
-    charting = true;
   });
 });
 
@@ -65,6 +62,10 @@ cluster.on("cluster", (view: ClusterView) => {
   showSocketNode({ node: view.tells });
   panel.show(view);
 });
-join(cluster, () => undefined);
+let charting = false;
+join<{ history: ChartHistory }>(cluster, ({ history }) => {
+  if (!charting) startChart(totals, history);
+  charting = true;
+});
 
 startQuietForms();

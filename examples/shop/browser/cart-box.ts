@@ -3,9 +3,10 @@
  * connected to.
  */
 import type { Channel, Socket } from "phoenix";
+import { price } from "../store/price.ts";
 import type { CartLineView, CartProblem, CartView } from "../wire.ts";
 import { join } from "./connection.ts";
-import { element, find, findAll, price, setText, toast } from "./dom.ts";
+import { element, find, findAll, setText, toast } from "./dom.ts";
 
 const problems: Record<CartProblem, string> = {
   unknown_item: "There is no such size.",

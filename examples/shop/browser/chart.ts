@@ -1,16 +1,17 @@
 /** Shoppers and items over the last minutes. One sample per second, whatever happens in between. */
 import UPlot from "uplot";
 import { find } from "./dom.ts";
-import type { Totals } from "./totals.ts";
+import type { ChartHistory } from "../wire.ts";
+import type { Totals } from "../presence/totals.ts";
 
 const keptSeconds = 300;
 
-/** Starts with the numbers as they are, so not before they are known. */
-export function startChart(totals: Totals): void {
+/** Goes on from the history that a node has kept. */
+export function startChart(totals: Totals, history: ChartHistory): void {
   const box = find("[data-chart]");
-  const seconds: number[] = [];
-  const shoppers: number[] = [];
-  const items: number[] = [];
+  const seconds = history.timesMs.map((timeMs) => timeMs / 1_000);
+  const shoppers = [...history.shoppers];
+  const items = [...history.items];
   const colour = (name: string): string => getComputedStyle(box).getPropertyValue(name).trim();
   let plot: UPlot | undefined;
 
@@ -49,7 +50,6 @@ export function startChart(totals: Totals): void {
     plot?.setData([seconds, shoppers, items]);
   };
 
-  sample();
   draw();
   setInterval(sample, 1_000);
   new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);

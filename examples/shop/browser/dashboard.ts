@@ -3,7 +3,7 @@
  * costs one painting.
  */
 import { element, find, findAll, setText } from "./dom.ts";
-import type { Totals } from "./totals.ts";
+import type { Totals } from "../presence/totals.ts";
 
 /** Paths shown at most: whoever opens a thousand different ones shall not fill the page. */
 const maxPaths = 40;

@@ -38,8 +38,3 @@ export function toast(text: string): void {
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => (box.hidden = true), 3_000);
 }
-
-/** A price as the server's pages show it. */
-export function price(cents: number): string {
-  return `€${(cents / 100).toFixed(cents % 100 === 0 ? 0 : 2)}`;
-}

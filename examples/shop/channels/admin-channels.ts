@@ -1,6 +1,7 @@
 /** What admins follow: the presences of all carts, and once a second the state of the cluster. */
 import type { ChannelHandlers, Channel } from "rollcall/channels";
 import { cartTopic, type CartTracker } from "../presence/cart-tracker.ts";
+import type { History } from "../presence/history.ts";
 import type { ClusterView } from "../wire.ts";
 
 /** `presence_state` once, then every `presence_diff`. */
@@ -16,7 +17,7 @@ export function cartTrackerChannel(node: string, tracker: CartTracker): ChannelH
 const tellPeriodMs = 1_000;
 
 /** The state is made once a second for all who watch, and not at all when nobody does. */
-export function clusterChannel(node: string, describe: () => ClusterView): ChannelHandlers {
+export function clusterChannel(node: string, history: History, describe: () => ClusterView): ChannelHandlers {
   const watching = new Set<Channel>();
   let timer: ReturnType<typeof setInterval> | undefined;
   const tell = (): void => {
@@ -24,7 +25,7 @@ export function clusterChannel(node: string, describe: () => ClusterView): Chann
     for (const channel of watching) channel.push("cluster", view);
   };
   return {
-    join: () => ({ ok: { node } }),
+    join: () => ({ ok: { node, history: history.get() } }),
     joined(channel) {
       watching.add(channel);
       channel.push("cluster", describe());

@@ -2,7 +2,7 @@
 import type { ChannelHandlers } from "rollcall/channels";
 import { viewersTopic, type Viewers } from "../presence/viewers.ts";
 import { isCartId } from "../store/carts.ts";
-import { productById, type Product } from "../store/catalogue.ts";
+import { products, type Product } from "../store/catalogue.ts";
 import type { StockPipeline } from "../stock-pipeline.ts";
 
 export interface ProductChannelParts {
@@ -20,7 +20,7 @@ interface Viewing {
 export function productChannel({ node, viewers, pipeline }: ProductChannelParts): ChannelHandlers<Viewing> {
   return {
     join({ topic, session }, params) {
-      const product = productById(Number(topic.slice("product:".length)));
+      const product = products.find((each) => viewersTopic(each) === topic);
       if (product === undefined) return { error: { reason: "unknown_product" } };
       const viewer = isCartId(params["cart"]) ? params["cart"] : session.id;
       return { ok: { node, stock: pipeline.viewOf(product) }, assigns: { product, viewer } };

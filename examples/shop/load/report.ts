@@ -1,5 +1,5 @@
 /** What the load generator says at the end: what the dashboard should show, what it does show, and how fast. */
-import type { Totals } from "../browser/totals.ts";
+import type { Totals } from "../presence/totals.ts";
 import type { Shopper } from "./shopper.ts";
 import type { Watcher } from "./watcher.ts";
 

@@ -5,7 +5,7 @@
 import { PresenceClient } from "rollcall/client";
 import { Socket } from "phoenix";
 import { WebSocket } from "ws";
-import { Totals } from "../browser/totals.ts";
+import { Totals } from "../presence/totals.ts";
 import type { CartMeta, ClusterView } from "../wire.ts";
 
 export interface Sighting {

@@ -1,8 +1,9 @@
 /** Checkout, what went wrong with it, and the thank-you page. */
 import { html } from "hono/html";
 import type { CartLine } from "../store/carts.ts";
-import { price, type Item } from "../store/catalogue.ts";
+import type { Item } from "../store/catalogue.ts";
 import { total, type Order } from "../store/checkout.ts";
+import { price } from "../store/price.ts";
 import { layout, type Markup, type PageFrame } from "./layout.ts";
 
 /** Why an order was not placed, as the shopper reads it. */

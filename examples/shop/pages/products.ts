@@ -1,6 +1,7 @@
 /** The product grid and the page of one product. Both are filled in live by `browser/products.ts`. */
 import { html } from "hono/html";
-import { itemsOf, price, products, type Item, type Product } from "../store/catalogue.ts";
+import { itemsOf, products, type Item, type Product } from "../store/catalogue.ts";
+import { price } from "../store/price.ts";
 import { levelOf, type Level, type ProductStock } from "../store/stock.ts";
 import { layout, type Markup, type PageFrame } from "./layout.ts";
 

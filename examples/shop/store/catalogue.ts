@@ -220,8 +220,3 @@ export const productById = (id: number): Product | undefined => productsById.get
 export const productBySlug = (slug: string): Product | undefined => productsBySlug.get(slug);
 export const itemById = (id: number): Item | undefined => itemsById.get(id);
 export const itemsOf = (product: Product): readonly Item[] => itemsByProduct.get(product.id) ?? [];
-
-/** A price as the pages show it. */
-export function price(cents: number): string {
-  return `€${(cents / 100).toFixed(cents % 100 === 0 ? 0 : 2)}`;
-}
