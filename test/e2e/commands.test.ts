@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePorts, Program } from "./processes.ts";
+import { freePorts, isAlive, Program } from "./processes.ts";
 
 let dataFolder: string;
 const programs: Program[] = [];
@@ -47,7 +47,18 @@ describe("npm start", () => {
     shop.child.kill("SIGINT");
     expect(await shop.ended).toBe(0);
     expect(shop.output).toContain("All nodes have stopped.");
-    for (const id of processes) expect(() => process.kill(id, 0)).toThrow("ESRCH");
+    expect(processes.filter(isAlive)).toEqual([]);
+  });
+
+  it("leaves no node behind when it is killed itself", async () => {
+    const shop = start("--port", String(await freePorts(3)), "--nodes", "2");
+    await shop.said(/Ctrl-C ends it/, 60_000);
+    const processes = [...shop.output.matchAll(/\(process (\d+)\)/g)].map(([, id]) => Number(id));
+    expect(processes).toHaveLength(2);
+    shop.child.kill("SIGKILL");
+    for (const id of processes) {
+      await expect.poll(() => isAlive(id), { timeout: 10_000 }).toBe(false);
+    }
   });
 
   it("names the port that is in use", async () => {

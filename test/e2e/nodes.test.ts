@@ -13,7 +13,7 @@ import {
   soon,
   sum,
 } from "./browser.ts";
-import { adminPassword, adminUser, Program, Shop, startLoad } from "./processes.ts";
+import { adminPassword, adminUser, isAlive, Program, Shop, startLoad } from "./processes.ts";
 
 describe.skipIf(withoutBrowser)("nodes that come and go", () => {
   let shop: Shop;
@@ -99,11 +99,3 @@ describe.skipIf(withoutBrowser)("nodes that come and go", () => {
     expect(await dashboard.shown()).toEqual(right);
   });
 });
-
-function isAlive(processId: number): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch {
-    return false;
-  }
-}

@@ -126,6 +126,14 @@ export class Shop {
   }
 }
 
+export function isAlive(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
+}
+
 export function startLoad(shop: Shop, ...input: readonly string[]): Program {
   return new Program("examples/shop/load.ts", ["--url", shop.url, "--admin-user", adminUser, ...input], {
     ADMIN_PASSWORD: adminPassword,

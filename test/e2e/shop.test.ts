@@ -89,6 +89,7 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
     await addItem(two, 305);
     await soon(async () => (await dashboard.shown()).items).toEqual({ 203: 1, 303: 1, 305: 1 });
     await shop.program.said(new RegExp(`${victim} is back`), 40_000);
+    expect(shop.program.output.match(/node-\d ended/g)).toEqual([`${victim} ended`]);
   });
 
   it("counts a thousand shoppers exactly, and none when they have left", async () => {
