@@ -17,7 +17,8 @@ export interface BrokerChannels {
 /** A channel with receivers, or with work still to be done for it. */
 interface Channel {
   receivers: number;
-  isOpen: boolean;
+  /** At the broker. */
+  state: "closed" | "opening" | "open";
   /** The opening that the present receivers wait for; none when the last one has gone. */
   opening: Promise<void> | undefined;
   /** What is done for the channel, one after the other. Never rejects. */
@@ -37,17 +38,17 @@ export class BrokerSubscriptions {
   }
 
   /** Resolves when the subscription is in force; rejects if the broker refuses it. */
-  async add(channel: string, receive: (payload: string) => void): Promise<Unsubscribe> {
-    const state = this.#stateOf(channel);
-    const remove = this.#receivers.add(channel, receive);
-    state.receivers++;
-    const opening = (state.opening ??= this.#open(channel, state));
+  async add(name: string, receive: (payload: string) => void): Promise<Unsubscribe> {
+    const channel = this.#channelOf(name);
+    const remove = this.#receivers.add(name, receive);
+    channel.receivers++;
+    const opening = (channel.opening ??= this.#open(name, channel));
     try {
       await opening;
     } catch (error) {
-      if (state.opening === opening) state.opening = undefined;
+      if (channel.opening === opening) channel.opening = undefined;
       remove();
-      await this.#leave(channel, state);
+      await this.#leave(name, channel);
       throw error;
     }
     let ended = false;
@@ -55,7 +56,7 @@ export class BrokerSubscriptions {
       if (ended) return;
       ended = true;
       remove();
-      await this.#leave(channel, state);
+      await this.#leave(name, channel);
     };
   }
 
@@ -63,46 +64,66 @@ export class BrokerSubscriptions {
     this.#receivers.deliver(channel, payload);
   }
 
-  /** Ends all subscriptions; resolves when the broker knows. */
+  /**
+   * Ends all subscriptions; resolves when the broker knows. One that is just beginning is ended when it has
+   * begun, but not waited for: without a connection that may be never.
+   */
   async close(): Promise<void> {
     this.#receivers.clear();
-    await Promise.all([...this.#channels].map(([channel, state]) => this.#shut(channel, state)));
+    const ends: Promise<void>[] = [];
+    for (const [name, channel] of this.#channels) {
+      const isOpening = channel.state === "opening";
+      const end = this.#shut(name, channel);
+      if (!isOpening) ends.push(end);
+    }
+    await Promise.all(ends);
   }
 
-  #stateOf(channel: string): Channel {
-    const known = this.#channels.get(channel);
+  #channelOf(name: string): Channel {
+    const known = this.#channels.get(name);
     if (known !== undefined) return known;
-    const state: Channel = { receivers: 0, isOpen: false, opening: undefined, work: Promise.resolve() };
-    this.#channels.set(channel, state);
-    return state;
+    const channel: Channel = {
+      receivers: 0,
+      state: "closed",
+      opening: undefined,
+      work: Promise.resolve(),
+    };
+    this.#channels.set(name, channel);
+    return channel;
   }
 
-  #open(channel: string, state: Channel): Promise<void> {
-    const opening = state.work.then(async () => {
-      await this.#broker.open(channel);
-      state.isOpen = true;
+  #open(name: string, channel: Channel): Promise<void> {
+    const opening = channel.work.then(async () => {
+      channel.state = "opening";
+      try {
+        await this.#broker.open(name);
+        channel.state = "open";
+      } catch (error) {
+        channel.state = "closed";
+        throw error;
+      }
     });
-    state.work = opening.catch(() => undefined);
+    channel.work = opening.catch(() => undefined);
     return opening;
   }
 
-  async #leave(channel: string, state: Channel): Promise<void> {
-    if (--state.receivers > 0) return;
-    await this.#shut(channel, state);
-    if (state.receivers === 0 && this.#channels.get(channel) === state) this.#channels.delete(channel);
+  async #leave(name: string, channel: Channel): Promise<void> {
+    if (--channel.receivers > 0) return;
+    await this.#shut(name, channel);
+    if (channel.receivers === 0 && this.#channels.get(name) === channel) this.#channels.delete(name);
   }
 
-  #shut(channel: string, state: Channel): Promise<void> {
-    state.opening = undefined;
-    state.work = state.work.then(async () => {
-      if (!state.isOpen) return;
-      state.isOpen = false;
+  #shut(name: string, channel: Channel): Promise<void> {
+    channel.opening = undefined;
+    channel.work = channel.work.then(async () => {
+      if (channel.state !== "open") return;
+      channel.state = "closed";
       try {
-        await this.#broker.close(channel);
+        await this.#broker.close(name);
       } catch (error) {
         this.#reportError(error);
       }
     });
-    return state.work;
+    return channel.work;
   }
 }

@@ -125,4 +125,20 @@ export const reconnectCases: readonly ContractPromise[] = [
       await inbox.hears("to all", "to one");
     },
   },
+  {
+    name: "a node without a connection can be closed, also while it subscribes",
+    nodeNames: threeNodes,
+    async check(cluster, patienceMs) {
+      const second = nodeAt(cluster, 1);
+      if (second.onStatus === undefined || second.close === undefined) return;
+      await Inbox.open(second, "room", patienceMs);
+      const disconnected = saying(second, "disconnected", patienceMs);
+      const [restore] = await Promise.all([cut(cluster, second, patienceMs), disconnected]);
+      // Whether this ends before the connection returns is open; it is not waited for.
+      const subscribing = (async () => second.subscribe("hall", () => {}))().catch(() => undefined);
+      await within(patienceMs, "closing without a connection", second.close());
+      await restore();
+      void subscribing;
+    },
+  },
 ];

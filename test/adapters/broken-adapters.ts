@@ -393,4 +393,17 @@ export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
       return losing(() => broken)(sound);
     },
   ],
+  [
+    "a node without a connection can be closed, also while it subscribes",
+    (sound) => {
+      let current: PubSubStatus = "connected";
+      sound.onStatus?.((status) => (current = status));
+      return {
+        close: async () => {
+          if (current === "disconnected") await new Promise(() => {});
+          return sound.close?.();
+        },
+      };
+    },
+  ],
 ]);

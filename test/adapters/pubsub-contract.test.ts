@@ -44,7 +44,7 @@ describe("pubsubContract", () => {
       const { nodes, end } = await nodesWith()(names);
       return { nodes, end };
     };
-    expect(await failing(uncut)).toHaveLength(6);
+    expect(await failing(uncut)).toHaveLength(7);
   });
 
   it("asks nothing about the connection of an adapter that is always connected", async () => {

@@ -1,0 +1,205 @@
+/** What the postgres adapter does with its clients; over real servers it is tested in test/brokers. */
+import { EventEmitter } from "node:events";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { postgresPubSub, type PostgresClient } from "../../src/adapters/postgres.js";
+import type { PubSubStatus } from "../../src/pubsub/pubsub.js";
+
+/** As pg's: takes one query at a time, and throws an error that nobody listens to. */
+class FakeClient extends EventEmitter implements PostgresClient {
+  readonly queries: string[] = [];
+  ended = false;
+  busy = false;
+  overlaps = 0;
+  refusal: Error | undefined;
+
+  async query(text: string, values: string[] = []): Promise<unknown> {
+    if (this.busy) this.overlaps++;
+    this.busy = true;
+    await Promise.resolve();
+    this.busy = false;
+    this.queries.push([text, ...values].join(" "));
+    if (this.refusal !== undefined) throw this.refusal;
+    return {};
+  }
+  async end(): Promise<void> {
+    this.ended = true;
+  }
+  notify(channel: string, payload: string | undefined): void {
+    this.emit("notification", { channel, payload });
+  }
+  breakDown(): void {
+    this.emit("error", new Error("Connection terminated unexpectedly"));
+    this.emit("end");
+  }
+  listening(): number {
+    return this.eventNames().reduce((sum, name) => sum + this.listenerCount(name), 0);
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Lets promises and what is due now run. */
+const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+function withConnect(connect: (attempt: number, client: FakeClient) => Promise<FakeClient>) {
+  const clients: FakeClient[] = [];
+  const attemptsAtMs: number[] = [];
+  const pubsub = postgresPubSub({
+    connect: () => {
+      attemptsAtMs.push(Date.now());
+      const client = new FakeClient();
+      clients.push(client);
+      return connect(clients.length, client);
+    },
+    nodeName: "me",
+    prefix: "p",
+  });
+  const statuses: PubSubStatus[] = [];
+  const errors: unknown[] = [];
+  pubsub.onStatus?.((status) => statuses.push(status));
+  pubsub.onError?.((error) => errors.push(error));
+  const clientOf = (attempt: number): FakeClient => {
+    const client = clients[attempt - 1];
+    if (client === undefined) throw new Error(`There was no attempt ${attempt}`);
+    return client;
+  };
+  return { pubsub, clientOf, attemptsAtMs, statuses, errors };
+}
+
+describe("postgresPubSub with connect", () => {
+  it("waits for the connection with a subscription, and quotes and shortens names", async () => {
+    const { pubsub, clientOf, statuses } = withConnect(async (_, client) => client);
+    await pubsub.subscribe('a "b"', () => {});
+    await pubsub.subscribe("x".repeat(100), () => {});
+    const listens = clientOf(1).queries;
+    expect(listens.slice(0, 2)).toEqual(['LISTEN "p:all:a ""b"""', 'LISTEN "p:to:me:a ""b"""']);
+    for (const listen of listens.slice(2)) expect(listen).toMatch(/^LISTEN "p:#[\w-]{27}"$/);
+    expect(new Set(listens).size).toBe(4);
+    expect(statuses).toEqual(["disconnected", "connected"]);
+  });
+
+  it("listens again with a new client, and is connected only then", async () => {
+    const { pubsub, clientOf, statuses, errors } = withConnect(async (_, client) => client);
+    const heard: string[] = [];
+    await pubsub.subscribe("room", (payload) => heard.push(payload));
+    clientOf(1).breakDown();
+    expect(statuses.at(-1)).toBe("disconnected");
+    await expect(pubsub.broadcast("room", "1")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    await settled();
+    expect(statuses.at(-1)).toBe("connected");
+    expect(clientOf(2).queries).toEqual(['LISTEN "p:all:room"', 'LISTEN "p:to:me:room"']);
+    clientOf(1).notify("p:all:room", "from the dead");
+    clientOf(2).notify("p:all:room", "alive");
+    clientOf(2).notify("p:to:me:room", undefined);
+    expect(heard).toEqual(["alive", ""]);
+    expect(errors).toHaveLength(1);
+    expect(clientOf(1).ended).toBe(true);
+    // Its late errors would be thrown if nobody listened.
+    clientOf(1).emit("error", new Error("once more"));
+  });
+
+  it("tries again at once, then after pauses that double up to a second, and reports it once", async () => {
+    const { attemptsAtMs, errors } = withConnect(async () => {
+      throw new Error("ECONNREFUSED");
+    });
+    await vi.advanceTimersByTimeAsync(4_000);
+    const pauses = attemptsAtMs.slice(1).map((at, index) => at - (attemptsAtMs[index] ?? 0));
+    expect(pauses.slice(0, 7)).toEqual([0, 100, 200, 400, 800, 1_000, 1_000]);
+    expect(errors).toHaveLength(1);
+  });
+
+  it("ends a client that comes after the pubsub was closed, and asks for no other", async () => {
+    let arrive: (client: FakeClient) => void = () => {};
+    const { pubsub, attemptsAtMs } = withConnect(() => new Promise((resolve) => (arrive = resolve)));
+    const subscribing = (async () => pubsub.subscribe("room", () => {}))();
+    const refused = expect(subscribing).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    await settled();
+    await pubsub.close();
+    const late = new FakeClient();
+    arrive(late);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(late.ended).toBe(true);
+    await refused;
+    expect(attemptsAtMs).toHaveLength(1);
+  });
+
+  it("ends its client when it is closed, and takes its listeners off", async () => {
+    const { pubsub, clientOf } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    await pubsub.close();
+    await pubsub.close();
+    expect(clientOf(1).queries.slice(2)).toEqual(['UNLISTEN "p:all:room"', 'UNLISTEN "p:to:me:room"']);
+    expect(clientOf(1).ended).toBe(true);
+    expect(clientOf(1).eventNames()).toEqual(["error"]);
+  });
+
+  it("sends one query after the other, and refuses more than 10,000 waiting ones", async () => {
+    const { pubsub, clientOf } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10_005 }, (_, index) => pubsub.broadcast("room", `${index}`)),
+    );
+    const refused = outcomes.filter(({ status }) => status === "rejected");
+    expect(refused).toHaveLength(5);
+    expect(refused[0]).toMatchObject({ reason: { code: "PUBLISH_FAILED" } });
+    expect(clientOf(1).overlaps).toBe(0);
+    expect(clientOf(1).queries.slice(2, 4)).toEqual([
+      "SELECT pg_notify($1, $2) p:all:room 0",
+      "SELECT pg_notify($1, $2) p:all:room 1",
+    ]);
+  });
+
+  it("refuses payloads above 7,999 bytes", async () => {
+    const { pubsub, clientOf } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    await pubsub.broadcast("room", "€".repeat(2_666));
+    await expect(pubsub.broadcast("room", "€".repeat(2_667))).rejects.toMatchObject({
+      code: "PUBLISH_FAILED",
+    });
+    expect(clientOf(1).queries).toHaveLength(3);
+  });
+});
+
+describe("postgresPubSub with client", () => {
+  it("leaves the client open and without a listener when it is closed", async () => {
+    const client = new FakeClient();
+    const pubsub = postgresPubSub({ client });
+    await pubsub.subscribe("room", () => {});
+    await pubsub.close();
+    expect({ ended: client.ended, listening: client.listening() }).toEqual({ ended: false, listening: 0 });
+  });
+
+  it("stays disconnected when the client has ended, and survives its further errors", async () => {
+    const client = new FakeClient();
+    const pubsub = postgresPubSub({ client });
+    const statuses: PubSubStatus[] = [];
+    pubsub.onStatus?.((status) => statuses.push(status));
+    await pubsub.subscribe("room", () => {});
+    client.breakDown();
+    client.breakDown();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(statuses).toEqual(["disconnected"]);
+    await expect(pubsub.subscribe("hall", () => {})).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    expect(client.ended).toBe(false);
+  });
+
+  it("rejects with what the server said", async () => {
+    const client = new FakeClient();
+    const pubsub = postgresPubSub({ client });
+    await settled();
+    client.refusal = new Error("permission denied");
+    await expect(pubsub.broadcast("room", "1")).rejects.toBe(client.refusal);
+    await expect(pubsub.subscribe("room", () => {})).rejects.toBe(client.refusal);
+  });
+});
+
+it("postgresPubSub refuses what is neither", () => {
+  expect(() => postgresPubSub({} as { client: PostgresClient })).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTION" }),
+  );
+});

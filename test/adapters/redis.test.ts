@@ -1,0 +1,208 @@
+/** What the redis adapter does with its clients; over real servers it is tested in test/brokers. */
+import { EventEmitter } from "node:events";
+import { describe, expect, it } from "vitest";
+import { redisPubSub } from "../../src/adapters/redis.js";
+import type { PubSubStatus } from "../../src/pubsub/pubsub.js";
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** As ioredis: says `ready` before it has subscribed again. */
+class FakeIoredis extends EventEmitter {
+  status = "ready";
+  readonly calls: string[] = [];
+  refusal: Error | undefined;
+
+  async publish(channel: string, payload: string): Promise<number> {
+    return this.#call(`publish ${channel} ${payload}`);
+  }
+  async subscribe(...channels: string[]): Promise<number> {
+    return this.#call(`subscribe ${channels.join()}`);
+  }
+  async unsubscribe(...channels: string[]): Promise<number> {
+    return this.#call(`unsubscribe ${channels.join()}`);
+  }
+  become(status: string): void {
+    this.status = status;
+    this.emit(status);
+  }
+  listening(): number {
+    return this.eventNames().reduce((sum, name) => sum + this.listenerCount(name), 0);
+  }
+  #call(call: string): number {
+    this.calls.push(call);
+    if (this.refusal !== undefined) throw this.refusal;
+    return 1;
+  }
+}
+
+/** As node-redis: `isReady`, and a listener per subscription. */
+class FakeNodeRedis extends EventEmitter {
+  isReady = true;
+  readonly calls: string[] = [];
+  receive: (payload: string, channel: string) => unknown = () => {};
+
+  async publish(channel: string, payload: string): Promise<number> {
+    return this.calls.push(`publish ${channel} ${payload}`);
+  }
+  async subscribe(
+    channels: string[],
+    listener: (payload: string, channel: string) => unknown,
+  ): Promise<void> {
+    this.receive = listener;
+    this.calls.push(`subscribe ${channels.join()}`);
+  }
+  async unsubscribe(channels: string[]): Promise<void> {
+    this.calls.push(`unsubscribe ${channels.join()}`);
+  }
+  become(isReady: boolean, event: string, value?: unknown): void {
+    this.isReady = isReady;
+    this.emit(event, value);
+  }
+}
+
+function withIoredis() {
+  const [publisher, subscriber] = [new FakeIoredis(), new FakeIoredis()];
+  const pubsub = redisPubSub({ publisher, subscriber, nodeName: "me", prefix: "p" });
+  const statuses: PubSubStatus[] = [];
+  const errors: unknown[] = [];
+  pubsub.onStatus?.((status) => statuses.push(status));
+  pubsub.onError?.((error) => errors.push(error));
+  return { publisher, subscriber, pubsub, statuses, errors };
+}
+
+describe("redisPubSub with ioredis", () => {
+  it("is connected only when the server has confirmed the subscriptions again", async () => {
+    const { subscriber, pubsub, statuses } = withIoredis();
+    await pubsub.subscribe("room", () => {});
+    expect(subscriber.calls).toEqual(["subscribe p:all:room,p:to:me:room"]);
+    subscriber.become("close");
+    expect(statuses).toEqual(["disconnected"]);
+    subscriber.become("ready");
+    expect(statuses).toEqual(["disconnected"]);
+    await settled();
+    expect(statuses).toEqual(["disconnected", "connected"]);
+    expect(subscriber.calls).toHaveLength(2);
+    expect(subscriber.calls[1]).toBe(subscriber.calls[0]);
+  });
+
+  it("stays disconnected when the server refuses the subscriptions, and reports it", async () => {
+    const { subscriber, pubsub, statuses, errors } = withIoredis();
+    await pubsub.subscribe("room", () => {});
+    subscriber.become("close");
+    subscriber.refusal = new Error("NOPERM");
+    subscriber.become("ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected"]);
+    expect(errors).toEqual([subscriber.refusal]);
+  });
+
+  it("is not fooled by a connection that is lost again while it subscribes", async () => {
+    const { subscriber, pubsub, statuses } = withIoredis();
+    await pubsub.subscribe("room", () => {});
+    subscriber.become("close");
+    subscriber.become("ready");
+    subscriber.become("close");
+    await settled();
+    expect(statuses).toEqual(["disconnected"]);
+  });
+
+  it("needs both clients", async () => {
+    const { publisher, subscriber, statuses } = withIoredis();
+    publisher.become("close");
+    subscriber.become("close");
+    publisher.become("ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected"]);
+    subscriber.become("ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected", "connected"]);
+  });
+
+  it("rejects at once what is sent while disconnected, instead of leaving it to the client's queue", async () => {
+    const { publisher, pubsub } = withIoredis();
+    publisher.become("reconnecting");
+    await expect(pubsub.broadcast("room", "1")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    await expect(pubsub.send("you", "room", "1")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    expect(publisher.calls).toEqual([]);
+  });
+
+  it("rejects with what the client said when a publish fails", async () => {
+    const { publisher, pubsub } = withIoredis();
+    publisher.refusal = new Error("READONLY");
+    await expect(pubsub.broadcast("room", "1")).rejects.toBe(publisher.refusal);
+  });
+
+  it("reports an outage once, however often the client tries to reconnect", () => {
+    const { publisher, errors } = withIoredis();
+    publisher.status = "close";
+    for (let attempt = 0; attempt < 5; attempt++) publisher.emit("error", new Error("ECONNREFUSED"));
+    expect(errors).toHaveLength(1);
+  });
+
+  it("hears only what it has subscribed to, on a client that others use too", async () => {
+    const { subscriber, pubsub } = withIoredis();
+    const heard: string[] = [];
+    await pubsub.subscribe("room", (payload) => heard.push(payload));
+    subscriber.emit("message", "p:all:room", "ours");
+    subscriber.emit("message", "room", "the application's");
+    subscriber.emit("message", "p:all:hall", "not subscribed");
+    subscriber.emit("message", "p:to:me:room", "direct");
+    expect(heard).toEqual(["ours", "direct"]);
+  });
+
+  it("leaves the clients open and without a listener when it is closed", async () => {
+    const { publisher, subscriber, pubsub } = withIoredis();
+    await pubsub.subscribe("room", () => {});
+    await pubsub.close();
+    expect(publisher.listening() + subscriber.listening()).toBe(0);
+    expect(subscriber.calls.at(-1)).toBe("unsubscribe p:all:room,p:to:me:room");
+    await expect(pubsub.broadcast("room", "1")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    await expect(pubsub.subscribe("room", () => {})).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+  });
+
+  it("does not wait for a client without a connection when it is closed", async () => {
+    const { subscriber, pubsub } = withIoredis();
+    await pubsub.subscribe("room", () => {});
+    subscriber.unsubscribe = () => new Promise(() => {});
+    subscriber.become("close");
+    await pubsub.close();
+    expect(subscriber.listening()).toBe(0);
+  });
+});
+
+describe("redisPubSub with node-redis", () => {
+  it("follows the clients, and publishes by the names of channels and inboxes", async () => {
+    const [publisher, subscriber] = [new FakeNodeRedis(), new FakeNodeRedis()];
+    const pubsub = redisPubSub({ publisher, subscriber, nodeName: "me:too", prefix: "p" });
+    const statuses: PubSubStatus[] = [];
+    const heard: string[] = [];
+    pubsub.onStatus?.((status) => statuses.push(status));
+    await pubsub.subscribe("room", (payload) => heard.push(payload));
+    subscriber.receive("1", "p:all:room");
+    subscriber.receive("2", "p:to:me%3Atoo:room");
+    await pubsub.broadcast("room", "3");
+    await pubsub.send("you:all", "room", "4");
+    expect(heard).toEqual(["1", "2"]);
+    expect(publisher.calls).toEqual(["publish p:all:room 3", "publish p:to:you%3Aall:room 4"]);
+    subscriber.on("error", () => {});
+    subscriber.become(false, "error", new Error("Socket closed unexpectedly"));
+    subscriber.become(true, "ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected", "connected"]);
+    await pubsub.close();
+    expect(subscriber.listenerCount("error")).toBe(1);
+  });
+});
+
+describe("redisPubSub", () => {
+  it("refuses what is no client, and bad names", () => {
+    const client = new FakeIoredis();
+    const refused = expect.objectContaining({ code: "INVALID_OPTION" });
+    expect(() => redisPubSub({ publisher: {} as FakeIoredis, subscriber: client })).toThrow(refused);
+    expect(() => redisPubSub({ publisher: client, subscriber: client, nodeName: "" })).toThrow(refused);
+    for (const prefix of ["", "with:colon", "with space", "x".repeat(33)]) {
+      expect(() => redisPubSub({ publisher: client, subscriber: client, prefix })).toThrow(refused);
+    }
+    expect(client.listening()).toBe(0);
+  });
+});
