@@ -16,10 +16,10 @@ import {
   type OpenConnection,
 } from "./connection.js";
 import { ErrorReports, type ErrorListener } from "./error-reports.js";
-import type { Payload, SocketOptions } from "./handlers.js";
+import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { refuseUpgrade, shakeHands, SUBPROTOCOL } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
-import { SocketMount } from "./mount.js";
+import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
 import type { ChannelContext } from "./server-channel.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
@@ -117,7 +117,7 @@ export class ChannelServer implements AsyncDisposable {
         },
       );
     }
-    const mount = new SocketMount(options, this.#channelContext);
+    const mount = new Mount(options, this.#channelContext);
     this.#upgrades.set(upgradePath, (request, socket, head) => this.#upgrade(mount, request, socket, head));
     return mount;
   }
@@ -214,7 +214,7 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   #upgrade<SocketAssigns>(
-    mount: SocketMount<SocketAssigns>,
+    mount: Mount<SocketAssigns>,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,

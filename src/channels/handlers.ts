@@ -206,3 +206,18 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
    */
   terminate?(channel: Channel<Assigns, SocketAssigns>, reason: EndReason): void | Promise<void>;
 }
+
+/** A socket path, to add channels to. */
+export interface SocketMount<SocketAssigns> {
+  /**
+   * Adds the channels of a topic (`"lobby"`) or of all topics with a prefix (`"room:*"`). An exact topic wins
+   * over a prefix, an earlier prefix over a later one.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
+   *   but at its end, and for handlers without a `join`.
+   */
+  channel<Assigns = undefined>(
+    pattern: string,
+    handlers: ChannelHandlers<Assigns, SocketAssigns>,
+  ): SocketMount<SocketAssigns>;
+}

@@ -22,9 +22,9 @@ export {
   type PresenceSource,
   type Refusal,
   type Reply,
+  type SocketMount,
   type SocketOptions,
 } from "./handlers.js";
 export type { UpgradeServer } from "./http-attachment.js";
-export type { SocketMount } from "./mount.js";
 export type { ChannelLimits, ChannelServerOptions } from "./options.js";
 export type { ConnectParams, ParamValue } from "./params.js";

@@ -3,7 +3,8 @@
  */
 import { TrackerError } from "../errors.js";
 import type { Ref } from "./frames.js";
-import type { ChannelHandlers, SocketOptions } from "./handlers.js";
+import type { ChannelSource } from "./connection.js";
+import type { ChannelHandlers, SocketMount, SocketOptions } from "./handlers.js";
 import { validateOriginCheck } from "./origin.js";
 import {
   ServerChannel,
@@ -19,15 +20,13 @@ type OpenRoute<SocketAssigns> = (
   connection: ChannelConnection<SocketAssigns>,
 ) => RunningChannel;
 
-/** A socket path, to add channels to. Made by `ChannelServer.socket`. */
-export class SocketMount<SocketAssigns> {
-  /** @internal */
+export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, ChannelSource<SocketAssigns> {
   readonly options: SocketOptions<SocketAssigns>;
   readonly #context: ChannelContext;
   readonly #exact = new Map<string, OpenRoute<SocketAssigns>>();
   readonly #prefixes: { readonly prefix: string; readonly open: OpenRoute<SocketAssigns> }[] = [];
 
-  /** @internal */
+  /** @throws TrackerError `INVALID_OPTION`. */
   constructor(options: SocketOptions<SocketAssigns>, context: ChannelContext) {
     for (const name of ["connect", "id"] as const) {
       if (options[name] !== undefined && typeof options[name] !== "function") {
@@ -42,17 +41,10 @@ export class SocketMount<SocketAssigns> {
     this.#context = context;
   }
 
-  /**
-   * Adds the channels of a topic (`"lobby"`) or of all topics with a prefix (`"room:*"`). An exact topic wins
-   * over a prefix, an earlier prefix over a later one.
-   *
-   * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
-   *   but at its end, and for handlers without a `join`.
-   */
   channel<Assigns = undefined>(
     pattern: string,
     handlers: ChannelHandlers<Assigns, SocketAssigns>,
-  ): SocketMount<SocketAssigns> {
+  ): Mount<SocketAssigns> {
     const star = typeof pattern === "string" ? pattern.indexOf("*") : -1;
     const known = this.#exact.has(pattern) || this.#prefixes.some(({ prefix }) => `${prefix}*` === pattern);
     if (typeof pattern !== "string" || pattern === "" || known || (star >= 0 && star < pattern.length - 1)) {
@@ -81,7 +73,6 @@ export class SocketMount<SocketAssigns> {
     return this;
   }
 
-  /** @internal Makes the channel for a topic, or `undefined` where no pattern matches. */
   open(
     topic: string,
     joinRef: Ref,

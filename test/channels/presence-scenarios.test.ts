@@ -99,7 +99,7 @@ class Scene {
   }
 }
 
-describe.each(CLIENTS)("with phoenix $line", ({ phoenix }) => {
+describe.each(CLIENTS)("with phoenix $line", ({ phoenix, oddKeys }) => {
   it("a first state joins everybody", async () => {
     const scene = await Scene.open(phoenix);
     await scene.guests("ann", 1, 2);
@@ -146,24 +146,27 @@ describe.each(CLIENTS)("with phoenix $line", ({ phoenix }) => {
     expect(await scene.calls({})).toEqual(["leave ann [] [2]"]);
   });
 
-  it("keys named like parts of objects join and leave by state and by diff", async () => {
-    const scene = await Scene.open(phoenix);
-    const keys = ["__proto__", "constructor", "hasOwnProperty"];
-    const all = Object.fromEntries(keys.map((key) => [key, 1]));
-    const guests: Visitor[] = [];
-    for (const key of keys) guests.push(...(await scene.guests(key, 1)));
-    await scene.watcher.join();
-    expect(await scene.calls(all)).toHaveLength(3);
-    await scene.away(async () => {
-      for (const [index, key] of keys.entries()) await scene.leave(guests[index]!, key);
-    });
-    expect(await scene.calls({})).toHaveLength(3);
-    for (const key of keys) guests.push(...(await scene.guests(key, 2)));
-    expect(await scene.calls(all)).toEqual(keys.map((key) => `join ${key} none [2]`));
-    for (const [index, key] of keys.entries()) await scene.leave(guests[index + 3]!, key);
-    expect(await scene.calls({})).toEqual(keys.map((key) => `leave ${key} [] [2]`));
-    expect("metas" in {}).toBe(false);
-  });
+  it.skipIf(oddKeys.length === 0)(
+    "keys named like parts of objects join and leave like any other",
+    async () => {
+      const scene = await Scene.open(phoenix);
+      const keys = ["ann", ...oddKeys];
+      const all = Object.fromEntries(keys.map((key) => [key, 1]));
+      const guests: Visitor[] = [];
+      for (const key of keys) guests.push(...(await scene.guests(key, 1)));
+      await scene.watcher.join();
+      expect(await scene.calls(all)).toHaveLength(keys.length);
+      await scene.away(async () => {
+        for (const [index, key] of keys.entries()) await scene.leave(guests[index]!, key);
+      });
+      expect(await scene.calls({})).toHaveLength(keys.length);
+      for (const key of keys) guests.push(...(await scene.guests(key, 2)));
+      expect(await scene.calls(all)).toEqual(keys.map((key) => `join ${key} none [2]`));
+      for (const [index, key] of keys.entries()) await scene.leave(guests[index + keys.length]!, key);
+      expect(await scene.calls({})).toEqual(keys.map((key) => `leave ${key} [] [2]`));
+      expect("metas" in {}).toBe(false);
+    },
+  );
 
   it("lists whole presences, or what a chooser makes of them", async () => {
     const scene = await Scene.open(phoenix);
