@@ -43,8 +43,9 @@ const options = new Command("npm run shop:load --")
   .opts<LoadOptions>();
 
 const interrupted = new AbortController();
-process.once("SIGINT", () => interrupted.abort());
-process.once("SIGTERM", () => interrupted.abort());
+// Not once: npm passes on the Ctrl-C that the terminal has sent already.
+process.on("SIGINT", () => interrupted.abort());
+process.on("SIGTERM", () => interrupted.abort());
 
 try {
   process.exitCode = await run();
@@ -98,7 +99,7 @@ async function bringIn(enter: () => Promise<void>): Promise<void> {
   const periodMs = options.rate === undefined ? chunkPeriodMs : (size / options.rate) * 1_000;
   const failures: unknown[] = [];
   const entering: Promise<void>[] = [];
-  for (let left = options.shoppers; left > 0; left -= size) {
+  for (let left = options.shoppers; left > 0 && !interrupted.signal.aborted; left -= size) {
     for (let index = 0; index < Math.min(size, left); index++) {
       entering.push(
         enter().then(

@@ -10,7 +10,7 @@ interface NodeRow {
 
 const statusWords: Record<NodeView["status"], string> = {
   up: "up",
-  down: "silent: its shoppers are hidden",
+  down: "silent, not counted",
   returning: "back, catching up",
   departing: "saying goodbye",
 };
