@@ -42,11 +42,9 @@ export class BrokerSubscriptions {
     const channel = this.#channelOf(name);
     const remove = this.#receivers.add(name, receive);
     channel.receivers++;
-    const opening = (channel.opening ??= this.#open(name, channel));
     try {
-      await opening;
+      await (channel.opening ??= this.#open(name, channel));
     } catch (error) {
-      if (channel.opening === opening) channel.opening = undefined;
       remove();
       await this.#leave(name, channel);
       throw error;

@@ -47,9 +47,9 @@ class SlowBroker {
 const steps = fc.array(
   fc.record({
     channel: fc.constantFrom("a", "b"),
-    what: fc.constantFrom("subscribe", "unsubscribe", "unsubscribe twice", "refuse"),
+    what: fc.constantFrom("subscribe", "unsubscribe", "unsubscribe twice", "refuse", "let the broker work"),
   }),
-  { maxLength: 30 },
+  { maxLength: 40 },
 );
 
 describe("BrokerSubscriptions", () => {
@@ -63,7 +63,10 @@ describe("BrokerSubscriptions", () => {
         const under: Promise<unknown>[] = [];
         for (const { channel, what } of plan) {
           if (what === "refuse") broker.refusesNext = true;
-          else if (what === "subscribe") {
+          else if (what === "let the broker work") {
+            if (scheduler.count() > 0) await scheduler.waitOne();
+            await new Promise((resolve) => setImmediate(resolve));
+          } else if (what === "subscribe") {
             const ended = subscriptions.add(channel, () => {}).catch(() => undefined);
             held.push({ channel, ended });
             under.push(
@@ -89,10 +92,36 @@ describe("BrokerSubscriptions", () => {
         expect(broker.mistakes).toEqual([]);
         expect([...broker.open].sort()).toEqual([...receiving].sort());
         expect(errors).toEqual([]);
+        // Whatever was refused before, the next attempt is a new one.
+        broker.refusesNext = false;
+        await scheduler.waitFor(
+          Promise.all([subscriptions.add("a", () => {}), subscriptions.add("b", () => {})]),
+        );
+        expect([...broker.open].sort()).toEqual(["a", "b"]);
         await scheduler.waitFor(subscriptions.close());
         expect(broker.open.size).toBe(0);
       }),
+      { numRuns: 500 },
     );
+  });
+
+  it("opens a channel again for whoever comes while it is being closed", async () => {
+    const broker: string[] = [];
+    let closed: () => void = () => {};
+    const subscriptions = new BrokerSubscriptions(
+      {
+        open: async () => void broker.push("open"),
+        close: () => new Promise((resolve) => (closed = resolve)),
+      },
+      () => {},
+    );
+    const unsubscribe = await subscriptions.add("room", () => {});
+    const ending = unsubscribe();
+    await new Promise((resolve) => setImmediate(resolve));
+    const again = subscriptions.add("room", () => {});
+    closed();
+    await Promise.all([ending, again]);
+    expect(broker).toEqual(["open", "open"]);
   });
 
   it("reports what the broker says to a close, and does not reject the unsubscribing", async () => {
