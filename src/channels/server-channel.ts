@@ -242,8 +242,9 @@ export class ServerChannel<Assigns, SocketAssigns>
     this.#reply(ref, "ok", response);
     for (const broadcast of this.#held ?? []) this.#connection.writeShared(broadcast.frame);
     this.#held = undefined;
-    // Not in this task: a failure of `joined` is a failure of the channel, not of the join.
-    this.#queue.pushFirst(() => this.#route.handlers.joined?.(this));
+    // Not in this task: a failure of `joined` is a failure of the channel, not of the join. And not at all if
+    // writing the answer has shown that the client reads too slowly.
+    if (!this.ended) this.#queue.pushFirst(() => this.#route.handlers.joined?.(this));
     return undefined;
   }
 

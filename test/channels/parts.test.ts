@@ -17,6 +17,8 @@ import {
 } from "../../src/channels/frames.js";
 import { parseParams } from "../../src/channels/params.js";
 import { RateLimit } from "../../src/channels/rate-limit.js";
+import type { ChannelHandlers } from "../../src/channels/index.js";
+import { ServerChannel } from "../../src/channels/server-channel.js";
 import { SerialQueue } from "../../src/channels/serial-queue.js";
 import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
@@ -247,6 +249,37 @@ describe("subscribers", () => {
     subscribers.deliver(new Broadcast("t", "end", {}));
     expect(seen.slice(4)).toEqual(["first end"]);
     expect(subscribers.topicCount).toBe(1);
+  });
+});
+
+describe("a channel", () => {
+  it("whose connection ends while the join is answered is terminated once, and never joined", () => {
+    const steps: string[] = [];
+    const reports = new ErrorReports(new VirtualRuntime());
+    const handlers: ChannelHandlers = {
+      join: () => ({ ok: {} }),
+      joined: () => void steps.push("joined"),
+      terminate: (_channel, reason) => void steps.push(reason),
+    };
+    const none = new Map<string, never>();
+    const connection = {
+      id: undefined,
+      assigns: undefined,
+      disconnect: () => undefined,
+      write: () => channel.end("closed"),
+      writeShared: () => undefined,
+      channelEnded: () => void steps.push("ended"),
+    };
+    const channel = new ServerChannel<undefined, unknown>(
+      "t",
+      "1",
+      connection,
+      { handlers, handleIn: none, handleBinary: none, handleOut: none },
+      { subscribers: new Subscribers(), reports, maxQueuedMessages: 1, broadcast: () => undefined },
+    );
+    channel.start({}, "1", undefined);
+    expect(steps).toEqual(["ended", "closed"]);
+    expect(channel.session.closed).toBe(true);
   });
 });
 
