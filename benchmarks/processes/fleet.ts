@@ -2,87 +2,18 @@
  * The driver's side of a fleet of node processes: starts the broker or the relay, forks nodes, asks them to do
  * things, ends each by its own process id.
  */
-import cluster, { type Worker } from "node:cluster";
+import cluster from "node:cluster";
 import { fileURLToPath } from "node:url";
 import { setupPrimary } from "../../src/adapters/cluster.js";
 import { openNats, openRedis, type Broker } from "../../test/brokers/servers.js";
-import { machineMs } from "./clock.js";
-import type { Answered, Asked, Commands } from "./node.js";
+import { programOptions, Remote } from "../harness/remote.js";
+import type { Commands } from "./node.js";
 import { isBareRelayed, type TransportKind } from "./transport.js";
 
 const nodeProgram = fileURLToPath(new URL("./node.ts", import.meta.url));
 
-/** The number of the answer with which a node says that it listens; asked are numbers from 1. */
-const readyAnswer = 0;
-
 /** One node process. */
-export class FleetNode {
-  readonly name: string;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-  #asked = 0;
-  /** Resolves when the process listens; what is asked before would be lost. */
-  readonly ready: Promise<unknown>;
-  readonly #exited: Promise<number>;
-
-  constructor(worker: Worker, name: string) {
-    this.#worker = worker;
-    this.name = name;
-    this.ready = new Promise((resolve, reject) => this.#waiting.set(readyAnswer, { resolve, reject }));
-    worker.on("message", (message: unknown) => {
-      if (isAnswered(message)) this.#settle(message);
-    });
-    this.#exited = new Promise((resolve) =>
-      worker.once("exit", () => {
-        resolve(machineMs());
-        for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended`));
-      }),
-    );
-  }
-
-  /** Has the node do something; resolves with what it returns. @throws Error as the node says, or if it ended. */
-  ask<Name extends keyof Commands>(
-    command: Name,
-    ...input: Parameters<Commands[Name]>
-  ): Promise<Awaited<ReturnType<Commands[Name]>>> {
-    const ask = ++this.#asked;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(ask, {
-        resolve: (result) => resolve(result as Awaited<ReturnType<Commands[Name]>>),
-        reject,
-      });
-      this.#worker.send({ ask, command, input } satisfies Asked);
-    });
-  }
-
-  /** Sends a signal to the process; for what has ended it does nothing. */
-  signal(signal: NodeJS.Signals): void {
-    if (!this.#worker.isDead()) this.#worker.process.kill(signal);
-  }
-
-  /** Kills the process; resolves with when that was done and when its end was seen. */
-  async kill(): Promise<{ killedMs: number; exitedMs: number }> {
-    const killedMs = machineMs();
-    this.signal("SIGKILL");
-    return { killedMs, exitedMs: await this.#exited };
-  }
-
-  /** Listens to what the process says that is no answer. */
-  relayBareTo(others: () => Iterable<FleetNode>): void {
-    this.#worker.on("message", (message: unknown) => {
-      if (!isBareRelayed(message)) return;
-      for (const other of others())
-        if (other !== this && !other.#worker.isDead()) other.#worker.send(message);
-    });
-  }
-
-  #settle({ answer, result, error }: Answered): void {
-    const waiting = this.#waiting.get(answer);
-    this.#waiting.delete(answer);
-    if (error === undefined) waiting?.resolve(result);
-    else waiting?.reject(new Error(`${this.name}: ${error}`));
-  }
-}
+export type FleetNode = Remote<Commands>;
 
 /** The nodes of one benchmark, over one transport. */
 export class Fleet {
@@ -116,13 +47,14 @@ export class Fleet {
 
   /** Adds a node: a process with an open pubsub and no tracker yet. */
   async fork(): Promise<FleetNode> {
-    cluster.setupPrimary({
-      exec: nodeProgram,
-      execArgv: ["--expose-gc", "--import", import.meta.resolve("tsx")],
-    });
-    const node = new FleetNode(cluster.fork(), `${this.kind}-${++this.#forked}`);
+    cluster.setupPrimary({ exec: nodeProgram, execArgv: programOptions });
+    const node: FleetNode = new Remote(cluster.fork().process, `${this.kind}-${++this.#forked}`);
     this.nodes.push(node);
-    if (this.kind === "cluster") node.relayBareTo(() => this.nodes);
+    if (this.kind === "cluster") {
+      node.onMessage((message) => {
+        if (isBareRelayed(message)) for (const other of this.others(node)) other.post(message);
+      });
+    }
     await node.ready;
     await node.ask("open", this.kind, this.#broker?.url.href ?? "", node.name);
     return node;
@@ -154,10 +86,6 @@ async function openBroker(kind: TransportKind): Promise<Broker | undefined> {
   const open = kind === "redis" ? openRedis : openNats;
   if (open === undefined) throw new Error(`${kind}-server is missing`);
   return open();
-}
-
-function isAnswered(message: unknown): message is Answered {
-  return typeof message === "object" && message !== null && "answer" in message;
 }
 
 export function pause(durationMs: number): Promise<void> {

@@ -17,7 +17,8 @@ export class Gate {
   readonly passed: Passed = { sentBytes: 0, sentPayloads: 0, receivedBytes: 0, receivedPayloads: 0 };
   open = true;
 
-  constructor(inner: PubSub) {
+  /** `turn` runs what a received payload sets off. */
+  constructor(inner: PubSub, turn: (receive: () => void) => void) {
     const { passed } = this;
     const leaves = (payload: string): boolean => {
       if (!this.open) return false;
@@ -35,7 +36,7 @@ export class Gate {
           if (!this.open) return;
           passed.receivedBytes += Buffer.byteLength(payload);
           passed.receivedPayloads += 1;
-          receive(payload);
+          turn(() => receive(payload));
         }),
       ...(inner.onStatus && { onStatus: inner.onStatus.bind(inner) }),
       ...(inner.onNodeGone && { onNodeGone: inner.onNodeGone.bind(inner) }),

@@ -4,8 +4,10 @@
  */
 import { monitorEventLoopDelay, type IntervalHistogram } from "node:perf_hooks";
 import { BareTable } from "../floors.js";
-import { machineMs } from "./clock.js";
+import { machineMs } from "../harness/machine-clock.js";
+import { serve } from "../harness/remote.js";
 import { Gate, type Passed } from "./gate.js";
+import { Turns } from "./turns.js";
 import { openTransport, type Transport, type TransportKind } from "./transport.js";
 import { Session } from "../../src/tracker/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
@@ -60,7 +62,10 @@ class Held {
         held.changed(change, nowMs);
       },
     };
-    const held: Held = new Held(await Tracker.start(behaviour, { name, pubsub: gate.pubsub }), latenciesMs);
+    const held: Held = new Held(
+      await Tracker.start(behaviour, { name, pubsub: gate.pubsub, runtime: turns.runtime }),
+      latenciesMs,
+    );
     return held;
   }
 
@@ -80,6 +85,7 @@ class Held {
 
 let transport: Transport | undefined;
 let gate: Gate | undefined;
+const turns = new Turns();
 const trackers = new Map<string, Held>();
 const downs: Down[] = [];
 let delay: IntervalHistogram | undefined;
@@ -132,7 +138,7 @@ function receiveBare(text: string): void {
 export const commands = {
   async open(kind: TransportKind, url: string, nodeName: string): Promise<void> {
     transport = await openTransport(kind, url, nodeName);
-    gate = new Gate(transport.pubsub);
+    gate = new Gate(transport.pubsub, (receive) => turns.time(receive));
     await transport.bare.subscribe(receiveBare);
   },
 
@@ -257,13 +263,17 @@ export const commands = {
   watchDelay(): void {
     delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();
+    turns.take();
   },
 
-  /** The longest that the event loop was kept from a due timer since {@link watchDelay}. */
-  longestDelayMs(): number {
+  /**
+   * Since {@link watchDelay}: the longest that the event loop was kept from a due timer, by whatever it was, and
+   * the longest turn of a tracker, in processor time.
+   */
+  longestDelay(): { loopMs: number; turnMs: number } {
     const watching = opened(delay);
     watching.disable();
-    return watching.max / 1e6;
+    return { loopMs: watching.max / 1e6, turnMs: turns.take() };
   },
 
   takeDowns(): Down[] {
@@ -300,35 +310,4 @@ export const commands = {
 
 export type Commands = typeof commands;
 
-/** A command as the driver sends it, and the answer. */
-export interface Asked {
-  readonly ask: number;
-  readonly command: keyof Commands;
-  readonly input: readonly unknown[];
-}
-export interface Answered {
-  readonly answer: number;
-  readonly result?: unknown;
-  readonly error?: string;
-}
-
-process.on("message", (message) => {
-  if (!isAsked(message)) return;
-  const run = commands[message.command] as (...input: readonly unknown[]) => unknown;
-  void (async (): Promise<void> => {
-    let answer: Answered;
-    try {
-      answer = { answer: message.ask, result: await run(...message.input) };
-    } catch (error) {
-      answer = { answer: message.ask, error: error instanceof Error ? (error.stack ?? "") : String(error) };
-    }
-    process.send?.(answer);
-  })();
-});
-
-function isAsked(message: unknown): message is Asked {
-  return typeof message === "object" && message !== null && "ask" in message;
-}
-
-// The answer to nothing: whatever is asked from now on is heard.
-process.send?.({ answer: 0 } satisfies Answered);
+serve(commands);
