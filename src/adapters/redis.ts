@@ -68,6 +68,8 @@ class RedisNode implements RedisPubSub {
   /** Counts the changes of the connection, so that a late answer can be told from a current one. */
   #connection = 0;
   #outageReported = false;
+  /** Told when the subscriber is without a connection. */
+  readonly #awaitingLoss = new Set<() => void>();
   #closed = false;
 
   constructor({ publisher, subscriber, nodeName, prefix }: RedisPubSubOptions) {
@@ -132,10 +134,18 @@ class RedisNode implements RedisPubSub {
   async #close(channel: string): Promise<void> {
     const names = this.#namesOf(channel);
     for (const name of names) this.#channelOf.delete(name);
-    const done = this.#subscriber.unsubscribe(names);
-    if (this.#subscriber.ready) return done;
-    // Without a connection a client may keep the command for later: nobody shall wait for that.
-    done.catch(this.#events.reportError);
+    await this.#whileConnected(this.#subscriber.unsubscribe(names));
+  }
+
+  /** Without a connection a client may keep a command for later: nobody shall wait for that. */
+  #whileConnected(command: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => resolve();
+      this.#awaitingLoss.add(giveUp);
+      const done = (): void => void this.#awaitingLoss.delete(giveUp);
+      command.then(resolve, reject).finally(done);
+      if (!this.#subscriber.ready) giveUp();
+    });
   }
 
   #received(name: string, payload: string): void {
@@ -150,6 +160,7 @@ class RedisNode implements RedisPubSub {
   /** Says `connected` only when the server delivers again. */
   async #changed(): Promise<void> {
     const connection = ++this.#connection;
+    if (!this.#subscriber.ready) for (const giveUp of [...this.#awaitingLoss]) giveUp();
     if (!this.#ready()) return this.#events.setStatus("disconnected");
     if (this.#events.status === "connected") return;
     try {

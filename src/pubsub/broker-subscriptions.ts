@@ -17,8 +17,8 @@ export interface BrokerChannels {
 /** A channel with receivers, or with work still to be done for it. */
 interface Channel {
   receivers: number;
-  /** At the broker. */
-  state: "closed" | "opening" | "open";
+  /** Whether the broker has it open. */
+  isOpen: boolean;
   /** The opening that the present receivers wait for; none when the last one has gone. */
   opening: Promise<void> | undefined;
   /** What is done for the channel, one after the other. Never rejects. */
@@ -70,7 +70,7 @@ export class BrokerSubscriptions {
     this.#receivers.clear();
     const ends: Promise<void>[] = [];
     for (const [name, channel] of this.#channels) {
-      const isOpening = channel.state === "opening";
+      const isOpening = channel.opening !== undefined && !channel.isOpen;
       const end = this.#shut(name, channel);
       if (!isOpening) ends.push(end);
     }
@@ -82,7 +82,7 @@ export class BrokerSubscriptions {
     if (known !== undefined) return known;
     const channel: Channel = {
       receivers: 0,
-      state: "closed",
+      isOpen: false,
       opening: undefined,
       work: Promise.resolve(),
     };
@@ -92,14 +92,8 @@ export class BrokerSubscriptions {
 
   #open(name: string, channel: Channel): Promise<void> {
     const opening = channel.work.then(async () => {
-      channel.state = "opening";
-      try {
-        await this.#broker.open(name);
-        channel.state = "open";
-      } catch (error) {
-        channel.state = "closed";
-        throw error;
-      }
+      await this.#broker.open(name);
+      channel.isOpen = true;
     });
     channel.work = opening.catch(() => undefined);
     return opening;
@@ -114,8 +108,8 @@ export class BrokerSubscriptions {
   #shut(name: string, channel: Channel): Promise<void> {
     channel.opening = undefined;
     channel.work = channel.work.then(async () => {
-      if (channel.state !== "open") return;
-      channel.state = "closed";
+      if (!channel.isOpen) return;
+      channel.isOpen = false;
       try {
         await this.#broker.close(name);
       } catch (error) {
