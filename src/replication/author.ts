@@ -91,15 +91,21 @@ export class AuthoredShard {
 
   /** Moves the flushed clock on to the present one; gives the delta that says so, if anything changed. */
   flush(): DeltaMessage | undefined {
-    const since = this.#flushed.clock;
-    if (since === this.#clock) return undefined;
-    const delta = this.#delta(since);
+    if (this.pendingDots === 0) return undefined;
+    const delta = this.#delta(this.#flushed.clock);
+    // What waits for a flush is always less than what is remembered.
+    if (delta === undefined) throw new RangeError("more removals wait for the flush than are kept");
+    this.flushUnheard();
+    return delta;
+  }
+
+  /** Moves the flushed clock on where there is nobody to tell. */
+  flushUnheard(): void {
     this.#flushed = {
       clock: this.#clock,
       count: this.entries.size,
       digest: this.#set.digest(this.#replica),
     };
-    return delta;
   }
 
   /**

@@ -18,6 +18,7 @@ export class Authorship {
   readonly #broadcastPeriodMs: number;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
+  readonly #isHeard: () => boolean;
   readonly #answers = new Answers();
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
@@ -27,6 +28,7 @@ export class Authorship {
     options: { readonly life: Life; readonly poolSize: number; readonly broadcastPeriodMs: number },
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
+    isHeard: () => boolean,
   ) {
     const { life, poolSize, broadcastPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
@@ -37,6 +39,7 @@ export class Authorship {
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
+    this.#isHeard = isHeard;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
   }
@@ -131,10 +134,13 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    const delta = this.#shard(shard).flush();
-    if (delta === undefined) return;
+    const authored = this.#shard(shard);
+    if (authored.pendingDots === 0) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
-    this.#outbox.sendDelta(delta);
+    // Whoever comes to hear of this node later asks for what it missed.
+    if (!this.#isHeard()) return authored.flushUnheard();
+    const delta = authored.flush();
+    if (delta !== undefined) this.#outbox.sendDelta(delta);
   }
 
   #heartbeat(): Heartbeat {

@@ -44,7 +44,7 @@ export class ReplicatedEntry implements Entry {
   ) {
     this.key = key;
     this.meta = meta;
-    this.ref = refPrefix + clock.toString(36);
+    this.ref = refPrefix + clock;
     this.prevRef = undefined;
     this.node = owner.name;
     this.session = session;

@@ -108,7 +108,12 @@ export class Replicator {
         if (this.#connected) port.send(node, payload);
       },
     });
-    this.#authorship = new Authorship(options, this.#outbox, (timeMs) => port.wakeAt(timeMs));
+    this.#authorship = new Authorship(
+      options,
+      this.#outbox,
+      (timeMs) => port.wakeAt(timeMs),
+      () => this.membership.size > 0,
+    );
     this.#requests = new Requests(options.random);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(

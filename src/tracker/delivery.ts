@@ -24,9 +24,13 @@ export class Delivery {
   /** Delivers all that has changed; inside a handler, leaves it to the delivery that is under way. */
   deliver(): void {
     const diff = this.#takeDiff();
-    if (diff !== undefined) this.#waiting.push(diff);
-    if (this.#delivering) return;
+    if (this.#delivering || this.#waiting.length > 0) {
+      if (diff !== undefined) this.#waiting.push(diff);
+      if (this.#delivering) return;
+    } else if (diff === undefined) return;
     this.#delivering = true;
+    // Mostly nothing waits, and the diff need not queue.
+    if (diff !== undefined && this.#waiting.length === 0) this.#handleDiff(diff);
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (typeof next === "function") next();
       else this.#handleDiff(next);
