@@ -89,23 +89,19 @@ export class AuthoredShard {
     this.#closed.add(this.#clock);
   }
 
-  /** Moves the flushed clock on to the present one; gives the delta that says so, if anything changed. */
-  flush(): DeltaMessage | undefined {
+  /**
+   * Moves the flushed clock on to the present one; gives the delta that says so, if anything changed and there
+   * is somebody to tell.
+   */
+  flush(isHeard = true): DeltaMessage | undefined {
     if (this.pendingDots === 0) return undefined;
-    const delta = this.#delta(this.#flushed.clock);
-    // What waits for a flush is always less than what is remembered.
-    if (delta === undefined) throw new RangeError("more removals wait for the flush than are kept");
-    this.flushUnheard();
-    return delta;
-  }
-
-  /** Moves the flushed clock on where there is nobody to tell. */
-  flushUnheard(): void {
+    const delta = isHeard ? this.#delta(this.#flushed.clock) : undefined;
     this.#flushed = {
       clock: this.#clock,
       count: this.entries.size,
       digest: this.#set.digest(this.#replica),
     };
+    return delta;
   }
 
   /**

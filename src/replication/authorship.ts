@@ -134,13 +134,11 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    const authored = this.#shard(shard);
-    if (authored.pendingDots === 0) return;
-    this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     // Whoever comes to hear of this node later asks for what it missed.
-    if (!this.#isHeard()) return authored.flushUnheard();
-    const delta = authored.flush();
-    if (delta !== undefined) this.#outbox.sendDelta(delta);
+    const delta = this.#shard(shard).flush(this.#isHeard());
+    if (delta === undefined) return;
+    this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
+    this.#outbox.sendDelta(delta);
   }
 
   #heartbeat(): Heartbeat {
