@@ -68,8 +68,10 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   }
 
   /**
-   * To be called when the connection is lost or made again. The list stays as it is; diffs wait for the next
-   * state, and what that brings or lacks is told as joins and leaves.
+   * To be called when the connection has been made again (a channel: has joined again), before its state comes.
+   * Not when the connection is lost: what the old one still delivers would be taken for later than that state.
+   * The list stays as it is; diffs wait for the next state, and what that brings or lacks is told as joins and
+   * leaves.
    */
   reset(): void {
     this.#synced = false;
