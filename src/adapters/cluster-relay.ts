@@ -23,8 +23,13 @@ export class RelayTable {
     port.send({ type: "relay" });
   }
 
-  /** The process has ended, and with it all its nodes. */
+  /** The process lives on, but is relayed to no longer. Its nodes may come back, so nobody calls them gone. */
   detach(port: RelayPort): void {
+    if (this.#ports.delete(port)) port.send({ type: "relayGone" });
+  }
+
+  /** The process has ended, and with it all its nodes. */
+  ended(port: RelayPort): void {
     const nodes = this.#ports.get(port);
     if (nodes === undefined) return;
     this.#ports.delete(port);
@@ -50,8 +55,7 @@ export class RelayTable {
   }
 
   close(): void {
-    for (const port of this.#ports.keys()) port.send({ type: "relayGone" });
-    this.#ports.clear();
+    for (const port of [...this.#ports.keys()]) this.detach(port);
   }
 
   #relay({ id: sender, to, channel, payload }: NodeMessage & { type: "frame" }): void {

@@ -49,7 +49,7 @@ export interface ClusterPubSubOptions {
 export interface Relay {
   /**
    * Relays for a child of `child_process.fork` too; the workers of `node:cluster` are attached by themselves.
-   * What is returned detaches it: its nodes become `disconnected`, and the others hear that they are gone.
+   * What is returned detaches it: its nodes become `disconnected`, and their silence tells the others.
    */
   attach(child: ChildProcess): () => void;
   /**
@@ -137,8 +137,6 @@ class IpcPort implements RelayPort {
 
 interface ConnectedPort {
   readonly port: IpcPort;
-  /** The process has ended. */
-  readonly ended: () => void;
   /** The process lives on, but is relayed to no longer. */
   readonly detach: () => void;
 }
@@ -177,8 +175,8 @@ class ClusterRelay implements Relay {
     this.#closed = true;
     cluster.off("message", this.#workerSaid);
     cluster.off("fork", this.#attachWorker);
+    for (const { detach } of [...this.#ports.values()]) detach();
     this.#table.close();
-    for (const { ended } of [...this.#ports.values()]) ended();
     this.#events.clear();
     this.#onClose();
   }
@@ -192,18 +190,16 @@ class ClusterRelay implements Relay {
    */
   #connect(target: Connected, stopListening: () => void = () => {}): () => void {
     const port = new IpcPort(target, this.#events.reportError);
-    const ended = (): void => {
+    const forget = (tell: () => void): void => {
       if (!this.#ports.delete(target)) return;
       target.off("disconnect", ended);
       stopListening();
-      this.#table.detach(port);
+      tell();
     };
-    const detach = (): void => {
-      if (this.#ports.has(target)) port.send({ type: "relayGone" });
-      ended();
-    };
+    const ended = (): void => forget(() => this.#table.ended(port));
+    const detach = (): void => forget(() => this.#table.detach(port));
     target.on("disconnect", ended);
-    this.#ports.set(target, { port, ended, detach });
+    this.#ports.set(target, { port, detach });
     this.#table.attach(port);
     return detach;
   }

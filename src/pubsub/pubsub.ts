@@ -1,6 +1,7 @@
 /**
  * What rollcall needs from a pubsub, and nothing more. An adapter implements this interface for one kind of
- * pubsub; it knows no tracker, no presence and no encoding, only text on named channels.
+ * pubsub; it knows no tracker, no presence and no encoding, only text on named channels. The text is well-formed
+ * and has no NUL, which PostgreSQL could not carry; JSON text never has one.
  *
  * An adapter may lose, repeat and reorder payloads, and it may deliver a node's own broadcast back to it.
  * It must not corrupt a payload, deliver it on another channel, or block. Whoever opened a connection closes

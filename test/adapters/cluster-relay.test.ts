@@ -58,14 +58,23 @@ describe("RelayTable", () => {
   it("tells of all nodes of a process that ended, after what they sent", () => {
     const { table, first, second } = threeNodes();
     table.receive(first, { type: "frame", id: "A", channel: "room", payload: "last words" });
-    table.detach(first);
-    table.detach(first);
+    table.ended(first);
+    table.ended(first);
     table.receive(first, { type: "frame", id: "A", channel: "room", payload: "from the dead" });
     expect(second.take()).toEqual([
       { type: "frame", id: "C", channel: "room", payload: "last words" },
       { type: "nodeGone", id: "C", node: "a" },
       { type: "nodeGone", id: "C", node: "b" },
     ]);
+  });
+
+  it("does not call nodes gone that are only relayed to no longer", () => {
+    const { table, first, second } = threeNodes();
+    table.detach(first);
+    table.detach(first);
+    table.ended(first);
+    expect(first.take()).toEqual([{ type: "relayGone" }]);
+    expect(second.take()).toEqual([]);
   });
 
   it("does not call a node gone while its successor carries the name", () => {

@@ -5,6 +5,7 @@ import { Redis as Ioredis5 } from "ioredis5";
 import { Client } from "pg";
 import { createClient as createRedis6 } from "redis";
 import { createClient as createRedis5 } from "redis5";
+import { clusterPubSub } from "../../src/adapters/cluster.js";
 import { natsPubSub } from "../../src/adapters/nats.js";
 import { postgresPubSub } from "../../src/adapters/postgres.js";
 import { redisPubSub } from "../../src/adapters/redis.js";
@@ -87,6 +88,12 @@ export async function connectPostgres(url: string): Promise<Client> {
   return client;
 }
 
+/** Needs no URL: its way is the IPC channel of the process. */
+export const openClusterNode: OpenNode = async (_url, nodeName) => ({
+  node: clusterPubSub({ nodeName }),
+  end: async () => {},
+});
+
 const openers = new Map<string, OpenNode>([
   ["node-redis 6", openNodeRedis6],
   ["node-redis 5", openNodeRedis5],
@@ -94,6 +101,7 @@ const openers = new Map<string, OpenNode>([
   ["ioredis 5", openIoredis5],
   ["transport-node 3", openNatsNode],
   ["pg 8", openPostgresNode],
+  ["cluster", openClusterNode],
 ]);
 
 /** By the name of the client library. */

@@ -15,7 +15,10 @@ export class TrackerProcess {
   private constructor(nodeName: string, child: ChildProcess) {
     this.nodeName = nodeName;
     this.#child = child;
-    child.on("message", (report: Report) => this.#waiting.shift()?.resolve(report));
+    child.on("message", (message: Report) => {
+      // The cluster adapter's messages share the channel.
+      if (!("rollcall" in message)) this.#waiting.shift()?.resolve(message);
+    });
     child.once("exit", (code, signal) => {
       const ended = (this.#ended = new Error(`${nodeName} ended: ${code ?? signal}`));
       for (const { reject } of this.#waiting.splice(0)) reject(ended);
@@ -23,8 +26,15 @@ export class TrackerProcess {
   }
 
   /** Resolves when its tracker runs. */
-  static async start(client: string, url: string, nodeName: string, prefix: string): Promise<TrackerProcess> {
+  static async start(
+    client: string,
+    url: string,
+    nodeName: string,
+    prefix: string,
+    onFork: (child: ChildProcess) => void = () => {},
+  ): Promise<TrackerProcess> {
     const child = fork(script, [client, url, nodeName, prefix], { execArgv: ["--import", "tsx"] });
+    onFork(child);
     const node = new TrackerProcess(nodeName, child);
     await node.#answer();
     return node;
@@ -41,6 +51,7 @@ export class TrackerProcess {
     return this.ask({ ask: "report" });
   }
 
+  /** SIGKILL; resolves when it has ended. */
   async stop(): Promise<void> {
     if (this.#ended !== undefined) return;
     const exit = new Promise((resolve) => this.#child.once("exit", resolve));
