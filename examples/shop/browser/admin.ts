@@ -53,8 +53,8 @@ const carts = socket.channel("admin:cart_tracker");
 for (const event of ["presence_state", "presence_diff"]) {
   carts.on(event, (payload: unknown) => presence.receive(event, payload));
 }
-carts.onError(() => presence.reset());
-join(carts, () => undefined);
+// At each join, before its state comes: what an old connection still delivers is not to be mixed with it.
+join(carts, () => presence.reset());
 
 const panel = new ClusterPanel();
 const cluster = socket.channel("admin:cluster");

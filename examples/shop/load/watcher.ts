@@ -57,14 +57,17 @@ export class Watcher {
 
   #follow(): Promise<void> {
     const channel = this.#socket.channel("admin:cart_tracker");
-    channel.onError(() => this.#presence.reset());
     return new Promise((resolve, reject) => {
       channel.on("presence_state", (state: unknown) => {
         this.#presence.receive("presence_state", state);
         resolve();
       });
       channel.on("presence_diff", (diff: unknown) => this.#presence.receive("presence_diff", diff));
-      channel.join().receive("error", () => reject(new Error("The shop refused the admin channel.")));
+      channel
+        .join()
+        // At each join, before its state comes.
+        .receive("ok", () => this.#presence.reset())
+        .receive("error", () => reject(new Error("The shop refused the admin channel.")));
     });
   }
 
