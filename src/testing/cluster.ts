@@ -64,6 +64,7 @@ export class SimulationError extends Error {
 }
 
 /** The defaults of the tracker that the simulation has to know to say how long settling may take. */
+const defaultBroadcastPeriodMs = 1_500;
 const defaultHeartbeatPeriodMs = 2_000;
 const defaultDownPeriodMs = 8_000;
 /** Heartbeats within which everything has converged after the last fault: news, request, answer, and a repair. */
@@ -118,6 +119,11 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   /** Milliseconds of virtual time since the beginning. */
   get nowMs(): number {
     return this.time.nowMs;
+  }
+
+  /** How long the trackers collect changes, unless a life was given another period. */
+  get broadcastPeriodMs(): number {
+    return this.#options.options?.broadcastPeriodMs ?? defaultBroadcastPeriodMs;
   }
 
   /** The latest life of a node. @throws RangeError if there was none of that name. */

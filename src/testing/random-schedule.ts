@@ -27,6 +27,7 @@ const kinds = [
   "twin",
   "corrupt",
   "churn",
+  "crowd",
   "poolSize",
 ] as const;
 type Kind = (typeof kinds)[number];
@@ -47,6 +48,7 @@ const weights: Record<Kind, number> = {
   twin: 1,
   corrupt: 2,
   churn: 1,
+  crowd: 2,
   poolSize: 1,
 };
 
@@ -222,6 +224,8 @@ function randomFault(
           times: random.pick([20, 200, 200, 2_000]),
         },
       ];
+    case "crowd":
+      return [{ do: "crowd", node, session: 2, topic: random.pick(topics), keys: random.integer(5, 60) }];
     case "poolSize":
       return [
         { do: "crash", node },

@@ -43,6 +43,9 @@ const defaultDownPeriodMs = 8_000;
 const defaultPermdownPeriodMs = 1_200_000;
 const defaultHeartbeatPeriodMs = 2_000;
 
+/** The meta of each key of a crowd has so many letters, so that a few dozen exceed a small payload. */
+const crowdLetters = 60;
+
 /** Runs a schedule and settles at its end. @throws SimulationError */
 export async function runSchedule(schedule: Schedule, hooks: RunHooks = {}): Promise<RunResult> {
   return new ScheduleRun(schedule, hooks).run();
@@ -120,6 +123,7 @@ class ScheduleRun {
       case "untrackTopic":
       case "untrackAll":
       case "close":
+      case "crowd":
       case "churn": {
         const node = latest(cluster, step.node);
         // A request of a user reaches the application through the event loop, like anything else.
@@ -299,6 +303,20 @@ class ScheduleRun {
         model.remove(session.id, step.topic, step.key);
         tracker.untrack(session, step.topic, step.key);
         expectEqual("a read after untrack", listsOwn(node, session, step.topic, step.key), undefined);
+        return;
+      case "crowd":
+        for (let number = 1; number <= step.keys; number += 1) {
+          const { session: sessionNumber, topic } = step;
+          const key = `crowd:${number}`;
+          this.#apply(cluster, node, {
+            do: "set",
+            node: name,
+            session: sessionNumber,
+            topic,
+            key,
+            letters: crowdLetters,
+          });
+        }
         return;
       case "track":
       case "set":

@@ -20,6 +20,14 @@ export type ApplicationStep =
     }
   | { readonly do: "untrackTopic"; readonly node: string; readonly session: number; readonly topic: string }
   | { readonly do: "untrackAll" | "close"; readonly node: string; readonly session: number }
+  /** Sets many keys at once: more than one payload may hold. */
+  | {
+      readonly do: "crowd";
+      readonly node: string;
+      readonly session: number;
+      readonly topic: string;
+      readonly keys: number;
+    }
   /** Updates one entry many times in a row: more removals than a peer may be allowed to miss. */
   | {
       readonly do: "churn";

@@ -11,7 +11,14 @@ export async function runWithAllOracles(
 ): Promise<RunResult> {
   const whiteBox = new WhiteBox();
   try {
-    return await runSchedule(schedule, { ...whiteBox.hooks, ...hooks });
+    return await runSchedule(schedule, {
+      ...whiteBox.hooks,
+      trace: hooks.trace ?? false,
+      begun: (cluster) => {
+        whiteBox.hooks.begun?.(cluster);
+        hooks.begun?.(cluster);
+      },
+    });
   } finally {
     whiteBox.restore();
   }

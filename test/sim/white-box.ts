@@ -8,31 +8,18 @@
 import type { DeltaMessage } from "../../src/replication/message.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
+import { MAX_PENDING_DOTS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice, type SliceChange } from "../../src/replication/slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
+import { wrap, type Restore } from "./wrap.js";
+import { FlushOracle, ProtocolOracles } from "./protocol-oracles.js";
 
 type Cluster = SimulatedCluster<VersionedMeta>;
 type Node = SimulatedNode<VersionedMeta>;
-
-/** A method that was replaced, and how to put it back. */
-type Restore = () => void;
-
-/** Replaces a method of a class until it is restored. `make` gets the original. */
-export function wrap<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  make: (original: T[K]) => T[K],
-): Restore {
-  const original = prototype[name];
-  prototype[name] = make(original);
-  return () => {
-    prototype[name] = original;
-  };
-}
 
 /** What an author had: per flushed clock the clocks of the live births, in order. */
 interface AuthorRecord {
@@ -60,15 +47,25 @@ export class WhiteBox {
   readonly #partial = new WeakSet<RemoteSlice>();
   readonly #damaged = new WeakSet<RemoteSlice>();
   readonly #toDamage = new WeakSet<RemoteSlice>();
+  readonly #protocol = new ProtocolOracles();
+  readonly #flushOracles = new WeakMap<AuthoredShard, FlushOracle>();
+  /** What is to be looked at when the present task is done. */
+  readonly #afterwards: (() => string[])[] = [];
   #acting: Replicator | undefined;
+  #isLeaving = false;
+  #cluster: Cluster | undefined;
 
   constructor() {
     this.hooks = {
+      begun: (cluster) => {
+        this.#cluster = cluster;
+      },
       afterTask: (_, node) => this.#afterTask(node),
       settled: (cluster) => this.#settled(cluster),
       corrupt: (_, node, of) => this.#corrupt(node, of),
     };
     this.#watchReplicators();
+    this.#watchGoodbyes();
     this.#watchAuthors();
     this.#watchSlices();
   }
@@ -109,20 +106,77 @@ export class WhiteBox {
     );
   }
 
+  /** A goodbye flushes whatever waits. */
+  #watchGoodbyes(): void {
+    const setLeaving = (isLeaving: boolean): void => {
+      this.#isLeaving = isLeaving;
+    };
+    this.#restores.push(
+      wrap(
+        Replicator.prototype,
+        "goodbye",
+        (original) =>
+          function (this: Replicator, ...input) {
+            setLeaving(true);
+            original.apply(this, input);
+            setLeaving(false);
+          },
+      ),
+    );
+  }
+
   #watchAuthors(): void {
     const record = (author: AuthoredShard): void => this.#record(author);
+    const lookAtFlush = (author: AuthoredShard): void => this.#lookAtFlush(author);
+    const answered = (author: AuthoredShard): void => this.#flushOracleOf(author).answered();
     this.#restores.push(
       wrap(
         AuthoredShard.prototype,
         "flush",
         (original) =>
-          function (this: AuthoredShard) {
-            const delta = original.call(this);
+          function (this: AuthoredShard, ...input) {
+            // What fills a delta by itself does not wait.
+            const isFull = this.pendingDots >= MAX_PENDING_DOTS;
+            const delta = original.apply(this, input);
             record(this);
+            if (delta !== undefined && !isFull) lookAtFlush(this);
             return delta;
           },
       ),
+      wrap(
+        AuthoredShard.prototype,
+        "answer",
+        (original) =>
+          function (this: AuthoredShard, ...input) {
+            answered(this);
+            return original.apply(this, input);
+          },
+      ),
+      wrap(
+        AuthoredShard.prototype,
+        "page",
+        (original) =>
+          function (this: AuthoredShard, ...input) {
+            answered(this);
+            return original.apply(this, input);
+          },
+      ),
     );
+  }
+
+  #flushOracleOf(author: AuthoredShard): FlushOracle {
+    const oracle = this.#flushOracles.get(author) ?? new FlushOracle();
+    this.#flushOracles.set(author, oracle);
+    return oracle;
+  }
+
+  /** An answer flushes before it answers: it is not counted yet when it does. */
+  #lookAtFlush(author: AuthoredShard): void {
+    const cluster = this.#cluster;
+    if (cluster === undefined || this.#isLeaving) return;
+    const oracle = this.#flushOracleOf(author);
+    const nowMs = cluster.nowMs;
+    this.#afterwards.push(() => oracle.flushed(nowMs, cluster.broadcastPeriodMs));
   }
 
   #watchSlices(): void {
@@ -180,7 +234,13 @@ export class WhiteBox {
     this.#acting = undefined;
     if (acting === undefined) return [];
     this.#replicators.set(node, acting);
-    return this.#compareAll(node, acting);
+    const nowMs = this.#cluster?.nowMs ?? 0;
+    const protocol = this.#protocol.look(acting, nowMs, (slice) => this.#damaged.has(slice));
+    for (const look of this.#afterwards.splice(0)) protocol.push(...(look() ?? []));
+    return [
+      ...protocol.map((what) => `${node.name} at ${nowMs.toFixed(1)} ms: ${what}`),
+      ...this.#compareAll(node, acting),
+    ];
   }
 
   #compareAll(node: Node, replicator: Replicator): string[] {

@@ -1,0 +1,112 @@
+/**
+ * What random schedules have found, each as the shortest schedule that showed it. They stay here for good.
+ */
+import { describe, expect, it } from "vitest";
+import type { Schedule } from "../../src/testing/steps.js";
+import { simulate } from "../../src/testing/cluster.js";
+import { failureOf } from "./run-seed.js";
+
+const fast = { maxMetaBytes: 128, poolSize: 1, heartbeatPeriodMs: 1_000, downPeriodMs: 3_500 };
+
+const found: readonly (Omit<Schedule, "seed" | "announceCrashes"> & { readonly what: string })[] = [
+  {
+    what: "a late frame of a dead life with a later clock silences the life that has the name now for ever",
+    nodes: ["a", "b"],
+    network: { repeatRate: 1 },
+    options: { maxMetaBytes: 128, poolSize: 2 },
+    steps: [
+      { do: "advance", ms: 11 },
+      { do: "crash", node: "b" },
+      { do: "start", node: "b", clockOffsetMs: -3_600_000 },
+      { do: "crash", node: "a" },
+      { do: "start", node: "a", clockOffsetMs: -60_000 },
+      { do: "advance", ms: 6_000 },
+    ],
+  },
+  {
+    what: "a restart with the clock turned back is taken for a conflict of names",
+    nodes: ["a", "b"],
+    network: {},
+    options: { maxMetaBytes: 128, poolSize: 1 },
+    steps: [
+      { do: "advance", ms: 65 },
+      { do: "crash", node: "b" },
+      { do: "start", node: "b", clockOffsetMs: -3_600_000 },
+      { do: "advance", ms: 12_000 },
+    ],
+  },
+  {
+    what: "after a divergence every entry is delivered as an update to the revision that was there",
+    nodes: ["a", "b"],
+    network: {},
+    options: fast,
+    steps: [
+      { do: "set", node: "a", session: 1, topic: "room:1", key: "user:1" },
+      { do: "advance", ms: 2_500 },
+      { do: "corrupt", node: "b", of: "a" },
+      { do: "set", node: "a", session: 2, topic: "room:1", key: "user:2" },
+      { do: "advance", ms: 3_000 },
+    ],
+  },
+  {
+    what: "a life that says goodbye is asked for what it can no longer send",
+    nodes: ["a", "b"],
+    network: {},
+    options: { maxMetaBytes: 128, poolSize: 2 },
+    steps: [
+      { do: "set", node: "a", session: 3, topic: "room:2", key: "ключ" },
+      { do: "crash", node: "b" },
+      { do: "advance", ms: 1 },
+      { do: "start", node: "b", clockOffsetMs: -500 },
+      { do: "set", node: "a", session: 3, topic: "lobby", key: "user:1" },
+      { do: "stop", node: "a", handoffMs: 12_000 },
+    ],
+  },
+  {
+    what: "a life that was heard again after its death is asked until it is forgotten",
+    nodes: ["a", "b"],
+    network: {},
+    options: fast,
+    steps: [
+      { do: "advance", ms: 500 },
+      { do: "partition", groups: [["a"], ["b"]] },
+      { do: "set", node: "b", session: 1, topic: "room:1", key: "user:1" },
+      { do: "advance", ms: 100 },
+      { do: "heal" },
+      { do: "faults", faults: { delayMs: [6_000, 6_000] } },
+      { do: "advance", ms: 1_100 },
+      { do: "crash", node: "b" },
+      { do: "faults", faults: {} },
+      { do: "advance", ms: 12_000 },
+    ],
+  },
+];
+
+describe("what was found once", () => {
+  for (const { what, ...schedule } of found) {
+    it(`does not come back: ${what}`, async () => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        expect(
+          await failureOf({ ...schedule, seed, announceCrashes: false }),
+          `seed ${seed}`,
+        ).toBeUndefined();
+      }
+    });
+  }
+
+  it("does not come back: after a long time without answers the next request comes too late", async () => {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const cluster = await simulate({ seed, nodes: ["a", "b"] });
+      await cluster.advance(1_000);
+      cluster.partition(["a"], ["b"]);
+      cluster.node("a").tracker.track(cluster.node("a").session(), "room:1", "user:1", {});
+      await cluster.advance(1_000);
+      cluster.heal();
+      cluster.oneWay("b", "a"); // hears that it lacks something, and is not heard
+      await cluster.advance(30_000);
+      cluster.heal();
+      await cluster.advance(4_500); // two heartbeats, and the way of request and answer
+      expect(cluster.node("b").tracker.count("room:1"), `seed ${seed}`).toBe(1);
+    }
+  });
+});

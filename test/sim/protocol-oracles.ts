@@ -1,0 +1,103 @@
+/**
+ * Oracles for the rules between the nodes, looking inside: slices never go back and are not dropped while their
+ * life is known; who was down is shown again only when it has caught up; what departs leaves as soon as its key
+ * is elsewhere; and nobody sends more than the promise of the flush allows.
+ */
+import { ReplicatedEntry } from "../../src/replication/entry.js";
+import type { Replica } from "../../src/replication/replica.js";
+import type { Replicator } from "../../src/replication/replicator.js";
+import type { RemoteSlice } from "../../src/replication/slice.js";
+
+/** What was last seen of another life. */
+interface Remembered {
+  readonly clocks: Map<number, number>;
+  status: Replica["status"];
+}
+
+/** Requests that one life may send within one second, whatever it lacks: several times what a sync needs. */
+const requestsPerSecondMax = 120;
+
+export class ProtocolOracles {
+  readonly #remembered = new WeakMap<Replica, Remembered>();
+  readonly #requests = new WeakMap<Replicator, { fromMs: number; sent: number }>();
+
+  /** Looks at what a node holds after one of its tasks. */
+  look(replicator: Replicator, nowMs: number, isDamaged: (slice: RemoteSlice) => boolean): string[] {
+    const wrong: string[] = [];
+    for (const replica of replicator.membership.replicas()) {
+      const before = this.#remembered.get(replica);
+      if (before === undefined) {
+        this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status });
+        continue;
+      }
+      for (const [shard, clock] of before.clocks) {
+        const slice = replica.slices.get(shard);
+        if (slice === undefined) wrong.push(`the slice ${shard} of ${replica.id} was dropped`);
+        else if (slice.clock < clock && !isDamaged(slice)) {
+          wrong.push(`the slice ${shard} of ${replica.id} went back from clock ${clock} to ${slice.clock}`);
+        }
+      }
+      if (before.status === "returning" && replica.status === "up") {
+        for (const slice of replica.slices.values()) {
+          if (!slice.caughtUp) wrong.push(`${replica.id} is shown again before it has caught up`);
+        }
+      }
+      this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status });
+      if (replica.departure !== undefined) wrong.push(...this.#lookAtHandoff(replicator, replica));
+    }
+    wrong.push(...this.#lookAtRequests(replicator, nowMs));
+    return wrong;
+  }
+
+  /** An entry of a life that departs is not shown beside the same key of one that stays. */
+  #lookAtHandoff({ view }: Replicator, replica: Replica): string[] {
+    const wrong: string[] = [];
+    for (const entry of replica.entries()) {
+      const shown = view.getByKey(ReplicatedEntry.topicOf(entry), entry.key);
+      if (!shown.includes(entry)) continue;
+      if (shown.some((other) => ReplicatedEntry.ownerOf(other).departure === undefined)) {
+        wrong.push(`${entry.key} of ${replica.id}, which departs, is still shown beside another`);
+      }
+    }
+    return wrong;
+  }
+
+  #lookAtRequests(replicator: Replicator, nowMs: number): string[] {
+    const { requestsSent } = replicator.counters;
+    const window = this.#requests.get(replicator);
+    if (window === undefined || nowMs - window.fromMs >= 1_000) {
+      this.#requests.set(replicator, { fromMs: nowMs, sent: requestsSent });
+      return [];
+    }
+    const sent = requestsSent - window.sent;
+    return sent > requestsPerSecondMax ? [`${sent} requests within a second`] : [];
+  }
+}
+
+function clocksOf(replica: Replica): Map<number, number> {
+  return new Map([...replica.slices].map(([shard, slice]) => [shard, slice.clock]));
+}
+
+/** When an author has flushed, and why it may have: the flush promise of one shard. */
+export class FlushOracle {
+  #flushes = 0;
+  #answers = 0;
+  #firstMs: number | undefined;
+
+  /** An answer flushes first. */
+  answered(): void {
+    this.#answers += 1;
+  }
+
+  /** A flush said something. Returns what is wrong with its being now. */
+  flushed(nowMs: number, broadcastPeriodMs: number): string[] {
+    this.#firstMs ??= nowMs;
+    this.#flushes += 1;
+    // The first at once, one at the end of each period since, one for each answer.
+    const allowed = 1 + Math.floor((nowMs - this.#firstMs) / broadcastPeriodMs) + this.#answers;
+    if (this.#flushes <= allowed) return [];
+    return [
+      `${this.#flushes} flushes in ${(nowMs - this.#firstMs).toFixed(0)} ms, where ${allowed} are allowed`,
+    ];
+  }
+}
