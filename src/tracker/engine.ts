@@ -52,7 +52,9 @@ export class Engine {
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
-      (diff) => this.reporter.guard("handleDiff", () => handleDiff?.(diff)),
+      (diff) => {
+        if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
+      },
     );
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();

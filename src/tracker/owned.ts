@@ -1,26 +1,31 @@
 /**
- * The entries that this node owns, by session: what `track` must not repeat and `close` has to end.
+ * The entries that this node owns, by session: what `track` must not repeat and `close` has to end. They are
+ * kept with the session. One nearly always has one entry, so maps are made only for the second.
  *
- * A session nearly always has one entry, so maps are made only for the second. Knows no set and no view.
+ * Knows no set and no view.
  */
 import { ReplicatedEntry } from "../replication/entry.js";
-import type { Session } from "./session.js";
+import type { Session, SessionOwner } from "./session.js";
 
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries {
-  readonly #sessions = new Map<Session, ReplicatedEntry | ByTopic>();
+  readonly #owner: SessionOwner;
+
+  constructor(owner: SessionOwner) {
+    this.#owner = owner;
+  }
 
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
-    const owned = this.#sessions.get(session);
+    const owned = this.#of(session);
     if (owned === undefined) return undefined;
     if (owned instanceof Map) return owned.get(topic)?.get(key);
-    return owned.key === key && ReplicatedEntry.topicOf(owned) === topic ? owned : undefined;
+    return ReplicatedEntry.isOf(owned, topic, key, session.id) ? owned : undefined;
   }
 
   /** The entries of a session, or those of one topic. */
   entries(session: Session, topic?: string): ReplicatedEntry[] {
-    const owned = this.#sessions.get(session);
+    const owned = this.#of(session);
     if (owned === undefined) return [];
     if (owned instanceof Map) {
       if (topic !== undefined) return [...(owned.get(topic)?.values() ?? [])];
@@ -31,40 +36,39 @@ export class OwnedEntries {
     return topic === undefined || ReplicatedEntry.topicOf(owned) === topic ? [owned] : [];
   }
 
-  /** Adds an entry, or puts it in the place of the one of its topic and key. Says whether the session is new. */
-  put(session: Session, entry: ReplicatedEntry): boolean {
-    const owned = this.#sessions.get(session);
-    if (owned === undefined) {
-      this.#sessions.set(session, entry);
-      return true;
-    }
+  /** Adds an entry, or puts it in the place of the one of its topic and key. */
+  put(session: Session, entry: ReplicatedEntry): void {
+    const owned = this.#of(session);
     if (owned instanceof Map) putByTopic(owned, entry);
-    else if (owned.key === entry.key && ReplicatedEntry.topicOf(owned) === ReplicatedEntry.topicOf(entry)) {
-      this.#sessions.set(session, entry);
+    else if (
+      owned === undefined ||
+      ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)
+    ) {
+      session.hold(this.#owner, entry);
     } else {
       const byTopic: ByTopic = new Map();
       putByTopic(byTopic, owned);
       putByTopic(byTopic, entry);
-      this.#sessions.set(session, byTopic);
+      session.hold(this.#owner, byTopic);
     }
-    return false;
   }
 
-  /** Takes an entry out. Says whether it was the session's last. */
-  delete(session: Session, entry: ReplicatedEntry): boolean {
-    const owned = this.#sessions.get(session);
+  /** Takes an entry out; lets go of the session with its last. */
+  delete(session: Session, entry: ReplicatedEntry): void {
+    const owned = this.#of(session);
     if (owned instanceof Map) {
       const topic = ReplicatedEntry.topicOf(entry);
       const ofTopic = owned.get(topic);
       ofTopic?.delete(entry.key);
       if (ofTopic?.size === 0) owned.delete(topic);
-      if (owned.size > 0) return false;
+      if (owned.size > 0) return;
     }
-    return this.#sessions.delete(session);
+    session.release(this.#owner);
   }
 
-  sessions(): Iterable<Session> {
-    return this.#sessions.keys();
+  /** What `put` left there. */
+  #of(session: Session): ReplicatedEntry | ByTopic | undefined {
+    return session.heldBy(this.#owner) as ReplicatedEntry | ByTopic | undefined;
   }
 }
 

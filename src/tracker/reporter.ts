@@ -57,9 +57,11 @@ export class Reporter {
   }
 
   /** Runs a callback of the user's. What it throws, or rejects with, is reported. */
-  guard(what: string, callback: () => unknown): void {
+  guard(what: string, callback: () => unknown): void;
+  guard<Argument>(what: string, callback: (argument: Argument) => unknown, argument: Argument): void;
+  guard<Argument>(what: string, callback: (argument?: Argument) => unknown, argument?: Argument): void {
     try {
-      const result = callback();
+      const result = callback(argument);
       if (isThenable(result)) result.then(undefined, (cause: unknown) => this.error(failed(what, cause)));
     } catch (cause) {
       this.error(failed(what, cause));
@@ -71,7 +73,7 @@ export class Reporter {
     listener: Listener<Event>,
     payload: TrackerEvents[Event],
   ): void {
-    if (event !== "error") return this.guard(`a listener of ${event}`, () => listener(payload));
+    if (event !== "error") return this.guard(`a listener of ${event}`, listener, payload);
     // A listener of errors that fails is not told of its own failure.
     try {
       const result: unknown = listener(payload);

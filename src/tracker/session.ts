@@ -29,10 +29,14 @@ const sessionMark: unique symbol = Symbol.for("rollcall.session") as never;
 export class Session implements Disposable {
   /** Unique over all processes. */
   readonly id: string;
-  readonly [sessionMark] = true;
   #closed = false;
-  /** Nearly every session serves one tracker: a set is made only for the second. */
-  #owners: SessionOwner | Set<SessionOwner> | undefined;
+  /**
+   * The tracker that holds entries of this session, and what it keeps about them here: a map of its own for
+   * each session would cost more. Nearly every session serves one tracker: a map is made only for the second.
+   */
+  #owner: SessionOwner | undefined;
+  #held: unknown;
+  #others: Map<SessionOwner, unknown> | undefined;
 
   constructor() {
     this.id = processPrefix + ++sessionCount;
@@ -93,27 +97,42 @@ export class Session implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const owners = this.#owners;
-    this.#owners = undefined;
-    if (owners instanceof Set) for (const owner of owners) owner.sessionClosed(this);
-    else owners?.sessionClosed(this);
+    const others = [...(this.#others?.keys() ?? [])];
+    this.#owner?.sessionClosed(this);
+    for (const owner of others) owner.sessionClosed(this);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** @internal A tracker that holds entries of this session. */
-  attach(owner: SessionOwner): void {
-    if (this.#owners === undefined) this.#owners = owner;
-    else if (this.#owners instanceof Set) this.#owners.add(owner);
-    else if (this.#owners !== owner) this.#owners = new Set([this.#owners, owner]);
+  /** Marks a session, whichever copy of the library made it. */
+  get [sessionMark](): true {
+    return true;
   }
 
-  /** @internal A tracker that holds none any more. */
-  detach(owner: SessionOwner): void {
-    if (this.#owners === owner) this.#owners = undefined;
-    else if (this.#owners instanceof Set) this.#owners.delete(owner);
+  /** @internal What an owner keeps here. */
+  heldBy(owner: SessionOwner): unknown {
+    return this.#owner === owner ? this.#held : this.#others?.get(owner);
+  }
+
+  /** @internal An owner keeps something here, and is told when the session closes. */
+  hold(owner: SessionOwner, held: unknown): void {
+    if (this.#owner === undefined || this.#owner === owner) {
+      this.#owner = owner;
+      this.#held = held;
+    } else {
+      this.#others ??= new Map();
+      this.#others.set(owner, held);
+    }
+  }
+
+  /** @internal An owner keeps nothing here any more. */
+  release(owner: SessionOwner): void {
+    if (this.#owner === owner) {
+      this.#owner = undefined;
+      this.#held = undefined;
+    } else this.#others?.delete(owner);
   }
 }
 

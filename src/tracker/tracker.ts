@@ -16,7 +16,7 @@ import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./reporter.js";
-import type { Session, SessionOwner } from "./session.js";
+import type { Session } from "./session.js";
 import { shardOf } from "./topic-hash.js";
 
 export type { TrackerOptions } from "./options.js";
@@ -40,8 +40,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #view: View;
-  readonly #owned = new OwnedEntries();
-  readonly #owner: SessionOwner = { sessionClosed: (session) => this.#sessionClosed(session) };
+  readonly #owned = new OwnedEntries({ sessionClosed: (session) => this.#sessionClosed(session) });
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
@@ -252,7 +251,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   stop(options: StopOptions = {}): Promise<void> {
     const { handoffMs = this.#options.downPeriodMs } = options;
     requireDuration("handoffMs", handoffMs);
-    this.#stopped ??= this.#stop(handoffMs);
+    this.#stopped ??= this.#engine.stop(handoffMs);
     return this.#stopped;
   }
 
@@ -261,17 +260,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.stop({ handoffMs: 0 });
   }
 
-  async #stop(handoffMs: number): Promise<void> {
-    for (const session of this.#owned.sessions()) session.detach(this.#owner);
-    await this.#engine.stop(handoffMs);
-  }
-
   // Local changes.
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
     const shard = shardOf(topic, this.#options.poolSize);
     const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
-    if (this.#owned.put(session, entry)) session.attach(this.#owner);
+    this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
   }
@@ -286,7 +280,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
     for (const entry of entries) {
       this.#engine.replicator.remove(entry, reason);
-      if (this.#owned.delete(session, entry)) session.detach(this.#owner);
+      this.#owned.delete(session, entry);
     }
     this.#engine.deliver();
     return entries.length;

@@ -270,9 +270,9 @@ describe("untrack", () => {
     const tracker = await start();
     const session = new Session();
     tracker.track(session, "room", "ann", {});
-    const detach = vi.spyOn(session, "detach");
+    const release = vi.spyOn(session, "release");
     tracker.untrack(session);
-    expect(detach).toHaveBeenCalledOnce();
+    expect(release).toHaveBeenCalledOnce();
     session.close();
     expect(tracker.track(new Session(), "room", "ann", {})).toBeTypeOf("string");
   });
