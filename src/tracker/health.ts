@@ -1,5 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
-import type { Counters } from "../replication/replicator.js";
+import type { Counters } from "../replication/port.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
 /** What is known of one other life. */
