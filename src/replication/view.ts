@@ -30,10 +30,15 @@ export class View {
   list(topic: string): ReplicatedEntry[] {
     const found = this.#topics.get(topic);
     if (found === undefined) return [];
-    const entries: ReplicatedEntry[] = [];
-    for (const bucket of found.keys.values()) {
-      if (bucket instanceof Set) for (const entry of bucket) entries.push(entry);
-      else entries.push(bucket);
+    const { count, keys } = found;
+    const entries = new Array<ReplicatedEntry>(count);
+    let next = 0;
+    // As many entries as keys: then no bucket is a set, and none has to be looked at.
+    const areSingle = count === keys.size;
+    for (const bucket of keys.values()) {
+      if (areSingle) entries[next++] = bucket as ReplicatedEntry;
+      else if (bucket instanceof Set) for (const entry of bucket) entries[next++] = entry;
+      else entries[next++] = bucket;
     }
     return entries;
   }
