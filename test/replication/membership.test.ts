@@ -1,0 +1,189 @@
+/** Membership by itself: what a frame's life and counter lead to, and what healthy time does. */
+import { describe, expect, it } from "vitest";
+import { MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import type { Life } from "../../src/replication/life.js";
+import { Membership } from "../../src/replication/membership.js";
+import type { Replica } from "../../src/replication/replica.js";
+
+const DOWN_MS = 8_000;
+const PERMDOWN_MS = 100_000;
+
+function life(name: string, number: number): Life {
+  return { name, incarnation: String(number).padStart(14, "0") };
+}
+
+class Table {
+  readonly news: string[] = [];
+  readonly membership: Membership;
+
+  constructor() {
+    const note = (what: string) => (replica: Replica) => {
+      this.news.push(`${what} ${replica.name}${Number(replica.life.incarnation)}`);
+    };
+    this.membership = new Membership(
+      { self: life("self", 1), downPeriodMs: DOWN_MS, permdownPeriodMs: PERMDOWN_MS },
+      {
+        appeared: note("appeared"),
+        wentDown: note("down"),
+        cameBack: note("back"),
+        departs: note("departs"),
+        ended: note("ended"),
+        conflict: (name, incarnations) =>
+          this.news.push(`conflict ${name} ${incarnations.map(Number).join(" ")}`),
+      },
+    );
+  }
+
+  hear(of: Life, counter: number, direct = false): string {
+    const heard = this.membership.hear(of, counter, direct);
+    return typeof heard === "string" ? heard : heard.status;
+  }
+
+  take(): string[] {
+    return this.news.splice(0);
+  }
+}
+
+describe("membership", () => {
+  it("hears a life once per counter, broadcasts and direct frames each by themselves", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    expect([table.hear(a, 5), table.hear(a, 5), table.hear(a, 4)]).toEqual(["up", "late", "late"]);
+    expect([table.hear(a, 3, true), table.hear(a, 3, true), table.hear(a, 6)]).toEqual(["up", "late", "up"]);
+    expect(table.take()).toEqual(["appeared a1"]);
+  });
+
+  it("does not believe a counter that no life could have reached", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 1);
+    expect(table.hear(a, 2 ** 52)).toBe("implausible");
+    expect(table.hear(a, 2)).toBe("up");
+  });
+
+  it("does not count a late frame as a sign of life", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 2);
+    table.membership.pass(DOWN_MS - 1);
+    table.hear(a, 1);
+    table.membership.pass(2);
+    expect(table.take()).toEqual(["appeared a1", "down a1"]);
+  });
+
+  it("goes down, and is gone only after that", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    table.membership.pass(PERMDOWN_MS * 2);
+    expect(table.take()).toEqual(["appeared a1", "down a1"]);
+    table.membership.pass(1);
+    expect(table.take()).toEqual(["ended a1"]);
+    expect(table.membership.size).toBe(0);
+  });
+
+  it("comes back when heard, and is hidden until it has caught up", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 1);
+    table.membership.pass(DOWN_MS + 1);
+    expect(table.hear(a, 2)).toBe("returning");
+    expect(table.take()).toEqual(["appeared a1", "down a1", "back a1"]);
+  });
+
+  it("replaces a smaller life, which departs with what is left of its time, and is over", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    table.membership.pass(3_000);
+    expect(table.hear(life("a", 2), 1)).toBe("up");
+    expect(table.take()).toEqual(["appeared a1", "departs a1", "appeared a2"]);
+    expect(table.hear(life("a", 1), 2)).toBe("over");
+    table.hear(life("a", 2), 2);
+    table.membership.pass(4_999);
+    expect(table.take()).toEqual([]);
+    table.membership.pass(2);
+    expect(table.take()).toEqual(["ended a1"]);
+  });
+
+  it("ignores a smaller life while the larger is up, and admits it when that is down", () => {
+    const table = new Table();
+    table.hear(life("a", 2), 1);
+    expect(table.hear(life("a", 1), 1)).toBe("superseded");
+    table.membership.pass(DOWN_MS + 1);
+    expect(table.hear(life("a", 1), 2)).toBe("up");
+    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "appeared a1"]);
+  });
+
+  it("reports a rival that keeps speaking, once, and not what is left of a life that has ended", () => {
+    const table = new Table();
+    const rivalFor = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 1_000) {
+        table.membership.pass(1_000);
+        counter += 1;
+        table.hear(life("a", 2), counter);
+        table.hear(life("a", 1), counter);
+      }
+    };
+    let counter = 1;
+    table.hear(life("a", 2), 1);
+    rivalFor(DOWN_MS);
+    expect(table.take()).toEqual(["appeared a2"]);
+    rivalFor(3 * DOWN_MS);
+    expect(table.take()).toEqual(["conflict a 1 2"]);
+  });
+
+  it("hears a life again that it took for replaced, if no other is alive and it insists", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    // A late frame of a life that is dead, and whose clock stood further ahead.
+    table.hear(life("a", 2), 7);
+    let counter = 1;
+    const passed: string[] = [];
+    for (let second = 0; second < 20; second++) {
+      table.membership.pass(1_000);
+      counter += 1;
+      passed.push(table.hear(life("a", 1), counter));
+    }
+    expect(passed.indexOf("up")).toBeGreaterThan(DOWN_MS / 1_000);
+    expect(passed.slice(passed.indexOf("up")).every((status) => status === "up")).toBe(true);
+  });
+
+  it("does not hear one again by frames that are repeated", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    table.hear(life("a", 2), 7);
+    for (let second = 0; second < 60; second++) {
+      table.membership.pass(1_000);
+      expect(table.hear(life("a", 1), 9)).toBe("over");
+    }
+  });
+
+  it("ends a goodbye's window by healthy time, whoever repeats it", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 1);
+    const [replica] = table.membership.replicas();
+    table.membership.goodbye(replica!, 5_000);
+    table.membership.pass(4_000);
+    table.membership.goodbye(replica!, 5_000);
+    table.membership.pass(1_001);
+    expect(table.take()).toEqual(["appeared a1", "departs a1", "ended a1"]);
+    expect(table.hear(a, 2)).toBe("over");
+  });
+
+  it("forgives silence after a reconnect to those that were up", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    table.membership.pass(DOWN_MS - 1);
+    table.membership.forgiveSilence();
+    table.membership.pass(DOWN_MS - 1);
+    expect(table.take()).toEqual(["appeared a1"]);
+  });
+
+  it("remembers a bounded number of lives that are over", () => {
+    const table = new Table();
+    for (let number = 1; number <= 3 * MAX_OVER_LIVES; number++) table.hear(life("a", number), 1);
+    expect(table.membership.remembered).toBeLessThanOrEqual(2 * MAX_OVER_LIVES);
+    table.membership.pass(DOWN_MS + 1);
+    expect(table.membership.size).toBe(1);
+  });
+});
