@@ -28,28 +28,45 @@ export function timePerCallNs(calls: number, call: (index: number) => unknown): 
   return (tookMs * 1e6) / calls;
 }
 
-/** Collects garbage, so that a run does not pay for the one before it. @throws Error without `--expose-gc`. */
+/**
+ * Collects the young garbage, so that a run does not pay for the one before it. Not the old: a full collection
+ * shrinks the young generation to its least, and what runs next would be measured while it grows again.
+ *
+ * @throws Error without `--expose-gc`.
+ */
 export function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error("run Node with --expose-gc");
-  globalThis.gc();
+  globalThis.gc({ type: "minor" });
 }
 
+/** Runs that do not count, until the code is compiled as it would be in a server that has run for a while. */
+const warmUpRuns = 5;
+/** Long runs compile all they need in the first. */
+const warmUpLimitMs = 2_000;
+
 /**
- * Runs subject and floor in turn, so that both meet the same moods of the machine, after one run of each that
- * warms up and does not count. Each returns its figure.
+ * Runs subject and floor in turn, so that both meet the same moods of the machine, after some runs of each
+ * that warm up and do not count. Each returns its figure.
  */
 export async function alternate(
   runs: number,
   subject: () => number | Promise<number>,
   floor: () => number | Promise<number>,
 ): Promise<{ subject: number[]; floor: number[] }> {
-  const figures = { subject: [] as number[], floor: [] as number[] };
-  for (let run = -1; run < runs; run++) {
+  const once = async (): Promise<{ subjectFigure: number; floorFigure: number }> => {
     collectGarbage();
     const subjectFigure = await subject();
     collectGarbage();
-    const floorFigure = await floor();
-    if (run < 0) continue;
+    return { subjectFigure, floorFigure: await floor() };
+  };
+  const startMs = performance.now();
+  for (let run = 0; run < warmUpRuns; run++) {
+    await once();
+    if (performance.now() - startMs > warmUpLimitMs) break;
+  }
+  const figures = { subject: [] as number[], floor: [] as number[] };
+  for (let run = 0; run < runs; run++) {
+    const { subjectFigure, floorFigure } = await once();
     figures.subject.push(subjectFigure);
     figures.floor.push(floorFigure);
   }

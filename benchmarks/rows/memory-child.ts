@@ -34,7 +34,6 @@ async function ofOwn(count: number): Promise<number> {
 async function ofRemote(count: number): Promise<number> {
   const frames = await recordedFrames(count);
   const lab = new Lab();
-  // The author's heartbeat has to be heard too, or the receiver would take its frames for those of nobody.
   const receiver = await lab.start("receiver", quietOptions, { handleDiff: () => {} });
   await lab.advance(500);
   const before = await heapUsed();
@@ -52,18 +51,19 @@ function makeSessions(count: number): Session[] {
   return Array.from({ length: count }, () => new Session());
 }
 
+/** What an author broadcasts while somebody listens. */
 async function recordedFrames(count: number): Promise<{ channel: string; payload: Buffer }[]> {
   const lab = new Lab();
-  lab.wire.hold();
   const author = await lab.start("author", quietOptions);
+  await lab.start("listener", quietOptions);
+  await lab.advance(500);
+  lab.wire.hold();
   for (let from = 1; from <= count; from += 1_000) {
     trackRange(author, from, Math.min(count, from + 999));
     await lab.advance(10);
   }
-  await author.stop();
   const frames = lab.wire.release();
-  // The last frame is the goodbye.
-  return frames.slice(0, -1).map(({ channel, payload }) => ({ channel, payload: Buffer.from(payload) }));
+  return frames.map(({ channel, payload }) => ({ channel, payload: Buffer.from(payload) }));
 }
 
 async function ofBareMaps(count: number): Promise<number> {

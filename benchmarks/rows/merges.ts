@@ -5,8 +5,9 @@
  */
 import { BareTable } from "../floors.js";
 import type { Benchmark } from "../harness/command.js";
-import { filledPair } from "../harness/lab.js";
+import { countAll, filledPair } from "../harness/lab.js";
 import { collectGarbage, timeMs } from "../harness/stopwatch.js";
+import { spread } from "../harness/statistics.js";
 import { Orswot, type Delta } from "../../src/crdt/index.js";
 import { Session } from "../../src/tracker/session.js";
 import type { HeldFrame } from "../harness/wire.js";
@@ -14,10 +15,18 @@ import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 
 type Kind = "join" | "update" | "leave";
 
-/** Presences `from` to `from + deltaSize - 1` change as `kind` says: in one delta. */
-interface Round {
+/** Presences `from` to `from + size - 1` change as `kind` says: in one delta. */
+interface Change {
   readonly kind: Kind;
   readonly from: number;
+  readonly size: number;
+}
+
+/** What one run of one kind gave, per delta. */
+interface Round {
+  readonly subjectUs: number;
+  readonly meanUs: number;
+  readonly floorUs: number;
 }
 
 const kinds: readonly Kind[] = ["join", "update", "leave"];
@@ -36,8 +45,11 @@ const phoenixMs = new Map([
 
 /** How many deltas one run is made of: few enough to be quick, enough to be above the clock's grain. */
 function deltasPerRun(deltaSize: number): number {
-  return Math.max(3, Math.ceil(200 / deltaSize));
+  return Math.max(5, Math.ceil(300 / deltaSize));
 }
+
+/** Runs that do not count: a server that has run for a minute has compiled what it does all the time. */
+const warmUpRuns = 3;
 
 export const merge: Benchmark = {
   name: "merge",
@@ -50,13 +62,22 @@ export const merge: Benchmark = {
         progress(`${deltaSize} into ${count}`);
         const figures = await bench.measure(deltaSize, runs);
         for (const kind of kinds) {
-          const { subject, floor } = figures[kind];
-          if (kind === "join" && deltaSize === 1) medianOfOne.set(count, subject);
+          const values = figures[kind].map(({ subjectUs }) => subjectUs);
+          if (kind === "join" && deltaSize === 1) medianOfOne.set(count, values);
           report({
             name: `${deltaSize.toLocaleString("en-US")} ${kind}${deltaSize > 1 ? "s" : ""} into ${count.toLocaleString("en-US")}`,
             unit: "µs",
-            values: subject,
-            floor: { what: "JSON.parse and the bare Maps", values: floor },
+            values,
+            floor: {
+              what: "JSON.parse and the bare Maps",
+              values: figures[kind].map(({ floorUs }) => floorUs),
+            },
+            beside: [
+              {
+                what: "mean, garbage collection included",
+                values: figures[kind].map(({ meanUs }) => meanUs),
+              },
+            ],
             phoenix: phoenixMs.get(`${kind} ${deltaSize}`),
             ...(kind === "join" &&
               deltaSize === 1 && {
@@ -98,15 +119,15 @@ async function mergeBench(count: number) {
   };
   let revision = 0;
 
-  const change = ({ kind, from }: Round, deltaSize: number): void => {
-    for (let i = from; i < from + deltaSize; i++) {
+  const change = ({ kind, from, size }: Change): void => {
+    for (let i = from; i < from + size; i++) {
       if (kind === "join") author.track(sessionAt(i), topicOf(i), keyOf(i), metaOf(i));
       else if (kind === "update") author.update(sessionAt(i), topicOf(i), keyOf(i), metaOf(i, revision));
       else author.untrack(sessionAt(i), topicOf(i), keyOf(i));
     }
   };
-  const changeBare = ({ kind, from }: Round, deltaSize: number): void => {
-    for (let i = from; i < from + deltaSize; i++) {
+  const changeBare = ({ kind, from, size }: Change): void => {
+    for (let i = from; i < from + size; i++) {
       const session = bareSessions.get(i) ?? {};
       if (kind === "join") enter(i, metaOf(i));
       else if (kind === "update") table.update(session, metaOf(i, revision));
@@ -114,53 +135,48 @@ async function mergeBench(count: number) {
     }
   };
 
-  /** One run of one kind: the receipt of so many deltas of the size, one after the other. */
-  const round = async (kind: Kind, deltaSize: number): Promise<{ subjectUs: number; floorUs: number }> => {
-    const deltas = deltasPerRun(deltaSize);
-    const frames: HeldFrame[][] = [];
-    revision += 1;
-    const rounds = Array.from({ length: deltas }, (_, index): Round => ({
+  /**
+   * One run of one kind: so many deltas of the size are received, one after the other, each timed by itself.
+   * The middle one is what a delta takes; the mean includes what the garbage collector took meanwhile.
+   */
+  const round = async (kind: Kind, deltaSize: number): Promise<Round> => {
+    const ranges = Array.from({ length: deltasPerRun(deltaSize) }, (_, index): Change => ({
       kind,
       from: count + 1 + index * deltaSize,
+      size: deltaSize,
     }));
-    for (const each of rounds) {
-      change(each, deltaSize);
+    const frames: HeldFrame[][] = [];
+    revision += 1;
+    for (const range of ranges) {
+      change(range);
       frames.push(await lab.held(5));
     }
-    collectGarbage();
-    const subjectMs = timeMs(() => {
-      for (const delta of frames) lab.deliver(delta);
-    });
-    const floorMs = timeMs(() => {
-      for (const [index, each] of rounds.entries()) {
+    const subject = frames.map((delta) => timeMs(() => lab.deliver(delta)));
+    const floor = ranges.map((range, index) =>
+      timeMs(() => {
         for (const { payload } of frames[index] ?? []) JSON.parse(payload);
-        changeBare(each, deltaSize);
-      }
-    });
-    return { subjectUs: (subjectMs * 1000) / deltas, floorUs: (floorMs * 1000) / deltas };
+        changeBare(range);
+      }),
+    );
+    return {
+      subjectUs: spread(subject).median * 1_000,
+      meanUs: (subject.reduce((sum, each) => sum + each, 0) * 1_000) / subject.length,
+      floorUs: spread(floor).median * 1_000,
+    };
   };
 
   return {
-    async measure(deltaSize: number, runs: number) {
-      const figures = {
-        join: { subject: [] as number[], floor: [] as number[] },
-        update: { subject: [] as number[], floor: [] as number[] },
-        leave: { subject: [] as number[], floor: [] as number[] },
-      };
-      // The first round warms up. Each ends where it began: what joins leaves again.
-      for (let run = -1; run < runs; run++) {
+    async measure(deltaSize: number, runs: number): Promise<Record<Kind, Round[]>> {
+      const rounds: Record<Kind, Round[]> = { join: [], update: [], leave: [] };
+      // Each run ends where it began: what joins leaves again.
+      for (let run = -warmUpRuns; run < runs; run++) {
         for (const kind of kinds) {
-          const { subjectUs, floorUs } = await round(kind, deltaSize);
-          if (run < 0) continue;
-          figures[kind].subject.push(subjectUs);
-          figures[kind].floor.push(floorUs);
+          const measured = await round(kind, deltaSize);
+          if (run >= 0) rounds[kind].push(measured);
         }
-        expectCount(
-          receiver.topics().reduce((sum, topic) => sum + receiver.count(topic), 0),
-          count,
-        );
+        expectCount(countAll(receiver), count);
       }
-      return figures;
+      return rounds;
     },
   };
 }
