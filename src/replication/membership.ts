@@ -109,19 +109,21 @@ export class Membership {
     const present = this.#present.get(life.name);
     if (this.#over.has(replicaOf(life))) {
       if (present !== undefined && present.status !== "down") {
-        this.#rival(life, counter, present.life);
+        if (present.status !== "departing") this.#rival(life, counter, present.life);
         return "over";
       }
       if (this.#insistedMs(life, counter) <= this.#downPeriodMs) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(replicaOf(life));
+      for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
       if (present !== undefined) this.#replace(present);
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) return this.#listen(this.#appear(life), counter, direct);
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
     if (life.incarnation < present.life.incarnation && present.status !== "down") {
-      this.#rival(life, counter, present.life);
+      // One that departs has ended: another beside it is its successor, whose clock stands further back.
+      if (present.status !== "departing") this.#rival(life, counter, present.life);
       return "superseded";
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall

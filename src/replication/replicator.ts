@@ -112,13 +112,13 @@ export class Replicator {
       return;
     }
     const { frame } = decoded;
-    if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
-      this.counters.framesMisaddressed += 1;
-      return;
-    }
     const replica = this.membership.hear(frame.from, frame.counter, frame.to !== undefined);
     if (typeof replica === "string") this.#countUnheard(replica);
-    else this.#dispatch(frame, replica);
+    else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
+      // For an earlier life of this node: it tells only that its sender is alive.
+      this.counters.framesMisaddressed += 1;
+      this.#showIfCaughtUp(replica);
+    } else this.#dispatch(frame, replica);
   }
 
   /** Does what is due; gives nothing, but asks to be woken for the rest. */
