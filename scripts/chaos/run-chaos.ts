@@ -129,7 +129,12 @@ class Chaos {
 
   async run(): Promise<ChaosOutcome> {
     const { signal, durationMs, checkpointPeriodMs, broker } = this.#options;
-    const abort = (): void => this.#stop.abort();
+    const abort = (): void => {
+      this.#isEnding = true;
+      this.#stop.abort();
+      // Also those that are being started: nobody waits for them.
+      this.#endAll();
+    };
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
     process.on("exit", this.#endAll);
@@ -428,7 +433,7 @@ class Chaos {
     await pause(durationMs, undefined, { signal: this.#stop.signal });
   }
 
-  /** For when the driver itself is ended. */
+  /** Does not wait. */
   readonly #endAll = (): void => {
     for (const child of this.#children) child.kill("SIGKILL");
   };

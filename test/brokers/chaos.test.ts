@@ -25,7 +25,7 @@ describe.each(engines)("chaos over $name", ({ open, clients, seed }) => {
 
   it.skipIf(open === undefined)(
     "keeps every promise while processes and the broker are killed and restarted",
-    async () => {
+    async ({ signal }) => {
       const { failures, events, counts } = await runChaos({
         seed,
         durationMs: 30_000,
@@ -34,6 +34,7 @@ describe.each(engines)("chaos over $name", ({ open, clients, seed }) => {
         periods: periodsOf("short"),
         clients,
         broker,
+        signal,
       });
       expect(failures, `the last events:\n${events.join("\n")}`).toEqual([]);
       expect(counts.checkpoint).toBe(2);

@@ -11,7 +11,9 @@ import { SeededRandom } from "../../src/testing/random.js";
 const periods = periodsOf("short");
 
 describe("chaos over the cluster adapter", () => {
-  it("keeps every promise while five processes are killed, stopped, restarted and renamed", async () => {
+  it("keeps every promise while five processes are killed, stopped, restarted and renamed", async ({
+    signal,
+  }) => {
     const { failures, events, counts } = await runChaos({
       seed: 20_261,
       durationMs: 60_000,
@@ -19,6 +21,7 @@ describe("chaos over the cluster adapter", () => {
       nodes: 5,
       periods,
       clients: ["cluster"],
+      signal,
     });
     expect(failures, `the last events:\n${events.join("\n")}`).toEqual([]);
     expect(counts.checkpoint).toBe(3);
@@ -27,7 +30,8 @@ describe("chaos over the cluster adapter", () => {
     for (const kind of ["kill", "freeze", "longFreeze", "leave"] as const) {
       expect(counts[kind], kind).toBeGreaterThan(0);
     }
-  });
+    // Three times the patience with a cluster that is to settle, and the chaos.
+  }, 400_000);
 
   it("leaves no process behind when it is given up", async () => {
     const giveUp = new AbortController();
