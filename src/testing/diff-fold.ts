@@ -23,6 +23,18 @@ export class DiffFold<M = AnyMeta> {
     return entries;
   }
 
+  /** The entry of a session under a topic and key. */
+  find(topic: string, key: string, session: string): Entry<M> | undefined {
+    return this.#topics.get(topic)?.get(key)?.get(session);
+  }
+
+  /** How many entries are left under a topic. */
+  count(topic: string): number {
+    let count = 0;
+    for (const sessions of this.#topics.get(topic)?.values() ?? []) count += sessions.size;
+    return count;
+  }
+
   /**
    * Adds a diff to what has been folded so far. Returns what is wrong with it, one line each: a second join, an
    * update or a leave of what is not there, a `prevRef` or `previous` that is not what was there, an entry that
@@ -42,7 +54,7 @@ export class DiffFold<M = AnyMeta> {
       };
       for (const entry of leaves) {
         seen(entry);
-        const present = this.#get(topic, entry);
+        const present = this.find(topic, entry.key, entry.session);
         if (present === undefined) wrong.push(`leave without a join: ${describeEntry(topic, entry)}`);
         else if (present.ref !== entry.ref) {
           wrong.push(`leave of ${describeEntry(topic, entry)} but there was ref ${present.ref}`);
@@ -51,7 +63,7 @@ export class DiffFold<M = AnyMeta> {
       }
       for (const entry of updates) {
         seen(entry);
-        const present = this.#get(topic, entry);
+        const present = this.find(topic, entry.key, entry.session);
         if (present === undefined) {
           wrong.push(`update of what is not there: ${describeEntry(topic, entry)}`);
         } else if (present.ref !== entry.prevRef) {
@@ -67,15 +79,12 @@ export class DiffFold<M = AnyMeta> {
       }
       for (const entry of joins) {
         seen(entry);
-        if (this.#get(topic, entry) !== undefined) wrong.push(`second join: ${describeEntry(topic, entry)}`);
+        if (this.find(topic, entry.key, entry.session) !== undefined)
+          wrong.push(`second join: ${describeEntry(topic, entry)}`);
         this.#set(topic, entry);
       }
     }
     return wrong;
-  }
-
-  #get(topic: string, { key, session }: Entry<M>): Entry<M> | undefined {
-    return this.#topics.get(topic)?.get(key)?.get(session);
   }
 
   #set(topic: string, entry: Entry<M>): void {

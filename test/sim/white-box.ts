@@ -229,9 +229,15 @@ export class WhiteBox {
     return record;
   }
 
-  #afterTask(node: Node): string[] {
+  /** The replicator of whichever node has just acted; for tests that look inside without a schedule. */
+  takeActing(): Replicator | undefined {
     const acting = this.#acting;
     this.#acting = undefined;
+    return acting;
+  }
+
+  #afterTask(node: Node): string[] {
+    const acting = this.takeActing();
     if (acting === undefined) return [];
     this.#replicators.set(node, acting);
     const nowMs = this.#cluster?.nowMs ?? 0;
