@@ -12,6 +12,8 @@ export interface Traffic {
   sentFrames: number;
   receivedBytes: number;
   receivedFrames: number;
+  /** Real milliseconds that the receivers took. */
+  receivingMs: number;
 }
 
 /** One payload on its way. `to` is undefined for a broadcast. */
@@ -55,7 +57,7 @@ export class Wire {
   node(name: string): PubSub {
     const node: WireNode = {
       name,
-      traffic: { sentBytes: 0, sentFrames: 0, receivedBytes: 0, receivedFrames: 0 },
+      traffic: { sentBytes: 0, sentFrames: 0, receivedBytes: 0, receivedFrames: 0, receivingMs: 0 },
       receivers: new Map(),
     };
     this.#nodes.set(name, node);
@@ -123,5 +125,7 @@ function receive(node: WireNode, channel: string, payload: string): void {
   if (receivers === undefined || receivers.size === 0) return;
   node.traffic.receivedBytes += Buffer.byteLength(payload);
   node.traffic.receivedFrames += 1;
+  const startMs = performance.now();
   for (const receiver of receivers) receiver(payload);
+  node.traffic.receivingMs += performance.now() - startMs;
 }
