@@ -1,0 +1,74 @@
+/**
+ * Writes benchmarks/RESULTS.md from the JSON files of one full run:
+ *
+ *   npx tsx benchmarks/report.ts bench.json cluster.json peers.json
+ *
+ * Every target comes first, met or not; a row that misses its target has to have a reason in `reasons.ts`, or
+ * this fails.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import type { Machine } from "./harness/machine.js";
+import type { Row } from "./harness/row.js";
+import { markdownTable } from "./harness/table.js";
+import { reasonFor } from "./reasons.js";
+
+interface Run {
+  readonly program: string;
+  readonly machine: Machine;
+  readonly rows: readonly Row[];
+}
+
+const program = new Command("report")
+  .description("Writes the results of benchmark runs as Markdown.")
+  .argument("<files...>", "JSON files of the benchmark programs")
+  .option("--out <file>", "where to write", fileURLToPath(new URL("./RESULTS.md", import.meta.url)))
+  .parse();
+const { out } = program.opts<{ out: string }>();
+const runs = program.args.map((file) => JSON.parse(readFileSync(file, "utf8")) as Run);
+
+const unexplained: string[] = [];
+writeFileSync(out, render(runs));
+for (const name of unexplained) console.error(`no reason is given for the miss of: ${name}`);
+if (unexplained.length > 0) process.exitCode = 1;
+
+function render(all: readonly Run[]): string {
+  const aimed = all.flatMap(({ rows }) => rows.filter(({ target }) => target !== undefined));
+  const missed = aimed.filter(({ target }) => target?.met === false);
+  const lines = [
+    "# Results",
+    "",
+    "One full run of the benchmarks. How to run them yourself: `npm run bench`, `npm run bench:cluster`,",
+    "`npm run bench:peers`; `--only NAME` runs a part, `--json FILE` keeps the rows.",
+    "",
+    ...all.map(({ program: name, machine }) => `- \`${name}\`: ${machineText(machine)}`),
+    "",
+    "A floor is the least that could work, measured in the same run: bare Maps, or the bare client beneath an",
+    "adapter. A ratio is the median of the ratios of neighbouring runs, so it holds on a busier or slower machine",
+    "too; absolute times do not. The column of Phoenix.Tracker is of another day, on a machine of the same kind:",
+    "version 2.2.0 of phoenix_pubsub on Erlang/OTP 25, with the same workload.",
+    "",
+    `## Targets: ${aimed.length - missed.length} of ${aimed.length} met`,
+    "",
+    markdownTable(aimed),
+    "",
+    "## What misses, and why",
+    "",
+  ];
+  if (missed.length === 0) lines.push("Nothing.", "");
+  for (const { name } of missed) lines.push(`- **${name}**: ${explain(name)}`);
+  for (const { program: name, rows } of all)
+    lines.push("", `## All rows of ${name}`, "", markdownTable(rows));
+  return `${lines.join("\n")}\n`;
+}
+
+function explain(name: string): string {
+  const reason = reasonFor(name);
+  if (reason === undefined) unexplained.push(name);
+  return reason ?? "no reason found yet";
+}
+
+function machineText({ cores, processor, memoryGiB, node, commit, date }: Machine): string {
+  return `${cores} cores, ${processor}, ${memoryGiB} GiB, Node ${node}, commit ${commit}, ${date}`;
+}
