@@ -141,7 +141,7 @@ function panels(series: readonly Point[], along: "nodes" | "entries", xLabel: st
       .filter(({ points }) => points.every(([, y]) => y > 0));
   return [
     { title: "bytes received per node and second", xLabel, lines: lines("receivedBytes") },
-    { title: "deltas and pages merged per node and second", xLabel, lines: lines("merges") },
+    { title: "merges per node and second", xLabel, lines: lines("merges") },
   ];
 }
 
