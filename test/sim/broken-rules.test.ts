@@ -334,6 +334,50 @@ const rules: readonly BrokenRule[] = [
       ),
     ],
   },
+  {
+    rule: "what is down is forgotten only after permdownPeriodMs",
+    found: /is gone/,
+    break: () => [
+      wrap(
+        Membership.prototype,
+        "pass",
+        (original) =>
+          function (this: Membership, elapsedMs) {
+            original.call(this, elapsedMs);
+            for (const replica of this.replicas()) if (replica.status === "down") replica.silentMs += 1e9;
+          },
+      ),
+    ],
+  },
+  {
+    rule: "who has nothing to say says nothing but that he is there",
+    found: /frames in \d+ idle heartbeats/,
+    break: () => [
+      wrap(
+        Authorship.prototype,
+        "flushDue",
+        (original) =>
+          function (this: Authorship, nowMs) {
+            this.sendHeartbeat();
+            return original.call(this, nowMs);
+          },
+      ),
+    ],
+  },
+  {
+    rule: "counts count what is listed",
+    found: /countKeys\(/,
+    break: () => [
+      wrap(
+        View.prototype,
+        "countKeys",
+        () =>
+          function (this: View, topic) {
+            return this.count(topic);
+          },
+      ),
+    ],
+  },
 ];
 
 describe("each rule, switched off", () => {
