@@ -120,7 +120,7 @@ describe("a tracker that receives junk", () => {
       const beganMs = performance.now();
       machine.arrive(() => receive(random.pick(channels), text));
       const tookMs = performance.now() - beganMs;
-      if (tookMs > 500) throw new Error(`took ${tookMs} ms: ${text.slice(0, 500)}`);
+      if (tookMs > 2_000) throw new Error(`took ${tookMs} ms: ${text.slice(0, 500)}`);
       if (count % 50 === 0) await time.advance(random.integer(0, 100));
     }
     await time.advance(30_000);
