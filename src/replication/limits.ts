@@ -31,7 +31,7 @@ export const REQUEST_DELAY_MAX_MS = 60;
 export const REQUEST_RETRY_MS = 250;
 export const REQUEST_RETRY_MAX_MS = 2_000;
 /** Slices that are asked for at the same time. */
-export const MAX_REQUESTS_IN_FLIGHT = 6;
+export const MAX_REQUESTS_IN_FLIGHT = 3;
 /** An unknown life is greeted after this long at random, so that a hundred nodes do not greet it at once. */
 export const GREETING_DELAY_MAX_MS = 60;
 /** How long a node waits for greetings before it believes that it is alone. */

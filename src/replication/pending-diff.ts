@@ -4,7 +4,7 @@
  *
  * Nearly every local call changes one entry, so the maps are made only for the second change.
  */
-import type { Diff, Entry, Leave, LeaveReason, TopicDiff, Update } from "../tracker/behaviour.js";
+import type { Diff, Leave, LeaveReason, TopicDiff, Update } from "../tracker/behaviour.js";
 import type { ReplicatedEntry } from "./entry.js";
 
 interface PendingTopicDiff {
@@ -131,16 +131,12 @@ function single(
   return { joins: [entry], updates: NONE, leaves: NONE };
 }
 
-function plain({ key, meta, ref, prevRef, node, session }: ReplicatedEntry): Entry {
-  return prevRef === undefined
-    ? { key, meta, ref, node, session }
-    : { key, meta, ref, prevRef, node, session };
-}
-
 function updateOf({ key, meta, ref, node, session }: ReplicatedEntry, previous: ReplicatedEntry): Update {
   return { key, meta, ref, prevRef: previous.ref, previous: previous.meta, node, session };
 }
 
-function leaveOf(entry: ReplicatedEntry, reason: LeaveReason): Leave {
-  return { ...plain(entry), reason };
+function leaveOf({ key, meta, ref, prevRef, node, session }: ReplicatedEntry, reason: LeaveReason): Leave {
+  return prevRef === undefined
+    ? { key, meta, ref, node, session, reason }
+    : { key, meta, ref, prevRef, node, session, reason };
 }

@@ -247,8 +247,11 @@ export class Replicator {
   }
 
   #afterAnswer(replica: Replica, slice: RemoteSlice, direct: boolean): void {
-    if (slice.nextRequest() === undefined) this.#requests.drop(slice);
-    else if (direct) this.#requests.answered(slice, this.#nowMs);
+    if (slice.nextRequest() === undefined) {
+      this.#requests.drop(slice);
+      // What waited for this answer is due now; nobody else would call for it before the next tick.
+      if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
+    } else if (direct) this.#requests.answered(slice, this.#nowMs);
     if (slice.nextRequest() !== undefined) this.#want(replica, slice);
     this.#showIfCaughtUp(replica);
   }

@@ -91,8 +91,12 @@ export class View {
       owner.handedOff.add(entry);
       return;
     }
-    if (!this.#delete(name, previous)) return;
-    this.#insert(name, entry);
+    const keys = this.#topics.get(name)?.keys;
+    if (keys?.get(entry.key) === previous) keys.set(entry.key, entry);
+    else {
+      if (!this.#delete(name, previous)) return;
+      this.#insert(name, entry);
+    }
     this.#changes.update(name, entry, previous);
   }
 

@@ -255,7 +255,8 @@ export class HistoryOracles {
         const downSinceMs = memory.downSinceMs.get(name);
         const { downPeriodMs, permdownPeriodMs } = this.#expected;
         if (downSinceMs === undefined) this.#blame(node, `${name} is gone without having been down`);
-        else if (atMs - downSinceMs + downPeriodMs + this.#tickPeriodMs < permdownPeriodMs) {
+        // The tick that found it down may have come late, and then counted two periods.
+        else if (atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs) {
           this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);
         }
         return;
