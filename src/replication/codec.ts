@@ -163,7 +163,7 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
     }
     case "goodbye": {
       const [windowMs] = body;
-      check(typeof windowMs === "number" && windowMs >= 0, "window");
+      check(typeof windowMs === "number" && windowMs >= 0 && windowMs < 2 ** 31, "window");
       return { type: kind, windowMs };
     }
     case undefined:
@@ -282,6 +282,7 @@ function decodeBirths(block: readonly unknown[], since: number, upTo: number): W
   const strings = array(block[0], "strings");
   for (const text of strings) check(typeof text === "string", "strings");
   const shapes = array(block[1], "shapes").map((shape) => array(shape, "shape").map(decodeProperty));
+  for (const shape of shapes) check(new Set(shape.map(({ name }) => name)).size === shape.length, "shape");
   const prefix = block[2];
   check(typeof prefix === "string", "session");
   const rows = array(block[3], "rows");
@@ -330,6 +331,8 @@ function decodeProperty(property: unknown): { name: string; isText: boolean } {
 const MAX_DEPTH = 256;
 
 function deepFreeze(value: unknown, depth: number): unknown {
+  // 1e999 is JSON, and infinite.
+  if (typeof value === "number") check(Number.isFinite(value), "number");
   if (typeof value !== "object" || value === null) return value;
   check(depth < MAX_DEPTH, "depth");
   for (const name of Object.keys(value)) deepFreeze((value as AnyMeta)[name], depth + 1);

@@ -36,6 +36,8 @@ export const MAX_REQUESTS_IN_FLIGHT = 3;
 export const GREETING_DELAY_MAX_MS = 60;
 /** How long a node waits for greetings before it believes that it is alone. */
 export const GREETINGS_AWAITED_MS = 250;
+/** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
+export const MAX_KNOWN_LIVES = 4_096;
 /** Lives that are over and remembered as such. */
 export const MAX_OVER_LIVES = 1_000;
 /** A frame counter may not run ahead by more: no life sends that many frames within its memory. */

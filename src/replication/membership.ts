@@ -4,7 +4,7 @@
  * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
  * business. Knows no slice's content, no message's content and no pubsub.
  */
-import { MAX_OVER_LIVES } from "./limits.js";
+import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "./limits.js";
 import { isPlausibleCounter } from "./codec.js";
 import type { Departure } from "./entry.js";
 import type { Life } from "./life.js";
@@ -34,7 +34,7 @@ export interface MembershipListener {
 }
 
 /** Why a frame is not listened to. */
-export type Deafness = "own" | "over" | "late" | "implausible" | "superseded";
+export type Deafness = "own" | "over" | "late" | "implausible" | "superseded" | "crowded";
 
 /** A life that is not listened to, and speaks. */
 interface Rival {
@@ -119,7 +119,10 @@ export class Membership {
       if (present !== undefined) this.#replace(present);
       return this.#listen(this.#appear(life), counter, direct);
     }
-    if (present === undefined) return this.#listen(this.#appear(life), counter, direct);
+    if (present === undefined) {
+      if (this.size >= MAX_KNOWN_LIVES) return "crowded";
+      return this.#listen(this.#appear(life), counter, direct);
+    }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
     if (life.incarnation < present.life.incarnation && present.status !== "down") {
       // One that departs has ended: another beside it is its successor, whose clock stands further back.

@@ -282,7 +282,7 @@ export class Replicator {
     if (why === "late") counters.framesLate += 1;
     else if (why === "over") counters.framesOver += 1;
     else if (why === "superseded") counters.framesSuperseded += 1;
-    else if (why === "implausible") counters.framesRefused += 1;
+    else if (why === "implausible" || why === "crowded") counters.framesRefused += 1;
   }
 
   // Who is alive.

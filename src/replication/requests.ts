@@ -68,10 +68,12 @@ export class Requests {
 
   /** Sends what is due, as far as not too much is in flight; gives when to call again, if ever. */
   advance(nowMs: number, send: (replica: Replica, slice: RemoteSlice) => void): number | undefined {
+    // All patience that has run out frees its place before any place is taken again, and whoever asked goes to the
+    // end of the line: those who never answer cost nobody else his turn.
+    for (const missing of this.#missing.values()) if (missing.dueMs <= nowMs) this.#land(missing);
     let nextMs: number | undefined;
     for (const [slice, missing] of this.#missing) {
       if (missing.dueMs <= nowMs) {
-        this.#land(missing);
         // What has to wait for another's answer needs no timer: the answer or its absence will call.
         if (this.#inFlight >= MAX_REQUESTS_IN_FLIGHT) continue;
         missing.inFlight = true;
@@ -79,6 +81,8 @@ export class Requests {
         const patienceMs = Math.min(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MS * 2 ** missing.attempts);
         missing.attempts += 1;
         missing.dueMs = nowMs + patienceMs * (1 + this.#random() / 2);
+        this.#missing.delete(slice);
+        this.#missing.set(slice, missing);
         send(missing.replica, slice);
       }
       if (nextMs === undefined || missing.dueMs < nextMs) nextMs = missing.dueMs;

@@ -1,6 +1,6 @@
 /** Membership by itself: what a frame's life and counter lead to, and what healthy time does. */
 import { describe, expect, it } from "vitest";
-import { MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../../src/replication/limits.js";
 import type { Life } from "../../src/replication/life.js";
 import { Membership } from "../../src/replication/membership.js";
 import type { Replica } from "../../src/replication/replica.js";
@@ -177,6 +177,14 @@ describe("membership", () => {
     table.membership.forgiveSilence();
     table.membership.pass(DOWN_MS - 1);
     expect(table.take()).toEqual(["appeared a1"]);
+  });
+
+  it("knows a bounded number of lives at a time", () => {
+    const table = new Table();
+    for (let number = 0; number < MAX_KNOWN_LIVES; number++) table.hear(life(`node ${number}`, 1), 1);
+    expect(table.hear(life("one more", 1), 1)).toBe("crowded");
+    expect(table.hear(life("node 7", 1), 2)).toBe("up");
+    expect(table.membership.size).toBe(MAX_KNOWN_LIVES);
   });
 
   it("remembers a bounded number of lives that are over", () => {
