@@ -19,7 +19,7 @@ export const MAX_PENDING_DOTS = 8_192;
 /** A node that lacks more dots than this gets pages instead of a delta. */
 export const MAX_DELTA_DOTS = 8_192;
 /** Births and intervals of one page: some milliseconds of work on either side. */
-export const MAX_PAGE_ITEMS = 1_000;
+export const MAX_PAGE_ITEMS = 500;
 /** Dots that one page says are kept. */
 export const MAX_PAGE_KEPT = 16_384;
 /** A delta cut into more parts is refused. */
