@@ -15,7 +15,7 @@
  * removal is the step of its clock, negative if a session closed, and the step of the dot that it removed.
  */
 import type { AnyMeta } from "../tracker/behaviour.js";
-import { MAX_COUNTER_JUMP, MAX_PAGE_KEPT, MAX_PARTS, MAX_POOL_SIZE, PROTOCOL_VERSION } from "./limits.js";
+import { MAX_PAGE_KEPT, MAX_PARTS, MAX_POOL_SIZE, PROTOCOL_VERSION } from "./limits.js";
 import { isIncarnation } from "./life.js";
 import type { Frame, Interval, Message, ShardSummary, WireBirth, WireRemoval } from "./message.js";
 
@@ -394,9 +394,4 @@ function shardNumber(value: unknown): number {
 function array(value: unknown, what: string): readonly unknown[] {
   check(Array.isArray(value), what);
   return value;
-}
-
-/** The largest counter that may follow `last`. */
-export function isPlausibleCounter(counter: number, last: number): boolean {
-  return counter - last <= MAX_COUNTER_JUMP;
 }

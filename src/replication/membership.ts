@@ -4,8 +4,7 @@
  * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
  * business. Knows no slice's content, no message's content and no pubsub.
  */
-import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "./limits.js";
-import { isPlausibleCounter } from "./codec.js";
+import { MAX_COUNTER_JUMP, MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "./limits.js";
 import type { Departure } from "./entry.js";
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
@@ -195,7 +194,7 @@ export class Membership {
     const last = direct ? replica.directCounter : replica.broadcastCounter;
     if (counter <= last) return "late";
     const highest = Math.max(replica.directCounter, replica.broadcastCounter);
-    if (highest > 0 && !isPlausibleCounter(counter, highest)) return "implausible";
+    if (highest > 0 && counter - highest > MAX_COUNTER_JUMP) return "implausible";
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
     replica.silentMs = -this.#sincePassMs;
