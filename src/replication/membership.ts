@@ -8,6 +8,7 @@ import { MAX_COUNTER_JUMP, MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "./limits.js";
 import type { Departure } from "./entry.js";
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
+import { OverLives } from "./over-lives.js";
 import { Replica } from "./replica.js";
 
 export interface MembershipOptions {
@@ -53,8 +54,7 @@ export class Membership {
   readonly #present = new Map<string, Replica>();
   /** Lives that were replaced and whose window has not ended. */
   readonly #replaced = new Set<Replica>();
-  /** Never listened to again; the oldest are forgotten first. */
-  readonly #over = new Set<string>();
+  readonly #over = new OverLives(MAX_OVER_LIVES);
   readonly #rivals = new Map<string, Rival>();
   /** Healthy time that has passed, in all. */
   #elapsedMs = 0;
@@ -102,18 +102,18 @@ export class Membership {
    */
   hear(life: Life, counter: number, direct: boolean): Replica | Deafness {
     if (life.name === this.#self.name) {
-      if (life.incarnation !== this.#self.incarnation) this.#rival(life, counter, this.#self);
+      if (life.incarnation !== this.#self.incarnation) this.#contend(life, counter, this.#self);
       return "own";
     }
     const present = this.#present.get(life.name);
-    if (this.#over.has(replicaOf(life))) {
+    if (this.#over.has(life) || (present === undefined && this.#over.hasLater(life))) {
       if (present !== undefined && present.status !== "down") {
-        if (present.status !== "departing") this.#rival(life, counter, present.life);
+        this.#rival(life, counter, present);
         return "over";
       }
       if (this.#insistedMs(life, counter) <= this.#downPeriodMs) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
-      this.#over.delete(replicaOf(life));
+      this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
       if (present !== undefined) this.#replace(present);
       return this.#listen(this.#appear(life), counter, direct);
@@ -124,8 +124,7 @@ export class Membership {
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
     if (life.incarnation < present.life.incarnation && present.status !== "down") {
-      // One that departs has ended: another beside it is its successor, whose clock stands further back.
-      if (present.status !== "departing") this.#rival(life, counter, present.life);
+      this.#rival(life, counter, present);
       return "superseded";
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
@@ -209,7 +208,7 @@ export class Membership {
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
   #replace(replica: Replica): void {
     this.#present.delete(replica.name);
-    this.#remember(replica.life);
+    this.#over.add(replica.life);
     if (replica.status === "departing") {
       this.#replaced.add(replica);
       return;
@@ -230,7 +229,7 @@ export class Membership {
   }
 
   #end(replica: Replica, departure: Departure): void {
-    this.#remember(replica.life);
+    this.#over.add(replica.life);
     replica.departure = departure;
     this.#forget(replica);
   }
@@ -247,17 +246,15 @@ export class Membership {
     this.#listener.ended(replica);
   }
 
-  #remember(life: Life): void {
-    this.#over.add(replicaOf(life));
-    if (this.#over.size <= MAX_OVER_LIVES) return;
-    for (const oldest of this.#over) {
-      this.#over.delete(oldest);
-      return;
-    }
+  /** A life is heard beside the present one of its name. */
+  #rival(life: Life, counter: number, present: Replica): void {
+    // One that departs has ended: another beside it is its successor, whose clock stands further back.
+    if (present.status === "departing") this.#insistedMs(life, counter);
+    else this.#contend(life, counter, present.life);
   }
 
   /** A life is heard beside another of its name that is alive: a conflict, if it goes on. */
-  #rival(life: Life, counter: number, other: Life): void {
+  #contend(life: Life, counter: number, other: Life): void {
     if (this.#insistedMs(life, counter) <= 2 * this.#downPeriodMs) return;
     const rival = this.#rivals.get(replicaOf(life));
     if (rival === undefined || rival.reported) return;

@@ -157,6 +157,31 @@ describe("membership", () => {
     }
   });
 
+  it("takes a late frame of a life before one that is over for over as well", () => {
+    const table = new Table();
+    table.hear(life("a", 4), 1);
+    const [replica] = table.membership.replicas();
+    table.membership.goodbye(replica!, 0);
+    expect(table.take()).toEqual(["appeared a4", "ended a4"]);
+    expect(table.hear(life("a", 1), 2)).toBe("over");
+    expect(table.take()).toEqual([]);
+    expect(table.hear(life("a", 5), 1)).toBe("up");
+  });
+
+  it.each([0, DOWN_MS])("hears a successor whose clock went back, after a goodbye of %d ms", (windowMs) => {
+    const table = new Table();
+    table.hear(life("a", 4), 1);
+    const [replica] = table.membership.replicas();
+    table.membership.goodbye(replica!, windowMs);
+    const passed: string[] = [];
+    for (let second = 0; second < 20; second++) {
+      passed.push(table.hear(life("a", 1), second + 1));
+      table.membership.pass(1_000);
+    }
+    expect(passed.indexOf("up")).toBe(DOWN_MS / 1_000 + 1);
+    expect(table.take()).toContain("appeared a1");
+  });
+
   it("ends a goodbye's window by healthy time, whoever repeats it", () => {
     const table = new Table();
     const a = life("a", 1);
