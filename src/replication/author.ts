@@ -8,7 +8,7 @@ import { Orswot } from "../crdt/index.js";
 import type { AnyMeta } from "../tracker/behaviour.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { EntryOwner } from "./entry.js";
-import { MAX_DELTA_DOTS, MAX_PAGE_ITEMS, MAX_PAGE_KEPT, REMOVALS_KEPT } from "./limits.js";
+import { AUTHOR_LIMITS, MAX_PAGE_KEPT } from "./limits.js";
 import type {
   DeltaMessage,
   Far,
@@ -44,7 +44,7 @@ export class AuthoredShard {
     this.#owner = owner;
     this.#replica = replica;
     this.#refPrefix = refPrefix;
-    this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept: REMOVALS_KEPT });
+    this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept: AUTHOR_LIMITS.removalsKept });
   }
 
   /** What the last flush spoke of. */
@@ -82,7 +82,7 @@ export class AuthoredShard {
     this.#clock += 1;
     this.#set.remove({ replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) });
     if (!closed) return;
-    if (this.#closed.size >= REMOVALS_KEPT) {
+    if (this.#closed.size >= AUTHOR_LIMITS.removalsKept) {
       this.#closedBefore = this.#closed;
       this.#closed = new Set();
     }
@@ -111,7 +111,8 @@ export class AuthoredShard {
   answer(clock: number): DeltaMessage | Far | undefined {
     const lacking = this.#flushed.clock - clock;
     if (lacking <= 0) return undefined;
-    const isShort = clock === 0 ? this.entries.size <= MAX_PAGE_ITEMS : lacking <= MAX_DELTA_DOTS;
+    const { pageItems, deltaDots } = AUTHOR_LIMITS;
+    const isShort = clock === 0 ? this.entries.size <= pageItems : lacking <= deltaDots;
     const delta = isShort ? this.#delta(clock) : undefined;
     return delta ?? { type: "far", shard: this.shard, clock: this.#flushed.clock };
   }
@@ -120,7 +121,7 @@ export class AuthoredShard {
    * The page that was asked for, with at most `maxItems` births and intervals: what lives, as of the last
    * flush, from the dot after `from` on. To be called after a flush.
    */
-  page(request: PageRequest, maxItems: number = MAX_PAGE_ITEMS): Page {
+  page(request: PageRequest, maxItems: number = AUTHOR_LIMITS.pageItems): Page {
     const { shard, rebuild, base, from } = request;
     const asOf = this.#flushed.clock;
     const until = request.until === 0 ? asOf : Math.min(request.until, asOf);

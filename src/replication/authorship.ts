@@ -9,7 +9,7 @@ import { ReplicatedEntry } from "./entry.js";
 import type { EntryOwner } from "./entry.js";
 import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
-import { MAX_PENDING_DOTS } from "./limits.js";
+import { AUTHOR_LIMITS } from "./limits.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
 import type { Outbox } from "./outbox.js";
 
@@ -125,7 +125,7 @@ export class Authorship {
 
   /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
   #changed(shard: number, nowMs: number): void {
-    if (this.#shard(shard).pendingDots >= MAX_PENDING_DOTS) return this.#flush(shard, nowMs);
+    if (this.#shard(shard).pendingDots >= AUTHOR_LIMITS.pendingDots) return this.#flush(shard, nowMs);
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = Math.max(nowMs, this.#quietUntilMs[shard] ?? nowMs);
     this.#flushDueMs[shard] = dueMs;

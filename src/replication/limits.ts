@@ -12,14 +12,20 @@ export const MAX_NAME_BYTES = 512;
 export const MAX_NODE_NAME_BYTES = 128;
 /** More shards than this help nobody: every one costs its share of each heartbeat. */
 export const MAX_POOL_SIZE = 1024;
-/** Removals that a slice's author remembers, so that a node which missed that many still gets a delta. */
-export const REMOVALS_KEPT = 10_000;
-/** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
-export const MAX_PENDING_DOTS = 8_192;
-/** A node that lacks more dots than this gets pages instead of a delta. */
-export const MAX_DELTA_DOTS = 8_192;
-/** Births and intervals of one page: some milliseconds of work on either side. */
-export const MAX_PAGE_ITEMS = 500;
+/**
+ * What an author keeps and says at once. One object, because simulated clusters also run with small ones: what
+ * happens only beyond ten thousand changes then happens within a few.
+ */
+export const AUTHOR_LIMITS = {
+  /** Removals that are remembered, so that a node which missed that many still gets a delta. */
+  removalsKept: 10_000,
+  /** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
+  pendingDots: 8_192,
+  /** A node that lacks more dots than this gets pages instead of a delta. */
+  deltaDots: 8_192,
+  /** Births and intervals of one page: some milliseconds of work on either side. */
+  pageItems: 500,
+};
 /** Dots that one page says are kept. */
 export const MAX_PAGE_KEPT = 16_384;
 /** A delta cut into more parts is refused. */

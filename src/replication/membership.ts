@@ -154,8 +154,12 @@ export class Membership {
     replica.status = "up";
   }
 
-  /** The pubsub is back: who was up could not be heard, so nobody's silence counts. */
+  /**
+   * The pubsub is back: who was up could not be heard, so nobody's silence counts; nor does it tell that he lives,
+   * so whoever was heard beside him is no proof of a conflict yet.
+   */
   forgiveSilence(): void {
+    this.#rivals.clear();
     for (const replica of this.#present.values()) {
       if (replica.status === "up" || replica.status === "returning") replica.silentMs = -this.#sincePassMs;
     }

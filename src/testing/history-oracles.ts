@@ -125,7 +125,8 @@ export class HistoryOracles {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
     memory.lives.add(life);
-    memory.latestLife.set(entry.node, Math.max(life, latestLife));
+    // Whoever takes the earlier life for the present one may show more of it, until the later one is heard again.
+    memory.latestLife.set(entry.node, life);
     const seen = memory.seen.get(identity);
     if (seen === undefined) {
       memory.seen.set(identity, { node: entry.node, version: entry.meta.version, removals: 0 });
@@ -250,6 +251,7 @@ export class HistoryOracles {
         // What is forgotten may be heard of again by a frame as old as the memory was.
         for (const [identity, seen] of memory.seen) if (seen.node === name) memory.seen.delete(identity);
         const lives = this.#cluster.lives.filter((life) => life.name === name);
+        for (const { life } of lives) memory.lives.delete(life);
         // Lives that were replaced or said goodbye are over without having been down.
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
         const downSinceMs = memory.downSinceMs.get(name);

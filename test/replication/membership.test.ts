@@ -131,6 +131,18 @@ describe("membership", () => {
     expect(table.take()).toEqual(["conflict a 1 2"]);
   });
 
+  it("takes no silence that a reconnect forgave for a sign of a conflict", () => {
+    const table = new Table();
+    table.hear(life("a", 2), 1);
+    for (let second = 1; second <= 40; second++) {
+      // What is up here has been dead since the start; its successor's clock went back.
+      table.hear(life("a", 1), second);
+      table.membership.pass(1_000);
+      if (second % 7 === 0 && second < 22) table.membership.forgiveSilence();
+    }
+    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "appeared a1"]);
+  });
+
   it("hears a life again that it took for replaced, if no other is alive and it insists", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);

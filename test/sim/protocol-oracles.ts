@@ -14,12 +14,15 @@ interface Remembered {
   status: Replica["status"];
 }
 
-/** Requests that one life may send within one second, whatever it lacks: several times what a sync needs. */
+/**
+ * Requests that one life may send within one second, whatever it lacks, beside one for each page that came: several
+ * times what a sync needs.
+ */
 const requestsPerSecondMax = 120;
 
 export class ProtocolOracles {
   readonly #remembered = new WeakMap<Replica, Remembered>();
-  readonly #requests = new WeakMap<Replicator, { fromMs: number; sent: number }>();
+  readonly #requests = new WeakMap<Replicator, { fromMs: number; unanswered: number }>();
 
   /** Looks at what a node holds after one of its tasks. */
   look(replicator: Replicator, nowMs: number, isDamaged: (slice: RemoteSlice) => boolean): string[] {
@@ -63,14 +66,15 @@ export class ProtocolOracles {
   }
 
   #lookAtRequests(replicator: Replicator, nowMs: number): string[] {
-    const { requestsSent } = replicator.counters;
+    const { requestsSent, pagesMerged } = replicator.counters;
+    const unanswered = requestsSent - pagesMerged;
     const window = this.#requests.get(replicator);
     if (window === undefined || nowMs - window.fromMs >= 1_000) {
-      this.#requests.set(replicator, { fromMs: nowMs, sent: requestsSent });
+      this.#requests.set(replicator, { fromMs: nowMs, unanswered });
       return [];
     }
-    const sent = requestsSent - window.sent;
-    return sent > requestsPerSecondMax ? [`${sent} requests within a second`] : [];
+    const sent = unanswered - window.unanswered;
+    return sent > requestsPerSecondMax ? [`${sent} requests within a second that no page answered`] : [];
   }
 }
 

@@ -1,14 +1,34 @@
 /** One seed, with every oracle there is: what the simulation tests, `npm run sim` and the seed list run. */
+import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { SeededRandom } from "../../src/testing/random.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
 import { WhiteBox } from "./white-box.js";
+
+/**
+ * The limits of a seed: for one in three so small that pages, intervals, deltas that do not reach back and flushes
+ * before their time come up all the time.
+ */
+function limitsOf(seed: number): typeof AUTHOR_LIMITS {
+  const random = new SeededRandom(`limits ${seed}`);
+  if (!random.chance(1 / 3)) return { ...AUTHOR_LIMITS };
+  const removalsKept = random.pick([4, 12, 40]);
+  return {
+    removalsKept,
+    pendingDots: random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8]),
+    deltaDots: random.pick([4, 16, 64]),
+    pageItems: random.pick([1, 3, 10]),
+  };
+}
 
 /** Runs a schedule with all oracles. @throws whatever an oracle or the tracker throws. */
 export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
 ): Promise<RunResult> {
+  const limitsBefore = { ...AUTHOR_LIMITS };
+  Object.assign(AUTHOR_LIMITS, limitsOf(schedule.seed));
   const whiteBox = new WhiteBox();
   try {
     return await runSchedule(schedule, {
@@ -21,6 +41,7 @@ export async function runWithAllOracles(
     });
   } finally {
     whiteBox.restore();
+    Object.assign(AUTHOR_LIMITS, limitsBefore);
   }
 }
 

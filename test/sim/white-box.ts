@@ -8,7 +8,7 @@
 import type { DeltaMessage } from "../../src/replication/message.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
-import { MAX_PENDING_DOTS } from "../../src/replication/limits.js";
+import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice, type SliceChange } from "../../src/replication/slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
@@ -136,7 +136,7 @@ export class WhiteBox {
         (original) =>
           function (this: AuthoredShard, ...input) {
             // What fills a delta by itself does not wait.
-            const isFull = this.pendingDots >= MAX_PENDING_DOTS;
+            const isFull = this.pendingDots >= AUTHOR_LIMITS.pendingDots;
             const delta = original.apply(this, input);
             record(this);
             if (delta !== undefined && !isFull) lookAtFlush(this);
