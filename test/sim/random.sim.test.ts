@@ -1,6 +1,6 @@
 /**
- * Random schedules with every oracle: seeds that failed once, some that are always the same, and some that are
- * new each time. `npm run sim` runs thousands.
+ * Random schedules with every oracle: seeds that failed once, some that are always the same, and for a developer
+ * some that are new each time. `npm run sim` runs thousands.
  */
 import { describe, expect, it } from "vitest";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
@@ -8,7 +8,7 @@ import { regressionSeeds } from "./regression-seeds.js";
 import { runSeed } from "./run-seed.js";
 
 const seedsAlways = 100;
-const seedsAnew = 50;
+const seedsMore = 50;
 const timeout = 120_000;
 
 describe("random schedules", () => {
@@ -20,9 +20,10 @@ describe("random schedules", () => {
     for (let seed = 1; seed <= seedsAlways; seed += 1) await runSeed(seed);
   });
 
-  it(`pass with ${seedsAnew} new seeds`, { timeout }, async () => {
-    const first = Math.floor(Date.now() / 1_000) % 1e9;
-    for (let seed = first; seed < first + seedsAnew; seed += 1) await runSeed(seed);
+  it(`pass with ${seedsMore} more`, { timeout }, async () => {
+    // In CI the same: what turns red there is to be what was changed.
+    const first = process.env["CI"] === "true" ? 2_000_000 : Math.floor(Date.now() / 1_000) % 1e9;
+    for (let seed = first; seed < first + seedsMore; seed += 1) await runSeed(seed);
   });
 
   it("have every kind of step, and each of them often enough", () => {
