@@ -7,7 +7,7 @@
 import { Orswot } from "../crdt/index.js";
 import type { AnyMeta } from "../tracker/behaviour.js";
 import { ReplicatedEntry } from "./entry.js";
-import type { EntryOwner } from "./entry.js";
+import type { EntryOrigin, EntryOwner } from "./entry.js";
 import { AUTHOR_LIMITS, MAX_PAGE_KEPT } from "./limits.js";
 import type {
   DeltaMessage,
@@ -24,9 +24,8 @@ const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 
 export class AuthoredShard {
   readonly shard: number;
-  readonly #owner: EntryOwner;
+  readonly #origin: EntryOrigin;
   readonly #replica: string;
-  readonly #refPrefix: string;
   readonly #set: Orswot<ReplicatedEntry>;
   #clock = 0;
   #flushed: ShardSummary = NOTHING;
@@ -41,9 +40,8 @@ export class AuthoredShard {
 
   constructor(owner: EntryOwner, replica: string, shard: number, refPrefix: string) {
     this.shard = shard;
-    this.#owner = owner;
+    this.#origin = { owner, shard, refPrefix };
     this.#replica = replica;
-    this.#refPrefix = refPrefix;
     this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept: AUTHOR_LIMITS.removalsKept });
   }
 
@@ -158,16 +156,7 @@ export class AuthoredShard {
   }
 
   #entry(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    return new ReplicatedEntry(
-      this.#owner,
-      this.shard,
-      this.#clock,
-      this.#refPrefix,
-      topic,
-      key,
-      session,
-      meta,
-    );
+    return new ReplicatedEntry(this.#origin, this.#clock, topic, key, session, meta);
   }
 
   #delta(since: number): DeltaMessage | undefined {

@@ -19,6 +19,14 @@ export interface EntryOwner {
   readonly handedOff: Set<ReplicatedEntry>;
 }
 
+/** What the entries of one slice have in common: held once, not in each. */
+export interface EntryOrigin {
+  readonly owner: EntryOwner;
+  readonly shard: number;
+  /** What their refs begin with; the clock follows. */
+  readonly refPrefix: string;
+}
+
 export class ReplicatedEntry implements Entry {
   readonly key: string;
   readonly meta: Readonly<AnyMeta>;
@@ -28,15 +36,12 @@ export class ReplicatedEntry implements Entry {
   readonly node: string;
   readonly session: string;
   readonly #topic: string;
-  readonly #shard: number;
   readonly #clock: number;
-  readonly #owner: EntryOwner;
+  readonly #origin: EntryOrigin;
 
   constructor(
-    owner: EntryOwner,
-    shard: number,
+    origin: EntryOrigin,
     clock: number,
-    refPrefix: string,
     topic: string,
     key: string,
     session: string,
@@ -44,14 +49,13 @@ export class ReplicatedEntry implements Entry {
   ) {
     this.key = key;
     this.meta = meta;
-    this.ref = refPrefix + clock;
+    this.ref = origin.refPrefix + clock;
     this.prevRef = undefined;
-    this.node = owner.name;
+    this.node = origin.owner.name;
     this.session = session;
     this.#topic = topic;
-    this.#shard = shard;
     this.#clock = clock;
-    this.#owner = owner;
+    this.#origin = origin;
   }
 
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
@@ -71,7 +75,7 @@ export class ReplicatedEntry implements Entry {
   }
 
   static shardOf(entry: ReplicatedEntry): number {
-    return entry.#shard;
+    return entry.#origin.shard;
   }
 
   static clockOf(entry: ReplicatedEntry): number {
@@ -79,6 +83,6 @@ export class ReplicatedEntry implements Entry {
   }
 
   static ownerOf(entry: ReplicatedEntry): EntryOwner {
-    return entry.#owner;
+    return entry.#origin.owner;
   }
 }

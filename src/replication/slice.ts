@@ -13,7 +13,7 @@ import { Orswot } from "../crdt/index.js";
 import type { Birth, Part } from "../crdt/index.js";
 import { ReplicatedEntry } from "./entry.js";
 import { equalMetas } from "./equal.js";
-import type { EntryOwner } from "./entry.js";
+import type { EntryOrigin, EntryOwner } from "./entry.js";
 import type {
   DeltaMessage,
   DeltaRequest,
@@ -62,10 +62,9 @@ interface Assembly {
 
 export class RemoteSlice {
   readonly shard: number;
-  readonly #owner: EntryOwner;
+  readonly #origin: EntryOrigin;
   readonly #author: string;
   readonly #holder: string;
-  readonly #refPrefix: string;
   #set: Orswot<ReplicatedEntry>;
   #clock = 0;
   /** Until the first sync is through: what is held stands at no one clock yet. */
@@ -81,10 +80,9 @@ export class RemoteSlice {
 
   constructor(owner: EntryOwner, author: string, holder: string, shard: number, refPrefix: string) {
     this.shard = shard;
-    this.#owner = owner;
+    this.#origin = { owner, shard, refPrefix };
     this.#author = author;
     this.#holder = holder;
-    this.#refPrefix = refPrefix;
     this.#set = this.#emptySet();
   }
 
@@ -311,16 +309,7 @@ export class RemoteSlice {
     ) {
       return { clock, value: held };
     }
-    const value = new ReplicatedEntry(
-      this.#owner,
-      this.shard,
-      clock,
-      this.#refPrefix,
-      topic,
-      key,
-      session,
-      meta,
-    );
+    const value = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
     return { clock, value };
   }
 

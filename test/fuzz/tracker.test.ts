@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { TrackerError } from "../../src/errors.js";
 import { decodeFrame } from "../../src/replication/codec.js";
+import { MAX_KNOWN_LIVES } from "../../src/replication/limits.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
@@ -115,12 +116,16 @@ describe("a tracker that receives junk", () => {
     const session = new Session();
     tracker.track(session, "room:1", "user:1", { round: 0, name: "own" });
     const random = new SeededRandom("forged");
+    let longestMs = 0;
     for (let count = 0; count < frames; count += 1) {
       const text = damage(random.pick(said), random);
-      const beganMs = performance.now();
+      // Processor time: what a busy machine does meanwhile is not the frame's doing.
+      const began = process.cpuUsage();
       machine.arrive(() => receive(random.pick(channels), text));
-      const tookMs = performance.now() - beganMs;
-      if (tookMs > 2_000) throw new Error(`took ${tookMs} ms: ${text.slice(0, 500)}`);
+      const { user, system } = process.cpuUsage(began);
+      const tookMs = (user + system) / 1_000;
+      longestMs = Math.max(longestMs, tookMs);
+      if (tookMs > 500) throw new Error(`took ${tookMs} ms: ${text.slice(0, 500)}`);
       if (count % 50 === 0) await time.advance(random.integer(0, 100));
     }
     await time.advance(30_000);
@@ -132,7 +137,11 @@ describe("a tracker that receives junk", () => {
     expect(tracker.getByKey("room:1", "user:1").filter((entry) => entry.session === session.id)).toHaveLength(
       1,
     );
-    expect(tracker.health().replicas.length).toBeLessThan(frames);
+    expect(tracker.health().replicas.length).toBeLessThanOrEqual(MAX_KNOWN_LIVES);
+    if (frames >= 1_000_000) {
+      const heapMegabytes = process.memoryUsage().heapUsed / 2 ** 20;
+      console.log(`longest frame ${longestMs.toFixed(0)} ms, heap ${heapMegabytes.toFixed(0)} MB`);
+    }
     expect(({} as Record<string, unknown>)["round"]).toBeUndefined();
     // It still does its work.
     session.close();

@@ -15,7 +15,14 @@ function ownerOf(
 let clock = 0;
 function entryOf(owner: ReturnType<typeof ownerOf>, topic: string, key: string): ReplicatedEntry {
   clock += 1;
-  const entry = new ReplicatedEntry(owner, 0, clock, `${owner.name}.0.`, topic, key, "s-1", {});
+  const entry = new ReplicatedEntry(
+    { owner, shard: 0, refPrefix: `${owner.name}.0.` },
+    clock,
+    topic,
+    key,
+    "s-1",
+    {},
+  );
   ReplicatedEntry.seal(entry, undefined);
   return entry;
 }
