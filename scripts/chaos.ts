@@ -6,7 +6,8 @@
  */
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
-import { runChaos, type ChaosCounts, type KillableBroker } from "./chaos/run-chaos.js";
+import type { ChaosCounts, KillableBroker } from "./chaos/options.js";
+import { runChaos } from "./chaos/run-chaos.js";
 import { periodsOf, type Profile } from "./chaos/profiles.js";
 
 interface Flags {
