@@ -36,7 +36,7 @@ export class Outbox {
   sendHeartbeat(heartbeat: Heartbeat, to?: Life): void {
     const { shards, firstShard } = heartbeat;
     const text = this.#encode(heartbeat, to);
-    if (shards.length < 2 || this.#fits(text)) return this.#carry(text, to);
+    if (shards.length < 2 || this.fits(text)) return this.#carry(text, to);
     const half = shards.length >>> 1;
     this.sendHeartbeat({ ...heartbeat, shards: shards.slice(0, half) }, to);
     this.sendHeartbeat({ ...heartbeat, firstShard: firstShard + half, shards: shards.slice(half) }, to);
@@ -45,7 +45,7 @@ export class Outbox {
   /** Sends a delta; in parts, if it does not fit one frame. */
   sendDelta(delta: DeltaMessage, to?: Life): void {
     const text = this.#encode(delta, to);
-    if (this.#fits(text)) return this.#carry(text, to);
+    if (this.fits(text)) return this.#carry(text, to);
     const pieces: DeltaMessage[] = [];
     this.#cut(delta, to, pieces);
     for (const [i, piece] of pieces.entries()) {
@@ -58,7 +58,7 @@ export class Outbox {
     let page = makePage();
     let text = this.#encode(page, to);
     let items = page.births.length + page.kept.length;
-    while (!this.#fits(text) && items > 1) {
+    while (!this.fits(text) && items > 1) {
       items >>>= 1;
       page = makePage(items);
       text = this.#encode(page, to);
@@ -66,12 +66,17 @@ export class Outbox {
     this.#carry(text, to);
   }
 
+  /** Whether a payload is as short as the pubsub needs it, in bytes of UTF-8. */
+  fits(text: string): boolean {
+    return fitsUtf8(text, this.#maxBytes);
+  }
+
   /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
   #cut(delta: DeltaMessage, to: Life | undefined, pieces: DeltaMessage[]): void {
     const { births, removed } = delta;
     const length = births.length + removed.length;
     const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
-    if (length < 2 || this.#fits(this.#encode(longest, to))) {
+    if (length < 2 || this.fits(this.#encode(longest, to))) {
       pieces.push(delta);
       return;
     }
@@ -87,10 +92,6 @@ export class Outbox {
     // A text that is not sent after all leaves a hole in the counters, which means nothing.
     this.#counter += 1;
     return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message });
-  }
-
-  #fits(text: string): boolean {
-    return fitsUtf8(text, this.#maxBytes);
   }
 
   #carry(text: string, to: Life | undefined): void {

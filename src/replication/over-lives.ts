@@ -37,7 +37,7 @@ export class OverLives {
     this.#incarnations.set(life.name, incarnations);
     if (!incarnations.has(life.incarnation)) this.#size += 1;
     incarnations.add(life.incarnation);
-    if (this.#size > this.#limit) this.#forgetOne();
+    if (this.#size > this.#limit) this.forgetFirst();
   }
 
   delete(life: Life): void {
@@ -47,8 +47,8 @@ export class OverLives {
     if (incarnations.size === 0) this.#incarnations.delete(life.name);
   }
 
-  /** The life that ended first of the name that stands first. */
-  #forgetOne(): void {
+  /** Forgets the life that ended first of the name that stands first. */
+  forgetFirst(): void {
     for (const [name, incarnations] of this.#incarnations) {
       for (const incarnation of incarnations) {
         this.delete({ name, incarnation });

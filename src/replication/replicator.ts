@@ -10,7 +10,7 @@ import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
 import { decodeFrame } from "./codec.js";
 import type { ReplicatedEntry } from "./entry.js";
-import { GREETING_DELAY_MAX_MS } from "./limits.js";
+import { Greetings } from "./greetings.js";
 import { Membership } from "./membership.js";
 import type { Deafness } from "./membership.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
@@ -31,7 +31,7 @@ export class Replicator {
   readonly #outbox: Outbox;
   readonly #requests: Requests;
   readonly #authorship: Authorship;
-  readonly #greetings = new Map<Replica, number>();
+  readonly #greetings: Greetings;
   #nowMs: number;
   #lastTickMs: number;
   #nextHeartbeatMs: number;
@@ -60,6 +60,7 @@ export class Replicator {
       () => this.membership.size > 0,
     );
     this.#requests = new Requests(options.random);
+    this.#greetings = new Greetings(options.random);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       { self: life, downPeriodMs, permdownPeriodMs },
@@ -130,14 +131,9 @@ export class Replicator {
       this.#nextHeartbeatMs = nowMs + this.#options.heartbeatPeriodMs;
       this.#authorship.sendHeartbeat();
     }
-    let nextMs = Math.min(this.#lastTickMs + this.#options.tickPeriodMs, flushMs, this.#nextHeartbeatMs);
-    for (const [replica, dueMs] of this.#greetings) {
-      if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
-      else {
-        this.#greetings.delete(replica);
-        this.#authorship.sendHeartbeat(replica.life);
-      }
-    }
+    const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
+    const tickMs = this.#lastTickMs + this.#options.tickPeriodMs;
+    let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs);
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerOne(nowMs);
@@ -308,10 +304,7 @@ export class Replicator {
   }
 
   #greet(replica: Replica): void {
-    if (this.#greetings.has(replica)) return;
-    const dueMs = this.#nowMs + this.#options.random() * GREETING_DELAY_MAX_MS;
-    this.#greetings.set(replica, dueMs);
-    this.#port.wakeAt(dueMs);
+    this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 
   #wentDown(replica: Replica): void {
@@ -330,7 +323,7 @@ export class Replicator {
   #ended(replica: Replica): void {
     if (replica.status === "departing") this.view.departingLives -= 1;
     this.#requests.dropAllOf(replica);
-    this.#greetings.delete(replica);
+    this.#greetings.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.entries()) this.view.leave(entry, reason);
     this.#port.replicaGone(replica.life);

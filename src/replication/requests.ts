@@ -34,6 +34,11 @@ export class Requests {
     return this.#missing.size;
   }
 
+  /** Whether as many slices are asked for as may be at a time. */
+  get isBusy(): boolean {
+    return this.#inFlight >= MAX_REQUESTS_IN_FLIGHT;
+  }
+
   /** Something is missing; asks for it soon, if it does not do so already. Gives when. */
   want(replica: Replica, slice: RemoteSlice, nowMs: number): number {
     let missing = this.#missing.get(slice);
@@ -75,7 +80,7 @@ export class Requests {
     for (const [slice, missing] of this.#missing) {
       if (missing.dueMs <= nowMs) {
         // What has to wait for another's answer needs no timer: the answer or its absence will call.
-        if (this.#inFlight >= MAX_REQUESTS_IN_FLIGHT) continue;
+        if (this.isBusy) continue;
         missing.inFlight = true;
         this.#inFlight += 1;
         const patienceMs = Math.min(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MS * 2 ** missing.attempts);

@@ -109,6 +109,11 @@ export class RemoteSlice {
     return this.#rebuild === undefined && !this.#partial && this.#clock >= this.#target;
   }
 
+  /** Whether nothing was ever held of it: then its pages are shown as they come. */
+  get isNew(): boolean {
+    return this.#clock === 0 && !this.#partial && this.entries.size === 0;
+  }
+
   /** What to ask the author for, if anything is missing. */
   nextRequest(): DeltaRequest | PageRequest | undefined {
     const { shard } = this;
@@ -145,7 +150,7 @@ export class RemoteSlice {
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
-    const first = this.#clock === 0 && !this.#partial && this.entries.size === 0;
+    const first = this.isNew;
     this.#rebuild = {
       id,
       first,
@@ -194,6 +199,21 @@ export class RemoteSlice {
     return join(change, this.#finishRebuild(counter));
   }
 
+  /**
+   * The entry of a birth, if it is held already: what stays through a rebuild has to stay the same object, or it
+   * would seem to have changed.
+   */
+  heldAs({ clock, topic, key, session, meta }: WireBirth): ReplicatedEntry | undefined {
+    const held = this.entries.get(clock);
+    if (held === undefined || !ReplicatedEntry.isOf(held, topic, key, session)) return undefined;
+    return equalMetas(held.meta, meta) ? held : undefined;
+  }
+
+  /** Only what joins on is merged: a gap before it would stay for ever, and what ends below is old. */
+  joinsOn(delta: { since: number; upTo: number }, clock: number): boolean {
+    return delta.since <= clock && delta.upTo > clock;
+  }
+
   #applyDelta(delta: Assembly, counter: number): SliceChange {
     const part: Part<ReplicatedEntry> = {
       replica: this.#author,
@@ -209,7 +229,7 @@ export class RemoteSlice {
     if (faultOf(part) !== undefined) return NO_CHANGE;
     let change = NO_CHANGE;
     const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (!waitsForFirstPage && this.#joinsOn(delta, this.#clock)) {
+    if (!waitsForFirstPage && this.joinsOn(delta, this.#clock)) {
       const { added, updated, removed } = this.#set.mergePart(part);
       this.#clock = delta.upTo;
       this.#clockCounter = counter;
@@ -224,16 +244,11 @@ export class RemoteSlice {
     const rebuild = this.#rebuild;
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else if (rebuild.until !== undefined && this.#joinsOn(delta, rebuild.clock)) {
+    else if (rebuild.until !== undefined && this.joinsOn(delta, rebuild.clock)) {
       rebuild.set.mergePart(part);
       rebuild.clock = delta.upTo;
     }
     return join(change, this.#finishRebuild(counter));
-  }
-
-  /** Only what joins on is merged: a gap before it would stay for ever, and what ends below is old. */
-  #joinsOn(delta: { since: number; upTo: number }, clock: number): boolean {
-    return delta.since <= clock && delta.upTo > clock;
   }
 
   /** Puts the new slice in the place of the old one, if it stands at one clock. */
@@ -296,20 +311,9 @@ export class RemoteSlice {
     this.#targetCounter = counter;
   }
 
-  /**
-   * The birth, with the entry that is held already if that is the same: what stays through a rebuild has to stay
-   * the same object, or it would seem to have changed.
-   */
-  #birth({ clock, topic, key, session, meta }: WireBirth): Birth<ReplicatedEntry> {
-    const held = this.entries.get(clock);
-    if (
-      held !== undefined &&
-      ReplicatedEntry.isOf(held, topic, key, session) &&
-      equalMetas(held.meta, meta)
-    ) {
-      return { clock, value: held };
-    }
-    const value = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
+  #birth(birth: WireBirth): Birth<ReplicatedEntry> {
+    const { clock, topic, key, session, meta } = birth;
+    const value = this.heldAs(birth) ?? new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
     return { clock, value };
   }
 

@@ -67,7 +67,7 @@ export class View {
    */
   join(entry: ReplicatedEntry): void {
     const owner = ReplicatedEntry.ownerOf(entry);
-    if (owner.departure !== undefined && this.#isElsewhere(entry)) {
+    if (owner.departure !== undefined && this.isElsewhere(entry)) {
       owner.handedOff.add(entry);
       return;
     }
@@ -103,9 +103,18 @@ export class View {
   /** Hands off what of a life that begins to depart is elsewhere already. */
   handOff(entry: ReplicatedEntry): void {
     const owner = ReplicatedEntry.ownerOf(entry);
-    if (owner.departure === undefined || !this.#isElsewhere(entry)) return;
+    if (owner.departure === undefined || !this.isElsewhere(entry)) return;
     owner.handedOff.add(entry);
     this.leave(entry, owner.departure);
+  }
+
+  /** Whether another life that is here to stay shows the same topic and key. */
+  isElsewhere(entry: ReplicatedEntry): boolean {
+    const bucket = this.#topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
+    if (bucket === undefined) return false;
+    if (!(bucket instanceof Set)) return ReplicatedEntry.ownerOf(bucket).departure === undefined;
+    for (const other of bucket) if (ReplicatedEntry.ownerOf(other).departure === undefined) return true;
+    return false;
   }
 
   /** The changes since the last call, if there are any. */
@@ -147,15 +156,6 @@ export class View {
     topic.count -= 1;
     if (topic.count === 0) this.#topics.delete(name);
     return true;
-  }
-
-  /** Whether another life that is here to stay shows the same topic and key. */
-  #isElsewhere(entry: ReplicatedEntry): boolean {
-    const bucket = this.#topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
-    if (bucket === undefined) return false;
-    if (!(bucket instanceof Set)) return ReplicatedEntry.ownerOf(bucket).departure === undefined;
-    for (const other of bucket) if (ReplicatedEntry.ownerOf(other).departure === undefined) return true;
-    return false;
   }
 
   #handOffTo(entry: ReplicatedEntry): void {

@@ -336,7 +336,7 @@ class ScheduleRun {
     for (let time = 0; time < times; time += 1) {
       const version = model.nextVersion();
       const meta: VersionedMeta =
-        letters === undefined ? { version } : { version, letters: "x".repeat(letters) };
+        letters === undefined ? { version } : { version, letters: textOf(version, letters) };
       const refusal =
         call === "track" && present ? "ALREADY_TRACKED" : call === "update" && !present ? "NOT_TRACKED" : "";
       if (refusal === "") model.put({ ...entry, version });
@@ -356,6 +356,11 @@ function latestFrameMs({ delayMs, repeatRate, repeatDelayMs }: NetworkFaults): n
 
 function latest(cluster: Cluster, name: string): Node | undefined {
   return cluster.lives.findLast((node) => node.name === name);
+}
+
+/** A text that no other meta has: a text that several had would travel once. */
+function textOf(version: number, letters: number): string {
+  return String(version).padEnd(letters, "x");
 }
 
 /** The version that a node lists for an entry of its own. */
