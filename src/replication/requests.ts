@@ -55,6 +55,8 @@ export class Requests {
     const missing = this.#missing.get(slice);
     if (missing === undefined) return;
     if (slice.nextRequest() === undefined) return this.drop(slice);
+    // What answers an earlier request does not end the wait before the first.
+    if (missing.attempts === 0) return;
     this.#land(missing);
     missing.attempts = 0;
     missing.dueMs = nowMs;
