@@ -13,6 +13,7 @@ import {
   foldEqualsList,
   membershipIsRight,
   noDivergence,
+  outageIsAdmitted,
   payloadsFit,
   readsAgree,
 } from "./oracles.js";
@@ -67,6 +68,7 @@ export class SimulationError extends Error {
 const defaultBroadcastPeriodMs = 1_500;
 const defaultHeartbeatPeriodMs = 2_000;
 const defaultDownPeriodMs = 8_000;
+const defaultPermdownPeriodMs = 1_200_000;
 /** Heartbeats within which everything has converged after the last fault: news, request, answer, and a repair. */
 export const heartbeatsToSettle = 6;
 /** A start that takes longer has hung: `startTimeoutMs` is 5,000 unless given. */
@@ -124,6 +126,21 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   /** How long the trackers collect changes, unless a life was given another period. */
   get broadcastPeriodMs(): number {
     return this.#options.options?.broadcastPeriodMs ?? defaultBroadcastPeriodMs;
+  }
+
+  /** How often the trackers say that they are there. */
+  get heartbeatPeriodMs(): number {
+    return this.#options.options?.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs;
+  }
+
+  /** After how much silence the trackers hide a node. */
+  get downPeriodMs(): number {
+    return this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+  }
+
+  /** After how much silence the trackers forget a node. */
+  get permdownPeriodMs(): number {
+    return this.#options.options?.permdownPeriodMs ?? defaultPermdownPeriodMs;
   }
 
   /** The latest life of a node. @throws RangeError if there was none of that name. */
@@ -205,7 +222,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     const node = this.#resolve(which);
     if (!node.running) return;
     node.state = "stopping";
-    const windowMs = options?.handoffMs ?? this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+    const windowMs = options?.handoffMs ?? this.downPeriodMs;
     node.goodbye = { atMs: this.nowMs, windowMs };
     this.#note(`stop ${node.name} (life ${node.life}, window ${windowMs})`);
     const stopping = node.tracker.stop(options);
@@ -284,7 +301,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     this.heal();
     const beganMs = this.nowMs;
     const limitMs = this.#settleLimitMs();
-    const steadyMs = 2 * this.#heartbeatPeriodMs;
+    const steadyMs = 2 * this.heartbeatPeriodMs;
     let settledMs: number | undefined;
     while (settledMs === undefined || this.nowMs < settledMs + steadyMs) {
       const wrong = this.#unsettled();
@@ -327,12 +344,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     return promise;
   }
 
-  get #heartbeatPeriodMs(): number {
-    return this.#options.options?.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs;
-  }
-
   #settleLimitMs(): number {
-    const downPeriodMs = this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+    const { downPeriodMs } = this;
     let fromMs = Math.max(this.nowMs, this.network.lastArrivalMs);
     let windowsEndMs = fromMs;
     for (const { machine, goodbye } of this.lives) {
@@ -344,13 +357,13 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       downPeriodMs,
       ...this.lives.map(({ goodbye }) => goodbye?.windowMs ?? 0),
     );
-    return Math.max(fromMs, windowsEndMs) + longestWindowMs + heartbeatsToSettle * this.#heartbeatPeriodMs;
+    return Math.max(fromMs, windowsEndMs) + longestWindowMs + heartbeatsToSettle * this.heartbeatPeriodMs;
   }
 
   #unsettled(): string[] {
     return [
       ...convergence(this.lives),
-      ...membershipIsRight(this.lives, this.nowMs, this.#heartbeatPeriodMs / 2),
+      ...membershipIsRight(this.lives, this.nowMs, this.heartbeatPeriodMs / 2),
     ];
   }
 
@@ -364,7 +377,11 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   }
 
   #check(node: SimulatedNode<M>): void {
-    const wrong = [...node.violations.splice(0), ...foldEqualsList(node.fold, node.tracker)];
+    const wrong = [
+      ...node.violations.splice(0),
+      ...foldEqualsList(node.fold, node.tracker),
+      ...outageIsAdmitted(node),
+    ];
     for (const line of wrong) this.#violations.push(`${node.name} at ${this.nowMs} ms: ${line}`);
   }
 

@@ -155,6 +155,12 @@ export function membershipIsRight<M extends Meta<M> = AnyMeta>(
   });
 }
 
+/** Whoever knows that he is disconnected does not claim to have heard everybody. */
+export function outageIsAdmitted<M extends Meta<M>>({ name, endpoint, tracker }: SimulatedNode<M>): string[] {
+  if (endpoint.knownOutages.at(-1)?.untilMs !== Infinity || !tracker.health().complete) return [];
+  return [`${name} says that it is complete while it is disconnected`];
+}
+
 /** No life has offered the network a payload above its limit. */
 export function payloadsFit<M extends Meta<M>>(nodes: readonly SimulatedNode<M>[]): string[] {
   return nodes.flatMap(({ name, endpoint }) =>

@@ -39,10 +39,6 @@ export interface RunResult {
   readonly settledMs: readonly number[];
 }
 
-const defaultDownPeriodMs = 8_000;
-const defaultPermdownPeriodMs = 1_200_000;
-const defaultHeartbeatPeriodMs = 2_000;
-
 /** The meta of each key of a crowd has so many letters, so that a few dozen exceed a small payload. */
 const crowdLetters = 60;
 
@@ -94,9 +90,9 @@ class ScheduleRun {
       },
       hints: announceCrashes,
       latestFrameMs: latestFrameMs({ ...faultless, ...network }),
-      heartbeatPeriodMs: options.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs,
-      downPeriodMs: options.downPeriodMs ?? defaultDownPeriodMs,
-      permdownPeriodMs: options.permdownPeriodMs ?? defaultPermdownPeriodMs,
+      heartbeatPeriodMs: cluster.heartbeatPeriodMs,
+      downPeriodMs: cluster.downPeriodMs,
+      permdownPeriodMs: cluster.permdownPeriodMs,
     });
     watching.oracles = oracles;
     this.#hooks.begun?.(cluster);
@@ -251,7 +247,7 @@ class ScheduleRun {
 
   /** A settled cluster sends heartbeats and nothing else. */
   async #idlesQuietly(cluster: Cluster): Promise<string[]> {
-    const periodMs = this.#schedule.options.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs;
+    const periodMs = cluster.heartbeatPeriodMs;
     const periods = 3;
     const before = cluster.running().map((node) => ({ node, ...node.endpoint.traffic }));
     await cluster.advance(periods * periodMs);

@@ -1,7 +1,7 @@
 /**
  * Oracles for the rules between the nodes, looking inside: slices never go back and are not dropped while their
  * life is known; who was down is shown again only when it has caught up; what departs leaves as soon as its key
- * is elsewhere; and nobody sends more than the promise of the flush allows.
+ * is elsewhere; and nobody asks without end.
  */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Replica } from "../../src/replication/replica.js";
@@ -80,28 +80,4 @@ export class ProtocolOracles {
 
 function clocksOf(replica: Replica): Map<number, number> {
   return new Map([...replica.slices].map(([shard, slice]) => [shard, slice.clock]));
-}
-
-/** When an author has flushed, and why it may have: the flush promise of one shard. */
-export class FlushOracle {
-  #flushes = 0;
-  #answers = 0;
-  #firstMs: number | undefined;
-
-  /** An answer flushes first. */
-  answered(): void {
-    this.#answers += 1;
-  }
-
-  /** A flush said something. Returns what is wrong with its being now. */
-  flushed(nowMs: number, broadcastPeriodMs: number): string[] {
-    this.#firstMs ??= nowMs;
-    this.#flushes += 1;
-    // The first at once, one at the end of each period since, one for each answer.
-    const allowed = 1 + Math.floor((nowMs - this.#firstMs) / broadcastPeriodMs) + this.#answers;
-    if (this.#flushes <= allowed) return [];
-    return [
-      `${this.#flushes} flushes in ${(nowMs - this.#firstMs).toFixed(0)} ms, where ${allowed} are allowed`,
-    ];
-  }
 }

@@ -8,15 +8,18 @@
 import type { DeltaMessage } from "../../src/replication/message.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice, type SliceChange } from "../../src/replication/slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
-import { wrap, type Restore } from "./wrap.js";
-import { FlushOracle, ProtocolOracles } from "./protocol-oracles.js";
+import { AuthorOracles } from "./author-oracles.js";
+import { MembershipOracles } from "./membership-oracles.js";
+import { ProtocolOracles } from "./protocol-oracles.js";
+import { RequestOracles } from "./request-oracles.js";
+import { Situation } from "./situation.js";
+import { instead, type Restore } from "./wrap.js";
 
 type Cluster = SimulatedCluster<VersionedMeta>;
 type Node = SimulatedNode<VersionedMeta>;
@@ -48,30 +51,29 @@ export class WhiteBox {
   readonly #damaged = new WeakSet<RemoteSlice>();
   readonly #toDamage = new WeakSet<RemoteSlice>();
   readonly #protocol = new ProtocolOracles();
-  readonly #flushOracles = new WeakMap<AuthoredShard, FlushOracle>();
-  /** What is to be looked at when the present task is done. */
-  readonly #afterwards: (() => string[])[] = [];
+  readonly #situation = new Situation();
+  readonly #author = new AuthorOracles(this.#situation);
+  readonly #requests = new RequestOracles(this.#situation);
+  readonly #membership = new MembershipOracles(this.#situation);
   #acting: Replicator | undefined;
-  #isLeaving = false;
-  #cluster: Cluster | undefined;
 
   constructor() {
     this.hooks = {
-      begun: (cluster) => {
-        this.#cluster = cluster;
-      },
+      begun: (cluster) => this.#situation.begin(cluster),
       afterTask: (_, node) => this.#afterTask(node),
       settled: (cluster) => this.#settled(cluster),
       corrupt: (_, node, of) => this.#corrupt(node, of),
     };
     this.#watchReplicators();
-    this.#watchGoodbyes();
     this.#watchAuthors();
     this.#watchSlices();
+    for (const oracles of [this.#author, this.#requests, this.#membership]) {
+      this.#restores.push(...oracles.install());
+    }
   }
 
   restore(): void {
-    for (const restore of this.#restores.splice(0)) restore();
+    for (const restore of this.#restores.splice(0).reverse()) restore();
   }
 
   /** The replicator of a life, once it has done anything. */
@@ -85,121 +87,50 @@ export class WhiteBox {
       this.#acting = replicator;
     };
     this.#restores.push(
-      wrap(
-        Replicator.prototype,
-        "receive",
-        (original) =>
-          function (this: Replicator, ...input) {
-            act(this);
-            return original.apply(this, input);
-          },
-      ),
-      wrap(
-        Replicator.prototype,
-        "advance",
-        (original) =>
-          function (this: Replicator, ...input) {
-            act(this);
-            return original.apply(this, input);
-          },
-      ),
-    );
-  }
-
-  /** A goodbye flushes whatever waits. */
-  #watchGoodbyes(): void {
-    const setLeaving = (isLeaving: boolean): void => {
-      this.#isLeaving = isLeaving;
-    };
-    this.#restores.push(
-      wrap(
-        Replicator.prototype,
-        "goodbye",
-        (original) =>
-          function (this: Replicator, ...input) {
-            setLeaving(true);
-            original.apply(this, input);
-            setLeaving(false);
-          },
-      ),
+      instead(Replicator.prototype, "receive", function (original, ...input) {
+        act(this);
+        original(...input);
+      }),
+      instead(Replicator.prototype, "advance", function (original, nowMs) {
+        act(this);
+        original(nowMs);
+      }),
     );
   }
 
   #watchAuthors(): void {
     const record = (author: AuthoredShard): void => this.#record(author);
-    const lookAtFlush = (author: AuthoredShard): void => this.#lookAtFlush(author);
-    const answered = (author: AuthoredShard): void => this.#flushOracleOf(author).answered();
     this.#restores.push(
-      wrap(
-        AuthoredShard.prototype,
-        "flush",
-        (original) =>
-          function (this: AuthoredShard, ...input) {
-            // What fills a delta by itself does not wait.
-            const isFull = this.pendingDots >= AUTHOR_LIMITS.pendingDots;
-            const delta = original.apply(this, input);
-            record(this);
-            if (delta !== undefined && !isFull) lookAtFlush(this);
-            return delta;
-          },
-      ),
-      wrap(
-        AuthoredShard.prototype,
-        "answer",
-        (original) =>
-          function (this: AuthoredShard, ...input) {
-            answered(this);
-            return original.apply(this, input);
-          },
-      ),
-      wrap(
-        AuthoredShard.prototype,
-        "page",
-        (original) =>
-          function (this: AuthoredShard, ...input) {
-            answered(this);
-            return original.apply(this, input);
-          },
-      ),
+      instead(AuthoredShard.prototype, "flush", function (original, isHeard) {
+        const delta = original(isHeard);
+        record(this);
+        return delta;
+      }),
     );
-  }
-
-  #flushOracleOf(author: AuthoredShard): FlushOracle {
-    const oracle = this.#flushOracles.get(author) ?? new FlushOracle();
-    this.#flushOracles.set(author, oracle);
-    return oracle;
-  }
-
-  /** An answer flushes before it answers: it is not counted yet when it does. */
-  #lookAtFlush(author: AuthoredShard): void {
-    const cluster = this.#cluster;
-    if (cluster === undefined || this.#isLeaving) return;
-    const oracle = this.#flushOracleOf(author);
-    const nowMs = cluster.nowMs;
-    this.#afterwards.push(() => oracle.flushed(nowMs, cluster.broadcastPeriodMs));
   }
 
   #watchSlices(): void {
     const partial = this.#partial;
     const tamper = (slice: RemoteSlice, message: DeltaMessage): DeltaMessage => this.#tamper(slice, message);
+    // What was built anew is right again.
+    const isNew = (slice: RemoteSlice): boolean => this.#damaged.delete(slice);
     this.#restores.push(
-      wrap(
-        RemoteSlice.prototype,
-        "startRebuild",
-        (original) =>
-          function (this: RemoteSlice, ...input) {
-            if (this.clock === 0 && this.entries.size === 0) partial.add(this);
-            return original.apply(this, input);
-          },
-      ),
-      wrap(
-        RemoteSlice.prototype,
-        "receiveDelta",
-        (original) =>
-          function (this: RemoteSlice, message, ...rest): SliceChange {
-            return original.call(this, tamper(this, message), ...rest);
-          },
-      ),
+      instead(RemoteSlice.prototype, "startRebuild", function (original, ...input) {
+        if (this.clock === 0 && this.entries.size === 0) partial.add(this);
+        original(...input);
+      }),
+      instead(RemoteSlice.prototype, "receiveDelta", function (original, message, ...rest): SliceChange {
+        const before = this.entries;
+        const change = original(tamper(this, message), ...rest);
+        if (this.entries !== before) isNew(this);
+        return change;
+      }),
+      instead(RemoteSlice.prototype, "receivePage", function (original, ...input) {
+        const before = this.entries;
+        const change = original(...input);
+        if (this.entries !== before) isNew(this);
+        return change;
+      }),
     );
   }
 
@@ -238,14 +169,19 @@ export class WhiteBox {
 
   #afterTask(node: Node): string[] {
     const acting = this.takeActing();
-    if (acting === undefined) return [];
-    this.#replicators.set(node, acting);
-    const nowMs = this.#cluster?.nowMs ?? 0;
-    const protocol = this.#protocol.look(acting, nowMs, (slice) => this.#damaged.has(slice));
-    for (const look of this.#afterwards.splice(0)) protocol.push(...(look() ?? []));
+    if (acting !== undefined) this.#replicators.set(node, acting);
+    const replicator = this.#replicators.get(node);
+    if (replicator === undefined) return [];
+    const { nowMs } = this.#situation;
+    const wrong = [
+      ...this.#situation.takeWrong(),
+      ...this.#author.look(node, replicator),
+      ...this.#membership.look(node, replicator),
+      ...this.#protocol.look(replicator, nowMs, (slice) => this.#damaged.has(slice)),
+    ];
     return [
-      ...protocol.map((what) => `${node.name} at ${nowMs.toFixed(1)} ms: ${what}`),
-      ...this.#compareAll(node, acting),
+      ...wrong.map((what) => `${node.name} at ${nowMs.toFixed(1)} ms: ${what}`),
+      ...(acting === undefined ? [] : this.#compareAll(node, acting)),
     ];
   }
 
@@ -298,7 +234,9 @@ export class WhiteBox {
           }
         }
       }
-      if (replicator.membership.remembered > 2_000) wrong.push(`${node.name} remembers too many lives`);
+      for (const what of [...this.#requests.leftOver(replicator), ...this.#author.leftOver(replicator)]) {
+        wrong.push(`${node.name} still has ${what}`);
+      }
     }
     if (replicators.length !== running.length) wrong.push("a node has never done anything");
     return wrong;
@@ -323,7 +261,8 @@ export class WhiteBox {
   }
 
   #tamper(slice: RemoteSlice, message: DeltaMessage): DeltaMessage {
-    if (!this.#toDamage.has(slice) || message.births.length === 0) return message;
+    // Only what stands is damaged: what is being built would have to be checked against two states.
+    if (!this.#toDamage.has(slice) || message.births.length === 0 || !slice.caughtUp) return message;
     this.#toDamage.delete(slice);
     this.#damaged.add(slice);
     return { ...message, births: message.births.slice(1) };

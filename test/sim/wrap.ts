@@ -18,15 +18,43 @@ export function wrap<T extends object, K extends keyof T>(
   };
 }
 
-/** Replaces a getter of a class. */
+type Callable = (...input: unknown[]) => unknown;
+
+/** What stands in the place of a method: it gets the original, bound, before the arguments. */
+type Replacement<T, K extends keyof T> = T[K] extends (...input: infer Input) => infer Output
+  ? (this: T, original: (...input: Input) => Output, ...input: Input) => Output
+  : never;
+
+/** Replaces a method of a class by one that may call the original. */
+export function instead<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  replacement: Replacement<T, K>,
+): Restore {
+  return wrap(prototype, name, (original) => {
+    const method = function (this: T, ...input: unknown[]): unknown {
+      const bound = (original as Callable).bind(this);
+      return (replacement as unknown as (...given: unknown[]) => unknown).call(this, bound, ...input);
+    };
+    return method as T[K];
+  });
+}
+
+/** Replaces a getter of a class by one that is given what the original gives. */
 export function wrapGetter<T extends object, K extends keyof T & string>(
   prototype: T,
   name: K,
-  get: (this: T) => T[K],
+  get: (this: T, value: T[K]) => T[K],
 ): Restore {
   const original = Object.getOwnPropertyDescriptor(prototype, name);
   if (original?.get === undefined) throw new TypeError(`${name} is no getter`);
-  Object.defineProperty(prototype, name, { ...original, get });
+  const { get: getOriginal } = original;
+  Object.defineProperty(prototype, name, {
+    ...original,
+    get(this: T) {
+      return get.call(this, getOriginal.call(this) as T[K]);
+    },
+  });
   return () => {
     Object.defineProperty(prototype, name, original);
   };

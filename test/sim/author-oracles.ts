@@ -1,0 +1,206 @@
+/**
+ * Oracles for what a node says of itself and when: the promise of the flush, heartbeats whatever else is sent, and
+ * one answer at a time, to the newest request only. They look inside, for as long as they are installed.
+ */
+import { Answers } from "../../src/replication/answers.js";
+import { AuthoredShard } from "../../src/replication/author.js";
+import { replicaOf } from "../../src/replication/life.js";
+import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { Outbox } from "../../src/replication/outbox.js";
+import { Replicator } from "../../src/replication/replicator.js";
+import type { Situation, Watched } from "./situation.js";
+import { instead, type Restore } from "./wrap.js";
+
+/** A timer is late by so much, and what it sets off takes a turn of the event loop. */
+const slackMs = 2;
+
+/** When an author has flushed, and why it may have: the flush promise of one shard. */
+class FlushRecord {
+  #flushes = 0;
+  #answers = 0;
+  #firstMs: number | undefined;
+  #lastMs = -Infinity;
+  #pendingSinceMs: number | undefined;
+
+  /** An answer flushes first. */
+  answered(): void {
+    this.#answers += 1;
+  }
+
+  /** A flush that had to wait for nothing said something. */
+  flushedAtOnce(nowMs: number): void {
+    this.#lastMs = nowMs;
+  }
+
+  /** A flush said something. Returns what is wrong with its being now. */
+  flushed(nowMs: number, broadcastPeriodMs: number): string[] {
+    this.#firstMs ??= nowMs;
+    this.#flushes += 1;
+    // The first at once, one at the end of each period since, one for each answer.
+    const allowed = 1 + Math.floor((nowMs - this.#firstMs) / broadcastPeriodMs) + this.#answers;
+    if (this.#flushes <= allowed) return [];
+    return [
+      `${this.#flushes} flushes in ${(nowMs - this.#firstMs).toFixed(0)} ms, where ${allowed} are allowed`,
+    ];
+  }
+
+  /** How much longer than promised a change has waited: the first goes out at once, others at the period's end. */
+  overdueMs(isPending: boolean, nowMs: number, broadcastPeriodMs: number): { ms: number; sinceMs: number } {
+    if (!isPending) this.#pendingSinceMs = undefined;
+    else this.#pendingSinceMs ??= nowMs;
+    const sinceMs = this.#pendingSinceMs ?? nowMs;
+    return { ms: nowMs - Math.max(sinceMs, this.#lastMs + broadcastPeriodMs), sinceMs };
+  }
+}
+
+export class AuthorOracles {
+  readonly #situation: Situation;
+  readonly #flushes = new WeakMap<AuthoredShard, FlushRecord>();
+  readonly #newest = new WeakMap<Answers, Map<string, unknown>>();
+  readonly #heartbeats = new WeakMap<Replicator, number>();
+  readonly #answersOf = new WeakMap<Replicator, Answers>();
+  /** What is to be looked at when the present task is done. */
+  readonly #afterwards: (() => string[])[] = [];
+  #advancing: Replicator | undefined;
+  #isLeaving = false;
+  #answersGiven = 0;
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+  }
+
+  install(): Restore[] {
+    return [...this.#watchTurns(), ...this.#watchFlushes(), ...this.#watchAnswers()];
+  }
+
+  /** Looks at a node after one of its tasks. */
+  look(node: Watched, replicator: Replicator): string[] {
+    const { nowMs, broadcastPeriodMs, heartbeatPeriodMs } = this.#situation;
+    const wrong = this.#afterwards.splice(0).flatMap((check) => check());
+    if (!node.running) return wrong;
+    for (const author of replicator.shards) {
+      const { ms, sinceMs } = this.#flushRecordOf(author).overdueMs(
+        author.pendingDots > 0,
+        nowMs,
+        broadcastPeriodMs,
+      );
+      if (ms - node.machine.stalledMsSince(sinceMs) > slackMs) {
+        wrong.push(`a change has waited ${(nowMs - sinceMs).toFixed(0)} ms, longer than promised`);
+      }
+    }
+    const heartbeatMs = this.#heartbeats.get(replicator) ?? node.startedMs;
+    const quietMs = nowMs - heartbeatMs - node.machine.stalledMsSince(heartbeatMs);
+    if (quietMs > heartbeatPeriodMs + slackMs) wrong.push(`no heartbeat for ${quietMs.toFixed(0)} ms`);
+    return wrong;
+  }
+
+  /** What a node that has nothing more to say still has to say. */
+  leftOver(replicator: Replicator): string[] {
+    return this.#answersOf.get(replicator)?.isEmpty === false ? ["an answer waits for nothing"] : [];
+  }
+
+  #watchTurns(): Restore[] {
+    const begin = (replicator: Replicator): void => {
+      this.#advancing = replicator;
+      this.#answersGiven = 0;
+    };
+    const end = (): void => {
+      if (this.#answersGiven > 1) this.#situation.blame(`${this.#answersGiven} answers in one turn`);
+      this.#advancing = undefined;
+    };
+    const setLeaving = (isLeaving: boolean): void => {
+      this.#isLeaving = isLeaving;
+    };
+    const beat = (): void => {
+      if (this.#advancing !== undefined) this.#heartbeats.set(this.#advancing, this.#situation.nowMs);
+    };
+    return [
+      instead(Replicator.prototype, "advance", function (original, nowMs) {
+        begin(this);
+        original(nowMs);
+        end();
+      }),
+      // A goodbye flushes whatever waits.
+      instead(Replicator.prototype, "goodbye", (original, windowMs, nowMs) => {
+        setLeaving(true);
+        original(windowMs, nowMs);
+        setLeaving(false);
+      }),
+      instead(Outbox.prototype, "sendHeartbeat", (original, heartbeat, to) => {
+        if (to === undefined) beat();
+        original(heartbeat, to);
+      }),
+    ];
+  }
+
+  #watchFlushes(): Restore[] {
+    const flushed = (author: AuthoredShard, isFull: boolean): void => this.#lookAtFlush(author, isFull);
+    return [
+      instead(AuthoredShard.prototype, "flush", function (original, isHeard) {
+        // What fills a delta by itself does not wait.
+        const isFull = this.pendingDots >= AUTHOR_LIMITS.pendingDots;
+        const delta = original(isHeard);
+        if (delta !== undefined) flushed(this, isFull);
+        return delta;
+      }),
+    ];
+  }
+
+  #watchAnswers(): Restore[] {
+    const answered = (author: AuthoredShard, items: number, itemsMax: number): void => {
+      this.#flushRecordOf(author).answered();
+      if (items > itemsMax)
+        this.#situation.blame(`an answer of ${items} items, where ${itemsMax} are allowed`);
+    };
+    const asked = (answers: Answers, requester: string, request: unknown): void => {
+      const newest = this.#newest.get(answers) ?? new Map<string, unknown>();
+      this.#newest.set(answers, newest.set(requester, request));
+      if (this.#advancing !== undefined) this.#answersOf.set(this.#advancing, answers);
+    };
+    const taken = (answers: Answers, requester: string, request: unknown): void => {
+      this.#answersGiven += 1;
+      if (this.#advancing !== undefined) this.#answersOf.set(this.#advancing, answers);
+      if (this.#newest.get(answers)?.get(requester) !== request) {
+        this.#situation.blame("answers a request in whose place a newer one has come");
+      }
+    };
+    return [
+      instead(AuthoredShard.prototype, "answer", function (original, clock) {
+        const answer = original(clock);
+        const { deltaDots, pageItems } = AUTHOR_LIMITS;
+        const items = answer?.type === "delta" ? answer.births.length + answer.removed.length : 0;
+        answered(this, items, Math.max(deltaDots, pageItems));
+        return answer;
+      }),
+      instead(AuthoredShard.prototype, "page", function (original, request, maxItems) {
+        const page = original(request, maxItems);
+        answered(this, page.births.length + page.kept.length, AUTHOR_LIMITS.pageItems);
+        return page;
+      }),
+      instead(Answers.prototype, "add", function (original, by, request) {
+        asked(this, `${replicaOf(by)} ${request.shard}`, request);
+        original(by, request);
+      }),
+      instead(Answers.prototype, "take", function (original) {
+        const next = original();
+        if (next !== undefined) taken(this, `${replicaOf(next.by)} ${next.request.shard}`, next.request);
+        return next;
+      }),
+    ];
+  }
+
+  #flushRecordOf(author: AuthoredShard): FlushRecord {
+    const record = this.#flushes.get(author) ?? new FlushRecord();
+    this.#flushes.set(author, record);
+    return record;
+  }
+
+  /** An answer flushes before it answers: it is not counted yet when it does. */
+  #lookAtFlush(author: AuthoredShard, isFull: boolean): void {
+    const { nowMs, broadcastPeriodMs } = this.#situation;
+    const record = this.#flushRecordOf(author);
+    record.flushedAtOnce(nowMs);
+    if (isFull || this.#isLeaving) return;
+    this.#afterwards.push(() => record.flushed(nowMs, broadcastPeriodMs));
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Switches off one rule at a time, by a patch of the production classes that lasts for the test, and looks for
+ * a seed in which the oracle that is to see it does.
+ */
+import { afterEach, describe, expect, it } from "vitest";
+import { SimulationError } from "../../src/testing/cluster.js";
+import { randomSchedule } from "../../src/testing/random-schedule.js";
+import type { Schedule } from "../../src/testing/steps.js";
+import { runWithAllOracles } from "./run-seed.js";
+import type { Restore } from "./wrap.js";
+
+const seedsTried = 300;
+/** Seeds of a schedule or run of one's own that have to pass while the rule holds. */
+const seedsThatPass = 3;
+const timeout = 120_000;
+
+export interface BrokenRule {
+  readonly rule: string;
+  /** What the oracle that finds it says, and no other. */
+  readonly found: RegExp;
+  /** Switches the rule off, for as long as the test lasts. */
+  readonly break: () => readonly Restore[];
+  /** The schedules of its seeds. Default: random ones. */
+  readonly schedule?: (seed: number) => Schedule;
+  /** Instead of a schedule: a run that throws what is wrong. */
+  readonly run?: (seed: number) => Promise<void>;
+}
+
+/** What the oracles find in a run, one line each. */
+async function findingsOf(run: () => Promise<unknown>): Promise<readonly string[]> {
+  try {
+    await run();
+    return [];
+  } catch (error) {
+    return error instanceof SimulationError ? error.wrong : [`a run threw ${String(error)}`];
+  }
+}
+
+/** One test per rule: some oracle finds it within a bounded number of seeds, and only while it is off. */
+export function describeBrokenRules(title: string, rules: readonly BrokenRule[]): void {
+  describe(title, () => {
+    const restores: Restore[] = [];
+
+    afterEach(() => {
+      for (const restore of restores.splice(0).reverse()) restore();
+    });
+
+    for (const { rule, found, break: breakRule, schedule, run } of rules) {
+      const runOf = (seed: number): Promise<unknown> =>
+        run?.(seed) ?? runWithAllOracles((schedule ?? randomSchedule)(seed));
+
+      it(`is missed: ${rule}`, { timeout }, async () => {
+        if (schedule !== undefined || run !== undefined) {
+          for (let seed = 1; seed <= seedsThatPass; seed += 1) {
+            expect(await findingsOf(() => runOf(seed)), `seed ${seed}, with the rule`).toEqual([]);
+          }
+        }
+        restores.push(...breakRule());
+        const others: string[] = [];
+        for (let seed = 1; seed <= seedsTried; seed += 1) {
+          const findings = await findingsOf(() => runOf(seed));
+          if (findings.some((finding) => found.test(finding))) return;
+          if (findings.length > 0) others.push(`seed ${seed}: ${findings.slice(0, 2).join("; ")}`);
+        }
+        expect.fail(
+          `${seedsTried} seeds have not shown it; what ${others.length} showed:\n${others.slice(0, 5).join("\n")}`,
+        );
+      });
+    }
+  });
+}

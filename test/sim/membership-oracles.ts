@@ -1,0 +1,147 @@
+/**
+ * Oracles for who is listened to and for how long somebody is known: late frames and earlier lives are not heard,
+ * later ones are; what departs stays for its window and no longer; who is gone is forgotten; a hint hides at
+ * once. They look inside, for as long as they are installed, and measure by the frames that were heard.
+ */
+import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import { replicaOf, type Life } from "../../src/replication/life.js";
+import { Membership } from "../../src/replication/membership.js";
+import { Replica } from "../../src/replication/replica.js";
+import { Replicator } from "../../src/replication/replicator.js";
+import type { Situation, Watched } from "./situation.js";
+import { instead, type Restore } from "./wrap.js";
+
+/** What was heard of a life, by the frames themselves. */
+interface Heard {
+  heardMs: number;
+  broadcast: number;
+  direct: number;
+  departs: boolean;
+  goodbye: { readonly atMs: number; readonly windowMs: number } | undefined;
+}
+
+/** What healthy time may be too short by: a tick that comes late, and one that is cut short, each time. */
+const ticksOfBlur = 4;
+
+export class MembershipOracles {
+  readonly #situation: Situation;
+  readonly #heard = new WeakMap<Replica, Heard>();
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+  }
+
+  install(): Restore[] {
+    const hears = (life: Life, direct: boolean, counter: number, before: Replica[], result: unknown): void =>
+      this.#lookAtHearing(life, direct, counter, before, result);
+    const saysGoodbye = (replica: Replica, windowMs: number): void => {
+      this.#heardOf(replica).goodbye ??= { atMs: this.#situation.nowMs, windowMs };
+    };
+    const blame = (what: string): void => this.#situation.blame(what);
+    return [
+      instead(Membership.prototype, "hear", function (original, life, counter, direct) {
+        const before = [...this.replicas()].filter(({ name }) => name === life.name);
+        const statuses = before.map(({ status }) => status);
+        const result = original(life, counter, direct);
+        const stay = before.filter((_, index) => statuses[index] !== "down");
+        hears(life, direct, counter, stay, result);
+        return result;
+      }),
+      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
+        saysGoodbye(replica, windowMs);
+        original(replica, windowMs);
+      }),
+      instead(Replicator.prototype, "nodeGone", function (original, name, nowMs) {
+        original(name, nowMs);
+        for (const replica of this.membership.replicas()) {
+          const isShown = replica.status === "up" || replica.status === "returning";
+          if (replica.name === name && isShown) blame(`${replica.id} is shown though it is known to be gone`);
+        }
+      }),
+    ];
+  }
+
+  /** Looks at whom a node knows after one of its tasks. */
+  look(node: Watched, replicator: Replicator): string[] {
+    const wrong: string[] = [];
+    const { membership } = replicator;
+    for (const replica of membership.replicas()) {
+      const heard = this.#heardOf(replica);
+      if (replica.status === "departing") {
+        heard.departs = true;
+        const overdueMs = this.#overstayMs(node, replica, heard);
+        if (overdueMs > 0) wrong.push(`${replica.id} is kept ${overdueMs.toFixed(0)} ms beyond its window`);
+      } else if (heard.departs) wrong.push(`${replica.id}, which departs, is taken for ${replica.status}`);
+      if (replica.status === "down") {
+        const overdueMs = this.#oblivionOverdueMs(node, heard);
+        if (overdueMs > 0)
+          wrong.push(`${replica.id} is remembered ${overdueMs.toFixed(0)} ms longer than it should`);
+      }
+    }
+    if ([...membership.replicas()].length > MAX_KNOWN_LIVES) wrong.push("knows too many lives");
+    if (membership.remembered > 2 * MAX_OVER_LIVES) wrong.push("remembers too many lives that are over");
+    return wrong;
+  }
+
+  #heardOf(replica: Replica): Heard {
+    let heard = this.#heard.get(replica);
+    if (heard === undefined) {
+      heard = {
+        heardMs: this.#situation.nowMs,
+        broadcast: 0,
+        direct: 0,
+        departs: false,
+        goodbye: undefined,
+      };
+      this.#heard.set(replica, heard);
+    }
+    return heard;
+  }
+
+  #lookAtHearing(life: Life, direct: boolean, counter: number, before: Replica[], result: unknown): void {
+    const { nowMs } = this.#situation;
+    const who = replicaOf(life);
+    const kind = direct ? "direct" : "broadcast";
+    const known = before.find(({ id }) => id === who);
+    if (result instanceof Replica) {
+      const heard = this.#heardOf(result);
+      if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
+      heard[kind] = counter;
+      heard.heardMs = nowMs;
+      const isSuperseded = before.some(({ life: { incarnation } }) => incarnation > life.incarnation);
+      if (isSuperseded && known === undefined) {
+        this.#situation.blame(`listens to ${who} while a later life of its name is there`);
+      }
+    } else if (result === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
+      this.#situation.blame(`drops a frame of ${who} that is not late`);
+    } else if (
+      result === "superseded" &&
+      before.every(({ life: other }) => other.incarnation < life.incarnation)
+    ) {
+      this.#situation.blame(`does not listen to ${who}, the latest life of its name`);
+    }
+  }
+
+  /** For how long a life that departs has been kept for too long. */
+  #overstayMs(node: Watched, replica: Replica, { goodbye, heardMs }: Heard): number {
+    const { downPeriodMs, tickPeriodMs } = this.#situation;
+    const blurMs = ticksOfBlur * tickPeriodMs;
+    if (replica.departure === "departed" && goodbye !== undefined) {
+      return this.#situation.healthyMsSince(node, goodbye.atMs) - goodbye.windowMs - blurMs;
+    }
+    return this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs)) - downPeriodMs - blurMs;
+  }
+
+  /** For how long a life that is down should have been forgotten. */
+  #oblivionOverdueMs(node: Watched, { heardMs }: Heard): number {
+    const { permdownPeriodMs, tickPeriodMs } = this.#situation;
+    const silentMs = this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs));
+    return silentMs - permdownPeriodMs - ticksOfBlur * tickPeriodMs;
+  }
+}
+
+/** Reconnecting may have begun a silence anew. */
+function silentSinceMs(node: Watched, heardMs: number): number {
+  const reconnectMs = node.endpoint.knownOutages.findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
+  return Math.max(heardMs, reconnectMs ?? heardMs);
+}

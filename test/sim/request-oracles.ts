@@ -1,0 +1,119 @@
+/**
+ * Oracles for what a node asks of others: never before its time, for a few slices at once, and for nothing once
+ * it has everything. They look inside, for as long as they are installed.
+ */
+import { Greetings } from "../../src/replication/greetings.js";
+import {
+  MAX_REQUESTS_IN_FLIGHT,
+  REQUEST_DELAY_MIN_MS,
+  REQUEST_RETRY_MS,
+} from "../../src/replication/limits.js";
+import { Replicator } from "../../src/replication/replicator.js";
+import { Requests } from "../../src/replication/requests.js";
+import { RemoteSlice } from "../../src/replication/slice.js";
+import type { Situation } from "./situation.js";
+import { instead, type Restore } from "./wrap.js";
+
+/** Floating point. */
+const slackMs = 0.001;
+
+export class RequestOracles {
+  readonly #situation: Situation;
+  /** Since when a slice is known to lack something. */
+  readonly #lacksSinceMs = new WeakMap<RemoteSlice, number>();
+  /** What was asked for and not answered. */
+  readonly #asked = new WeakMap<Requests, Map<RemoteSlice, number>>();
+  readonly #waitingOf = new WeakMap<Replicator, { requests?: Requests; greetings?: Greetings }>();
+  #advancing: Replicator | undefined;
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+  }
+
+  install(): Restore[] {
+    const note = (slice: RemoteSlice): void => this.#note(slice);
+    const setAdvancing = (replicator: Replicator | undefined): void => {
+      this.#advancing = replicator;
+    };
+    const advances = (waiting: { requests?: Requests; greetings?: Greetings }): void => {
+      if (this.#advancing === undefined) return;
+      const known = this.#waitingOf.get(this.#advancing);
+      this.#waitingOf.set(this.#advancing, { ...known, ...waiting });
+    };
+    const asks = (requests: Requests, slice: RemoteSlice): void => this.#lookAtRequest(requests, slice);
+    const landed = (requests: Requests, slice: RemoteSlice): void => {
+      this.#asked.get(requests)?.delete(slice);
+    };
+    return [
+      instead(RemoteSlice.prototype, "compare", function (original, ...input) {
+        const verdict = original(...input);
+        note(this);
+        return verdict;
+      }),
+      instead(RemoteSlice.prototype, "receiveDelta", function (original, ...input) {
+        const change = original(...input);
+        note(this);
+        return change;
+      }),
+      instead(RemoteSlice.prototype, "startRebuild", function (original, ...input) {
+        original(...input);
+        note(this);
+      }),
+      instead(Replicator.prototype, "advance", function (original, nowMs) {
+        setAdvancing(this);
+        original(nowMs);
+        setAdvancing(undefined);
+      }),
+      instead(Requests.prototype, "advance", function (original, nowMs, send) {
+        advances({ requests: this });
+        return original(nowMs, (replica, slice) => {
+          asks(this, slice);
+          send(replica, slice);
+        });
+      }),
+      instead(Requests.prototype, "answered", function (original, slice, nowMs) {
+        landed(this, slice);
+        original(slice, nowMs);
+      }),
+      instead(Requests.prototype, "drop", function (original, slice) {
+        landed(this, slice);
+        original(slice);
+      }),
+      instead(Greetings.prototype, "advance", function (original, nowMs, greet) {
+        advances({ greetings: this });
+        return original(nowMs, greet);
+      }),
+    ];
+  }
+
+  /** What a node that lacks nothing still wants. */
+  leftOver(replicator: Replicator): string[] {
+    const { requests, greetings } = this.#waitingOf.get(replicator) ?? {};
+    const wrong: string[] = [];
+    if (requests !== undefined && requests.size > 0) wrong.push(`${requests.size} requests for nothing`);
+    if (greetings !== undefined && greetings.size > 0) wrong.push(`${greetings.size} greetings for nobody`);
+    return wrong;
+  }
+
+  #note(slice: RemoteSlice): void {
+    if (slice.nextRequest() === undefined) this.#lacksSinceMs.delete(slice);
+    else if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
+  }
+
+  #lookAtRequest(requests: Requests, slice: RemoteSlice): void {
+    const { nowMs } = this.#situation;
+    const lacksMs = nowMs - (this.#lacksSinceMs.get(slice) ?? -Infinity);
+    if (slice.nextRequest() !== undefined && lacksMs + slackMs < REQUEST_DELAY_MIN_MS) {
+      this.#situation.blame(`asks ${lacksMs.toFixed(1)} ms after it found that it lacks something`);
+    }
+    const asked = this.#asked.get(requests) ?? new Map<RemoteSlice, number>();
+    this.#asked.set(requests, asked);
+    asked.delete(slice);
+    // Whoever has not answered for so long may be asked again, or another in his place.
+    for (const [other, askedMs] of asked) if (nowMs - askedMs >= REQUEST_RETRY_MS) asked.delete(other);
+    asked.set(slice, nowMs);
+    if (asked.size > MAX_REQUESTS_IN_FLIGHT) {
+      this.#situation.blame(`asks for ${asked.size} slices at a time`);
+    }
+  }
+}
