@@ -1,7 +1,7 @@
 /**
  * Thousands of sockets on one node with one channel each, beside Socket.IO doing the same in the same run:
  *
- *   npx tsx --expose-gc benchmarks/channels.ts
+ *   npm run bench:channels
  *
  * The server is a process of its own, so that only it is measured; the clients are bare WebSockets in this one.
  */
@@ -141,7 +141,7 @@ const channels: Benchmark = {
 };
 
 await runProgram({
-  name: "channels",
+  name: "bench:channels",
   description: "Sockets with one channel each on one node, beside Socket.IO with one room each.",
   benchmarks: [channels],
   runs: 3,
