@@ -11,110 +11,82 @@ import { describeMachine } from "./harness/machine.js";
 import { formatNumber } from "./harness/table.js";
 import { measure, phases, type Point } from "./growth/measure.js";
 import { chart, type Line, type Panel } from "./growth/plot.js";
+import { proveSampling } from "./growth/proof.js";
 import { checks, slopesOf } from "./growth/slopes.js";
+import { costTable, grouped, rowsOf, slopeTable } from "./growth/tables.js";
 
-/** Every node holds every entry, all in one heap: no cluster has more copies than this, about 0.7 GB. */
-const copiesMax = 2_000_000;
 /** The nodes of the clusters that have more and more entries. */
 const nodesOfEntries = 10;
 
 interface Options {
   readonly nodes: number[];
-  readonly entries: number;
+  readonly entries: number[];
   readonly json?: string;
   readonly plots?: string;
 }
 
 const options = new Command("bench:growth")
   .description("What nodes pay per second in clusters with more and more nodes and entries, simulated.")
-  .option("--nodes <counts>", "numbers of nodes, separated by commas", counts, [3, 10, 30, 100, 200])
-  .option("--entries <count>", "most entries in a cluster, all nodes together", count, 100_000)
-  .option("--json <file>", "also write the figures to this file")
+  .option("--nodes <counts>", "numbers of nodes, with the most of the entries", counts, [3, 10, 30, 100, 200])
+  .option(
+    "--entries <counts>",
+    `numbers of entries in a cluster, all nodes together, on ${nodesOfEntries} nodes`,
+    counts,
+    [1_000, 3_000, 10_000, 30_000, 100_000],
+  )
+  .option("--json <file>", "also write the rows, points and slopes to this file")
   .option("--plots <folder>", "also draw scaling-nodes.svg and scaling-entries.svg in this folder")
   .parse()
   .opts<Options>();
 
-const nodeCounts = [...new Set(options.nodes)].sort((a, b) => a - b);
-const entriesOfNodes = Math.min(options.entries, Math.floor(copiesMax / (nodeCounts.at(-1) ?? 1)));
-const entryCounts = [100, 10, 1].map((part) => Math.max(nodesOfEntries, Math.floor(options.entries / part)));
-
+const entriesOfNodes = Math.max(...options.entries);
 const wanted = new Map<string, { nodes: number; entries: number }>();
 const want = (nodes: number, entries: number): unknown =>
   wanted.set(`${nodes} ${entries}`, { nodes, entries });
-for (const nodes of nodeCounts) want(nodes, entriesOfNodes);
-for (const entries of entryCounts) want(nodesOfEntries, entries);
+for (const entries of ascending(options.entries)) want(nodesOfEntries, entries);
+for (const nodes of ascending(options.nodes)) want(nodes, entriesOfNodes);
 
 const bar = process.stderr.isTTY
   ? new SingleBar({ format: "[{bar}] {value}/{total} {step}", clearOnComplete: true, hideCursor: true })
   : undefined;
-bar?.start(wanted.size, 0, { step: "" });
+bar?.start(wanted.size + 1, 0, { step: "" });
 const say = (step: string): void => (bar === undefined ? console.error(step) : bar.update({ step }));
 
-// Compiles the code, so that the first cluster does not pay for it.
-await measure(4, 2_000, () => say("warming up"));
+// Also compiles the code, so that the first cluster does not pay for it.
+const proof = await proveSampling(say);
+bar?.increment();
 const points: Point[] = [];
-for (const { nodes, entries } of wanted.values()) {
-  points.push(await measure(nodes, entries, say));
+for (const size of wanted.values()) {
+  points.push(await measure(size, say));
   bar?.increment();
 }
 bar?.stop();
 
-const byNodes = points.filter(({ entries }) => entries === entriesOfNodes);
-const byEntries = points
-  .filter(({ nodes }) => nodes === nodesOfEntries)
-  .sort((a, b) => a.entries - b.entries);
+const byEntries = points.filter(({ nodes }) => nodes === nodesOfEntries);
+const byNodes = points.filter(({ entries }) => entries === entriesOfNodes).sort((a, b) => a.nodes - b.nodes);
 const machine = describeMachine();
-const slopes = points.map((point) => ({ nodes: point.nodes, entries: point.entries, ...slopesOf(point) }));
+const slopes = points.map(slopesOf);
 
 console.log(
   `${machine.cores} cores, ${machine.processor}, ${machine.memoryGiB} GiB, Node ${machine.node}, ` +
-    `commit ${machine.commit}, ${machine.date}; per node and second, the mean over all nodes\n`,
+    `commit ${machine.commit}, ${machine.date}; per node and second\n`,
 );
-console.log(
-  table(
-    ["nodes", "entries", "", "sent B", "received B", "frames", "merges", "processor ms"],
-    points.flatMap(({ nodes, entries, cost }) =>
-      phases.map((phase) => {
-        const { sentBytes, receivedBytes, receivedFrames, merges, processorMs } = cost[phase];
-        const figures = [sentBytes, receivedBytes, receivedFrames, merges, processorMs].map(formatNumber);
-        return [grouped(nodes), grouped(entries), phase, ...figures];
-      }),
-    ),
-  ),
-);
-console.log(
-  table(
-    [
-      "nodes",
-      "entries",
-      "idle B/s per peer",
-      "B per change",
-      "processor µs per change",
-      "catch-up B per entry",
-      "restart B per entry",
-    ],
-    slopes.map(({ nodes, entries, ...each }) => [
-      grouped(nodes),
-      grouped(entries),
-      ...[
-        each.idleBytesPerPeer,
-        each.bytesPerChange,
-        each.processorMicrosecondsPerChange,
-        each.catchUpBytesPerEntry,
-        each.restartBytesPerEntry,
-      ].map(formatNumber),
-    ]),
-  ),
-);
+console.log(costTable(points));
+console.log(slopeTable(slopes));
 for (const { from, to, phase, foretoldBytes, measuredBytes } of checks(points)) {
   console.log(
     `${phase}: ${from.nodes} nodes foretell ${formatNumber(foretoldBytes)} B/s of ${to.nodes} nodes with as many ` +
       `entries each; measured ${formatNumber(measuredBytes)} B/s`,
   );
 }
+console.log(
+  `the sampling, beside a whole cluster of ${proof.nodes} nodes with ${grouped(proof.entries)} entries: differs by ` +
+    `${formatNumber(proof.largestDifference * 100)} % at the most (${proof.found})`,
+);
 
 if (options.json !== undefined) {
-  const result = { program: "bench:growth", machine, points, slopes, checks: checks(points) };
+  const rows = rowsOf(points);
+  const result = { program: "bench:growth", machine, rows, proof, points, slopes, checks: checks(points) };
   writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
 }
 if (options.plots !== undefined) {
@@ -145,14 +117,8 @@ function panels(series: readonly Point[], along: "nodes" | "entries", xLabel: st
   ];
 }
 
-/** A Markdown table, so that it can be taken over into a page as it is. */
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(headings), line(headings.map(() => "---:")), ...rows.map(line), ""].join("\n");
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString("en-US");
+function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
 }
 
 function counts(text: string): number[] {
@@ -161,7 +127,7 @@ function counts(text: string): number[] {
 
 function count(text: string): number {
   const value = Number(text);
-  // A node's users reconnect to others while it restarts, and two nodes are restarted.
+  // A node's users reconnect to others while it restarts, and there are three observers.
   if (!Number.isSafeInteger(value) || value < 3) {
     throw new InvalidArgumentError("expected whole numbers of at least 3");
   }

@@ -4,7 +4,6 @@
  */
 import { runProgram } from "./harness/command.js";
 import { bytes, codec, partition, transfer } from "./rows/bytes.js";
-import { growth } from "./rows/growth.js";
 import { catchUp, down } from "./rows/membership.js";
 import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
@@ -28,7 +27,6 @@ await runProgram({
     transfer,
     partition,
     codec,
-    growth,
   ],
   runs: 5,
   sizes: [10_000, 100_000, 500_000],

@@ -2,12 +2,26 @@
  * A cluster of unmodified trackers in one process, on virtual time and a metered wire that loses nothing, under
  * the load of an application: entries spread evenly over the nodes, users that come and go, nodes that are
  * restarted while their users reconnect elsewhere. All options of the trackers are the defaults.
+ *
+ * Two hundred nodes that hold everything would need the memory of two hundred machines. But nobody relays
+ * anything: what a node receives depends on who sends, not on what the senders hold. So only a few nodes, the
+ * observers, hear everybody; the others are real trackers with their share of the entries that hear only the
+ * observers. What an observer sees is what every node of a whole cluster would see. In a cluster that is `whole`
+ * everybody is an observer: `proof.ts` compares the two.
  */
 import { countAll, Lab } from "../harness/lab.js";
 import type { Traffic } from "../harness/wire.js";
 import { Session } from "../../src/tracker/session.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, topicCount, topicOf, type Viewer } from "../workload.js";
+
+export interface ClusterSize {
+  readonly nodes: number;
+  /** In all, not per node. */
+  readonly entries: number;
+  /** Everybody hears everybody. */
+  readonly whole?: boolean;
+}
 
 /** What one life of a node has taken so far. */
 interface Life {
@@ -19,20 +33,29 @@ interface Life {
 interface Tracked {
   readonly session: Session;
   readonly presence: number;
-  node: number;
+  readonly node: number;
 }
 
-/** Sums over all nodes since the cluster began, their earlier lives too. */
+/** Sums over the observers since the cluster began, their earlier lives too. */
 export interface Totals {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly receivedFrames: number;
   /** Deltas and pages merged. */
   readonly merges: number;
-  /** Milliseconds of processor time of the whole process, the simulation's own work included. */
-  readonly processorMs: number;
+  /** Real milliseconds of work for what was received: decoding, merging, making the diffs. */
+  readonly workMs: number;
 }
 
+/** What the restart of one node brought. */
+export interface Restarted {
+  /** Received by the new life until it was complete, if the node is an observer: else it hears too few. */
+  readonly catchUpBytes: number | undefined;
+  /** How many users reconnected to other nodes. */
+  readonly moved: number;
+}
+
+const observerCount = 3;
 /** Nodes start this far apart, so that their heartbeats do not coincide. */
 const startApartMs = 7;
 const fillPerStep = 500;
@@ -46,28 +69,37 @@ const reconnectSteps = 10;
 export class GrowthCluster {
   readonly nodeCount: number;
   readonly entryCount: number;
-  readonly #lab = new Lab();
+  /** Spread evenly over the nodes, which are restarted in their order. */
+  readonly observers: ReadonlySet<number>;
+  readonly #lab: Lab;
   readonly #lives: Life[] = [];
-  /** Lives that were stopped: what they took still counts. */
+  /** Lives of observers that were stopped: what they took still counts. */
   readonly #ended: Life[] = [];
   /** In the order in which they were tracked. */
   #tracked: Tracked[] = [];
   #lastPresence = 0;
 
-  private constructor(nodeCount: number, entryCount: number) {
-    this.nodeCount = nodeCount;
-    this.entryCount = entryCount;
+  private constructor({ nodes, entries, whole = false }: ClusterSize) {
+    this.nodeCount = nodes;
+    this.entryCount = entries;
+    const count = whole ? nodes : Math.min(nodes, observerCount);
+    this.observers = new Set(
+      Array.from({ length: count }, (_, index) => Math.floor(((index + 0.5) * nodes) / count)),
+    );
+    const observing = new Set([...this.observers].map(nameOf));
+    this.#lab = new Lab({ hears: (to, from) => observing.has(to) || observing.has(from) });
   }
 
-  /** Starts the nodes and fills them; resolves when each of them lists every entry. */
-  static async filled(nodeCount: number, entryCount: number): Promise<GrowthCluster> {
-    const cluster = new GrowthCluster(nodeCount, entryCount);
-    for (let node = 0; node < nodeCount; node++) {
+  /** Starts the nodes and fills them; resolves when each of them lists what it hears of. */
+  static async filled(size: ClusterSize): Promise<GrowthCluster> {
+    const cluster = new GrowthCluster(size);
+    const { nodes, entries } = size;
+    for (let node = 0; node < nodes; node++) {
       cluster.#lives.push(await cluster.#start(node));
       await cluster.#lab.advance(startApartMs);
     }
-    while (cluster.#tracked.length < entryCount) {
-      for (let step = 0; step < fillPerStep && cluster.#tracked.length < entryCount; step++) {
+    while (cluster.#tracked.length < entries) {
+      for (let step = 0; step < fillPerStep && cluster.#tracked.length < entries; step++) {
         cluster.#tracked.push(cluster.#track(cluster.#homeOf(cluster.#tracked.length)));
       }
       await cluster.#lab.advance(fillStepMs);
@@ -76,13 +108,20 @@ export class GrowthCluster {
     return cluster;
   }
 
-  /** Lets what is under way arrive, and checks that every node lists every entry. @throws Error if one does not. */
+  /**
+   * Lets what is under way arrive, and checks that every observer lists every entry, and every other node its own
+   * and those of the observers. @throws Error if one does not.
+   */
   async settle(): Promise<void> {
     await this.#lab.advance(10_000);
-    for (const { tracker } of this.#lives) {
+    const owned = this.#lives.map(() => 0);
+    for (const { node } of this.#tracked) owned[node] = (owned[node] ?? 0) + 1;
+    const ofObservers = [...this.observers].reduce((sum, node) => sum + (owned[node] ?? 0), 0);
+    for (const [node, { tracker }] of this.#lives.entries()) {
+      const expected = this.observers.has(node) ? this.entryCount : ofObservers + (owned[node] ?? 0);
       const listed = countAll(tracker);
-      if (listed === this.entryCount && tracker.health().complete) continue;
-      throw new Error(`${tracker.nodeName} lists ${listed} of ${this.entryCount} entries`);
+      if (listed === expected && tracker.health().complete) continue;
+      throw new Error(`${tracker.nodeName} lists ${listed} of ${expected} entries`);
     }
   }
 
@@ -109,55 +148,62 @@ export class GrowthCluster {
 
   /**
    * Restarts one node within the given time: it stops with the default handoff, its users reconnect to the other
-   * nodes, and it comes back without entries. Returns the bytes that its new life received until it was complete.
+   * nodes, and it comes back without entries.
    */
-  async restart(node: number, seconds: number): Promise<number> {
-    const life = this.#lives[node];
-    if (life === undefined) throw new Error(`no node ${node}`);
+  async restart(node: number, seconds: number): Promise<Restarted> {
+    const life = this.#lifeOf(node);
+    const isObserver = this.observers.has(node);
     const stopped = life.tracker.stop();
-    await this.#reconnectUsersOf(node);
+    const moved = await this.#reconnectUsersOf(node);
     await stopped;
-    this.#ended.push(life);
+    if (isObserver) this.#ended.push(life);
     await this.#lab.advance(restartAfterMs - reconnectWithinMs);
     const next = await this.#start(node);
     this.#lives[node] = next;
     const startedMs = this.#lab.time.nowMs;
-    await this.#lab.until(() => next.tracker.health().complete && countAll(next.tracker) >= this.entryCount);
-    const { receivedBytes } = next.traffic;
+    const listed = isObserver ? this.entryCount : 0;
+    await this.#lab.until(() => next.tracker.health().complete && countAll(next.tracker) >= listed);
+    const catchUpBytes = isObserver ? next.traffic.receivedBytes : undefined;
     const leftMs = seconds * 1_000 - restartAfterMs - (this.#lab.time.nowMs - startedMs);
     if (leftMs < 0) throw new Error("catching up took longer than the time between two restarts");
     await this.#lab.advance(leftMs);
-    return receivedBytes;
+    return { catchUpBytes, moved };
   }
 
   totals(): Totals {
-    const totals = { sentBytes: 0, receivedBytes: 0, receivedFrames: 0, merges: 0 };
-    for (const { tracker, traffic } of [...this.#ended, ...this.#lives]) {
+    const totals = { sentBytes: 0, receivedBytes: 0, receivedFrames: 0, merges: 0, workMs: 0 };
+    const present = [...this.observers].map((node) => this.#lifeOf(node));
+    for (const { tracker, traffic } of [...this.#ended, ...present]) {
       const { deltasMerged, pagesMerged } = tracker.health().counters;
       totals.sentBytes += traffic.sentBytes;
       totals.receivedBytes += traffic.receivedBytes;
       totals.receivedFrames += traffic.receivedFrames;
       totals.merges += deltasMerged + pagesMerged;
+      totals.workMs += traffic.receivingMs;
     }
-    const { user, system } = process.cpuUsage();
-    return { ...totals, processorMs: (user + system) / 1_000 };
+    return totals;
+  }
+
+  #lifeOf(node: number): Life {
+    const life = this.#lives[node];
+    if (life === undefined) throw new Error(`no node ${node}`);
+    return life;
   }
 
   async #start(node: number): Promise<Life> {
-    const name = `node-${node}`;
-    const tracker = await this.#lab.start(name);
+    const name = nameOf(node);
+    // With a handler, or the trackers would make no diffs.
+    const tracker = await this.#lab.start(name, {}, { handleDiff: () => {} });
     return { tracker, traffic: this.#lab.wire.traffic(name) };
   }
 
   #track(node: number, presence = ++this.#lastPresence): Tracked {
     const session = new Session();
-    const life = this.#lives[node];
-    if (life === undefined) throw new Error(`no node ${node}`);
-    life.tracker.track(session, topicOf(presence), keyOf(presence), metaOf(presence));
+    this.#lifeOf(node).tracker.track(session, topicOf(presence), keyOf(presence), metaOf(presence));
     return { session, presence, node };
   }
 
-  async #reconnectUsersOf(node: number): Promise<void> {
+  async #reconnectUsersOf(node: number): Promise<number> {
     const users = [...this.#tracked.entries()].filter(([, tracked]) => tracked.node === node);
     let reconnected = 0;
     for (let step = 1; step <= reconnectSteps; step++) {
@@ -168,6 +214,7 @@ export class GrowthCluster {
         this.#tracked[index] = this.#track(this.#otherNode(node, reconnected++), presence);
       }
     }
+    return users.length;
   }
 
   /**
@@ -181,4 +228,8 @@ export class GrowthCluster {
   #otherNode(node: number, turn: number): number {
     return (node + 1 + (turn % (this.nodeCount - 1))) % this.nodeCount;
   }
+}
+
+function nameOf(node: number): string {
+  return `node-${node}`;
 }

@@ -1,21 +1,22 @@
 /**
- * What a cluster costs each of its nodes per second, idle, under churn, and while it is restarted node by node.
+ * What a cluster costs each of its nodes per second: idle, under churn, and while all its nodes are restarted in
+ * turn.
  */
 import { collectGarbage } from "../harness/stopwatch.js";
-import { GrowthCluster, type Totals } from "./cluster.js";
+import { GrowthCluster, type ClusterSize, type Totals } from "./cluster.js";
 
 export const phases = ["idle", "churn", "restart"] as const;
 export type Phase = (typeof phases)[number];
 
-/** Per node and second of virtual time, the mean over all nodes. */
+/** Per node and second of virtual time, the mean over the observers. */
 export interface Cost {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly receivedFrames: number;
   /** Deltas and pages merged. */
   readonly merges: number;
-  /** Milliseconds of processor time, the simulation's own work included. */
-  readonly processorMs: number;
+  /** Real milliseconds of work for what was received. */
+  readonly workMs: number;
 }
 
 /** One cluster, measured. */
@@ -23,24 +24,26 @@ export interface Point {
   readonly nodes: number;
   readonly entries: number;
   readonly cost: Readonly<Record<Phase, Cost>>;
-  /** What a restarted node received until it was complete, the mean of the restarts. */
+  /** What a restarted node received until it was complete, the mean of the observers. */
   readonly catchUpBytes: number;
+  /** How often a user reconnected while all nodes were restarted, the mean over all users. */
+  readonly reconnectsPerUser: number;
 }
 
 /** The share of all entries that is replaced per second. */
 export const churnPerSecond = 0.01;
 export const restartEverySeconds = 12;
 /** Virtual seconds that are measured. Idle, multiples of the heartbeat; churn, of the collecting of changes. */
-export const idleSeconds = 10;
-export const churnSeconds = 12;
+const idleSeconds = 10;
+const churnSeconds = 12;
 /** Before churn is measured, so that changes are under way at both ends. */
 const churnWarmUpSeconds = 3;
-const restarts = 2;
 
-export async function measure(nodes: number, entries: number, say: (step: string) => void): Promise<Point> {
-  const title = `${nodes} nodes, ${entries} entries`;
+export async function measure(size: ClusterSize, say: (step: string) => void): Promise<Point> {
+  const { nodes, entries } = size;
+  const title = `${nodes} nodes, ${entries} entries${size.whole === true ? ", whole" : ""}`;
   say(`${title}: filling`);
-  const cluster = await GrowthCluster.filled(nodes, entries);
+  const cluster = await GrowthCluster.filled(size);
 
   say(`${title}: idle`);
   const idle = await costOf(cluster, idleSeconds, () => cluster.idle(idleSeconds));
@@ -51,15 +54,17 @@ export async function measure(nodes: number, entries: number, say: (step: string
   await cluster.settle();
 
   say(`${title}: rolling restart`);
-  const caughtUp: number[] = [];
-  const restart = await costOf(cluster, restarts * restartEverySeconds, async () => {
-    for (let node = 0; node < restarts; node++) {
-      caughtUp.push(await cluster.restart(node, restartEverySeconds));
+  let catchUpBytes = 0;
+  let moved = 0;
+  const restart = await costOf(cluster, nodes * restartEverySeconds, async () => {
+    for (let node = 0; node < nodes; node++) {
+      const restarted = await cluster.restart(node, restartEverySeconds);
+      catchUpBytes += (restarted.catchUpBytes ?? 0) / cluster.observers.size;
+      moved += restarted.moved;
     }
   });
   await cluster.settle();
-  const catchUpBytes = caughtUp.reduce((sum, bytes) => sum + bytes, 0) / caughtUp.length;
-  return { nodes, entries, cost: { idle, churn, restart }, catchUpBytes };
+  return { nodes, entries, cost: { idle, churn, restart }, catchUpBytes, reconnectsPerUser: moved / entries };
 }
 
 async function costOf(cluster: GrowthCluster, seconds: number, run: () => Promise<void>): Promise<Cost> {
@@ -67,12 +72,13 @@ async function costOf(cluster: GrowthCluster, seconds: number, run: () => Promis
   const before = cluster.totals();
   await run();
   const after = cluster.totals();
-  const each = (part: keyof Totals): number => (after[part] - before[part]) / cluster.nodeCount / seconds;
+  const each = (part: keyof Totals): number =>
+    (after[part] - before[part]) / cluster.observers.size / seconds;
   return {
     sentBytes: each("sentBytes"),
     receivedBytes: each("receivedBytes"),
     receivedFrames: each("receivedFrames"),
     merges: each("merges"),
-    processorMs: each("processorMs"),
+    workMs: each("workMs"),
   };
 }
