@@ -3,6 +3,7 @@
  * a seed in which the oracle that is to see it does.
  */
 import { afterEach, describe, expect, it } from "vitest";
+import type { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { SimulationError } from "../../src/testing/cluster.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
@@ -22,6 +23,8 @@ export interface BrokenRule {
   readonly break: () => readonly Restore[];
   /** The schedules of its seeds. Default: random ones. */
   readonly schedule?: (seed: number) => Schedule;
+  /** The limits of the authors of that schedule. Default: those of the seed. */
+  readonly limits?: typeof AUTHOR_LIMITS;
   /** Instead of a schedule: a run that throws what is wrong. */
   readonly run?: (seed: number) => Promise<void>;
 }
@@ -45,9 +48,9 @@ export function describeBrokenRules(title: string, rules: readonly BrokenRule[])
       for (const restore of restores.splice(0).reverse()) restore();
     });
 
-    for (const { rule, found, break: breakRule, schedule, run } of rules) {
+    for (const { rule, found, break: breakRule, schedule, limits, run } of rules) {
       const runOf = (seed: number): Promise<unknown> =>
-        run?.(seed) ?? runWithAllOracles((schedule ?? randomSchedule)(seed));
+        run?.(seed) ?? runWithAllOracles((schedule ?? randomSchedule)(seed), {}, limits);
 
       it(`is missed: ${rule}`, { timeout }, async () => {
         if (schedule !== undefined || run !== undefined) {

@@ -26,9 +26,10 @@ function limitsOf(seed: number): typeof AUTHOR_LIMITS {
 export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
+  limits = limitsOf(schedule.seed),
 ): Promise<RunResult> {
   const limitsBefore = { ...AUTHOR_LIMITS };
-  Object.assign(AUTHOR_LIMITS, limitsOf(schedule.seed));
+  Object.assign(AUTHOR_LIMITS, limits);
   const whiteBox = new WhiteBox();
   try {
     return await runSchedule(schedule, {

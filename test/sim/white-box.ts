@@ -112,6 +112,7 @@ export class WhiteBox {
   #watchSlices(): void {
     const partial = this.#partial;
     const tamper = (slice: RemoteSlice, message: DeltaMessage): DeltaMessage => this.#tamper(slice, message);
+    const blame = (what: string): void => this.#situation.blame(what);
     // What was built anew is right again.
     const isNew = (slice: RemoteSlice): boolean => this.#damaged.delete(slice);
     this.#restores.push(
@@ -121,8 +122,11 @@ export class WhiteBox {
       }),
       instead(RemoteSlice.prototype, "receiveDelta", function (original, message, ...rest): SliceChange {
         const before = this.entries;
+        const joinsOn = message.since <= this.clock && message.upTo > this.clock && message.parts === 1;
+        const isPartial = partial.has(this);
         const change = original(tamper(this, message), ...rest);
         if (this.entries !== before) isNew(this);
+        if (joinsOn && !isPartial && this.clock < message.upTo) blame("does not merge what joins on");
         return change;
       }),
       instead(RemoteSlice.prototype, "receivePage", function (original, ...input) {

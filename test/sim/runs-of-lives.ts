@@ -1,0 +1,156 @@
+/** Runs of their own for rules of who is alive: see `runs.ts`. */
+import { ReplicatedEntry } from "../../src/replication/entry.js";
+import { View } from "../../src/replication/view.js";
+import type { Life } from "../../src/replication/life.js";
+import { MAX_KNOWN_LIVES } from "../../src/replication/limits.js";
+import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
+import type { VersionedMeta } from "../../src/testing/history-oracles.js";
+import { WhiteBox } from "./white-box.js";
+
+type Cluster = SimulatedCluster<VersionedMeta>;
+
+const topic = "room:1";
+const channel = "rollcall:simulated";
+
+function fail(cluster: { readonly nowMs: number }, ...wrong: string[]): never {
+  throw new SimulationError(wrong, cluster.nowMs);
+}
+
+/** Runs with what the oracles inside see after each task. */
+async function watched(
+  seed: number,
+  nodes: readonly string[],
+  run: (cluster: Cluster) => Promise<void>,
+): Promise<void> {
+  const whiteBox = new WhiteBox();
+  const wrong: string[] = [];
+  try {
+    const seen: { cluster?: Cluster } = {};
+    const cluster: Cluster = await simulate<VersionedMeta>({
+      seed,
+      nodes: [],
+      afterTask: (node) => {
+        if (seen.cluster !== undefined) wrong.push(...(whiteBox.hooks.afterTask?.(seen.cluster, node) ?? []));
+      },
+    });
+    seen.cluster = cluster;
+    whiteBox.hooks.begun?.(cluster);
+    for (const name of nodes) await cluster.start(name);
+    await run(cluster);
+    if (wrong.length > 0) fail(cluster, ...wrong);
+  } finally {
+    whiteBox.restore();
+  }
+}
+
+/** A heartbeat that nobody has sent. */
+function forgedHeartbeat({ name, incarnation }: Life, counter: number): string {
+  return JSON.stringify([1, 0, name, incarnation, 0, counter, 1, 0, [0, 0, 0]]);
+}
+
+function forgedIncarnation(number: number): string {
+  return number.toString(36).padStart(14, "0");
+}
+
+/** A name that begins a new life again and again leaves a bounded memory behind. */
+export function livesThatAreOverAreBounded(seed: number): Promise<void> {
+  return watched(seed, ["a"], async (cluster) => {
+    await cluster.advance(10);
+    const { endpoint } = cluster.node("a");
+    for (let number = 1; number <= 2_200; number += 1) {
+      const life = { name: "restless", incarnation: forgedIncarnation(number) };
+      cluster.network.inject(endpoint, channel, forgedHeartbeat(life, 1));
+      // The window of one has ended before the next begins.
+      const goodbye = JSON.stringify([1, 6, life.name, life.incarnation, 0, 2, 0]);
+      cluster.network.inject(endpoint, channel, goodbye);
+    }
+    await cluster.advance(1_000);
+  });
+}
+
+/** Whoever makes up names fills no memory. */
+export async function forgedNamesAreBounded(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a"] });
+  await cluster.advance(10);
+  const { endpoint, tracker } = cluster.node("a");
+  for (let number = 1; number <= MAX_KNOWN_LIVES + 100; number += 1) {
+    const life = { name: `forged:${number}`, incarnation: forgedIncarnation(number) };
+    cluster.network.inject(endpoint, channel, forgedHeartbeat(life, 1));
+  }
+  const known = tracker.health().replicas.length;
+  if (known > MAX_KNOWN_LIVES) fail(cluster, `knows ${known} lives that somebody made up`);
+}
+
+/** Of two lives of one name that go on, the others are told, and so is each of the two. */
+export async function twinsAreReported(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b", "c"] });
+  await cluster.advance(1_000);
+  const first = cluster.node("b");
+  const second = await cluster.start("b");
+  await cluster.advance(3 * cluster.downPeriodMs);
+  for (const node of [cluster.node("a"), cluster.node("c"), first, second]) {
+    if (node.eventsOf("nameConflict").length === 0) {
+      fail(cluster, `${node.name} (life ${node.life}) does not report a conflict`);
+    }
+  }
+}
+
+/** Half-way through its window a goodbye is heard again, as a new frame. */
+export function goodbyesAreSaidOnce(seed: number): Promise<void> {
+  return watched(seed, ["a", "b"], async (cluster) => {
+    const b = cluster.node("b");
+    b.tracker.track(b.session(), topic, "user:1", { version: 1 });
+    await cluster.advance(3_000);
+    const [life] = cluster.node("a").tracker.health().replicas;
+    await cluster.stop("b");
+    for (let time = 1; time <= 3; time += 1) {
+      await cluster.advance(4_000);
+      const counter = 1_000 + time;
+      const goodbye = JSON.stringify([1, 6, "b", life?.incarnation, 0, counter, cluster.downPeriodMs]);
+      cluster.network.inject(cluster.node("a").endpoint, channel, goodbye);
+    }
+    await cluster.advance(1_000);
+  });
+}
+
+/** Sockets close when a server stops: others must not see their users leave before the window ends. */
+export async function closingAfterStopSaysNothing(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b"] });
+  const b = cluster.node("b");
+  const session = b.session();
+  b.tracker.track(session, topic, "user:1", {});
+  await cluster.advance(3_000);
+  const stopping = cluster.stop("b");
+  // The process lives on for a while, as one whose server drains.
+  b.machine.runtime.schedule(0, () => undefined);
+  session.close();
+  await stopping;
+  await cluster.advance(3_000);
+  for (const { diff } of [...cluster.node("a").diffs, ...b.diffs]) {
+    for (const { reason } of diff.get(topic)?.leaves ?? []) {
+      if (reason === "closed") fail(cluster, "an entry left as closed after its node has stopped");
+    }
+  }
+}
+
+/**
+ * Two lives that depart show the same key. In a cluster that takes an answer which arrives after its author's
+ * goodbye; the view is asked by itself.
+ */
+export async function departingTakesOverFromNobody(): Promise<void> {
+  const view = new View();
+  view.departingLives = 2;
+  for (const [number, name] of ["a", "b"].entries()) {
+    const owner = { name, departure: "departed" as const, handedOff: new Set<ReplicatedEntry>() };
+    const entry = new ReplicatedEntry(
+      { owner, shard: 0, refPrefix: `${name}.` },
+      1,
+      topic,
+      "user:1",
+      name,
+      {},
+    );
+    view.join(entry);
+    if (view.count(topic) !== number + 1) fail({ nowMs: 0 }, "of two that depart only one is shown");
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Runs of their own, for rules that a random schedule does not reach or no oracle of every run can see. Each
+ * throws what it finds wrong; with all rules in place it finds nothing.
+ */
+import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { TrackerError } from "../../src/errors.js";
+import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
+import { RemoteSlice } from "../../src/replication/slice.js";
+import { instead } from "./wrap.js";
+
+const topic = "room:1";
+
+function fail(cluster: SimulatedCluster, what: string): never {
+  throw new SimulationError([what], cluster.nowMs);
+}
+
+/** Runs with small limits, so that what happens beyond thousands of changes happens within a few. */
+async function withLimits<T>(limits: Partial<typeof AUTHOR_LIMITS>, run: () => Promise<T>): Promise<T> {
+  const before = { ...AUTHOR_LIMITS };
+  Object.assign(AUTHOR_LIMITS, limits);
+  try {
+    return await run();
+  } finally {
+    Object.assign(AUTHOR_LIMITS, before);
+  }
+}
+
+function trackMany(cluster: SimulatedCluster, name: string, count: number): void {
+  const node = cluster.node(name);
+  const session = node.session();
+  for (let user = 1; user <= count; user += 1) node.tracker.set(session, topic, `user:${user}`, {});
+}
+
+/** A newcomer lists the first pages before the last have come. */
+export function firstSyncShowsItsPages(seed: number): Promise<void> {
+  return withLimits({ pageItems: 5, deltaDots: 5 }, async () => {
+    const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
+    trackMany(cluster, "a", 60);
+    await cluster.start("b");
+    await cluster.settle();
+    const [first] = cluster.node("b").diffs;
+    const joins = first?.diff.get(topic)?.joins.length ?? 0;
+    if (joins > 10) fail(cluster, "a newcomer lists nobody until everything is there");
+  });
+}
+
+/** A node that comes back downloads what has changed, and not what it holds. */
+export function rebuildCostsWhatChanged(seed: number): Promise<void> {
+  return withLimits({ removalsKept: 4, deltaDots: 4, pageItems: 20 }, async () => {
+    let births = 0;
+    const restore = instead(RemoteSlice.prototype, "receivePage", (original, page, counter) => {
+      births += page.births.length;
+      return original(page, counter);
+    });
+    try {
+      const users = 200;
+      const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+      trackMany(cluster, "a", users);
+      await cluster.settle();
+      cluster.partition(["a"], ["b"]);
+      births = 0;
+      const session = cluster.node("a").session();
+      for (let turn = 1; turn <= 20; turn += 1) {
+        cluster.node("a").tracker.set(session, topic, "restless", { turn });
+      }
+      await cluster.advance(3_000);
+      await cluster.settle();
+      if (births > users / 4) fail(cluster, `${births} of ${users} births travelled again`);
+    } finally {
+      restore();
+    }
+  });
+}
+
+/** A copy that is damaged is found by the next heartbeat, reported, and right again by the one after. */
+export async function divergenceHeals(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+  await cluster.settle();
+  cluster.expectDivergence();
+  const restore = instead(RemoteSlice.prototype, "receiveDelta", (original, message, ...rest) =>
+    original({ ...message, births: message.births.slice(1) }, ...rest),
+  );
+  trackMany(cluster, "a", 3);
+  await cluster.advance(100);
+  restore();
+  await cluster.advance(2 * cluster.heartbeatPeriodMs);
+  const { tracker } = cluster.node("b");
+  if (tracker.count(topic) !== 3) fail(cluster, "a divergence has not healed within two heartbeats");
+  if (cluster.node("b").eventsOf("divergence").length !== 1) fail(cluster, "a divergence was not reported");
+}
+
+/** A newcomer and the others know each other long before the next heartbeat. */
+export async function newcomersAreGreeted(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a"] });
+  await cluster.advance(500);
+  await cluster.start("b");
+  await cluster.advance(200);
+  for (const name of ["a", "b"]) {
+    const { replicas } = cluster.node(name).tracker.health();
+    if (replicas.length !== 1) fail(cluster, `${name} does not know the other after 200 ms`);
+  }
+}
+
+const crowd = Array.from({ length: 30 }, (_, number) => `n${number}`);
+
+/** The most frames of one kind that a node gets within 5 ms. `kind` is the second element of a frame. */
+async function rushOf(
+  cluster: SimulatedCluster,
+  name: string,
+  isMeant: (frame: readonly unknown[]) => boolean,
+  act: () => Promise<unknown>,
+): Promise<number> {
+  const arrivalsMs: number[] = [];
+  const begin = cluster.trace.length;
+  await act();
+  for (const line of cluster.trace.slice(begin)) {
+    const match = /^([\d.]+) \S+ > (\S+) \S+ (\[.*)$/.exec(line);
+    if (match?.[2] !== name) continue;
+    if (isMeant(JSON.parse(match[3] ?? "[]") as unknown[])) arrivalsMs.push(Number(match[1]));
+  }
+  return Math.max(
+    0,
+    ...arrivalsMs.map((fromMs) => arrivalsMs.filter((ms) => ms >= fromMs && ms < fromMs + 5).length),
+  );
+}
+
+/** Thirty nodes do not greet a newcomer at the same moment. */
+export async function greetingsAreSpread(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: crowd, trace: true });
+  await cluster.settle();
+  const rush = await rushOf(
+    cluster,
+    "new",
+    ([, kind, , , to]) => kind === 0 && to !== 0,
+    async () => {
+      await cluster.start("new");
+      await cluster.advance(200);
+    },
+  );
+  if (rush > crowd.length / 2) fail(cluster, `${rush} greetings within 5 ms`);
+}
+
+/** Thirty nodes that have missed the same delta do not ask for it at the same moment. */
+export async function requestsAreSpread(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: crowd, trace: true });
+  await cluster.settle();
+  const [author = "", ...others] = crowd;
+  cluster.partition([author], others);
+  trackMany(cluster, author, 1);
+  await cluster.advance(100);
+  cluster.heal();
+  const rush = await rushOf(
+    cluster,
+    author,
+    ([, kind]) => kind === 2,
+    () => cluster.advance(2 * cluster.heartbeatPeriodMs),
+  );
+  if (rush === 0) fail(cluster, "nobody asks for what all have missed");
+  if (rush > crowd.length / 2) fail(cluster, `${rush} requests within 5 ms`);
+}
+
+/** Who has missed nothing hears nothing of another's catching up. */
+export async function answersGoToWhoAsks(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b", "c"], trace: true });
+  await cluster.settle();
+  cluster.oneWay("a", "b");
+  trackMany(cluster, "a", 1);
+  await cluster.advance(100);
+  cluster.heal();
+  const deltas = (): Promise<unknown> => cluster.advance(2 * cluster.heartbeatPeriodMs);
+  const rush = await rushOf(cluster, "c", ([, kind]) => kind === 1, deltas);
+  if (!cluster.node("b").tracker.has(topic, "user:1")) fail(cluster, "b has not caught up");
+  if (rush > 0) fail(cluster, "c hears an answer that another has asked for");
+}
+
+/** A frame of a later protocol is told of as such, and nothing is believed of it. */
+export async function otherVersionsAreReported(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a"] });
+  const { endpoint, tracker } = cluster.node("a");
+  const frame = [2, 0, "future", "0mjuohs00aaaaa", 0, 1, 1, 0, [0, 0, 0]];
+  cluster.network.inject(endpoint, "rollcall:simulated", JSON.stringify(frame));
+  await cluster.advance(100);
+  if (tracker.health().replicas.length > 0) fail(cluster, "guesses what another protocol version says");
+  const codes = cluster.node("a").eventsOf("error");
+  if (!codes.some((error) => error instanceof TrackerError && error.code === "UNKNOWN_PROTOCOL")) {
+    fail(cluster, "does not report another protocol version");
+  }
+}

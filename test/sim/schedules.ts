@@ -1,0 +1,122 @@
+/** Schedules of their own, for rules that a random one reaches too seldom. A seed varies what may vary. */
+import { SeededRandom } from "../../src/testing/random.js";
+import type { Schedule, Step } from "../../src/testing/steps.js";
+
+const options = { maxMetaBytes: 128, poolSize: 1, broadcastPeriodMs: 100 };
+
+/**
+ * A node comes back again and again to another that has changed more than a delta tells, and goes on changing
+ * while pages travel. Sometimes what is held is damaged before.
+ */
+export function rebuilding(seed: number): Schedule {
+  const random = new SeededRandom(`rebuilding ${seed}`);
+  const what = { node: "a", topic: "room:1" };
+  const steps: Step[] = [];
+  const change = (): Step => {
+    const key = `crowd:${random.integer(1, 30)}`;
+    if (random.chance(0.4)) return { do: "untrack", ...what, session: 1, key };
+    return { do: "set", ...what, session: 1, key };
+  };
+  for (let round = 0; round < 4; round += 1) {
+    steps.push({ do: "crowd", ...what, session: 1, keys: 30 }, { do: "advance", ms: 4_000 });
+    if (random.chance(0.5)) {
+      steps.push({ do: "corrupt", node: "b", of: "a" }, change(), change(), { do: "advance", ms: 150 });
+    }
+    steps.push({ do: "partition", groups: [["a"], ["b"]] });
+    steps.push({ do: "churn", ...what, session: 2, key: "restless", times: 30 }, change(), change());
+    steps.push({ do: "advance", ms: 200 }, { do: "heal" });
+    steps.push({ do: "faults", faults: { delayMs: [0, 40], reorder: random.chance(0.5) } });
+    for (let turn = 0; turn < 40; turn += 1)
+      steps.push(change(), { do: "advance", ms: random.integer(5, 120) });
+  }
+  return { seed, nodes: ["a", "b"], network: {}, options, announceCrashes: false, steps };
+}
+
+/** With these an author's removals do not reach far, and a rebuild takes many pages. */
+export const smallLimits = { removalsKept: 6, pendingDots: 100, deltaDots: 100, pageItems: 2 };
+
+/** So many shards that no heartbeat fits one frame. */
+export function manyShards(seed: number): Schedule {
+  return {
+    seed,
+    nodes: ["a", "b"],
+    network: { maxPayloadBytes: 2_000 },
+    options: { ...options, poolSize: 800 },
+    announceCrashes: false,
+    steps: [
+      { do: "set", node: "a", session: 1, topic: "room:1", key: "user:1" },
+      { do: "advance", ms: 5_000 },
+    ],
+  };
+}
+
+/** Texts whose bytes are twice their letters. */
+export function wideLetters(seed: number): Schedule {
+  const steps: Step[] = [{ do: "advance", ms: 500 }];
+  for (let user = 1; user <= 100; user += 1) {
+    steps.push({ do: "set", node: "a", session: 1, topic: "room:1", key: `пользователь:${user}` });
+  }
+  steps.push({ do: "advance", ms: 5_000 });
+  return {
+    seed,
+    nodes: ["a", "b"],
+    network: { maxPayloadBytes: 2_000 },
+    options,
+    announceCrashes: false,
+    steps,
+  };
+}
+
+/** Nodes crash, others are told so at once, and they come back. */
+export function hinting(seed: number): Schedule {
+  const random = new SeededRandom(`hinting ${seed}`);
+  const steps: Step[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    const node = random.pick(["a", "b", "c"]);
+    steps.push({ do: "set", node, session: 1, topic: "room:1", key: "user:1" }, { do: "advance", ms: 1_000 });
+    steps.push({ do: "crash", node }, { do: "advance", ms: random.integer(100, 3_000) });
+    steps.push({ do: "start", node, clockOffsetMs: 0 }, { do: "advance", ms: 500 });
+  }
+  return { seed, nodes: ["a", "b", "c"], network: {}, options, announceCrashes: true, steps };
+}
+
+/** Lives end and begin again, some with their clock turned back, while frames come late and again. */
+export function turningBack(seed: number): Schedule {
+  const random = new SeededRandom(`turning back ${seed}`);
+  const names = ["a", "b"];
+  const steps: Step[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const node = random.pick(names);
+    steps.push({ do: "set", node, session: 1, topic: "room:1", key: "user:1" });
+    steps.push({ do: "advance", ms: random.integer(10, 3_000) });
+    if (random.chance(0.5)) steps.push({ do: "stop", node, handoffMs: random.pick([undefined, 0, 300]) });
+    else steps.push({ do: "crash", node });
+    steps.push({ do: "advance", ms: random.integer(0, 500) });
+    steps.push({ do: "start", node, clockOffsetMs: random.pick([0, 0, -500, -3_600_000]) });
+  }
+  steps.push({ do: "advance", ms: 6_000 });
+  const network = { repeatRate: 0.5, repeatDelayMs: [0, 5_000] as const };
+  return { seed, nodes: names, network, options, announceCrashes: false, steps };
+}
+
+/** The links are cut for a while, then the broker goes away and comes back. */
+export function losingTheBroker(seed: number): Schedule {
+  const random = new SeededRandom(`losing the broker ${seed}`);
+  const names = ["a", "b", "c"];
+  const steps: Step[] = names.map((node) => ({
+    do: "set",
+    node,
+    session: 1,
+    topic: "room:1",
+    key: "user:1",
+  }));
+  for (let round = 0; round < 3; round += 1) {
+    const [group = "", ...rest] = random.chance(0.5) ? names : names.toReversed();
+    steps.push({ do: "advance", ms: 3_000 }, { do: "partition", groups: [[group], rest] });
+    steps.push({ do: "advance", ms: random.integer(0, 7_500) });
+    steps.push({ do: "outage", nodes: names, announced: true, refuses: random.chance(0.5) });
+    steps.push({ do: "advance", ms: random.integer(500, 15_000) }, { do: "heal" });
+    steps.push({ do: "partition", groups: [[group], rest] }, { do: "advance", ms: 5_000 }, { do: "heal" });
+  }
+  return { seed, nodes: names, network: {}, options, announceCrashes: false, steps };
+}
