@@ -38,7 +38,8 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const { pubsub, close: closePubSub } = await openPubSub(config.pubsub, node);
   const tracker = await startCartTracker(pubsub);
   const history = new History(tracker);
-  const viewers = await startViewers(pubsub);
+  const arrivals = new Set<string>();
+  const viewers = await startViewers(pubsub, (topic) => arrivals.add(topic));
   const shoppers = new LocalShoppers();
   const roster = await Roster.start(pubsub, () => shoppers.count);
   const news = await StockNews.open(pubsub);
@@ -47,7 +48,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const stock = new Stock(database);
   const carts = new Carts(database);
   const channels = new ChannelServer({ pubsub });
-  const pipeline = new StockPipeline({ stock, viewers, channels, news });
+  const pipeline = new StockPipeline({ stock, viewers, arrivals, channels, news });
   const { served, path: asset } = loadAssets(config.assetFolder);
 
   channels

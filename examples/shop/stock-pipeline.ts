@@ -15,13 +15,15 @@ const readPeriodMs = 1_000;
 export interface PipelineParts {
   readonly stock: Stock;
   readonly viewers: Viewers;
+  /** Topics of products that somebody has come to look at; taken out once that was told. */
+  readonly arrivals: Set<string>;
   readonly channels: ChannelServer;
   readonly news: StockNews;
 }
 
 export class StockPipeline {
   readonly #parts: PipelineParts;
-  /** What was told last, as text: only a difference is told. */
+  /** What was told last, as text: only a difference is told, or what somebody who came has not heard. */
   readonly #told = new Map<Product, { text: string; outs: string }>();
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -64,14 +66,17 @@ export class StockPipeline {
   }
 
   #tell(product: Product): void {
-    const { stock, channels, news } = this.#parts;
+    const { stock, arrivals, channels, news } = this.#parts;
     const view = stockView(product, stock.of(product), this.#looking(product));
     const text = JSON.stringify(view);
     const outs = `${view.released} ${view.sizes.filter(({ level }) => level === "out").map(({ id }) => id)}`;
     const told = this.#told.get(product);
-    if (told?.text === text) return;
+    const topic = viewersTopic(product);
+    // When one page opens and another closes, the count stays, but the new page may have been told another.
+    if (told?.text === text && !arrivals.has(topic)) return;
+    arrivals.delete(topic);
     this.#told.set(product, { text, outs });
-    channels.broadcast(viewersTopic(product), "stock", view);
+    channels.broadcast(topic, "stock", view);
     // Carts hold what their shopper may not look at any more; they care only for what can be had.
     if (told?.outs !== outs) news.announce(product);
   }

@@ -1,5 +1,5 @@
-/** Who looks at which product: a plain tracker, used only for its counts. */
-import { Tracker, type PubSub } from "rollcall";
+/** Who looks at which product: a plain tracker, used for its counts. */
+import { Tracker, type PubSub, type TrackerBehaviour } from "rollcall";
 import type { Product } from "../store/catalogue.ts";
 
 /** A viewer's meta says nothing: that the entry is there is all there is to know. */
@@ -8,6 +8,12 @@ export type Viewers = Tracker<ViewerMeta>;
 
 export const viewersTopic = (product: Product): string => `product:${product.id}`;
 
-export function startViewers(pubsub: PubSub): Promise<Viewers> {
-  return Tracker.start<ViewerMeta>({}, { name: "viewers", pubsub });
+/** `onArrival` hears each topic that somebody has come to, on any node. */
+export function startViewers(pubsub: PubSub, onArrival: (topic: string) => void): Promise<Viewers> {
+  const behaviour: TrackerBehaviour<ViewerMeta> = {
+    handleDiff(diff) {
+      for (const [topic, { joins }] of diff) if (joins.length > 0) onArrival(topic);
+    },
+  };
+  return Tracker.start<ViewerMeta>(behaviour, { name: "viewers", pubsub });
 }
