@@ -1,4 +1,5 @@
 /** Headless Chromium, and the pages of the shop as a test looks at them. */
+import { setTimeout as pause } from "node:timers/promises";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { findTool, requireTool } from "../support/require-tool.ts";
@@ -68,6 +69,15 @@ export interface Shown {
   readonly items: Readonly<Record<string, number>>;
 }
 
+/** What the dashboard showed, and when it was asked, by `performance.now()`. */
+export interface Look {
+  readonly atMs: number;
+  readonly shown: Shown;
+}
+
+/** Shorter than the least time between two changes that a node tells the dashboard, 200 ms. */
+const lookPeriodMs = 50;
+
 export class Dashboard {
   readonly page: Page;
 
@@ -89,6 +99,20 @@ export class Dashboard {
         items: Object.fromEntries(numbers("data-item").filter(([, count]) => count !== 0)),
       };
     });
+  }
+
+  /** Looks again and again until it is done, and once more after that. Rejects if it is not done in time. */
+  async watch(done: () => boolean, timeoutMs: number): Promise<readonly Look[]> {
+    const looks: Look[] = [];
+    const startedMs = performance.now();
+    for (;;) {
+      const atMs = performance.now();
+      const isLast = done();
+      looks.push({ atMs, shown: await this.shown() });
+      if (isLast) return looks;
+      if (atMs - startedMs > timeoutMs) throw new Error(`Not done after ${timeoutMs} ms`);
+      await pause(lookPeriodMs);
+    }
   }
 }
 

@@ -95,6 +95,8 @@ describe.skipIf(withoutBrowser)("the pages", () => {
 
     await page.reload();
     await connected(page);
+    // The socket may be connected before the cart has come.
+    await soon(() => page.textContent('[data-testid="cart-count"]')).toBe("1");
     await focusOn("[data-cart-open]");
     await page.keyboard.press("Enter");
     await page.locator("dialog[open]").waitFor();

@@ -9,11 +9,13 @@ import {
   socketNode,
   withoutBrowser,
   type Dashboard,
+  type Look,
   type Shown,
   soon,
   sum,
 } from "./browser.ts";
-import { adminPassword, adminUser, isAlive, Program, Shop, startLoad } from "./processes.ts";
+import { adminPassword, adminUser, Program, Shop, startLoad } from "./processes.ts";
+import { expectRightAgain, watchedMs } from "./killed-node.ts";
 
 describe.skipIf(withoutBrowser)("nodes that come and go", () => {
   let shop: Shop;
@@ -45,57 +47,52 @@ describe.skipIf(withoutBrowser)("nodes that come and go", () => {
     await shop?.stop();
   });
 
-  /** Looks at the dashboard until the condition holds, and gives the lowest shopper count seen. */
-  async function watchUntil(done: () => Promise<boolean>, timeoutMs: number): Promise<number> {
-    const startedMs = performance.now();
-    let least = Infinity;
-    for (;;) {
-      least = Math.min(least, (await dashboard.shown()).shoppers);
-      if (await done()) return least;
-      if (performance.now() - startedMs > timeoutMs) throw new Error(`Not so after ${timeoutMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  const leastOf = (looks: readonly Look[]): number => Math.min(...looks.map(({ shown }) => shown.shoppers));
 
   /** A node on which the admin is not: what the admin sees is then never its own reconnecting. */
   async function otherNode(): Promise<string> {
     return (await socketNode(dashboard.page)) === "node-1" ? "node-2" : "node-1";
   }
 
+  /** Begins to count now; whether the node has come back since. */
+  function comesBack(name: string): () => boolean {
+    const isBack = new RegExp(`${name} is back`, "g");
+    const count = (): number => shop.program.output.match(isBack)?.length ?? 0;
+    const before = count();
+    return () => count() > before;
+  }
+
   it("loses nobody when a node is stopped", async () => {
     const victim = await otherNode();
-    const process = shop.processIdOf(victim);
+    const isBack = comesBack(victim);
     await dashboard.page.click(`[aria-label="Stop ${victim}"]`);
-    const startedMs = performance.now();
-    // Over the whole handoff, and beyond its end.
-    const least = await watchUntil(
-      async () => performance.now() - startedMs > 11_000 && !isAlive(process),
-      20_000,
-    );
-    expect(least).toBe(right.shoppers);
-    expect(await dashboard.shown()).toEqual(right);
-    await shop.program.said(new RegExp(`${victim} is back`), 40_000);
+    // Over the whole handoff, and beyond its end: it is replaced when twice that time has passed.
+    const looks = await dashboard.watch(isBack, 60_000);
+    expect(leastOf(looks)).toBe(right.shoppers);
+    await soon(() => dashboard.shown()).toEqual(right);
   });
 
   it("is right again when a node was killed", async () => {
     const victim = await otherNode();
+    const isBack = comesBack(victim);
     await dashboard.page.click(`[aria-label="Kill ${victim}"]`);
-    await shop.program.said(new RegExp(`${victim} ended \\(SIGKILL\\)`), 10_000);
-    await soon(() => dashboard.shown()).toEqual(right);
-    const backs = (): number => shop.program.output.match(new RegExp(`${victim} is back`, "g"))?.length ?? 0;
-    const before = backs();
-    await soon(backs, 40_000).toBe(before + 1);
-    expect(await dashboard.shown()).toEqual(right);
+    const [looks, killedMs] = await Promise.all([
+      dashboard.watch(isBack, 60_000),
+      shop.program.said(new RegExp(`${victim} ended \\(SIGKILL\\)`), 10_000).then(() => performance.now()),
+    ]);
+    // It is replaced long after the promised time.
+    expect((looks.at(-1)?.atMs ?? 0) - killedMs).toBeGreaterThan(watchedMs);
+    expectRightAgain(looks, right, killedMs);
   });
 
   it("replaces all nodes without losing a shopper", async () => {
     const restart = new Program("examples/shop/restart.ts", ["--url", shop.url, "--admin-user", adminUser], {
       ADMIN_PASSWORD: adminPassword,
     });
-    const least = await watchUntil(async () => restart.child.exitCode !== null, 100_000);
+    const looks = await dashboard.watch(() => restart.child.exitCode !== null, 100_000);
     expect(await restart.ended, restart.output).toBe(0);
     expect(restart.output).toContain("never dropped");
-    expect(least).toBe(right.shoppers);
-    expect(await dashboard.shown()).toEqual(right);
+    expect(leastOf(looks)).toBe(right.shoppers);
+    await soon(() => dashboard.shown()).toEqual(right);
   });
 });

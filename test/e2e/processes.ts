@@ -20,6 +20,7 @@ export class Program {
   readonly child: ChildProcess;
   output = "";
   readonly ended: Promise<number | null>;
+  #hasEnded = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(script: string, input: readonly string[], environment: Readonly<Record<string, string>> = {}) {
@@ -35,7 +36,9 @@ export class Program {
       });
     }
     this.ended = new Promise((resolve) => {
+      // All that it has said has come when this does.
       this.child.on("close", (code) => {
+        this.#hasEnded = true;
         resolve(code);
         for (const listener of this.#listeners) listener();
       });
@@ -55,7 +58,7 @@ export class Program {
       const check = (): void => {
         const match = this.output.match(pattern);
         if (match) finish(() => resolve(match));
-        else if (this.child.exitCode !== null) fail("The process ended before it said");
+        else if (this.#hasEnded) fail("The process ended before it said");
       };
       const timer = setTimeout(() => fail(`After ${timeoutMs} ms the process has not said`), timeoutMs);
       this.#listeners.add(check);
@@ -140,10 +143,13 @@ export function startLoad(shop: Shop, ...input: readonly string[]): Program {
   });
 }
 
-/** The first of so many free ports in a row. */
+/**
+ * The first of so many free ports in a row. They are below those that systems give to outgoing connections: a
+ * node that ends needs its port again when it is replaced, and by then a browser might have it.
+ */
 export async function freePorts(count: number): Promise<number> {
   for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 20_000);
+    const first = 20_000 + Math.floor(Math.random() * 12_000);
     const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
     if (free.every(Boolean)) return first;
   }

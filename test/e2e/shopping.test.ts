@@ -101,6 +101,7 @@ describe.skipIf(withoutBrowser)("shopping", () => {
     const other = await openTab(context, `${shop.urlOf(3)}/`);
     const page = await openTab(context, `${shop.urlOf(1)}/`);
     await addItem(page, 503);
+    await soon(() => lines(other)).toEqual(["503"]);
     const before = available(503);
     await page.click("[data-cart-open]");
     await page.click("[data-cart-checkout]");

@@ -23,6 +23,8 @@ export async function traceTasks(
     categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline", "__metadata"],
   });
   await during();
+  // What a task gives comes before the task ends, and one that has not ended is not in the trace.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
   const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
   const mainThreads = new Set<string>();
   for (const { name, pid, tid, args } of trace.traceEvents) {
