@@ -58,7 +58,6 @@ export class AuthorOracles {
   readonly #flushes = new WeakMap<AuthoredShard, FlushRecord>();
   readonly #newest = new WeakMap<Answers, Map<string, unknown>>();
   readonly #heartbeats = new WeakMap<Replicator, number>();
-  readonly #answersOf = new WeakMap<Replicator, Answers>();
   /** What is to be looked at when the present task is done. */
   readonly #afterwards: (() => string[])[] = [];
   #advancing: Replicator | undefined;
@@ -92,11 +91,6 @@ export class AuthorOracles {
     const quietMs = nowMs - heartbeatMs - node.machine.stalledMsSince(heartbeatMs);
     if (quietMs > heartbeatPeriodMs + slackMs) wrong.push(`no heartbeat for ${quietMs.toFixed(0)} ms`);
     return wrong;
-  }
-
-  /** What a node that has nothing more to say still has to say. */
-  leftOver(replicator: Replicator): string[] {
-    return this.#answersOf.get(replicator)?.isEmpty === false ? ["an answer waits for nothing"] : [];
   }
 
   #watchTurns(): Restore[] {
@@ -155,11 +149,9 @@ export class AuthorOracles {
     const asked = (answers: Answers, requester: string, request: unknown): void => {
       const newest = this.#newest.get(answers) ?? new Map<string, unknown>();
       this.#newest.set(answers, newest.set(requester, request));
-      if (this.#advancing !== undefined) this.#answersOf.set(this.#advancing, answers);
     };
     const taken = (answers: Answers, requester: string, request: unknown): void => {
       this.#answersGiven += 1;
-      if (this.#advancing !== undefined) this.#answersOf.set(this.#advancing, answers);
       if (this.#newest.get(answers)?.get(requester) !== request) {
         this.#situation.blame("answers a request in whose place a newer one has come");
       }

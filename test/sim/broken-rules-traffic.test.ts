@@ -123,14 +123,6 @@ const rules: readonly BrokenRule[] = [
     break: () => [wrapGetter(Requests.prototype, "isBusy", () => false)],
   },
   {
-    rule: "what was answered is asked for no more",
-    found: /requests for nothing|frames while idle|requests within a second/,
-    break: () => [
-      instead(Requests.prototype, "drop", () => undefined),
-      instead(Requests.prototype, "answered", () => undefined),
-    ],
-  },
-  {
     rule: "one answer in one turn",
     found: /\d+ answers in one turn/,
     break: () => [

@@ -39,8 +39,11 @@ export class MembershipOracles {
     const isOver = (membership: Membership, { id }: Replica, atMs: number): void => {
       const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
       this.#overMs.set(membership, overMs);
-      if (!overMs.has(id)) overMs.set(id, atMs);
+      overMs.set(id, Math.min(atMs, overMs.get(id) ?? Infinity));
     };
+    // Who was replaced departs, but it is its successor that decides who may follow.
+    const wasReplaced = (membership: Membership, { id }: Replica): boolean =>
+      (this.#overMs.get(membership)?.get(id) ?? Infinity) <= this.#situation.nowMs;
     const appears = (membership: Membership, replica: Replica): void => {
       const overMs = this.#overMs.get(membership)?.get(replica.id);
       // One that insists for longer may have been taken for over by mistake.
@@ -57,9 +60,10 @@ export class MembershipOracles {
     return [
       instead(Membership.prototype, "hear", function (original, life, counter, direct) {
         const before = [...this.replicas()].filter(({ name }) => name === life.name);
-        const statuses = before.map(({ status }) => status);
+        const present = before.filter((replica) => !wasReplaced(this, replica));
+        const statuses = present.map(({ status }) => status);
         const result = original(life, counter, direct);
-        const stay = before.filter((_, index) => statuses[index] !== "down");
+        const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
         if (result instanceof Replica && !before.includes(result)) {
           appears(this, result);

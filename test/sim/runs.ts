@@ -3,6 +3,7 @@
  * throws what it finds wrong; with all rules in place it finds nothing.
  */
 import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { KeptRemovals } from "../../src/crdt/removals.js";
 import { TrackerError } from "../../src/errors.js";
 import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
@@ -184,5 +185,27 @@ export async function otherVersionsAreReported(seed: number): Promise<void> {
   const codes = cluster.node("a").eventsOf("error");
   if (!codes.some((error) => error instanceof TrackerError && error.code === "UNKNOWN_PROTOCOL")) {
     fail(cluster, "does not report another protocol version");
+  }
+}
+
+/** An author that changes for ever remembers a bounded number of its removals. */
+export async function removalsAreBounded(seed: number): Promise<void> {
+  const bound = 20_000;
+  const keepers = new Set<KeptRemovals>();
+  const restore = instead(KeptRemovals.prototype, "keep", function (original, clock, dot) {
+    keepers.add(this);
+    original(clock, dot);
+  });
+  try {
+    const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
+    const { tracker } = cluster.node("a");
+    const session = cluster.node("a").session();
+    for (let turn = 0; turn <= 1.5 * bound; turn += 1) tracker.set(session, topic, "restless", { turn });
+    for (const keeper of keepers) {
+      const { length } = keeper.within({ since: 0, upTo: Number.MAX_SAFE_INTEGER });
+      if (length > bound) fail(cluster, `keeps ${length} removals`);
+    }
+  } finally {
+    restore();
   }
 }

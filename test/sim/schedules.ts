@@ -120,3 +120,19 @@ export function losingTheBroker(seed: number): Schedule {
   }
   return { seed, nodes: names, network: {}, options, announceCrashes: false, steps };
 }
+
+/** A node with many users crashes and is back, and so are some of its users. */
+export function restarting(seed: number): Schedule {
+  const what = { node: "a", session: 1, topic: "room:1" };
+  const steps: Step[] = [
+    { do: "crowd", ...what, keys: 5 },
+    { do: "advance", ms: 1_000 },
+  ];
+  for (let round = 1; round <= 3; round += 1) {
+    steps.push({ do: "crash", node: "a" }, { do: "advance", ms: 500 });
+    steps.push({ do: "start", node: "a", clockOffsetMs: 0 }, { do: "advance", ms: 200 });
+    steps.push({ do: "set", ...what, key: "crowd:1" }, { do: "set", ...what, key: "user:1" });
+    steps.push({ do: "advance", ms: 3_000 });
+  }
+  return { seed, nodes: ["a", "b"], network: {}, options, announceCrashes: false, steps };
+}

@@ -238,9 +238,7 @@ export class WhiteBox {
           }
         }
       }
-      for (const what of [...this.#requests.leftOver(replicator), ...this.#author.leftOver(replicator)]) {
-        wrong.push(`${node.name} still has ${what}`);
-      }
+      for (const what of this.#requests.leftOver(replicator)) wrong.push(`${node.name} still has ${what}`);
     }
     if (replicators.length !== running.length) wrong.push("a node has never done anything");
     return wrong;
