@@ -71,9 +71,8 @@ export function reviveTheReplaced(): Restore {
       reviving.set(this, [() => this.leave(earlier, "replaced"), () => original(earlier)]);
     }),
     instead(View.prototype, "takeDiff", function (original) {
-      const diff = original();
       reviving.get(this)?.shift()?.();
-      return diff;
+      return original();
     }),
   ];
   return () => {

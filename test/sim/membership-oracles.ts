@@ -42,8 +42,7 @@ export class MembershipOracles {
       overMs.set(id, Math.min(atMs, overMs.get(id) ?? Infinity));
     };
     // Who was replaced departs, but it is its successor that decides who may follow.
-    const wasReplaced = (membership: Membership, { id }: Replica): boolean =>
-      (this.#overMs.get(membership)?.get(id) ?? Infinity) <= this.#situation.nowMs;
+    const replaced = new WeakSet<Replica>();
     const appears = (membership: Membership, replica: Replica): void => {
       const overMs = this.#overMs.get(membership)?.get(replica.id);
       // One that insists for longer may have been taken for over by mistake.
@@ -60,14 +59,17 @@ export class MembershipOracles {
     return [
       instead(Membership.prototype, "hear", function (original, life, counter, direct) {
         const before = [...this.replicas()].filter(({ name }) => name === life.name);
-        const present = before.filter((replica) => !wasReplaced(this, replica));
+        const present = before.filter((replica) => !replaced.has(replica));
         const statuses = present.map(({ status }) => status);
         const result = original(life, counter, direct);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
         if (result instanceof Replica && !before.includes(result)) {
           appears(this, result);
-          for (const replaced of before) isOver(this, replaced, nowMs());
+          for (const earlier of before) {
+            replaced.add(earlier);
+            isOver(this, earlier, nowMs());
+          }
         }
         return result;
       }),
