@@ -17,7 +17,7 @@ import {
   livesThatAreOverAreBounded,
   twinsAreReported,
 } from "./runs-of-lives.js";
-import { hinting, losingTheBroker, turningBack } from "./schedules.js";
+import { hinting, lateFirstFrames, losingTheBroker, turningBack } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const silence: readonly BrokenRule[] = [
@@ -202,8 +202,8 @@ const lives: readonly BrokenRule[] = [
   },
   {
     rule: "a life before one that is over is over too",
-    found: /listens to .* while a later life of its name is there/,
-    schedule: turningBack,
+    found: /listens at once to .*, which came before one that is over/,
+    schedule: lateFirstFrames,
     break: () => [instead(OverLives.prototype, "hasLater", () => false)],
   },
   {

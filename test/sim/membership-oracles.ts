@@ -28,6 +28,8 @@ export class MembershipOracles {
   readonly #heard = new WeakMap<Replica, Heard>();
   /** Per table of lives: when one was replaced, or when its window ends. */
   readonly #overMs = new WeakMap<Membership, Map<string, number>>();
+  /** Per table of lives: those of which a frame was not listened to. */
+  readonly #refused = new WeakMap<Membership, Set<string>>();
 
   constructor(situation: Situation) {
     this.#situation = situation;
@@ -43,11 +45,23 @@ export class MembershipOracles {
     };
     // Who was replaced departs, but it is its successor that decides who may follow.
     const replaced = new WeakSet<Replica>();
-    const appears = (membership: Membership, replica: Replica): void => {
-      const overMs = this.#overMs.get(membership)?.get(replica.id);
+    const appears = (membership: Membership, replica: Replica, isAlone: boolean): void => {
+      const { nowMs, downPeriodMs } = this.#situation;
+      const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
       // One that insists for longer may have been taken for over by mistake.
-      if (overMs === undefined || this.#situation.nowMs - overMs > this.#situation.downPeriodMs) return;
-      this.#situation.blame(`listens to ${replica.id}, which is over`);
+      if (nowMs - (overMs.get(replica.id) ?? -Infinity) <= downPeriodMs) {
+        this.#situation.blame(`listens to ${replica.id}, which is over`);
+      }
+      if (!isAlone || this.#refused.get(membership)?.has(replica.id) === true) return;
+      for (const [id, atMs] of overMs) {
+        const isLater = id.startsWith(`${replica.name}@`) && id > replica.id;
+        if (!isLater || atMs > nowMs) continue;
+        this.#situation.blame(`listens at once to ${replica.id}, which came before one that is over`);
+      }
+    };
+    const refuses = (membership: Membership, life: Life): void => {
+      const refused = this.#refused.get(membership) ?? new Set<string>();
+      this.#refused.set(membership, refused.add(replicaOf(life)));
     };
     const saysGoodbye = (replica: Replica, windowMs: number): number => {
       const { nowMs } = this.#situation;
@@ -64,8 +78,9 @@ export class MembershipOracles {
         const result = original(life, counter, direct);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
-        if (result instanceof Replica && !before.includes(result)) {
-          appears(this, result);
+        if (typeof result === "string") refuses(this, life);
+        else if (!before.includes(result)) {
+          appears(this, result, present.length === 0);
           for (const earlier of before) {
             replaced.add(earlier);
             isOver(this, earlier, nowMs());

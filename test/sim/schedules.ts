@@ -136,3 +136,19 @@ export function restarting(seed: number): Schedule {
   }
   return { seed, nodes: ["a", "b"], network: {}, options, announceCrashes: false, steps };
 }
+
+/** The frames of a life arrive when its next life has begun and ended. */
+export function lateFirstFrames(seed: number): Schedule {
+  const steps: Step[] = [
+    { do: "set", node: "a", session: 1, topic: "room:1", key: "user:1" },
+    { do: "advance", ms: 100 },
+    { do: "crash", node: "a" },
+    { do: "faults", faults: {} },
+    { do: "start", node: "a", clockOffsetMs: 0 },
+    { do: "advance", ms: 500 },
+    { do: "stop", node: "a", handoffMs: 0 },
+    { do: "advance", ms: 4_000 },
+  ];
+  const network = { delayMs: [3_000, 3_100], reorder: true } as const;
+  return { seed, nodes: ["b", "a"], network, options, announceCrashes: false, steps };
+}
