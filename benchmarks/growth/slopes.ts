@@ -16,13 +16,17 @@ export interface Slopes {
   readonly workMicrosecondsPerChange: number;
   /** Received per entry by a node that starts. */
   readonly catchUpBytesPerEntry: number;
-  /** Received by each node per entry of the cluster while all nodes are restarted: its catch-up and the moves. */
+  /** Received per user of a restarted node that reconnects elsewhere, its share of the frame included. */
+  readonly bytesPerReconnect: number;
+  /** Received by each node per entry of the cluster while all nodes are restarted: catch-up and reconnects. */
   readonly restartBytesPerEntry: number;
 }
 
-export function slopesOf({ nodes, entries, cost, catchUpBytes }: Point): Slopes {
+export function slopesOf({ nodes, entries, cost, catchUpBytes, reconnectsPerUser }: Point): Slopes {
   const changesPerSecond = changesReceived(nodes, entries);
-  const restartSeconds = nodes * restartEverySeconds;
+  const restartBytes = (cost.restart.receivedBytes - cost.idle.receivedBytes) * nodes * restartEverySeconds;
+  // Neither the node that is restarted hears of a reconnect nor the one that has the user now.
+  const reconnectsReceived = (entries * reconnectsPerUser * (nodes - 2)) / nodes;
   return {
     nodes,
     entries,
@@ -30,7 +34,8 @@ export function slopesOf({ nodes, entries, cost, catchUpBytes }: Point): Slopes 
     bytesPerChange: (cost.churn.receivedBytes - cost.idle.receivedBytes) / changesPerSecond,
     workMicrosecondsPerChange: ((cost.churn.workMs - cost.idle.workMs) * 1_000) / changesPerSecond,
     catchUpBytesPerEntry: catchUpBytes / entries,
-    restartBytesPerEntry: ((cost.restart.receivedBytes - cost.idle.receivedBytes) * restartSeconds) / entries,
+    bytesPerReconnect: (restartBytes - catchUpBytes) / reconnectsReceived,
+    restartBytesPerEntry: restartBytes / entries,
   };
 }
 

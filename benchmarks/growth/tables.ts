@@ -29,6 +29,7 @@ export function slopeTable(slopes: readonly Slopes[]): string {
     ["bytesPerChange", "B per change"],
     ["workMicrosecondsPerChange", "work µs per change"],
     ["catchUpBytesPerEntry", "catch-up B per entry"],
+    ["bytesPerReconnect", "B per reconnect"],
     ["restartBytesPerEntry", "rolling restart B per entry"],
   ] as const;
   return table(
