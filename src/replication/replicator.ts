@@ -217,7 +217,10 @@ export class Replicator {
 
   #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
     const slice = replica.slice(delta.shard);
-    this.#show(replica, slice.receiveDelta(delta, counter, direct));
+    const change = slice.receiveDelta(delta, counter, direct);
+    if (change !== "broken") this.#show(replica, change);
+    // What was lost of an answer once may be lost of each: pages come one at a time.
+    else if (direct) return this.#rebuild(replica, slice);
     this.counters.deltasMerged += 1;
     if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct);
   }
@@ -236,7 +239,12 @@ export class Replicator {
 
   #receiveFar(replica: Replica, shard: number): void {
     const slice = replica.slices.get(shard);
-    if (slice?.nextRequest()?.type !== "deltaRequest") return;
+    if (slice !== undefined) this.#rebuild(replica, slice);
+  }
+
+  /** Asks for pages where a delta was asked for. */
+  #rebuild(replica: Replica, slice: RemoteSlice): void {
+    if (slice.nextRequest()?.type !== "deltaRequest") return;
     this.#rebuilds += 1;
     slice.startRebuild(this.#rebuilds, false);
     this.#afterAnswer(replica, slice, true);

@@ -141,11 +141,15 @@ export class RemoteSlice {
     return count === this.entries.size && digest === this.digest ? "equal" : "diverged";
   }
 
-  /** Takes a delta, or a part of one. Whether something is missing after it, `nextRequest` tells. */
-  receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange {
+  /**
+   * Takes a delta, or a part of one; `broken` if it was the last part and not all before it came in their order.
+   * Whether something is missing after it, `nextRequest` tells.
+   */
+  receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange | "broken" {
     this.#learnTarget(message.upTo, counter);
     const whole = this.#assemble(message, direct);
-    return whole === undefined ? NO_CHANGE : this.#applyDelta(whole, counter);
+    if (whole !== undefined) return this.#applyDelta(whole, counter);
+    return message.part === message.parts ? "broken" : NO_CHANGE;
   }
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */

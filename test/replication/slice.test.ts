@@ -34,6 +34,12 @@ class Pair {
   }
 
   receive(delta: DeltaMessage): SliceChange {
+    const change = this.tryToReceive(delta);
+    if (change === "broken") throw new Error("the delta is broken");
+    return change;
+  }
+
+  tryToReceive(delta: DeltaMessage): SliceChange | "broken" {
     return this.slice.receiveDelta(delta, ++this.counter, false);
   }
 
@@ -114,7 +120,7 @@ describe("a slice", () => {
     const whole = pair.flush();
     const parts = whole.births.map((birth, i) => ({ ...whole, births: [birth], part: i + 1, parts: 3 }));
     pair.receive(parts[0]!);
-    pair.receive(parts[2]!);
+    expect(pair.tryToReceive(parts[2]!)).toBe("broken");
     expect(pair.held()).toEqual([]);
     expect(pair.slice.nextRequest()?.type).toBe("deltaRequest");
     for (const part of parts) pair.receive(part);

@@ -49,6 +49,17 @@ const found: readonly (Omit<Schedule, "seed" | "announceCrashes"> & { readonly w
     ],
   },
   {
+    what: "an answer whose parts change their order is asked for again and again without a pause",
+    nodes: ["a", "b"],
+    network: { reorder: true, delayMs: [0, 3], maxPayloadBytes: 2_000 },
+    options: { maxMetaBytes: 128, poolSize: 1 },
+    steps: [
+      { do: "advance", ms: 200 },
+      { do: "crowd", node: "a", session: 1, topic: "lobby", keys: 200 },
+      { do: "advance", ms: 1_500 },
+    ],
+  },
+  {
     what: "a life that says goodbye is asked for what it can no longer send",
     nodes: ["a", "b"],
     network: {},

@@ -120,7 +120,7 @@ export class WhiteBox {
         if (this.clock === 0 && this.entries.size === 0) partial.add(this);
         original(...input);
       }),
-      instead(RemoteSlice.prototype, "receiveDelta", function (original, message, ...rest): SliceChange {
+      instead(RemoteSlice.prototype, "receiveDelta", function (original, message, ...rest) {
         const before = this.entries;
         const joinsOn = message.since <= this.clock && message.upTo > this.clock && message.parts === 1;
         const isPartial = partial.has(this);
