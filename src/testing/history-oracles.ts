@@ -213,9 +213,8 @@ export class HistoryOracles {
     what: string,
   ): void {
     if (this.#isMistakable(owner.name)) return;
-    // What departs itself takes over from nobody.
-    const elsewhere = node.tracker.explain(topic, entry.key).some(({ session, visible, status }) => {
-      return visible && status !== "departing" && this.#model.lifeOf(session) !== owner.life;
+    const elsewhere = node.tracker.getByKey(topic, entry.key).some(({ session }) => {
+      return this.#model.lifeOf(session) !== owner.life;
     });
     if (elsewhere) return;
     const now = this.#cluster.nowMs;
