@@ -9,7 +9,7 @@ import type { DeltaMessage } from "../../src/replication/message.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { RemoteSlice, type SliceChange } from "../../src/replication/slice.js";
+import { RemoteSlice } from "../../src/replication/slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
