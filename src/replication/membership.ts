@@ -42,6 +42,8 @@ interface Rival {
   heardLastMs: number;
   /** The highest that was heard of it. */
   counter: number;
+  /** How often a higher one was heard. */
+  frames: number;
   reported: boolean;
 }
 
@@ -165,8 +167,8 @@ export class Membership {
     }
   }
 
-  /** Healthy time has passed. */
-  pass(elapsedMs: number): void {
+  /** Healthy time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. */
+  pass(elapsedMs: number, hides = true): void {
     this.#elapsedMs += elapsedMs;
     this.#sincePassMs = 0;
     for (const replica of [...this.replicas()]) {
@@ -178,7 +180,7 @@ export class Membership {
       replica.silentMs += elapsedMs;
       if (replica.status === "down") {
         if (replica.silentMs > this.#permdownPeriodMs) this.#forget(replica);
-      } else if (replica.silentMs > this.#downPeriodMs) this.#goDown(replica);
+      } else if (hides && replica.silentMs > this.#downPeriodMs) this.#goDown(replica);
     }
     for (const [id, rival] of this.#rivals) {
       if (this.#elapsedMs - rival.heardLastMs > this.#downPeriodMs) this.#rivals.delete(id);
@@ -277,13 +279,21 @@ export class Membership {
     const rival = this.#rivals.get(id);
     if (rival === undefined) {
       if (this.#rivals.size < MAX_OVER_LIVES) {
-        this.#rivals.set(id, { heardSinceMs: nowMs, heardLastMs: nowMs, counter, reported: false });
+        this.#rivals.set(id, {
+          heardSinceMs: nowMs,
+          heardLastMs: nowMs,
+          counter,
+          frames: 0,
+          reported: false,
+        });
       }
       return 0;
     }
     if (counter <= rival.counter) return 0;
     rival.counter = counter;
     rival.heardLastMs = nowMs;
-    return nowMs - rival.heardSinceMs;
+    rival.frames += 1;
+    // No down period is shorter than three heartbeats: fewer frames are what a dead life left on the network.
+    return rival.frames < 3 ? 0 : nowMs - rival.heardSinceMs;
   }
 }

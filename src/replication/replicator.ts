@@ -34,6 +34,7 @@ export class Replicator {
   readonly #greetings: Greetings;
   #nowMs: number;
   #lastTickMs: number;
+  #wasLate = false;
   #nextHeartbeatMs: number;
   #connected = true;
   #rebuilds = 0;
@@ -292,7 +293,10 @@ export class Replicator {
   // Who is alive.
 
   #tick(nowMs: number): void {
-    this.membership.pass(this.#healthyMs(nowMs));
+    const isLate = nowMs - this.#lastTickMs > 2 * this.#options.tickPeriodMs;
+    // After a stall this timer comes before what was received meanwhile; a node that stalls all the time does hide.
+    this.membership.pass(this.#healthyMs(nowMs), !isLate || this.#wasLate);
+    this.#wasLate = isLate;
     this.#lastTickMs = nowMs;
     this.#authorship.rest();
   }

@@ -118,9 +118,7 @@ export class HistoryOracles {
       return;
     }
     const latestLife = memory.latestLife.get(entry.node) ?? 0;
-    const isMistake = memory.lives.has(life)
-      ? this.#expected.twins.has(entry.node)
-      : this.#isMistakable(entry.node);
+    const isMistake = memory.lives.has(life) ? this.#mayInsist(entry.node) : this.#isMistakable(entry.node);
     if (life < latestLife && !isMistake) {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
@@ -172,6 +170,11 @@ export class HistoryOracles {
    */
   #isMistakable(name: string): boolean {
     return this.#expected.twins.has(name) || this.#expected.turnedBack.has(name);
+  }
+
+  /** Whether an earlier life may seem to be alive: it is, or its frames come for longer than a down period. */
+  #mayInsist(name: string): boolean {
+    return this.#expected.twins.has(name) || this.#expected.latestFrameMs >= this.#expected.downPeriodMs;
   }
 
   get #tickPeriodMs(): number {
@@ -264,7 +267,7 @@ export class HistoryOracles {
         return;
       }
       case "nameConflict":
-        if (!this.#mayConflict(name)) this.#blame(node, `a false name conflict of ${name}`);
+        if (!this.#mayInsist(name)) this.#blame(node, `a false name conflict of ${name}`);
         return;
       case "divergence":
         if (!this.#expected.corrupted) this.#blame(node, `a divergence: ${JSON.stringify(detail)}`);
@@ -272,11 +275,6 @@ export class HistoryOracles {
       case "error":
         this.#lookAtError(node, detail);
     }
-  }
-
-  /** Whether two lives were there at once, or the frames of one that has ended may come for so long. */
-  #mayConflict(name: string): boolean {
-    return this.#expected.twins.has(name) || this.#expected.latestFrameMs >= this.#expected.downPeriodMs;
   }
 
   /** The network may refuse payloads; nothing else may go wrong by itself. */

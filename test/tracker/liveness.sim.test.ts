@@ -36,6 +36,32 @@ function track(node: SimulatedNode, key: string): void {
 }
 
 describe("silence", () => {
+  it("is not concluded from by a timer that comes before what waits, wherever a stall begins", async () => {
+    for (let offsetMs = 5_500; offsetMs <= 7_000; offsetMs += 100) {
+      const cluster = await clusterOf(1, ["a", "b"]);
+      track(cluster.node("a"), "ann");
+      await cluster.settle();
+      // For 7 s nothing is heard of a, and before b could have called it down, b stalls; a is back when b is.
+      cluster.stall("a", 7_000, "timers");
+      await cluster.advance(offsetMs);
+      cluster.stall("b", 3_000, "timers");
+      await cluster.advance(6_000);
+      expect(seenBy(cluster.node("b")).map(what), `${offsetMs} ms`).toEqual(["join ann of a"]);
+    }
+  });
+
+  it("of a killed node is noticed by one that stalls again and again", async () => {
+    const cluster = await clusterOf(1, ["a", "b"]);
+    track(cluster.node("a"), "ann");
+    await cluster.settle();
+    cluster.crash("a");
+    for (let stall = 0; stall < 20; stall++) {
+      cluster.stall("b", 1_500, "timers");
+      await cluster.advance(1_501);
+    }
+    expect(seenBy(cluster.node("b")).map(what)).toEqual(["join ann of a", "leave ann down"]);
+  });
+
   it("of a killed node is noticed within downPeriodMs and one tick", async () => {
     for (let seed = 0; seed < 10; seed++) {
       const cluster = await clusterOf(seed, ["a", "b"]);
