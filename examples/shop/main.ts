@@ -48,6 +48,9 @@ async function main(): Promise<void> {
       adminPassword,
     };
   });
+  // Each node takes its connections itself. Taking turns is more even, but hands connections on to a node that
+  // has just died or does not answer: nobody would ever serve or close those.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
     exec: fileURLToPath(new URL("worker.ts", import.meta.url)),
     execArgv: ["--import", import.meta.resolve("tsx")],

@@ -61,6 +61,26 @@ describe("npm start", () => {
     }
   });
 
+  it("leaves no connection with a node that does not take it", async () => {
+    const port = await freePorts(3);
+    const shop = start("--port", String(port), "--nodes", "2");
+    await shop.said(/Ctrl-C ends it/, 60_000);
+    const stuck = Number(shop.output.match(/Only node-2 .*\(process (\d+)\)/)?.[1]);
+    process.kill(stuck, "SIGSTOP");
+    try {
+      // At once, so that each is on a connection of its own.
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          fetch(`http://localhost:${port}/`, { signal: AbortSignal.timeout(30_000) }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    } finally {
+      process.kill(stuck, "SIGKILL");
+    }
+    await shop.said(/node-2 ended \(SIGKILL\)/, 10_000);
+  });
+
   it("names the port that is in use", async () => {
     const port = await freePorts(3);
     const taken = createServer();
