@@ -4,7 +4,7 @@
  */
 import type { ClusterRequest } from "./routes/admin-routes.ts";
 
-/** What a node is started with; it travels in its environment. */
+/** How a node is set up; it travels in the environment of its process. */
 export interface NodeConfig {
   readonly name: string;
   readonly host: string;
@@ -18,6 +18,12 @@ export interface NodeConfig {
   readonly secret: string;
   readonly adminUser: string;
   readonly adminPassword: string;
+}
+
+/** What its process is started with, each time anew. */
+export interface NodeStart extends NodeConfig {
+  /** The nodes that serve already. */
+  readonly others: readonly string[];
 }
 
 export type NodeSays =

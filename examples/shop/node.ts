@@ -8,9 +8,9 @@ import { cartTrackerChannel, clusterChannel } from "./channels/admin-channels.ts
 import { cartChannel } from "./channels/cart-channel.ts";
 import { productChannel } from "./channels/product-channel.ts";
 import { clusterView } from "./cluster-view.ts";
-import { envelope, type NodeConfig, type NodeSays } from "./control.ts";
+import { envelope, type NodeSays, type NodeStart } from "./control.ts";
 import { openPubSub } from "./open-pubsub.ts";
-import { startCartTracker } from "./presence/cart-tracker.ts";
+import { hearOut, startCartTracker } from "./presence/cart-tracker.ts";
 import { History } from "./presence/history.ts";
 import { LocalShoppers } from "./presence/local-shoppers.ts";
 import { Roster } from "./presence/roster.ts";
@@ -33,7 +33,7 @@ export interface RunningNode {
 /** How long a new node may take to hear from all others before it serves with what it has. */
 const catchUpMs = 5_000;
 
-export async function startNode(config: NodeConfig): Promise<RunningNode> {
+export async function startNode(config: NodeStart): Promise<RunningNode> {
   const { name: node, secret } = config;
   const { pubsub, close: closePubSub } = await openPubSub(config.pubsub, node);
   const tracker = await startCartTracker(pubsub);
@@ -83,7 +83,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   for (const server of servers) channels.attach(server);
 
   // A list that is not complete would be shown to admins as if it were: hear the others out first.
-  await tracker.whenComplete({ timeoutMs: catchUpMs }).catch(() => undefined);
+  await hearOut(tracker, config.others, catchUpMs);
   await channels.whenReady();
   await listen(servers[0], { port: config.port, host: config.host });
   await listen(servers[1], { port: config.ownPort, host: config.host, exclusive: true });

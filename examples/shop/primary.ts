@@ -10,6 +10,7 @@ import {
   opened,
   type NodeConfig,
   type NodeSays,
+  type NodeStart,
   type PrimarySays,
 } from "./control.ts";
 
@@ -61,7 +62,9 @@ export class Primary {
 
   /** Resolves when the node serves. */
   #fork(config: NodeConfig): Promise<void> {
-    const worker = cluster.fork({ [configVariable]: JSON.stringify(config) });
+    const serving = [...this.#running].filter(([, { ready, stopping }]) => ready && !stopping);
+    const start: NodeStart = { ...config, others: serving.map(([name]) => name) };
+    const worker = cluster.fork({ [configVariable]: JSON.stringify(start) });
     const running: RunningWorker = { worker, ready: false, stopping: false, replaced: false };
     this.#running.set(config.name, running);
     return new Promise((resolve, reject) => {

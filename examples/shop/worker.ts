@@ -3,13 +3,13 @@ import {
   configVariable,
   envelope,
   opened,
-  type NodeConfig,
   type NodeSays,
+  type NodeStart,
   type PrimarySays,
 } from "./control.ts";
 import { startNode } from "./node.ts";
 
-const config = JSON.parse(process.env[configVariable] ?? "null") as NodeConfig;
+const config = JSON.parse(process.env[configVariable] ?? "null") as NodeStart;
 const tell = (message: NodeSays): void => void process.send?.(envelope(message));
 
 /** Where a plain `kill` stops one node, its shoppers have this long to arrive elsewhere. */

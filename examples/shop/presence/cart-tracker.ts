@@ -2,6 +2,7 @@
  * Who is shopping: every open page of every cart, on every node. Cart channels track themselves here, under a
  * topic that only admins follow, so that shoppers never see presence traffic.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { Presence, type PubSub } from "rollcall";
 import type { CartMeta } from "../wire.ts";
 
@@ -18,4 +19,21 @@ export function startCartTracker(pubsub: PubSub): Promise<CartTracker> {
     // One join and one update per shopper and admin is a lot when thousands come: a few diffs a second are not.
     diffPeriodMs: 200,
   });
+}
+
+/**
+ * Resolves when the list has all that these nodes have, or after the timeout. A tracker is complete when it has
+ * caught up with everyone that it has heard of; one that is slow to answer is waited for because it is named.
+ */
+export async function hearOut(
+  tracker: CartTracker,
+  nodes: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  const isDone = (): boolean => {
+    const { complete, replicas } = tracker.health();
+    return complete && nodes.every((node) => replicas.some(({ name }) => name === node));
+  };
+  while (!isDone() && performance.now() < untilMs) await pause(20);
 }
