@@ -146,9 +146,8 @@ describe.each(CLIENTS)("with phoenix $line", ({ phoenix, oddKeys }) => {
     expect(await scene.calls({})).toEqual(["leave ann [] [2]"]);
   });
 
-  it.skipIf(oddKeys.length === 0)(
-    "keys named like parts of objects join and leave like any other",
-    async () => {
+  if (oddKeys.length > 0) {
+    it("keys named like parts of objects join and leave like any other", async () => {
       const scene = await Scene.open(phoenix);
       const keys = ["ann", ...oddKeys];
       const all = Object.fromEntries(keys.map((key) => [key, 1]));
@@ -165,8 +164,8 @@ describe.each(CLIENTS)("with phoenix $line", ({ phoenix, oddKeys }) => {
       for (const [index, key] of keys.entries()) await scene.leave(guests[index + keys.length]!, key);
       expect(await scene.calls({})).toEqual(keys.map((key) => `leave ${key} [] [2]`));
       expect("metas" in {}).toBe(false);
-    },
-  );
+    });
+  }
 
   it("lists whole presences, or what a chooser makes of them", async () => {
     const scene = await Scene.open(phoenix);
