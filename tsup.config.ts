@@ -18,7 +18,7 @@ export default defineConfig([
   {
     entry: serverEntries,
     format: ["esm", "cjs"],
-    dts: true,
+    dts: { compilerOptions: { stripInternal: true } },
     splitting: true,
     sourcemap: true,
     target: "node20",
@@ -27,7 +27,7 @@ export default defineConfig([
   {
     entry: { client: "src/client/index.ts" },
     format: ["esm", "cjs"],
-    dts: true,
+    dts: { compilerOptions: { stripInternal: true } },
     sourcemap: true,
     target: "es2022",
     platform: "browser",

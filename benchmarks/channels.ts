@@ -86,7 +86,9 @@ async function measure(kind: Kind, count: number): Promise<Measurement> {
     const latenciesMs: number[] = [];
     for (let number = 0; number < BROADCASTS; number++) {
       let sent: Promise<number> = Promise.resolve(0);
-      const heardMs = await crowd.hear(() => (sent = server.broadcast(number)));
+      const heardMs = await crowd.hear(() => {
+        sent = server.broadcast(number);
+      });
       const sentMs = await sent;
       for (const atMs of heardMs) latenciesMs.push(atMs - sentMs);
     }

@@ -1,7 +1,7 @@
-// What `npm test` runs: lint, build, types, then every vitest project. A step that fails does not keep the
-// next from running, so that one run tells everything. Further arguments go to vitest:
-// `npm test -- --project unit`. The last line is `N passed, N failed`, in which lint, build and types count
-// as one each. The exit code is 0 only if nothing failed.
+// What `npm test` runs: lint, build, types, dead code, the report of the public types, then every vitest
+// project. A step that fails does not keep the next from running, so that one run tells everything. Further
+// arguments go to vitest: `npm test -- --project unit`. The last line is `N passed, N failed`, in which each
+// of the steps before vitest counts as one. The exit code is 0 only if nothing failed.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ let passed = 0;
 let failed = 0;
 const summary = [];
 
-for (const script of ["lint", "build", "typecheck"]) {
+for (const script of ["lint", "build", "typecheck", "dead-code", "api:check"]) {
   const ok = run(script, ["npm", "run", "--silent", script]);
   if (ok) passed++;
   else failed++;

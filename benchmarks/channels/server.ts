@@ -53,21 +53,26 @@ function tell(answer: Answer): void {
   process.send?.(answer);
 }
 
+async function tellMemory(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc?.();
+  }
+  const { heapUsed, external, rss } = process.memoryUsage();
+  tell({ tell: "memory", bytes: heapUsed + external, residentBytes: rss });
+}
+
 const start = kinds[process.argv[2] ?? ""];
 if (start !== undefined) {
   const broadcast = start();
-  process.on("message", async (request: Request) => {
-    if (request.ask === "broadcast") {
-      const atMs = sharedNowMs();
-      broadcast(request.number);
-      return tell({ tell: "sent", number: request.number, atMs });
+  process.on("message", (request: Request) => {
+    if (request.ask === "memory") {
+      void tellMemory();
+      return;
     }
-    for (let turn = 0; turn < 4; turn++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      globalThis.gc?.();
-    }
-    const { heapUsed, external, rss } = process.memoryUsage();
-    tell({ tell: "memory", bytes: heapUsed + external, residentBytes: rss });
+    const atMs = sharedNowMs();
+    broadcast(request.number);
+    tell({ tell: "sent", number: request.number, atMs });
   });
   process.on("disconnect", () => process.exit());
   http.listen(0, "127.0.0.1", () => {

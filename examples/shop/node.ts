@@ -78,7 +78,8 @@ export async function startNode(config: NodeStart): Promise<RunningNode> {
     admin: { user: config.adminUser, password: config.adminPassword },
     control: { ask: (request) => void process.send?.(envelope<NodeSays>(request)) },
   });
-  const listener = getRequestListener(app.fetch);
+  const answer = getRequestListener(app.fetch);
+  const listener = (...exchange: Parameters<typeof answer>): void => void answer(...exchange);
   const servers = [createServer(listener), createServer(listener)] as const;
   for (const server of servers) channels.attach(server);
 

@@ -16,9 +16,9 @@ describe("MemoryHub", () => {
     const hub = new MemoryHub();
     const [a, b, c] = [hub.node("a"), hub.node("b"), hub.node("c")];
     const [byA, byB, byC] = [await heard(a), await heard(b), await heard(c)];
-    a.broadcast("room", "1");
-    b.broadcast("room", "2");
-    a.send("c", "room", "3");
+    void a.broadcast("room", "1");
+    void b.broadcast("room", "2");
+    void a.send("c", "room", "3");
     await delivered();
     expect({ byA, byB, byC }).toEqual({ byA: ["2"], byB: ["1"], byC: ["1", "2", "3"] });
   });
@@ -27,12 +27,12 @@ describe("MemoryHub", () => {
     const hub = new MemoryHub();
     const [a, b] = [hub.node("a"), hub.node("b")];
     const steps: string[] = [];
-    b.subscribe("ping", () => {
-      b.broadcast("pong", "");
+    void b.subscribe("ping", () => {
+      void b.broadcast("pong", "");
       steps.push("ping delivered");
     });
-    a.subscribe("pong", () => steps.push("pong delivered"));
-    a.broadcast("ping", "");
+    void a.subscribe("pong", () => steps.push("pong delivered"));
+    void a.broadcast("ping", "");
     steps.push("sent");
     await delivered();
     expect(steps).toEqual(["sent", "ping delivered", "pong delivered"]);
@@ -44,15 +44,15 @@ describe("MemoryHub", () => {
     const byB = await heard(b);
     const statuses: PubSubStatus[] = [];
     b.onStatus?.((status) => statuses.push(status));
-    a.broadcast("room", "on its way");
+    void a.broadcast("room", "on its way");
     hub.disconnect("b");
-    a.broadcast("room", "sent meanwhile");
+    void a.broadcast("room", "sent meanwhile");
     await delivered();
     expect(() => b.broadcast("room", "refused")).toThrow(
       expect.objectContaining({ code: "PUBSUB_UNAVAILABLE" }),
     );
     hub.reconnect("b");
-    a.broadcast("room", "after");
+    void a.broadcast("room", "after");
     await delivered();
     expect(byB).toEqual(["after"]);
     expect(statuses).toEqual(["disconnected", "connected"]);
@@ -62,10 +62,10 @@ describe("MemoryHub", () => {
     const hub = new MemoryHub();
     const [a, b, restarted] = [hub.node("a"), hub.node("b"), hub.node("b")];
     const steps: string[] = [];
-    a.subscribe("room", (payload) => steps.push(payload));
+    void a.subscribe("room", (payload) => steps.push(payload));
     a.onNodeGone?.((name) => steps.push(`gone: ${name}`));
     b.close();
-    restarted.broadcast("room", "last words");
+    void restarted.broadcast("room", "last words");
     restarted.close();
     restarted.close();
     await delivered();
@@ -78,11 +78,11 @@ describe("MemoryHub", () => {
     const errors: unknown[] = [];
     b.onError?.((error) => errors.push(error));
     const mistake = new Error("a mistake");
-    b.subscribe("room", () => {
+    void b.subscribe("room", () => {
       throw mistake;
     });
     const byB = await heard(b);
-    a.broadcast("room", "1");
+    void a.broadcast("room", "1");
     await delivered();
     expect({ byB, errors }).toEqual({ byB: ["1"], errors: [mistake] });
   });

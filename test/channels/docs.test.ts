@@ -99,7 +99,7 @@ describe("the chat", () => {
     await annSees.until(() => annSees.members === "ann");
     ann.leave();
     await stop();
-    process.removeListener("SIGTERM", stop);
+    process.removeListener("SIGTERM", stop as () => void);
   });
 });
 
