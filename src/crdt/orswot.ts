@@ -228,6 +228,11 @@ export class Orswot<V> implements Iterable<Element<V>> {
     return changeOf(tally);
   }
 
+  /** The birth that a removal took away, as far as removals are kept. */
+  removedBy({ replica, clock }: Dot): Dot | undefined {
+    return this.#slices.get(replica)?.removals.at(clock);
+  }
+
   /** The elements born at one replica, by the clock of their birth, in the order in which they came. Follows the set. */
   live(replica: string): ReadonlyMap<number, V> {
     return this.#slices.get(replica)?.live ?? new Map<number, V>();

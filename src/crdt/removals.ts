@@ -59,13 +59,18 @@ export class KeptRemovals {
     this.#reach = Math.max(this.#reach, clock);
   }
 
+  /** The birth that was removed at a clock, if that is kept. */
+  at(clock: number): Dot | undefined {
+    return this.#younger.removals.get(clock) ?? this.#older.removals.get(clock);
+  }
+
   /** The kept removals of a range, by ascending clock. Walks the range or what is kept, whichever is shorter. */
   within({ since, upTo }: Range): Removal[] {
     const found: Removal[] = [];
     const generations = [this.#older.removals, this.#younger.removals];
     if (upTo - since <= this.#older.removals.size + this.#younger.removals.size) {
       for (let clock = since + 1; clock <= upTo; clock++) {
-        const dot = this.#younger.removals.get(clock) ?? this.#older.removals.get(clock);
+        const dot = this.at(clock);
         if (dot !== undefined) found.push({ clock, dot });
       }
       return found;

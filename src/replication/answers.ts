@@ -1,44 +1,142 @@
 /**
  * What others asked of this node, answered one at a time, so that a newcomer to a large cluster stalls
- * nobody. A newer request of the same life and shard takes the place of the one that waits. Knows no time.
+ * nobody. A newer request of the same life and shard takes the place of the one that waits. Whoever asks takes
+ * turns, and has an account: nobody gets much more than there is to tell. Time comes in as an argument.
  */
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
+import {
+  ANSWER_CREDIT_ITEMS,
+  ANSWER_ITEMS_PER_SECOND,
+  ANSWER_REFILL_SECONDS,
+  ITEMS_OF_ANY_ANSWER,
+} from "./limits.js";
 import type { DeltaRequest, PageRequest } from "./message.js";
 
-interface Asked {
+export interface Asked {
   readonly by: Life;
   readonly request: DeltaRequest | PageRequest;
+  /** The same was asked before, and answered up to this clock for the first time. */
+  readonly toldUpTo: number | undefined;
+}
+
+/** What there is to tell: the entries, and the dots that this life has spent so far. */
+export interface Content {
+  readonly entries: number;
+  readonly dots: number;
+}
+
+/** What was asked last in a shard: by which frame, at which clock, and up to where that was answered first. */
+interface Question {
+  readonly counter: number;
+  readonly since: number | undefined;
+  toldUpTo: number | undefined;
+}
+
+interface Requester {
+  readonly by: Life;
+  readonly waiting: Map<number, DeltaRequest | PageRequest>;
+  /** The newest question by shard: an older one is answered already, or replaced. */
+  readonly questions: Map<number, Question>;
+  /** Items that it may still have; below zero it waits. As of a time, and of the dots spent until then. */
+  credit: number;
+  asOfMs: number;
+  dots: number;
+  /** When its account allows the next answer. */
+  restsUntilMs: number;
 }
 
 export class Answers {
-  readonly #waiting = new Map<string, Map<number, Asked>>();
+  readonly #requesters = new Map<string, Requester>();
+  /** Whose turn is next: those who wait for an answer. */
+  readonly #turns = new Set<Requester>();
+  readonly #resting = new Set<Requester>();
 
+  /** Nobody waits whose account allows an answer. */
   get isEmpty(): boolean {
-    return this.#waiting.size === 0;
+    return this.#turns.size === 0;
   }
 
-  add(by: Life, request: DeltaRequest | PageRequest): void {
-    const requester = replicaOf(by);
-    let ofRequester = this.#waiting.get(requester);
-    if (ofRequester === undefined) {
-      ofRequester = new Map();
-      this.#waiting.set(requester, ofRequester);
+  /** When somebody may be answered again whose account was empty. */
+  get restsUntilMs(): number {
+    let untilMs = Infinity;
+    for (const requester of this.#resting) untilMs = Math.min(untilMs, requester.restsUntilMs);
+    return untilMs;
+  }
+
+  add(by: Life, request: DeltaRequest | PageRequest, counter: number): void {
+    const id = replicaOf(by);
+    let requester = this.#requesters.get(id);
+    if (requester === undefined) {
+      requester = {
+        by,
+        waiting: new Map(),
+        questions: new Map(),
+        credit: Infinity,
+        asOfMs: -Infinity,
+        dots: 0,
+        restsUntilMs: 0,
+      };
+      this.#requesters.set(id, requester);
     }
-    ofRequester.set(request.shard, { by, request });
+    const { waiting, questions } = requester;
+    const before = questions.get(request.shard);
+    if (before !== undefined && counter <= before.counter) return;
+    const since = request.type === "deltaRequest" ? request.clock : undefined;
+    const toldUpTo = since === before?.since ? before?.toldUpTo : undefined;
+    questions.set(request.shard, { counter, since, toldUpTo });
+    waiting.set(request.shard, request);
+    if (!this.#resting.has(requester)) this.#turns.add(requester);
   }
 
   /** The next request to answer. Requesters take turns. */
-  take(): Asked | undefined {
-    for (const [requester, ofRequester] of this.#waiting) {
-      this.#waiting.delete(requester);
-      for (const [shard, asked] of ofRequester) {
-        ofRequester.delete(shard);
+  take(nowMs: number): Asked | undefined {
+    for (const requester of this.#resting) {
+      if (requester.restsUntilMs > nowMs) continue;
+      this.#resting.delete(requester);
+      this.#turns.add(requester);
+    }
+    for (const requester of this.#turns) {
+      this.#turns.delete(requester);
+      for (const [shard, request] of requester.waiting) {
+        requester.waiting.delete(shard);
         // Behind all others, if more of it waits.
-        if (ofRequester.size > 0) this.#waiting.set(requester, ofRequester);
-        return asked;
+        if (requester.waiting.size > 0) this.#turns.add(requester);
+        return { by: requester.by, request, toldUpTo: requester.questions.get(shard)?.toldUpTo };
       }
     }
     return undefined;
+  }
+
+  /**
+   * An answer of so many items was sent, up to a clock: whoever has had too many waits until its account is above
+   * zero again.
+   */
+  answered({ by, request }: Asked, upTo: number, items: number, content: Content, nowMs: number): void {
+    const requester = this.#requesters.get(replicaOf(by));
+    const question = requester?.questions.get(request.shard);
+    if (requester === undefined || question === undefined) return;
+    question.toldUpTo ??= upTo;
+    const { entries, dots } = content;
+    const itemsPerMs = (ANSWER_ITEMS_PER_SECOND + entries / ANSWER_REFILL_SECONDS) / 1_000;
+    // What has changed since may be asked for on top, twice as well.
+    const earned = itemsPerMs * (nowMs - requester.asOfMs) + 2 * (dots - requester.dots);
+    const most = ANSWER_CREDIT_ITEMS + 2 * entries;
+    requester.credit = Math.min(most, requester.credit + earned) - items - ITEMS_OF_ANY_ANSWER;
+    requester.asOfMs = nowMs;
+    requester.dots = dots;
+    if (requester.credit > 0) return;
+    requester.restsUntilMs = nowMs - requester.credit / itemsPerMs;
+    this.#turns.delete(requester);
+    this.#resting.add(requester);
+  }
+
+  /** A life has ended: it is told nothing more. */
+  forget(life: Life): void {
+    const requester = this.#requesters.get(replicaOf(life));
+    if (requester === undefined) return;
+    this.#requesters.delete(replicaOf(life));
+    this.#turns.delete(requester);
+    this.#resting.delete(requester);
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Orswot } from "../crdt/index.js";
 import type { AnyMeta } from "../tracker/behaviour.js";
+import { Endings } from "./endings.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { EntryOrigin, EntryOwner } from "./entry.js";
 import { AUTHOR_LIMITS, MAX_PAGE_KEPT } from "./limits.js";
@@ -22,6 +23,14 @@ import type {
 
 const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 
+/** The live clocks in order; and in order, which births went with their session, and when. */
+interface Snapshot {
+  readonly clocks: readonly number[];
+  readonly closedBirths: readonly number[];
+  readonly closings: readonly number[];
+  readonly upTo: number;
+}
+
 export class AuthoredShard {
   readonly shard: number;
   readonly #origin: EntryOrigin;
@@ -29,14 +38,9 @@ export class AuthoredShard {
   readonly #set: Orswot<ReplicatedEntry>;
   #clock = 0;
   #flushed: ShardSummary = NOTHING;
-  /**
-   * Which removals came from a closed session, in two generations: as many as there are removals kept, and
-   * forgetting the oldest costs nothing.
-   */
-  #closed = new Set<number>();
-  #closedBefore = new Set<number>();
-  /** The live clocks in order, for pages: made once for many, dropped by `forgetSnapshot`. */
-  #snapshot: { readonly clocks: readonly number[]; readonly upTo: number } | undefined;
+  readonly #endings = new Endings(AUTHOR_LIMITS.removalsKept);
+  /** What pages are cut from: made once for many, dropped by `forgetSnapshot`. */
+  #snapshot: Snapshot | undefined;
 
   constructor(owner: EntryOwner, replica: string, shard: number, refPrefix: string) {
     this.shard = shard;
@@ -79,12 +83,8 @@ export class AuthoredShard {
   remove(entry: ReplicatedEntry, closed: boolean): void {
     this.#clock += 1;
     this.#set.remove({ replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) });
-    if (!closed) return;
-    if (this.#closed.size >= AUTHOR_LIMITS.removalsKept) {
-      this.#closedBefore = this.#closed;
-      this.#closed = new Set();
-    }
-    this.#closed.add(this.#clock);
+    const born = ReplicatedEntry.clockOf(entry);
+    this.#endings.ended(this.#clock, born, closed, (clock) => this.#birthRemovedAt(clock));
   }
 
   /**
@@ -104,15 +104,17 @@ export class AuthoredShard {
 
   /**
    * The answer to a node that stands at `clock`: a delta, `far` where a delta would not reach or be too long,
-   * nothing if it lacks nothing. To be called after a flush.
+   * nothing if it lacks nothing. If it was answered at that clock before, up to `toldUpTo`, it may stand there by
+   * now, and is told which sessions closed since. To be called after a flush.
    */
-  answer(clock: number): DeltaMessage | Far | undefined {
+  answer(clock: number, toldUpTo?: number): DeltaMessage | Far | undefined {
     const lacking = this.#flushed.clock - clock;
     if (lacking <= 0) return undefined;
     const { pageItems, deltaDots } = AUTHOR_LIMITS;
     const isShort = clock === 0 ? this.entries.size <= pageItems : lacking <= deltaDots;
     const delta = isShort ? this.#delta(clock) : undefined;
-    return delta ?? { type: "far", shard: this.shard, clock: this.#flushed.clock };
+    if (delta !== undefined) return toldUpTo === undefined ? delta : this.#withClosed(delta, toldUpTo);
+    return { type: "far", shard: this.shard, clock: this.#flushed.clock };
   }
 
   /**
@@ -120,34 +122,54 @@ export class AuthoredShard {
    * flush, from the dot after `from` on. To be called after a flush.
    */
   page(request: PageRequest, maxItems: number = AUTHOR_LIMITS.pageItems): Page {
-    const { shard, rebuild, base, from } = request;
+    const { shard, rebuild, base, from, shown = 0 } = request;
     const asOf = this.#flushed.clock;
     const until = request.until === 0 ? asOf : Math.min(request.until, asOf);
-    const clocks = this.#clocksUpTo(until);
+    const snapshot = this.#snapshotUpTo(until);
+    const { clocks } = snapshot;
+    const gone = closedBetween(snapshot, from, until, shown, maxItems);
     const births: WireBirth[] = [];
     const kept: Interval[] = [];
+    const closed: number[] = [];
     let keptDots = 0;
     let to = Math.max(from, until);
-    for (let i = firstAbove(clocks, from); i < clocks.length; i++) {
-      const clock = clocks[i]!;
-      if (clock > until) break;
-      const entry = this.entries.get(clock);
-      if (entry === undefined) continue;
+    let i = firstAbove(clocks, from);
+    for (;;) {
+      const nextGone = gone[closed.length] ?? Infinity;
+      const clock = clocks[i] ?? Infinity;
+      const next = Math.min(nextGone, clock);
+      if (next > until) break;
+      const isGone = nextGone < clock;
+      const entry = isGone ? undefined : this.entries.get(clock);
+      if (!isGone) i += 1;
+      if (!isGone && entry === undefined) continue;
       const last = kept.at(-1);
-      const prolongs = clock <= base && last?.last === clock - 1;
-      const isFull = births.length + kept.length === maxItems && !prolongs;
+      const prolongs = !isGone && clock <= base && last?.last === clock - 1;
+      const isFull = births.length + kept.length + closed.length >= maxItems && !prolongs;
       if (isFull || keptDots === MAX_PAGE_KEPT) {
-        to = clock - 1;
+        to = next - 1;
         break;
       }
-      if (clock > base) births.push(wireBirth(clock, entry));
+      if (entry === undefined) closed.push(next);
+      else if (clock > base) births.push(wireBirth(clock, entry));
       else {
         keptDots += 1;
         if (prolongs) kept[kept.length - 1] = { first: last.first, last: clock };
         else kept.push({ first: clock, last: clock });
       }
     }
-    return { type: "page", shard, rebuild, from, to: Math.min(to, until), until, asOf, births, kept };
+    const page: Page = {
+      type: "page",
+      shard,
+      rebuild,
+      from,
+      to: Math.min(to, until),
+      until,
+      asOf,
+      births,
+      kept,
+    };
+    return closed.length === 0 ? page : { ...page, closed };
   }
 
   /** Lets go of what only running rebuilds need. */
@@ -168,7 +190,7 @@ export class AuthoredShard {
       removed.push({
         clock,
         removed: dot.clock,
-        closed: this.#closed.has(clock) || this.#closedBefore.has(clock),
+        closed: this.#endings.isClosed(clock),
       });
     }
     return {
@@ -183,13 +205,56 @@ export class AuthoredShard {
     };
   }
 
-  #clocksUpTo(upTo: number): readonly number[] {
-    if (this.#snapshot === undefined || this.#snapshot.upTo < upTo) {
-      // Births are added in the order of their clocks, so the keys are sorted.
-      this.#snapshot = { clocks: [...this.entries.keys()], upTo: this.#clock };
+  /** With the births of a delta's own range that went with their session after `toldUpTo`. */
+  #withClosed(delta: DeltaMessage, toldUpTo: number): DeltaMessage {
+    const births: number[] = [];
+    for (const clock of this.#endings.closedWithin(toldUpTo, delta.upTo)) {
+      const birth = this.#birthRemovedAt(clock);
+      if (birth !== undefined && birth > delta.since) births.push(birth);
     }
-    return this.#snapshot.clocks;
+    return births.length === 0 ? delta : { ...delta, closed: births.sort((one, other) => one - other) };
   }
+
+  #birthRemovedAt(clock: number): number | undefined {
+    return this.#set.removedBy({ replica: this.#replica, clock })?.clock;
+  }
+
+  #snapshotUpTo(upTo: number): Snapshot {
+    if (this.#snapshot === undefined || this.#snapshot.upTo < upTo) {
+      const closed: { birth: number; removal: number }[] = [];
+      for (const removal of this.#endings.closed()) {
+        const birth = this.#birthRemovedAt(removal);
+        if (birth !== undefined) closed.push({ birth, removal });
+      }
+      closed.sort((one, other) => one.birth - other.birth);
+      // Births are added in the order of their clocks, so the keys are sorted.
+      this.#snapshot = {
+        clocks: [...this.entries.keys()],
+        closedBirths: closed.map(({ birth }) => birth),
+        closings: closed.map(({ removal }) => removal),
+        upTo: this.#clock,
+      };
+    }
+    return this.#snapshot;
+  }
+}
+
+/** The first births of (from, until] that were shown at a clock, and went with their session after it. */
+function closedBetween(
+  { closedBirths, closings }: Snapshot,
+  from: number,
+  until: number,
+  shown: number,
+  limit: number,
+): readonly number[] {
+  const births: number[] = [];
+  const upTo = Math.min(until, shown);
+  for (let i = firstAbove(closedBirths, from); births.length <= limit; i++) {
+    const birth = closedBirths[i];
+    if (birth === undefined || birth > upTo) break;
+    if (closings[i]! > shown) births.push(birth);
+  }
+  return births;
 }
 
 function wireBirth(clock: number, entry: ReplicatedEntry): WireBirth {

@@ -4,6 +4,7 @@
  */
 import type { AnyMeta } from "../tracker/behaviour.js";
 import { Answers } from "./answers.js";
+import type { Asked, Content } from "./answers.js";
 import { AuthoredShard } from "./author.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { EntryOwner } from "./entry.js";
@@ -11,6 +12,7 @@ import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
 import { AUTHOR_LIMITS } from "./limits.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
+import { itemsOf } from "./outbox.js";
 import type { Outbox } from "./outbox.js";
 
 export class Authorship {
@@ -90,10 +92,25 @@ export class Authorship {
     this.#outbox.sendHeartbeat(this.#heartbeat(), to);
   }
 
-  /** Somebody asks; the answer comes in its turn. */
-  ask(by: Life, request: DeltaRequest | PageRequest, nowMs: number): void {
-    this.#answers.add(by, request);
+  /**
+   * Somebody asks; the answer comes in its turn. Returns false, and does nothing, if there is no such shard: nobody
+   * who has heard this node asks for it.
+   */
+  ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
+    if (request.shard >= this.shards.length) return false;
+    this.#answers.add(by, request, counter);
     this.#wakeAt(nowMs);
+    return true;
+  }
+
+  /** A life has ended, and asks for nothing more. */
+  forget(life: Life): void {
+    this.#answers.forget(life);
+  }
+
+  /** When the next question is to be answered: now, if one may be, or when an account allows it. */
+  answerDue(nowMs: number): number {
+    return this.hasQuestions ? nowMs : this.#answers.restsUntilMs;
   }
 
   get hasQuestions(): boolean {
@@ -102,20 +119,36 @@ export class Authorship {
 
   /** Answers one question, if there is one. It flushes first: what is seen was flushed. */
   answerOne(nowMs: number): void {
-    const asked = this.#answers.take();
+    const asked = this.#answers.take(nowMs);
     if (asked === undefined) return;
-    const { by, request } = asked;
-    const shard = this.shards[request.shard];
-    if (shard === undefined) return;
-    this.#flush(request.shard, nowMs);
+    const shard = this.#shard(asked.request.shard);
+    this.#flush(shard.shard, nowMs);
+    const items = this.#answer(shard, asked);
+    this.#answers.answered(asked, shard.flushed.clock, items, this.#content(), nowMs);
+  }
+
+  /** Returns how many items the answer has. */
+  #answer(shard: AuthoredShard, { by, request, toldUpTo }: Asked): number {
     if (request.type === "pageRequest") {
-      this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
-      return;
+      return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
-    const answer = shard.answer(request.clock);
+    const answer = shard.answer(request.clock, toldUpTo);
     if (answer === undefined) this.sendHeartbeat(by);
-    else if (answer.type === "delta") this.#outbox.sendDelta(answer, by);
-    else this.#outbox.send(answer, by);
+    else if (answer.type === "delta") {
+      this.#outbox.sendDelta(answer, by);
+      return itemsOf(answer);
+    } else this.#outbox.send(answer, by);
+    return 0;
+  }
+
+  #content(): Content {
+    let entries = 0;
+    let dots = 0;
+    for (const { flushed } of this.shards) {
+      entries += flushed.count;
+      dots += flushed.clock;
+    }
+    return { entries, dots };
   }
 
   /** Lets go of what only running rebuilds of others need, if nobody asks. */

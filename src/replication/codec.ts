@@ -54,12 +54,20 @@ function encodeBody(message: Message): unknown[] {
         message.parts,
         encodeRemovals(message.removed, message.since),
         encodeBirths(message.births, message.since),
+        ...encodeClosed(message.closed, message.since),
       ];
     case "deltaRequest":
     case "far":
       return [message.shard, message.clock];
     case "pageRequest":
-      return [message.shard, message.rebuild, message.base, message.from, message.until];
+      return [
+        message.shard,
+        message.rebuild,
+        message.base,
+        message.from,
+        message.until,
+        ...(message.shown === undefined ? [] : [message.shown]),
+      ];
     case "page":
       return [
         message.shard,
@@ -70,6 +78,7 @@ function encodeBody(message: Message): unknown[] {
         message.asOf,
         encodeIntervals(message.kept, message.from),
         encodeBirths(message.births, message.from),
+        ...encodeClosed(message.closed, message.from),
       ];
     case "goodbye":
       return [message.windowMs];
@@ -129,7 +138,18 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       check(part <= parts && parts <= MAX_PARTS, "part");
       const removed = decodeRemovals(array(body[5], "removals"), since, upTo);
       const births = decodeBirths(array(body[6], "births"), since, upTo);
-      return { type: kind, shard: shardNumber(body[0]), since, upTo, part, parts, births, removed };
+      const closed = decodeClosed(body[7], since, upTo);
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        since,
+        upTo,
+        part,
+        parts,
+        births,
+        removed,
+        ...closed,
+      };
     }
     case "deltaRequest":
     case "far":
@@ -142,6 +162,7 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
         base: integer(body[2], "base"),
         from: integer(body[3], "from"),
         until: integer(body[4], "until"),
+        ...(body[5] !== undefined && { shown: integer(body[5], "shown") }),
       };
     case "page": {
       const from = integer(body[2], "from");
@@ -159,6 +180,7 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
         asOf,
         kept: decodeIntervals(array(body[6], "intervals"), from, to),
         births: decodeBirths(array(body[7], "births"), from, to),
+        ...decodeClosed(body[8], from, to),
       };
     }
     case "goodbye": {
@@ -213,6 +235,20 @@ function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): 
     removals.push({ clock, removed, closed: clockStep < 0 });
   }
   return removals;
+}
+
+/** The last field of a delta and a page, left away if it is empty. */
+function encodeClosed(closed: readonly number[] | undefined, since: number): number[][] {
+  if (closed === undefined || closed.length === 0) return [];
+  return [closed.map((clock, i) => clock - (closed[i - 1] ?? since))];
+}
+
+function decodeClosed(steps: unknown, since: number, upTo: number): { closed?: readonly number[] } {
+  if (steps === undefined) return {};
+  let clock = since;
+  const closed = array(steps, "closed").map((each) => (clock += positive(each, "closed")));
+  check(clock <= upTo, "closed");
+  return { closed };
 }
 
 function encodeIntervals(intervals: readonly Interval[], from: number): number[] {

@@ -33,15 +33,44 @@ export const MAX_PARTS = 10_000;
 /** A gap is asked for after this long at random: the missing delta may be on its way, others may be quicker. */
 export const REQUEST_DELAY_MIN_MS = 20;
 export const REQUEST_DELAY_MAX_MS = 60;
-/** Without an answer a request is repeated after this, then twice that, up to about a heartbeat. */
+/**
+ * Without an answer a request is repeated after what the measured round trips make likely (RFC 6298), no sooner than
+ * the first of these: the other may be in a long turn. Patience doubles with every failure, up to the second (about a
+ * heartbeat) or twice what is likely, whichever is longer.
+ */
 export const REQUEST_RETRY_MS = 250;
 export const REQUEST_RETRY_MAX_MS = 2_000;
-/** Slices that are asked for at the same time. */
-export const MAX_REQUESTS_IN_FLIGHT = 3;
+/** Patience while no round trip is known: what TCP began with (RFC 2988). An answer that is under way is not asked for again. */
+export const REQUEST_FIRST_PATIENCE_MS = 3_000;
+/** No round trip makes it longer: what takes longer is lost. */
+export const REQUEST_PATIENCE_MAX_MS = 15_000;
+/**
+ * Slices of one life that are asked for at the same time. An answer is one frame in nearly all cases, so a life has at
+ * most some megabytes under way; with fewer, sixty-four shards over a slow network would take as many round trips.
+ */
+export const REQUESTS_PER_LIFE = 16;
+/** Whoever has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
+export const FAILURES_OF_SLOW_LIVES = 2;
+/** Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however many. */
+export const SLOW_REQUESTS = 16;
+/**
+ * What one life may be told, in items: births, removals, intervals. At first twice all that there is (an answer may be
+ * lost) and one longest delta; then all of it again in so many seconds, and no less than so many items a second, a
+ * tenth of what a core can encode. What has changed since comes on top, twice. So a request of sixty bytes cannot make
+ * this node send pages without end.
+ */
+export const ANSWER_CREDIT_ITEMS = 8_192;
+export const ANSWER_ITEMS_PER_SECOND = 1_000;
+export const ANSWER_REFILL_SECONDS = 20;
+/** What any answer costs, however short. */
+export const ITEMS_OF_ANY_ANSWER = 5;
 /** An unknown life is greeted after this long at random, so that a hundred nodes do not greet it at once. */
 export const GREETING_DELAY_MAX_MS = 60;
-/** How long a node waits for greetings before it believes that it is alone. */
-export const GREETINGS_AWAITED_MS = 250;
+/**
+ * How long a node that does not know the others' names hears them out before it believes that it knows all, in
+ * heartbeat periods: in one of them everybody speaks, and a quarter is for the way and for a long turn.
+ */
+export const HEARING_OUT_HEARTBEATS = 1.25;
 /** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
 export const MAX_KNOWN_LIVES = 4_096;
 /** Lives that are over and remembered as such. */

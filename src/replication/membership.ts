@@ -78,6 +78,11 @@ export class Membership {
     this.#sincePassMs = elapsedMs;
   }
 
+  /** The present life of a name. */
+  presentOf(name: string): Replica | undefined {
+    return this.#present.get(name);
+  }
+
   /** Healthy time since a replica was heard. */
   silenceOf(replica: Replica): number {
     return Math.max(0, replica.silentMs + this.#sincePassMs);

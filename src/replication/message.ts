@@ -48,6 +48,11 @@ export interface DeltaMessage {
   readonly parts: number;
   readonly births: readonly WireBirth[];
   readonly removed: readonly WireRemoval[];
+  /**
+   * Births after `since` that went with their session, by ascending clock: a node that overlaps may show them.
+   * Only in answers, and only if there are any.
+   */
+  readonly closed?: readonly number[];
 }
 
 /** To the author, on a gap: what came after `clock`? */
@@ -65,6 +70,8 @@ export interface PageRequest {
   readonly base: number;
   readonly from: number;
   readonly until: number;
+  /** The requester shows an earlier state, as of this clock, and wants to know which sessions closed since. */
+  readonly shown?: number;
 }
 
 /** To a requester whose clock is too old for a delta: rebuild. */
@@ -91,6 +98,8 @@ export interface Page {
   readonly asOf: number;
   readonly births: readonly WireBirth[];
   readonly kept: readonly Interval[];
+  /** The dots of (from, to] that are shown there and went with their session, by ascending clock, if any. */
+  readonly closed?: readonly number[];
 }
 
 /** To all, on a graceful stop: how long the entries may wait for their keys to come back elsewhere. */
@@ -107,4 +116,21 @@ export interface Frame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: Message;
+}
+
+/**
+ * Whether a message means the same however late it comes: a question, and an answer in one frame. They name the
+ * clocks that they are about, so one that is out of date changes nothing.
+ */
+export function saysTheSameLate(message: Message): boolean {
+  switch (message.type) {
+    case "deltaRequest":
+    case "pageRequest":
+    case "page":
+      return true;
+    case "delta":
+      return message.parts === 1;
+    default:
+      return false;
+  }
 }

@@ -53,17 +53,18 @@ export class Outbox {
     }
   }
 
-  /** Sends a page, made as long as fits one frame. */
-  sendPage(makePage: (maxItems?: number) => Page, to: Life): void {
+  /** Sends a page, made as long as fits one frame; returns how many items it has. */
+  sendPage(makePage: (maxItems?: number) => Page, to: Life): number {
     let page = makePage();
     let text = this.#encode(page, to);
-    let items = page.births.length + page.kept.length;
+    let items = itemsOf(page);
     while (!this.fits(text) && items > 1) {
       items >>>= 1;
       page = makePage(items);
       text = this.#encode(page, to);
     }
     this.#carry(text, to);
+    return itemsOf(page);
   }
 
   /** Whether a payload is as short as the pubsub needs it, in bytes of UTF-8. */
@@ -73,8 +74,8 @@ export class Outbox {
 
   /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
   #cut(delta: DeltaMessage, to: Life | undefined, pieces: DeltaMessage[]): void {
-    const { births, removed } = delta;
-    const length = births.length + removed.length;
+    const { births, removed, closed = [] } = delta;
+    const length = births.length + removed.length + closed.length;
     const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
     if (length < 2 || this.fits(this.#encode(longest, to))) {
       pieces.push(delta);
@@ -83,9 +84,14 @@ export class Outbox {
     const half = length >>> 1;
     const birthsHere = births.slice(0, half);
     const removedHere = removed.slice(0, Math.max(0, half - births.length));
-    this.#cut({ ...delta, births: birthsHere, removed: removedHere }, to, pieces);
-    const birthsThere = births.slice(birthsHere.length);
-    this.#cut({ ...delta, births: birthsThere, removed: removed.slice(removedHere.length) }, to, pieces);
+    const closedHere = closed.slice(0, Math.max(0, half - births.length - removed.length));
+    this.#cut({ ...delta, births: birthsHere, removed: removedHere, closed: closedHere }, to, pieces);
+    const there = {
+      births: births.slice(birthsHere.length),
+      removed: removed.slice(removedHere.length),
+      closed: closed.slice(closedHere.length),
+    };
+    this.#cut({ ...delta, ...there }, to, pieces);
   }
 
   #encode(message: Message, to: Life | undefined): string {
@@ -98,4 +104,10 @@ export class Outbox {
     if (to === undefined) this.#carrier.broadcast(text);
     else this.#carrier.send(to.name, text);
   }
+}
+
+/** How many items a delta or a page has: what it costs to make and to merge. */
+export function itemsOf(message: DeltaMessage | Page): number {
+  const others = message.type === "page" ? message.kept : message.removed;
+  return message.births.length + others.length + (message.closed?.length ?? 0);
 }

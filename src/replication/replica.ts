@@ -32,8 +32,8 @@ export class Replica implements EntryOwner {
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
-  /** The shards it has summed up since it appeared or came back. */
-  readonly summedUp = new Set<number>();
+  /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
+  readonly summedUp = new Map<number, number>();
   readonly #holder: string;
 
   constructor(life: Life, holder: string) {
@@ -53,9 +53,31 @@ export class Replica implements EntryOwner {
 
   /** Whether all it said that it has is held. */
   get isComplete(): boolean {
-    if (this.poolSize === undefined || this.summedUp.size < this.poolSize) return false;
+    if (!this.#hasSummedUpAll) return false;
     for (const slice of this.slices.values()) if (!slice.caughtUp) return false;
     return true;
+  }
+
+  /**
+   * Whether all is held that it had when it first summed up its shards after it appeared or came back. What came
+   * meanwhile moves no goal: on a busy network there may be no moment at which nothing is under way.
+   */
+  get hasCaughtUp(): boolean {
+    if (!this.#hasSummedUpAll) return false;
+    for (const [shard, goal] of this.summedUp) {
+      const slice = this.slices.get(shard);
+      if (slice === undefined ? goal > 0 : !slice.hasReached(goal)) return false;
+    }
+    return true;
+  }
+
+  /** It sums up a shard. */
+  sumUp(shard: number, clock: number): void {
+    if (!this.summedUp.has(shard)) this.summedUp.set(shard, clock);
+  }
+
+  get #hasSummedUpAll(): boolean {
+    return this.poolSize !== undefined && this.summedUp.size >= this.poolSize;
   }
 
   get lagDots(): number {

@@ -8,18 +8,21 @@
 import type { AnyMeta, LeaveReason } from "../tracker/behaviour.js";
 import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
+import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./codec.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./greetings.js";
 import { Membership } from "./membership.js";
 import type { Deafness } from "./membership.js";
+import { saysTheSameLate } from "./message.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import type { Replica } from "./replica.js";
 import { Requests } from "./requests.js";
-import type { RemoteSlice, SliceChange } from "./slice.js";
+import type { SliceChange } from "./identity.js";
+import type { RemoteSlice } from "./slice.js";
 import { View } from "./view.js";
 
 export class Replicator {
@@ -115,7 +118,8 @@ export class Replicator {
     }
     const { frame } = decoded;
     const replica = this.membership.hear(frame.from, frame.counter, frame.to !== undefined);
-    if (typeof replica === "string") this.#countUnheard(replica);
+    if (replica === "late" && saysTheSameLate(frame.message)) this.#receiveLate(frame);
+    else if (typeof replica === "string") this.#countUnheard(replica);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
@@ -138,7 +142,7 @@ export class Replicator {
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerOne(nowMs);
-    this.#port.wakeAt(this.#authorship.hasQuestions ? nowMs : nextMs);
+    this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
   }
 
   /** The pubsub lost its connection, or has it back. */
@@ -175,6 +179,22 @@ export class Replicator {
     return this.#connected;
   }
 
+  /**
+   * Whether every life that is up has been caught up with since it appeared or came back, and nothing is missing
+   * that was known to be missing a `downPeriodMs` ago.
+   */
+  get hasCaughtUp(): boolean {
+    for (const replica of this.membership.replicas()) {
+      if (isAwaited(replica) && !replica.hasCaughtUp) return false;
+    }
+    return !this.#requests.isOverdue(this.#nowMs - this.#options.downPeriodMs);
+  }
+
+  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
+  catchUp(asOfNow: boolean): CatchUp {
+    return new CatchUp(this.membership.replicas(), asOfNow);
+  }
+
   /** What this node has said of itself, by shard. */
   get shards(): readonly AuthoredShard[] {
     return this.#authorship.shards;
@@ -194,7 +214,8 @@ export class Replicator {
         return this.#receiveFar(replica, message.shard);
       case "deltaRequest":
       case "pageRequest":
-        return this.#authorship.ask(from, message, this.#nowMs);
+        if (!this.#authorship.ask(from, message, counter, this.#nowMs)) this.counters.framesRefused += 1;
+        return;
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs);
       default:
@@ -202,11 +223,19 @@ export class Replicator {
     }
   }
 
+  /** A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time. */
+  #receiveLate(frame: Frame): void {
+    const replica = this.membership.presentOf(frame.from.name);
+    const isHeard = replica?.life.incarnation === frame.from.incarnation && isAwaited(replica);
+    if (isHeard && frame.to === this.#options.life.incarnation) this.#dispatch(frame, replica);
+    else this.#countUnheard("late");
+  }
+
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number): void {
     replica.poolSize = heartbeat.poolSize;
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
-      replica.summedUp.add(shard);
+      replica.sumUp(shard, summary.clock);
       const slice = replica.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
@@ -218,12 +247,14 @@ export class Replicator {
 
   #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
     const slice = replica.slice(delta.shard);
+    const { steps } = slice;
     const change = slice.receiveDelta(delta, counter, direct);
     if (change !== "broken") this.#show(replica, change);
     // What was lost of an answer once may be lost of each: pages come one at a time.
     else if (direct) return this.#rebuild(replica, slice);
     this.counters.deltasMerged += 1;
-    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct);
+    // One that tells nothing new is the second answer to what was asked twice.
+    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct && slice.steps > steps);
   }
 
   #receivePage(replica: Replica, page: Page, counter: number): void {
@@ -251,13 +282,14 @@ export class Replicator {
     this.#afterAnswer(replica, slice, true);
   }
 
-  #afterAnswer(replica: Replica, slice: RemoteSlice, direct: boolean): void {
+  /** After anything that may have brought a slice on; `answered` if it was an answer, and did. */
+  #afterAnswer(replica: Replica, slice: RemoteSlice, answered: boolean): void {
+    if (answered) this.#requests.answered(slice, this.#nowMs);
     if (slice.nextRequest() === undefined) {
       this.#requests.drop(slice);
       // What waited for this answer is due now; nobody else would call for it before the next tick.
       if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
-    } else if (direct) this.#requests.answered(slice, this.#nowMs);
-    if (slice.nextRequest() !== undefined) this.#want(replica, slice);
+    } else this.#want(replica, slice);
     this.#showIfCaughtUp(replica);
   }
 
@@ -335,15 +367,16 @@ export class Replicator {
   #ended(replica: Replica): void {
     if (replica.status === "departing") this.view.departingLives -= 1;
     this.#requests.dropAllOf(replica);
+    this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.entries()) this.view.leave(entry, reason);
     this.#port.replicaGone(replica.life);
   }
 
-  /** One that was down shows all it has, in one diff, once that is what it had at one clock. */
+  /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
   #showIfCaughtUp(replica: Replica): void {
-    if (replica.status !== "returning" || !replica.isComplete) return;
+    if (replica.status !== "returning" || !replica.hasCaughtUp) return;
     this.membership.caughtUp(replica);
     for (const entry of replica.entries()) this.view.join(entry);
     this.#port.replicaUp(replica.life);

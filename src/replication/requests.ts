@@ -1,30 +1,61 @@
 /**
- * What is missing, and when to ask for it: after a short random delay, again with growing patience while no
- * answer comes, and for a few slices at a time. Knows no message's content; time comes in as an argument.
+ * What is missing, and when to ask for it: after a short random delay, and again when the answer takes longer than
+ * answers of that life take. Every life has places of its own, so nobody waits for another's answers; a life that
+ * has failed twice waits in the slow lane, whose places all such lives share. Knows no message's content; time
+ * comes in as an argument.
  */
 import {
-  MAX_REQUESTS_IN_FLIGHT,
+  FAILURES_OF_SLOW_LIVES,
+  REQUESTS_PER_LIFE,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
+  REQUEST_FIRST_PATIENCE_MS,
   REQUEST_RETRY_MAX_MS,
-  REQUEST_RETRY_MS,
+  SLOW_REQUESTS,
 } from "./limits.js";
 import type { Replica } from "./replica.js";
+import { RoundTrip } from "./round-trip.js";
 import type { RemoteSlice } from "./slice.js";
 
+/** A slice that lacks something: it waits for its delay, then for a place, then for an answer. */
 interface Missing {
-  readonly replica: Replica;
-  /** When to ask, or to ask again. */
+  readonly slice: RemoteSlice;
+  readonly line: Line;
+  queue: Set<Missing>;
+  /** When its delay, or the patience with its request, ends. */
   dueMs: number;
+  sentMs: number;
   /** Requests since the last answer. */
   attempts: number;
-  inFlight: boolean;
+  /** What it was known to lack, and since when; renewed whenever that was reached. */
+  goal: number;
+  sinceMs: number;
+}
+
+/** All that one life is asked for. */
+interface Line {
+  readonly replica: Replica;
+  readonly roundTrip: RoundTrip;
+  readonly delayed: Set<Missing>;
+  readonly ready: Set<Missing>;
+  readonly asked: Set<Missing>;
+  /** How often patience ran out since an answer came. */
+  failures: number;
+  /** Karn's rule: how often patience was doubled since a round trip was measured, and when last. */
+  doublings: number;
+  doubledMs: number;
 }
 
 export class Requests {
   readonly #random: () => number;
   readonly #missing = new Map<RemoteSlice, Missing>();
-  #inFlight = 0;
+  /** A line lasts as long as its life is listened to, for its round trips. */
+  readonly #lines = new Map<Replica, Line>();
+  /** Those that lack something; whoever asked in the slow lane goes to its end. */
+  readonly #fast = new Set<Line>();
+  readonly #slow = new Set<Line>();
+  /** Round trips of all lives, for one that has not answered yet. */
+  readonly #roundTrip = new RoundTrip();
 
   constructor(random: () => number) {
     this.#random = random;
@@ -34,72 +65,201 @@ export class Requests {
     return this.#missing.size;
   }
 
-  /** Whether as many slices are asked for as may be at a time. */
-  get isBusy(): boolean {
-    return this.#inFlight >= MAX_REQUESTS_IN_FLIGHT;
+  /** How many slices a life may be asked for at a time. */
+  placesOf(failures: number): number {
+    return failures < FAILURES_OF_SLOW_LIVES ? REQUESTS_PER_LIFE : 1;
   }
 
-  /** Something is missing; asks for it soon, if it does not do so already. Gives when. */
+  /** How many lives may be asked at a time of those that do not answer. */
+  get slowPlaces(): number {
+    return SLOW_REQUESTS;
+  }
+
+  /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
   want(replica: Replica, slice: RemoteSlice, nowMs: number): number {
-    let missing = this.#missing.get(slice);
-    if (missing === undefined) {
-      const delayMs = REQUEST_DELAY_MIN_MS + this.#random() * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS);
-      missing = { replica, dueMs: nowMs + delayMs, attempts: 0, inFlight: false };
-      this.#missing.set(slice, missing);
+    const present = this.#missing.get(slice);
+    if (present !== undefined) {
+      this.#renewGoal(present, nowMs);
+      return present.dueMs;
     }
+    const line = this.#lineOf(replica);
+    const delayMs = REQUEST_DELAY_MIN_MS + this.#random() * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS);
+    const missing: Missing = {
+      slice,
+      line,
+      queue: line.delayed,
+      dueMs: nowMs + delayMs,
+      sentMs: nowMs,
+      attempts: 0,
+      goal: slice.target,
+      sinceMs: nowMs,
+    };
+    line.delayed.add(missing);
+    this.#missing.set(slice, missing);
+    this.#laneOf(line).add(line);
     return missing.dueMs;
   }
 
-  /** An answer came. If it was not the last one that is needed, the next request is due at once. */
+  /** An answer brought a slice on. If it was not the last one that is needed, the next request is due at once. */
   answered(slice: RemoteSlice, nowMs: number): void {
     const missing = this.#missing.get(slice);
     if (missing === undefined) return;
+    if (missing.attempts > 0) this.#learnFrom(missing, nowMs);
     if (slice.nextRequest() === undefined) return this.drop(slice);
+    this.#renewGoal(missing, nowMs);
     // What answers an earlier request does not end the wait before the first.
     if (missing.attempts === 0) return;
-    this.#land(missing);
     missing.attempts = 0;
     missing.dueMs = nowMs;
+    this.#move(missing, missing.line.ready);
   }
 
   drop(slice: RemoteSlice): void {
     const missing = this.#missing.get(slice);
     if (missing === undefined) return;
-    this.#land(missing);
+    const { line } = missing;
+    missing.queue.delete(missing);
     this.#missing.delete(slice);
+    if (line.delayed.size + line.ready.size + line.asked.size === 0) this.#laneOf(line).delete(line);
   }
 
   dropAllOf(replica: Replica): void {
     for (const slice of replica.slices.values()) this.drop(slice);
+    this.#lines.delete(replica);
   }
 
-  /** Sends what is due, as far as not too much is in flight; gives when to call again, if ever. */
-  advance(nowMs: number, send: (replica: Replica, slice: RemoteSlice) => void): number | undefined {
-    // All patience that has run out frees its place before any place is taken again, and whoever asked goes to the
-    // end of the line: those who never answer cost nobody else his turn.
-    for (const missing of this.#missing.values()) if (missing.dueMs <= nowMs) this.#land(missing);
-    let nextMs: number | undefined;
-    for (const [slice, missing] of this.#missing) {
-      if (missing.dueMs <= nowMs) {
-        // What has to wait for another's answer needs no timer: the answer or its absence will call.
-        if (this.isBusy) continue;
-        missing.inFlight = true;
-        this.#inFlight += 1;
-        const patienceMs = Math.min(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MS * 2 ** missing.attempts);
-        missing.attempts += 1;
-        missing.dueMs = nowMs + patienceMs * (1 + this.#random() / 2);
-        this.#missing.delete(slice);
-        this.#missing.set(slice, missing);
-        send(missing.replica, slice);
-      }
-      if (nextMs === undefined || missing.dueMs < nextMs) nextMs = missing.dueMs;
+  /** Whether anything that was known to be missing at that time is missing still. */
+  isOverdue(sinceMs: number): boolean {
+    for (const { slice, goal, sinceMs: wantedMs } of this.#missing.values()) {
+      if (wantedMs < sinceMs && !slice.hasReached(goal)) return true;
     }
-    return nextMs;
+    return false;
   }
 
-  #land(missing: Missing): void {
-    if (!missing.inFlight) return;
-    missing.inFlight = false;
-    this.#inFlight -= 1;
+  /** Sends what is due and has a place; returns when to call again, if ever. */
+  advance(nowMs: number, send: (replica: Replica, slice: RemoteSlice) => void): number | undefined {
+    for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
+    let nextMs = Infinity;
+    for (const line of this.#fast) {
+      this.#ask(line, this.placesOf(line.failures) - line.asked.size, nowMs, send);
+      nextMs = Math.min(nextMs, nextOf(line));
+    }
+    let slowPlaces = this.slowPlaces;
+    for (const line of this.#slow) slowPlaces -= line.asked.size;
+    for (const line of [...this.#slow]) {
+      const places = Math.min(slowPlaces, this.placesOf(line.failures) - line.asked.size);
+      const sent = this.#ask(line, places, nowMs, send);
+      slowPlaces -= sent;
+      if (sent > 0 && this.#slow.delete(line)) this.#slow.add(line);
+      nextMs = Math.min(nextMs, nextOf(line));
+    }
+    return nextMs === Infinity ? undefined : nextMs;
   }
+
+  /** Whose patience has run out frees its place, and waits for the next behind the others of its life. */
+  #freePlaces(line: Line, nowMs: number): void {
+    for (const missing of line.asked) {
+      if (missing.dueMs > nowMs) continue;
+      if (missing.slice.nextRequest() === undefined) {
+        this.drop(missing.slice);
+        continue;
+      }
+      this.#move(missing, line.ready);
+      // Requests that were sent together fail once together.
+      if (missing.sentMs < line.doubledMs) continue;
+      this.#laneOf(line).delete(line);
+      line.failures += 1;
+      line.doublings += 1;
+      line.doubledMs = nowMs;
+      this.#laneOf(line).add(line);
+    }
+    for (const missing of line.delayed) {
+      if (missing.dueMs <= nowMs) this.#move(missing, line.ready);
+    }
+  }
+
+  #ask(
+    line: Line,
+    places: number,
+    nowMs: number,
+    send: (replica: Replica, slice: RemoteSlice) => void,
+  ): number {
+    let sent = 0;
+    if (places <= 0) return sent;
+    for (const missing of line.ready) {
+      if (sent >= places) break;
+      sent += 1;
+      missing.attempts += 1;
+      missing.sentMs = nowMs;
+      missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() / 2);
+      this.#move(missing, line.asked);
+      send(line.replica, missing.slice);
+    }
+    return sent;
+  }
+
+  /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
+  #patienceMs({ roundTrip, doublings }: Line): number {
+    const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? REQUEST_FIRST_PATIENCE_MS;
+    return Math.min(measuredMs * 2 ** doublings, Math.max(REQUEST_RETRY_MAX_MS, 2 * measuredMs));
+  }
+
+  /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
+  #learnFrom({ line, attempts, sentMs }: Missing, nowMs: number): void {
+    this.#laneOf(line).delete(line);
+    line.failures = 0;
+    this.#laneOf(line).add(line);
+    if (attempts > 1) return;
+    line.roundTrip.measured(nowMs - sentMs);
+    this.#roundTrip.measured(nowMs - sentMs);
+    line.doublings = 0;
+    // What was asked with more patience, for want of knowledge, need not wait for so long.
+    const patienceMs = this.#patienceMs(line);
+    for (const asked of line.asked) {
+      if (asked.attempts === 1) asked.dueMs = Math.min(asked.dueMs, asked.sentMs + 1.5 * patienceMs);
+    }
+  }
+
+  #renewGoal(missing: Missing, nowMs: number): void {
+    const { slice } = missing;
+    if (!slice.hasReached(missing.goal)) return;
+    missing.goal = slice.target;
+    missing.sinceMs = nowMs;
+  }
+
+  #move(missing: Missing, queue: Set<Missing>): void {
+    missing.queue.delete(missing);
+    missing.queue = queue;
+    queue.add(missing);
+  }
+
+  #laneOf(line: Line): Set<Line> {
+    return line.failures < FAILURES_OF_SLOW_LIVES ? this.#fast : this.#slow;
+  }
+
+  #lineOf(replica: Replica): Line {
+    let line = this.#lines.get(replica);
+    if (line === undefined) {
+      line = {
+        replica,
+        roundTrip: new RoundTrip(),
+        delayed: new Set(),
+        ready: new Set(),
+        asked: new Set(),
+        failures: 0,
+        doublings: 0,
+        doubledMs: -Infinity,
+      };
+      this.#lines.set(replica, line);
+    }
+    return line;
+  }
+}
+
+/** When a life is to be looked at again. What waits for a place needs no timer: what frees it will call. */
+function nextOf({ delayed, asked }: Line): number {
+  let nextMs = Infinity;
+  for (const { dueMs } of asked) nextMs = Math.min(nextMs, dueMs);
+  for (const { dueMs } of delayed) nextMs = Math.min(nextMs, dueMs);
+  return nextMs;
 }

@@ -11,32 +11,34 @@
 import { faultOf } from "../crdt/delta.js";
 import { Orswot } from "../crdt/index.js";
 import type { Birth, Part } from "../crdt/index.js";
+import { Assembly } from "./assembly.js";
+import type { WholeDelta } from "./assembly.js";
 import { ReplicatedEntry } from "./entry.js";
 import { equalMetas } from "./equal.js";
 import type { EntryOrigin, EntryOwner } from "./entry.js";
-import type {
-  DeltaMessage,
-  DeltaRequest,
-  Page,
-  PageRequest,
-  ShardSummary,
-  WireBirth,
-  WireRemoval,
-} from "./message.js";
+import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
+import type { Gone, SliceChange } from "./identity.js";
+import type { DeltaMessage, DeltaRequest, Page, PageRequest, ShardSummary, WireBirth } from "./message.js";
 
-/** What a merge changed, paired by identity: the same topic, session and key is an update. */
-export interface SliceChange {
-  readonly added: readonly ReplicatedEntry[];
-  readonly updated: readonly { readonly entry: ReplicatedEntry; readonly previous: ReplicatedEntry }[];
-  readonly removed: readonly { readonly entry: ReplicatedEntry; readonly closed: boolean }[];
+/** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
+const MAX_DELTAS_AHEAD = 64;
+
+/** A delta, ready to be merged. */
+interface Merge {
+  readonly since: number;
+  readonly upTo: number;
+  readonly counter: number;
+  readonly part: Part<ReplicatedEntry>;
+  /** The births that went with their session, as far as the delta knows. */
+  readonly closed: ReadonlySet<number>;
 }
-
-const NO_CHANGE: SliceChange = { added: [], updated: [], removed: [] };
 
 /** A slice under construction. For a first sync its set is the held one. */
 interface Rebuild {
   readonly id: number;
   readonly first: boolean;
+  /** What is held may be wrong. */
+  readonly doubted: boolean;
   readonly set: Orswot<ReplicatedEntry>;
   /** Dots up to here are only named by the pages, their values are held; 0 where the held ones are doubted. */
   readonly base: number;
@@ -44,20 +46,15 @@ interface Rebuild {
   until: number | undefined;
   /** Where the next page begins. */
   next: number;
-  /** The clock at which `set` stands, as far as pages have come. */
+  /** The clock at which `set` stands, as far as pages have come, and the highest counter that moved it. */
   clock: number;
-  /** The highest clock that a page spoke of: deltas have to carry the set on to it. */
+  counter: number;
+  /** The highest clock that a page spoke of: deltas have to carry the set on to it. Fixed with the last page. */
   highestAsOf: number;
-}
-
-/** The parts of a delta that have come so far. */
-interface Assembly {
-  readonly since: number;
-  readonly upTo: number;
-  readonly parts: number;
-  part: number;
-  readonly births: WireBirth[];
-  readonly removed: WireRemoval[];
+  /** Deltas above `clock` that the held slice has merged, in order: the set must not lag behind it for ever. */
+  readonly ahead: Merge[];
+  /** Held births that went with their session while deltas did not reach. */
+  readonly closed: Set<number>;
 }
 
 export class RemoteSlice {
@@ -75,8 +72,10 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
-  #assembly: Assembly | undefined;
-  #directAssembly: Assembly | undefined;
+  readonly #broadcast = new Assembly();
+  readonly #direct = new Assembly();
+  /** Counts the answers and broadcasts that brought it on. */
+  #steps = 0;
 
   constructor(owner: EntryOwner, author: string, holder: string, shard: number, refPrefix: string) {
     this.shard = shard;
@@ -104,6 +103,25 @@ export class RemoteSlice {
     return Math.max(0, this.#target - this.#clock);
   }
 
+  /** The clock at which its author was last heard to stand. */
+  get target(): number {
+    return this.#target;
+  }
+
+  /** Grows whenever a delta or a page brings the slice, or its rebuild, on. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /**
+   * Whether the slice stands at a clock, or beyond it, and is not doubted: a goal that later changes do not move.
+   * An author that turns out to stand below it lowers it.
+   */
+  hasReached(goal: number): boolean {
+    if (this.#partial || this.#rebuild?.doubted === true) return false;
+    return this.#clock >= Math.min(goal, this.#target);
+  }
+
   /** Whether the slice stands where its author was last heard to stand, and is not doubted. */
   get caughtUp(): boolean {
     return this.#rebuild === undefined && !this.#partial && this.#clock >= this.#target;
@@ -122,8 +140,10 @@ export class RemoteSlice {
       return this.#target > this.#clock ? { type: "deltaRequest", shard, clock: this.#clock } : undefined;
     }
     if (rebuild.until === undefined || rebuild.next < rebuild.until) {
-      const { id, base, next } = rebuild;
-      return { type: "pageRequest", shard, rebuild: id, base, from: next, until: rebuild.until ?? 0 };
+      const { id, base, next, until = 0 } = rebuild;
+      const request = { type: "pageRequest", shard, rebuild: id, base, from: next, until } as const;
+      // Of what is shown, the author tells which sessions closed.
+      return rebuild.first ? request : { ...request, shown: this.#clock };
     }
     return { type: "deltaRequest", shard, clock: rebuild.clock };
   }
@@ -147,7 +167,7 @@ export class RemoteSlice {
    */
   receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange | "broken" {
     this.#learnTarget(message.upTo, counter);
-    const whole = this.#assemble(message, direct);
+    const whole = (direct ? this.#direct : this.#broadcast).add(message);
     if (whole !== undefined) return this.#applyDelta(whole, counter);
     return message.part === message.parts ? "broken" : NO_CHANGE;
   }
@@ -158,12 +178,16 @@ export class RemoteSlice {
     this.#rebuild = {
       id,
       first,
+      doubted,
       set: first ? this.#set : this.#emptySet(),
-      base: doubted || this.#partial ? 0 : this.#clock,
+      base: doubted ? 0 : this.#heldBase(),
       until: undefined,
       next: 0,
       clock: 0,
+      counter: 0,
       highestAsOf: 0,
+      ahead: [],
+      closed: new Set(),
     };
     if (first) this.#partial = true;
   }
@@ -191,16 +215,19 @@ export class RemoteSlice {
       rebuild.until = page.until;
       this.#moveRebuild(rebuild, page.asOf, counter);
     }
+    this.#steps += 1;
     rebuild.next = page.to;
     rebuild.highestAsOf = Math.max(rebuild.highestAsOf, page.asOf);
+    this.#noteClosed(rebuild, page.closed ?? []);
     const { added } = rebuild.set.mergePart(part);
     const change = rebuild.first
-      ? pair(
+      ? pairByIdentity(
           added.map(({ value }) => value),
           [],
         )
       : NO_CHANGE;
-    return join(change, this.#finishRebuild(counter));
+    this.#catchUpRebuild(rebuild);
+    return both(change, this.#finishRebuild());
   }
 
   /**
@@ -218,11 +245,12 @@ export class RemoteSlice {
     return delta.since <= clock && delta.upTo > clock;
   }
 
-  #applyDelta(delta: Assembly, counter: number): SliceChange {
+  #applyDelta(delta: WholeDelta, counter: number): SliceChange {
+    const { since, upTo } = delta;
     const part: Part<ReplicatedEntry> = {
       replica: this.#author,
-      since: delta.since,
-      upTo: delta.upTo,
+      since,
+      upTo,
       births: delta.births.map((birth) => this.#birth(birth)),
       removed: delta.removed.map(({ clock, removed }) => ({
         clock,
@@ -231,32 +259,56 @@ export class RemoteSlice {
     };
     // Parts of different deltas, put together, may contradict each other.
     if (faultOf(part) !== undefined) return NO_CHANGE;
-    let change = NO_CHANGE;
-    const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (!waitsForFirstPage && this.joinsOn(delta, this.#clock)) {
-      const { added, updated, removed } = this.#set.mergePart(part);
-      this.#clock = delta.upTo;
-      this.#clockCounter = counter;
-      const closed = new Set<number>();
-      for (const removal of delta.removed) if (removal.closed) closed.add(removal.removed);
-      const gone = [...removed, ...updated.map(({ previous }) => previous)];
-      change = pair(
-        [...added, ...updated].map(({ value }) => value),
-        gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
-      );
-    }
+    const closed = new Set(delta.closed);
+    for (const removal of delta.removed) if (removal.closed) closed.add(removal.removed);
+    const merge: Merge = { since, upTo, counter, part, closed };
     const rebuild = this.#rebuild;
+    if (rebuild !== undefined && !rebuild.first) {
+      this.#noteClosed(rebuild, closed);
+      if (upTo > rebuild.clock) rebuild.ahead.push(merge);
+      if (rebuild.ahead.length > MAX_DELTAS_AHEAD) rebuild.ahead.shift();
+    }
+    const change = this.#merge(merge);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else if (rebuild.until !== undefined && this.joinsOn(delta, rebuild.clock)) {
-      rebuild.set.mergePart(part);
-      rebuild.clock = delta.upTo;
+    else this.#catchUpRebuild(rebuild);
+    return both(change, this.#finishRebuild());
+  }
+
+  /** Merges a delta into what is held, if it joins on. */
+  #merge({ since, upTo, counter, part, closed }: Merge): SliceChange {
+    const waitsForFirstPage = this.#partial && this.#clock === 0;
+    if (waitsForFirstPage || !this.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
+    const { added, updated, removed } = this.#set.mergePart(part);
+    this.#clock = upTo;
+    this.#clockCounter = Math.max(this.#clockCounter, counter);
+    this.#steps += 1;
+    const gone = [...removed, ...updated.map(({ previous }) => previous)];
+    return pairByIdentity(
+      [...added, ...updated].map(({ value }) => value),
+      gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
+    );
+  }
+
+  /** Merges into the new slice what has waited for it to come so far. */
+  #catchUpRebuild(rebuild: Rebuild): void {
+    if (rebuild.first || rebuild.until === undefined) return;
+    const waiting = rebuild.ahead.splice(0);
+    for (const merge of waiting) {
+      if (merge.upTo <= rebuild.clock) continue;
+      if (!this.joinsOn(merge, rebuild.clock)) {
+        rebuild.ahead.push(merge);
+        continue;
+      }
+      rebuild.set.mergePart(merge.part);
+      rebuild.clock = merge.upTo;
+      rebuild.counter = Math.max(rebuild.counter, merge.counter);
+      this.#steps += 1;
     }
-    return join(change, this.#finishRebuild(counter));
   }
 
   /** Puts the new slice in the place of the old one, if it stands at one clock. */
-  #finishRebuild(counter: number): SliceChange {
+  #finishRebuild(): SliceChange {
     const rebuild = this.#rebuild;
     if (rebuild?.until === undefined || rebuild.next < rebuild.until) return NO_CHANGE;
     if (rebuild.clock < rebuild.highestAsOf) return NO_CHANGE;
@@ -268,45 +320,37 @@ export class RemoteSlice {
     const before = this.entries;
     this.#set = rebuild.set;
     this.#clock = rebuild.clock;
-    this.#clockCounter = counter;
+    this.#clockCounter = Math.max(this.#clockCounter, rebuild.counter);
     const after = this.entries;
     const added: ReplicatedEntry[] = [];
-    const removed: { entry: ReplicatedEntry; closed: boolean }[] = [];
-    for (const [clock, entry] of before)
-      if (after.get(clock) !== entry) removed.push({ entry, closed: false });
+    const removed: Gone[] = [];
+    for (const [clock, entry] of before) {
+      if (after.get(clock) !== entry) removed.push({ entry, closed: rebuild.closed.has(clock) });
+    }
     for (const [clock, entry] of after) if (before.get(clock) !== entry) added.push(entry);
-    return pair(added, removed);
+    return pairByIdentity(added, removed);
   }
 
   #moveRebuild(rebuild: Rebuild, clock: number, counter: number): void {
     rebuild.clock = clock;
+    rebuild.counter = counter;
     if (!rebuild.first) return;
     this.#clock = clock;
-    this.#clockCounter = counter;
+    this.#clockCounter = Math.max(this.#clockCounter, counter);
   }
 
-  /** A delta in parts is merged when its last part has come, or not at all. */
-  #assemble(message: DeltaMessage, direct: boolean): Assembly | undefined {
-    const { since, upTo, part, parts } = message;
-    let assembly = direct ? this.#directAssembly : this.#assembly;
-    if (part === 1) {
-      const { births, removed } = message;
-      assembly = { since, upTo, parts, part, births: [...births], removed: [...removed] };
-    } else if (
-      assembly?.since === since &&
-      assembly.upTo === upTo &&
-      assembly.parts === parts &&
-      assembly.part === part - 1
-    ) {
-      assembly.part = part;
-      for (const birth of message.births) assembly.births.push(birth);
-      for (const removal of message.removed) assembly.removed.push(removal);
-    } else assembly = undefined;
-    const whole = assembly?.part === parts ? assembly : undefined;
-    const waiting = whole === undefined ? assembly : undefined;
-    if (direct) this.#directAssembly = waiting;
-    else this.#assembly = waiting;
-    return whole;
+  /** Up to which dot all that lives is held, so that pages need only name it. */
+  #heldBase(): number {
+    if (!this.#partial) return this.#clock;
+    // A first sync that has all its pages, and that deltas could not carry on, need not fetch them again.
+    const { first = false, until = 0, next = 0 } = this.#rebuild ?? {};
+    return first && next >= until ? until : 0;
+  }
+
+  /** Remembers which of the entries that are held went with their session. */
+  #noteClosed(rebuild: Rebuild, clocks: Iterable<number>): void {
+    if (rebuild.first) return;
+    for (const clock of clocks) if (this.entries.has(clock)) rebuild.closed.add(clock);
   }
 
   #learnTarget(clock: number, counter: number): void {
@@ -325,61 +369,4 @@ export class RemoteSlice {
     // Nobody relays another's slice, so no removal has to be remembered here.
     return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0 });
   }
-}
-
-function join(a: SliceChange, b: SliceChange): SliceChange {
-  if (b === NO_CHANGE) return a;
-  if (a === NO_CHANGE) return b;
-  return {
-    added: [...a.added, ...b.added],
-    updated: [...a.updated, ...b.updated],
-    removed: [...a.removed, ...b.removed],
-  };
-}
-
-/**
- * Finds the updates: an entry that went and one that came of the same topic, session and key. Seals what
- * came, with the ref of what it replaced.
- */
-function pair(
-  added: readonly ReplicatedEntry[],
-  removed: readonly { entry: ReplicatedEntry; closed: boolean }[],
-): SliceChange {
-  if (removed.length === 0) {
-    for (const entry of added) ReplicatedEntry.seal(entry, undefined);
-    return added.length === 0 ? NO_CHANGE : { added, updated: [], removed: [] };
-  }
-  if (added.length === 0) return { added: [], updated: [], removed };
-  const bySession = new Map<string, Set<{ entry: ReplicatedEntry; closed: boolean }>>();
-  for (const gone of removed) {
-    const ofSession = bySession.get(gone.entry.session);
-    if (ofSession === undefined) bySession.set(gone.entry.session, new Set([gone]));
-    else ofSession.add(gone);
-  }
-  const updated: { entry: ReplicatedEntry; previous: ReplicatedEntry }[] = [];
-  const joined: ReplicatedEntry[] = [];
-  for (const entry of added) {
-    const ofSession = bySession.get(entry.session);
-    const gone = ofSession === undefined ? undefined : sameIdentity(ofSession, entry);
-    ReplicatedEntry.seal(entry, gone?.entry.ref);
-    if (gone === undefined) joined.push(entry);
-    else {
-      ofSession?.delete(gone);
-      updated.push({ entry, previous: gone.entry });
-    }
-  }
-  const left: { entry: ReplicatedEntry; closed: boolean }[] = [];
-  for (const ofSession of bySession.values()) for (const gone of ofSession) left.push(gone);
-  return { added: joined, updated, removed: left };
-}
-
-function sameIdentity<T extends { entry: ReplicatedEntry }>(
-  candidates: Iterable<T>,
-  entry: ReplicatedEntry,
-): T | undefined {
-  const topic = ReplicatedEntry.topicOf(entry);
-  for (const candidate of candidates) {
-    if (ReplicatedEntry.isOf(candidate.entry, topic, entry.key, entry.session)) return candidate;
-  }
-  return undefined;
 }

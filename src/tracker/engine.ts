@@ -5,7 +5,7 @@
 import { TrackerError } from "../errors.js";
 import type { Unsubscribe } from "../pubsub/pubsub.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
-import { GREETINGS_AWAITED_MS } from "../replication/limits.js";
+import { HEARING_OUT_HEARTBEATS } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
@@ -39,7 +39,9 @@ export class Engine {
   /** What came before the start was through. */
   readonly #early: string[] = [];
   /** Until then, others may not have had the time to say that they are there. */
-  #greetingsUntilMs: number;
+  #hearsOutUntilMs: number;
+  /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
+  #unheard: Set<string> | undefined;
 
   /** Without `handleDiff` no diff is made. */
   constructor(options: CheckedOptions, handleDiff: ((diff: Diff) => unknown) | undefined) {
@@ -58,7 +60,8 @@ export class Engine {
     );
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();
-    this.#greetingsUntilMs = nowMs + GREETINGS_AWAITED_MS;
+    this.#hearsOutUntilMs = nowMs;
+    this.#beginHearingOut(nowMs);
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
     this.replicator = new Replicator(
@@ -135,23 +138,41 @@ export class Engine {
   /** Delivers what has changed. */
   deliver(): void {
     this.#delivery.deliver();
-    if (this.#readiness.isAwaited && this.isComplete()) this.#readiness.reached();
+    if (this.#readiness.isAwaited && this.hasHeardOut()) {
+      this.#readiness.look(() => this.replicator.catchUp(false));
+    }
   }
 
-  /** Whether everyone who announced himself was heard and caught up with. */
-  isComplete(): boolean {
-    const { connected, membership } = this.replicator;
-    if (!connected || this.#status !== "listening" || this.now() < this.#greetingsUntilMs) return false;
-    for (const replica of membership.replicas()) {
-      if (replica.status === "returning" || (replica.status === "up" && !replica.isComplete)) return false;
+  /** Whether everybody who is there had the time to say so: a round of heartbeats, or all who are expected. */
+  hasHeardOut(): boolean {
+    if (!this.replicator.connected || this.#status !== "listening") return false;
+    if (this.now() >= this.#hearsOutUntilMs) return true;
+    if (this.#unheard === undefined) return false;
+    for (const name of this.#unheard) {
+      if (this.replicator.membership.presentOf(name) === undefined) return false;
+      this.#unheard.delete(name);
     }
     return true;
   }
 
+  /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
+  isComplete(): boolean {
+    return this.hasHeardOut() && this.replicator.hasCaughtUp;
+  }
+
+  /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
   async whenComplete(timeoutMs: number | undefined, details: () => Record<string, unknown>): Promise<void> {
-    if (this.isComplete()) return;
-    this.#alarm.wakeAt(this.#greetingsUntilMs);
-    await this.#readiness.wait(timeoutMs, details);
+    const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
+    if (goal?.isReached === true) return;
+    this.#alarm.wakeAt(this.#hearsOutUntilMs);
+    await this.#readiness.wait(goal, timeoutMs, details);
+  }
+
+  #beginHearingOut(nowMs: number): void {
+    const { expect, heartbeatPeriodMs, pubsub } = this.#options;
+    this.#hearsOutUntilMs = nowMs + HEARING_OUT_HEARTBEATS * heartbeatPeriodMs;
+    this.#unheard = expect === undefined ? undefined : new Set(expect);
+    this.#unheard?.delete(pubsub.nodeName);
   }
 
   #takeDiff(): Diff | undefined {
@@ -168,8 +189,9 @@ export class Engine {
     }
     const nowMs = this.now();
     this.replicator.advance(nowMs);
-    if (this.#readiness.isAwaited && nowMs < this.#greetingsUntilMs)
-      this.#alarm.wakeAt(this.#greetingsUntilMs);
+    if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
+      this.#alarm.wakeAt(this.#hearsOutUntilMs);
+    }
     this.deliver();
   }
 
@@ -186,7 +208,10 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     const nowMs = this.now();
-    if (connected) this.#greetingsUntilMs = nowMs + GREETINGS_AWAITED_MS;
+    if (connected) {
+      this.#beginHearingOut(nowMs);
+      this.#readiness.startAnew();
+    }
     this.replicator.setConnected(connected, nowMs);
     this.deliver();
   }

@@ -5,6 +5,7 @@ import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
 import {
   MAX_FRAME_BYTES,
+  MAX_KNOWN_LIVES,
   MAX_NAME_BYTES,
   MAX_NODE_NAME_BYTES,
   MAX_POOL_SIZE,
@@ -47,11 +48,20 @@ export interface TrackerOptions {
   readonly maxMetaBytes?: number;
   /** How long `Tracker.start` waits for the pubsub. Default 5,000 ms. */
   readonly startTimeoutMs?: number;
+  /**
+   * The names of the other nodes, as far as they are known: at most 4,096. A node is complete without a round of
+   * heartbeats as soon as it has heard and caught up with all of them; one that does not come delays it by no more
+   * than that round. With none (`[]`) a node is complete at once. Default: not known, so the round is waited for.
+   */
+  readonly expect?: readonly string[];
   /** Time, random and timers. Default: the machine's. */
   readonly runtime?: Runtime;
 }
 
-export type CheckedOptions = Required<TrackerOptions> & { readonly maxFrameBytes: number };
+export type CheckedOptions = Required<Omit<TrackerOptions, "expect">> & {
+  readonly expect: readonly string[] | undefined;
+  readonly maxFrameBytes: number;
+};
 
 /** What a frame may need beside one entry: its header with the longest node name, and punctuation. */
 const FRAME_OVERHEAD_BYTES = 512 + 2 * MAX_NODE_NAME_BYTES;
@@ -103,9 +113,20 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     permdownPeriodMs,
     maxMetaBytes,
     startTimeoutMs,
+    expect: namesOf("expect", options.expect),
     runtime,
     maxFrameBytes,
   };
+}
+
+function namesOf(option: string, value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length > MAX_KNOWN_LIVES) {
+    throw invalid(option, value, `an array of at most ${MAX_KNOWN_LIVES} node names`);
+  }
+  const names: readonly unknown[] = [...(value as unknown[])];
+  for (const [i, name] of names.entries()) checkName(`${option}[${i}]`, name);
+  return names as readonly string[];
 }
 
 function checkName(option: string, value: unknown): void {

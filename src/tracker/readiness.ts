@@ -1,8 +1,11 @@
-/** Who waits for the tracker to be complete. */
+/** Who waits for the tracker to be complete, each for a goal of its own that stands still. */
 import { TrackerError } from "../errors.js";
+import type { CatchUp } from "../replication/catch-up.js";
 import type { Runtime } from "../runtime.js";
 
 interface Waiter {
+  /** Unknown until this node has heard the others out. */
+  goal: CatchUp | undefined;
   readonly resolve: () => void;
   readonly reject: (error: TrackerError) => void;
 }
@@ -19,13 +22,17 @@ export class Readiness {
     return this.#waiters.size > 0;
   }
 
-  /** Resolves with the next {@link reached}; rejects with `TIMEOUT` and what `details` then gives. */
-  async wait(timeoutMs: number | undefined, details: () => Record<string, unknown>): Promise<void> {
+  /** Resolves when the goal is reached; rejects with `TIMEOUT` and what `details` then returns. */
+  async wait(
+    goal: CatchUp | undefined,
+    timeoutMs: number | undefined,
+    details: () => Record<string, unknown>,
+  ): Promise<void> {
     let waiter: Waiter | undefined;
     let cancel: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        waiter = { resolve, reject };
+        waiter = { goal, resolve, reject };
         this.#waiters.add(waiter);
         if (timeoutMs === undefined) return;
         cancel = this.#runtime.schedule(timeoutMs, () => {
@@ -40,8 +47,17 @@ export class Readiness {
     }
   }
 
-  reached(): void {
-    for (const { resolve } of this.#waiters) resolve();
+  /** Ends the waits whose goal is reached; `begin` makes a goal for those that have none. */
+  look(begin: () => CatchUp): void {
+    for (const waiter of this.#waiters) {
+      waiter.goal ??= begin();
+      if (waiter.goal.isReached) waiter.resolve();
+    }
+  }
+
+  /** What was reached may not be true any more: the others have to be heard out again. */
+  startAnew(): void {
+    for (const waiter of this.#waiters) waiter.goal = undefined;
   }
 
   stop(): void {

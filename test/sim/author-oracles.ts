@@ -157,8 +157,8 @@ export class AuthorOracles {
       }
     };
     return [
-      instead(AuthoredShard.prototype, "answer", function (original, clock) {
-        const answer = original(clock);
+      instead(AuthoredShard.prototype, "answer", function (original, ...input) {
+        const answer = original(...input);
         const { deltaDots, pageItems } = AUTHOR_LIMITS;
         const items = answer?.type === "delta" ? answer.births.length + answer.removed.length : 0;
         answered(this, items, Math.max(deltaDots, pageItems));
@@ -169,12 +169,12 @@ export class AuthorOracles {
         answered(this, page.births.length + page.kept.length, AUTHOR_LIMITS.pageItems);
         return page;
       }),
-      instead(Answers.prototype, "add", function (original, by, request) {
+      instead(Answers.prototype, "add", function (original, by, request, counter) {
         asked(this, `${replicaOf(by)} ${request.shard}`, request);
-        original(by, request);
+        original(by, request, counter);
       }),
-      instead(Answers.prototype, "take", function (original) {
-        const next = original();
+      instead(Answers.prototype, "take", function (original, nowMs) {
+        const next = original(nowMs);
         if (next !== undefined) taken(this, `${replicaOf(next.by)} ${next.request.shard}`, next.request);
         return next;
       }),

@@ -98,7 +98,7 @@ const silence: readonly BrokenRule[] = [
   {
     rule: "who was down is shown again when it has caught up",
     found: /is shown again before it has caught up/,
-    break: () => [wrapGetter(Replica.prototype, "isComplete", () => true)],
+    break: () => [wrapGetter(Replica.prototype, "hasCaughtUp", () => true)],
   },
   {
     rule: "what is down is forgotten only after permdownPeriodMs",

@@ -1,5 +1,5 @@
 /** Rules of what is said, asked and answered, and when: each is needed, for an oracle sees when it is off. */
-import { Answers } from "../../src/replication/answers.js";
+import { Answers, type Asked } from "../../src/replication/answers.js";
 import { Authorship } from "../../src/replication/authorship.js";
 import { Greetings } from "../../src/replication/greetings.js";
 import { Outbox } from "../../src/replication/outbox.js";
@@ -118,9 +118,10 @@ const rules: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "a few slices are asked for at a time",
-    found: /asks for \d+ slices at a time/,
-    break: () => [wrapGetter(Requests.prototype, "isBusy", () => false)],
+    rule: "a few slices of a life are asked for at a time",
+    found: /asks for \d+ slices of a life at a time/,
+    schedule: manyShards,
+    break: () => [instead(Requests.prototype, "placesOf", () => Infinity)],
   },
   {
     rule: "one answer in one turn",
@@ -136,13 +137,12 @@ const rules: readonly BrokenRule[] = [
     rule: "a newer request takes the place of the one that waits",
     found: /answers a request in whose place a newer one has come/,
     break: () => {
-      type Asked = Parameters<Answers["add"]>;
-      const queues = new WeakMap<Answers, { by: Asked[0]; request: Asked[1] }[]>();
+      const queues = new WeakMap<Answers, Asked[]>();
       return [
         instead(Answers.prototype, "add", function (_, by, request) {
           const queue = queues.get(this) ?? [];
           queues.set(this, queue);
-          queue.push({ by, request });
+          queue.push({ by, request, toldUpTo: undefined });
         }),
         instead(Answers.prototype, "take", function () {
           return queues.get(this)?.shift();
@@ -175,7 +175,9 @@ const rules: readonly BrokenRule[] = [
     limits: { ...smallLimits, pageItems: 500 },
     break: () => [
       instead(Outbox.prototype, "sendPage", function (_, makePage, to) {
-        this.send(makePage(), to);
+        const page = makePage();
+        this.send(page, to);
+        return page.births.length;
       }),
     ],
   },

@@ -12,6 +12,8 @@ import type { RemoteSlice } from "../../src/replication/slice.js";
 interface Remembered {
   readonly clocks: Map<number, number>;
   status: Replica["status"];
+  /** Where its slices were known to stand when it was heard again. */
+  readonly goals: ReadonlyMap<number, number>;
 }
 
 /**
@@ -30,7 +32,11 @@ export class ProtocolOracles {
     for (const replica of replicator.membership.replicas()) {
       const before = this.#remembered.get(replica);
       if (before === undefined) {
-        this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status });
+        this.#remembered.set(replica, {
+          clocks: clocksOf(replica),
+          status: replica.status,
+          goals: new Map(),
+        });
         continue;
       }
       for (const [shard, clock] of before.clocks) {
@@ -42,10 +48,13 @@ export class ProtocolOracles {
       }
       if (before.status === "returning" && replica.status === "up") {
         for (const slice of replica.slices.values()) {
-          if (!slice.caughtUp) wrong.push(`${replica.id} is shown again before it has caught up`);
+          const goal = Math.min(before.goals.get(slice.shard) ?? 0, slice.target);
+          if (slice.clock < goal) wrong.push(`${replica.id} is shown again before it has caught up`);
         }
       }
-      this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status });
+      const isBack = before.status !== "returning" && replica.status === "returning";
+      const goals = isBack ? targetsOf(replica) : before.goals;
+      this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status, goals });
       if (replica.departure !== undefined) wrong.push(...this.#lookAtHandoff(replicator, replica));
     }
     wrong.push(...this.#lookAtRequests(replicator, nowMs));
@@ -76,6 +85,10 @@ export class ProtocolOracles {
     const sent = unanswered - window.unanswered;
     return sent > requestsPerSecondMax ? [`${sent} requests within a second that no page answered`] : [];
   }
+}
+
+function targetsOf(replica: Replica): Map<number, number> {
+  return new Map([...replica.slices].map(([shard, slice]) => [shard, slice.target]));
 }
 
 function clocksOf(replica: Replica): Map<number, number> {

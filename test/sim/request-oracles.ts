@@ -3,13 +3,10 @@
  * it has everything. They look inside, for as long as they are installed.
  */
 import { Greetings } from "../../src/replication/greetings.js";
-import {
-  MAX_REQUESTS_IN_FLIGHT,
-  REQUEST_DELAY_MIN_MS,
-  REQUEST_RETRY_MS,
-} from "../../src/replication/limits.js";
+import { REQUESTS_PER_LIFE, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { Requests } from "../../src/replication/requests.js";
+import type { Replica } from "../../src/replication/replica.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import type { Situation } from "./situation.js";
 import { instead, type Restore } from "./wrap.js";
@@ -21,8 +18,9 @@ export class RequestOracles {
   readonly #situation: Situation;
   /** Since when a slice is known to lack something. */
   readonly #lacksSinceMs = new WeakMap<RemoteSlice, number>();
-  /** What was asked for and not answered. */
-  readonly #asked = new WeakMap<Requests, Map<RemoteSlice, number>>();
+  /** What was asked for and not answered, of one life. */
+  readonly #asked = new WeakMap<Replica, Map<RemoteSlice, number>>();
+  readonly #replicaOf = new WeakMap<RemoteSlice, Replica>();
   readonly #waitingOf = new WeakMap<Replicator, { requests?: Requests; greetings?: Greetings }>();
   #advancing: Replicator | undefined;
 
@@ -40,9 +38,10 @@ export class RequestOracles {
       const known = this.#waitingOf.get(this.#advancing);
       this.#waitingOf.set(this.#advancing, { ...known, ...waiting });
     };
-    const asks = (requests: Requests, slice: RemoteSlice): void => this.#lookAtRequest(requests, slice);
-    const landed = (requests: Requests, slice: RemoteSlice): void => {
-      this.#asked.get(requests)?.delete(slice);
+    const asks = (replica: Replica, slice: RemoteSlice): void => this.#lookAtRequest(replica, slice);
+    const landed = (slice: RemoteSlice): void => {
+      const replica = this.#replicaOf.get(slice);
+      if (replica !== undefined) this.#asked.get(replica)?.delete(slice);
     };
     return [
       instead(RemoteSlice.prototype, "compare", function (original, ...input) {
@@ -67,16 +66,16 @@ export class RequestOracles {
       instead(Requests.prototype, "advance", function (original, nowMs, send) {
         advances({ requests: this });
         return original(nowMs, (replica, slice) => {
-          asks(this, slice);
+          asks(replica, slice);
           send(replica, slice);
         });
       }),
       instead(Requests.prototype, "answered", function (original, slice, nowMs) {
-        landed(this, slice);
+        landed(slice);
         original(slice, nowMs);
       }),
       instead(Requests.prototype, "drop", function (original, slice) {
-        landed(this, slice);
+        landed(slice);
         original(slice);
       }),
       instead(Greetings.prototype, "advance", function (original, nowMs, greet) {
@@ -100,20 +99,21 @@ export class RequestOracles {
     else if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
   }
 
-  #lookAtRequest(requests: Requests, slice: RemoteSlice): void {
+  #lookAtRequest(replica: Replica, slice: RemoteSlice): void {
     const { nowMs } = this.#situation;
     const lacksMs = nowMs - (this.#lacksSinceMs.get(slice) ?? -Infinity);
     if (slice.nextRequest() !== undefined && lacksMs + slackMs < REQUEST_DELAY_MIN_MS) {
       this.#situation.blame(`asks ${lacksMs.toFixed(1)} ms after it found that it lacks something`);
     }
-    const asked = this.#asked.get(requests) ?? new Map<RemoteSlice, number>();
-    this.#asked.set(requests, asked);
+    const asked = this.#asked.get(replica) ?? new Map<RemoteSlice, number>();
+    this.#asked.set(replica, asked);
+    this.#replicaOf.set(slice, replica);
     asked.delete(slice);
     // Whoever has not answered for so long may be asked again, or another in his place.
     for (const [other, askedMs] of asked) if (nowMs - askedMs >= REQUEST_RETRY_MS) asked.delete(other);
     asked.set(slice, nowMs);
-    if (asked.size > MAX_REQUESTS_IN_FLIGHT) {
-      this.#situation.blame(`asks for ${asked.size} slices at a time`);
+    if (asked.size > REQUESTS_PER_LIFE) {
+      this.#situation.blame(`asks for ${asked.size} slices of a life at a time`);
     }
   }
 }

@@ -347,14 +347,14 @@ describe("lives", () => {
 });
 
 describe("complete", () => {
-  it("is a node alone once others had the time to greet it", async () => {
+  it("is a node alone once others had a round of heartbeats to say that they are there", async () => {
     const cluster = await simulate({ seed: 60, nodes: ["a"] });
     const { tracker } = cluster.node("a");
     let complete = false;
     void tracker.whenComplete({ timeoutMs: 5_000 }).then(() => (complete = true));
-    await cluster.advance(100);
+    await cluster.advance(2_000);
     expect(complete).toBe(false);
-    await cluster.advance(200);
+    await cluster.advance(600);
     expect(complete).toBe(true);
     expect(tracker.health().complete).toBe(true);
     await tracker.whenComplete();
@@ -373,7 +373,7 @@ describe("complete", () => {
     void c.tracker.whenComplete({ timeoutMs: 60_000 }).then(() => {
       count = c.tracker.topics().reduce((sum, topic) => sum + c.tracker.count(topic), 0);
     });
-    await cluster.advance(2_000);
+    await cluster.advance(2_600);
     expect(count).toBe(10_000);
   });
 

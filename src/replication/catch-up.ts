@@ -1,0 +1,43 @@
+/**
+ * A goal that stands still: what was known when a wait began. For every life that was known then, and has not gone
+ * silent or ended since, the clocks that its slices have to reach. Whatever comes later is not waited for, so on a
+ * network that always has something under way the wait ends too. Knows no time.
+ */
+import type { Replica } from "./replica.js";
+import type { RemoteSlice } from "./slice.js";
+
+export class CatchUp {
+  readonly #pending = new Map<Replica, Map<RemoteSlice, number>>();
+
+  /**
+   * Begins to wait for these lives: for what they had when they appeared or came back and, if `asOfNow`, for what is
+   * known of them now.
+   */
+  constructor(replicas: Iterable<Replica>, asOfNow: boolean) {
+    for (const replica of replicas) {
+      const goals = new Map<RemoteSlice, number>();
+      if (asOfNow) for (const slice of replica.slices.values()) goals.set(slice, slice.target);
+      this.#pending.set(replica, goals);
+    }
+  }
+
+  /** Whether it has been reached. What was reached once is not looked at again. */
+  get isReached(): boolean {
+    for (const [replica, goals] of this.#pending) {
+      if (isAwaited(replica)) {
+        for (const [slice, goal] of goals) {
+          if (!slice.hasReached(goal)) return false;
+          goals.delete(slice);
+        }
+        if (!replica.hasCaughtUp) return false;
+      }
+      this.#pending.delete(replica);
+    }
+    return true;
+  }
+}
+
+/** Whether a life is expected to answer: it has neither ended nor gone silent. */
+export function isAwaited({ status, departure }: Replica): boolean {
+  return departure === undefined && (status === "up" || status === "returning");
+}
