@@ -12,10 +12,12 @@ import { refPrefixOf, replicaOf } from "./life.js";
 import { AUTHOR_LIMITS } from "./limits.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
 import type { Outbox } from "./outbox.js";
+import type { ReplicatorOptions } from "./port.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
+  readonly #heartbeatPeriodMs: number;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
@@ -25,18 +27,19 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: { readonly life: Life; readonly poolSize: number; readonly broadcastPeriodMs: number },
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
     this.shards = Array.from(
       { length: poolSize },
       (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard)),
     );
     this.#broadcastPeriodMs = broadcastPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
@@ -104,7 +107,8 @@ export class Authorship {
   answerOne(nowMs: number): void {
     const asked = this.#answers.take();
     if (asked === undefined) return;
-    const { by, request } = asked;
+    const { request } = asked;
+    const by = { ...asked.by, aloud: request.aloud };
     const shard = this.shards[request.shard];
     if (shard === undefined) return;
     this.#flush(request.shard, nowMs);
@@ -134,7 +138,7 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed.
+    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#isHeard());
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
@@ -147,6 +151,7 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
+      periodMs: this.#heartbeatPeriodMs,
     };
   }
 
