@@ -30,8 +30,19 @@ export class Contact {
     this.#missed = new Greetings(options.random);
   }
 
+  /** Asks for what is missing. */
   ask(replica: Replica, request: DeltaRequest | PageRequest, membership: Membership): void {
-    const aloud = replica.link.ask(membership.healthyMs, membership.downPeriodOf(replica.heartbeatPeriodMs));
+    this.#ask(replica, request, membership, true);
+  }
+
+  #ask(
+    replica: Replica,
+    request: DeltaRequest | PageRequest,
+    membership: Membership,
+    isMissing: boolean,
+  ): void {
+    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
+    const aloud = replica.link.ask(membership.healthyMs, patienceMs, isMissing);
     this.#counters.requestsSent += 1;
     if (aloud) this.#outbox.send({ ...request, aloud }, { ...replica.life, aloud });
     else this.#outbox.send(request, replica.life);
@@ -100,6 +111,7 @@ export class Contact {
   /** Whoever is asked for what is held already answers with a heartbeat. */
   #askWhetherThere(replica: Replica, membership: Membership): void {
     if (!replica.isAlive) return;
-    this.ask(replica, { type: "deltaRequest", shard: 0, clock: Number.MAX_SAFE_INTEGER }, membership);
+    const request = { type: "deltaRequest", shard: 0, clock: Number.MAX_SAFE_INTEGER } as const;
+    this.#ask(replica, request, membership, false);
   }
 }

@@ -29,8 +29,8 @@ export class Link {
     return this.#status;
   }
 
-  /** It is asked for something now. Returns whether aloud. */
-  ask(nowMs: number, patienceMs: number): boolean {
+  /** It is asked now: for something that is missing, or only whether it is there. Returns whether aloud. */
+  ask(nowMs: number, patienceMs: number, isMissing: boolean): boolean {
     // Several slices may be asked for at once.
     if (this.#unanswered === 0 || nowMs - this.#askedMs >= REQUEST_RETRY_MS) {
       if (this.#unanswered === 0) this.#askedSinceMs = nowMs;
@@ -38,14 +38,15 @@ export class Link {
       this.#askedMs = nowMs;
     }
     const isUnanswered = this.#unanswered > 3 && nowMs - this.#askedSinceMs > patienceMs / 2;
-    this.#askedAloud = isUnanswered || nowMs < this.#aloudUntilMs;
+    this.#askedAloud = isMissing && (isUnanswered || nowMs < this.#aloudUntilMs);
     return this.#askedAloud;
   }
 
   /** Whether it has to be asked, though nothing is missing, to find out whether the link is whole again. */
   isToBeTried(nowMs: number, patienceMs: number): boolean {
     const isDoubted = this.#status === "noDirect" || this.#status === "oneWay";
-    return isDoubted && nowMs - this.#askedMs >= patienceMs;
+    // About once a heartbeat: who lacks nothing asks for nothing else.
+    return isDoubted && nowMs - this.#askedMs >= patienceMs / 8;
   }
 
   /** A frame of it was heard: a broadcast, or one to this life alone. Returns the status if that has changed. */
