@@ -23,6 +23,8 @@ export class Link {
   #askedSinceMs = 0;
   #askedMs = -Infinity;
   #askedAloud = false;
+  /** How many of them were aloud. */
+  #unansweredAloud = 0;
   #aloudUntilMs = -Infinity;
 
   get status(): ReplicaLink {
@@ -39,13 +41,18 @@ export class Link {
     }
     const isUnanswered = this.#unanswered > 3 && nowMs - this.#askedSinceMs > patienceMs / 2;
     this.#askedAloud = isMissing && (isUnanswered || nowMs < this.#aloudUntilMs);
+    if (this.#askedAloud) this.#unansweredAloud += 1;
     return this.#askedAloud;
   }
 
-  /** Whether it has to be asked, though nothing is missing, to find out whether the link is whole again. */
+  /**
+   * Whether it has to be asked, though nothing is known to be missing: to find out whether the link is whole again,
+   * or to hear its heartbeat where no broadcast brings it.
+   */
   isToBeTried(nowMs: number, patienceMs: number): boolean {
-    const isDoubted = this.#status === "noDirect" || this.#status === "oneWay";
-    // About once a heartbeat: who lacks nothing asks for nothing else.
+    const isUntold = this.#direct > 0 && nowMs - this.#directSinceMs > (patienceMs * 3) / 8;
+    const isDoubted = isUntold || this.#status === "noDirect" || this.#status === "oneWay";
+    // About once a heartbeat.
     return isDoubted && nowMs - this.#askedMs >= patienceMs / 8;
   }
 
@@ -62,6 +69,7 @@ export class Link {
     this.#direct += 1;
     if (this.#unanswered > 0) {
       this.#unanswered = 0;
+      this.#unansweredAloud = 0;
       if (this.#askedAloud) this.#aloudUntilMs = nowMs + ALOUD_MS;
       this.#status = this.#askedAloud ? "noDirect" : "whole";
     }
@@ -73,6 +81,7 @@ export class Link {
     this.#direct = 0;
     if (this.#status === "noBroadcasts") this.#status = "whole";
     const isUnanswered = this.#unanswered >= REQUESTS_UNANSWERED && nowMs - this.#askedSinceMs > patienceMs;
-    if (isUnanswered) this.#status = "oneWay";
+    // What was asked for directly alone may have been lost where a broadcast is heard.
+    if (isUnanswered && this.#unansweredAloud > 1) this.#status = "oneWay";
   }
 }
