@@ -20,6 +20,11 @@
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a frame of a protocol version that this version does not speak.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
+ * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
+ * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
+ * - `CROWDED`: more nodes are known than can be remembered, and no room can be made; further ones are not heard.
+ * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which.
+ * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
  * - `TIMEOUT`: what was waited for did not come about in time.
  */
@@ -39,6 +44,11 @@ export type TrackerErrorCode =
   | "INVALID_FRAME"
   | "UNKNOWN_PROTOCOL"
   | "DIVERGENCE"
+  | "CLOCK_AHEAD"
+  | "COUNTER_AHEAD"
+  | "CROWDED"
+  | "LINK_BROKEN"
+  | "PERIODS_DIFFER"
   | "HANDLER_FAILED"
   | "TIMEOUT";
 

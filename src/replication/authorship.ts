@@ -14,10 +14,12 @@ import { AUTHOR_LIMITS } from "./limits.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
 import { itemsOf } from "./outbox.js";
 import type { Outbox } from "./outbox.js";
+import type { ReplicatorOptions } from "./port.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
+  readonly #heartbeatPeriodMs: number;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
@@ -27,18 +29,19 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: { readonly life: Life; readonly poolSize: number; readonly broadcastPeriodMs: number },
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
     this.shards = Array.from(
       { length: poolSize },
       (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard)),
     );
     this.#broadcastPeriodMs = broadcastPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
@@ -121,14 +124,16 @@ export class Authorship {
   answerOne(nowMs: number): void {
     const asked = this.#answers.take(nowMs);
     if (asked === undefined) return;
-    const shard = this.#shard(asked.request.shard);
+    const shard = this.shards[asked.request.shard];
+    if (shard === undefined) return;
     this.#flush(shard.shard, nowMs);
     const items = this.#answer(shard, asked);
     this.#answers.answered(asked, shard.flushed.clock, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by, request, toldUpTo }: Asked): number {
+  #answer(shard: AuthoredShard, { by: life, request, toldUpTo }: Asked): number {
+    const by = { ...life, aloud: request.aloud };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
@@ -167,7 +172,7 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed.
+    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#isHeard());
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
@@ -180,6 +185,7 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
+      periodMs: this.#heartbeatPeriodMs,
     };
   }
 

@@ -44,7 +44,12 @@ export function encodeFrame(frame: Frame): string {
 function encodeBody(message: Message): unknown[] {
   switch (message.type) {
     case "heartbeat":
-      return [message.poolSize, message.firstShard, encodeSummaries(message.shards)];
+      return [
+        message.poolSize,
+        message.firstShard,
+        encodeSummaries(message.shards),
+        ...(message.periodMs === undefined ? [] : [message.periodMs]),
+      ];
     case "delta":
       return [
         message.shard,
@@ -57,16 +62,14 @@ function encodeBody(message: Message): unknown[] {
         ...encodeClosed(message.closed, message.since),
       ];
     case "deltaRequest":
+      return [message.shard, message.clock, ...(message.aloud === true ? [1] : [])];
     case "far":
       return [message.shard, message.clock];
     case "pageRequest":
       return [
-        message.shard,
-        message.rebuild,
-        message.base,
-        message.from,
-        message.until,
-        ...(message.shown === undefined ? [] : [message.shown]),
+        ...[message.shard, message.rebuild, message.base, message.from, message.until],
+        ...(message.shown === undefined && message.aloud !== true ? [] : [message.shown ?? -1]),
+        ...(message.aloud === true ? [1] : []),
       ];
     case "page":
       return [
@@ -127,7 +130,10 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const firstShard = integer(body[1], "shard");
       const shards = decodeSummaries(array(body[2], "summaries"));
       check(firstShard + shards.length <= poolSize, "shard");
-      return { type: kind, poolSize, firstShard, shards };
+      const periodMs = body[3];
+      if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
+      check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
+      return { type: kind, poolSize, firstShard, shards, periodMs };
     }
     case "delta": {
       const since = integer(body[1], "since");
@@ -152,6 +158,12 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       };
     }
     case "deltaRequest":
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        clock: integer(body[1], "clock"),
+        ...(body[2] === 1 && { aloud: true }),
+      };
     case "far":
       return { type: kind, shard: shardNumber(body[0]), clock: integer(body[1], "clock") };
     case "pageRequest":
@@ -162,7 +174,8 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
         base: integer(body[2], "base"),
         from: integer(body[3], "from"),
         until: integer(body[4], "until"),
-        ...(body[5] !== undefined && { shown: integer(body[5], "shown") }),
+        ...(body[5] !== undefined && body[5] !== -1 && { shown: integer(body[5], "shown") }),
+        ...(body[6] === 1 && { aloud: true }),
       };
     case "page": {
       const from = integer(body[2], "from");

@@ -1,6 +1,6 @@
 /**
- * Who is to be told at once that this node is there: a life that was unknown, or comes back, after a short
- * random delay. Knows no message; time comes in as an argument.
+ * Who is to be told soon that this node is there, or asked whether it is there itself: a life that was unknown,
+ * comes back, or is missed, after a short random delay. Knows no message; time comes in as an argument.
  */
 import { GREETING_DELAY_MAX_MS } from "./limits.js";
 import type { Replica } from "./replica.js";

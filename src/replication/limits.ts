@@ -75,5 +75,20 @@ export const HEARING_OUT_HEARTBEATS = 1.25;
 export const MAX_KNOWN_LIVES = 4_096;
 /** Lives that are over and remembered as such. */
 export const MAX_OVER_LIVES = 1_000;
-/** A frame counter may not run ahead by more: no life sends that many frames within its memory. */
-export const MAX_COUNTER_JUMP = 2 ** 32;
+/**
+ * How far a frame counter may run ahead of the highest that was heard: by this, and by so many for each millisecond
+ * since. A frame costs its sender more than 10 microseconds; the first number is for a machine whose clock stood
+ * still while it slept.
+ */
+export const COUNTER_JUMP = 2 ** 20;
+export const COUNTER_JUMP_PER_MS = 100;
+/** Runs of counters of a life that are remembered as passed over, for each of its two ways. */
+export const MAX_UNHEARD_RUNS = 16;
+/** A node's down period is at least so many of its heartbeats; a node with another period is judged by its own. */
+export const HEARTBEATS_TO_DOWN = 3;
+/** A life that is heard and left so many requests unanswered, for longer than its down period, does not hear. */
+export const REQUESTS_UNANSWERED = 5;
+/** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */
+export const ALOUD_MS = 30_000;
+/** What is refused because a table is full, or is implausible, is reported so often at the most. */
+export const REFUSAL_REPORT_MS = 60_000;

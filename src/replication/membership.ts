@@ -4,8 +4,15 @@
  * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
  * business. Knows no slice's content, no message's content and no pubsub.
  */
-import { MAX_COUNTER_JUMP, MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "./limits.js";
+import {
+  COUNTER_JUMP,
+  COUNTER_JUMP_PER_MS,
+  HEARTBEATS_TO_DOWN,
+  MAX_KNOWN_LIVES,
+  MAX_OVER_LIVES,
+} from "./limits.js";
 import type { Departure } from "./entry.js";
+import { Insistence } from "./insistence.js";
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
 import { OverLives } from "./over-lives.js";
@@ -29,23 +36,20 @@ export interface MembershipListener {
   departs(replica: Replica): void;
   /** All about it is to be forgotten. */
   ended(replica: Replica): void;
+  /** It has not been heard for so long that it is to be asked whether it is there. */
+  missed(replica: Replica): void;
+  /** What was heard of a life before was not its own: its counters are believed anew. */
+  insisted(replica: Replica): void;
   /** Two lives of one name are alive. */
   conflict(name: string, incarnations: readonly [string, string]): void;
+  /** An earlier life of the name had a clock that was ahead of this one's. */
+  clockAhead(life: Life): void;
+  /** A table of lives is full of lives that cannot be forgotten yet. */
+  crowded(table: "lives" | "livesOver"): void;
 }
 
 /** Why a frame is not listened to. */
 export type Deafness = "own" | "over" | "late" | "implausible" | "superseded" | "crowded";
-
-/** A life that is not listened to, and speaks. */
-interface Rival {
-  heardSinceMs: number;
-  heardLastMs: number;
-  /** The highest that was heard of it. */
-  counter: number;
-  /** How often a higher one was heard. */
-  frames: number;
-  reported: boolean;
-}
 
 export class Membership {
   readonly #self: Life;
@@ -57,7 +61,12 @@ export class Membership {
   /** Lives that were replaced and whose window has not ended. */
   readonly #replaced = new Set<Replica>();
   readonly #over = new OverLives(MAX_OVER_LIVES);
-  readonly #rivals = new Map<string, Rival>();
+  /** Who is not listened to, and goes on. */
+  readonly #insistence = new Insistence(MAX_OVER_LIVES);
+  /** Whom to forget when room is needed, the last first: found once between two passes. */
+  #spare: Replica[] | undefined;
+  /** The time by the clock, which also goes on while nothing is heard. */
+  #nowMs = 0;
   /** Healthy time that has passed, in all. */
   #elapsedMs = 0;
   /**
@@ -83,6 +92,25 @@ export class Membership {
     return this.#present.get(name);
   }
 
+  /** What time it is, by a clock that stands for nobody's health. */
+  setNow(nowMs: number): void {
+    this.#nowMs = nowMs;
+  }
+
+  /** Healthy time that has passed, in all. */
+  get healthyMs(): number {
+    return this.#elapsedMs + this.#sincePassMs;
+  }
+
+  /**
+   * After how much silence a replica goes down: by its own heartbeats, if they come less often than those of this
+   * node, but never later than it is forgotten.
+   */
+  downPeriodOf(periodMs: number | undefined): number {
+    const ownMs = HEARTBEATS_TO_DOWN * (periodMs ?? 0);
+    return Math.max(this.#downPeriodMs, Math.min(ownMs, this.#permdownPeriodMs));
+  }
+
   /** Healthy time since a replica was heard. */
   silenceOf(replica: Replica): number {
     return Math.max(0, replica.silentMs + this.#sincePassMs);
@@ -100,25 +128,26 @@ export class Membership {
 
   /** How many ended lives and rivals are remembered: bounded. */
   get remembered(): number {
-    return this.#over.size + this.#rivals.size;
+    return this.#over.size + this.#insistence.size;
   }
 
   /**
-   * A frame of a life was received. Gives its replica, which now counts as heard, or why it is not listened
-   * to: then nothing has changed.
+   * A frame of a life was received, which may tell how often it sends a heartbeat. Returns its replica, which now
+   * counts as heard, or why it is not listened to: then nothing has changed.
    */
-  hear(life: Life, counter: number, direct: boolean): Replica | Deafness {
+  hear(life: Life, counter: number, direct: boolean, periodMs?: number): Replica | Deafness {
+    const patienceMs = this.downPeriodOf(periodMs);
     if (life.name === this.#self.name) {
-      if (life.incarnation !== this.#self.incarnation) this.#contend(life, counter, this.#self);
+      if (life.incarnation !== this.#self.incarnation) this.#contend(life, counter, patienceMs, undefined);
       return "own";
     }
     const present = this.#present.get(life.name);
     if (this.#over.has(life) || (present === undefined && this.#over.hasLater(life))) {
       if (present !== undefined && present.status !== "down") {
-        this.#rival(life, counter, present);
+        this.#rival(life, counter, patienceMs, present);
         return "over";
       }
-      if (this.#insistedMs(life, counter) <= this.#downPeriodMs) return "over";
+      if (this.#insistedMs(replicaOf(life), counter, patienceMs) <= this.#downPeriodMs) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
@@ -126,12 +155,15 @@ export class Membership {
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) {
-      if (this.size >= MAX_KNOWN_LIVES) return "crowded";
+      if (this.#isCrowded(1)) {
+        this.#listener.crowded("lives");
+        return "crowded";
+      }
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
     if (life.incarnation < present.life.incarnation && present.status !== "down") {
-      this.#rival(life, counter, present);
+      this.#rival(life, counter, patienceMs, present);
       return "superseded";
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
@@ -153,6 +185,7 @@ export class Membership {
     const replica = this.#present.get(name);
     if (replica?.status !== "up" && replica?.status !== "returning") return;
     replica.silentMs = Math.max(replica.silentMs, this.#downPeriodMs);
+    replica.forgivenMs = 0;
     this.#goDown(replica);
   }
 
@@ -162,13 +195,18 @@ export class Membership {
   }
 
   /**
-   * The pubsub is back: who was up could not be heard, so nobody's silence counts; nor does it tell that he lives,
-   * so whoever was heard beside him is no proof of a conflict yet.
+   * The pubsub is back: who was up could not be heard, so nobody's silence counts. But only once: who has not been
+   * heard since the silence was forgiven is asked instead, or the dead would live for as long as the connection
+   * comes and goes.
    */
   forgiveSilence(): void {
-    this.#rivals.clear();
     for (const replica of this.#present.values()) {
-      if (replica.status === "up" || replica.status === "returning") replica.silentMs = -this.#sincePassMs;
+      if (replica.status !== "up" && replica.status !== "returning") continue;
+      if (replica.forgivenMs !== undefined) this.#listener.missed(replica);
+      else {
+        replica.forgivenMs = this.silenceOf(replica);
+        replica.missed = 0;
+      }
     }
   }
 
@@ -176,6 +214,7 @@ export class Membership {
   pass(elapsedMs: number, hides = true): void {
     this.#elapsedMs += elapsedMs;
     this.#sincePassMs = 0;
+    this.#spare = undefined;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
         replica.windowMs -= elapsedMs;
@@ -183,18 +222,26 @@ export class Membership {
         continue;
       }
       replica.silentMs += elapsedMs;
+      const silentMs = replica.silentMs - (replica.forgivenMs ?? 0);
+      const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
-        if (replica.silentMs > this.#permdownPeriodMs) this.#forget(replica);
-      } else if (hides && replica.silentMs > this.#downPeriodMs) this.#goDown(replica);
+        if (silentMs > this.#permdownPeriodMs) this.#forget(replica);
+      } else if (silentMs > downPeriodMs) {
+        if (hides) this.#goDown(replica);
+      } else if (silentMs > (downPeriodMs * (2 + replica.missed)) / 4) {
+        // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
+        replica.missed += 1;
+        this.#listener.missed(replica);
+      }
     }
-    for (const [id, rival] of this.#rivals) {
-      if (this.#elapsedMs - rival.heardLastMs > this.#downPeriodMs) this.#rivals.delete(id);
-    }
+    this.#insistence.pass(this.#elapsedMs);
   }
 
   #appear(life: Life): Replica {
     const replica = new Replica(life, replicaOf(this.#self));
-    this.#rivals.delete(replica.id);
+    this.#insistence.forget(replica.id);
+    // Whoever is heard after later lives of its name have ended was not before them.
+    if (this.#over.overtake(life)) this.#listener.clockAhead(life);
     this.#present.set(life.name, replica);
     this.#listener.appeared(replica);
     return replica;
@@ -202,12 +249,29 @@ export class Membership {
 
   #listen(replica: Replica, counter: number, direct: boolean): Replica | Deafness {
     const last = direct ? replica.directCounter : replica.broadcastCounter;
-    if (counter <= last) return "late";
+    const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
     const highest = Math.max(replica.directCounter, replica.broadcastCounter);
-    if (highest > 0 && counter - highest > MAX_COUNTER_JUMP) return "implausible";
+    const sinceMs = Math.max(0, this.#nowMs - replica.heardAtMs);
+    const isAhead = highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs;
+    if (counter <= last || isAhead) {
+      // Not what a life would send now; but if it goes on, what was heard before was not of that life.
+      if (!isAhead && !unheard.take(counter)) return "late";
+      const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
+      const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
+      if (this.#insistedMs(who, counter, patienceMs) <= patienceMs) return isAhead ? "implausible" : "late";
+      this.#insistence.forget(who);
+      unheard.clear();
+      this.#listener.insisted(replica);
+    } else {
+      unheard.passOver(last, counter);
+      if (this.#insistence.size > 0) {
+        this.#insistence.forget(`${replica.id} ${direct ? "direct" : "broadcast"}`);
+        this.#insistence.forget(`${replica.id} ahead`);
+      }
+    }
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
-    replica.silentMs = -this.#sincePassMs;
+    replica.heard(this.#nowMs, this.#sincePassMs);
     if (replica.status === "down") {
       replica.status = "returning";
       replica.summedUp.clear();
@@ -219,13 +283,14 @@ export class Membership {
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
   #replace(replica: Replica): void {
     this.#present.delete(replica.name);
-    this.#over.add(replica.life);
+    this.#isOver(replica);
     if (replica.status === "departing") {
       this.#replaced.add(replica);
       return;
     }
-    const windowMs = this.#downPeriodMs - this.silenceOf(replica);
-    if (replica.status !== "up" || windowMs <= 0) this.#end(replica, "replaced");
+    const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
+    const windowMs = patienceMs - this.silenceOf(replica);
+    if (replica.status !== "up" || windowMs <= 0 || this.#isCrowded(2)) this.#end(replica, "replaced");
     else {
       this.#replaced.add(replica);
       this.#depart(replica, "replaced", windowMs);
@@ -240,7 +305,7 @@ export class Membership {
   }
 
   #end(replica: Replica, departure: Departure): void {
-    this.#over.add(replica.life);
+    this.#isOver(replica);
     replica.departure = departure;
     this.#forget(replica);
   }
@@ -257,48 +322,62 @@ export class Membership {
     this.#listener.ended(replica);
   }
 
-  /** A life is heard beside the present one of its name. */
-  #rival(life: Life, counter: number, present: Replica): void {
-    // One that departs has ended: another beside it is its successor, whose clock stands further back.
-    if (present.status === "departing") this.#insistedMs(life, counter);
-    else this.#contend(life, counter, present.life);
-  }
-
-  /** A life is heard beside another of its name that is alive: a conflict, if it goes on. */
-  #contend(life: Life, counter: number, other: Life): void {
-    if (this.#insistedMs(life, counter) <= 2 * this.#downPeriodMs) return;
-    const rival = this.#rivals.get(replicaOf(life));
-    if (rival === undefined || rival.reported) return;
-    rival.reported = true;
-    this.#listener.conflict(life.name, [life.incarnation, other.incarnation]);
+  #isOver({ life, isEmpty }: Replica): void {
+    const endedMs = this.#over.add(life, this.healthyMs, isEmpty);
+    // A frame of what ended lately may still be under way, and would bring it back.
+    if (endedMs !== undefined && this.healthyMs - endedMs <= 2 * this.#downPeriodMs) {
+      this.#listener.crowded("livesOver");
+    }
   }
 
   /**
-   * For how long ever newer frames have been heard of a life that is not listened to. What one that has ended
-   * left on the network comes to an end, so after `downPeriodMs` it is alive for certain. Another that has ended
-   * counts as up for as long, so only after twice that time are there two.
+   * Whether no further lives fit, and no room can be made: by forgetting those that never sent an entry, first the
+   * ones that are down or have ended, then the ones that have been silent for half their time.
    */
-  #insistedMs(life: Life, counter: number): number {
-    const id = replicaOf(life);
-    const nowMs = this.#elapsedMs + this.#sincePassMs;
-    const rival = this.#rivals.get(id);
-    if (rival === undefined) {
-      if (this.#rivals.size < MAX_OVER_LIVES) {
-        this.#rivals.set(id, {
-          heardSinceMs: nowMs,
-          heardLastMs: nowMs,
-          counter,
-          frames: 0,
-          reported: false,
-        });
-      }
-      return 0;
+  #isCrowded(needed: number): boolean {
+    if (this.size + needed <= MAX_KNOWN_LIVES) return false;
+    this.#spare ??= [...this.replicas()]
+      .filter((replica) => this.#isSpare(replica))
+      .sort((a, b) => Number(b.isAlive) - Number(a.isAlive) || this.silenceOf(a) - this.silenceOf(b));
+    for (let spare = this.#spare.pop(); spare !== undefined; spare = this.#spare.pop()) {
+      const isKnown = this.#present.get(spare.name) === spare || this.#replaced.has(spare);
+      if (!isKnown || !this.#isSpare(spare)) continue;
+      if (spare.status === "departing") this.#end(spare, spare.departure ?? "departed");
+      else this.#forget(spare);
+      return false;
     }
-    if (counter <= rival.counter) return 0;
-    rival.counter = counter;
-    rival.heardLastMs = nowMs;
-    rival.frames += 1;
-    // No down period is shorter than three heartbeats: fewer frames are what a dead life left on the network.
-    return rival.frames < 3 ? 0 : nowMs - rival.heardSinceMs;
+    return true;
+  }
+
+  #isSpare(replica: Replica): boolean {
+    if (!replica.isEmpty) return false;
+    return !replica.isAlive || this.silenceOf(replica) > this.downPeriodOf(replica.heartbeatPeriodMs) / 2;
+  }
+
+  /** A life is heard beside the present one of its name. */
+  #rival(life: Life, counter: number, patienceMs: number, present: Replica): void {
+    // One that departs has ended: another beside it is its successor, whose clock stands further back.
+    if (present.status === "departing") this.#insistedMs(replicaOf(life), counter, patienceMs);
+    else this.#contend(life, counter, patienceMs, present);
+  }
+
+  /**
+   * A life is heard beside another of its name, or of this node's: a conflict, if it goes on, and the other was
+   * heard meanwhile as well. What is left of a life that has ended is heard for a shorter time.
+   */
+  #contend(life: Life, counter: number, patienceMs: number, other: Replica | undefined): void {
+    const who = replicaOf(life);
+    if (this.#insistedMs(who, counter, patienceMs) <= 2 * this.#downPeriodMs) return;
+    if (other !== undefined) {
+      const heardMs = this.healthyMs - this.silenceOf(other);
+      if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;
+    }
+    const { incarnation } = other?.life ?? this.#self;
+    if (this.#insistence.report(who)) this.#listener.conflict(life.name, [life.incarnation, incarnation]);
+  }
+
+  /** For how long ever newer frames have been heard of what is not listened to. */
+  #insistedMs(who: string, counter: number, patienceMs: number): number {
+    return this.#insistence.insistedMs(who, counter, this.healthyMs, patienceMs);
   }
 }

@@ -35,6 +35,8 @@ export interface Heartbeat {
   /** The shards from `firstShard` on; one frame may not hold all. */
   readonly firstShard: number;
   readonly shards: readonly ShardSummary[];
+  /** How often the sender says so. Not told by earlier releases. */
+  readonly periodMs?: number;
 }
 
 /** To all on flush, to one as the answer to a request. Merged when its last part has come. */
@@ -60,6 +62,8 @@ export interface DeltaRequest {
   readonly type: "deltaRequest";
   readonly shard: number;
   readonly clock: number;
+  /** Whether it was broadcast, and the answer is to be, since direct messages get lost. */
+  readonly aloud?: boolean;
 }
 
 /** To the author, while rebuilding: the live dots after `from`, up to `until` (0: your flushed clock). */
@@ -72,6 +76,8 @@ export interface PageRequest {
   readonly until: number;
   /** The requester shows an earlier state, as of this clock, and wants to know which sessions closed since. */
   readonly shown?: number;
+  /** As in a delta request. */
+  readonly aloud?: boolean;
 }
 
 /** To a requester whose clock is too old for a delta: rebuild. */

@@ -9,6 +9,11 @@ import { encodeFrame } from "./codec.js";
 import type { Life } from "./life.js";
 import type { DeltaMessage, Heartbeat, Message, Page } from "./message.js";
 
+/** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
+export interface Addressee extends Life {
+  readonly aloud?: boolean | undefined;
+}
+
 /** Where payloads go. */
 export interface Carrier {
   broadcast(payload: string): void;
@@ -28,12 +33,12 @@ export class Outbox {
   }
 
   /** Sends a message that fits any frame: to one life, or to all. */
-  send(message: Message, to?: Life): void {
+  send(message: Message, to?: Addressee): void {
     this.#carry(this.#encode(message, to), to);
   }
 
   /** Sends a heartbeat; in several frames, if there are more shards than fit one. */
-  sendHeartbeat(heartbeat: Heartbeat, to?: Life): void {
+  sendHeartbeat(heartbeat: Heartbeat, to?: Addressee): void {
     const { shards, firstShard } = heartbeat;
     const text = this.#encode(heartbeat, to);
     if (shards.length < 2 || this.fits(text)) return this.#carry(text, to);
@@ -43,7 +48,7 @@ export class Outbox {
   }
 
   /** Sends a delta; in parts, if it does not fit one frame. */
-  sendDelta(delta: DeltaMessage, to?: Life): void {
+  sendDelta(delta: DeltaMessage, to?: Addressee): void {
     const text = this.#encode(delta, to);
     if (this.fits(text)) return this.#carry(text, to);
     const pieces: DeltaMessage[] = [];
@@ -54,7 +59,7 @@ export class Outbox {
   }
 
   /** Sends a page, made as long as fits one frame; returns how many items it has. */
-  sendPage(makePage: (maxItems?: number) => Page, to: Life): number {
+  sendPage(makePage: (maxItems?: number) => Page, to: Addressee): number {
     let page = makePage();
     let text = this.#encode(page, to);
     let items = itemsOf(page);
@@ -73,7 +78,7 @@ export class Outbox {
   }
 
   /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
-  #cut(delta: DeltaMessage, to: Life | undefined, pieces: DeltaMessage[]): void {
+  #cut(delta: DeltaMessage, to: Addressee | undefined, pieces: DeltaMessage[]): void {
     const { births, removed, closed = [] } = delta;
     const length = births.length + removed.length + closed.length;
     const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
@@ -94,14 +99,14 @@ export class Outbox {
     this.#cut({ ...delta, ...there }, to, pieces);
   }
 
-  #encode(message: Message, to: Life | undefined): string {
+  #encode(message: Message, to: Addressee | undefined): string {
     // A text that is not sent after all leaves a hole in the counters, which means nothing.
     this.#counter += 1;
     return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message });
   }
 
-  #carry(text: string, to: Life | undefined): void {
-    if (to === undefined) this.#carrier.broadcast(text);
+  #carry(text: string, to: Addressee | undefined): void {
+    if (to === undefined || to.aloud === true) this.#carrier.broadcast(text);
     else this.#carrier.send(to.name, text);
   }
 }

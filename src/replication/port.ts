@@ -3,6 +3,7 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
+import type { ReplicaLink } from "./link.js";
 import type { Carrier } from "./outbox.js";
 
 export interface ReplicatorOptions {
@@ -23,6 +24,13 @@ export interface ReplicaNews {
   readonly incarnation: string;
 }
 
+/** What goes wrong between the nodes, to be reported. */
+export type Trouble =
+  | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
+  | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
+  | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" };
+
 /** The way out. */
 export interface ReplicatorPort extends Carrier {
   /** Asks to be advanced at that time, or sooner. */
@@ -31,7 +39,9 @@ export interface ReplicatorPort extends Carrier {
   replicaDown(news: ReplicaNews): void;
   replicaGone(news: ReplicaNews): void;
   divergence(news: ReplicaNews & { readonly shard: number }): void;
+  replicaLink(news: ReplicaNews & { readonly link: ReplicaLink }): void;
   nameConflict(name: string, incarnations: readonly [string, string]): void;
+  trouble(trouble: Trouble): void;
   refused(reason: string, version: unknown): void;
 }
 
@@ -43,6 +53,10 @@ export interface Counters {
   framesOver: number;
   framesSuperseded: number;
   framesMisaddressed: number;
+  /** Of lives for which there was no room. */
+  framesCrowded: number;
+  /** With a counter that their life cannot have reached. */
+  framesImplausible: number;
   deltasMerged: number;
   pagesMerged: number;
   requestsSent: number;
@@ -57,6 +71,8 @@ export function noCounts(): Counters {
     framesOver: 0,
     framesSuperseded: 0,
     framesMisaddressed: 0,
+    framesCrowded: 0,
+    framesImplausible: 0,
     deltasMerged: 0,
     pagesMerged: 0,
     requestsSent: 0,

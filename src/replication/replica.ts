@@ -6,7 +6,9 @@ import type { Departure, EntryOwner, ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
 import type { ShardSummary } from "./message.js";
+import { Link } from "./link.js";
 import { RemoteSlice } from "./slice.js";
+import { UnheardCounters } from "./unheard.js";
 
 /**
  * - `up`: heard lately; shown.
@@ -26,12 +28,24 @@ export class Replica implements EntryOwner {
   departure: Departure | undefined;
   /** Healthy time from when it was heard last to membership's last pass; negative if it was heard since. */
   silentMs = 0;
+  /** How much of this silence a reconnect has forgiven; undefined while none has. */
+  forgivenMs: number | undefined;
+  /** How often it was missed in this silence. */
+  missed = 0;
+  /** When it was heard last, by the clock. */
+  heardAtMs = 0;
+  /** How often it sends a heartbeat, if it has said so. */
+  heartbeatPeriodMs: number | undefined;
   /** What was left of the window of a departing life at membership's last pass. */
   windowMs = 0;
   poolSize: number | undefined;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
+  readonly unheardBroadcasts = new UnheardCounters();
+  readonly unheardDirect = new UnheardCounters();
+  /** How frames get through, as long as it is up. */
+  link = new Link();
   /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
   readonly summedUp = new Map<number, number>();
   readonly #holder: string;
@@ -49,6 +63,25 @@ export class Replica implements EntryOwner {
   /** Whether its entries are shown, those apart that were handed off. */
   get isShown(): boolean {
     return this.status === "up" || this.status === "departing";
+  }
+
+  /** Whether it is taken for running: its silence is counted, and it can be asked. */
+  get isAlive(): boolean {
+    return this.status === "up" || this.status === "returning";
+  }
+
+  /** Whether nothing it has was ever received. */
+  get isEmpty(): boolean {
+    for (const slice of this.slices.values()) if (slice.clock > 0 || slice.entries.size > 0) return false;
+    return true;
+  }
+
+  /** A frame of it was heard, `sincePassMs` after membership's last pass. */
+  heard(nowMs: number, sincePassMs: number): void {
+    this.silentMs = -sincePassMs;
+    this.forgivenMs = undefined;
+    this.missed = 0;
+    this.heardAtMs = nowMs;
   }
 
   /** Whether all it said that it has is held. */

@@ -10,10 +10,10 @@ import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./codec.js";
+import { Contact } from "./contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./greetings.js";
 import { Membership } from "./membership.js";
-import type { Deafness } from "./membership.js";
 import { saysTheSameLate } from "./message.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./outbox.js";
@@ -35,6 +35,9 @@ export class Replicator {
   readonly #requests: Requests;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
+  readonly #contact: Contact;
+  /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
+  #hasHeard = false;
   #nowMs: number;
   #lastTickMs: number;
   #wasLate = false;
@@ -61,10 +64,11 @@ export class Replicator {
       options,
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
-      () => this.membership.size > 0,
+      () => this.#hasHeard,
     );
     this.#requests = new Requests(options.random);
     this.#greetings = new Greetings(options.random);
+    this.#contact = new Contact(options, port, this.#outbox, this.counters);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       { self: life, downPeriodMs, permdownPeriodMs },
@@ -74,7 +78,11 @@ export class Replicator {
         cameBack: (replica) => this.#greet(replica),
         departs: (replica) => this.#departs(replica),
         ended: (replica) => this.#ended(replica),
+        missed: (replica) => this.#contact.missed(replica, this.#nowMs),
+        insisted: (replica) => this.#doubtAll(replica),
         conflict: (name, incarnations) => port.nameConflict(name, incarnations),
+        clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
+        crowded: (table) => this.#contact.reportRefusal({ kind: "crowded", table }, this.#nowMs),
       },
     );
   }
@@ -101,6 +109,7 @@ export class Replicator {
   /** The time, as far as it is known here: set before local changes and questions. */
   setTime(nowMs: number): void {
     this.#nowMs = nowMs;
+    this.membership.setNow(nowMs);
     this.membership.setSincePass(this.#healthyMs(nowMs));
   }
 
@@ -117,9 +126,12 @@ export class Replicator {
       return;
     }
     const { frame } = decoded;
-    const replica = this.membership.hear(frame.from, frame.counter, frame.to !== undefined);
-    if (replica === "late" && saysTheSameLate(frame.message)) this.#receiveLate(frame);
-    else if (typeof replica === "string") this.#countUnheard(replica);
+    const { from, message } = frame;
+    const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
+    const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
+    if (replica !== "own") this.#hasHeard = true;
+    if (replica === "late" && saysTheSameLate(message)) this.#receiveLate(frame);
+    else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
@@ -137,8 +149,9 @@ export class Replicator {
       this.#authorship.sendHeartbeat();
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
+    const missedMs = this.#contact.advance(nowMs, this.membership);
     const tickMs = this.#lastTickMs + this.#options.tickPeriodMs;
-    let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs);
+    let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerOne(nowMs);
@@ -149,8 +162,7 @@ export class Replicator {
   setConnected(connected: boolean, nowMs: number): void {
     if (connected === this.#connected) return;
     // What was healthy until now counts; nothing does while it is disconnected.
-    this.membership.pass(this.#healthyMs(nowMs));
-    this.#lastTickMs = nowMs;
+    this.#tick(nowMs);
     this.#connected = connected;
     this.setTime(nowMs);
     if (!connected) return;
@@ -203,6 +215,7 @@ export class Replicator {
   // Frames.
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
+    this.#contact.heard(replica, to !== undefined, this.membership);
     switch (message.type) {
       case "heartbeat":
         return this.#receiveHeartbeat(replica, message, counter);
@@ -228,11 +241,12 @@ export class Replicator {
     const replica = this.membership.presentOf(frame.from.name);
     const isHeard = replica?.life.incarnation === frame.from.incarnation && isAwaited(replica);
     if (isHeard && frame.to === this.#options.life.incarnation) this.#dispatch(frame, replica);
-    else this.#countUnheard("late");
+    else this.#contact.refused("late", frame.from, this.#nowMs);
   }
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number): void {
     replica.poolSize = heartbeat.poolSize;
+    this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
       replica.sumUp(shard, summary.clock);
@@ -300,10 +314,8 @@ export class Replicator {
 
   #request(replica: Replica, slice: RemoteSlice): void {
     const request = slice.nextRequest();
-    const answers = replica.status === "up" || replica.status === "returning";
-    if (request === undefined || !answers) return this.#requests.drop(slice);
-    this.counters.requestsSent += 1;
-    this.#outbox.send(request, replica.life);
+    if (request === undefined || !replica.isAlive) return this.#requests.drop(slice);
+    this.#contact.ask(replica, request, this.membership);
   }
 
   #diverged(replica: Replica, slice: RemoteSlice): void {
@@ -314,12 +326,15 @@ export class Replicator {
     this.#want(replica, slice);
   }
 
-  #countUnheard(why: Deafness): void {
-    const { counters } = this;
-    if (why === "late") counters.framesLate += 1;
-    else if (why === "over") counters.framesOver += 1;
-    else if (why === "superseded") counters.framesSuperseded += 1;
-    else if (why === "implausible" || why === "crowded") counters.framesRefused += 1;
+  /** Its counters were not its own, so neither may be what they came with. */
+  #doubtAll(replica: Replica): void {
+    for (const slice of replica.slices.values()) {
+      slice.forgetCounters();
+      this.#rebuilds += 1;
+      slice.startRebuild(this.#rebuilds, true);
+      this.#want(replica, slice);
+    }
+    this.#port.trouble({ kind: "counterAhead", life: replica.life });
   }
 
   // Who is alive.
@@ -327,8 +342,8 @@ export class Replicator {
   #tick(nowMs: number): void {
     const isLate = nowMs - this.#lastTickMs > 2 * this.#options.tickPeriodMs;
     // After a stall this timer comes before what was received meanwhile; a node that stalls all the time does hide.
-    this.membership.pass(this.#healthyMs(nowMs), !isLate || this.#wasLate);
-    this.#wasLate = isLate;
+    this.membership.pass(this.#healthyMs(nowMs), this.#connected && (!isLate || this.#wasLate));
+    if (this.#connected) this.#wasLate = isLate;
     this.#lastTickMs = nowMs;
     this.#authorship.rest();
   }
@@ -353,6 +368,7 @@ export class Replicator {
 
   #wentDown(replica: Replica): void {
     this.#requests.dropAllOf(replica);
+    this.#contact.drop(replica);
     for (const entry of replica.entries()) this.view.leave(entry, "down");
     this.#port.replicaDown(replica.life);
   }
@@ -369,6 +385,7 @@ export class Replicator {
     this.#requests.dropAllOf(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
+    this.#contact.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.entries()) this.view.leave(entry, reason);
     this.#port.replicaGone(replica.life);

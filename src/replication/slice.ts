@@ -192,6 +192,13 @@ export class RemoteSlice {
     if (first) this.#partial = true;
   }
 
+  /** What told the clocks was not the author: whatever comes next is believed. */
+  forgetCounters(): void {
+    this.#clockCounter = 0;
+    this.#targetCounter = 0;
+    this.#target = 0;
+  }
+
   /** Takes a page of the running rebuild; any other page is none of ours and changes nothing. */
   receivePage(page: Page, counter: number): SliceChange | "foreign" | "unusable" {
     const rebuild = this.#rebuild;

@@ -3,6 +3,7 @@
  * They look at each diff and event of a node right after the task that brought it, through public words only,
  * and collect what is wrong, one line each.
  */
+import { TrackerError } from "../errors.js";
 import type { Entry, LeaveReason } from "../tracker/behaviour.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
@@ -181,17 +182,26 @@ export class HistoryOracles {
     return this.#expected.heartbeatPeriodMs / ticksPerHeartbeat;
   }
 
-  /** Silence that an observer may hold against another: not its own stalls, and none from before a reconnect. */
+  /** Silence that an observer may hold against another: not its own stalls, and none from before the first reconnect. */
   #healthySilenceMs(node: Node, owner: Node): number {
     const now = this.#cluster.nowMs;
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
+    let isForgiven = false;
+    let lostMs = 0;
     for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
       // What it hears of a disconnection may be the last that it counts of the silence before.
-      if (fromMs < now) sinceMs = Math.max(sinceMs, untilMs);
+      if (fromMs >= now || untilMs <= sinceMs) continue;
+      if (isForgiven) lostMs += untilMs - fromMs;
+      else sinceMs = untilMs;
+      isForgiven = true;
     }
     const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
     return (
-      now - sinceMs - node.machine.stalledMsSince(sinceMs) + (1 + stalls * ticksPerStall) * this.#tickPeriodMs
+      now -
+      sinceMs -
+      lostMs -
+      node.machine.stalledMsSince(sinceMs) +
+      (1 + stalls * ticksPerStall) * this.#tickPeriodMs
     );
   }
 
@@ -282,6 +292,12 @@ export class HistoryOracles {
     const code = typeof detail === "object" && detail !== null && "code" in detail ? detail.code : undefined;
     if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
     if (code === "NAME_CONFLICT") return; // looked at as an event
+    // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
+    if (code === "LINK_BROKEN") return;
+    if (code === "CLOCK_AHEAD") {
+      const name = detail instanceof TrackerError ? nameIn(detail.details) : "";
+      if (this.#isMistakable(name) || this.#mayInsist(name)) return;
+    }
     if (code === "DIVERGENCE" && this.#expected.corrupted) return;
     this.#blame(node, `reported an error: ${String(detail)}`);
   }

@@ -18,6 +18,7 @@ import { Readiness } from "./readiness.js";
 import { Reporter } from "./reporter.js";
 import type { TrackerEvents } from "./reporter.js";
 import { subscribeAll } from "./subscribe.js";
+import { errorOfTrouble } from "./troubles.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
@@ -79,6 +80,8 @@ export class Engine {
         replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
         replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
         divergence: (news) => this.#diverged(news),
+        replicaLink: (news) => this.#delivery.add(() => this.reporter.emit("replicaLink", news)),
+        trouble: (trouble) => this.#delivery.add(() => this.reporter.error(errorOfTrouble(trouble))),
         nameConflict: (conflicting, incarnations) => this.#nameConflict(conflicting, incarnations),
         refused: (reason, version) => this.#refused(reason, version),
       },

@@ -24,9 +24,18 @@ export function explain(entry: ReplicatedEntry, visible: boolean, membership: Me
 }
 
 export function healthOf(replica: Replica, membership: Membership): ReplicaHealth {
-  const { life, status, lagDots, isComplete } = replica;
+  const { life, status, link, heartbeatPeriodMs, lagDots, isComplete } = replica;
   const silentMs = membership.silenceOf(replica);
   let entries = 0;
   for (const slice of replica.slices.values()) entries += slice.entries.size;
-  return { ...life, status, silentMs, lagDots, complete: isComplete, entries };
+  return {
+    ...life,
+    status,
+    silentMs,
+    link: link.status,
+    heartbeatPeriodMs,
+    lagDots,
+    complete: isComplete,
+    entries,
+  };
 }

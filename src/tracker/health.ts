@@ -1,4 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
+import type { ReplicaLink } from "../replication/link.js";
 import type { Counters } from "../replication/port.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
@@ -9,6 +10,14 @@ export interface ReplicaHealth {
   readonly status: ReplicaStatus;
   /** Healthy time since it was heard last. */
   readonly silentMs: number;
+  /**
+   * How frames get through between it and this node: `whole` as far as is known; `noBroadcasts` if only what it
+   * sends to this node alone is heard; `noDirect` if direct messages get lost one way or the other, and broadcasts
+   * take their place; `oneWay` if it is heard and does not hear this node: what is missing of it stays missing.
+   */
+  readonly link: ReplicaLink;
+  /** How often it sends a heartbeat, and is judged by; undefined until it has said so. */
+  readonly heartbeatPeriodMs: number | undefined;
   /** Events it is known to have had that are not held here. */
   readonly lagDots: number;
   /** Whether all it said that it has is held. */

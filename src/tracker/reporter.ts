@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from "eventemitter3";
 import { TrackerError } from "../errors.js";
+import type { ReplicaLink } from "../replication/link.js";
 import type { Runtime } from "../runtime.js";
 
 /** What a tracker tells besides diffs. */
@@ -14,6 +15,8 @@ export interface TrackerEvents {
   replicaDown: { readonly name: string; readonly incarnation: string };
   /** A life is forgotten: after `permdownPeriodMs`, or when it departed. */
   replicaGone: { readonly name: string; readonly incarnation: string };
+  /** How frames get through between a node and this one has changed; `replicaDown` and `replicaGone` end it too. */
+  replicaLink: { readonly name: string; readonly incarnation: string; readonly link: ReplicaLink };
   /** A slice differed from its author's at an equal clock. Should never happen; it is rebuilt. */
   divergence: { readonly name: string; readonly incarnation: string; readonly shard: number };
   /** Two nodes of one name are alive. */

@@ -14,6 +14,8 @@ function life(name: string, number: number): Life {
 
 class Table {
   readonly news: string[] = [];
+  /** Who was to be asked whether it is there. */
+  readonly asked: string[] = [];
   readonly membership: Membership;
 
   constructor() {
@@ -28,8 +30,12 @@ class Table {
         cameBack: note("back"),
         departs: note("departs"),
         ended: note("ended"),
+        missed: ({ life: { name, incarnation } }) => this.asked.push(`${name}${Number(incarnation)}`),
+        insisted: note("insisted"),
         conflict: (name, incarnations) =>
           this.news.push(`conflict ${name} ${incarnations.map(Number).join(" ")}`),
+        clockAhead: ({ name, incarnation }) => this.news.push(`ahead of ${name}${Number(incarnation)}`),
+        crowded: (table) => this.news.push(`crowded ${table}`),
       },
     );
   }
@@ -110,7 +116,7 @@ describe("membership", () => {
     expect(table.hear(life("a", 1), 1)).toBe("superseded");
     table.membership.pass(DOWN_MS + 1);
     expect(table.hear(life("a", 1), 2)).toBe("up");
-    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "appeared a1"]);
+    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "ahead of a1", "appeared a1"]);
   });
 
   it("reports a rival that keeps speaking, once, and not what is left of a life that has ended", () => {
@@ -140,7 +146,7 @@ describe("membership", () => {
       table.membership.pass(1_000);
       if (second % 7 === 0 && second < 22) table.membership.forgiveSilence();
     }
-    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "appeared a1"]);
+    expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "ahead of a1", "appeared a1"]);
   });
 
   it("hears a life again that it took for replaced, if no other is alive and it insists", () => {

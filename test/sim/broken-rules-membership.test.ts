@@ -1,4 +1,5 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
+import { Insistence } from "../../src/replication/insistence.js";
 import { Membership } from "../../src/replication/membership.js";
 import { OverLives } from "../../src/replication/over-lives.js";
 import { Replica } from "../../src/replication/replica.js";
@@ -228,12 +229,7 @@ const lives: readonly BrokenRule[] = [
     rule: "two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        original(elapsedMs);
-        this.forgiveSilence();
-      }),
-    ],
+    break: () => [instead(Insistence.prototype, "report", () => false)],
   },
   {
     rule: "late frames of a life that has ended are no conflict",

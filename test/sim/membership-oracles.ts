@@ -71,11 +71,11 @@ export class MembershipOracles {
     const nowMs = (): number => this.#situation.nowMs;
     const blame = (what: string): void => this.#situation.blame(what);
     return [
-      instead(Membership.prototype, "hear", function (original, life, counter, direct) {
+      instead(Membership.prototype, "hear", function (original, life, counter, direct, periodMs) {
         const before = [...this.replicas()].filter(({ name }) => name === life.name);
         const present = before.filter((replica) => !replaced.has(replica));
         const statuses = present.map(({ status }) => status);
-        const result = original(life, counter, direct);
+        const result = original(life, counter, direct, periodMs);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
         if (typeof result === "string") refuses(this, life);

@@ -1,0 +1,51 @@
+/** What goes wrong between the nodes, as errors with their codes and in words. */
+import { TrackerError } from "../errors.js";
+import type { ReplicaLink } from "../replication/link.js";
+import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../replication/limits.js";
+import type { Trouble } from "../replication/port.js";
+
+const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
+  noBroadcasts: "is heard only when it answers: its broadcasts do not arrive",
+  noDirect: "answers only what is broadcast: direct messages get lost, to it or from it",
+  oneWay: "is heard and answers nothing: it does not hear this node, and what is missing of it stays missing",
+};
+
+export function errorOfTrouble(trouble: Trouble): TrackerError {
+  switch (trouble.kind) {
+    case "link": {
+      const { life, link } = trouble;
+      return new TrackerError("LINK_BROKEN", `${life.name} ${LINKS[link]}`, { ...life, link });
+    }
+    case "period": {
+      const { life, periodMs } = trouble;
+      const text = `${life.name} has another heartbeatPeriodMs (${periodMs}), and is judged by that`;
+      return new TrackerError("PERIODS_DIFFER", text, { ...life, heartbeatPeriodMs: periodMs });
+    }
+    case "clockAhead": {
+      const { name } = trouble.life;
+      const text = `The clock of ${name} was ahead in an earlier life, so its start was heard late`;
+      return new TrackerError("CLOCK_AHEAD", text, { ...trouble.life });
+    }
+    case "counterAhead": {
+      const { name } = trouble.life;
+      const text = `Frames in the name of ${name} were ahead of all that it sends since; it is heard again`;
+      return new TrackerError("COUNTER_AHEAD", text, { ...trouble.life });
+    }
+    case "implausible": {
+      const reason = "a counter that its life cannot have reached";
+      const text = `A payload that no node can have sent: ${reason}`;
+      return new TrackerError("INVALID_FRAME", text, { reason, ...trouble.life });
+    }
+    case "crowded": {
+      const { table } = trouble;
+      const limit = table === "lives" ? MAX_KNOWN_LIVES : MAX_OVER_LIVES;
+      const text =
+        table === "lives"
+          ? `${limit} lives are known, and none can be forgotten: further nodes are not heard`
+          : `${limit} lives have ended lately: late frames of earlier ones may bring those back for a while`;
+      return new TrackerError("CROWDED", text, { table, limit });
+    }
+    default:
+      return trouble satisfies never;
+  }
+}

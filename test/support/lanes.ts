@@ -1,0 +1,160 @@
+/**
+ * Trackers on virtual time and a pubsub whose two lanes, broadcasts and direct messages, fail apart and link by
+ * link; connections come and go as the test says. Frames arrive in their order after 5 ms.
+ */
+import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
+import { Machine } from "../../src/testing/machine.js";
+import { SeededRandom } from "../../src/testing/random.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
+import type { TrackerEvents } from "../../src/tracker/reporter.js";
+import { Session } from "../../src/tracker/session.js";
+import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
+
+export type Lane = "broadcast" | "direct";
+
+export interface LaneNode {
+  readonly name: string;
+  readonly tracker: Tracker;
+  readonly events: { readonly event: keyof TrackerEvents; readonly detail: unknown }[];
+  /** What it told its application under any topic, in order: `join key` or `leave key reason`. */
+  readonly seen: string[];
+  /** Ends it as `kill -9` does. */
+  kill(): void;
+  /** Says goodbye. */
+  stop(handoffMs?: number): Promise<void>;
+  setConnected(connected: boolean): void;
+  /** Hands it a payload as a broadcast. */
+  receive(payload: string): void;
+}
+
+interface Port {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly receivers: Map<string, (payload: string) => void>;
+  readonly listeners: Set<(status: PubSubStatus) => void>;
+  connected: boolean;
+}
+
+const latencyMs = 5;
+
+export class Lanes {
+  readonly time = new VirtualTime();
+  /** Whether a frame is lost; replace it at any time. */
+  loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
+  readonly #random: SeededRandom;
+  readonly #ports = new Set<Port>();
+
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed);
+  }
+
+  advance(durationMs: number): Promise<void> {
+    return this.time.advance(durationMs);
+  }
+
+  async start(
+    name: string,
+    options: Partial<TrackerOptions> = {},
+    clockOffsetMs: number = 0,
+  ): Promise<LaneNode> {
+    const machine = new Machine({
+      time: this.time,
+      random: this.#random.fork(`${name} at ${this.time.nowMs}`),
+      clockOffsetMs,
+      afterTask: () => undefined,
+    });
+    const port: Port = { name, machine, receivers: new Map(), listeners: new Set(), connected: true };
+    this.#ports.add(port);
+    const seen: string[] = [];
+    const tracker = await Tracker.start(
+      {
+        handleDiff(diff) {
+          for (const { joins, leaves } of diff.values()) {
+            for (const { key } of joins) seen.push(`join ${key}`);
+            for (const { key, reason } of leaves) seen.push(`leave ${key} ${reason}`);
+          }
+        },
+      },
+      { name: "lanes", ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
+    );
+    const events: LaneNode["events"] = [];
+    for (const event of ["replicaUp", "replicaDown", "replicaGone", "replicaLink", "error"] as const) {
+      tracker.on(event, (detail) => events.push({ event, detail }));
+    }
+    const kill = (): void => {
+      machine.end();
+      this.#ports.delete(port);
+    };
+    await this.advance(50);
+    return {
+      name,
+      tracker,
+      events,
+      seen,
+      kill,
+      stop: async (handoffMs) => {
+        await tracker.stop(handoffMs === undefined ? {} : { handoffMs });
+        kill();
+      },
+      setConnected: (connected) => {
+        port.connected = connected;
+        for (const listener of port.listeners) listener(connected ? "connected" : "disconnected");
+      },
+      receive: (payload) => {
+        // The first subscription is the one to broadcasts.
+        const [receiver] = port.receivers.values();
+        machine.arrive(() => receiver?.(payload));
+      },
+    };
+  }
+
+  #pubsub(port: Port): PubSub {
+    return {
+      nodeName: port.name,
+      broadcast: (channel, payload) => {
+        for (const to of this.#ports) if (to !== port) this.#carry(port, to, "broadcast", channel, payload);
+      },
+      send: (node, channel, payload) => {
+        for (const to of this.#ports) {
+          if (to.name === node) this.#carry(port, to, "direct", channel, payload);
+        }
+      },
+      subscribe: (channel, receive) => {
+        port.receivers.set(channel, receive);
+        return () => void port.receivers.delete(channel);
+      },
+      onStatus: (listener) => {
+        port.listeners.add(listener);
+        return () => void port.listeners.delete(listener);
+      },
+    };
+  }
+
+  #carry(from: Port, to: Port, lane: Lane, channel: string, payload: string): void {
+    if (!from.connected || !to.connected || this.loses(from.name, to.name, lane, payload)) return;
+    this.time.at(this.time.nowMs + latencyMs, () => {
+      if (to.connected) to.machine.arrive(() => to.receivers.get(channel)?.(payload));
+    });
+  }
+}
+
+/** The codes of the errors that a node has reported, in order. */
+export function codesOf({ events }: LaneNode): string[] {
+  return events.flatMap(({ event, detail }) =>
+    event === "error" ? [(detail as { code: string }).code] : [],
+  );
+}
+
+/** What a node was told of its links, in order. */
+export function linksOf({ events }: LaneNode): string[] {
+  return events.flatMap(({ event, detail }) => {
+    if (event !== "replicaLink") return [];
+    const { name, link } = detail as TrackerEvents["replicaLink"];
+    return [`${name} ${link}`];
+  });
+}
+
+export function track({ tracker }: LaneNode, ...keys: string[]): void {
+  const session = new Session();
+  for (const key of keys) tracker.track(session, "room", key, {});
+}

@@ -1,0 +1,150 @@
+/** Lanes that fail apart and links that fail one way: what is listed, and what is told of them. */
+import { describe, expect, it } from "vitest";
+import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { codesOf, Lanes, linksOf, track, type Lane, type LaneNode } from "../support/lanes.js";
+
+const DOWN_MS = 8_000;
+const PERMDOWN_MS = 60_000;
+
+function linkOf({ tracker }: LaneNode, name: string): string | undefined {
+  return tracker.health().replicas.find((replica) => replica.name === name)?.link;
+}
+
+function lists({ tracker }: LaneNode): string[] {
+  return tracker.list("room").map(({ key }) => key);
+}
+
+/** Nodes that know each other, and the keys a has tracked so far. */
+async function clusterOf(
+  seed: number,
+  names: readonly string[],
+): Promise<{ lanes: Lanes; nodes: LaneNode[] }> {
+  const lanes = new Lanes(seed);
+  const nodes: LaneNode[] = [];
+  for (const name of names) nodes.push(await lanes.start(name, { permdownPeriodMs: PERMDOWN_MS }));
+  await lanes.advance(5_000);
+  return { lanes, nodes };
+}
+
+/** a tracks one more, and b misses it. */
+async function missOne(lanes: Lanes, a: LaneNode, key: string): Promise<void> {
+  const { loses } = lanes;
+  lanes.loses = (from, to, lane, payload) => from === "a" || loses(from, to, lane, payload);
+  track(a, key);
+  await lanes.advance(100);
+  lanes.loses = loses;
+}
+
+describe("a node that is heard and does not hear", () => {
+  it("goes on broadcasting after it has forgotten everybody", async () => {
+    const { lanes, nodes } = await clusterOf(1, ["a", "b"]);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = (from) => from === "b";
+    await lanes.advance(PERMDOWN_MS + 20_000);
+    expect(a.tracker.health().replicas).toEqual([]);
+    for (let user = 1; user <= 5; user += 1) {
+      track(a, `user:${user}`);
+      await lanes.advance(3_000);
+      expect(b.tracker.count("room")).toBe(user);
+    }
+    expect(linkOf(b, "a")).toBe("whole");
+  });
+
+  it.each([
+    ["a", "b"],
+    ["a", "b", "c"],
+  ])("is told of when something is missing, until it hears (%s %s %s)", async (...names) => {
+    const { lanes, nodes } = await clusterOf(2, names);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = (from, to) => from === "b" && to === "a";
+    await lanes.advance(2 * DOWN_MS);
+    await missOne(lanes, a, "ann");
+    await lanes.advance(2.5 * DOWN_MS);
+    expect(lists(b)).toEqual([]);
+    expect(linkOf(b, "a")).toBe("oneWay");
+    expect(linksOf(b)).toEqual(["a oneWay"]);
+    expect(codesOf(b)).toEqual(["LINK_BROKEN"]);
+    await lanes.advance(10 * DOWN_MS);
+    expect(linksOf(b)).toEqual(["a oneWay"]);
+    lanes.loses = () => false;
+    await lanes.advance(DOWN_MS);
+    expect(lists(b)).toEqual(["ann"]);
+    expect(linkOf(b, "a")).toBe("whole");
+    expect(linksOf(b)).toEqual(["a oneWay", "a whole"]);
+  });
+
+  it("is not taken for one when it has died", async () => {
+    const { lanes, nodes } = await clusterOf(3, ["a", "b", "c"]);
+    const [a, b, c] = nodes as [LaneNode, LaneNode, LaneNode];
+    await missOne(lanes, a, "ann");
+    a.kill();
+    await lanes.advance(3 * DOWN_MS);
+    expect([linksOf(b), linksOf(c), codesOf(b), codesOf(c)]).toEqual([[], [], [], []]);
+  });
+});
+
+describe("a lane that is lost", () => {
+  const ways: readonly (readonly [string, (from: string, to: string) => boolean])[] = [
+    ["to the author", (from, to) => from === "b" && to === "a"],
+    ["from the author", (from, to) => from === "a" && to === "b"],
+    ["both ways", () => true],
+  ];
+  const lost = (lane: Lane, isLost: (from: string, to: string) => boolean): Lanes["loses"] => {
+    return (from, to, used) => used === lane && isLost(from, to);
+  };
+
+  it.each(ways)("of direct messages, %s, is made up for by broadcasts", async (_, isLost) => {
+    const { lanes, nodes } = await clusterOf(4, ["a", "b", "c"]);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = lost("direct", isLost);
+    await missOne(lanes, a, "ann");
+    await lanes.advance(2 * DOWN_MS);
+    expect(lists(b)).toEqual(["ann"]);
+    expect(linkOf(b, "a")).toBe("noDirect");
+    expect(codesOf(b)).toEqual(["LINK_BROKEN"]);
+    // What is missed later comes sooner, and one that tries again meanwhile is told nothing new.
+    await missOne(lanes, a, "ben");
+    await lanes.advance(5 * DOWN_MS);
+    expect(lists(b)).toEqual(["ann", "ben"]);
+    expect(linksOf(b)).toEqual(["a noDirect"]);
+    lanes.loses = () => false;
+    await lanes.advance(DOWN_MS);
+    expect(linksOf(b)).toEqual(["a noDirect", "a whole"]);
+  });
+
+  it.each(ways)("of direct messages, %s, does not keep pages away", async (_, isLost) => {
+    const usual = { ...AUTHOR_LIMITS };
+    Object.assign(AUTHOR_LIMITS, { removalsKept: 10, deltaDots: 10, pageItems: 20 });
+    try {
+      const { lanes, nodes } = await clusterOf(5, ["a", "b"]);
+      const [a, b] = nodes as [LaneNode, LaneNode];
+      lanes.loses = () => true;
+      track(a, ...Array.from({ length: 400 }, (_, user) => `user:${user}`));
+      await lanes.advance(3_000);
+      lanes.loses = lost("direct", isLost);
+      await lanes.advance(3 * DOWN_MS);
+      expect(b.tracker.count("room")).toBe(400);
+    } finally {
+      Object.assign(AUTHOR_LIMITS, usual);
+    }
+  });
+
+  it.each(ways)("of broadcasts, %s, is made up for by asking", async (_, isLost) => {
+    const { lanes, nodes } = await clusterOf(6, ["a", "b", "c"]);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = lost("broadcast", isLost);
+    for (let user = 1; user <= 10; user += 1) {
+      track(a, `user:${user}`);
+      await lanes.advance(DOWN_MS);
+      expect(b.tracker.count("room"), `after ${user}`).toBe(user);
+      expect(a.tracker.health().replicas.map(({ status }) => status)).toEqual(["up", "up"]);
+    }
+    expect(b.seen.filter((what) => what.startsWith("leave"))).toEqual([]);
+    const isLostForB = isLost("a", "b");
+    expect(linkOf(b, "a")).toBe(isLostForB ? "noBroadcasts" : "whole");
+    expect(codesOf(b).includes("LINK_BROKEN")).toBe(isLostForB);
+    lanes.loses = () => false;
+    await lanes.advance(DOWN_MS);
+    expect([linkOf(b, "a"), linkOf(a, "b")]).toEqual(["whole", "whole"]);
+  });
+});
