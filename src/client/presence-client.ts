@@ -2,11 +2,12 @@
  * Keeps a client's copy of a topic's presences from `presence_state` and `presence_diff`, whatever carries
  * them: a WebSocket, server-sent events, a message port.
  *
- * It promises that after a state and the diffs that follow it the copy lists what the server does, with the
- * callbacks of Phoenix's own client; that junk changes nothing; and that a key such as `__proto__` is a key
- * like any other. It knows no transport and no Node, and depends on nothing.
+ * It promises that after a state and the diffs that follow it the copy lists what the server does, in its order,
+ * with the callbacks of Phoenix's own client; that what it lists is frozen and stays the same object until it
+ * changes; that a diff costs what it changes; that junk changes nothing; and that a key such as `__proto__` is a
+ * key like any other. Its methods are bound. It knows no transport and no Node, and depends on nothing.
  */
-import type { AnyMeta, KeyPresence, NoExtra, PresenceMeta, Presences } from "../presence/wire.js";
+import type { AnyMeta, KeyPresence, NoExtra, Places, PresenceMeta, Presences } from "../presence/wire.js";
 
 /** Hears that metas of a key came or went. */
 export type KeyListener<M, X extends object, Current> = (
@@ -25,6 +26,14 @@ export interface PresenceClientOptions {
 
 type Unsubscribe = () => void;
 type Changes<M, X extends object> = Map<string, KeyPresence<M, X>>;
+type Metas<M> = readonly PresenceMeta<M>[];
+
+interface Diff<M, X extends object> {
+  readonly joins: Changes<M, X>;
+  readonly leaves: Changes<M, X>;
+  /** Where the joins of a key stand in the server's list. Not checked: whatever it holds, it only places. */
+  readonly places?: Places | undefined;
+}
 
 export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   readonly #presences: Changes<M, X> = new Map();
@@ -35,7 +44,12 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
     (key: string, previous: PresenceMeta<M>, current: PresenceMeta<M>) => void
   >();
   readonly #syncListeners = new Set<() => void>();
-  #pendingDiffs: [Changes<M, X>, Changes<M, X>][] = [];
+  readonly #subscribers = new Set<() => void>();
+  #pendingDiffs: Diff<M, X>[] = [];
+  /** The list as it is, once somebody has asked for it. */
+  #snapshot: Presences<M, X> | undefined;
+  /** Whether subscribers are still to be told. */
+  #changed = false;
   #failures: unknown[] = [];
   #synced = false;
   #ignored = 0;
@@ -59,13 +73,11 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
    * business; a payload that is not of their shape is ignored whole, and counted. If a listener throws, the
    * others are still called, and then what it threw is thrown.
    */
-  receive(event: string, payload: unknown): void {
+  readonly receive = (event: string, payload: unknown): void => {
     if (event === "presence_state") this.#receiveState(readPresences(payload));
     if (event === "presence_diff") this.#receiveDiff(readDiff(payload));
-    const failures = this.#failures;
-    this.#failures = [];
-    if (failures.length > 0) throw failures[0];
-  }
+    this.#finish();
+  };
 
   /**
    * To be called when the connection has been made again (a channel: has joined again), before its state comes.
@@ -73,50 +85,63 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
    * The list stays as it is; diffs wait for the next state, and what that brings or lacks is told as joins and
    * leaves.
    */
-  reset(): void {
-    this.#synced = false;
+  readonly reset = (): void => {
+    this.#setSynced(false);
     this.#pendingDiffs = [];
-  }
+    this.#finish();
+  };
 
-  /** Everybody who is here: from key to `{ metas }`, in an object without a prototype. A copy. */
-  list(): Presences<M, X> {
-    const presences = Object.create(null) as Record<string, KeyPresence<M, X>>;
-    for (const [key, presence] of this.#presences) presences[key] = presence;
-    return presences;
-  }
+  /**
+   * Everybody who is here: from key to `{ metas }`, in an object without a prototype. The metas of a key stand in the
+   * order of the server's list. Frozen, down to the lists of metas, and the same object until something changes: it
+   * is made anew by the first call after a change.
+   */
+  readonly list = (): Presences<M, X> => {
+    if (this.#snapshot === undefined) {
+      const presences = Object.create(null) as Record<string, KeyPresence<M, X>>;
+      for (const [key, presence] of this.#presences) presences[key] = presence;
+      this.#snapshot = Object.freeze(presences);
+    }
+    return this.#snapshot;
+  };
 
-  /** The presence of a key, or `undefined` if it is not here. */
-  get(key: string): KeyPresence<M, X> | undefined {
-    return this.#presences.get(key);
-  }
+  /**
+   * The presence of a key, or `undefined` if it is not here. Frozen, and the same object until the key changes, so
+   * that watching one key of many costs nothing when others change.
+   */
+  readonly get = (key: string): KeyPresence<M, X> | undefined => this.#presences.get(key);
+
+  /** What {@link list} returns, under the name that `useSyncExternalStore` of React has for it. */
+  readonly getSnapshot = (): Presences<M, X> => this.list();
+
+  /**
+   * Hears, without being told what, that {@link list} or {@link synced} has changed: once for each message that
+   * changed anything. For React: `useSyncExternalStore(client.subscribe, client.getSnapshot)`, or for one key
+   * `useSyncExternalStore(client.subscribe, () => client.get(key))`.
+   */
+  readonly subscribe = (listener: () => void): Unsubscribe => listen(this.#subscribers, listener);
 
   /**
    * Hears of metas that joined: `current` is what was here of the key before (`undefined`: it came online),
    * `joined` has only the new ones. As in Phoenix an update is a join, followed by a leave.
    */
-  onJoin(listener: KeyListener<M, X, KeyPresence<M, X> | undefined>): Unsubscribe {
-    return listen(this.#joinListeners, listener);
-  }
+  readonly onJoin = (listener: KeyListener<M, X, KeyPresence<M, X> | undefined>): Unsubscribe =>
+    listen(this.#joinListeners, listener);
 
   /**
    * Hears of metas that left: `current` is what is still here of the key (no metas: it went offline), `left`
    * has only those that are gone.
    */
-  onLeave(listener: KeyListener<M, X, KeyPresence<M, X>>): Unsubscribe {
-    return listen(this.#leaveListeners, listener);
-  }
+  readonly onLeave = (listener: KeyListener<M, X, KeyPresence<M, X>>): Unsubscribe =>
+    listen(this.#leaveListeners, listener);
 
   /** Hears, after the join and the leave that stand for it, that a meta was updated. */
-  onUpdate(
+  readonly onUpdate = (
     listener: (key: string, previous: PresenceMeta<M>, current: PresenceMeta<M>) => void,
-  ): Unsubscribe {
-    return listen(this.#updateListeners, listener);
-  }
+  ): Unsubscribe => listen(this.#updateListeners, listener);
 
-  /** Hears that a state or a diff has been applied: the time to show {@link list} anew. */
-  onSync(listener: () => void): Unsubscribe {
-    return listen(this.#syncListeners, listener);
-  }
+  /** Hears that a state or a diff has been applied, whether or not it changed anything. */
+  readonly onSync = (listener: () => void): Unsubscribe => listen(this.#syncListeners, listener);
 
   #receiveState(state: Changes<M, X> | undefined): void {
     if (state === undefined) {
@@ -133,22 +158,24 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
       const current = this.#presences.get(key);
       const joined = without(presence, current);
       if (joined.metas.length > 0) joins.set(key, joined);
-      // Nobody joined, but what was fetched for the key may be newer.
-      else if (current !== undefined) this.#presences.set(key, { ...presence, metas: current.metas });
     }
-    this.#synced = true;
-    this.#apply(joins, leaves);
+    this.#setSynced(true);
+    this.#apply({ joins, leaves });
+    // The order of its metas is the server's; and what was fetched for a key may be newer, though nobody joined.
+    for (const [key, presence] of state) {
+      if (!isSame(presence, this.#presences.get(key))) this.#put(key, presence, presence.metas);
+    }
     const pendingDiffs = this.#pendingDiffs;
     this.#pendingDiffs = [];
-    for (const [joins, leaves] of pendingDiffs) this.#apply(joins, leaves);
+    for (const diff of pendingDiffs) this.#apply(diff);
     this.#tell(this.#syncListeners);
   }
 
-  #receiveDiff(diff: [Changes<M, X>, Changes<M, X>] | undefined): void {
+  #receiveDiff(diff: Diff<M, X> | undefined): void {
     if (diff === undefined) {
       this.#ignored++;
     } else if (this.#synced) {
-      this.#apply(...diff);
+      this.#apply(diff);
       this.#tell(this.#syncListeners);
     } else {
       this.#pendingDiffs.push(diff);
@@ -160,27 +187,51 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   }
 
   /** Joins first, so that a key whose only meta is updated does not go offline in between. */
-  #apply(joins: Changes<M, X>, leaves: Changes<M, X>): void {
+  #apply({ joins, leaves, places }: Diff<M, X>): void {
     const updates: [string, PresenceMeta<M>, PresenceMeta<M>][] = [];
     for (const [key, joined] of joins) {
       const current = this.#presences.get(key);
-      const others = current === undefined ? [] : without(current, joined).metas;
-      this.#presences.set(key, { ...joined, metas: [...others, ...joined.metas] });
+      const left = leaves.get(key)?.metas ?? [];
+      this.#put(key, joined, merge(current?.metas ?? [], joined.metas, left, places?.[key]));
       this.#tell(this.#joinListeners, key, current, joined);
     }
     for (const [key, left] of leaves) {
       const before = this.#presences.get(key);
       if (before === undefined) continue;
       const current = without(before, left);
-      if (current.metas.length > 0) this.#presences.set(key, current);
-      else this.#presences.delete(key);
+      if (current.metas.length < before.metas.length) this.#put(key, current, current.metas);
       this.#tell(this.#leaveListeners, key, current, left);
+      const next = byPrevious(joins.get(key)?.metas ?? []);
       for (const previous of left.metas) {
-        const next = joins.get(key)?.metas.find((meta) => meta.phx_ref_prev === previous.phx_ref);
-        if (next !== undefined) updates.push([key, previous, next]);
+        const meta = next.get(previous.phx_ref);
+        if (meta !== undefined) updates.push([key, previous, meta]);
       }
     }
     for (const update of updates) this.#tell(this.#updateListeners, ...update);
+  }
+
+  /** Lists a key with these metas; without any it is not here. */
+  #put(key: string, presence: KeyPresence<M, X>, metas: Metas<M>): void {
+    this.#snapshot = undefined;
+    this.#changed = true;
+    if (metas.length === 0) this.#presences.delete(key);
+    else this.#presences.set(key, Object.freeze({ ...presence, metas: Object.freeze([...metas]) }));
+  }
+
+  #setSynced(synced: boolean): void {
+    if (this.#synced !== synced) this.#changed = true;
+    this.#synced = synced;
+  }
+
+  /** Tells subscribers, if anything changed; then throws what a listener threw first. */
+  #finish(): void {
+    if (this.#changed) {
+      this.#changed = false;
+      this.#tell(this.#subscribers);
+    }
+    const failures = this.#failures;
+    this.#failures = [];
+    if (failures.length > 0) throw failures[0];
   }
 
   #tell<Input extends unknown[]>(listeners: Set<(...input: Input) => void>, ...input: Input): void {
@@ -209,15 +260,66 @@ function without<M, X extends object>(
   presence: KeyPresence<M, X>,
   other: KeyPresence<M, X> | undefined,
 ): KeyPresence<M, X> {
-  const refs = new Set(other?.metas.map((meta) => meta.phx_ref));
+  const refs = refsOf(other?.metas);
   return { ...presence, metas: presence.metas.filter((meta) => !refs.has(meta.phx_ref)) };
 }
 
-function readDiff<M, X extends object>(payload: unknown): [Changes<M, X>, Changes<M, X>] | undefined {
+/** New revisions by the ref of the one that they replace. */
+function byPrevious<M>(metas: Metas<M>): Map<string | undefined, PresenceMeta<M>> {
+  return new Map(metas.map((meta) => [meta.phx_ref_prev, meta]));
+}
+
+/**
+ * The metas of a key while a diff is applied: what stays, with updates in the place of what they replace and what
+ * joined at its place, or else at the end; behind them what is about to leave.
+ */
+function merge<M>(held: Metas<M>, joined: Metas<M>, left: Metas<M>, places: unknown): PresenceMeta<M>[] {
+  const heldRefs = refsOf(held);
+  const gone = refsOf(left);
+  const fresh = new Map(joined.map((meta) => [meta.phx_ref, meta]));
+  const next = byPrevious(joined);
+  const stay: PresenceMeta<M>[] = [];
+  const leaving: PresenceMeta<M>[] = [];
+  for (const meta of held) {
+    const isGone = gone.has(meta.phx_ref);
+    const newer = isGone ? next.get(meta.phx_ref) : fresh.get(meta.phx_ref);
+    if (isGone) leaving.push(meta);
+    else if (newer === undefined) stay.push(meta);
+    // A successor that is held has its place already.
+    if (newer === undefined || (isGone && heldRefs.has(newer.phx_ref))) continue;
+    if (fresh.delete(newer.phx_ref)) stay.push(newer);
+  }
+  const metas: PresenceMeta<M>[] = [];
+  let taken = 0;
+  for (const [i, meta] of joined.entries()) {
+    if (!fresh.delete(meta.phx_ref)) continue;
+    const place: unknown = Array.isArray(places) ? places[i] : undefined;
+    const end = typeof place === "number" ? place : Infinity;
+    for (; metas.length < end && taken < stay.length; taken++) metas.push(stay[taken]!);
+    metas.push(meta);
+  }
+  return [...metas, ...stay.slice(taken), ...leaving];
+}
+
+function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Set<string> {
+  return new Set(metas.map((meta) => meta.phx_ref));
+}
+
+/** What cannot be told as text counts as different. */
+function isSame(a: unknown, b: unknown): boolean {
+  try {
+    return JSON.stringify(a) === JSON.stringify(b);
+  } catch {
+    return false;
+  }
+}
+
+function readDiff<M, X extends object>(payload: unknown): Diff<M, X> | undefined {
   if (!isObject(payload)) return undefined;
   const joins = readPresences<M, X>(payload["joins"]);
   const leaves = readPresences<M, X>(payload["leaves"]);
-  return joins && leaves && [joins, leaves];
+  const places = payload["places"];
+  return joins && leaves && { joins, leaves, places: isObject(places) ? (places as Places) : undefined };
 }
 
 function readPresences<M, X extends object>(payload: unknown): Changes<M, X> | undefined {

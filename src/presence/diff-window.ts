@@ -3,8 +3,8 @@
  *
  * It promises that folding what {@link DiffWindow.toDiff} gives comes to the same entries as folding every
  * diff that was added: a join and its leave cancel, an update of a join is a join, updates collapse into one
- * from the revision that the reader holds to the newest, and an entry that went and came back unchanged is
- * not mentioned. Pure: when a window opens and closes is its owner's business.
+ * from the revision that the reader holds to the newest, an entry that went and came back unchanged is not
+ * mentioned, and one that came back as another revision was updated. Pure: when a window opens and closes is its owner's business.
  */
 import type { Entry, Leave, TopicDiff, Update } from "../tracker/behaviour.js";
 
@@ -24,11 +24,17 @@ export class DiffWindow<M> {
 
   /** What a reader of the state before the window has to hear. */
   toDiff(): TopicDiff<M> {
-    return {
-      joins: [...this.#joins.values()],
-      updates: [...this.#updates.values()],
-      leaves: [...this.#leaves.values()],
-    };
+    const joins: Entry<M>[] = [];
+    const updates = [...this.#updates.values()];
+    const leaves = new Map(this.#leaves);
+    const left = this.#joins.size > 0 ? bySessionAndKey(leaves.values()) : undefined;
+    for (const join of this.#joins.values()) {
+      const before = left?.get(join.session)?.get(join.key);
+      // A session may be tracked by several nodes of one process.
+      if (before?.node !== join.node || !leaves.delete(before.ref)) joins.push(join);
+      else updates.push({ ...join, prevRef: before.ref, previous: before.meta });
+    }
+    return { joins, updates, leaves: [...leaves.values()] };
   }
 
   #leave(leave: Leave<M>): void {
@@ -62,6 +68,16 @@ export class DiffWindow<M> {
     if (this.#leaves.delete(join.ref)) return;
     this.#joins.set(join.ref, join);
   }
+}
+
+function bySessionAndKey<E extends Entry<unknown>>(entries: Iterable<E>): Map<string, Map<string, E>> {
+  const bySession = new Map<string, Map<string, E>>();
+  for (const entry of entries) {
+    const byKey = bySession.get(entry.session);
+    if (byKey === undefined) bySession.set(entry.session, new Map([[entry.key, entry]]));
+    else byKey.set(entry.key, entry);
+  }
+  return bySession;
 }
 
 /** Whether a diff says nothing. */

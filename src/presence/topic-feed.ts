@@ -134,7 +134,8 @@ export class TopicFeed<M, X extends object> {
   #deliver(topicDiff: TopicDiff<M>, extras: ReadonlyMap<string, X>): void {
     const { handleMetas, reporter } = this.#settings;
     this.#state = undefined;
-    const change = { diff: toPresenceDiff(topicDiff, extras), ...this.#view.apply(topicDiff) };
+    const { places, ...keyChanges } = this.#view.apply(topicDiff);
+    const change = { diff: toPresenceDiff(topicDiff, extras, places), ...keyChanges };
     for (const follower of this.#followers) follower.change(change);
     if (handleMetas === undefined || this.#closed) return;
     const what = `handleMetas of topic ${JSON.stringify(this.#topic)}`;

@@ -1,20 +1,34 @@
 /**
  * What has been told of one topic so far: the fold of its diffs, by key, in the order that all nodes share.
  *
- * It promises that applying a diff costs no more than what changed (and, within a key of many metas, a shift
- * of pointers), and that what {@link TopicView.snapshot} gives never changes afterwards. Pure: no tracker,
+ * It promises that applying a diff costs no more than what changed (and, within a key of many metas, a few shifts
+ * of pointers), and that what {@link TopicView.snapshot} returns never changes afterwards. Pure: no tracker,
  * no time, no callback.
  */
 import type { Entry, TopicDiff } from "../tracker/behaviour.js";
 import { compareEntries, groupByKey, keysOf } from "./presences.js";
 import { metaOf, toKeyPresence, withoutPrototype } from "./wire.js";
-import type { KeyPresence, PresenceMeta, Presences } from "./wire.js";
+import type { KeyPresence, Places, PresenceMeta, Presences } from "./wire.js";
 
 /** The keys that a diff brought their first meta, and those whose last it took. */
 export interface KeyChanges {
   readonly online: readonly string[];
   readonly offline: readonly string[];
 }
+
+/** What applying a diff came to: also where what joined stands, if for any key that is not at its end. */
+export interface Applied extends KeyChanges {
+  readonly places: Places | undefined;
+}
+
+/** What one diff does to one key. */
+interface KeyChange<M> {
+  readonly gone: Entry<M>[];
+  readonly come: Entry<M>[];
+}
+
+/** So many changes of one key are made one by one; more of them at once, in one walk over its metas. */
+const MAX_SINGLE_CHANGES = 8;
 
 export class TopicView<M> {
   /** The metas of each key: `#metas.get(key)[i]` is the meta of `#entries.get(key)[i]`. */
@@ -34,20 +48,20 @@ export class TopicView<M> {
   }
 
   /** Folds a diff in. What leaves without being there is ignored. */
-  apply(diff: TopicDiff<M>): KeyChanges {
+  apply(diff: TopicDiff<M>): Applied {
     const keys = keysOf(diff);
     const present = new Set(keys.filter((key) => this.#metas.has(key)));
-    for (const leave of diff.leaves) this.#remove(leave);
-    for (const update of diff.updates) {
-      const { key, meta, ref, prevRef, node, session } = update;
-      this.#remove({ key, meta, ref: prevRef, node, session });
-      // A copy, because the update itself would keep the previous meta in memory.
-      this.#add({ key, meta, ref, prevRef, node, session });
+    for (const [key, change] of changesByKey(diff)) {
+      if (change.gone.length + change.come.length > MAX_SINGLE_CHANGES) this.#merge(key, change);
+      else {
+        for (const entry of change.gone) this.#remove(entry);
+        for (const entry of change.come) this.#add(entry);
+      }
     }
-    for (const join of diff.joins) this.#add(join);
     return {
       online: keys.filter((key) => !present.has(key) && this.#metas.has(key)),
       offline: keys.filter((key) => present.has(key) && !this.#metas.has(key)),
+      places: this.#placesOf(diff.joins),
     };
   }
 
@@ -68,6 +82,38 @@ export class TopicView<M> {
         return Object.freeze(presences);
       },
     };
+  }
+
+  /** Where entries that have been added stand; only of keys in which they are not the last. */
+  #placesOf(joins: readonly Entry<M>[]): Places | undefined {
+    const beside = joins.filter(({ key }) => (this.#entries.get(key)?.length ?? 0) > 1);
+    let places: Record<string, readonly number[]> | undefined;
+    for (const [key, group] of groupByKey(beside)) {
+      const entries = this.#entries.get(key) ?? [];
+      const [first] = group;
+      if (first === undefined || placeOf(first, entries) === entries.length - group.length) continue;
+      places ??= withoutPrototype<readonly number[]>();
+      places[key] = Object.freeze(group.map((entry) => placeOf(entry, entries)));
+    }
+    return places && Object.freeze(places);
+  }
+
+  #merge(key: string, { gone, come }: KeyChange<M>): void {
+    const refs = new Set(gone.map(({ ref }) => ref));
+    const stay = (this.#entries.get(key) ?? []).filter(({ ref }) => !refs.has(ref));
+    // Two sorted runs: what the sort of the engine is made for.
+    const entries = [...stay, ...come.sort(compareEntries)].sort(compareEntries);
+    if (entries.length === 0) {
+      this.#entries.delete(key);
+      this.#metas.delete(key);
+      return;
+    }
+    const known = new Map((this.#metas.get(key) ?? []).map((meta) => [meta.phx_ref, meta]));
+    this.#entries.set(key, entries);
+    this.#metas.set(
+      key,
+      entries.map((entry) => known.get(entry.ref) ?? metaOf(entry)),
+    );
   }
 
   #add(entry: Entry<M>): void {
@@ -98,6 +144,23 @@ export class TopicView<M> {
     entries.splice(place, 1);
     this.#metas.get(key)?.splice(place, 1);
   }
+}
+
+function changesByKey<M>(diff: TopicDiff<M>): Map<string, KeyChange<M>> {
+  const changes = new Map<string, KeyChange<M>>();
+  const of = (key: string): KeyChange<M> => {
+    let change = changes.get(key);
+    if (change === undefined) changes.set(key, (change = { gone: [], come: [] }));
+    return change;
+  };
+  for (const leave of diff.leaves) of(leave.key).gone.push(leave);
+  for (const { key, meta, ref, prevRef, node, session } of diff.updates) {
+    of(key).gone.push({ key, meta, ref: prevRef, node, session });
+    // A copy, because the update itself would keep the previous meta in memory.
+    of(key).come.push({ key, meta, ref, prevRef, node, session });
+  }
+  for (const join of diff.joins) of(join.key).come.push(join);
+  return changes;
 }
 
 /** Where an entry stands in a sorted group, or would stand: a binary search. */

@@ -48,24 +48,33 @@ export type UpdatedPresence<M = AnyMeta, X extends object = NoExtra> = KeyPresen
   readonly previous: readonly PresenceMeta<M>[];
 };
 
+/** Where metas that joined stand among those of their key, by key: `places[key][i]` is that of `metas[i]`. */
+export interface Places {
+  readonly [key: string]: readonly number[];
+}
+
 /**
  * What changed in a topic. Each part holds only the metas that joined, were updated, or left, by key; a meta
- * is in one part only. To fold it into a list: drop the metas whose `phx_ref` is in `leaves` or in the
- * `previous` of `updates`, then add those of `joins` and `updates`.
+ * is in one part only, a key may be in all three. To fold it into a list: drop the metas whose `phx_ref` is in
+ * `leaves`, put those of `updates` in the place of their `previous`, then add those of `joins`.
  */
 export interface PresenceDiff<M = AnyMeta, X extends object = NoExtra> {
   readonly joins: Presences<M, X>;
   readonly updates: { readonly [key: string]: UpdatedPresence<M, X> };
   readonly leaves: Presences<M, X>;
+  /** Where the metas of `joins` stand after the diff; only for keys in which that is not at the end. */
+  readonly places?: Places;
 }
 
 /**
  * What changed, as Phoenix says it, the payload of `presence_diff`: an update is the new meta in `joins` and
- * the old one in `leaves`. A client applies `joins` first.
+ * the old one in `leaves`. A client applies `joins` first. `places` is no part of Phoenix, whose clients do not
+ * look at it: it is that of {@link PresenceDiff}, and speaks of the first metas of a key, before its updates.
  */
 export interface WireDiff<M = AnyMeta, X extends object = NoExtra> {
   readonly joins: Presences<M, X>;
   readonly leaves: Presences<M, X>;
+  readonly places?: Places;
 }
 
 /** An object without a prototype, so that `__proto__` is a key like any other. */
@@ -114,10 +123,14 @@ export function metaOf<M>(entry: Entry<M>): PresenceMeta<M> {
   return toPresenceMeta(entry.meta, entry.ref, entry.prevRef);
 }
 
-/** A tracker's diff of one topic with what was fetched for its keys. Frozen, as many subscribers share it. */
+/**
+ * A tracker's diff of one topic with what was fetched for its keys, and where what joined stands. Frozen, as many
+ * subscribers share it.
+ */
 export function toPresenceDiff<M, X extends object>(
   diff: TopicDiff<M>,
   extras: ReadonlyMap<string, X>,
+  places?: Places,
 ): PresenceDiff<M, X> {
   const updates = withoutPrototype<UpdatedPresence<M, X>>();
   for (const [key, group] of groupByKey(diff.updates)) {
@@ -129,10 +142,11 @@ export function toPresenceDiff<M, X extends object>(
     joins: toPresences(diff.joins, extras),
     updates: Object.freeze(updates),
     leaves: toPresences(diff.leaves, extras),
+    ...(places && { places }),
   });
 }
 
-/** What Phoenix sends for a diff. Frozen; asked twice for one diff, it gives the same object. */
+/** What Phoenix sends for a diff. Frozen; asked twice for one diff, it returns the same object. */
 export function toWireDiff<M, X extends object>(diff: PresenceDiff<M, X>): WireDiff<M, X> {
   const known = wireDiffs.get(diff);
   // The key is the very diff that the value was made of, so the types agree.
@@ -143,7 +157,12 @@ export function toWireDiff<M, X extends object>(diff: PresenceDiff<M, X>): WireD
     joins[key] = withMetas(presence, joins[key], presence.metas);
     leaves[key] = withMetas(presence, leaves[key], previous);
   }
-  const wireDiff = Object.freeze({ joins: Object.freeze(joins), leaves: Object.freeze(leaves) });
+  const { places } = diff;
+  const wireDiff = Object.freeze({
+    joins: Object.freeze(joins),
+    leaves: Object.freeze(leaves),
+    ...(places && { places }),
+  });
   wireDiffs.set(diff, wireDiff);
   return wireDiff;
 }

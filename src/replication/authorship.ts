@@ -35,7 +35,7 @@ export class Authorship {
     isHeard: () => boolean,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
-    const self: EntryOwner = { name: life.name, departure: undefined, handedOff: new Set() };
+    const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
       (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard)),

@@ -13,10 +13,8 @@ export type Departure = "departed" | "replaced";
 /** What one life contributes, as far as an entry needs to know it. */
 export interface EntryOwner {
   readonly name: string;
-  /** Set while the life departs: its entries leave when their topic and key appear elsewhere. */
+  /** Set while the life departs: its entries are shown while no life that stays shows their topic and key. */
   readonly departure: Departure | undefined;
-  /** The entries of a departing life that were handed off: still held, shown no more. */
-  readonly handedOff: Set<ReplicatedEntry>;
 }
 
 /** What the entries of one slice have in common: held once, not in each. */
@@ -84,5 +82,10 @@ export class ReplicatedEntry implements Entry {
 
   static ownerOf(entry: ReplicatedEntry): EntryOwner {
     return entry.#origin.owner;
+  }
+
+  /** Whether its life departs. */
+  static departs(entry: ReplicatedEntry): boolean {
+    return entry.#origin.owner.departure !== undefined;
   }
 }

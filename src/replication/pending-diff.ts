@@ -5,7 +5,7 @@
  * Nearly every local call changes one entry, so the maps are made only for the second change.
  */
 import type { Diff, Leave, LeaveReason, TopicDiff, Update } from "../tracker/behaviour.js";
-import type { ReplicatedEntry } from "./entry.js";
+import { ReplicatedEntry } from "./entry.js";
 
 interface PendingTopicDiff {
   readonly joins: Set<ReplicatedEntry>;
@@ -64,7 +64,9 @@ export class PendingDiff {
         diff.set(topic, single(entry, this.#previous, this.#reason));
       }
     } else {
-      for (const [name, { joins, updates, leaves }] of topics) {
+      for (const [name, pending] of topics) {
+        const { joins, updates, leaves } = pending;
+        if (joins.size > 0 && leaves.size > 0) findReturned(pending);
         if (joins.size + updates.size + leaves.size === 0) continue;
         diff.set(name, {
           joins: [...joins],
@@ -119,6 +121,34 @@ export class PendingDiff {
     }
     return diff;
   }
+}
+
+/**
+ * What left and is back as a later revision was updated. Only a revision that replaced another can be: one that
+ * was tracked anew is told as the leave and the join that it is.
+ */
+function findReturned({ joins, updates, leaves }: PendingTopicDiff): void {
+  let left: Map<string, Map<string, ReplicatedEntry>> | undefined;
+  for (const entry of joins) {
+    if (entry.prevRef === undefined) continue;
+    left ??= bySessionAndKey(leaves.keys());
+    const previous = left.get(entry.session)?.get(entry.key);
+    if (previous === undefined || !leaves.has(previous)) continue;
+    if (ReplicatedEntry.ownerOf(previous) !== ReplicatedEntry.ownerOf(entry)) continue;
+    joins.delete(entry);
+    leaves.delete(previous);
+    updates.set(entry, previous);
+  }
+}
+
+function bySessionAndKey(entries: Iterable<ReplicatedEntry>): Map<string, Map<string, ReplicatedEntry>> {
+  const bySession = new Map<string, Map<string, ReplicatedEntry>>();
+  for (const entry of entries) {
+    const byKey = bySession.get(entry.session);
+    if (byKey === undefined) bySession.set(entry.session, new Map([[entry.key, entry]]));
+    else byKey.set(entry.key, entry);
+  }
+  return bySession;
 }
 
 function single(

@@ -23,7 +23,6 @@ export class Replica implements EntryOwner {
   /** The life as the author of dots. */
   readonly id: string;
   readonly slices = new Map<number, RemoteSlice>();
-  readonly handedOff = new Set<ReplicatedEntry>();
   status: ReplicaStatus = "up";
   departure: Departure | undefined;
   /** Healthy time from when it was heard last to membership's last pass; negative if it was heard since. */

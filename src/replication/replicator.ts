@@ -377,7 +377,7 @@ export class Replicator {
     this.view.departingLives += 1;
     // It has ended, and answers nobody.
     this.#requests.dropAllOf(replica);
-    for (const entry of replica.entries()) this.view.handOff(entry);
+    this.view.depart(replica.entries());
   }
 
   #ended(replica: Replica): void {

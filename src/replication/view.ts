@@ -2,8 +2,9 @@
  * What this node shows: the visible entries by topic and key, and what of it changed since the last delivery.
  *
  * The view is the gate through which every change passes, so a join is in a diff only if the entry was not
- * shown before, and a leave only if it was. It also hands off: an entry of a departing life leaves as soon
- * as its topic and key appear elsewhere. Knows no slice, no time and no handler.
+ * shown before, and a leave only if it was. It also hands off and back: an entry of a departing life is shown
+ * exactly while no life that stays shows its topic and key. So what is shown of a key is either of lives that
+ * stay or of lives that depart, and one look at any of it tells which. Knows no slice, no time and no handler.
  */
 import type { Diff, LeaveReason } from "../tracker/behaviour.js";
 import { ReplicatedEntry } from "./entry.js";
@@ -17,8 +18,12 @@ interface Topic {
   readonly keys: Map<string, Bucket>;
 }
 
+type Topics = Map<string, Topic>;
+
 export class View {
-  readonly #topics = new Map<string, Topic>();
+  readonly #topics: Topics = new Map();
+  /** What departing lives hold and others show: empty while nobody departs. */
+  readonly #handedOff: Topics = new Map();
   readonly #changes = new PendingDiff();
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
@@ -66,54 +71,77 @@ export class View {
    * handed off.
    */
   join(entry: ReplicatedEntry): void {
-    const owner = ReplicatedEntry.ownerOf(entry);
-    if (owner.departure !== undefined && this.isElsewhere(entry)) {
-      owner.handedOff.add(entry);
+    const departs = ReplicatedEntry.departs(entry);
+    if (departs && this.isElsewhere(entry)) {
+      insert(this.#handedOff, entry);
       return;
     }
-    const name = ReplicatedEntry.topicOf(entry);
-    if (!this.#insert(name, entry)) return;
-    this.#changes.join(name, entry);
-    if (this.departingLives > 0 && owner.departure === undefined) this.#handOffTo(entry);
+    // Who stays beside another has nothing to take over: that one has.
+    const takesOver = this.departingLives > 0 && !departs && !this.isElsewhere(entry);
+    if (!insert(this.#topics, entry)) return;
+    this.#changes.join(ReplicatedEntry.topicOf(entry), entry);
+    if (takesOver) this.#handOffAllOf(entry);
   }
 
-  /** Hides an entry, if it is shown. */
+  /** Hides an entry, if it is shown; what waited for its key is shown again if it was the last. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
-    const name = ReplicatedEntry.topicOf(entry);
-    if (this.#delete(name, entry)) this.#changes.leave(name, entry, reason);
+    if (remove(this.#topics, entry)) {
+      this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, reason);
+      this.handBack(entry);
+    } else if (this.#handedOff.size > 0) remove(this.#handedOff, entry);
   }
 
   /** Puts a revision in the place of the one before, if that is shown. */
   update(entry: ReplicatedEntry, previous: ReplicatedEntry): void {
-    const name = ReplicatedEntry.topicOf(entry);
-    const owner = ReplicatedEntry.ownerOf(entry);
-    if (owner.handedOff.delete(previous)) {
-      owner.handedOff.add(entry);
+    if (this.#handedOff.size > 0 && remove(this.#handedOff, previous)) {
+      insert(this.#handedOff, entry);
       return;
     }
+    const name = ReplicatedEntry.topicOf(entry);
     const keys = this.#topics.get(name)?.keys;
     if (keys?.get(entry.key) === previous) keys.set(entry.key, entry);
     else {
-      if (!this.#delete(name, previous)) return;
-      this.#insert(name, entry);
+      if (!remove(this.#topics, previous)) return;
+      insert(this.#topics, entry);
     }
     this.#changes.update(name, entry, previous);
   }
 
-  /** Hands off what of a life that begins to depart is elsewhere already. */
+  /**
+   * A life begins to depart: of its keys, those that others show who stay are handed off; for the rest all who
+   * depart wait together. Looks at each key once, however many entries the life has there.
+   */
+  depart(entries: Iterable<ReplicatedEntry>): void {
+    const seen = new Set<Bucket>();
+    for (const entry of entries) {
+      const bucket = bucketOf(this.#topics, entry);
+      if (bucket === undefined || seen.has(bucket)) continue;
+      seen.add(bucket);
+      const shown = bucket instanceof Set ? [...bucket] : [bucket];
+      if (shown.every(ReplicatedEntry.departs)) this.#showWaiting(entry);
+      else this.#handOffAllOf(entry);
+    }
+  }
+
+  /** Hides an entry of a departing life, because its key is shown by one that stays. */
   handOff(entry: ReplicatedEntry): void {
-    const owner = ReplicatedEntry.ownerOf(entry);
-    if (owner.departure === undefined || !this.isElsewhere(entry)) return;
-    owner.handedOff.add(entry);
-    this.leave(entry, owner.departure);
+    const { departure } = ReplicatedEntry.ownerOf(entry);
+    if (departure === undefined || !remove(this.#topics, entry)) return;
+    insert(this.#handedOff, entry);
+    this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, departure);
+  }
+
+  /** Shows again what departing lives hold of a key, if nobody shows it any more. */
+  handBack(entry: ReplicatedEntry): void {
+    if (this.#handedOff.size > 0 && bucketOf(this.#topics, entry) === undefined) this.#showWaiting(entry);
   }
 
   /** Whether another life that is here to stay shows the same topic and key. */
   isElsewhere(entry: ReplicatedEntry): boolean {
-    const bucket = this.#topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
+    const bucket = bucketOf(this.#topics, entry);
     if (bucket === undefined) return false;
-    if (!(bucket instanceof Set)) return ReplicatedEntry.ownerOf(bucket).departure === undefined;
-    for (const other of bucket) if (ReplicatedEntry.ownerOf(other).departure === undefined) return true;
+    if (!(bucket instanceof Set)) return !ReplicatedEntry.departs(bucket);
+    for (const other of bucket) return !ReplicatedEntry.departs(other);
     return false;
   }
 
@@ -127,40 +155,57 @@ export class View {
     this.#changes.drop();
   }
 
-  #insert(name: string, entry: ReplicatedEntry): boolean {
-    let topic = this.#topics.get(name);
-    if (topic === undefined) {
-      topic = { count: 0, keys: new Map() };
-      this.#topics.set(name, topic);
-    }
-    const bucket = topic.keys.get(entry.key);
-    if (bucket === undefined) topic.keys.set(entry.key, entry);
-    else if (bucket instanceof Set) {
-      if (bucket.has(entry)) return false;
-      bucket.add(entry);
-    } else if (bucket === entry) return false;
-    else topic.keys.set(entry.key, new Set([bucket, entry]));
-    topic.count += 1;
-    return true;
+  #handOffAllOf(entry: ReplicatedEntry): void {
+    for (const other of this.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) this.handOff(other);
   }
 
-  #delete(name: string, entry: ReplicatedEntry): boolean {
-    const topic = this.#topics.get(name);
-    const bucket = topic?.keys.get(entry.key);
-    if (topic === undefined || bucket === undefined) return false;
-    if (bucket instanceof Set) {
-      if (!bucket.delete(entry)) return false;
-      if (bucket.size === 1) for (const last of bucket) topic.keys.set(entry.key, last);
-    } else if (bucket === entry) topic.keys.delete(entry.key);
-    else return false;
-    topic.count -= 1;
-    if (topic.count === 0) this.#topics.delete(name);
-    return true;
-  }
-
-  #handOffTo(entry: ReplicatedEntry): void {
-    for (const other of this.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) {
-      if (other !== entry) this.handOff(other);
+  #showWaiting(entry: ReplicatedEntry): void {
+    const waiting = bucketOf(this.#handedOff, entry);
+    if (waiting === undefined) return;
+    for (const other of waiting instanceof Set ? [...waiting] : [waiting]) {
+      remove(this.#handedOff, other);
+      insert(this.#topics, other);
+      this.#changes.join(ReplicatedEntry.topicOf(other), other);
     }
   }
+}
+
+/** What stands under the topic and key of an entry. */
+function bucketOf(topics: Topics, entry: ReplicatedEntry): Bucket | undefined {
+  return topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
+}
+
+/** Whether the entry was not there. */
+function insert(topics: Topics, entry: ReplicatedEntry): boolean {
+  const name = ReplicatedEntry.topicOf(entry);
+  let topic = topics.get(name);
+  if (topic === undefined) {
+    topic = { count: 0, keys: new Map() };
+    topics.set(name, topic);
+  }
+  const bucket = topic.keys.get(entry.key);
+  if (bucket === undefined) topic.keys.set(entry.key, entry);
+  else if (bucket instanceof Set) {
+    if (bucket.has(entry)) return false;
+    bucket.add(entry);
+  } else if (bucket === entry) return false;
+  else topic.keys.set(entry.key, new Set([bucket, entry]));
+  topic.count += 1;
+  return true;
+}
+
+/** Whether the entry was there. */
+function remove(topics: Topics, entry: ReplicatedEntry): boolean {
+  const name = ReplicatedEntry.topicOf(entry);
+  const topic = topics.get(name);
+  const bucket = topic?.keys.get(entry.key);
+  if (topic === undefined || bucket === undefined) return false;
+  if (bucket instanceof Set) {
+    if (!bucket.delete(entry)) return false;
+    if (bucket.size === 1) for (const last of bucket) topic.keys.set(entry.key, last);
+  } else if (bucket === entry) topic.keys.delete(entry.key);
+  else return false;
+  topic.count -= 1;
+  if (topic.count === 0) topics.delete(name);
+  return true;
 }

@@ -120,12 +120,13 @@ export class HistoryOracles {
     }
     const latestLife = memory.latestLife.get(entry.node) ?? 0;
     const isMistake = memory.lives.has(life) ? this.#mayInsist(entry.node) : this.#isMistakable(entry.node);
-    if (life < latestLife && !isMistake) {
+    const isHandedBack = life < latestLife && this.#isHandedBack(node, topic, entry);
+    if (life < latestLife && !isHandedBack && !isMistake) {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
     memory.lives.add(life);
     // Whoever takes the earlier life for the present one may show more of it, until the later one is heard again.
-    memory.latestLife.set(entry.node, life);
+    if (!isHandedBack) memory.latestLife.set(entry.node, life);
     const seen = memory.seen.get(identity);
     if (seen === undefined) {
       memory.seen.set(identity, { node: entry.node, version: entry.meta.version, removals: 0 });
@@ -135,6 +136,15 @@ export class HistoryOracles {
       }
       seen.version = entry.meta.version;
     }
+  }
+
+  /** Whether an entry waits in the window of its life, and nobody else who is there to stay shows its key. */
+  #isHandedBack({ tracker }: Node, topic: string, { key, ref }: Entry<VersionedMeta>): boolean {
+    const shown = tracker.explain(topic, key).filter(({ visible }) => visible);
+    const own = shown.find((each) => each.ref === ref);
+    if (own === undefined || shown.some(({ status }) => status !== "departing")) return false;
+    const { replicas } = tracker.health();
+    return replicas.some(({ name, incarnation }) => name === own.node && incarnation === own.incarnation);
   }
 
   #lookAtLeave(

@@ -4,6 +4,7 @@ import { PresenceClient } from "../../src/client/index.js";
 import { DiffWindow, isEmpty } from "../../src/presence/diff-window.js";
 import { toPresenceDiff, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import { ModelTopic, anyStep, type Page, type Step } from "./model-topic.js";
+import type { Entry } from "../../src/tracker/behaviour.js";
 import { StrictFold, describePresences } from "./strict-fold.js";
 
 const nothing = new Map<string, object>();
@@ -56,6 +57,56 @@ describe("a window of diffs", () => {
         expect(added.length + removed.length).toBe(new Set([...added, ...removed]).size);
       }),
     );
+  });
+
+  it("tells of no entry as a leave and a join: it was updated, from what the reader holds", () => {
+    fc.assert(
+      fc.property(fc.array(anyStep), fc.array(anyStep), (before, steps) => {
+        const { seen, diff } = collect(before, steps);
+        const isOf = ({ node, session, key }: Entry): string => JSON.stringify([node, session, key]);
+        const left = new Set(diff.leaves.map(isOf));
+        for (const join of diff.joins) expect(left.has(isOf(join))).toBe(false);
+        for (const update of diff.updates) {
+          const held = seen.find((entry) => isOf(entry) === isOf(update));
+          expect([update.prevRef, update.previous]).toEqual([held?.ref, held?.meta]);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("makes an update of what was updated while its node was away, whatever the order", () => {
+    const orders: Step["do"][][] = [
+      ["update", "hide", "show"],
+      ["hide", "update", "show"],
+      ["update", "hide", "update", "show", "update"],
+      ["hide", "show", "update", "hide", "show"],
+      ["leave", "join"],
+    ];
+    for (const order of orders) {
+      const { seen, diff, listed } = collect(
+        [step("join")],
+        order.map((each) => step(each)),
+      );
+      expect([...diff.joins, ...diff.leaves]).toEqual([]);
+      expect(diff.updates).toHaveLength(1);
+      expect(diff.updates[0]).toMatchObject({ prevRef: seen[0]?.ref, previous: seen[0]?.meta });
+      expect(diff.updates[0]).toMatchObject({ ref: listed[0]?.ref, meta: listed[0]?.meta });
+    }
+  });
+
+  it("keeps two nodes of one process apart that track the same session", () => {
+    const window = new DiffWindow<Page>();
+    const [moved, here] = ["paris", "tokyo"].map((node) => {
+      return { key: "ann", meta: { page: "/" }, ref: `r-${node}`, node, session: "s-1" };
+    });
+    window.add({ joins: [], updates: [], leaves: [{ ...moved!, reason: "untracked" }] });
+    window.add({ joins: [here!], updates: [], leaves: [] });
+    expect(window.toDiff()).toEqual({
+      joins: [here],
+      updates: [],
+      leaves: [{ ...moved, reason: "untracked" }],
+    });
   });
 
   it("cancels a join and its leave, with all updates in between", () => {

@@ -18,10 +18,14 @@ export interface Step {
 
 const keys = ["alice", "__proto__"];
 
-export const anyStep: fc.Arbitrary<Step> = fc.record({
-  do: fc.constantFrom("join", "join", "update", "leave", "hide", "show"),
-  slot: fc.nat({ max: 4 }),
-});
+/** Steps of entries up to a slot; the more there are, the more metas a key has. */
+export const stepOf = (maxSlot: number): fc.Arbitrary<Step> =>
+  fc.record({
+    do: fc.constantFrom("join", "join", "update", "leave", "hide", "show"),
+    slot: fc.nat({ max: maxSlot }),
+  });
+
+export const anyStep = stepOf(4);
 
 export class ModelTopic {
   /** What is listed, and what is hidden because its node is silent, by slot. */

@@ -1,10 +1,11 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { DiffWindow } from "../../src/presence/diff-window.js";
 import { compareEntries } from "../../src/presence/presences.js";
 import { TopicView } from "../../src/presence/topic-view.js";
 import { toPresences } from "../../src/presence/wire.js";
 import type { Entry } from "../../src/tracker/behaviour.js";
-import { ModelTopic, anyStep } from "./model-topic.js";
+import { ModelTopic, anyStep, stepOf, type Page } from "./model-topic.js";
 
 const nothing = new Map<string, object>();
 
@@ -66,6 +67,65 @@ describe("a view", () => {
     );
   });
 
+  it("folds a diff of many changes of one key as it folds them one by one", () => {
+    const anySteps = fc.array(stepOf(39), { minLength: 20, maxLength: 120, size: "max" });
+    fc.assert(
+      fc.property(anySteps, anySteps, (before, steps) => {
+        const topic = new ModelTopic();
+        for (const step of before) topic.take(step);
+        const [atOnce, oneByOne] = [new TopicView(topic.list()), new TopicView(topic.list())];
+        const window = new DiffWindow<Page>();
+        for (const step of steps) {
+          const diff = topic.take(step);
+          if (diff === undefined) continue;
+          window.add(diff);
+          oneByOne.apply(diff);
+        }
+        atOnce.apply(window.toDiff());
+        const refsOf = (view: TopicView<Page>): [string, string[]][] =>
+          [...view.metas].map(([key, metas]): [string, string[]] => [key, metas.map((meta) => meta.phx_ref)]);
+        expect(new Map(refsOf(atOnce))).toEqual(new Map(refsOf(oneByOne)));
+        const listed = toPresences(topic.list(), nothing);
+        for (const [key, refs] of refsOf(atOnce)) {
+          expect(refs).toEqual(listed[key]?.metas.map((meta) => meta.phx_ref));
+        }
+        expect(atOnce.metas.size).toBe(Object.keys(listed).length);
+      }),
+    );
+  });
+
+  it("shifts no more metas than a few times those that it holds, however many a diff changes", () => {
+    const count = 1_000;
+    const entryOf = (i: number, ref: string): Entry<Page> => {
+      return { key: "guest", meta: { page: "/" }, ref, node: "a", session: `s-${10_000 + i}` };
+    };
+    const numbers = Array.from({ length: count }, (_, i) => i);
+    const view = new TopicView(numbers.map((i) => entryOf(i, `old-${i}`)));
+    let shifted = 0;
+    const splice = Array.prototype.splice;
+    const spy = vi.spyOn(Array.prototype, "splice").mockImplementation(function (this: unknown[], ...args) {
+      shifted += this.length - args[0];
+      return splice.apply(this, args);
+    });
+    try {
+      const updates = numbers.map((i) => {
+        return { ...entryOf(i, `new-${i}`), prevRef: `old-${i}`, previous: { page: "/" } };
+      });
+      view.apply({ joins: [], updates, leaves: [] });
+      view.apply({
+        joins: [],
+        updates: [],
+        leaves: updates
+          .slice(1)
+          .map((update) => ({ ...update, prevRef: undefined, reason: "closed" as const })),
+      });
+    } finally {
+      spy.mockRestore();
+    }
+    expect(view.metas.get("guest")?.map((meta) => meta.phx_ref)).toEqual(["new-0"]);
+    expect(shifted).toBeLessThan(10 * count);
+  });
+
   it("gives a snapshot that later diffs do not change", () => {
     const topic = new ModelTopic();
     const view = new TopicView(topic.list());
@@ -85,7 +145,11 @@ describe("a view", () => {
   it("ignores a leave of what is not there", () => {
     const view = new TopicView([{ key: "u1", meta: {}, ref: "r1", node: "a", session: "x-1" }]);
     const leaves = [{ key: "u1", meta: {}, ref: "r0", node: "a", session: "x-1", reason: "closed" as const }];
-    expect(view.apply({ joins: [], updates: [], leaves })).toEqual({ online: [], offline: [] });
+    expect(view.apply({ joins: [], updates: [], leaves })).toEqual({
+      online: [],
+      offline: [],
+      places: undefined,
+    });
     expect(view.metas.get("u1")).toEqual([{ phx_ref: "r1" }]);
   });
 });

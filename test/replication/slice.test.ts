@@ -6,7 +6,7 @@ import type { DeltaMessage, Page } from "../../src/replication/message.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import type { SliceChange } from "../../src/replication/identity.js";
 
-const owner = { name: "a", departure: undefined, handedOff: new Set<ReplicatedEntry>() };
+const owner = { name: "a", departure: undefined };
 
 /** An author and a slice of it, with the counter of the author's frames. */
 class Pair {

@@ -305,6 +305,11 @@ const departing: readonly BrokenRule[] = [
     break: () => [instead(View.prototype, "handOff", () => undefined)],
   },
   {
+    rule: "what was handed off is shown again when the last that took over goes",
+    found: /which departs, is hidden though nobody else shows it/,
+    break: () => [instead(View.prototype, "handBack", () => undefined)],
+  },
+  {
     rule: "what departs itself takes over from nobody",
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,

@@ -48,14 +48,14 @@ export function sayInsteadOfDown(told: LeaveReason): Restore {
   );
 }
 
-/** Lets an entry of a replaced life leave and come back once its next life has shown something. */
+/** Lets an entry of a replaced life, whose window has ended, come back once its next life has shown something. */
 export function reviveTheReplaced(): Restore {
   const departed = new Map<View, ReplicatedEntry[]>();
   const reviving = new Map<View, (() => void)[]>();
   const restores = [
-    instead(View.prototype, "handOff", function (original, entry) {
-      original(entry);
-      departed.set(this, [...(departed.get(this) ?? []), entry]);
+    instead(View.prototype, "leave", function (original, entry, reason) {
+      original(entry, reason);
+      if (reason === "replaced") departed.set(this, [...(departed.get(this) ?? []), entry]);
     }),
     instead(View.prototype, "join", function (original, entry) {
       original(entry);
@@ -67,8 +67,8 @@ export function reviveTheReplaced(): Restore {
             other.node === entry.node && other.key !== entry.key && ReplicatedEntry.ownerOf(other) !== owner,
         );
       if (earlier === undefined || reviving.has(this)) return;
-      // Each in a diff of its own: in one they would cancel.
-      reviving.set(this, [() => this.leave(earlier, "replaced"), () => original(earlier)]);
+      // Not in the diff in which it left: there they would cancel.
+      reviving.set(this, [() => undefined, () => original(earlier)]);
     }),
     instead(View.prototype, "takeDiff", function (original) {
       reviving.get(this)?.shift()?.();

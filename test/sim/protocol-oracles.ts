@@ -1,7 +1,7 @@
 /**
  * Oracles for the rules between the nodes, looking inside: slices never go back and are not dropped while their
- * life is known; who was down is shown again only when it has caught up; what departs leaves as soon as its key
- * is elsewhere; and nobody asks without end.
+ * life is known; who was down is shown again only when it has caught up; what departs is shown exactly
+ * while its key is nowhere else; and nobody asks without end.
  */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Replica } from "../../src/replication/replica.js";
@@ -61,15 +61,15 @@ export class ProtocolOracles {
     return wrong;
   }
 
-  /** An entry of a life that departs is not shown beside the same key of one that stays. */
+  /** An entry of a life that departs is shown while no life that stays shows the same key, and not beside one. */
   #lookAtHandoff({ view }: Replicator, replica: Replica): string[] {
     const wrong: string[] = [];
     for (const entry of replica.entries()) {
       const shown = view.getByKey(ReplicatedEntry.topicOf(entry), entry.key);
-      if (!shown.includes(entry)) continue;
-      if (shown.some((other) => ReplicatedEntry.ownerOf(other).departure === undefined)) {
-        wrong.push(`${entry.key} of ${replica.id}, which departs, is still shown beside another`);
-      }
+      const isElsewhere = shown.some((other) => ReplicatedEntry.ownerOf(other).departure === undefined);
+      if (shown.includes(entry) !== isElsewhere) continue;
+      const how = isElsewhere ? "still shown beside another" : "hidden though nobody else shows it";
+      wrong.push(`${entry.key} of ${replica.id}, which departs, is ${how}`);
     }
     return wrong;
   }

@@ -141,7 +141,7 @@ export async function departingTakesOverFromNobody(): Promise<void> {
   const view = new View();
   view.departingLives = 2;
   for (const [number, name] of ["a", "b"].entries()) {
-    const owner = { name, departure: "departed" as const, handedOff: new Set<ReplicatedEntry>() };
+    const owner = { name, departure: "departed" as const };
     const entry = new ReplicatedEntry(
       { owner, shard: 0, refPrefix: `${name}.` },
       1,
