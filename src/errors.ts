@@ -55,8 +55,16 @@ export type TrackerErrorCode =
 /** The values an error speaks of, such as `{ topic, key }` or `{ option, value }`. */
 export type TrackerErrorDetails = Readonly<Record<string, unknown>>;
 
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/gu;
+
+/** A text with its control characters and line separators escaped: nobody's name makes a line of a log. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /**
- * An error of rollcall. `code` says which, `details` holds the values involved, `cause` what led to it.
+ * An error of rollcall. `code` says which, `details` holds the values involved, `cause` what led to it. The
+ * message is one line, whatever the names in it.
  */
 export class TrackerError extends Error {
   override readonly name = "TrackerError";
@@ -69,7 +77,7 @@ export class TrackerError extends Error {
     details: TrackerErrorDetails = {},
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(printable(message), options);
     this.code = code;
     this.details = details;
   }

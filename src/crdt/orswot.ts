@@ -59,11 +59,12 @@ import {
   type Removal,
   faultOf,
 } from "./delta.js";
+import type { ValueHash } from "./digest.js";
 import { type Dot, describeDot } from "./dot.js";
 import { KeptRemovals } from "./removals.js";
 import { Slice } from "./slice.js";
 
-export interface OrswotOptions {
+export interface OrswotOptions<V = unknown> {
   /**
    * How many removals are kept per replica, so that `delta(since)` can be small: at least so many, at most
    * twice. Where they do not reach back, deltas are full; nothing else changes. An update removes too. 0 for
@@ -71,6 +72,13 @@ export interface OrswotOptions {
    * peer may miss 10,000 removals before it has to be told everything.
    */
   readonly removalsKept?: number;
+  /**
+   * Hashes a value, to a safe integer: the same for equal values on every replica and at any time. It must
+   * not throw. With it digests also tell apart sets whose dots agree and whose values do not, as after damage;
+   * each addition and each removal costs one call more. Default: the digest is of the dots alone, which stand for
+   * one value each.
+   */
+  readonly hash?: (value: V) => number;
 }
 
 const removalsKeptByDefault = 10_000;
@@ -79,6 +87,7 @@ export class Orswot<V> implements Iterable<Element<V>> {
   /** Who speaks here: the replica whose dots `add`, `update` and `remove` spend. */
   readonly replica: string;
   readonly #removalsKept: number;
+  readonly #hash: ValueHash<V> | undefined;
   readonly #context: Context;
   readonly #slices = new Map<string, Slice<V>>();
   readonly #own: Slice<V>;
@@ -88,16 +97,21 @@ export class Orswot<V> implements Iterable<Element<V>> {
    * An empty set. Each of the sets that exchange deltas needs a `replica` of its own, and one that is made
    * anew needs a name never used before: a dot that names two events cannot be merged.
    *
-   * @throws TypeError if `replica` is not a string, RangeError if `removalsKept` is not an integer of 0 or more.
+   * @throws TypeError if `replica` is not a string or `hash` not a function, RangeError if `removalsKept` is not an
+   *   integer of 0 or more.
    */
-  constructor(replica: string, options: OrswotOptions = {}) {
-    const { removalsKept = removalsKeptByDefault } = options;
+  constructor(replica: string, options: OrswotOptions<V> = {}) {
+    const { removalsKept = removalsKeptByDefault, hash } = options;
     if (typeof replica !== "string") throw new TypeError(`replica must be a string, got ${typeof replica}`);
     if (!Number.isSafeInteger(removalsKept) || removalsKept < 0) {
       throw new RangeError(`removalsKept must be an integer of 0 or more, got ${removalsKept}`);
     }
+    if (hash !== undefined && typeof hash !== "function") {
+      throw new TypeError(`hash must be a function, got ${typeof hash}`);
+    }
     this.replica = replica;
     this.#removalsKept = removalsKept;
+    this.#hash = hash;
     this.#context = new Context();
     this.#own = this.#sliceOf(replica);
   }
@@ -243,7 +257,10 @@ export class Orswot<V> implements Iterable<Element<V>> {
     return this.#slices.get(replica)?.live.size ?? 0;
   }
 
-  /** A 32-bit hash of the dots of {@link live}, kept up to date by every change; 0 for none. */
+  /**
+   * A hash of {@link live}, kept up to date by every change: from 0, for none, to 2^53 - 1. Of its dots, and of its
+   * values with the option `hash`.
+   */
   digest(replica: string): number {
     return this.#slices.get(replica)?.digest ?? 0;
   }
@@ -253,7 +270,8 @@ export class Orswot<V> implements Iterable<Element<V>> {
    * change.
    */
   clone(replica: string = this.replica): Orswot<V> {
-    return new Orswot<V>(replica, { removalsKept: this.#removalsKept }).#assume(this);
+    const options: OrswotOptions<V> = { removalsKept: this.#removalsKept };
+    return new Orswot<V>(replica, this.#hash ? { ...options, hash: this.#hash } : options).#assume(this);
   }
 
   /**
@@ -273,7 +291,8 @@ export class Orswot<V> implements Iterable<Element<V>> {
   #sliceOf(replica: string): Slice<V> {
     let slice = this.#slices.get(replica);
     if (slice === undefined) {
-      slice = new Slice(replica, this.#context.of(replica), new KeptRemovals(this.#removalsKept));
+      const removals = new KeptRemovals(this.#removalsKept);
+      slice = new Slice(replica, this.#context.of(replica), removals, this.#hash);
       this.#slices.set(replica, slice);
     }
     return slice;

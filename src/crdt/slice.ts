@@ -4,6 +4,8 @@
  */
 import type { Range, Seen } from "./context.js";
 import type { Birth } from "./delta.js";
+import { Digest } from "./digest.js";
+import type { ValueHash } from "./digest.js";
 import type { Dot } from "./dot.js";
 import type { KeptRemovals } from "./removals.js";
 
@@ -13,27 +15,37 @@ export class Slice<V> {
   readonly seen: Seen;
   /** Values by the clock of their birth; no wrapper around them, since there may be very many. */
   readonly live = new Map<number, V>();
-  /** The 32-bit hash of the live clocks. */
-  digest = 0;
   readonly removals: KeptRemovals;
+  readonly #digest = new Digest();
+  /** Absent: the digest is of the clocks alone. */
+  readonly #hash: ValueHash<V> | undefined;
   /** Where the chain of updates of an element began; only for those that were ever updated. */
   readonly #origins = new Map<number, Dot>();
 
-  constructor(replica: string, seen: Seen, removals: KeptRemovals) {
+  constructor(replica: string, seen: Seen, removals: KeptRemovals, hash?: ValueHash<V>) {
     this.replica = replica;
     this.seen = seen;
     this.removals = removals;
+    this.#hash = hash;
+  }
+
+  /** The sum of the live elements. */
+  get digest(): number {
+    return this.#digest.value;
   }
 
   insert(clock: number, value: V, origin?: Dot): void {
+    this.#digest.add(clock, this.#hash?.(value) ?? 0);
     this.live.set(clock, value);
-    this.digest = (this.digest ^ scatter(clock)) >>> 0;
     if (origin !== undefined) this.#origins.set(clock, origin);
   }
 
   delete(clock: number): void {
-    if (!this.live.delete(clock)) return;
-    this.digest = (this.digest ^ scatter(clock)) >>> 0;
+    const value = this.live.get(clock);
+    if (value === undefined) return;
+    // Hashed again, not remembered: a number beside each of very many elements would cost more.
+    this.#digest.subtract(clock, this.#hash?.(value) ?? 0);
+    this.live.delete(clock);
     if (this.#origins.size > 0) this.#origins.delete(clock);
   }
 
@@ -80,18 +92,6 @@ export class Slice<V> {
     this.removals.assume(original.removals);
     for (const [clock, value] of original.live) this.live.set(clock, value);
     for (const [clock, origin] of original.#origins) this.#origins.set(clock, origin);
-    this.digest = original.digest;
+    this.#digest.assume(original.#digest);
   }
-}
-
-/**
- * Spreads a clock over 32 bits, so that the exclusive or of many tells sets of clocks apart: the finishing
- * steps of MurmurHash3, which change every bit of the outcome with probability one half for each bit of the
- * input. Two different sets agree by chance once in 2^32.
- */
-export function scatter(clock: number): number {
-  let hash = clock ^ Math.imul((clock / 0x1_0000_0000) | 0, 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

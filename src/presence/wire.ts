@@ -157,6 +157,7 @@ export function toWireDiff<M, X extends object>(diff: PresenceDiff<M, X>): WireD
     joins[key] = withMetas(presence, joins[key], presence.metas);
     leaves[key] = withMetas(presence, leaves[key], previous);
   }
+  for (const [key, joined] of Object.entries(joins)) if (key in leaves) takeBack(leaves, key, joined);
   const { places } = diff;
   const wireDiff = Object.freeze({
     joins: Object.freeze(joins),
@@ -165,6 +166,23 @@ export function toWireDiff<M, X extends object>(diff: PresenceDiff<M, X>): WireD
   });
   wireDiffs.set(diff, wireDiff);
   return wireDiff;
+}
+
+/**
+ * Takes from what leaves a key what joins it by the same ref: a value that was put right after damage. A client
+ * that applies `joins` first has replaced it by then, and would take it away.
+ */
+function takeBack<M, X extends object>(
+  leaves: Record<string, KeyPresence<M, X>>,
+  key: string,
+  joined: KeyPresence<M, X>,
+): void {
+  const left = leaves[key];
+  const refs = new Set(joined.metas.map(({ phx_ref }) => phx_ref));
+  const metas = left?.metas.filter(({ phx_ref }) => !refs.has(phx_ref)) ?? [];
+  if (left === undefined || metas.length === left.metas.length) return;
+  if (metas.length === 0) delete leaves[key];
+  else leaves[key] = Object.freeze({ ...left, metas: Object.freeze(metas) }) as KeyPresence<M, X>;
 }
 
 /** What was made of a diff, so that all who forward it share one payload. */

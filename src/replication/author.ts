@@ -46,7 +46,10 @@ export class AuthoredShard {
     this.shard = shard;
     this.#origin = { owner, shard, refPrefix };
     this.#replica = replica;
-    this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept: AUTHOR_LIMITS.removalsKept });
+    this.#set = new Orswot<ReplicatedEntry>(replica, {
+      removalsKept: AUTHOR_LIMITS.removalsKept,
+      hash: ReplicatedEntry.hashOf,
+    });
   }
 
   /** What the last flush spoke of. */

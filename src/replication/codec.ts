@@ -1,9 +1,10 @@
 /**
  * Messages as text: JSON of positional tuples, with strings and the shapes of metas stored once per message.
- * The whole wire format is in this file and in docs/protocol.md.
+ * The whole wire format is in this file, in `births.ts` and in docs/protocol.md.
  *
- * Promises: decoding never throws and never loops longer than its text; what it returns is fully checked;
- * decoding what was encoded gives the same message. Knows no replica, no clock of its own and no pubsub.
+ * Promises: decoding never throws, never loops longer than its text and does not even parse a text that is
+ * longer than any frame; what it returns is fully checked; decoding what was encoded returns the same message.
+ * Knows no replica, no clock of its own and no pubsub.
  *
  *     frame   = [version, kind, name, incarnation, to | 0, counter, ...body]
  *     births  = [strings, shapes, sessionPrefix, rows]
@@ -11,13 +12,26 @@
  *
  * A topic, key or text value is the index of a string. A clock is the step from the row before. A session is
  * the step from the number before if its id is the prefix and a number, else the id itself. A shape names the
- * properties of a meta, each with a letter before it: `s` for a text (an index), `v` for any other value. A
- * removal is the step of its clock, negative if a session closed, and the step of the dot that it removed.
+ * properties of a meta, each with a letter before it: `s` for a text (an index), `v` for any other value; with
+ * -1 instead of a shape, the one value is the meta. A removal is the step of its clock, negative if a session closed, and the step of the dot that it removed.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
-import { MAX_PAGE_KEPT, MAX_PARTS, MAX_POOL_SIZE, PROTOCOL_VERSION } from "./limits.js";
-import { isIncarnation } from "./life.js";
-import type { Frame, Interval, Message, ShardSummary, WireBirth, WireRemoval } from "./message.js";
+import { printable } from "../errors.js";
+import { decodeBirths, encodeBirths } from "./births.js";
+import type { BirthsForm } from "./births.js";
+import { fitsJsonText, utf8Length } from "./bytes.js";
+import {
+  MAX_FRAME_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NODE_NAME_BYTES,
+  MAX_PAGE_KEPT,
+  MAX_PARTS,
+  MAX_POOL_SIZE,
+  MAX_SESSION_LENGTH,
+  PROTOCOL_VERSION,
+} from "./limits.js";
+import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "./life.js";
+import type { Frame, Interval, Message, ShardSummary, WireRemoval } from "./message.js";
+import { Refusal, array, check, integer, positive, step } from "./wire-checks.js";
 
 const KINDS = ["heartbeat", "delta", "deltaRequest", "far", "pageRequest", "page", "goodbye"] as const;
 type Kind = (typeof KINDS)[number];
@@ -28,7 +42,7 @@ export type Decoded =
   | { readonly frame: Frame }
   | { readonly frame: undefined; readonly refused: string; readonly version?: unknown };
 
-export function encodeFrame(frame: Frame): string {
+export function encodeFrame(frame: Frame, form: BirthsForm = "shared"): string {
   const { from, to, counter, message } = frame;
   return JSON.stringify([
     PROTOCOL_VERSION,
@@ -37,11 +51,34 @@ export function encodeFrame(frame: Frame): string {
     from.incarnation,
     to ?? 0,
     counter,
-    ...encodeBody(message),
+    ...encodeBody(message, form),
   ]);
 }
 
-function encodeBody(message: Message): unknown[] {
+/**
+ * The most bytes that a frame with one entry in plain form may need, whatever the entry's names, the node's name
+ * and the numbers in the frame: where so many are allowed, an entry that was accepted can be sent.
+ */
+export function largestEntryFrameBytes(maxMetaBytes: number): number {
+  const most = Number.MAX_SAFE_INTEGER;
+  // Encoded as it would be, with the largest number in every place and one letter for each name.
+  // No unit takes more bytes than a control character.
+  const session = "\0".repeat(MAX_SESSION_LENGTH);
+  const births = [{ clock: 2 * most, topic: "t", key: "k", session, meta: {} }];
+  const common = { shard: most, upTo: most, births };
+  const messages: Message[] = [
+    { ...common, type: "delta", since: most, part: most, parts: most, removed: [] },
+    { ...common, type: "page", rebuild: most, from: most, to: most, until: most, asOf: most, kept: [] },
+  ];
+  const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));
+  const frames = messages.map((message) =>
+    encodeFrame({ from: { name: "n", incarnation }, to: incarnation, counter: most, message }, "plain"),
+  );
+  const bytes = Math.max(...frames.map(utf8Length)) - "nkt{}".length;
+  return bytes + MAX_NODE_NAME_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
+}
+
+function encodeBody(message: Message, form: BirthsForm): unknown[] {
   switch (message.type) {
     case "heartbeat":
       return [
@@ -58,7 +95,7 @@ function encodeBody(message: Message): unknown[] {
         message.part,
         message.parts,
         encodeRemovals(message.removed, message.since),
-        encodeBirths(message.births, message.since),
+        encodeBirths(message.births, message.since, form),
         ...encodeClosed(message.closed, message.since),
       ];
     case "deltaRequest":
@@ -80,7 +117,7 @@ function encodeBody(message: Message): unknown[] {
         message.until,
         message.asOf,
         encodeIntervals(message.kept, message.from),
-        encodeBirths(message.births, message.from),
+        encodeBirths(message.births, message.from, form),
         ...encodeClosed(message.closed, message.from),
       ];
     case "goodbye":
@@ -90,6 +127,9 @@ function encodeBody(message: Message): unknown[] {
 
 /** Never throws: a text that no replica could have sent is refused, with the reason. */
 export function decodeFrame(text: string): Decoded {
+  if (typeof text !== "string") return { frame: undefined, refused: "not a text" };
+  // No unit of a text takes less than a byte.
+  if (text.length > MAX_FRAME_BYTES) return { frame: undefined, refused: "too long" };
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -104,7 +144,7 @@ export function decodeFrame(text: string): Decoded {
       : { frame: undefined, refused: "not a frame" };
   }
   try {
-    check(typeof name === "string" && name !== "" && name.length <= 256, "name");
+    check(isNodeName(name), "name");
     check(isIncarnation(incarnation), "incarnation");
     check(to === 0 || isIncarnation(to), "addressee");
     const message = decodeBody(KINDS[integer(kind, "kind")], body);
@@ -120,6 +160,12 @@ export function decodeFrame(text: string): Decoded {
     if (problem instanceof Refusal) return { frame: undefined, refused: problem.message };
     throw problem;
   }
+}
+
+/** Whether a value can be the name of a node: not empty, not too long, and one that a log can show. */
+export function isNodeName(value: unknown): value is string {
+  if (typeof value !== "string" || value === "" || printable(value) !== value) return false;
+  return fitsJsonText(value, MAX_NODE_NAME_BYTES);
 }
 
 function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
@@ -216,9 +262,11 @@ function decodeSummaries(flat: readonly unknown[]): ShardSummary[] {
   check(flat.length % 3 === 0, "summaries");
   const shards: ShardSummary[] = [];
   for (let i = 0; i < flat.length; i += 3) {
-    const digest = flat[i + 2];
-    check(typeof digest === "number" && Number.isInteger(digest), "digest");
-    shards.push({ clock: integer(flat[i], "clock"), count: integer(flat[i + 1], "count"), digest });
+    shards.push({
+      clock: integer(flat[i], "clock"),
+      count: integer(flat[i + 1], "count"),
+      digest: step(flat[i + 2], "digest"),
+    });
   }
   return shards;
 }
@@ -289,158 +337,8 @@ function decodeIntervals(flat: readonly unknown[], from: number, to: number): In
   return intervals;
 }
 
-function encodeBirths(births: readonly WireBirth[], since: number): unknown[] {
-  if (births.length === 0) return [];
-  const strings = new Numbering();
-  const shapes = new Map<string, { number: number; names: string[]; kinds: string[] }>();
-  const prefix = splitSession(births[0]!.session)?.prefix ?? "";
-  const rows: unknown[] = [];
-  let lastClock = since;
-  let lastNumber = 0;
-  for (const { clock, topic, key, session, meta } of births) {
-    rows.push(clock - lastClock, strings.numberOf(topic), strings.numberOf(key));
-    lastClock = clock;
-    const split = splitSession(session);
-    if (split !== undefined && split.prefix === prefix) {
-      rows.push(split.number - lastNumber);
-      lastNumber = split.number;
-    } else rows.push(session);
-    let signature = "";
-    // With the length before each name, no two shapes have one signature.
-    for (const name in meta)
-      signature += `${typeof meta[name] === "string" ? "s" : "v"}${name.length}:${name}`;
-    let shape = shapes.get(signature);
-    if (shape === undefined) {
-      const names = Object.keys(meta);
-      const kinds = names.map((name) => (typeof meta[name] === "string" ? "s" : "v"));
-      shape = { number: shapes.size, names, kinds };
-      shapes.set(signature, shape);
-    }
-    rows.push(shape.number);
-    for (let i = 0; i < shape.names.length; i++) {
-      const value: unknown = meta[shape.names[i]!];
-      rows.push(shape.kinds[i] === "s" ? strings.numberOf(value as string) : value);
-    }
-  }
-  const listed = [...shapes.values()].map(({ names, kinds }) => names.map((name, i) => kinds[i]! + name));
-  return [strings.list, listed, prefix, rows];
-}
-
-function decodeBirths(block: readonly unknown[], since: number, upTo: number): WireBirth[] {
-  if (block.length === 0) return [];
-  const strings = array(block[0], "strings");
-  for (const text of strings) check(typeof text === "string", "strings");
-  const shapes = array(block[1], "shapes").map((shape) => array(shape, "shape").map(decodeProperty));
-  for (const shape of shapes) check(new Set(shape.map(({ name }) => name)).size === shape.length, "shape");
-  const prefix = block[2];
-  check(typeof prefix === "string", "session");
-  const rows = array(block[3], "rows");
-  const births: WireBirth[] = [];
-  const text = (index: unknown): string => {
-    const found = strings[integer(index, "string")];
-    check(typeof found === "string", "string");
-    return found;
-  };
-  let clock = since;
-  let number = 0;
-  for (let i = 0; i < rows.length;) {
-    clock += positive(rows[i], "birth");
-    check(clock <= upTo, "birth");
-    const topic = text(rows[i + 1]);
-    const key = text(rows[i + 2]);
-    const sessionPart = rows[i + 3];
-    let session: string;
-    if (typeof sessionPart === "string") session = sessionPart;
-    else {
-      number += step(sessionPart, "session");
-      session = prefix + number;
-    }
-    const shape = shapes[integer(rows[i + 4], "shape")];
-    check(shape !== undefined && i + 5 + shape.length <= rows.length, "shape");
-    i += 5;
-    const meta: AnyMeta = {};
-    for (const { name, isText } of shape) {
-      const value = isText ? text(rows[i]) : deepFreeze(rows[i], 0);
-      i += 1;
-      // Assigning to `__proto__` would set the prototype instead of a property.
-      if (name === "__proto__") Object.defineProperty(meta, name, { value, enumerable: true });
-      else meta[name] = value;
-    }
-    births.push({ clock, topic, key, session, meta: Object.freeze(meta) });
-  }
-  return births;
-}
-
-function decodeProperty(property: unknown): { name: string; isText: boolean } {
-  check(typeof property === "string" && (property[0] === "s" || property[0] === "v"), "shape");
-  return { name: property.slice(1), isText: property[0] === "s" };
-}
-
-/** Deeper than any meta that `track` accepts: what is below was not sent by a tracker. */
-const MAX_DEPTH = 256;
-
-function deepFreeze(value: unknown, depth: number): unknown {
-  // 1e999 is JSON, and infinite.
-  if (typeof value === "number") check(Number.isFinite(value), "number");
-  if (typeof value !== "object" || value === null) return value;
-  check(depth < MAX_DEPTH, "depth");
-  for (const name of Object.keys(value)) deepFreeze((value as AnyMeta)[name], depth + 1);
-  return Object.freeze(value);
-}
-
-/** The end of a session id that can travel as a number: decimal, and the same text again when printed. */
-function splitSession(session: string): { prefix: string; number: number } | undefined {
-  const at = session.lastIndexOf("-") + 1;
-  const digits = session.slice(at);
-  const number = Number(digits);
-  if (digits === "" || !Number.isSafeInteger(number) || String(number) !== digits) return undefined;
-  return { prefix: session.slice(0, at), number };
-}
-
-/** Strings in the order of their first use. */
-class Numbering {
-  readonly list: string[] = [];
-  readonly #numbers = new Map<string, number>();
-
-  numberOf(text: string): number {
-    let number = this.#numbers.get(text);
-    if (number === undefined) {
-      number = this.list.push(text) - 1;
-      this.#numbers.set(text, number);
-    }
-    return number;
-  }
-}
-
-class Refusal extends Error {}
-
-function check(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Refusal(`bad ${what}`);
-}
-
-function integer(value: unknown, what: string): number {
-  check(typeof value === "number" && Number.isSafeInteger(value) && value >= 0, what);
-  return value;
-}
-
-function positive(value: unknown, what: string): number {
-  const number = integer(value, what);
-  check(number >= 1, what);
-  return number;
-}
-
-function step(value: unknown, what: string): number {
-  check(typeof value === "number" && Number.isSafeInteger(value), what);
-  return value;
-}
-
 function shardNumber(value: unknown): number {
   const shard = integer(value, "shard");
   check(shard < MAX_POOL_SIZE, "shard");
   return shard;
-}
-
-function array(value: unknown, what: string): readonly unknown[] {
-  check(Array.isArray(value), what);
-  return value;
 }

@@ -6,6 +6,7 @@
  * changed by who gets it.
  */
 import type { AnyMeta, Entry } from "../tracker/behaviour.js";
+import { chainText, hashJson, mix } from "./hash.js";
 
 /** Why a life departs, and with what reason its entries leave. */
 export type Departure = "departed" | "replaced";
@@ -66,6 +67,12 @@ export class ReplicatedEntry implements Entry {
   /** Whether an entry has this identity. */
   static isOf(entry: ReplicatedEntry, topic: string, key: string, session: string): boolean {
     return entry.#topic === topic && entry.key === key && entry.session === session;
+  }
+
+  /** A hash of all that travels of an entry but its dot. */
+  static hashOf(this: void, entry: ReplicatedEntry): number {
+    const hash = chainText(chainText(hashJson(entry.meta), entry.#topic), entry.key);
+    return mix(chainText(hash, entry.session));
   }
 
   static topicOf(entry: ReplicatedEntry): string {

@@ -6,6 +6,14 @@
 export const PROTOCOL_VERSION = 1;
 /** No frame is larger, whatever the pubsub allows: a larger one would stall its receiver. */
 export const MAX_FRAME_BYTES = 256 * 1024;
+/** Texts of a frame's births, each written out wherever it is used, in UTF-16 units: what sharing may save. */
+export const MAX_EXPANDED_LENGTH = 16 * MAX_FRAME_BYTES;
+/** Births of one frame; above the pending dots and the dots of a delta. */
+export const MAX_FRAME_BIRTHS = 16_384;
+/** A meta is nested no deeper: a reader that recurses must not overflow. */
+export const MAX_META_DEPTH = 64;
+/** A session id, in UTF-16 units. Those that a `Session` makes are less than half as long. */
+export const MAX_SESSION_LENGTH = 64;
 /** A topic or key, in bytes of its JSON text without the quotes. */
 export const MAX_NAME_BYTES = 512;
 /** A node name. It stands in every frame. */

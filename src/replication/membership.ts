@@ -172,12 +172,12 @@ export class Membership {
     return this.#listen(this.#appear(life), counter, direct);
   }
 
-  /** A life says that it ends; its entries may wait for their keys for that long. */
+  /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: Replica, windowMs: number): void {
     if (replica.status === "departing") return;
     // What is hidden already is not shown again.
     if (windowMs <= 0 || !replica.isShown) this.#end(replica, "departed");
-    else this.#depart(replica, "departed", windowMs);
+    else this.#depart(replica, "departed", Math.min(windowMs, this.#permdownPeriodMs));
   }
 
   /** The pubsub knows that a node has ended: hides at once, as silence would. */

@@ -1,13 +1,15 @@
 /**
  * Messages on their way out: gives each frame its counter and cuts what would not fit into one.
  *
- * One counter serves all frames of a life, so of any two frames the receiver knows which was sent first.
- * Knows no replica and no time.
+ * One counter serves all frames of a life, so of any two frames the receiver knows which was sent first. One
+ * entry always fits: the options that start accepts see to it. Knows no replica and no time.
  */
+import { fitExpanded } from "./births.js";
+import type { BirthsForm } from "./births.js";
 import { fitsUtf8 } from "./bytes.js";
 import { encodeFrame } from "./codec.js";
 import type { Life } from "./life.js";
-import type { DeltaMessage, Heartbeat, Message, Page } from "./message.js";
+import type { DeltaMessage, Heartbeat, Message, Page, WireBirth } from "./message.js";
 
 /** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
 export interface Addressee extends Life {
@@ -50,11 +52,11 @@ export class Outbox {
   /** Sends a delta; in parts, if it does not fit one frame. */
   sendDelta(delta: DeltaMessage, to?: Addressee): void {
     const text = this.#encode(delta, to);
-    if (this.fits(text)) return this.#carry(text, to);
+    if (this.#fitsWith(delta.births, text)) return this.#carry(text, to);
     const pieces: DeltaMessage[] = [];
     this.#cut(delta, to, pieces);
     for (const [i, piece] of pieces.entries()) {
-      this.#carry(this.#encode({ ...piece, part: i + 1, parts: pieces.length }, to), to);
+      this.#carrySingle({ ...piece, part: i + 1, parts: pieces.length }, to);
     }
   }
 
@@ -63,7 +65,11 @@ export class Outbox {
     let page = makePage();
     let text = this.#encode(page, to);
     let items = itemsOf(page);
-    while (!this.fits(text) && items > 1) {
+    while (!this.#fitsWith(page.births, text)) {
+      if (items < 2) {
+        this.#carrySingle(page, to);
+        return items;
+      }
       items >>>= 1;
       page = makePage(items);
       text = this.#encode(page, to);
@@ -82,7 +88,7 @@ export class Outbox {
     const { births, removed, closed = [] } = delta;
     const length = births.length + removed.length + closed.length;
     const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
-    if (length < 2 || this.fits(this.#encode(longest, to))) {
+    if (length < 2 || this.#fitsWith(births, this.#encode(longest, to))) {
       pieces.push(delta);
       return;
     }
@@ -99,10 +105,21 @@ export class Outbox {
     this.#cut({ ...delta, ...there }, to, pieces);
   }
 
-  #encode(message: Message, to: Addressee | undefined): string {
+  /** Sends what cannot be cut: in the shorter of the two forms, if it has a birth that is too long in one. */
+  #carrySingle(message: Message, to: Addressee | undefined): void {
+    const text = this.#encode(message, to);
+    this.#carry(this.fits(text) ? text : this.#encode(message, to, "plain"), to);
+  }
+
+  /** Whether a message with these births can be sent as this text, and is taken in. */
+  #fitsWith(births: readonly WireBirth[], text: string): boolean {
+    return this.fits(text) && (births.length < 2 || fitExpanded(births));
+  }
+
+  #encode(message: Message, to: Addressee | undefined, form?: BirthsForm): string {
     // A text that is not sent after all leaves a hole in the counters, which means nothing.
     this.#counter += 1;
-    return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message });
+    return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message }, form);
   }
 
   #carry(text: string, to: Addressee | undefined): void {

@@ -374,6 +374,6 @@ export class RemoteSlice {
 
   #emptySet(): Orswot<ReplicatedEntry> {
     // Nobody relays another's slice, so no removal has to be remembered here.
-    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0 });
+    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: ReplicatedEntry.hashOf });
   }
 }

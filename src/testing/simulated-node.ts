@@ -123,7 +123,8 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
 
   /** A new session of this life. */
   session(): Session {
-    return new SimulatedSession(`${this.name}.${this.life}-${++this.#sessionCount}`);
+    // The number of the life makes it unique; a session id may not be as long as a node name.
+    return new SimulatedSession(`${this.name.slice(0, 32)}.${this.life}-${++this.#sessionCount}`);
   }
 
   /** The diffs delivered since the given time. */

@@ -1,13 +1,13 @@
 /** The checks of arguments at the public border; behind it they are trusted. */
 import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
-import { MAX_NAME_BYTES } from "../replication/limits.js";
+import { MAX_NAME_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
 import { isSession } from "./session.js";
 import type { Session } from "./session.js";
 
-/** @throws TrackerError `INVALID_ARGUMENT` */
+/** @throws TrackerError `INVALID_ARGUMENT` for what is no session, or one whose id a subclass has made too long. */
 export function requireSession(session: unknown): asserts session is Session {
-  if (isSession(session)) return;
+  if (isSession(session) && typeof session.id === "string" && session.id.length <= MAX_SESSION_LENGTH) return;
   throw new TrackerError("INVALID_ARGUMENT", "Expected a Session: new Session() or Session.from(…)", {
     argument: "session",
     value: session,

@@ -5,7 +5,7 @@
 import { TrackerError } from "../errors.js";
 import type { Unsubscribe } from "../pubsub/pubsub.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
-import { HEARING_OUT_HEARTBEATS } from "../replication/limits.js";
+import { HEARING_OUT_HEARTBEATS, MAX_FRAME_BYTES } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
@@ -25,6 +25,8 @@ const TICKS_PER_HEARTBEAT = 4;
 
 /** Frames that are held until the start is through: those of one turn of the event loop. */
 const MAX_EARLY_FRAMES = 1_000;
+/** And so many UTF-16 units in all. */
+const MAX_EARLY_LENGTH = 16 * MAX_FRAME_BYTES;
 
 export class Engine {
   readonly replicator: Replicator;
@@ -39,6 +41,7 @@ export class Engine {
   #status: "starting" | "listening" | "stopped" = "starting";
   /** What came before the start was through. */
   readonly #early: string[] = [];
+  #earlyLength = 0;
   /** Until then, others may not have had the time to say that they are there. */
   #hearsOutUntilMs: number;
   /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
@@ -204,7 +207,9 @@ export class Engine {
       this.deliver();
     } else if (this.#status === "starting" && this.#early.length < MAX_EARLY_FRAMES) {
       // Whatever is too much is lost, as any frame may be.
+      if (this.#earlyLength + payload.length > MAX_EARLY_LENGTH) return;
       this.#early.push(payload);
+      this.#earlyLength += payload.length;
     }
   }
 

@@ -4,10 +4,8 @@
  */
 import { TrackerError } from "../errors.js";
 import { fitsUtf8, utf8Length } from "../replication/bytes.js";
+import { MAX_META_DEPTH } from "../replication/limits.js";
 import type { AnyMeta } from "./behaviour.js";
-
-/** Deeper nesting is refused: a reader that recurses must not overflow. */
-export const MAX_META_DEPTH = 64;
 
 /**
  * A frozen copy of a meta. Properties that are `undefined` are dropped, as JSON does.

@@ -2,11 +2,10 @@
  * The options of a tracker: their meaning, their defaults with the reason, and their check at the border.
  */
 import { TrackerError } from "../errors.js";
-import { fitsJsonText } from "../replication/bytes.js";
+import { isNodeName, largestEntryFrameBytes } from "../replication/codec.js";
 import {
   MAX_FRAME_BYTES,
   MAX_KNOWN_LIVES,
-  MAX_NAME_BYTES,
   MAX_NODE_NAME_BYTES,
   MAX_POOL_SIZE,
 } from "../replication/limits.js";
@@ -17,7 +16,7 @@ import type { Runtime } from "../runtime.js";
 export interface TrackerOptions {
   /**
    * The name of the tracker, the same on all nodes: trackers of one name on one pubsub share a presence list.
-   * At most 128 bytes.
+   * At most 128 bytes, without control characters.
    */
   readonly name: string;
   /** What carries the messages. Opened and closed by whoever made it. */
@@ -32,7 +31,7 @@ export interface TrackerOptions {
    * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes.
    */
   readonly broadcastPeriodMs?: number;
-  /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 100 bytes each. */
+  /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 170 bytes each. */
   readonly heartbeatPeriodMs?: number;
   /**
    * After how much silence a node's entries leave the list. Default 8,000 ms: four heartbeats, so that one or
@@ -63,9 +62,6 @@ export type CheckedOptions = Required<Omit<TrackerOptions, "expect">> & {
   readonly maxFrameBytes: number;
 };
 
-/** What a frame may need beside one entry: its header with the longest node name, and punctuation. */
-const FRAME_OVERHEAD_BYTES = 512 + 2 * MAX_NODE_NAME_BYTES;
-
 /** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`. */
 export function checkOptions(options: TrackerOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
@@ -94,8 +90,12 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     throw invalid("permdownPeriodMs", permdownPeriodMs, `longer than downPeriodMs (${downPeriodMs})`);
   }
   const maxMetaBytes = whole("maxMetaBytes", options.maxMetaBytes ?? 4_096, 2, MAX_FRAME_BYTES);
-  const maxFrameBytes = Math.min(MAX_FRAME_BYTES, pubsub.maxPayloadBytes ?? MAX_FRAME_BYTES);
-  const neededBytes = FRAME_OVERHEAD_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
+  const { maxPayloadBytes = Infinity } = pubsub;
+  if (typeof maxPayloadBytes !== "number" || !(maxPayloadBytes > 0)) {
+    throw invalid("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
+  }
+  const maxFrameBytes = Math.min(MAX_FRAME_BYTES, maxPayloadBytes);
+  const neededBytes = largestEntryFrameBytes(maxMetaBytes);
   if (neededBytes > maxFrameBytes) {
     throw invalid(
       "maxMetaBytes",
@@ -130,9 +130,8 @@ function namesOf(option: string, value: unknown): readonly string[] | undefined 
 }
 
 function checkName(option: string, value: unknown): void {
-  if (typeof value !== "string" || value === "" || !fitsJsonText(value, MAX_NODE_NAME_BYTES)) {
-    throw invalid(option, value, `a text of 1 to ${MAX_NODE_NAME_BYTES} bytes`);
-  }
+  if (isNodeName(value)) return;
+  throw invalid(option, value, `a text of 1 to ${MAX_NODE_NAME_BYTES} bytes without control characters`);
 }
 
 function duration(option: string, value: unknown, minimum: number): number {

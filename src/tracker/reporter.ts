@@ -3,7 +3,7 @@
  * rule that an error nobody listens to becomes one rate-limited warning, never silence and never a crash.
  */
 import { EventEmitter } from "eventemitter3";
-import { TrackerError } from "../errors.js";
+import { TrackerError, printable } from "../errors.js";
 import type { ReplicaLink } from "../replication/link.js";
 import type { Runtime } from "../runtime.js";
 
@@ -94,7 +94,7 @@ export class Reporter {
     if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
     this.#warnedMs.set(error.code, nowMs);
     const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    this.#runtime.warn?.(`${this.#who}: ${error.message}${cause}`, error.code);
+    this.#runtime.warn?.(printable(`${this.#who}: ${error.message}${cause}`), error.code);
   }
 }
 

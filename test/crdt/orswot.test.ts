@@ -401,7 +401,7 @@ describe("copies and comparison", () => {
       digests.add(set.digest("ann"));
       last = set.update(last, "home");
     }
-    // By chance, 10,000 numbers of 32 bits have about 0.01 collisions.
+    // By chance, 10,000 numbers of 53 bits have about 10^-8 collisions.
     expect(digests.size).toBe(10_000);
     set.remove(last);
     expect(set.digest("ann")).toBe(0);

@@ -1,3 +1,4 @@
+import { Presence } from "phoenix";
 import { describe, expect, it } from "vitest";
 import { toPresenceDiff, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import type { Entry, TopicDiff } from "../../src/tracker/behaviour.js";
@@ -120,5 +121,39 @@ describe("presence_diff", () => {
         parts.push(presence, presence.metas, ...presence.metas);
     }
     expect(parts.every((part) => Object.isFrozen(part))).toBe(true);
+  });
+});
+
+describe("a value that was put right under its own ref", () => {
+  it("joins in the place of the wrong one and does not leave", () => {
+    const diff: TopicDiff<Meta> = {
+      joins: [entry("u2", "b", "/right", "s-2")],
+      updates: [
+        { ...entry("u1", "a", "/right", "s-1"), prevRef: "a", previous: { page: "/wrong" } },
+        { ...entry("u1", "n", "/new", "s-3"), prevRef: "o", previous: { page: "/old" } },
+      ],
+      leaves: [{ ...entry("u2", "b", "/right", "s_2"), reason: "untracked" }],
+    };
+    const { joins, leaves } = toWireDiff(toPresenceDiff(diff, nothing));
+    const before = {
+      u1: {
+        metas: [
+          { page: "/wrong", phx_ref: "a" },
+          { page: "/old", phx_ref: "o" },
+        ],
+      },
+      u2: { metas: [{ page: "/right", phx_ref: "b" }] },
+    };
+    expect(leaves["u1"]?.metas).toEqual([{ page: "/old", phx_ref: "o" }]);
+    const after = Presence.syncDiff(before, { joins, leaves }) as typeof before;
+    const refs = Object.entries(after).map(([key, { metas }]) => [
+      key,
+      metas.map((meta) => meta.phx_ref).sort(),
+    ]);
+    expect(refs).toEqual([
+      ["u1", ["a", "n"]],
+      ["u2", ["b"]],
+    ]);
+    expect(after.u1.metas.find((meta) => meta.phx_ref === "a")?.page).toBe("/right");
   });
 });

@@ -1,15 +1,21 @@
 /** The wire format: what was encoded is decoded the same, fits its limits, and is as small as promised. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { utf8Length } from "../../src/replication/bytes.js";
-import { decodeFrame, encodeFrame } from "../../src/replication/codec.js";
+import { fitsJsonText, utf8Length } from "../../src/replication/bytes.js";
+import { decodeFrame, encodeFrame, largestEntryFrameBytes } from "../../src/replication/codec.js";
+import { MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../src/replication/limits.js";
 import type { Frame, Message, WireBirth, WireRemoval } from "../../src/replication/message.js";
 import { Outbox } from "../../src/replication/outbox.js";
 
 const clock = fc.nat({ max: 2 ** 40 });
 const shard = fc.nat({ max: 1_023 });
 const incarnation = fc.stringMatching(/^[0-9a-z]{14}$/);
-const name = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
+const text = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
+/** Topics and keys, node names: what the border of a tracker lets in. */
+const name = text.filter((each) => fitsJsonText(each, MAX_NAME_BYTES));
+const nodeName = text.filter(
+  (each) => fitsJsonText(each, MAX_NODE_NAME_BYTES) && !/[\p{Cc}\u2028\u2029]/u.test(each),
+);
 const meta = fc.dictionary(
   fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom("__proto__", "constructor", "a", "sa", "0")),
   fc.jsonValue({ maxDepth: 3 }),
@@ -99,7 +105,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
 );
 
 const frame: fc.Arbitrary<Frame> = fc.record({
-  from: fc.record({ name, incarnation }),
+  from: fc.record({ name: nodeName, incarnation }),
   to: fc.option(incarnation, { nil: undefined }),
   counter: fc.integer({ min: 1, max: 2 ** 45 }),
   message,
@@ -140,6 +146,53 @@ describe("the codec", () => {
           expect(Object.getPrototypeOf(birth.meta)).toBe(Object.prototype);
         }
       }),
+    );
+  });
+
+  it("decodes plain rows like shared ones", () => {
+    fc.assert(
+      fc.property(frame, (each) => {
+        const decoded = decodeFrame(encodeFrame(each, "plain"));
+        expect(canonical(decoded.frame)).toEqual(canonical(each));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("needs no more for an entry than start counts on, whatever the numbers", () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const large = fc.oneof(fc.constant(most), fc.maxSafeNat());
+    const births = fc
+      .record({
+        clock: large,
+        topic: name,
+        key: name,
+        session: fc.string({ maxLength: 64, unit: "binary" }),
+        meta,
+      })
+      .map((birth) => [birth]);
+    const messages = fc.oneof(
+      fc.record({ since: large, upTo: large, part: large, parts: large, births }).map((numbers): Message => {
+        return { type: "delta", shard: 1_023, removed: [], ...numbers };
+      }),
+      fc
+        .record({ rebuild: large, from: large, to: large, until: large, asOf: large, births })
+        .map((numbers): Message => ({ type: "page", shard: 1_023, kept: [], ...numbers })),
+    );
+    const frames = fc.record({
+      from: fc.record({ name: nodeName, incarnation }),
+      to: fc.option(incarnation, { nil: undefined }),
+      counter: large,
+      message: messages,
+    });
+    fc.assert(
+      fc.property(frames, (each) => {
+        if (!("births" in each.message)) throw new Error("no births");
+        const metaBytes = Buffer.byteLength(JSON.stringify(each.message.births[0]?.meta));
+        const bytes = Buffer.byteLength(encodeFrame(each, "plain"));
+        expect(bytes).toBeLessThanOrEqual(largestEntryFrameBytes(metaBytes));
+      }),
+      { numRuns: 500 },
     );
   });
 
@@ -209,6 +262,58 @@ describe("the outbox", () => {
         expect(canonical([births, removed])).toEqual(canonical([message.births, message.removed]));
       }),
     );
+  });
+
+  it("cuts a delta that would expand further than a receiver takes it", () => {
+    const page = "x".repeat(4_000);
+    const births = Array.from({ length: 3_000 }, (_, i): WireBirth => {
+      return { clock: i + 1, topic: "t", key: "k", session: `s-${i}`, meta: { page } };
+    });
+    const delta = {
+      type: "delta" as const,
+      shard: 0,
+      since: 0,
+      upTo: 3_000,
+      part: 1,
+      parts: 1,
+      births,
+      removed: [],
+    };
+    const payloads = sent(262_144, delta);
+    expect(payloads.length).toBeGreaterThan(2);
+    const received = payloads.flatMap((payload) => {
+      const message = decodeFrame(payload).frame?.message;
+      return message?.type === "delta" ? message.births : [];
+    });
+    expect(received).toEqual(births);
+  });
+
+  it("sends a meta that is too long in shared form as a plain row, and no other", () => {
+    const meta: Record<string, string> = {};
+    for (let i = 0; i < 360; i++) meta[i.toString(36)] = "x" + i.toString(36);
+    const birth = { clock: 1, topic: "t", key: "k", session: "s-1", meta };
+    const small = { ...birth, clock: 2, key: "small", meta: { a: "b" } };
+    const births = [birth, small];
+    const delta = {
+      type: "delta" as const,
+      shard: 0,
+      since: 0,
+      upTo: 2,
+      part: 1,
+      parts: 1,
+      births,
+      removed: [],
+    };
+    const frame = { from: life, to: undefined, counter: 1, message: { ...delta, births: [birth] } };
+    const [plain, shared] = [encodeFrame(frame, "plain"), encodeFrame(frame)];
+    expect(plain.length + 500).toBeLessThan(shared.length);
+    const forms = (maxBytes: number): boolean[] =>
+      sent(maxBytes, delta).map((payload) => {
+        expect(payload.length).toBeLessThanOrEqual(maxBytes);
+        return payload.includes(",-1,{");
+      });
+    expect(forms(plain.length + 100)).toEqual([true, false]);
+    expect(forms(shared.length + 100)).toEqual([false]);
   });
 
   it("splits a heartbeat of many shards, each frame whole by itself", () => {

@@ -1,9 +1,15 @@
 /** Rules of rebuilding and of divergences: each is needed, for an oracle sees when it is off. */
 import { AuthoredShard } from "../../src/replication/author.js";
+import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Page } from "../../src/replication/message.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
-import { divergenceHeals, firstSyncShowsItsPages, rebuildCostsWhatChanged } from "./runs.js";
+import {
+  alteredValuesHeal,
+  divergenceHeals,
+  firstSyncShowsItsPages,
+  rebuildCostsWhatChanged,
+} from "./runs.js";
 import { rebuilding, smallLimits } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
@@ -84,6 +90,12 @@ const rules: readonly BrokenRule[] = [
         return verdict === "diverged" ? "equal" : verdict;
       }),
     ],
+  },
+  {
+    rule: "a digest is of the values too",
+    found: /an altered (topic|key|session|meta) has not healed/,
+    run: alteredValuesHeal,
+    break: () => [instead(ReplicatedEntry, "hashOf", () => 0)],
   },
   {
     rule: "a divergence is reported, and heals within two heartbeats",
