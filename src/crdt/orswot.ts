@@ -70,7 +70,7 @@ export interface OrswotOptions {
    * a set that only listens. Default 10,000: at about 90 bytes each, no replica costs more than 2 MB, and a
    * peer may miss 10,000 removals before it has to be told everything.
    */
-  readonly removalsKept?: number;
+  readonly removalsKept?: number | undefined;
 }
 
 const removalsKeptByDefault = 10_000;

@@ -3,14 +3,13 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
-import type { Unsubscribe } from "../pubsub/pubsub.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import { GREETINGS_AWAITED_MS } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "./behaviour.js";
-import { Delivery } from "./delivery.js";
+import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { reserveName } from "./names-in-use.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
@@ -18,12 +17,13 @@ import { Readiness } from "./readiness.js";
 import { Reporter } from "./reporter.js";
 import type { TrackerEvents } from "./reporter.js";
 import { subscribeAll } from "./subscribe.js";
+import { settlesWithin } from "./within.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
 
-/** Frames that are held until the start is through: those of one turn of the event loop. */
-const MAX_EARLY_FRAMES = 1_000;
+/** Frames that wait until they can be taken: those of one turn of the event loop. */
+const MAX_WAITING_FRAMES = 1_000;
 
 export class Engine {
   readonly replicator: Replicator;
@@ -34,10 +34,11 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #readiness: Readiness;
   readonly #wantsDiffs: boolean;
-  readonly #unsubscribes: Unsubscribe[] = [];
+  /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
+  readonly #unsubscribes: unknown[] = [];
   #status: "starting" | "listening" | "stopped" = "starting";
-  /** What came before the start was through. */
-  readonly #early: string[] = [];
+  /** What came before the start was through, or while the pubsub was being called. */
+  #waiting: (() => void)[] = [];
   /** Until then, others may not have had the time to say that they are there. */
   #greetingsUntilMs: number;
 
@@ -48,13 +49,14 @@ export class Engine {
     this.#options = options;
     this.#wantsDiffs = handleDiff !== undefined;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime);
-    this.#publisher = new Publisher(pubsub, name, (error) => this.reporter.error(error));
+    this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
       },
+      () => this.reporter.error(tooManyChanges()),
     );
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();
@@ -100,27 +102,32 @@ export class Engine {
         startTimeoutMs,
       );
       this.#unsubscribes.push(...subscriptions);
+      this.#listen();
     } catch (error) {
-      await this.#unsubscribe();
+      this.#status = "stopped";
+      await this.#unsubscribe(startTimeoutMs);
       throw error;
     }
-    const listeners = [
-      pubsub.onStatus?.((status) => this.#setConnected(status === "connected")),
-      pubsub.onNodeGone?.((nodeName) => this.#nodeGone(nodeName)),
-      pubsub.onError?.((cause) => this.#pubsubFailed(cause)),
-    ];
-    for (const unsubscribe of listeners) if (unsubscribe !== undefined) this.#unsubscribes.push(unsubscribe);
     this.#alarm.wakeAt(this.now());
   }
 
-  /** Says goodbye, and resolves when that is sent and nothing is subscribed any more. Never rejects. */
+  /**
+   * Says goodbye, and resolves when that is sent and nothing is subscribed any more, after `startTimeoutMs` at
+   * the latest. Never rejects.
+   */
   async stop(handoffMs: number): Promise<void> {
+    const { runtime, startTimeoutMs } = this.#options;
+    const beganMs = this.now();
     this.#status = "stopped";
     this.#alarm.stop();
-    this.replicator.goodbye(handoffMs, this.now());
+    this.#waiting = [];
+    this.replicator.goodbye(handoffMs, beganMs);
+    this.deliver();
     this.#readiness.stop();
-    await this.#publisher.settled(this.#options.runtime, this.#options.startTimeoutMs);
-    await this.#unsubscribe();
+    if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
+      this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
+    }
+    await this.#unsubscribe(Math.max(0, beganMs + startTimeoutMs - this.now()));
   }
 
   now(): number {
@@ -130,6 +137,15 @@ export class Engine {
   /** To be called before what reads or changes the replicator from within the process. */
   setTime(): void {
     this.replicator.setTime(this.now());
+  }
+
+  /**
+   * To be called before a handler or a listener adds to the list or changes it.
+   *
+   * @throws TrackerError `TOO_MANY_CHANGES`
+   */
+  requireEnd(): void {
+    if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }
 
   /** Delivers what has changed. */
@@ -160,31 +176,68 @@ export class Engine {
     return undefined;
   }
 
-  /** Does what is due; the first time, hears what came meanwhile. */
-  #advance(): void {
-    if (this.#status === "starting") {
-      this.#status = "listening";
-      for (const payload of this.#early.splice(0)) this.#receive(payload);
+  /** @throws TrackerError `PUBSUB_UNAVAILABLE` */
+  #listen(): void {
+    const { pubsub } = this.#options;
+    try {
+      this.#unsubscribes.push(
+        pubsub.onStatus?.((status) => this.#setConnected(status === "connected")),
+        pubsub.onNodeGone?.((nodeName) => this.#nodeGone(nodeName)),
+        pubsub.onError?.((cause) => this.#pubsubFailed(cause)),
+      );
+    } catch (cause) {
+      throw new TrackerError("PUBSUB_UNAVAILABLE", "The pubsub refused a listener", {}, { cause });
     }
-    const nowMs = this.now();
-    this.replicator.advance(nowMs);
-    if (this.#readiness.isAwaited && nowMs < this.#greetingsUntilMs)
-      this.#alarm.wakeAt(this.#greetingsUntilMs);
-    this.deliver();
   }
 
-  #receive(payload: string): void {
-    if (this.#status === "listening") {
-      this.replicator.receive(payload, this.now());
+  /** Does what is due, and first what waited. */
+  #advance(): void {
+    const nowMs = this.now();
+    try {
+      if (this.#status === "starting") this.#status = "listening";
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const take of waiting) take();
+      if (this.#status !== "listening") return;
+      this.replicator.advance(this.now());
+      if (this.#readiness.isAwaited && nowMs < this.#greetingsUntilMs)
+        this.#alarm.wakeAt(this.#greetingsUntilMs);
       this.deliver();
-    } else if (this.#status === "starting" && this.#early.length < MAX_EARLY_FRAMES) {
-      // Whatever is too much is lost, as any frame may be.
-      this.#early.push(payload);
+    } finally {
+      // Whatever happened, there is a next time.
+      this.#alarm.wakeAt(nowMs + this.#options.heartbeatPeriodMs / TICKS_PER_HEARTBEAT);
     }
+  }
+
+  /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
+  get #isBusy(): boolean {
+    return this.#publisher.isPublishing || (this.#status === "listening" && this.#waiting.length > 0);
+  }
+
+  /** For the next turn. */
+  #wait(take: () => void): void {
+    this.#waiting.push(take);
+    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+  }
+
+  #receive(payload: unknown): void {
+    if (this.#status === "stopped") return;
+    if (this.#status === "starting" || this.#isBusy) {
+      // Whatever is too much is lost, as any frame may be.
+      if (this.#waiting.length < MAX_WAITING_FRAMES) this.#wait(() => this.#receive(payload));
+      return;
+    }
+    if (typeof payload !== "string") {
+      this.replicator.counters.framesReceived += 1;
+      this.replicator.counters.framesRefused += 1;
+      this.#refused(`no text but ${typeof payload}`, undefined);
+    } else this.replicator.receive(payload, this.now());
+    this.deliver();
   }
 
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
+    if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
     const nowMs = this.now();
     if (connected) this.#greetingsUntilMs = nowMs + GREETINGS_AWAITED_MS;
     this.replicator.setConnected(connected, nowMs);
@@ -193,15 +246,25 @@ export class Engine {
 
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
+    if (this.#isBusy) return this.#wait(() => this.#nodeGone(nodeName));
     this.replicator.nodeGone(nodeName, this.now());
     this.deliver();
   }
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    if (cause instanceof TrackerError) return this.reporter.error(cause);
-    const text = "The pubsub reports a failure";
-    this.reporter.error(new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause }));
+    if (cause instanceof TrackerError) this.#report(cause);
+    else this.#unavailable("The pubsub reports a failure", cause);
+  }
+
+  #unavailable(text: string, cause?: unknown): void {
+    this.#report(new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause }));
+  }
+
+  /** Reports an error in its turn: at once, but not while the pubsub is being called. */
+  #report(error: TrackerError): void {
+    this.#delivery.add(() => this.reporter.error(error));
+    if (!this.#publisher.isPublishing) this.#delivery.deliver();
   }
 
   #diverged(news: TrackerEvents["divergence"]): void {
@@ -228,13 +291,28 @@ export class Engine {
     this.#delivery.add(() => this.reporter.error(error));
   }
 
-  async #unsubscribe(): Promise<void> {
-    for (const unsubscribe of this.#unsubscribes.splice(0)) {
-      try {
-        await unsubscribe();
-      } catch (cause) {
-        this.reporter.error(new TrackerError("PUBSUB_UNAVAILABLE", "Unsubscribing failed", {}, { cause }));
-      }
+  async #unsubscribe(timeoutMs: number): Promise<void> {
+    const ends = this.#unsubscribes.splice(0).map((unsubscribe) => this.#end(unsubscribe));
+    if (await settlesWithin(this.#options.runtime, timeoutMs, Promise.all(ends))) return;
+    this.#unavailable(`The pubsub has not ended all subscriptions within ${this.#options.startTimeoutMs} ms`);
+  }
+
+  /** Never rejects. */
+  async #end(unsubscribe: unknown): Promise<void> {
+    if (unsubscribe === undefined) return;
+    try {
+      if (typeof unsubscribe !== "function") throw new TypeError(`${typeof unsubscribe} is not a function`);
+      await (unsubscribe as () => unknown)();
+    } catch (cause) {
+      this.#unavailable("Unsubscribing failed", cause);
     }
   }
+}
+
+function tooManyChanges(): TrackerError {
+  return new TrackerError(
+    "TOO_MANY_CHANGES",
+    `A handler changes what it is told of, again and again: more than ${MAX_CHAINED_DIFFS} diffs in a chain, or ${MAX_NESTED_DIFFS} in all, came of one change`,
+    { maxChainedDiffs: MAX_CHAINED_DIFFS, maxNestedDiffs: MAX_NESTED_DIFFS },
+  );
 }
