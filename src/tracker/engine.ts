@@ -3,6 +3,7 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
+import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import { GREETINGS_AWAITED_MS } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
@@ -22,6 +23,8 @@ import { settlesWithin } from "./within.js";
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
 
+const REFUSED_LISTENER = "The pubsub refused a listener";
+
 /** Frames that wait until they can be taken: those of one turn of the event loop. */
 const MAX_WAITING_FRAMES = 1_000;
 
@@ -29,6 +32,7 @@ export class Engine {
   readonly replicator: Replicator;
   readonly reporter: Reporter;
   readonly #options: CheckedOptions;
+  readonly #tickPeriodMs: number;
   readonly #publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
@@ -39,6 +43,9 @@ export class Engine {
   #status: "starting" | "listening" | "stopped" = "starting";
   /** What came before the start was through, or while the pubsub was being called. */
   #waiting: (() => void)[] = [];
+  /** When a reconnect may be believed: a pubsub that flaps with every broadcast shall not cause the next by it. */
+  #reconnectFromMs = -Infinity;
+  #isReconnectWaiting = false;
   /** Until then, others may not have had the time to say that they are there. */
   #greetingsUntilMs: number;
 
@@ -47,6 +54,7 @@ export class Engine {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
+    this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
@@ -67,7 +75,7 @@ export class Engine {
       {
         ...options,
         life: { name: nodeName, incarnation },
-        tickPeriodMs: heartbeatPeriodMs / TICKS_PER_HEARTBEAT,
+        tickPeriodMs: this.#tickPeriodMs,
         random,
       },
       {
@@ -105,6 +113,7 @@ export class Engine {
       this.#listen();
     } catch (error) {
       this.#status = "stopped";
+      this.#alarm.stop();
       await this.#unsubscribe(startTimeoutMs);
       throw error;
     }
@@ -179,14 +188,16 @@ export class Engine {
   /** @throws TrackerError `PUBSUB_UNAVAILABLE` */
   #listen(): void {
     const { pubsub } = this.#options;
+    const keep = (unsubscribe: unknown): void => {
+      this.#unsubscribes.push(unsubscribe);
+      promiseOf(unsubscribe)?.catch((cause: unknown) => this.#unavailable(REFUSED_LISTENER, cause));
+    };
     try {
-      this.#unsubscribes.push(
-        pubsub.onStatus?.((status) => this.#setConnected(status === "connected")),
-        pubsub.onNodeGone?.((nodeName) => this.#nodeGone(nodeName)),
-        pubsub.onError?.((cause) => this.#pubsubFailed(cause)),
-      );
+      if (pubsub.onStatus !== undefined) keep(pubsub.onStatus((status) => this.#heardStatus(status)));
+      if (pubsub.onNodeGone !== undefined) keep(pubsub.onNodeGone((nodeName) => this.#nodeGone(nodeName)));
+      if (pubsub.onError !== undefined) keep(pubsub.onError((cause) => this.#pubsubFailed(cause)));
     } catch (cause) {
-      throw new TrackerError("PUBSUB_UNAVAILABLE", "The pubsub refused a listener", {}, { cause });
+      throw new TrackerError("PUBSUB_UNAVAILABLE", REFUSED_LISTENER, {}, { cause });
     }
   }
 
@@ -198,6 +209,7 @@ export class Engine {
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const take of waiting) take();
+      if (this.#isReconnectWaiting) this.#setConnected(true);
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
       if (this.#readiness.isAwaited && nowMs < this.#greetingsUntilMs)
@@ -205,7 +217,7 @@ export class Engine {
       this.deliver();
     } finally {
       // Whatever happened, there is a next time.
-      this.#alarm.wakeAt(nowMs + this.#options.heartbeatPeriodMs / TICKS_PER_HEARTBEAT);
+      this.#alarm.wakeAt(nowMs + this.#tickPeriodMs);
     }
   }
 
@@ -235,11 +247,24 @@ export class Engine {
     this.deliver();
   }
 
+  #heardStatus(status: unknown): void {
+    if (status === "connected" || status === "disconnected") this.#setConnected(status === "connected");
+    else if (this.#status !== "stopped")
+      this.#unavailable(`The pubsub tells a status that is none: ${typeof status}`);
+  }
+
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
+    this.#isReconnectWaiting = false;
+    if (connected === this.replicator.connected) return;
     const nowMs = this.now();
-    if (connected) this.#greetingsUntilMs = nowMs + GREETINGS_AWAITED_MS;
+    this.#isReconnectWaiting = connected && nowMs < this.#reconnectFromMs;
+    if (this.#isReconnectWaiting) return this.#alarm.wakeAt(this.#reconnectFromMs);
+    if (connected) {
+      this.#greetingsUntilMs = nowMs + GREETINGS_AWAITED_MS;
+      this.#reconnectFromMs = nowMs + this.#tickPeriodMs;
+    }
     this.replicator.setConnected(connected, nowMs);
     this.deliver();
   }
@@ -299,10 +324,11 @@ export class Engine {
 
   /** Never rejects. */
   async #end(unsubscribe: unknown): Promise<void> {
-    if (unsubscribe === undefined) return;
     try {
-      if (typeof unsubscribe !== "function") throw new TypeError(`${typeof unsubscribe} is not a function`);
-      await (unsubscribe as () => unknown)();
+      // A promise of one is waited for.
+      const end: unknown = typeof unsubscribe === "object" ? await unsubscribe : unsubscribe;
+      if (typeof end !== "function") throw new TypeError(`${typeof end} is not a function`);
+      await (end as () => unknown)();
     } catch (cause) {
       this.#unavailable("Unsubscribing failed", cause);
     }
