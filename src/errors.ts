@@ -8,6 +8,7 @@
  *
  * - `ALREADY_TRACKED`: this session is tracked under this topic and key; use `set` or `update`.
  * - `NOT_TRACKED`: `update` of what is not there.
+ * - `TOO_MANY_CHANGES`: a handler changes what it is told of, each time; the change at the end of the chain is refused.
  * - `TRACKER_STOPPED`: a change after `stop` began.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range.
  * - `INVALID_META`: a meta that is not a JSON object; `path` says where.
@@ -31,6 +32,7 @@
 export type TrackerErrorCode =
   | "ALREADY_TRACKED"
   | "NOT_TRACKED"
+  | "TOO_MANY_CHANGES"
   | "TRACKER_STOPPED"
   | "INVALID_OPTION"
   | "INVALID_ARGUMENT"

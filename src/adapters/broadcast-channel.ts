@@ -14,9 +14,9 @@ import { unavailable } from "../pubsub/unavailable.js";
 
 export interface BroadcastChannelPubSubOptions {
   /** Default: host, process id and a random part; in a browser `browser` and a random part. */
-  readonly nodeName?: string;
+  readonly nodeName?: string | undefined;
   /** The name of the `BroadcastChannel`, which should be used for nothing else. Default `rollcall`. */
-  readonly channelName?: string;
+  readonly channelName?: string | undefined;
 }
 
 export interface BroadcastChannelPubSub extends PubSub {

@@ -37,12 +37,12 @@ const defaultRelayTimeoutMs = 2_000;
 
 export interface ClusterPubSubOptions {
   /** Default: host, process id and a random part. */
-  readonly nodeName?: string;
+  readonly nodeName?: string | undefined;
   /**
    * How long the relay may take to answer before its absence is reported. Default 2,000: a primary that is
    * forking many workers is slow. A relay that comes later is used all the same.
    */
-  readonly relayTimeoutMs?: number;
+  readonly relayTimeoutMs?: number | undefined;
 }
 
 /** The relay in the primary. */
@@ -57,7 +57,7 @@ export interface Relay {
    *
    * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
    */
-  pubSub(options?: { readonly nodeName?: string }): ClusterPubSub;
+  pubSub(options?: { readonly nodeName?: string | undefined }): ClusterPubSub;
   /**
    * Hears of messages that no rollcall node sends (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`) and of processes that
    * do not read what they are sent (`PUBLISH_FAILED`, once until they read again). Neither costs anybody else
@@ -166,7 +166,7 @@ class ClusterRelay implements Relay {
     return this.#connect(child, () => child.off("message", listen));
   }
 
-  pubSub({ nodeName }: { readonly nodeName?: string } = {}): ClusterPubSub {
+  pubSub({ nodeName }: { readonly nodeName?: string | undefined } = {}): ClusterPubSub {
     return new ClusterNode(checkedNodeName(nodeName), this.#localLink(), defaultRelayTimeoutMs);
   }
 

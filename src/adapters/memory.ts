@@ -22,7 +22,7 @@ export interface MemoryPubSub extends PubSub {
  * @param options.nodeName Default: host, process id and a random part.
  * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
  */
-export function memoryPubSub(options: { nodeName?: string } = {}): MemoryPubSub {
+export function memoryPubSub(options: { readonly nodeName?: string | undefined } = {}): MemoryPubSub {
   return new MemoryHub().node(options.nodeName);
 }
 

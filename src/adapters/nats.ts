@@ -40,12 +40,12 @@ export interface NatsPubSubOptions {
   /** It may be in use for anything else. */
   readonly connection: NatsConnection;
   /** Default: host, process id and a random part. */
-  readonly nodeName?: string;
+  readonly nodeName?: string | undefined;
   /**
    * The first token of all subjects. Default `rollcall`; another one for each application or environment that
    * shares the server.
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 export interface NatsPubSub extends PubSub {

@@ -32,12 +32,12 @@ export type { PostgresClient } from "./postgres-connection.js";
 
 interface CommonOptions {
   /** Default: host, process id and a random part. */
-  readonly nodeName?: string;
+  readonly nodeName?: string | undefined;
   /**
    * Comes before all names. Default `rollcall`; another one for each application or environment that shares the
    * database.
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 export type PostgresPubSubOptions = CommonOptions &

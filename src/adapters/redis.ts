@@ -32,12 +32,12 @@ export interface RedisPubSubOptions {
   /** The client to subscribe with, which with RESP2 can be used for nothing else but subscriptions. */
   readonly subscriber: RedisClient;
   /** Default: host, process id and a random part. */
-  readonly nodeName?: string;
+  readonly nodeName?: string | undefined;
   /**
    * Comes before all names on the broker. Default `rollcall`; another one for each application or environment
    * that shares the server, because databases (`SELECT`) do not keep channels apart.
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 export interface RedisPubSub extends PubSub {

@@ -27,11 +27,11 @@ import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
 /** How sockets are closed before a shutdown. */
 export interface DrainOptions {
   /** Sockets closed at once. @default 500 */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Between two batches, in milliseconds, so that the other nodes are not overrun. @default 100 */
-  readonly batchPeriodMs?: number;
+  readonly batchPeriodMs?: number | undefined;
   /** How long clients may take to close, in milliseconds, before they are cut off. @default 5_000 */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /** A channel server at this moment. */

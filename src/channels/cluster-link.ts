@@ -4,7 +4,9 @@
  * refuses is reported and, for the subscription, asked again. Knows no socket and no channel.
  */
 import { randomText, type Runtime } from "../runtime.js";
+import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
+import { promiseOf } from "../pubsub/returned.js";
 import type { ErrorReports } from "./error-reports.js";
 import { Broadcast } from "./subscribers.js";
 
@@ -44,7 +46,7 @@ export class ClusterLink {
     receiver: ClusterReceiver,
   ) {
     this.#pubsub = settings.pubsub;
-    this.#channel = `rollcall:channels:${settings.name}`;
+    this.#channel = channelName("channels", settings.name);
     this.#runtime = settings.runtime;
     this.#reports = reports;
     this.#receiver = receiver;
@@ -111,8 +113,7 @@ export class ClusterLink {
       return failed(new Error(`the broadcast is larger than the ${maxPayloadBytes} bytes of the pubsub`));
     }
     try {
-      const sent = this.#pubsub.broadcast(this.#channel, payload);
-      if (sent) sent.then(undefined, failed);
+      promiseOf(this.#pubsub.broadcast(this.#channel, payload))?.then(undefined, failed);
     } catch (error) {
       failed(error);
     }

@@ -73,11 +73,12 @@ export interface SocketOptions<SocketAssigns> {
    * rejects refuses with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without
    * it everyone may connect.
    */
-  readonly connect?: (request: ConnectRequest) => SocketAssigns | Refusal | Promise<SocketAssigns | Refusal>;
+  readonly connect?:
+    ((request: ConnectRequest) => SocketAssigns | Refusal | Promise<SocketAssigns | Refusal>) | undefined;
   /** Names the socket, so that `channels.disconnect(id)` ends all sockets of a user, on all nodes. */
-  readonly id?: (assigns: SocketAssigns) => string | undefined;
+  readonly id?: ((assigns: SocketAssigns) => string | undefined) | undefined;
   /** Default: the server's. */
-  readonly checkOrigin?: OriginCheck;
+  readonly checkOrigin?: OriginCheck | undefined;
 }
 
 /** One connection of a client, as its channels see it. */

@@ -2,6 +2,7 @@
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
 import type { OriginCheck } from "./handlers.js";
@@ -70,25 +71,27 @@ export interface ChannelLimits {
   readonly terminateTimeoutMs: number;
 }
 
+type OptionalLimits = { readonly [Name in keyof ChannelLimits]?: ChannelLimits[Name] | undefined };
+
 /** How a channel server runs. */
-export interface ChannelServerOptions extends Partial<ChannelLimits> {
+export interface ChannelServerOptions extends OptionalLimits {
   /** Carries broadcasts and disconnects to the other nodes. One server per pubsub and name. */
   readonly pubsub: PubSub;
   /**
    * Servers of one name hear each other.
    * @default "channels"
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * Which origins may connect.
    * @default true (the request's own host)
    */
-  readonly checkOrigin?: OriginCheck;
+  readonly checkOrigin?: OriginCheck | undefined;
   /**
    * Time and timers.
    * @default nodeRuntime
    */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** The options with defaults, checked. */
@@ -114,6 +117,14 @@ const DEFAULT_LIMITS: ChannelLimits = {
   terminateTimeoutMs: 5_000,
 };
 
+const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
+  ...DEFAULT_LIMITS,
+  pubsub: true,
+  name: true,
+  checkOrigin: true,
+  runtime: true,
+};
+
 /** Limits that count things, and so need a whole number. */
 const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
   "maxFrameBytes",
@@ -126,6 +137,7 @@ const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
 
 /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
 export function validateOptions(options: ChannelServerOptions): Settings {
+  requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, runtime = nodeRuntime } = options;
   if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {
     throw new TrackerError("INVALID_OPTION", "pubsub must be a PubSub, such as memoryPubSub()", {
@@ -148,7 +160,7 @@ export function validateOptions(options: ChannelServerOptions): Settings {
   };
 }
 
-function validateLimits(options: Partial<ChannelLimits>): ChannelLimits {
+function validateLimits(options: OptionalLimits): ChannelLimits {
   const limits: { -readonly [Name in keyof ChannelLimits]: number } = { ...DEFAULT_LIMITS };
   for (const name of Object.keys(DEFAULT_LIMITS) as (keyof ChannelLimits)[]) {
     const value = options[name];

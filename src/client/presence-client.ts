@@ -21,7 +21,7 @@ export interface PresenceClientOptions {
    * How many diffs are kept until the first state, from 0. Above that the oldest is dropped and counted as
    * ignored: it is the one that the state most likely includes. Default 1,000.
    */
-  maxPendingDiffs?: number;
+  maxPendingDiffs?: number | undefined;
 }
 
 type Unsubscribe = () => void;

@@ -71,14 +71,14 @@ export interface OrswotOptions<V = unknown> {
    * a set that only listens. Default 10,000: at about 90 bytes each, no replica costs more than 2 MB, and a
    * peer may miss 10,000 removals before it has to be told everything.
    */
-  readonly removalsKept?: number;
+  readonly removalsKept?: number | undefined;
   /**
    * Hashes a value, to a safe integer: the same for equal values on every replica and at any time. It must
    * not throw. With it digests also tell apart sets whose dots agree and whose values do not, as after damage;
    * each addition and each removal costs one call more. Default: the digest is of the dots alone, which stand for
    * one value each.
    */
-  readonly hash?: (value: V) => number;
+  readonly hash?: ((value: V) => number) | undefined;
 }
 
 const removalsKeptByDefault = 10_000;

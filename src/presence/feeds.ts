@@ -4,15 +4,18 @@
  */
 import type { Diff, Entry } from "../tracker/behaviour.js";
 import { Follower, type PresenceSubscriber } from "./follower.js";
+import { Rounds } from "./rounds.js";
 import { TopicFeed, type FeedSettings } from "./topic-feed.js";
 
 export class Feeds<M, X extends object> {
   readonly #settings: FeedSettings<M, X>;
   readonly #feeds = new Map<string, TopicFeed<M, X>>();
+  readonly #rounds: Rounds;
   #closed = false;
 
   constructor(settings: FeedSettings<M, X>) {
     this.#settings = settings;
+    this.#rounds = new Rounds(settings.runtime, settings.reporter);
   }
 
   /** Takes a diff of the tracker. With `handleMetas` every topic has a feed as long as it has entries. */
@@ -41,12 +44,13 @@ export class Feeds<M, X extends object> {
   /** Ends all subscriptions: no callback comes any more, no timer is left. */
   close(): void {
     this.#closed = true;
+    this.#rounds.close();
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
   }
 
   #open(topic: string, entries: Iterable<Entry<M>>): TopicFeed<M, X> {
-    const feed = new TopicFeed(topic, this.#settings, entries, () => this.#feeds.delete(topic));
+    const feed = new TopicFeed(topic, this.#settings, this.#rounds, entries, () => this.#feeds.delete(topic));
     this.#feeds.set(topic, feed);
     return feed;
   }

@@ -5,8 +5,8 @@
  * a callback that throws or rejects is reported and costs nothing else.
  */
 import type { AnyMeta } from "../tracker/behaviour.js";
+import { onAbort } from "../tracker/on-end.js";
 import type { Reporter } from "../tracker/reporter.js";
-import { onAbort } from "./on-abort.js";
 import type { KeyChanges } from "./topic-view.js";
 import type { KeyPresence, NoExtra, PresenceDiff, Presences } from "./wire.js";
 

@@ -9,6 +9,7 @@ export type {
   NoExtra,
   PresenceDiff,
   PresenceEvent,
+  PresenceMessage,
   PresenceMeta,
   Presences,
   UpdatedPresence,

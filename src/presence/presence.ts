@@ -7,7 +7,7 @@
  */
 import { TrackerError } from "../errors.js";
 import { nodeRuntime } from "../runtime.js";
-import type { AnyMeta, Meta } from "../tracker/behaviour.js";
+import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
 import { Reporter, type TrackerEvents } from "../tracker/reporter.js";
 import type { Session } from "../tracker/session.js";
@@ -15,10 +15,10 @@ import { Tracker, type StopOptions } from "../tracker/tracker.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
-import { presenceSettings, type PresenceOptions } from "./options.js";
+import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
 import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
-import type { KeyPresence, NoExtra, PresenceEvent, Presences, WireDiff } from "./wire.js";
+import type { KeyPresence, NoExtra, PresenceEvent, PresenceMessage, Presences } from "./wire.js";
 
 const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
 
@@ -50,7 +50,8 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     const reporter = new Reporter(`rollcall presence ${options.name}`, runtime);
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
     const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
-    const tracker = await Tracker.start<M>({ handleDiff: (diff) => feeds.change(diff) }, options);
+    const behaviour: TrackerBehaviour<M> = { handleDiff: (diff) => feeds.change(diff) };
+    const tracker = await Tracker.start<M>(behaviour, trackerOptions(options));
     return new Presence(tracker, reporter, fetcher, feeds);
   }
 
@@ -126,13 +127,25 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    */
   forward(
     topic: string,
-    push: (event: PresenceEvent, payload: Presences<M, X> | WireDiff<M, X>) => void,
+    push: (...message: PresenceMessage<M, X>) => unknown,
+    options?: { signal?: AbortSignal | undefined },
+  ): () => void;
+  forward(
+    topic: string,
+    push: (event: PresenceEvent) => unknown,
+    options?: { signal?: AbortSignal | undefined },
+  ): () => void;
+  forward(
+    topic: string,
+    push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
     options: { signal?: AbortSignal | undefined } = {},
   ): () => void {
     checkArgument("push", push, "function");
+    // One of fewer parameters takes the same message.
+    const tell = push as (...message: PresenceMessage<M, X>) => unknown;
     return this.subscribe(topic, {
-      state: (presences) => push(STATE_EVENT, presences),
-      diff: (diff) => push(DIFF_EVENT, toWireDiff(diff)),
+      state: (presences) => tell(STATE_EVENT, presences),
+      diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
       signal: options.signal,
     });
   }
@@ -192,7 +205,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 
   /** Resolves when this node has caught up with everyone: a readiness probe. See `Tracker.whenComplete`. */
-  whenComplete(options?: { readonly timeoutMs?: number }): Promise<void> {
+  whenComplete(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     return this.#tracker.whenComplete(options);
   }
 

@@ -13,6 +13,7 @@ import { DiffWindow, isEmpty } from "./diff-window.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Follower } from "./follower.js";
 import { keysOf } from "./presences.js";
+import type { Rounds } from "./rounds.js";
 import { TopicView } from "./topic-view.js";
 import { toPresenceDiff, type PresenceDiff, type PresenceMeta, type Presences } from "./wire.js";
 
@@ -51,6 +52,7 @@ interface SharedState<M, X extends object> {
 export class TopicFeed<M, X extends object> {
   readonly #topic: string;
   readonly #settings: FeedSettings<M, X>;
+  readonly #rounds: Rounds;
   readonly #onClose: () => void;
   readonly #view: TopicView<M>;
   readonly #followers = new Set<Follower<M, X>>();
@@ -62,9 +64,16 @@ export class TopicFeed<M, X extends object> {
   #closed = false;
 
   /** `entries` are what the diffs so far came to. `onClose` is told when nobody needs this feed any more. */
-  constructor(topic: string, settings: FeedSettings<M, X>, entries: Iterable<Entry<M>>, onClose: () => void) {
+  constructor(
+    topic: string,
+    settings: FeedSettings<M, X>,
+    rounds: Rounds,
+    entries: Iterable<Entry<M>>,
+    onClose: () => void,
+  ) {
     this.#topic = topic;
     this.#settings = settings;
+    this.#rounds = rounds;
     this.#onClose = onClose;
     this.#view = new TopicView(entries);
   }
@@ -113,6 +122,7 @@ export class TopicFeed<M, X extends object> {
   }
 
   #enqueue(diff: TopicDiff<M>): void {
+    this.#rounds.changed();
     const pending: Pending<M, X> = { diff, extras: undefined };
     this.#queue.push(pending);
     void this.#settings.fetcher.fetch(this.#topic, keysOf(diff)).then((extras) => {
@@ -121,7 +131,8 @@ export class TopicFeed<M, X extends object> {
     });
   }
 
-  #release(): void {
+  readonly #release = (): void => {
+    if (this.#rounds.mustWait(this.#release)) return;
     this.#releasing = true;
     for (let head = this.#queue[0]; head?.extras !== undefined; head = this.#queue[0]) {
       this.#queue.shift();
@@ -129,13 +140,14 @@ export class TopicFeed<M, X extends object> {
     }
     this.#releasing = false;
     this.#closeIfUnused();
-  }
+  };
 
   #deliver(topicDiff: TopicDiff<M>, extras: ReadonlyMap<string, X>): void {
     const { handleMetas, reporter } = this.#settings;
     this.#state = undefined;
     const { places, ...keyChanges } = this.#view.apply(topicDiff);
     const change = { diff: toPresenceDiff(topicDiff, extras, places), ...keyChanges };
+    this.#rounds.released();
     for (const follower of this.#followers) follower.change(change);
     if (handleMetas === undefined || this.#closed) return;
     const what = `handleMetas of topic ${JSON.stringify(this.#topic)}`;

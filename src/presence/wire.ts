@@ -77,6 +77,10 @@ export interface WireDiff<M = AnyMeta, X extends object = NoExtra> {
   readonly places?: Places;
 }
 
+/** An event with its payload, ready to push: the one tells the type of the other. */
+export type PresenceMessage<M = AnyMeta, X extends object = NoExtra> =
+  [event: typeof STATE_EVENT, payload: Presences<M, X>] | [event: typeof DIFF_EVENT, payload: WireDiff<M, X>];
+
 /** An object without a prototype, so that `__proto__` is a key like any other. */
 export function withoutPrototype<V>(): Record<string, V> {
   return Object.create(null) as Record<string, V>;

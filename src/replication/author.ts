@@ -5,6 +5,7 @@
  * and no other replica.
  */
 import { Orswot } from "../crdt/index.js";
+import type { Dot } from "../crdt/index.js";
 import type { AnyMeta } from "../tracker/behaviour.js";
 import { Endings } from "./endings.js";
 import { ReplicatedEntry } from "./entry.js";
@@ -36,7 +37,6 @@ export class AuthoredShard {
   readonly #origin: EntryOrigin;
   readonly #replica: string;
   readonly #set: Orswot<ReplicatedEntry>;
-  #clock = 0;
   #flushed: ShardSummary = NOTHING;
   readonly #endings = new Endings(AUTHOR_LIMITS.removalsKept);
   /** What pages are cut from: made once for many, dropped by `forgetSnapshot`. */
@@ -57,6 +57,11 @@ export class AuthoredShard {
     return this.#flushed;
   }
 
+  /** The set counts the dots, and nobody else does: two counts that differ once would differ for ever. */
+  get #clock(): number {
+    return this.#set.context.clock(this.#replica);
+  }
+
   /** Dots that wait for the flush. */
   get pendingDots(): number {
     return this.#clock - this.#flushed.clock;
@@ -67,25 +72,29 @@ export class AuthoredShard {
   }
 
   add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    this.#clock += 1;
-    const entry = this.#entry(topic, key, session, meta);
+    const entry = this.#entry(this.#clock + 1, topic, key, session, meta);
     ReplicatedEntry.seal(entry, undefined);
-    this.#set.add(entry);
+    requireBirth(this.#set.add(entry), entry);
     return entry;
   }
 
-  /** Spends two dots: the removal of the old revision and the birth of the new one. */
+  /**
+   * Spends two dots: the removal of the old revision and the birth of the new one.
+   *
+   * @throws Error, and spends none, if `previous` is not in the set.
+   */
   update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    this.#clock += 2;
-    const entry = this.#entry(ReplicatedEntry.topicOf(previous), previous.key, previous.session, meta);
+    const dot = this.#dotOf(previous);
+    const { key, session } = previous;
+    const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
     ReplicatedEntry.seal(entry, previous.ref);
-    this.#set.update({ replica: this.#replica, clock: ReplicatedEntry.clockOf(previous) }, entry);
+    requireBirth(this.#set.update(dot, entry), entry);
     return entry;
   }
 
+  /** @throws Error, and spends no dot, if the entry is not in the set. */
   remove(entry: ReplicatedEntry, closed: boolean): void {
-    this.#clock += 1;
-    this.#set.remove({ replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) });
+    this.#set.remove(this.#dotOf(entry));
     const born = ReplicatedEntry.clockOf(entry);
     this.#endings.ended(this.#clock, born, closed, (clock) => this.#birthRemovedAt(clock));
   }
@@ -180,8 +189,21 @@ export class AuthoredShard {
     this.#snapshot = undefined;
   }
 
-  #entry(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    return new ReplicatedEntry(this.#origin, this.#clock, topic, key, session, meta);
+  #entry(
+    clock: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta: Readonly<AnyMeta>,
+  ): ReplicatedEntry {
+    return new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
+  }
+
+  /** The dot of an entry that is in the set: whatever is to be removed or replaced passes here. */
+  #dotOf(entry: ReplicatedEntry): Dot {
+    const dot = { replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) };
+    if (this.#set.get(dot) === entry) return dot;
+    throw new Error(`A fault of rollcall: the entry ${entry.ref} is not in its author's set`);
   }
 
   #delta(since: number): DeltaMessage | undefined {
@@ -258,6 +280,12 @@ function closedBetween(
     if (closings[i]! > shown) births.push(birth);
   }
   return births;
+}
+
+/** The entry was given its clock before the set gave it its dot. */
+function requireBirth(dot: Dot, entry: ReplicatedEntry): void {
+  if (dot.clock === ReplicatedEntry.clockOf(entry)) return;
+  throw new Error(`A fault of rollcall: the entry ${entry.ref} was born at clock ${dot.clock}`);
 }
 
 function wireBirth(clock: number, entry: ReplicatedEntry): WireBirth {

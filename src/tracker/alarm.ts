@@ -16,12 +16,15 @@ export class Alarm {
   wakeAt(timeMs: number): void {
     if (timeMs >= this.#dueMs) return;
     this.#cancel?.();
-    this.#dueMs = timeMs;
+    this.#cancel = undefined;
+    // Until the timer is set there is none: should that fail, the next who asks tries again.
+    this.#dueMs = Infinity;
     this.#cancel = this.#runtime.schedule(timeMs - this.#runtime.monotonicMs(), () => {
       this.#dueMs = Infinity;
       this.#cancel = undefined;
       this.#ring();
     });
+    this.#dueMs = timeMs;
   }
 
   /** Rings no more, whatever asks. */

@@ -3,14 +3,14 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
-import type { Unsubscribe } from "../pubsub/pubsub.js";
+import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import { HEARING_OUT_HEARTBEATS, MAX_FRAME_BYTES } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "./behaviour.js";
-import { Delivery } from "./delivery.js";
+import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { reserveName } from "./names-in-use.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
@@ -19,29 +19,38 @@ import { Reporter } from "./reporter.js";
 import type { TrackerEvents } from "./reporter.js";
 import { subscribeAll } from "./subscribe.js";
 import { errorOfTrouble } from "./troubles.js";
+import { settlesWithin } from "./within.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
 
-/** Frames that are held until the start is through: those of one turn of the event loop. */
-const MAX_EARLY_FRAMES = 1_000;
+const REFUSED_LISTENER = "The pubsub refused a listener";
+
+/** Frames that wait until they can be taken: those of one turn of the event loop. */
+const MAX_WAITING_FRAMES = 1_000;
 /** And so many UTF-16 units in all. */
-const MAX_EARLY_LENGTH = 16 * MAX_FRAME_BYTES;
+const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 
 export class Engine {
   readonly replicator: Replicator;
   readonly reporter: Reporter;
   readonly #options: CheckedOptions;
+  readonly #tickPeriodMs: number;
   readonly #publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
   readonly #readiness: Readiness;
   readonly #wantsDiffs: boolean;
-  readonly #unsubscribes: Unsubscribe[] = [];
+  /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
+  readonly #unsubscribes: unknown[] = [];
   #status: "starting" | "listening" | "stopped" = "starting";
-  /** What came before the start was through. */
-  readonly #early: string[] = [];
-  #earlyLength = 0;
+  /** What came before the start was through, or while the pubsub was being called. */
+  #waiting: (() => void)[] = [];
+  /** How many UTF-16 units of frames wait. */
+  #waitingLength = 0;
+  /** When a reconnect may be believed: a pubsub that flaps with every broadcast shall not cause the next by it. */
+  #reconnectFromMs = -Infinity;
+  #isReconnectWaiting = false;
   /** Until then, others may not have had the time to say that they are there. */
   #hearsOutUntilMs: number;
   /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
@@ -52,15 +61,17 @@ export class Engine {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
+    this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime);
-    this.#publisher = new Publisher(pubsub, name, (error) => this.reporter.error(error));
+    this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
       },
+      () => this.reporter.error(tooManyChanges()),
     );
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();
@@ -72,7 +83,7 @@ export class Engine {
       {
         ...options,
         life: { name: nodeName, incarnation },
-        tickPeriodMs: heartbeatPeriodMs / TICKS_PER_HEARTBEAT,
+        tickPeriodMs: this.#tickPeriodMs,
         random,
       },
       {
@@ -109,27 +120,33 @@ export class Engine {
         startTimeoutMs,
       );
       this.#unsubscribes.push(...subscriptions);
+      this.#listen();
     } catch (error) {
-      await this.#unsubscribe();
+      this.#status = "stopped";
+      this.#alarm.stop();
+      await this.#unsubscribe(startTimeoutMs);
       throw error;
     }
-    const listeners = [
-      pubsub.onStatus?.((status) => this.#setConnected(status === "connected")),
-      pubsub.onNodeGone?.((nodeName) => this.#nodeGone(nodeName)),
-      pubsub.onError?.((cause) => this.#pubsubFailed(cause)),
-    ];
-    for (const unsubscribe of listeners) if (unsubscribe !== undefined) this.#unsubscribes.push(unsubscribe);
     this.#alarm.wakeAt(this.now());
   }
 
-  /** Says goodbye, and resolves when that is sent and nothing is subscribed any more. Never rejects. */
+  /**
+   * Says goodbye, and resolves when that is sent and nothing is subscribed any more, after `startTimeoutMs` at
+   * the latest. Never rejects.
+   */
   async stop(handoffMs: number): Promise<void> {
+    const { runtime, startTimeoutMs } = this.#options;
+    const beganMs = this.now();
     this.#status = "stopped";
     this.#alarm.stop();
-    this.replicator.goodbye(handoffMs, this.now());
+    this.#waiting = [];
+    this.replicator.goodbye(handoffMs, beganMs);
+    this.deliver();
     this.#readiness.stop();
-    await this.#publisher.settled(this.#options.runtime, this.#options.startTimeoutMs);
-    await this.#unsubscribe();
+    if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
+      this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
+    }
+    await this.#unsubscribe(Math.max(0, beganMs + startTimeoutMs - this.now()));
   }
 
   now(): number {
@@ -139,6 +156,15 @@ export class Engine {
   /** To be called before what reads or changes the replicator from within the process. */
   setTime(): void {
     this.replicator.setTime(this.now());
+  }
+
+  /**
+   * To be called before a handler or a listener adds to the list or changes it.
+   *
+   * @throws TrackerError `TOO_MANY_CHANGES`
+   */
+  requireEnd(): void {
+    if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }
 
   /** Delivers what has changed. */
@@ -187,38 +213,91 @@ export class Engine {
     return undefined;
   }
 
-  /** Does what is due; the first time, hears what came meanwhile. */
+  /** @throws TrackerError `PUBSUB_UNAVAILABLE` */
+  #listen(): void {
+    const { pubsub } = this.#options;
+    const keep = (unsubscribe: unknown): void => {
+      this.#unsubscribes.push(unsubscribe);
+      promiseOf(unsubscribe)?.catch((cause: unknown) => this.#unavailable(REFUSED_LISTENER, cause));
+    };
+    try {
+      if (pubsub.onStatus !== undefined) keep(pubsub.onStatus((status) => this.#heardStatus(status)));
+      if (pubsub.onNodeGone !== undefined) keep(pubsub.onNodeGone((nodeName) => this.#nodeGone(nodeName)));
+      if (pubsub.onError !== undefined) keep(pubsub.onError((cause) => this.#pubsubFailed(cause)));
+    } catch (cause) {
+      throw new TrackerError("PUBSUB_UNAVAILABLE", REFUSED_LISTENER, {}, { cause });
+    }
+  }
+
+  /** Does what is due, and first what waited. */
   #advance(): void {
-    if (this.#status === "starting") {
-      this.#status = "listening";
-      for (const payload of this.#early.splice(0)) this.#receive(payload);
-    }
     const nowMs = this.now();
-    this.replicator.advance(nowMs);
-    if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
-      this.#alarm.wakeAt(this.#hearsOutUntilMs);
+    try {
+      if (this.#status === "starting") this.#status = "listening";
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      this.#waitingLength = 0;
+      for (const take of waiting) take();
+      if (this.#isReconnectWaiting) this.#setConnected(true);
+      if (this.#status !== "listening") return;
+      this.replicator.advance(this.now());
+      if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
+        this.#alarm.wakeAt(this.#hearsOutUntilMs);
+      }
+      this.deliver();
+    } finally {
+      // Whatever happened, there is a next time.
+      this.#alarm.wakeAt(nowMs + this.#tickPeriodMs);
     }
+  }
+
+  /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
+  get #isBusy(): boolean {
+    return this.#publisher.isPublishing || (this.#status === "listening" && this.#waiting.length > 0);
+  }
+
+  /** For the next turn. */
+  #wait(take: () => void): void {
+    this.#waiting.push(take);
+    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+  }
+
+  #receive(payload: unknown): void {
+    if (this.#status === "stopped") return;
+    if (this.#status === "starting" || this.#isBusy) {
+      const length = typeof payload === "string" ? payload.length : 0;
+      // Whatever is too much is lost, as any frame may be.
+      if (this.#waiting.length >= MAX_WAITING_FRAMES) return;
+      if (this.#waitingLength + length > MAX_WAITING_LENGTH) return;
+      this.#waitingLength += length;
+      return this.#wait(() => this.#receive(payload));
+    }
+    if (typeof payload !== "string") {
+      this.replicator.counters.framesReceived += 1;
+      this.replicator.counters.framesRefused += 1;
+      this.#refused(`no text but ${typeof payload}`, undefined);
+    } else this.replicator.receive(payload, this.now());
     this.deliver();
   }
 
-  #receive(payload: string): void {
-    if (this.#status === "listening") {
-      this.replicator.receive(payload, this.now());
-      this.deliver();
-    } else if (this.#status === "starting" && this.#early.length < MAX_EARLY_FRAMES) {
-      // Whatever is too much is lost, as any frame may be.
-      if (this.#earlyLength + payload.length > MAX_EARLY_LENGTH) return;
-      this.#early.push(payload);
-      this.#earlyLength += payload.length;
-    }
+  #heardStatus(status: unknown): void {
+    if (status === "connected" || status === "disconnected") this.#setConnected(status === "connected");
+    else if (this.#status !== "stopped")
+      this.#unavailable(`The pubsub tells a status that is none: ${typeof status}`);
   }
 
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
+    if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
+    this.#isReconnectWaiting = false;
+    if (connected === this.replicator.connected) return;
     const nowMs = this.now();
+    this.#isReconnectWaiting = connected && nowMs < this.#reconnectFromMs;
+    if (this.#isReconnectWaiting) return this.#alarm.wakeAt(this.#reconnectFromMs);
     if (connected) {
       this.#beginHearingOut(nowMs);
       this.#readiness.startAnew();
+      this.#reconnectFromMs = nowMs + this.#tickPeriodMs;
     }
     this.replicator.setConnected(connected, nowMs);
     this.deliver();
@@ -226,15 +305,25 @@ export class Engine {
 
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
+    if (this.#isBusy) return this.#wait(() => this.#nodeGone(nodeName));
     this.replicator.nodeGone(nodeName, this.now());
     this.deliver();
   }
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    if (cause instanceof TrackerError) return this.reporter.error(cause);
-    const text = "The pubsub reports a failure";
-    this.reporter.error(new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause }));
+    if (cause instanceof TrackerError) this.#report(cause);
+    else this.#unavailable("The pubsub reports a failure", cause);
+  }
+
+  #unavailable(text: string, cause?: unknown): void {
+    this.#report(new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause }));
+  }
+
+  /** Reports an error in its turn: at once, but not while the pubsub is being called. */
+  #report(error: TrackerError): void {
+    this.#delivery.add(() => this.reporter.error(error));
+    if (!this.#publisher.isPublishing) this.#delivery.deliver();
   }
 
   #diverged(news: TrackerEvents["divergence"]): void {
@@ -261,13 +350,29 @@ export class Engine {
     this.#delivery.add(() => this.reporter.error(error));
   }
 
-  async #unsubscribe(): Promise<void> {
-    for (const unsubscribe of this.#unsubscribes.splice(0)) {
-      try {
-        await unsubscribe();
-      } catch (cause) {
-        this.reporter.error(new TrackerError("PUBSUB_UNAVAILABLE", "Unsubscribing failed", {}, { cause }));
-      }
+  async #unsubscribe(timeoutMs: number): Promise<void> {
+    const ends = this.#unsubscribes.splice(0).map((unsubscribe) => this.#end(unsubscribe));
+    if (await settlesWithin(this.#options.runtime, timeoutMs, Promise.all(ends))) return;
+    this.#unavailable(`The pubsub has not ended all subscriptions within ${this.#options.startTimeoutMs} ms`);
+  }
+
+  /** Never rejects. */
+  async #end(unsubscribe: unknown): Promise<void> {
+    try {
+      // A promise of one is waited for.
+      const end: unknown = typeof unsubscribe === "object" ? await unsubscribe : unsubscribe;
+      if (typeof end !== "function") throw new TypeError(`${typeof end} is not a function`);
+      await (end as () => unknown)();
+    } catch (cause) {
+      this.#unavailable("Unsubscribing failed", cause);
     }
   }
+}
+
+function tooManyChanges(): TrackerError {
+  return new TrackerError(
+    "TOO_MANY_CHANGES",
+    `A handler changes what it is told of, again and again: more than ${MAX_CHAINED_DIFFS} diffs in a chain, or ${MAX_NESTED_DIFFS} in all, came of one change`,
+    { maxChainedDiffs: MAX_CHAINED_DIFFS, maxNestedDiffs: MAX_NESTED_DIFFS },
+  );
 }

@@ -8,7 +8,8 @@ import { MAX_META_DEPTH } from "../replication/limits.js";
 import type { AnyMeta } from "./behaviour.js";
 
 /**
- * A frozen copy of a meta. Properties that are `undefined` are dropped, as JSON does.
+ * A frozen copy of a meta. Properties that are `undefined` are dropped, as JSON does, and -0 becomes 0. Everything
+ * is read once, and nothing is read of the original afterwards: its getters may act.
  *
  * @throws TrackerError `INVALID_META`, with the `path` to what is no JSON value (a function, symbol, bigint,
  *   non-finite number, `undefined` in an array, an object of a class such as a Date, a cycle, or nesting
@@ -39,7 +40,7 @@ function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMet
   for (const name of Object.keys(object)) {
     const value: unknown = object[name];
     if (value === undefined) continue;
-    const copied = isLeaf(value) ? value : copyValue(value, path, name);
+    const copied = isLeaf(value) ? asSent(value) : copyValue(value, path, name);
     // Assigning to `__proto__` would set the prototype instead of a property.
     if (name === "__proto__") Object.defineProperty(copy, name, { value: copied, enumerable: true });
     else copy[name] = copied;
@@ -62,6 +63,11 @@ function isLeaf(value: unknown): boolean {
   return typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value);
 }
 
+/** A leaf as the others will have it: JSON has no negative zero. */
+function asSent(leaf: unknown): unknown {
+  return leaf === 0 ? 0 : leaf;
+}
+
 function copyValue(value: unknown, path: (string | number)[], step: string | number): unknown {
   path.push(step);
   // A cycle is deeper than any limit, so this finds it too.
@@ -71,7 +77,7 @@ function copyValue(value: unknown, path: (string | number)[], step: string | num
     const items: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
       const item: unknown = value[i];
-      items.push(isLeaf(item) ? item : copyValue(item, path, i));
+      items.push(isLeaf(item) ? asSent(item) : copyValue(item, path, i));
     }
     copy = Object.freeze(items);
   } else if (isPlainObject(value)) copy = copyObject(value, path);

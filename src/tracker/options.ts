@@ -2,6 +2,7 @@
  * The options of a tracker: their meaning, their defaults with the reason, and their check at the border.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/codec.js";
 import {
   MAX_FRAME_BYTES,
@@ -25,41 +26,55 @@ export interface TrackerOptions {
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
    * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it.
    */
-  readonly poolSize?: number;
+  readonly poolSize?: number | undefined;
   /**
    * The first change after a quiet time goes out at once; further ones are collected for this long and go out
    * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes.
    */
-  readonly broadcastPeriodMs?: number;
+  readonly broadcastPeriodMs?: number | undefined;
   /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 170 bytes each. */
-  readonly heartbeatPeriodMs?: number;
+  readonly heartbeatPeriodMs?: number | undefined;
   /**
    * After how much silence a node's entries leave the list. Default 8,000 ms: four heartbeats, so that one or
    * two may be lost. Less than three heartbeats is refused: it would flap.
    */
-  readonly downPeriodMs?: number;
+  readonly downPeriodMs?: number | undefined;
   /**
    * After how much silence a node's entries are forgotten, so that it would have to send all of them again.
    * Default 1,200,000 ms (20 minutes). Longer than `downPeriodMs`.
    */
-  readonly permdownPeriodMs?: number;
+  readonly permdownPeriodMs?: number | undefined;
   /** The largest meta, in bytes of JSON text in UTF-8. Default 4,096: presence says who, not everything. */
-  readonly maxMetaBytes?: number;
+  readonly maxMetaBytes?: number | undefined;
   /** How long `Tracker.start` waits for the pubsub. Default 5,000 ms. */
-  readonly startTimeoutMs?: number;
+  readonly startTimeoutMs?: number | undefined;
   /**
    * The names of the other nodes, as far as they are known: at most 4,096. A node is complete without a round of
    * heartbeats as soon as it has heard and caught up with all of them; one that does not come delays it by no more
    * than that round. With none (`[]`) a node is complete at once. Default: not known, so the round is waited for.
    */
-  readonly expect?: readonly string[];
+  readonly expect?: readonly string[] | undefined;
   /** Time, random and timers. Default: the machine's. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
-export type CheckedOptions = Required<Omit<TrackerOptions, "expect">> & {
-  readonly expect: readonly string[] | undefined;
-  readonly maxFrameBytes: number;
+export type CheckedOptions = {
+  readonly [Option in Exclude<keyof TrackerOptions, "expect">]-?: Exclude<TrackerOptions[Option], undefined>;
+} & { readonly expect: readonly string[] | undefined; readonly maxFrameBytes: number };
+
+/** All options that there are. */
+export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = {
+  name: true,
+  pubsub: true,
+  poolSize: true,
+  broadcastPeriodMs: true,
+  heartbeatPeriodMs: true,
+  downPeriodMs: true,
+  permdownPeriodMs: true,
+  maxMetaBytes: true,
+  startTimeoutMs: true,
+  expect: true,
+  runtime: true,
 };
 
 /** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`. */
@@ -67,6 +82,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw invalid("options", options, "an object with at least `name` and `pubsub`");
   }
+  requireKnownOptions(options, trackerOptionNames);
   const { name, pubsub, runtime = nodeRuntime } = options;
   checkName("name", name);
   if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {

@@ -9,11 +9,28 @@ import type { Session, SessionOwner } from "./session.js";
 
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
-export class OwnedEntries {
-  readonly #owner: SessionOwner;
+export class OwnedEntries implements SessionOwner {
+  #close: ((session: Session) => void) | undefined;
 
-  constructor(owner: SessionOwner) {
-    this.#owner = owner;
+  /** `close` is told when a session with entries closes. */
+  constructor(close: (session: Session) => void) {
+    this.#close = close;
+  }
+
+  /**
+   * Nothing is owned any more, and nobody told. Sessions that live on hold this object until they are used again
+   * or close, and through it nothing of the tracker.
+   */
+  end(): void {
+    this.#close = undefined;
+  }
+
+  get ended(): boolean {
+    return this.#close === undefined;
+  }
+
+  sessionClosed(session: Session): void {
+    this.#close?.(session);
   }
 
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
@@ -44,12 +61,12 @@ export class OwnedEntries {
       owned === undefined ||
       ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)
     ) {
-      session.hold(this.#owner, entry);
+      session.hold(this, entry);
     } else {
       const byTopic: ByTopic = new Map();
       putByTopic(byTopic, owned);
       putByTopic(byTopic, entry);
-      session.hold(this.#owner, byTopic);
+      session.hold(this, byTopic);
     }
   }
 
@@ -63,12 +80,12 @@ export class OwnedEntries {
       if (ofTopic?.size === 0) owned.delete(topic);
       if (owned.size > 0) return;
     }
-    session.release(this.#owner);
+    session.release(this);
   }
 
   /** What `put` left there. */
   #of(session: Session): ReplicatedEntry | ByTopic | undefined {
-    return session.heldBy(this.#owner) as ReplicatedEntry | ByTopic | undefined;
+    return session.heldBy(this) as ReplicatedEntry | ByTopic | undefined;
   }
 }
 

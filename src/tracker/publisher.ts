@@ -1,10 +1,19 @@
 /**
- * Payloads on their way into the pubsub: names the channels, and reports what the pubsub refuses. What is
- * lost is repaired by later messages, so nothing is sent again from here.
+ * Payloads on their way into the pubsub, on the channels of one tracker. What the pubsub refuses is reported:
+ * later messages repair what is lost, so nothing is sent again from here.
+ *
+ * The pubsub is the user's own code: it may throw, return anything, never settle what it returned, and call back
+ * before it returns.
  */
 import { TrackerError } from "../errors.js";
+import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
+import { promiseOf } from "../pubsub/returned.js";
 import type { Runtime } from "../runtime.js";
+import { settlesWithin } from "./within.js";
+
+/** A pubsub that never settles what it was given shall not keep memory for it: the oldest are followed no more. */
+const MAX_UNDER_WAY = 1_024;
 
 export class Publisher {
   readonly broadcastChannel: string;
@@ -12,12 +21,20 @@ export class Publisher {
   readonly #pubsub: PubSub;
   readonly #report: (error: TrackerError) => void;
   readonly #underWay = new Set<Promise<void>>();
+  #isStuck = false;
+  #calls = 0;
 
+  /** `report` may be called while {@link isPublishing}. */
   constructor(pubsub: PubSub, trackerName: string, report: (error: TrackerError) => void) {
     this.#pubsub = pubsub;
     this.#report = report;
-    this.broadcastChannel = `rollcall:${trackerName}`;
-    this.inboxChannel = `rollcall:${trackerName}:inbox`;
+    this.broadcastChannel = channelName("all", trackerName);
+    this.inboxChannel = channelName("to", trackerName);
+  }
+
+  /** Whether the pubsub is being called: what it tells meanwhile comes in the middle of something. */
+  get isPublishing(): boolean {
+    return this.#calls > 0;
   }
 
   broadcast(payload: string): void {
@@ -28,31 +45,46 @@ export class Publisher {
     this.#publish(() => this.#pubsub.send(node, this.inboxChannel, payload));
   }
 
-  /** Resolves when what is under way has got through or failed, and after `timeoutMs` at the latest. */
-  async settled(runtime: Runtime, timeoutMs: number): Promise<void> {
-    if (this.#underWay.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = runtime.schedule(timeoutMs, resolve);
-      void Promise.all(this.#underWay).then(() => {
-        cancel();
-        resolve();
-      });
-    });
+  /**
+   * Resolves when what is under way has got through or failed, and after `timeoutMs` at the latest; says whether
+   * all of it has.
+   */
+  async settled(runtime: Runtime, timeoutMs: number): Promise<boolean> {
+    if (this.#underWay.size === 0) return true;
+    return settlesWithin(runtime, timeoutMs, Promise.all(this.#underWay));
   }
 
-  #publish(publish: () => void | Promise<void>): void {
-    let result: void | Promise<void>;
+  #publish(publish: () => unknown): void {
+    this.#calls += 1;
     try {
-      result = publish();
+      const result = promiseOf(publish());
+      if (result !== undefined) this.#follow(result);
     } catch (cause) {
       this.#failed(cause);
-      return;
+    } finally {
+      this.#calls -= 1;
     }
-    if (result === undefined) return;
-    const underWay: Promise<void> = result
-      .catch((cause: unknown) => this.#failed(cause))
-      .finally(() => this.#underWay.delete(underWay));
+  }
+
+  #follow(result: Promise<unknown>): void {
+    const done = (): void => {
+      this.#underWay.delete(underWay);
+      if (this.#underWay.size === 0) this.#isStuck = false;
+    };
+    const underWay: Promise<void> = result.then(done, (cause: unknown) => {
+      done();
+      this.#failed(cause);
+    });
     this.#underWay.add(underWay);
+    if (this.#underWay.size <= MAX_UNDER_WAY) return;
+    for (const oldest of this.#underWay) {
+      this.#underWay.delete(oldest);
+      break;
+    }
+    if (this.#isStuck) return;
+    this.#isStuck = true;
+    const text = `The pubsub has not settled ${MAX_UNDER_WAY} payloads; older ones are waited for no more`;
+    this.#report(new TrackerError("PUBLISH_FAILED", text, { unsettled: MAX_UNDER_WAY }));
   }
 
   #failed(cause: unknown): void {

@@ -4,6 +4,8 @@
  */
 import { EventEmitter } from "eventemitter3";
 import { TrackerError, printable } from "../errors.js";
+import { requireKnownEvent } from "../known-names.js";
+import { promiseOf } from "../pubsub/returned.js";
 import type { ReplicaLink } from "../replication/link.js";
 import type { Runtime } from "../runtime.js";
 
@@ -25,6 +27,16 @@ export interface TrackerEvents {
   error: TrackerError;
 }
 
+const knownEvents: Readonly<Record<keyof TrackerEvents, true>> = {
+  replicaUp: true,
+  replicaDown: true,
+  replicaGone: true,
+  replicaLink: true,
+  divergence: true,
+  nameConflict: true,
+  error: true,
+};
+
 type Listener<Event extends keyof TrackerEvents> = (payload: TrackerEvents[Event]) => void;
 
 /** One warning per code and minute: the first tells what is wrong, the rest would only fill the log. */
@@ -41,7 +53,9 @@ export class Reporter {
     this.#runtime = runtime;
   }
 
+  /** @throws TrackerError `INVALID_ARGUMENT` for an event that there is not. */
   on<Event extends keyof TrackerEvents>(event: Event, listener: Listener<Event>): () => void {
+    requireKnownEvent(event, knownEvents);
     const guarded = (payload: TrackerEvents[Event]): void => this.#call(event, listener, payload);
     this.#emitter.on(event, guarded);
     return () => {
@@ -64,8 +78,7 @@ export class Reporter {
   guard<Argument>(what: string, callback: (argument: Argument) => unknown, argument: Argument): void;
   guard<Argument>(what: string, callback: (argument?: Argument) => unknown, argument?: Argument): void {
     try {
-      const result = callback(argument);
-      if (isThenable(result)) result.then(undefined, (cause: unknown) => this.error(failed(what, cause)));
+      promiseOf(callback(argument))?.catch((cause: unknown) => this.error(failed(what, cause)));
     } catch (cause) {
       this.error(failed(what, cause));
     }
@@ -78,13 +91,11 @@ export class Reporter {
   ): void {
     if (event !== "error") return this.guard(`a listener of ${event}`, listener, payload);
     // A listener of errors that fails is not told of its own failure.
+    const warn = (cause: unknown): void => this.#warn(failed("a listener of error", cause));
     try {
-      const result: unknown = listener(payload);
-      if (isThenable(result)) {
-        result.then(undefined, (cause: unknown) => this.#warn(failed("a listener of error", cause)));
-      }
+      promiseOf(listener(payload))?.catch(warn);
     } catch (cause) {
-      this.#warn(failed("a listener of error", cause));
+      warn(cause);
     }
   }
 
@@ -93,15 +104,17 @@ export class Reporter {
     const lastMs = this.#warnedMs.get(error.code);
     if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
     this.#warnedMs.set(error.code, nowMs);
-    const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    this.#runtime.warn?.(printable(`${this.#who}: ${error.message}${cause}`), error.code);
+    try {
+      const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+      const text = printable(`${this.#who}: ${error.message}${cause}`);
+      const returned: unknown = this.#runtime.warn?.(text, error.code);
+      promiseOf(returned)?.catch(() => undefined);
+    } catch {
+      // Nobody is left who could be told.
+    }
   }
 }
 
 function failed(what: string, cause: unknown): TrackerError {
   return new TrackerError("HANDLER_FAILED", `${what} failed`, { what }, { cause });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -5,16 +5,18 @@
  */
 import { TrackerError } from "../errors.js";
 import { randomText } from "../runtime.js";
+import { hasFunction, onEnd } from "./on-end.js";
+import type { EndSource } from "./on-end.js";
 
 /** What is told when a session closes. */
 export interface SessionOwner {
+  /** Whether it wants nothing any more: what it keeps with sessions may go. */
+  readonly ended: boolean;
   sessionClosed(session: Session): void;
 }
 
 /** Anything that emits: a Node emitter or a DOM event target. */
-export type SessionSource =
-  | { once(event: string, listener: () => void): unknown }
-  | { addEventListener(event: string, listener: () => void, options: { once: boolean }): unknown };
+export type SessionSource = EndSource;
 
 /** Distinguishes the sessions of one process from those of all others; 36^8 possibilities. */
 const processPrefix = `${randomText(8)}-`;
@@ -37,6 +39,8 @@ export class Session implements Disposable {
   #owner: SessionOwner | undefined;
   #held: unknown;
   #others: Map<SessionOwner, unknown> | undefined;
+  /** Takes the listener off the source that the session ends with. */
+  #forgetSource: (() => void) | undefined;
 
   constructor() {
     this.id = processPrefix + ++sessionCount;
@@ -46,43 +50,21 @@ export class Session implements Disposable {
    * A session that ends with something else: when an `AbortSignal` aborts, or when `source` emits `event`.
    * The event has no default, because the right one differs: `close` for a `net.Socket`, a `ws` socket or a
    * `ServerResponse`, `disconnect` for a Socket.IO socket (which never emits `close`). A source that has ended
-   * already gives a closed session.
+   * already makes a closed session.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` without an event, for what emits nothing, and for an
-   *   `IncomingMessage`: it closes while its response is still open; pass the `ServerResponse`.
+   * All sessions of one source and event share one listener, which is taken off when the last of them closes.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` without an event, for what emits nothing, for an event of an
+   *   `AbortSignal` other than `abort`, and for an `IncomingMessage`: it closes while its response is still open;
+   *   pass the `ServerResponse`.
    */
   static from(signal: AbortSignal): Session;
   static from(source: SessionSource, event: string): Session;
   static from(source: AbortSignal | SessionSource, event?: string): Session {
+    const ending = endingEvent(source, event);
     const session = new Session();
-    const close = (): void => session.close();
-    if (event === undefined && isAbortSignal(source)) {
-      if (source.aborted) close();
-      else source.addEventListener("abort", close, { once: true });
-      return session;
-    }
-    if (typeof event !== "string" || event === "") {
-      throw new TrackerError(
-        "INVALID_ARGUMENT",
-        'Session.from(source, event) needs the name of the event that ends the source, such as "close" for a socket or "disconnect" for Socket.IO',
-        { argument: "event", value: event },
-      );
-    }
-    if (isIncomingMessage(source)) {
-      throw new TrackerError(
-        "INVALID_ARGUMENT",
-        "Session.from got an IncomingMessage, which closes as soon as the request is read; pass its ServerResponse or socket",
-        { argument: "source" },
-      );
-    }
-    if (hasEnded(source)) close();
-    else if (hasFunction(source, "once")) source.once(event, close);
-    else if (hasFunction(source, "addEventListener")) source.addEventListener(event, close, { once: true });
-    else {
-      throw new TrackerError("INVALID_ARGUMENT", "Session.from needs an event emitter or an event target", {
-        argument: "source",
-      });
-    }
+    if (hasEnded(source)) session.close();
+    else session.#forgetSource = onEnd(source, ending, () => session.close());
     return session;
   }
 
@@ -97,9 +79,12 @@ export class Session implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#forgetSource?.();
+    this.#forgetSource = undefined;
     const others = [...(this.#others?.keys() ?? [])];
     this.#owner?.sessionClosed(this);
     for (const owner of others) owner.sessionClosed(this);
+    this.#owner = this.#held = this.#others = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -116,23 +101,29 @@ export class Session implements Disposable {
     return this.#owner === owner ? this.#held : this.#others?.get(owner);
   }
 
-  /** @internal An owner keeps something here, and is told when the session closes. */
+  /** @internal An owner keeps something here, and is told when the session closes. It has one place. */
   hold(owner: SessionOwner, held: unknown): void {
-    if (this.#owner === undefined || this.#owner === owner) {
+    this.#forgetEnded();
+    const others = this.#others;
+    if (this.#owner === owner || (this.#owner === undefined && others?.has(owner) !== true)) {
       this.#owner = owner;
       this.#held = held;
-    } else {
-      this.#others ??= new Map();
-      this.#others.set(owner, held);
-    }
+    } else if (others === undefined) this.#others = new Map([[owner, held]]);
+    else others.set(owner, held);
   }
 
   /** @internal An owner keeps nothing here any more. */
   release(owner: SessionOwner): void {
-    if (this.#owner === owner) {
-      this.#owner = undefined;
-      this.#held = undefined;
-    } else this.#others?.delete(owner);
+    if (this.#owner === owner) this.#owner = this.#held = undefined;
+    else this.#others?.delete(owner);
+  }
+
+  /** A session may outlive any number of owners, which do not tell it when they end. */
+  #forgetEnded(): void {
+    if (this.#owner?.ended === true) this.#owner = this.#held = undefined;
+    if (this.#others === undefined) return;
+    for (const owner of this.#others.keys()) if (owner.ended) this.#others.delete(owner);
+    if (this.#others.size === 0) this.#others = undefined;
   }
 }
 
@@ -141,11 +132,39 @@ export function isSession(value: unknown): value is Session {
   return typeof value === "object" && value !== null && sessionMark in value;
 }
 
-function hasFunction<Name extends string>(
-  value: object,
-  name: Name,
-): value is Record<Name, (...input: unknown[]) => unknown> {
-  return typeof (value as Record<string, unknown>)[name] === "function";
+/**
+ * The event that ends a source.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT`
+ */
+function endingEvent(source: unknown, event: unknown): string {
+  if ((typeof source !== "object" && typeof source !== "function") || source === null) {
+    throw wrong("source", source, "Session.from needs an AbortSignal, an event emitter or an event target");
+  }
+  if (isAbortSignal(source)) {
+    if (event === undefined || event === "abort") return "abort";
+    throw wrong("event", event, "An AbortSignal ends with `abort` and emits nothing else");
+  }
+  if (typeof event !== "string" || event === "") {
+    throw wrong(
+      "event",
+      event,
+      'Session.from(source, event) needs the name of the event that ends the source, such as "close" for a socket or "disconnect" for Socket.IO',
+    );
+  }
+  if (isIncomingMessage(source)) {
+    throw wrong(
+      "source",
+      source,
+      "Session.from got an IncomingMessage, which closes as soon as the request is read; pass its ServerResponse or socket",
+    );
+  }
+  if (hasFunction(source, "once") || hasFunction(source, "addEventListener")) return event;
+  throw wrong("source", source, "Session.from needs an event emitter or an event target");
+}
+
+function wrong(argument: string, value: unknown, message: string): TrackerError {
+  return new TrackerError("INVALID_ARGUMENT", message, { argument, value });
 }
 
 function isAbortSignal(value: object): value is AbortSignal {
@@ -159,11 +178,16 @@ function isIncomingMessage(value: object): boolean {
 /**
  * Whether a source has ended before it was handed over: a destroyed stream or socket, a response whose
  * connection is gone, a WebSocket that is closing or closed (`readyState` 2 and 3), a Socket.IO socket that is
- * disconnected.
+ * disconnected, a signal that has aborted.
  */
 function hasEnded(source: object): boolean {
-  const { destroyed, closed, disconnected, readyState } = source as Record<string, unknown>;
+  const { destroyed, closed, disconnected, aborted, readyState } = source as Record<string, unknown>;
   return (
-    destroyed === true || closed === true || disconnected === true || readyState === 2 || readyState === 3
+    destroyed === true ||
+    closed === true ||
+    disconnected === true ||
+    aborted === true ||
+    readyState === 2 ||
+    readyState === 3
   );
 }

@@ -26,7 +26,7 @@ export interface StopOptions {
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
    * node. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once.
    */
-  readonly handoffMs?: number;
+  readonly handoffMs?: number | undefined;
 }
 
 /**
@@ -40,7 +40,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #view: View;
-  readonly #owned = new OwnedEntries({ sessionClosed: (session) => this.#sessionClosed(session) });
+  readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
@@ -86,11 +86,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *
    * @throws TrackerError `ALREADY_TRACKED` if this session is tracked under this topic and key (see `set`),
    *   `INVALID_ARGUMENT` (topic and key are texts of at most 512 bytes), `INVALID_META`, `META_TOO_LARGE`,
-   *   `TRACKER_STOPPED`.
+   *   `TRACKER_STOPPED`; `TOO_MANY_CHANGES` in a handler that tracks or updates each time it is told of it, at
+   *   the latest after 1,000 diffs in a chain.
    */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    if (!this.#acceptsStill(session)) return undefined;
     if (this.#owned.find(session, topic, key) !== undefined) {
       throw new TrackerError(
         "ALREADY_TRACKED",
@@ -110,6 +112,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   set(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    if (!this.#acceptsStill(session)) return undefined;
     const present = this.#owned.find(session, topic, key);
     if (present === undefined) return this.#add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
@@ -133,8 +136,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const before = this.#present(session, topic, key);
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
     const copy = copyMeta(next, this.#options.maxMetaBytes);
-    // The function may have changed anything.
-    if (!this.#accepts(session, topic, key)) return undefined;
+    if (!this.#acceptsStill(session)) return undefined;
     return this.#replace(session, this.#present(session, topic, key), copy);
   }
 
@@ -142,13 +144,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Takes back what was tracked: one entry, all of the session's under a topic, or all of the session's.
    * Returns how many left; what is not there is no error.
    *
-   * @throws TrackerError `INVALID_ARGUMENT`, `TRACKER_STOPPED`.
+   * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
   untrack(session: Session, topic?: string, key?: string): number {
     this.#requireRunning();
     requireSession(session);
-    if (topic !== undefined) requireName("topic", topic);
+    if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
+    this.#engine.setTime();
     if (topic !== undefined && key !== undefined) {
       const entry = this.#owned.find(session, topic, key);
       return entry === undefined ? 0 : this.#remove(session, [entry], "untracked");
@@ -224,7 +227,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *
    * @throws TrackerError `TIMEOUT`; `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
-  async whenComplete(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#requireRunning();
@@ -234,6 +237,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /**
    * Listens to what a tracker tells besides diffs. Returns what ends the listening. A listener is synchronous;
    * one that throws, or whose promise rejects, is reported.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for an event that there is not, and a listener that is no function.
    */
   on<Event extends keyof TrackerEvents>(
     event: Event,
@@ -244,14 +249,20 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Ends this life: says goodbye to the others, and resolves when that is sent. From its call on nothing is
-   * announced any more, also no session that closes; `list` and its kin keep answering with what was last.
-   * Stopping twice is the same as once.
+   * Ends this life: says goodbye to the others, and resolves when that is sent and the pubsub has ended the
+   * subscriptions, after `startTimeoutMs` at the latest: what it has not done by then is reported. From its call on
+   * nothing is announced any more, also no session that closes; `list` and its kin keep answering with what was
+   * last. Stopping twice is the same as once.
    */
   stop(options: StopOptions = {}): Promise<void> {
     const { handoffMs = this.#options.downPeriodMs } = options;
     requireDuration("handoffMs", handoffMs);
-    this.#stopped ??= this.#engine.stop(handoffMs);
+    if (this.#stopped !== undefined) return this.#stopped;
+    let ends: ((ending: Promise<void>) => void) | undefined;
+    // It is stopped before the stop begins: whoever hears of a failed goodbye may stop it again.
+    this.#stopped = new Promise((resolve) => (ends = resolve));
+    ends?.(this.#engine.stop(handoffMs));
+    this.#owned.end();
     return this.#stopped;
   }
 
@@ -308,8 +319,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
+    return this.#acceptsStill(session);
+  }
+
+  /** Asked again after user code has run, which may have changed anything: getters of a meta, a function. */
+  #acceptsStill(session: Session): boolean {
+    this.#requireRunning();
     this.#engine.setTime();
-    if (!session.closed) return true;
+    if (!session.closed) {
+      this.#engine.requireEnd();
+      return true;
+    }
     this.#closedSessionCalls += 1;
     return false;
   }

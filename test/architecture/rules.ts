@@ -13,16 +13,17 @@ import { circles, importsOf, runTimeClosure, usesOf, type Import, type Sources }
 const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["errors", []],
   ["runtime", []],
+  ["known-names", ["errors"]],
   ["vocabulary", []],
   ["crdt", []],
   ["pubsub", ["errors", "runtime"]],
   ["session", ["errors", "runtime"]],
   ["replication", ["crdt", "errors"]],
-  ["tracker", ["replication", "crdt", "session", "vocabulary", "pubsub", "errors", "runtime"]],
-  ["presence", ["tracker", "session", "vocabulary", "pubsub", "errors", "runtime"]],
+  ["tracker", ["replication", "crdt", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
+  ["presence", ["tracker", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence"]],
-  ["channels", ["presence", "session", "vocabulary", "pubsub", "errors", "runtime"]],
+  ["channels", ["presence", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
   ["testing", ["tracker", "replication", "crdt", "session", "vocabulary", "pubsub", "errors", "runtime"]],
   ["index", ["presence", "tracker", "session", "vocabulary", "pubsub", "errors", "runtime"]],
 ]);
@@ -36,6 +37,7 @@ const typeArrows: ReadonlyMap<string, readonly string[]> = new Map([
 /** Files that are named for another layer than their folder: parts that others may use without the rest. */
 const placed: ReadonlyMap<string, string> = new Map([
   ["tracker/session.ts", "session"],
+  ["tracker/on-end.ts", "session"],
   ["tracker/behaviour.ts", "vocabulary"],
 ]);
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Session, Tracker, type PubSub } from "../../src/index.js";
+import { channelName } from "../../src/pubsub/channel-names.js";
 import { randomText } from "../../src/runtime.js";
 import type { ContractNode } from "../../src/testing/pubsub-contract.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
@@ -155,7 +156,7 @@ function strangers(client: string, openBroker: OpenBroker): void {
       await openTracker(client, broker, "b", prefix),
     ];
     const stranger = await openNodeBy(client)(broker.url.href, "stranger", prefix);
-    const [channel, inbox] = [`rollcall:${trackerName}`, `rollcall:${trackerName}:inbox`];
+    const [channel, inbox] = [channelName("all", trackerName), channelName("to", trackerName)];
     const overheard: string[] = [];
     await stranger.node.subscribe(channel, (payload) => overheard.push(payload));
     await stranger.node.subscribe(inbox, (payload) => overheard.push(payload));

@@ -1,8 +1,17 @@
 /** What the compiler must accept and refuse. The checks are made by `tsc`; running them proves nothing more. */
 import { describe, expectTypeOf, it } from "vitest";
+import { memoryPubSub } from "../../src/adapters/memory.js";
+import type { ChannelServerOptions } from "../../src/channels/index.js";
 import type { PresenceClient } from "../../src/client/index.js";
 import { Presence } from "../../src/presence/index.js";
-import type { KeyPresence, PresenceMeta, PresenceOptions } from "../../src/presence/index.js";
+import type {
+  KeyPresence,
+  PresenceMeta,
+  PresenceOptions,
+  Presences,
+  WireDiff,
+} from "../../src/presence/index.js";
+import type { TrackerOptions } from "../../src/tracker/options.js";
 import type { Session } from "../../src/tracker/session.js";
 
 interface Meta {
@@ -26,6 +35,27 @@ describe("types", () => {
     expectTypeOf<ReturnType<PresenceClient<Meta, Extra>["get"]>>().toEqualTypeOf<
       KeyPresence<Meta, Extra> | undefined
     >();
+  });
+
+  it("take `undefined` for what is optional, and tell the payload of a message by its event", () => {
+    const accepted = (presence: Typed, periodMs: number | undefined): void => {
+      const none = undefined;
+      void ({
+        name: "q",
+        pubsub: memoryPubSub({ nodeName: none }),
+        diffPeriodMs: periodMs,
+        fetch: none,
+      } satisfies PresenceOptions);
+      void ({ name: "q", pubsub: memoryPubSub(), poolSize: none, runtime: none } satisfies TrackerOptions);
+      void ({ pubsub: memoryPubSub(), name: none, maxFrameBytes: periodMs } satisfies ChannelServerOptions);
+      presence.forward("room", (event, payload) => {
+        if (event === "presence_state") expectTypeOf(payload).toEqualTypeOf<Presences<Meta, Extra>>();
+        else expectTypeOf(payload).toEqualTypeOf<WireDiff<Meta, Extra>>();
+      });
+      presence.forward("room", (event: string, payload: object) => void [event, payload]);
+      presence.forward("room", (event) => [event].length);
+    };
+    expectTypeOf(accepted).toBeFunction();
   });
 
   it("refuse metas of another type, and metas that are no JSON", () => {

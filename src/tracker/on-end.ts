@@ -1,0 +1,100 @@
+/**
+ * Calls back when something ends: when a signal aborts, or a source emits an event. There is one listener per
+ * source and event, however many wait for it: a client that follows fifty topics on one signal, or a socket with
+ * a session per room, would otherwise cost fifty listeners, and a warning of Node's.
+ */
+
+/** Anything that emits: a Node emitter or a DOM event target. */
+export type EndSource =
+  | { once(event: string, listener: () => void): unknown }
+  | { addEventListener(event: string, listener: () => void, options: { once: boolean }): unknown };
+
+/** Those who wait for one event of one source. */
+interface Waiting {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const waitingBySource = new WeakMap<object, Map<string, Waiting>>();
+
+/** Calls back once when the signal aborts; never if it has aborted already. Otherwise as {@link onEnd}. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  return onEnd(signal, "abort", callback);
+}
+
+/**
+ * Calls back once, when the source emits the event for the first time from now on. The callbacks must not throw.
+ *
+ * @returns what ends the waiting; calling it twice does nothing. Nothing is left on a source that nobody waits
+ *   for, or one listener if the source has no way to take it off.
+ */
+export function onEnd(source: EndSource, event: string, callback: () => void): () => void {
+  const known = waitingBySource.get(source)?.get(event);
+  const waiting = known ?? newWaiting(source, event);
+  const { callbacks, listener } = waiting;
+  // A callback of its own, so that the same function may wait twice.
+  const waiter = (): void => callback();
+  callbacks.add(waiter);
+  if (known === undefined) {
+    try {
+      listen(source, event, listener);
+    } catch (error) {
+      forget(source, event, waiting);
+      throw error;
+    }
+  }
+  return () => {
+    if (!callbacks.delete(waiter) || callbacks.size > 0) return;
+    if (stopListening(source, event, listener)) forget(source, event, waiting);
+  };
+}
+
+function newWaiting(source: EndSource, event: string): Waiting {
+  const callbacks = new Set<() => void>();
+  const waiting: Waiting = {
+    callbacks,
+    listener: () => {
+      forget(source, event, waiting);
+      for (const each of callbacks) {
+        callbacks.delete(each);
+        each();
+      }
+    },
+  };
+  const byEvent = waitingBySource.get(source);
+  if (byEvent === undefined) waitingBySource.set(source, new Map([[event, waiting]]));
+  else byEvent.set(event, waiting);
+  return waiting;
+}
+
+/** Whoever waits later listens anew: this listener was called, or taken off. */
+function forget(source: EndSource, event: string, waiting: Waiting): void {
+  const byEvent = waitingBySource.get(source);
+  if (byEvent?.get(event) !== waiting) return;
+  byEvent.delete(event);
+  if (byEvent.size === 0) waitingBySource.delete(source);
+}
+
+function listen(source: EndSource, event: string, listener: () => void): void {
+  if (hasFunction(source, "once")) source.once(event, listener);
+  else if (hasFunction(source, "addEventListener")) source.addEventListener(event, listener, { once: true });
+}
+
+/** Takes a listener off, in the way in which it was put on; says whether there was one. */
+function stopListening(source: EndSource, event: string, listener: () => void): boolean {
+  const ways = hasFunction(source, "once") ? (["off", "removeListener"] as const) : ["removeEventListener"];
+  for (const way of ways) {
+    if (!hasFunction(source, way)) continue;
+    source[way]?.(event, listener);
+    return true;
+  }
+  return false;
+}
+
+/** Whether a value has a method of that name. */
+export function hasFunction<Name extends string>(
+  value: object,
+  name: Name,
+): value is Record<Name, (...input: unknown[]) => unknown> {
+  return typeof (value as Record<string, unknown>)[name] === "function";
+}
