@@ -1,0 +1,175 @@
+/** Nobody costs others their turn: neither deaf peers nor invented lives, neither by what they lack nor by asking. */
+import { describe, expect, it } from "vitest";
+import {
+  ANSWER_CREDIT_ITEMS,
+  ANSWER_ITEMS_PER_SECOND,
+  ANSWER_REFILL_SECONDS,
+} from "../../src/replication/limits.js";
+import type { Heartbeat } from "../../src/replication/message.js";
+import { Link, type LinkedNode } from "./two-nodes.js";
+
+/** Says that a life has nine entries in each of its shards, which nobody can send. */
+function claim(poolSize: number): Heartbeat {
+  const shards = Array.from({ length: poolSize }, () => ({ clock: 9, count: 9, digest: 9 }));
+  return { type: "heartbeat", poolSize, firstShard: 0, shards };
+}
+
+function keepClaiming(link: Link, names: readonly string[], to: LinkedNode, poolSize: number): void {
+  const said = claim(poolSize);
+  const say = (): void => {
+    for (const name of names) link.forge(name, to, said);
+    link.at(link.nowMs + 2_000, say);
+  };
+  say();
+}
+
+function trackMany({ replicator }: LinkedNode, count: number): void {
+  for (let i = 0; i < count; i++) {
+    replicator.add(i % 4, `room:${i % 40}`, `user:${i}`, `s-${i}`, { page: "x" });
+  }
+}
+
+/** How long it takes until a node that starts beside them has sent all that it has. */
+function msUntilHeld(link: Link, holder: LinkedNode, entries: number, withinMs: number): number {
+  const fromMs = link.nowMs;
+  const good = link.start("good");
+  good.replicator.setTime(link.nowMs);
+  trackMany(good, entries);
+  while (link.nowMs - fromMs < withinMs) {
+    link.advance(50);
+    const replica = holder.replicator.membership.presentOf("good");
+    let held = 0;
+    for (const slice of replica?.slices.values() ?? []) held += slice.entries.size;
+    if (held === entries && replica?.isComplete === true) break;
+  }
+  return link.nowMs - fromMs;
+}
+
+describe("a node that answers", () => {
+  it("is caught up with at once beside sixty that do not hear", () => {
+    const link = new Link();
+    const a = link.start("a");
+    link.advance(1_000);
+    keepClaiming(
+      link,
+      Array.from({ length: 60 }, (_, i) => `deaf-${i}`),
+      a,
+      4,
+    );
+    link.advance(20_000);
+    // The broadcasts of its start are lost: it is fetched in pages.
+    const lost = link.nodes.get("a")!;
+    link.nodes.delete("a");
+    const good = link.start("good");
+    link.advance(100);
+    good.replicator.setTime(link.nowMs);
+    trackMany(good, 6_000);
+    link.advance(200);
+    link.nodes.set("a", lost);
+    const fromMs = link.nowMs;
+    let held = 0;
+    while (held < 6_000 && link.nowMs - fromMs < 60_000) {
+      link.advance(50);
+      held = 0;
+      const replica = a.replicator.membership.presentOf("good");
+      for (const slice of replica?.slices.values() ?? []) held += slice.entries.size;
+    }
+    expect(held).toBe(6_000);
+    expect(link.nowMs - fromMs).toBeLessThan(4_000);
+    expect(a.replicator.counters.pagesMerged).toBeGreaterThan(8);
+  });
+
+  it("is caught up with at once beside ten invented lives of a thousand shards", () => {
+    const link = new Link();
+    const a = link.start("a");
+    link.advance(1_000);
+    keepClaiming(
+      link,
+      Array.from({ length: 10 }, (_, i) => `invented-${i}`),
+      a,
+      1_000,
+    );
+    link.advance(500);
+    expect(msUntilHeld(link, a, 200, 60_000)).toBeLessThan(2_500);
+  });
+});
+
+describe("those that do not answer", () => {
+  it("are asked for a few slices a second, however many they claim to have", () => {
+    const link = new Link();
+    const a = link.start("a");
+    link.advance(1_000);
+    const names = Array.from({ length: 100 }, (_, i) => `invented-${i}`);
+    keepClaiming(link, names, a, 100);
+    link.advance(30_000); // each has failed twice
+    const before = a.replicator.counters.requestsSent;
+    link.advance(30_000);
+    const perSecond = (a.replicator.counters.requestsSent - before) / 30;
+    expect(perSecond).toBeGreaterThan(1);
+    expect(perSecond).toBeLessThan(10);
+  });
+});
+
+describe("those that ask without end", () => {
+  it("are told little more than there is, and others are answered beside them", () => {
+    const link = new Link();
+    const a = link.start("a");
+    const entries = 2_000;
+    a.replicator.setTime(link.nowMs);
+    trackMany(a, entries);
+    link.advance(1_000);
+    const names = Array.from({ length: 20 }, (_, i) => `asks-${i}`);
+    const flood = (): void => {
+      for (const [i, name] of names.entries()) {
+        const page = { type: "pageRequest", shard: i % 4, rebuild: 1, base: 0, from: 0, until: 0 } as const;
+        link.forge(name, a, page);
+      }
+      link.at(link.nowMs + 5, flood);
+    };
+    flood();
+    const seconds = 20;
+    link.advance(500);
+    // Pages of 500 entries, measured where nothing is limited yet.
+    const bytesPerItem = pageBytesPerItem(entries);
+    expect(msUntilHeld(link, a, 10, 10_000)).toBeLessThan(3_000);
+    link.advance(2_000);
+    const good = link.nodes.get("good")!;
+    let heldThere = 0;
+    for (const slice of good.replicator.membership.presentOf("a")?.slices.values() ?? []) {
+      heldThere += slice.entries.size;
+    }
+    link.advance(seconds * 1_000);
+    expect(heldThere).toBe(entries);
+    const most =
+      ANSWER_CREDIT_ITEMS +
+      2 * entries +
+      (ANSWER_ITEMS_PER_SECOND + entries / ANSWER_REFILL_SECONDS) * (link.nowMs / 1_000) +
+      500;
+    for (const name of names) {
+      const items = (a.sentTo.get(name) ?? 0) / bytesPerItem;
+      expect(items, name).toBeGreaterThan(entries);
+      expect(items, name).toBeLessThan(most);
+    }
+  });
+
+  it("are refused a shard that there is not", () => {
+    const link = new Link();
+    const a = link.start("a");
+    link.advance(10);
+    link.forge("asks", a, { type: "deltaRequest", shard: 4, clock: 0 });
+    expect(a.replicator.counters.framesRefused).toBe(1);
+  });
+});
+
+/** The fewest bytes that one entry of a page takes here, so that bytes count as too many items rather than too few. */
+function pageBytesPerItem(entries: number): number {
+  const link = new Link();
+  const a = link.start("a");
+  a.replicator.setTime(link.nowMs);
+  trackMany(a, entries);
+  link.advance(1_000);
+  link.forge("asks", a, { type: "pageRequest", shard: 0, rebuild: 1, base: 0, from: 0, until: 0 });
+  const greeted = a.sentTo.get("asks") ?? 0;
+  link.advance(10);
+  return ((a.sentTo.get("asks") ?? 0) - greeted) / 500;
+}

@@ -1,0 +1,109 @@
+/**
+ * Replicators on a link of one millisecond, in virtual time, and frames of lives that nobody runs: what one node does
+ * when others flood it, with no tracker and no broker in between.
+ */
+import { encodeFrame } from "../../src/replication/codec.js";
+import type { Life } from "../../src/replication/life.js";
+import type { Message } from "../../src/replication/message.js";
+import { Replicator } from "../../src/replication/replicator.js";
+
+export function lifeOf(name: string): Life {
+  return { name, incarnation: "00000000000001" };
+}
+
+export interface LinkedNode {
+  readonly name: string;
+  readonly replicator: Replicator;
+  /** Bytes that it has sent to others alone, and to whom. */
+  readonly sentTo: Map<string, number>;
+}
+
+export class Link {
+  nowMs = 0;
+  readonly nodes = new Map<string, LinkedNode>();
+  readonly #due: { atMs: number; run: () => void }[] = [];
+  readonly #counters = new Map<string, number>();
+
+  start(name: string, poolSize = 4): LinkedNode {
+    const sentTo = new Map<string, number>();
+    let wakeMs = Infinity;
+    const replicator: Replicator = new Replicator(
+      {
+        life: lifeOf(name),
+        poolSize,
+        maxFrameBytes: 256 * 1024,
+        broadcastPeriodMs: 1_500,
+        heartbeatPeriodMs: 2_000,
+        tickPeriodMs: 500,
+        downPeriodMs: 8_000,
+        permdownPeriodMs: 1_200_000,
+        random: () => 0.5,
+      },
+      {
+        broadcast: (payload) => {
+          for (const other of this.nodes.values()) if (other.name !== name) this.#carry(other, payload);
+        },
+        send: (to, payload) => {
+          sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
+          const other = this.nodes.get(to);
+          if (other !== undefined) this.#carry(other, payload);
+        },
+        wakeAt: (timeMs) => {
+          if (timeMs >= wakeMs) return;
+          wakeMs = timeMs;
+          this.at(timeMs, () => {
+            if (timeMs !== wakeMs) return;
+            wakeMs = Infinity;
+            replicator.advance(this.nowMs);
+          });
+        },
+        replicaUp: () => {},
+        replicaDown: () => {},
+        replicaGone: () => {},
+        divergence: () => {},
+        nameConflict: () => {},
+        refused: (reason) => {
+          throw new Error(reason);
+        },
+      },
+      this.nowMs,
+    );
+    const node = { name, replicator, sentTo };
+    this.nodes.set(name, node);
+    this.at(this.nowMs, () => replicator.advance(this.nowMs));
+    return node;
+  }
+
+  /** A frame of a life that nobody runs arrives at a node. */
+  forge(from: string, to: LinkedNode, message: Message): void {
+    const counter = (this.#counters.get(from) ?? 0) + 1;
+    this.#counters.set(from, counter);
+    const text = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
+    to.replicator.receive(text, this.nowMs);
+  }
+
+  at(atMs: number, run: () => void): void {
+    this.#due.push({ atMs: Math.max(atMs, this.nowMs), run });
+  }
+
+  /** Lets time pass; what is due at one time happens in the order in which it was asked for. */
+  advance(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    for (;;) {
+      let first: number | undefined;
+      for (const [i, { atMs }] of this.#due.entries()) {
+        if (atMs <= untilMs && (first === undefined || atMs < this.#due[first]!.atMs)) first = i;
+      }
+      if (first === undefined) break;
+      const [{ atMs, run }] = this.#due.splice(first, 1) as [{ atMs: number; run: () => void }];
+      // A turn takes some time, or one that asks for the next at once would never let time pass.
+      this.nowMs = Math.max(this.nowMs + 0.01, atMs);
+      run();
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  #carry(to: LinkedNode, payload: string): void {
+    this.at(this.nowMs + 1, () => to.replicator.receive(payload, this.nowMs));
+  }
+}
