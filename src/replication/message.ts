@@ -36,7 +36,7 @@ export interface Heartbeat {
   readonly firstShard: number;
   readonly shards: readonly ShardSummary[];
   /** How often the sender says so. Not told by earlier releases. */
-  readonly periodMs?: number;
+  readonly periodMs?: number | undefined;
 }
 
 /** To all on flush, to one as the answer to a request. Merged when its last part has come. */
@@ -58,7 +58,7 @@ export interface DeltaRequest {
   readonly shard: number;
   readonly clock: number;
   /** Whether it was broadcast, and the answer is to be, since direct messages get lost. */
-  readonly aloud?: boolean;
+  readonly aloud?: boolean | undefined;
 }
 
 /** To the author, while rebuilding: the live dots after `from`, up to `until` (0: your flushed clock). */
@@ -70,7 +70,7 @@ export interface PageRequest {
   readonly from: number;
   readonly until: number;
   /** As in a delta request. */
-  readonly aloud?: boolean;
+  readonly aloud?: boolean | undefined;
 }
 
 /** To a requester whose clock is too old for a delta: rebuild. */
