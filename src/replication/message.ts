@@ -36,7 +36,7 @@ export interface Heartbeat {
   readonly firstShard: number;
   readonly shards: readonly ShardSummary[];
   /** How often the sender says so. Not told by earlier releases. */
-  readonly periodMs?: number;
+  readonly periodMs?: number | undefined;
 }
 
 /** To all on flush, to one as the answer to a request. Merged when its last part has come. */
@@ -63,7 +63,7 @@ export interface DeltaRequest {
   readonly shard: number;
   readonly clock: number;
   /** Whether it was broadcast, and the answer is to be, since direct messages get lost. */
-  readonly aloud?: boolean;
+  readonly aloud?: boolean | undefined;
 }
 
 /** To the author, while rebuilding: the live dots after `from`, up to `until` (0: your flushed clock). */
@@ -77,7 +77,7 @@ export interface PageRequest {
   /** The requester shows an earlier state, as of this clock, and wants to know which sessions closed since. */
   readonly shown?: number;
   /** As in a delta request. */
-  readonly aloud?: boolean;
+  readonly aloud?: boolean | undefined;
 }
 
 /** To a requester whose clock is too old for a delta: rebuild. */

@@ -82,6 +82,8 @@ const page: fc.Arbitrary<Message> = clock.chain((from) =>
   }),
 );
 
+/** As a release says it that knows nothing of it, and as one that does. */
+const aloudOrNot = fc.constantFrom(undefined, true);
 const summary = fc.record({ clock, count: fc.nat(), digest: fc.integer() });
 const message: fc.Arbitrary<Message> = fc.oneof(
   delta,
@@ -91,8 +93,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     poolSize: fc.constant(1_024),
     firstShard: fc.nat({ max: 1_000 }),
     shards: fc.array(summary, { maxLength: 24 }),
+    periodMs: fc.option(fc.double({ min: 1, max: 2 ** 31 - 1, noNaN: true }), { nil: undefined }),
   }),
-  fc.record({ type: fc.constantFrom("deltaRequest" as const, "far" as const), shard, clock }),
+  fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
+  fc.record({ type: fc.constant("far" as const), shard, clock }),
   fc.record({
     type: fc.constant("pageRequest" as const),
     shard,
@@ -100,6 +104,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     base: clock,
     from: clock,
     until: clock,
+    aloud: aloudOrNot,
   }),
   fc.record({ type: fc.constant("goodbye" as const), windowMs: fc.nat() }),
 );

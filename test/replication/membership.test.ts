@@ -1,54 +1,7 @@
 /** Membership by itself: what a frame's life and counter lead to, and what healthy time does. */
 import { describe, expect, it } from "vitest";
 import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../../src/replication/limits.js";
-import type { Life } from "../../src/replication/life.js";
-import { Membership } from "../../src/replication/membership.js";
-import type { Replica } from "../../src/replication/replica.js";
-
-const DOWN_MS = 8_000;
-const PERMDOWN_MS = 100_000;
-
-function life(name: string, number: number): Life {
-  return { name, incarnation: String(number).padStart(14, "0") };
-}
-
-class Table {
-  readonly news: string[] = [];
-  /** Who was to be asked whether it is there. */
-  readonly asked: string[] = [];
-  readonly membership: Membership;
-
-  constructor() {
-    const note = (what: string) => (replica: Replica) => {
-      this.news.push(`${what} ${replica.name}${Number(replica.life.incarnation)}`);
-    };
-    this.membership = new Membership(
-      { self: life("self", 1), downPeriodMs: DOWN_MS, permdownPeriodMs: PERMDOWN_MS },
-      {
-        appeared: note("appeared"),
-        wentDown: note("down"),
-        cameBack: note("back"),
-        departs: note("departs"),
-        ended: note("ended"),
-        missed: ({ life: { name, incarnation } }) => this.asked.push(`${name}${Number(incarnation)}`),
-        insisted: note("insisted"),
-        conflict: (name, incarnations) =>
-          this.news.push(`conflict ${name} ${incarnations.map(Number).join(" ")}`),
-        clockAhead: ({ name, incarnation }) => this.news.push(`ahead of ${name}${Number(incarnation)}`),
-        crowded: (table) => this.news.push(`crowded ${table}`),
-      },
-    );
-  }
-
-  hear(of: Life, counter: number, direct = false): string {
-    const heard = this.membership.hear(of, counter, direct);
-    return typeof heard === "string" ? heard : heard.status;
-  }
-
-  take(): string[] {
-    return this.news.splice(0);
-  }
-}
+import { DOWN_MS, life, PERMDOWN_MS, Table } from "./table.js";
 
 describe("membership", () => {
   it("hears a life once per counter, broadcasts and direct frames each by themselves", () => {

@@ -108,6 +108,11 @@ export class Lanes {
     };
   }
 
+  /** A node does nothing for a while; then its timers come first. */
+  stall(name: string, durationMs: number): void {
+    for (const port of this.#ports) if (port.name === name) port.machine.stall(durationMs, "timers");
+  }
+
   #pubsub(port: Port): PubSub {
     return {
       nodeName: port.name,
