@@ -2,7 +2,7 @@
  * Where failures go that have no caller to throw to: the listeners of the `error` event. One that nobody
  * listens to becomes a process warning, at most one per code and minute, so that it is neither lost nor fatal.
  */
-import { TrackerError, type TrackerErrorCode, type TrackerErrorDetails } from "../errors.js";
+import { TrackerError, printable, type TrackerErrorCode, type TrackerErrorDetails } from "../errors.js";
 import type { Runtime } from "../runtime.js";
 
 export type ErrorListener = (error: TrackerError) => void;
@@ -44,6 +44,6 @@ export class ErrorReports {
     if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
     this.#warnedAtMs.set(error.code, nowMs);
     const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    this.#runtime.warn?.(`rollcall channels: ${error.message}${cause}`, error.code);
+    this.#runtime.warn?.(printable(`rollcall channels: ${error.message}${cause}`), error.code);
   }
 }

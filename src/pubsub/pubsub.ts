@@ -15,7 +15,7 @@ export type Unsubscribe = () => void | Promise<void>;
 export type PubSubStatus = "connected" | "disconnected";
 
 export interface PubSub {
-  /** The name of this node; unique in the cluster. At most 128 bytes of UTF-8. */
+  /** The name of this node; unique in the cluster. At most 128 bytes of UTF-8, without control characters. */
   readonly nodeName: string;
   /** The largest payload that the pubsub takes, in bytes of UTF-8. Absent: no limit of its own. */
   readonly maxPayloadBytes?: number;

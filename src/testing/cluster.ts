@@ -222,7 +222,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     const node = this.#resolve(which);
     if (!node.running) return;
     node.state = "stopping";
-    const windowMs = options?.handoffMs ?? this.downPeriodMs;
+    // What the others grant of the window that it asks for.
+    const windowMs = Math.min(options?.handoffMs ?? this.downPeriodMs, this.permdownPeriodMs);
     node.goodbye = { atMs: this.nowMs, windowMs };
     this.#note(`stop ${node.name} (life ${node.life}, window ${windowMs})`);
     const stopping = node.tracker.stop(options);

@@ -44,7 +44,10 @@ export interface TrackerOptions {
    * Default 1,200,000 ms (20 minutes). Longer than `downPeriodMs`.
    */
   readonly permdownPeriodMs?: number | undefined;
-  /** The largest meta, in bytes of JSON text in UTF-8. Default 4,096: presence says who, not everything. */
+  /**
+   * The largest meta, in bytes of JSON text in UTF-8. Default 4,096: presence says who, not everything. Refused if
+   * one entry of that size, with the longest names, would not fit a payload of the pubsub.
+   */
   readonly maxMetaBytes?: number | undefined;
   /** How long `Tracker.start` waits for the pubsub. Default 5,000 ms. */
   readonly startTimeoutMs?: number | undefined;

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { decodeFrame, encodeFrame } from "../../src/replication/codec.js";
 import type { Frame, Message } from "../../src/replication/message.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import { damage, nonsense } from "./mutate.js";
+import { damage, expanding, nonsense } from "./mutate.js";
 
 const frames = Number(process.env["FUZZ_FRAMES"] ?? 200_000);
 /** No frame of these sizes takes as long, not even while other tests run. */
@@ -68,6 +68,16 @@ const messages: readonly Message[] = [
     births: [birth(41, "user:9", {}), birth(60, "user:10", { value: -0.5 })],
   },
   { type: "goodbye", windowMs: 8_000 },
+  {
+    type: "delta",
+    shard: 1,
+    since: 10,
+    upTo: 12,
+    part: 1,
+    parts: 1,
+    births: [birth(11, "user:1", { a: "b", nested: { list: [1, [2]] } }), birth(12, "__proto__", { "": 1 })],
+    removed: [],
+  },
 ];
 
 const texts = messages.map((message, index): string => {
@@ -77,7 +87,8 @@ const texts = messages.map((message, index): string => {
     counter: index + 1,
     message,
   };
-  return encodeFrame(frame);
+  // The last one stands for metas that are longer in shared form.
+  return encodeFrame(frame, index === messages.length - 1 ? "plain" : "shared");
 });
 
 /** Decodes, and checks that what came out can go out again and comes back the same. */
@@ -92,7 +103,36 @@ function decodeAndCheck(text: string): "accepted" | "refused" {
   if (again.frame === undefined) throw new Error(`accepted, but not when sent on: ${encoded.slice(0, 500)}`);
   if (encodeFrame(again.frame) !== encoded) throw new Error("not the same when sent on");
   if (!isFinite(decoded.frame)) throw new Error("a number that JSON cannot say");
+  checkBounds(decoded.frame);
   return "accepted";
+}
+
+/** What is accepted is no larger than what `track` accepts, and all of a frame no larger than so many texts. */
+function checkBounds({ from, message }: Frame): void {
+  const jsonBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text)) - 2;
+  if (jsonBytes(from.name) > 128 || /[\p{Cc}\u2028\u2029]/u.test(from.name)) throw new Error("a node's name");
+  if (!("births" in message)) return;
+  let length = 0;
+  const measured = new Map<string, number>();
+  for (const { topic, key, session, meta } of message.births) {
+    for (const name of [topic, key]) {
+      const bytes = measured.get(name) ?? jsonBytes(name);
+      measured.set(name, bytes);
+      if (bytes > 512) throw new Error("a name that track would refuse");
+    }
+    if (session.length > 64) throw new Error("a session that is too long");
+    if (depthOf(meta) > 65) throw new Error("a meta that track would refuse");
+    length += topic.length + key.length + session.length;
+    for (const [name, value] of Object.entries(meta)) {
+      length += name.length + (typeof value === "string" ? value.length : 0);
+    }
+  }
+  if (length > 4 * 1_024 * 1_024) throw new Error(`${length} units out of one frame`);
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
 /** Whether all numbers in it are finite: `1e999` is JSON, and becomes infinite. */
@@ -122,6 +162,13 @@ describe("the decoder", () => {
     // The fuzzing reaches both sides of the border.
     expect(outcome.accepted).toBeGreaterThan(frames / 100);
     expect(outcome.refused).toBeGreaterThan(frames / 10);
+  });
+
+  it("takes no more out of a frame than its limits say, however the frame is put together", () => {
+    const random = new SeededRandom("expanding frames");
+    const outcome = { accepted: 0, refused: 0 };
+    for (let count = 0; count < 300; count += 1) outcome[decodeAndCheck(expanding(random))] += 1;
+    expect(Math.min(outcome.accepted, outcome.refused)).toBeGreaterThan(10);
   });
 
   it("refuses a meta shape that names a property twice", () => {

@@ -24,6 +24,10 @@ const nasty: readonly unknown[] = [
   "\u0000",
   "\ud800",
   "x".repeat(2_000),
+  "k".repeat(513),
+  "a\n\u001b[2K",
+  JSON.parse("[".repeat(70) + "]".repeat(70)),
+  -2,
   [],
   [[]],
   {},
@@ -104,6 +108,22 @@ function collectLists(value: unknown, lists: unknown[][], depth: number): void {
   if (typeof value !== "object" || value === null || depth > 8) return;
   if (Array.isArray(value)) lists.push(value as unknown[]);
   for (const inner of Object.values(value)) collectLists(inner, lists, depth + 1);
+}
+
+/** A frame that is no longer than others and stands for far more: long strings that many rows name. */
+export function expanding(random: SeededRandom): string {
+  const long = (lengths: readonly number[]): string => "x".repeat(random.pick(lengths));
+  const [topic, key, prefix] = [
+    long([1, 512, 513, 9_000]),
+    long([2, 512, 600]),
+    long([1, 60, 64, 70, 5_000]),
+  ];
+  const [text, name] = [long([1, 500, 5_000, 50_000]), long([1, 100, 5_000])];
+  const count = random.pick([1, 10, 100, 1_000, 5_000, 20_000]);
+  const rows: unknown[] = [];
+  for (let i = 0; i < count; i += 1) rows.push(1, 0, 1, random.chance(0.001) ? long([1, 64, 65]) : 1, 0, 2);
+  const births = [[topic, key, text], [[`s${name}`]], prefix, rows];
+  return JSON.stringify([1, 1, "a", "0mb4k2xyz01abc", 0, 1, 0, 0, count, 1, 1, [], births]);
 }
 
 /** A text that was never a frame. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AuthoredShard } from "../../src/replication/author.js";
 
 function author(): AuthoredShard {
-  return new AuthoredShard({ name: "a", departure: undefined, handedOff: new Set() }, "a/1", 0, "r.");
+  return new AuthoredShard({ name: "a", departure: undefined }, "a/1", 0, "r.");
 }
 
 /** What an author would say of itself. */

@@ -166,6 +166,18 @@ describe("membership", () => {
     expect(table.hear(a, 2)).toBe("over");
   });
 
+  it("grants no goodbye a window longer than silence may last", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 1);
+    const [replica] = table.membership.replicas();
+    table.membership.goodbye(replica!, 2 ** 31 - 1);
+    table.membership.pass(PERMDOWN_MS - 1);
+    expect(table.take()).toEqual(["appeared a1", "departs a1"]);
+    table.membership.pass(1);
+    expect(table.take()).toEqual(["ended a1"]);
+  });
+
   it("forgives silence after a reconnect to those that were up", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);

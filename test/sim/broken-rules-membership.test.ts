@@ -269,6 +269,17 @@ const departing: readonly BrokenRule[] = [
     break: () => [instead(Membership.prototype, "goodbye", (original, replica) => original(replica, 30_000))],
   },
   {
+    rule: "no goodbye has a window beyond permdownPeriodMs",
+    found: /is kept \d+ ms beyond its window/,
+    break: () => [
+      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
+        const departs = replica.status !== "departing";
+        original(replica, windowMs);
+        if (departs && replica.status === "departing") replica.windowMs = windowMs;
+      }),
+    ],
+  },
+  {
     rule: "a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,

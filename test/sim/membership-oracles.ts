@@ -164,10 +164,11 @@ export class MembershipOracles {
 
   /** For how long a life that departs has been kept for too long. */
   #overstayMs(node: Watched, replica: Replica, { goodbye, heardMs }: Heard): number {
-    const { downPeriodMs, tickPeriodMs } = this.#situation;
+    const { downPeriodMs, permdownPeriodMs, tickPeriodMs } = this.#situation;
     const blurMs = ticksOfBlur * tickPeriodMs;
     if (replica.departure === "departed" && goodbye !== undefined) {
-      return this.#situation.healthyMsSince(node, goodbye.atMs) - goodbye.windowMs - blurMs;
+      const windowMs = Math.min(goodbye.windowMs, permdownPeriodMs);
+      return this.#situation.healthyMsSince(node, goodbye.atMs) - windowMs - blurMs;
     }
     return this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs)) - downPeriodMs - blurMs;
   }

@@ -454,6 +454,7 @@ describe("start and stop", () => {
     ["name", { name: "" }],
     ["name", { name: 5 }],
     ["name", { name: "x".repeat(129) }],
+    ["name", { name: "two\nlines" }],
     ["pubsub", { pubsub: {} }],
     ["poolSize", { poolSize: 0 }],
     ["poolSize", { poolSize: 1.5 }],
@@ -472,6 +473,54 @@ describe("start and stop", () => {
       code: "INVALID_OPTION",
       details: { option },
     });
+  });
+
+  it.each(["a\nb", "a\u001b[2K", "a\u0085b", "a\u2028b", "\u007f"])(
+    "refuses the node name %j, and says so in one line",
+    async (nodeName) => {
+      const starting = Tracker.start({}, { name: "test", pubsub: memoryPubSub({ nodeName }) });
+      const error = await starting.then(
+        () => undefined,
+        (refused: TrackerError) => refused,
+      );
+      expect(error).toMatchObject({ code: "INVALID_OPTION", details: { option: "pubsub.nodeName" } });
+      expect(error?.message).not.toMatch(/[\p{Cc}\u2028]/u);
+    },
+  );
+
+  it.each([0, -1, Number.NaN, "8000", null])("refuses the payload limit %j", async (maxPayloadBytes) => {
+    const pubsub = Object.assign(Object.create(memoryPubSub()) as PubSub, { maxPayloadBytes });
+    await expect(Tracker.start({}, { name: "test", pubsub })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      details: { option: "pubsub.maxPayloadBytes" },
+    });
+  });
+
+  it("refuses a session whose id could not travel", async () => {
+    class LongSession extends Session {
+      override readonly id = "s".repeat(65);
+    }
+    const tracker = await Tracker.start({}, { name: "test", pubsub: memoryPubSub() });
+    expect(() => tracker.track(new LongSession(), "room", "ann", {})).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+    );
+    await tracker.stop();
+  });
+
+  it("says in one line whatever stands in names and causes", async () => {
+    const warnings: string[] = [];
+    const runtime = { ...nodeRuntime, warn: (message: string) => void warnings.push(message) };
+    const behaviour = {
+      handleDiff() {
+        throw new Error("first\nsecond\u001b[2K\u009b");
+      },
+    };
+    const tracker = await Tracker.start(behaviour, { name: "test", pubsub: memoryPubSub(), runtime });
+    const session = new Session();
+    tracker.track(session, "room\u0085", "a\u2028b", {});
+    expect(warnings).toEqual([expect.stringContaining("first\\u000asecond\\u001b[2K\\u009b")]);
+    expect(() => tracker.track(session, "room\u0085", "a\u2028b", {})).toThrow(/room\\u0085.*a\\u2028b/);
+    await tracker.stop();
   });
 
   it("refuses a payload limit that could not fit one entry", async () => {
