@@ -31,6 +31,17 @@ describe("an option that there is not", () => {
     expect(error.message).toContain(`did you mean \`${nearest}\``);
   });
 
+  it("is an error of stop, and nothing is stopped", async () => {
+    const tracker = await Tracker.start({}, given());
+    const error = await errorOf(() => tracker.stop({ handoff: 0 } as never));
+    expect([error.code, error.details["nearest"], tracker.stopped]).toEqual([
+      "INVALID_OPTION",
+      "handoffMs",
+      false,
+    ]);
+    await tracker.stop();
+  });
+
   it.each(["fetch", "diffPeriodMs"])("%s of a presence is none of a tracker", async (option) => {
     const error = await errorOf(() => Tracker.start({}, { ...given(), [option]: undefined }));
     expect(error.code).toBe("INVALID_OPTION");
