@@ -10,7 +10,8 @@
  * - `NOT_TRACKED`: `update` of what is not there.
  * - `TOO_MANY_CHANGES`: a handler changes what it is told of, each time; the change at the end of the chain is refused.
  * - `TRACKER_STOPPED`: a change after `stop` began.
- * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range.
+ * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
+ *   that name.
  * - `INVALID_META`: a meta that is not a JSON object; `path` says where.
  * - `META_TOO_LARGE`: a meta above `maxMetaBytes`.
  * - `PUBSUB_UNAVAILABLE`: the pubsub did not answer in time, or refused.

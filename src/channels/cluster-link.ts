@@ -55,9 +55,13 @@ export class ClusterLink {
 
   /** Subscribes, and tries again while the pubsub refuses. */
   async open(): Promise<void> {
-    this.#stopHearingErrors = this.#pubsub.onError?.((error) => {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub reports a failure", {}, error);
-    });
+    try {
+      this.#stopHearingErrors = this.#pubsub.onError?.((error) => {
+        this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub reports a failure", {}, error);
+      });
+    } catch (error) {
+      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused a listener", {}, error);
+    }
     await this.#subscribe(FIRST_RETRY_MS);
   }
 

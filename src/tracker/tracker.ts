@@ -3,6 +3,7 @@
  * memory; what runs behind it is the engine's business.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/view.js";
 import { requireDuration, requireFunction, requireName, requireSession } from "./arguments.js";
@@ -29,6 +30,8 @@ export interface StopOptions {
    */
   readonly handoffMs?: number | undefined;
 }
+
+const stopOptionNames: Readonly<Record<keyof StopOptions, true>> = { handoffMs: true };
 
 /**
  * Tells who is here, now, on every node. A tracker that exists is running: make one with {@link Tracker.start}.
@@ -256,6 +259,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * last. Stopping twice is the same as once.
    */
   stop(options: StopOptions = {}): Promise<void> {
+    requireKnownOptions(options, stopOptionNames);
     const { handoffMs = this.#options.downPeriodMs } = options;
     requireDuration("handoffMs", handoffMs);
     if (this.#stopped !== undefined) return this.#stopped;

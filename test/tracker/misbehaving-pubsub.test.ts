@@ -132,7 +132,7 @@ const returns: readonly (readonly [string, () => unknown, "fine" | "reported"])[
     "reported",
   ],
   ["a rejected promise", () => Promise.reject(new Error("mine")), "reported"],
-  ["a promise rejected with nothing", () => Promise.reject(), "reported"], // eslint-disable-line @typescript-eslint/prefer-promise-reject-errors
+  ["a promise rejected with nothing", () => Promise.reject(), "reported"],
   ["nothing, because it throws", raise, "reported"],
 ];
 

@@ -1,0 +1,49 @@
+/** A pubsub of the user's own that returns anything, or throws, costs a channel server a report and nothing else. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ChannelServer } from "../../src/channels/index.js";
+import type { PubSub } from "../../src/pubsub/pubsub.js";
+
+const rejections: unknown[] = [];
+const noteRejection = (reason: unknown): void => void rejections.push(reason);
+
+beforeEach(() => {
+  rejections.length = 0;
+  process.on("unhandledRejection", noteRejection);
+});
+
+afterEach(async () => {
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", noteRejection);
+  expect(rejections).toEqual([]);
+});
+
+const raise = (): never => {
+  throw new Error("mine");
+};
+
+async function codesWith(parts: Readonly<Record<string, unknown>>): Promise<unknown[]> {
+  const pubsub = { nodeName: "a", broadcast: () => undefined, send: () => undefined, subscribe: () => raise };
+  const channels = new ChannelServer({ pubsub: { ...pubsub, ...parts } as unknown as PubSub });
+  const codes: unknown[] = [];
+  channels.on("error", (error) => codes.push(error.code));
+  await channels.whenReady();
+  channels.broadcast("room", "event", {});
+  await new Promise((resolve) => setImmediate(resolve));
+  return codes;
+}
+
+describe("a channel server", () => {
+  it.each([
+    ["true", () => true, []],
+    ["a text", () => "sent", []],
+    ["a thenable that throws", () => ({ then: raise }), ["PUBLISH_FAILED"]],
+    ["a rejected promise", () => Promise.reject(new Error("mine")), ["PUBLISH_FAILED"]],
+    ["nothing, because it throws", raise, ["PUBLISH_FAILED"]],
+  ])("takes a broadcast that returns %s", async (_, broadcast, codes) => {
+    expect(await codesWith({ broadcast })).toEqual(codes);
+  });
+
+  it("takes an onError that throws", async () => {
+    expect(await codesWith({ onError: raise })).toEqual(["PUBSUB_UNAVAILABLE"]);
+  });
+});
