@@ -40,7 +40,8 @@ export class Replicator {
   #hasHeard = false;
   #nowMs: number;
   #lastTickMs: number;
-  #wasLate = false;
+  /** Healthy time since a tick came late. */
+  #sinceLateMs = Infinity;
   #nextHeartbeatMs: number;
   #connected = true;
   #rebuilds = 0;
@@ -340,10 +341,15 @@ export class Replicator {
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const isLate = nowMs - this.#lastTickMs > 2 * this.#options.tickPeriodMs;
-    // After a stall this timer comes before what was received meanwhile; a node that stalls all the time does hide.
-    this.membership.pass(this.#healthyMs(nowMs), this.#connected && (!isLate || this.#wasLate));
-    if (this.#connected) this.#wasLate = isLate;
+    const { tickPeriodMs } = this.#options;
+    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
+    const healthyMs = this.#healthyMs(nowMs);
+    // After a stall this timer, or news of the connection, comes before what was received meanwhile; a node that
+    // stalls all the time does hide.
+    const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
+    const hides = this.#connected && isLate === sinceLateMs < tickPeriodMs;
+    if (this.#connected) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
+    this.membership.pass(healthyMs, hides);
     this.#lastTickMs = nowMs;
     this.#authorship.rest();
   }

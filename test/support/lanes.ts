@@ -108,9 +108,13 @@ export class Lanes {
     };
   }
 
-  /** A node does nothing for a while; then its timers come first. */
-  stall(name: string, durationMs: number): void {
-    for (const port of this.#ports) if (port.name === name) port.machine.stall(durationMs, "timers");
+  /** A node does nothing for a while; then its timers come first, what the test says, and what was received. */
+  stall(name: string, durationMs: number, then?: () => void): void {
+    for (const port of this.#ports) {
+      if (port.name !== name) continue;
+      port.machine.stall(durationMs, "timers");
+      if (then !== undefined) port.machine.arrive(then);
+    }
   }
 
   #pubsub(port: Port): PubSub {

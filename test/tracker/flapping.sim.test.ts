@@ -125,25 +125,49 @@ describe("an outage", () => {
     expect(a.seen).toEqual(["join ann", "leave ann down"]);
   });
 
-  it("that ends in the turn after a stall hides nobody whose frames wait", async () => {
-    for (let offsetMs = 5_000; offsetMs <= 8_000; offsetMs += 100) {
-      const lanes = new Lanes(2);
+  it.each(["before", "after"])(
+    "that is told %s the first timer after a stall hides nobody whose frames wait",
+    async (when) => {
+      for (let offsetMs = 5_000; offsetMs <= 8_000; offsetMs += 100) {
+        const lanes = new Lanes(2);
+        const a = await lanes.start("a");
+        const b = await lanes.start("b");
+        track(b, "ann");
+        await lanes.advance(5_000);
+        lanes.loses = (from) => from === "b";
+        await lanes.advance(offsetMs);
+        lanes.loses = () => false;
+        // It had been silent for long enough before.
+        if (a.seen.length > 1) continue;
+        const flap = (): void => {
+          a.setConnected(false);
+          a.setConnected(true);
+        };
+        lanes.stall("a", 3_000, when === "before" ? undefined : flap);
+        await lanes.advance(2_999);
+        if (when === "before") flap();
+        await lanes.advance(10_000);
+        expect(a.seen, `after ${offsetMs} ms`).toEqual(["join ann"]);
+      }
+    },
+  );
+
+  it("that comes with every stall keeps nobody up who has died", async () => {
+    for (const stallMs of [400, 900, 1_500, 3_000]) {
+      const lanes = new Lanes(stallMs);
       const a = await lanes.start("a");
       const b = await lanes.start("b");
       track(b, "ann");
-      await lanes.advance(5_000);
-      lanes.loses = (from) => from === "b";
-      await lanes.advance(offsetMs);
-      lanes.loses = () => false;
-      // It had been silent for long enough before.
-      if (a.seen.length > 1) continue;
-      lanes.stall("a", 3_000);
-      await lanes.advance(2_999);
-      // What the adapter noticed comes first, and then what was received.
-      a.setConnected(false);
-      a.setConnected(true);
-      await lanes.advance(10_000);
-      expect(a.seen, `after ${offsetMs} ms`).toEqual(["join ann"]);
+      await lanes.advance(3_000);
+      b.kill();
+      for (let time = 0; time < 60; time += 1) {
+        lanes.stall("a", stallMs, () => {
+          a.setConnected(false);
+          a.setConnected(true);
+        });
+        await lanes.advance(stallMs + 20);
+      }
+      expect(a.seen, `${stallMs} ms`).toEqual(["join ann", "leave ann down"]);
     }
   });
 });
