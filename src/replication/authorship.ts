@@ -124,15 +124,15 @@ export class Authorship {
     const shard = this.#shard(asked.request.shard);
     this.#flush(shard.shard, nowMs);
     const items = this.#answer(shard, asked);
-    this.#answers.answered(asked, shard.flushed.clock, items, this.#content(), nowMs);
+    this.#answers.charge(asked.by, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by, request, toldUpTo }: Asked): number {
+  #answer(shard: AuthoredShard, { by, request }: Asked): number {
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
-    const answer = shard.answer(request.clock, toldUpTo);
+    const answer = shard.answer(request.clock);
     if (answer === undefined) this.sendHeartbeat(by);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);
