@@ -16,8 +16,6 @@ import type { DeltaRequest, PageRequest } from "./message.js";
 export interface Asked {
   readonly by: Life;
   readonly request: DeltaRequest | PageRequest;
-  /** The same was asked before, and answered up to this clock for the first time. */
-  readonly toldUpTo: number | undefined;
 }
 
 /** What there is to tell: the entries, and the dots that this life has spent so far. */
@@ -26,18 +24,11 @@ export interface Content {
   readonly dots: number;
 }
 
-/** What was asked last in a shard: by which frame, at which clock, and up to where that was answered first. */
-interface Question {
-  readonly counter: number;
-  readonly since: number | undefined;
-  toldUpTo: number | undefined;
-}
-
 interface Requester {
   readonly by: Life;
   readonly waiting: Map<number, DeltaRequest | PageRequest>;
-  /** The newest question by shard: an older one is answered already, or replaced. */
-  readonly questions: Map<number, Question>;
+  /** The counter of the newest request by shard: an older one is answered already, or replaced. */
+  readonly counters: Map<number, number>;
   /** Items that it may still have; below zero it waits. As of a time, and of the dots spent until then. */
   credit: number;
   asOfMs: number;
@@ -71,7 +62,7 @@ export class Answers {
       requester = {
         by,
         waiting: new Map(),
-        questions: new Map(),
+        counters: new Map(),
         credit: Infinity,
         asOfMs: -Infinity,
         dots: 0,
@@ -79,12 +70,9 @@ export class Answers {
       };
       this.#requesters.set(id, requester);
     }
-    const { waiting, questions } = requester;
-    const before = questions.get(request.shard);
-    if (before !== undefined && counter <= before.counter) return;
-    const since = request.type === "deltaRequest" ? request.clock : undefined;
-    const toldUpTo = since === before?.since ? before?.toldUpTo : undefined;
-    questions.set(request.shard, { counter, since, toldUpTo });
+    const { waiting, counters } = requester;
+    if (counter <= (counters.get(request.shard) ?? 0)) return;
+    counters.set(request.shard, counter);
     waiting.set(request.shard, request);
     if (!this.#resting.has(requester)) this.#turns.add(requester);
   }
@@ -102,21 +90,16 @@ export class Answers {
         requester.waiting.delete(shard);
         // Behind all others, if more of it waits.
         if (requester.waiting.size > 0) this.#turns.add(requester);
-        return { by: requester.by, request, toldUpTo: requester.questions.get(shard)?.toldUpTo };
+        return { by: requester.by, request };
       }
     }
     return undefined;
   }
 
-  /**
-   * An answer of so many items was sent, up to a clock: whoever has had too many waits until its account is above
-   * zero again.
-   */
-  answered({ by, request }: Asked, upTo: number, items: number, content: Content, nowMs: number): void {
+  /** An answer of so many items was sent: whoever has had too many waits until its account is above zero again. */
+  charge(by: Life, items: number, content: Content, nowMs: number): void {
     const requester = this.#requesters.get(replicaOf(by));
-    const question = requester?.questions.get(request.shard);
-    if (requester === undefined || question === undefined) return;
-    question.toldUpTo ??= upTo;
+    if (requester === undefined) return;
     const { entries, dots } = content;
     const itemsPerMs = (ANSWER_ITEMS_PER_SECOND + entries / ANSWER_REFILL_SECONDS) / 1_000;
     // What has changed since may be asked for on top, twice as well.

@@ -116,16 +116,16 @@ export class AuthoredShard {
 
   /**
    * The answer to a node that stands at `clock`: a delta, `far` where a delta would not reach or be too long,
-   * nothing if it lacks nothing. If it was answered at that clock before, up to `toldUpTo`, it may stand there by
-   * now, and is told which sessions closed since. To be called after a flush.
+   * nothing if it lacks nothing. It may have merged a broadcast since it asked, so it is told which sessions closed.
+   * To be called after a flush.
    */
-  answer(clock: number, toldUpTo?: number): DeltaMessage | Far | undefined {
+  answer(clock: number): DeltaMessage | Far | undefined {
     const lacking = this.#flushed.clock - clock;
     if (lacking <= 0) return undefined;
     const { pageItems, deltaDots } = AUTHOR_LIMITS;
     const isShort = clock === 0 ? this.entries.size <= pageItems : lacking <= deltaDots;
     const delta = isShort ? this.#delta(clock) : undefined;
-    if (delta !== undefined) return toldUpTo === undefined ? delta : this.#withClosed(delta, toldUpTo);
+    if (delta !== undefined) return this.#withClosed(delta);
     return { type: "far", shard: this.shard, clock: this.#flushed.clock };
   }
 
@@ -181,6 +181,8 @@ export class AuthoredShard {
       births,
       kept,
     };
+    if (page.to === until)
+      closed.unshift(...this.#closedSince(until, Math.min(from, shown), shown, maxItems));
     return closed.length === 0 ? page : { ...page, closed };
   }
 
@@ -230,14 +232,34 @@ export class AuthoredShard {
     };
   }
 
-  /** With the births of a delta's own range that went with their session after `toldUpTo`. */
-  #withClosed(delta: DeltaMessage, toldUpTo: number): DeltaMessage {
+  /**
+   * With the births of a delta's own range that went with their session, as its receiver may hold them by now. A
+   * newcomer, for which the range is all that ever was, is told the latest only.
+   */
+  #withClosed(delta: DeltaMessage): DeltaMessage {
+    const { since, upTo } = delta;
     const births: number[] = [];
-    for (const clock of this.#endings.closedWithin(toldUpTo, delta.upTo)) {
+    const from = since === 0 ? upTo - AUTHOR_LIMITS.pageItems : since;
+    for (const clock of this.#endings.closedWithin(Math.max(0, from), upTo)) {
       const birth = this.#birthRemovedAt(clock);
-      if (birth !== undefined && birth > delta.since) births.push(birth);
+      if (birth !== undefined && birth > since) births.push(birth);
     }
     return births.length === 0 ? delta : { ...delta, closed: births.sort((one, other) => one - other) };
+  }
+
+  /**
+   * Of the births of earlier pages that are shown as of a clock: those that went with their session after the first
+   * page, in a later revision. The deltas after it name that revision, which nobody may have heard of.
+   */
+  #closedSince(until: number, upTo: number, shown: number, limit: number): number[] {
+    const births: number[] = [];
+    if (upTo <= 0 || until === this.#flushed.clock) return births;
+    for (const removal of this.#endings.closed(until)) {
+      const birth = this.#birthRemovedAt(removal);
+      if (birth !== undefined && birth <= upTo && removal > shown) births.push(birth);
+      if (births.length === limit) break;
+    }
+    return births.sort((one, other) => one - other);
   }
 
   #birthRemovedAt(clock: number): number | undefined {

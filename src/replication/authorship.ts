@@ -128,16 +128,16 @@ export class Authorship {
     if (shard === undefined) return;
     this.#flush(shard.shard, nowMs);
     const items = this.#answer(shard, asked);
-    this.#answers.answered(asked, shard.flushed.clock, items, this.#content(), nowMs);
+    this.#answers.charge(asked.by, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by: life, request, toldUpTo }: Asked): number {
+  #answer(shard: AuthoredShard, { by: life, request }: Asked): number {
     const by = { ...life, aloud: request.aloud };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
-    const answer = shard.answer(request.clock, toldUpTo);
+    const answer = shard.answer(request.clock);
     if (answer === undefined) this.sendHeartbeat(by);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);

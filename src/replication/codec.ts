@@ -118,7 +118,7 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.asOf,
         encodeIntervals(message.kept, message.from),
         encodeBirths(message.births, message.from, form),
-        ...encodeClosed(message.closed, message.from),
+        ...encodeClosed(message.closed, 0),
       ];
     case "goodbye":
       return [message.windowMs];
@@ -239,7 +239,7 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
         asOf,
         kept: decodeIntervals(array(body[6], "intervals"), from, to),
         births: decodeBirths(array(body[7], "births"), from, to),
-        ...decodeClosed(body[8], from, to),
+        ...decodeClosed(body[8], 0, to),
       };
     }
     case "goodbye": {

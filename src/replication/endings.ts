@@ -7,9 +7,12 @@
  */
 export class Endings {
   readonly #limit: number;
-  /** By the clock of a removal: whether a session closed. What an update removed is here only once that is known. */
-  #younger = new Map<number, boolean>();
-  #older = new Map<number, boolean>();
+  /**
+   * By the clock of a removal: the clock at which a session closed, 0 if it was untracked. What an update removed is
+   * here only once that is known.
+   */
+  #younger = new Map<number, number>();
+  #older = new Map<number, number>();
 
   constructor(removalsKept: number) {
     // Twice as many removals may be kept, and the marks of the younger generation alone have to reach as far.
@@ -26,13 +29,13 @@ export class Endings {
     closed: boolean,
     removedAt: (clock: number) => number | undefined,
   ): void {
-    this.#mark(clock, closed);
+    this.#mark(clock, closed ? clock : 0);
     // Only of what was closed anything has to be told: unmarked is untracked.
     if (!closed) return;
     let removal = born - 1;
     let previous = removedAt(removal);
     while (previous !== undefined && !this.#younger.has(removal) && !this.#older.has(removal)) {
-      this.#mark(removal, true);
+      this.#mark(removal, clock);
       removal = previous - 1;
       previous = removedAt(removal);
     }
@@ -40,7 +43,7 @@ export class Endings {
 
   /** Whether what was removed at this clock, or what came of it, went with its session. */
   isClosed(clock: number): boolean {
-    return this.#younger.get(clock) ?? this.#older.get(clock) ?? false;
+    return (this.#younger.get(clock) ?? this.#older.get(clock) ?? 0) > 0;
   }
 
   /** The removals of a range after which nothing was left because a session closed. Walks the range or the marks. */
@@ -54,18 +57,21 @@ export class Endings {
     return found;
   }
 
-  /** All of them. */
-  *closed(): Generator<number> {
+  /** All of them; or those of revisions that were updated up to a clock, and closed after it. */
+  *closed(updatedUpTo?: number): Generator<number> {
     for (const marks of [this.#older, this.#younger]) {
-      for (const [clock, closed] of marks) if (closed) yield clock;
+      for (const [clock, closedAt] of marks) {
+        if (closedAt === 0) continue;
+        if (updatedUpTo === undefined || (clock <= updatedUpTo && closedAt > updatedUpTo)) yield clock;
+      }
     }
   }
 
-  #mark(clock: number, closed: boolean): void {
+  #mark(clock: number, closedAt: number): void {
     if (this.#younger.size >= this.#limit) {
       this.#older = this.#younger;
       this.#younger = new Map();
     }
-    this.#younger.set(clock, closed);
+    this.#younger.set(clock, closedAt);
   }
 }

@@ -104,7 +104,10 @@ export interface Page {
   readonly asOf: number;
   readonly births: readonly WireBirth[];
   readonly kept: readonly Interval[];
-  /** The dots of (from, to] that are shown there and went with their session, by ascending clock, if any. */
+  /**
+   * The dots of (from, to] that are shown there and went with their session, by ascending clock, if any; on the last
+   * page also those of earlier ones that did so since the first.
+   */
   readonly closed?: readonly number[];
 }
 

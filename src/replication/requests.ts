@@ -17,6 +17,9 @@ import type { Replica } from "./replica.js";
 import { RoundTrip } from "./round-trip.js";
 import type { RemoteSlice } from "./slice.js";
 
+/** Patience is longer by up to this share at random, so that not all lose it at once. */
+const PATIENCE_SPREAD = 0.25;
+
 /** A slice that lacks something: it waits for its delay, then for a place, then for an answer. */
 interface Missing {
   readonly slice: RemoteSlice;
@@ -41,6 +44,8 @@ interface Line {
   readonly asked: Set<Missing>;
   /** How often patience ran out since an answer came. */
   failures: number;
+  /** Whether it ever answered: then its answers may take long, else there may be none. */
+  answers: boolean;
   /** Karn's rule: how often patience was doubled since a round trip was measured, and when last. */
   doublings: number;
   doubledMs: number;
@@ -191,7 +196,7 @@ export class Requests {
       sent += 1;
       missing.attempts += 1;
       missing.sentMs = nowMs;
-      missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() / 2);
+      missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
       this.#move(missing, line.asked);
       send(line.replica, missing.slice);
     }
@@ -199,15 +204,17 @@ export class Requests {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings }: Line): number {
+  #patienceMs({ roundTrip, doublings, answers }: Line): number {
     const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? REQUEST_FIRST_PATIENCE_MS;
-    return Math.min(measuredMs * 2 ** doublings, Math.max(REQUEST_RETRY_MAX_MS, 2 * measuredMs));
+    const mostMs = Math.max(REQUEST_RETRY_MAX_MS, answers ? 2 * measuredMs : measuredMs);
+    return Math.min(measuredMs * 2 ** doublings, mostMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
   #learnFrom({ line, attempts, sentMs }: Missing, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
+    line.answers = true;
     this.#laneOf(line).add(line);
     if (attempts > 1) return;
     line.roundTrip.measured(nowMs - sentMs);
@@ -216,7 +223,8 @@ export class Requests {
     // What was asked with more patience, for want of knowledge, need not wait for so long.
     const patienceMs = this.#patienceMs(line);
     for (const asked of line.asked) {
-      if (asked.attempts === 1) asked.dueMs = Math.min(asked.dueMs, asked.sentMs + 1.5 * patienceMs);
+      if (asked.attempts === 1)
+        asked.dueMs = Math.min(asked.dueMs, asked.sentMs + (1 + PATIENCE_SPREAD) * patienceMs);
     }
   }
 
@@ -247,6 +255,7 @@ export class Requests {
         ready: new Set(),
         asked: new Set(),
         failures: 0,
+        answers: false,
         doublings: 0,
         doubledMs: -Infinity,
       };

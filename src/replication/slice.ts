@@ -55,6 +55,8 @@ interface Rebuild {
   readonly ahead: Merge[];
   /** Held births that went with their session while deltas did not reach. */
   readonly closed: Set<number>;
+  /** The identities of what did so in a revision that only the new slice had. */
+  readonly closedLater: Set<string>;
 }
 
 export class RemoteSlice {
@@ -188,6 +190,7 @@ export class RemoteSlice {
       highestAsOf: 0,
       ahead: [],
       closed: new Set(),
+      closedLater: new Set(),
     };
     if (first) this.#partial = true;
   }
@@ -307,7 +310,10 @@ export class RemoteSlice {
         rebuild.ahead.push(merge);
         continue;
       }
-      rebuild.set.mergePart(merge.part);
+      const { removed } = rebuild.set.mergePart(merge.part);
+      for (const { dot, value } of removed) {
+        if (merge.closed.has(dot.clock)) rebuild.closedLater.add(identityOf(value));
+      }
       rebuild.clock = merge.upTo;
       rebuild.counter = Math.max(rebuild.counter, merge.counter);
       this.#steps += 1;
@@ -332,7 +338,9 @@ export class RemoteSlice {
     const added: ReplicatedEntry[] = [];
     const removed: Gone[] = [];
     for (const [clock, entry] of before) {
-      if (after.get(clock) !== entry) removed.push({ entry, closed: rebuild.closed.has(clock) });
+      if (after.get(clock) === entry) continue;
+      const closedLater = rebuild.closedLater.size > 0 && rebuild.closedLater.has(identityOf(entry));
+      removed.push({ entry, closed: closedLater || rebuild.closed.has(clock) });
     }
     for (const [clock, entry] of after) if (before.get(clock) !== entry) added.push(entry);
     return pairByIdentity(added, removed);
@@ -376,4 +384,8 @@ export class RemoteSlice {
     // Nobody relays another's slice, so no removal has to be remembered here.
     return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: ReplicatedEntry.hashOf });
   }
+}
+
+function identityOf(entry: ReplicatedEntry): string {
+  return JSON.stringify([entry.session, ReplicatedEntry.topicOf(entry), entry.key]);
 }

@@ -56,7 +56,7 @@ class FlushRecord {
 export class AuthorOracles {
   readonly #situation: Situation;
   readonly #flushes = new WeakMap<AuthoredShard, FlushRecord>();
-  readonly #newest = new WeakMap<Answers, Map<string, unknown>>();
+  readonly #newest = new WeakMap<Answers, Map<string, { request: unknown; counter: number }>>();
   readonly #heartbeats = new WeakMap<Replicator, number>();
   /** What is to be looked at when the present task is done. */
   readonly #afterwards: (() => string[])[] = [];
@@ -146,13 +146,15 @@ export class AuthorOracles {
       if (items > itemsMax)
         this.#situation.blame(`an answer of ${items} items, where ${itemsMax} are allowed`);
     };
-    const asked = (answers: Answers, requester: string, request: unknown): void => {
-      const newest = this.#newest.get(answers) ?? new Map<string, unknown>();
-      this.#newest.set(answers, newest.set(requester, request));
+    const asked = (answers: Answers, requester: string, request: unknown, counter: number): void => {
+      const newest = this.#newest.get(answers) ?? new Map<string, { request: unknown; counter: number }>();
+      this.#newest.set(answers, newest);
+      // One that was overtaken comes later, and is not newer.
+      if (counter > (newest.get(requester)?.counter ?? 0)) newest.set(requester, { request, counter });
     };
     const taken = (answers: Answers, requester: string, request: unknown): void => {
       this.#answersGiven += 1;
-      if (this.#newest.get(answers)?.get(requester) !== request) {
+      if (this.#newest.get(answers)?.get(requester)?.request !== request) {
         this.#situation.blame("answers a request in whose place a newer one has come");
       }
     };
@@ -170,7 +172,7 @@ export class AuthorOracles {
         return page;
       }),
       instead(Answers.prototype, "add", function (original, by, request, counter) {
-        asked(this, `${replicaOf(by)} ${request.shard}`, request);
+        asked(this, `${replicaOf(by)} ${request.shard}`, request, counter);
         original(by, request, counter);
       }),
       instead(Answers.prototype, "take", function (original, nowMs) {

@@ -12,7 +12,7 @@ import {
   otherVersionsAreReported,
   requestsAreSpread,
 } from "./runs.js";
-import { manyShards, rebuilding, smallLimits, wideLetters } from "./schedules.js";
+import { manyShards, manySlices, rebuilding, smallLimits, wideLetters } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
@@ -120,7 +120,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "a few slices of a life are asked for at a time",
     found: /asks for \d+ slices of a life at a time/,
-    schedule: manyShards,
+    schedule: manySlices,
     break: () => [instead(Requests.prototype, "placesOf", () => Infinity)],
   },
   {
@@ -142,7 +142,7 @@ const rules: readonly BrokenRule[] = [
         instead(Answers.prototype, "add", function (_, by, request) {
           const queue = queues.get(this) ?? [];
           queues.set(this, queue);
-          queue.push({ by, request, toldUpTo: undefined });
+          queue.push({ by, request });
         }),
         instead(Answers.prototype, "take", function () {
           return queues.get(this)?.shift();

@@ -50,6 +50,26 @@ export function manyShards(seed: number): Schedule {
   };
 }
 
+/** A node comes back to another that has changed something in each of many shards. */
+export function manySlices(seed: number): Schedule {
+  const steps: Step[] = [
+    { do: "advance", ms: 3_000 },
+    { do: "partition", groups: [["a"], ["b"]] },
+  ];
+  for (let topic = 1; topic <= 100; topic += 1) {
+    steps.push({ do: "set", node: "a", session: 1, topic: `room:${topic}`, key: "user:1" });
+  }
+  steps.push({ do: "advance", ms: 2_000 }, { do: "heal" }, { do: "advance", ms: 3_000 });
+  return {
+    seed,
+    nodes: ["a", "b"],
+    network: {},
+    options: { ...options, poolSize: 64 },
+    announceCrashes: false,
+    steps,
+  };
+}
+
 /** Texts whose bytes are twice their letters. */
 export function wideLetters(seed: number): Schedule {
   const steps: Step[] = [{ do: "advance", ms: 500 }];

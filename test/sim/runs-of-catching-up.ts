@@ -1,0 +1,164 @@
+/**
+ * Runs for the rules of catching up: who waits for what, who is asked and told how much, and what is told of those
+ * who left. Each throws what it finds wrong; with all rules in place it finds nothing.
+ */
+import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
+import { faultless } from "../../src/testing/network.js";
+import { SeededRandom } from "../../src/testing/random.js";
+import type { Session } from "../../src/index.js";
+import { Link } from "../replication/two-nodes.js";
+
+function fail(cluster: SimulatedCluster, what: string): never {
+  throw new SimulationError([what], cluster.nowMs);
+}
+
+/** Users of a node who change all the time, over many topics. */
+class Busy {
+  readonly #cluster: SimulatedCluster;
+  readonly #name: string;
+  readonly #random: SeededRandom;
+  readonly #session: Session;
+  #version = 0;
+
+  constructor(cluster: SimulatedCluster, name: string, seed: number) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#random = new SeededRandom(`${name} ${seed}`);
+    this.#session = cluster.node(name).session();
+    for (let room = 0; room < 100; room++) this.#set(room);
+  }
+
+  async advance(ms: number): Promise<void> {
+    for (let gone = 0; gone < ms; gone += 100) {
+      if (this.#random.chance(0.8)) this.#set(this.#random.integer(0, 99));
+      await this.#cluster.advance(100);
+    }
+  }
+
+  #set(room: number): void {
+    const { tracker } = this.#cluster.node(this.#name);
+    tracker.set(this.#session, `room:${room}`, this.#name, { v: ++this.#version });
+  }
+}
+
+/** A node that is heard again, while all reorders and its users go on, is shown. */
+export async function whoReturnsIsShown(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 64 } });
+  await cluster.advance(3_000);
+  const busy = new Busy(cluster, "a", seed);
+  await busy.advance(2_000);
+  cluster.partition(["a"], ["b"]);
+  await busy.advance(10_000);
+  cluster.heal();
+  cluster.network.faults = { ...faultless, delayMs: [0, 4_000], reorder: true };
+  await busy.advance(40_000);
+  if (!cluster.node("b").tracker.has("room:1", "a")) fail(cluster, "who is heard again is not shown after 40 s");
+}
+
+/** A wait ends while everything goes on changing. */
+export async function waitsEnd(seed: number): Promise<void> {
+  const names = ["a", "b", "c", "d"];
+  const cluster = await simulate({ seed, nodes: names, options: { poolSize: 64 } });
+  await cluster.advance(3_000);
+  const all = names.map((name) => new Busy(cluster, name, seed));
+  cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };
+  for (let turn = 0; turn < 12; turn++) for (const busy of all) await busy.advance(100);
+  let isComplete = false;
+  void cluster.node("a").tracker.whenComplete().then(() => (isComplete = true));
+  for (let turn = 0; turn < 100 && !isComplete; turn++) for (const busy of all) await busy.advance(100);
+  if (!isComplete) fail(cluster, "is not complete after 40 s, though all that was known at the call is here");
+}
+
+/** A newcomer far from the others lists what they have when it says that it is complete. */
+export async function newcomersHearOut(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b"] });
+  await cluster.advance(2_000);
+  for (const name of ["a", "b"]) cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
+  await cluster.settle();
+  cluster.network.faults = { ...faultless, delayMs: [300, 400] };
+  const { tracker } = await cluster.start("c");
+  let listed = -1;
+  void tracker.whenComplete().then(() => (listed = tracker.count("room")));
+  for (let turn = 0; turn < 500 && listed < 0; turn++) await cluster.advance(10);
+  if (listed !== 2) fail(cluster, `lists ${listed} of 2 when it says that it is complete`);
+}
+
+/** What a session's end was is told after a rebuild, and where an answer overlaps with what is held. */
+export async function reasonsAreTold(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+  await cluster.advance(3_000);
+  const node = cluster.node("a");
+  const [closes, updates, busy] = [node.session(), node.session(), node.session()];
+  node.tracker.track(closes, "room", "closes", {});
+  node.tracker.track(updates, "room", "updates", { n: 0 });
+  node.tracker.track(busy, "room", "busy", { n: 0 });
+  await cluster.settle();
+  cluster.partition(["a"], ["b"]);
+  await cluster.advance(2_000);
+  for (let n = 1; n <= 4_200; n++) node.tracker.update(busy, "room", "busy", { n });
+  node.tracker.update(updates, "room", "updates", { n: 1 });
+  closes.close();
+  updates.close();
+  await cluster.advance(1_000);
+  cluster.heal();
+  await cluster.settle();
+  for (const { diff } of cluster.node("b").diffs) {
+    for (const { key, reason } of diff.get("room")?.leaves ?? []) {
+      if (reason !== "closed") fail(cluster, `hears that ${key} ${reason}, whose session closed`);
+    }
+  }
+}
+
+/** Invented lives that claim to have much cost some requests a second. */
+export function inventedLivesCostLittle(): Promise<void> {
+  const link = new Link();
+  const a = link.start("a");
+  link.advance(100);
+  const shards = Array.from({ length: 50 }, () => ({ clock: 9, count: 9, digest: 9 }));
+  const say = (): void => {
+    for (let i = 0; i < 60; i++) {
+      link.forge(`invented-${i}`, a, { type: "heartbeat", poolSize: 50, firstShard: 0, shards });
+    }
+    link.at(link.nowMs + 2_000, say);
+  };
+  say();
+  link.advance(20_000);
+  const before = a.replicator.counters.requestsSent;
+  link.advance(10_000);
+  const perSecond = (a.replicator.counters.requestsSent - before) / 10;
+  if (perSecond > 20) throw new Error(`${perSecond} requests a second to lives that do not answer`);
+  return Promise.resolve();
+}
+
+/** Whoever asks for the same page again and again is not told it for ever. */
+export function askingHasALimit(): Promise<void> {
+  const link = new Link();
+  const a = link.start("a");
+  a.replicator.setTime(0);
+  for (let i = 0; i < 2_000; i++) a.replicator.add(0, "room", `user:${i}`, `s-${i}`, {});
+  link.advance(100);
+  const flood = (): void => {
+    const page = { type: "pageRequest", shard: 0, rebuild: 1, base: 0, from: 0, until: 0 } as const;
+    link.forge("asks", a, page);
+    link.at(link.nowMs + 2, flood);
+  };
+  flood();
+  link.advance(10_000);
+  const bytes = a.sentTo.get("asks") ?? 0;
+  if (bytes > 1_500_000) throw new Error(`${bytes} bytes are told to one who needs less than 100,000`);
+  return Promise.resolve();
+}
+
+/** Over a slow link no answer that is under way is asked for again and again. */
+export async function slowLinksFetchOnce(seed: number): Promise<void> {
+  const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
+  const { tracker } = cluster.node("a");
+  for (let i = 0; i < 6_000; i++) tracker.track(cluster.node("a").session(), "room", `user:${i}`, {});
+  await cluster.advance(2_000);
+  cluster.network.faults = { ...faultless, delayMs: [700, 720] };
+  const slow = await cluster.start("slow");
+  await cluster.advance(60_000);
+  const { requestsSent, pagesMerged } = slow.tracker.health().counters;
+  if (slow.tracker.count("room") !== 6_000) fail(cluster, "has not caught up after 60 s");
+  if (requestsSent > 1.5 * pagesMerged) fail(cluster, `asks ${requestsSent} times for ${pagesMerged} pages`);
+}
