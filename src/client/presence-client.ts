@@ -27,6 +27,7 @@ export interface PresenceClientOptions {
 type Unsubscribe = () => void;
 type Changes<M, X extends object> = Map<string, KeyPresence<M, X>>;
 type Metas<M> = readonly PresenceMeta<M>[];
+type Successors<M> = ReadonlyMap<string | undefined, PresenceMeta<M>>;
 
 interface Diff<M, X extends object> {
   readonly joins: Changes<M, X>;
@@ -189,10 +190,13 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   /** Joins first, so that a key whose only meta is updated does not go offline in between. */
   #apply({ joins, leaves, places }: Diff<M, X>): void {
     const updates: [string, PresenceMeta<M>, PresenceMeta<M>][] = [];
+    const successors = new Map<string, Successors<M>>();
     for (const [key, joined] of joins) {
       const current = this.#presences.get(key);
       const left = leaves.get(key)?.metas ?? [];
-      this.#put(key, joined, merge(current?.metas ?? [], joined.metas, left, places?.[key]));
+      const next = byPrevious(joined.metas);
+      if (left.length > 0) successors.set(key, next);
+      this.#put(key, joined, merge(current?.metas ?? [], joined.metas, left, next, places?.[key]));
       this.#tell(this.#joinListeners, key, current, joined);
     }
     for (const [key, left] of leaves) {
@@ -201,7 +205,8 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
       const current = without(before, left);
       if (current.metas.length < before.metas.length) this.#put(key, current, current.metas);
       this.#tell(this.#leaveListeners, key, current, left);
-      const next = byPrevious(joins.get(key)?.metas ?? []);
+      const next = successors.get(key);
+      if (next === undefined) continue;
       for (const previous of left.metas) {
         const meta = next.get(previous.phx_ref);
         if (meta !== undefined) updates.push([key, previous, meta]);
@@ -265,7 +270,7 @@ function without<M, X extends object>(
 }
 
 /** New revisions by the ref of the one that they replace. */
-function byPrevious<M>(metas: Metas<M>): Map<string | undefined, PresenceMeta<M>> {
+function byPrevious<M>(metas: Metas<M>): Successors<M> {
   return new Map(metas.map((meta) => [meta.phx_ref_prev, meta]));
 }
 
@@ -273,11 +278,16 @@ function byPrevious<M>(metas: Metas<M>): Map<string | undefined, PresenceMeta<M>
  * The metas of a key while a diff is applied: what stays, with updates in the place of what they replace and what
  * joined at its place, or else at the end; behind them what is about to leave.
  */
-function merge<M>(held: Metas<M>, joined: Metas<M>, left: Metas<M>, places: unknown): PresenceMeta<M>[] {
-  const heldRefs = refsOf(held);
+function merge<M>(
+  held: Metas<M>,
+  joined: Metas<M>,
+  left: Metas<M>,
+  next: Successors<M>,
+  places: unknown,
+): PresenceMeta<M>[] {
   const gone = refsOf(left);
   const fresh = new Map(joined.map((meta) => [meta.phx_ref, meta]));
-  const next = byPrevious(joined);
+  const renewed = refsOf(held.filter((meta) => fresh.has(meta.phx_ref)));
   const stay: PresenceMeta<M>[] = [];
   const leaving: PresenceMeta<M>[] = [];
   for (const meta of held) {
@@ -286,7 +296,7 @@ function merge<M>(held: Metas<M>, joined: Metas<M>, left: Metas<M>, places: unkn
     if (isGone) leaving.push(meta);
     else if (newer === undefined) stay.push(meta);
     // A successor that is held has its place already.
-    if (newer === undefined || (isGone && heldRefs.has(newer.phx_ref))) continue;
+    if (newer === undefined || (isGone && renewed.has(newer.phx_ref))) continue;
     if (fresh.delete(newer.phx_ref)) stay.push(newer);
   }
   const metas: PresenceMeta<M>[] = [];
