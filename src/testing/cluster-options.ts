@@ -32,6 +32,8 @@ export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
   readonly trace?: boolean;
   /** Whether an adapter tells the others of a crash at once (`onNodeGone`). Default false. */
   readonly announceCrashes?: boolean;
+  /** Runs everything that a node does, one task at a time: what a turn costs can be measured there. */
+  readonly aroundTask?: (run: () => void) => void;
   /** Called after everything that a node did: a timer, an arrival. Throw to end the run. */
   readonly afterTask?: (node: SimulatedNode<M>) => void;
 }

@@ -141,6 +141,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       time: this.time,
       random: this.#random.fork(`machine ${life}`),
       clockOffsetMs,
+      aroundTask: this.#options.aroundTask,
       afterTask: () => {
         const { node } = started;
         if (node === undefined) return;
