@@ -79,6 +79,8 @@ export class PromiseOracles {
       }
     }
     if (memory.held.length > 0) this.#lookAtHeld(node, memory);
+    // The task may have ended a wait.
+    if (memory.waits.size > 0) this.#cluster.time.promisesMayBePending();
     const now = this.#cluster.nowMs;
     if (now - memory.lookedMs < this.#expected.heartbeatPeriodMs / 2) return;
     memory.lookedMs = now;
