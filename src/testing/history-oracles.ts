@@ -239,10 +239,8 @@ export class HistoryOracles {
     what: string,
   ): void {
     if (this.#isMistakable(owner.name)) return;
-    const elsewhere = node.tracker.getByKey(topic, entry.key).some(({ session }) => {
-      return this.#model.lifeOf(session) !== owner.life;
-    });
-    if (elsewhere) return;
+    // What waits for its key again, because it has gone elsewhere too, is not cut either.
+    if (node.tracker.has(topic, entry.key)) return;
     const now = this.#cluster.nowMs;
     if (reason === "departed") {
       if (owner.goodbye === undefined) this.#blame(node, `departed without a goodbye: ${what}`);

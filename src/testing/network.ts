@@ -131,6 +131,8 @@ export class FaultyNetwork {
   #latencies: readonly Latency[] = [];
   #lastArrivalMs = 0;
   #lossMs = -Infinity;
+  /** When a broadcast of one node was last lost on its way to another. */
+  readonly #broadcastLossMs = new Map<string, number>();
   #disorderMs = -Infinity;
   #connected = 0;
 
@@ -155,12 +157,29 @@ export class FaultyNetwork {
 
   /** The longest that distance alone keeps a payload under way. */
   get slowestMs(): number {
-    return Math.max(0, ...this.#latencies.map(({ delayMs }) => delayMs[1]));
+    let slowestMs = 0;
+    for (const { from } of this.#latencies) {
+      let ofAllMs = 0;
+      let ofOneMs = 0;
+      for (const { from: other, to, delayMs } of this.#latencies) {
+        if (other !== from) continue;
+        if (to === undefined) ofAllMs += delayMs[1];
+        else ofOneMs = Math.max(ofOneMs, delayMs[1]);
+      }
+      slowestMs = Math.max(slowestMs, ofAllMs + ofOneMs);
+    }
+    return slowestMs;
   }
 
   /** When a payload was last lost, by whatever it was. */
   get lossMs(): number {
     return this.#lossMs;
+  }
+
+  /** When a broadcast of `from` was last lost on its way to `to`. */
+  broadcastLossMs(from: string, to: string): number {
+    const marks = [`${from}>`, `>${to}`, `${from}>${to}`];
+    return Math.max(...marks.map((mark) => this.#broadcastLossMs.get(mark) ?? -Infinity));
   }
 
   /** Until when payloads may have overtaken each other, or been so late that heartbeats seem to be missing. */
@@ -324,8 +343,11 @@ export class FaultyNetwork {
   /** Takes a payload from its sender: refuses it, or transmits it, or (a broken connection) both or neither. */
   #give(from: Port, channel: string, payload: string, transmit: () => void): void | Promise<void> {
     if (from.manner === "fine") return this.#take(from, channel, payload, transmit);
-    if (from.manner === "throws") this.#lose();
-    return misbehave(from.manner, () => void this.#take(from, channel, payload, transmit));
+    if (from.manner === "throws") this.#lose(`${from.pubsub.nodeName}>`);
+    return misbehave(from.manner, () => {
+      // What is wrong with the connection is not told by an adapter of these manners.
+      void this.#take(from, channel, payload, transmit)?.catch(() => undefined);
+    });
   }
 
   #take(from: Port, channel: string, payload: string, transmit: () => void): void | Promise<void> {
@@ -334,17 +356,17 @@ export class FaultyNetwork {
     from.sentCount += 1;
     if (bytes > (this.#options.maxPayloadBytes ?? Infinity)) {
       from.oversized.push({ channel, bytes });
-      this.#lose();
+      this.#lose(`${from.pubsub.nodeName}>`);
       return this.#refusal(`a payload of ${bytes} bytes is above the limit`);
     }
     if (from.machine.ended) return;
     if (from.outage !== undefined) {
-      this.#lose();
+      this.#lose(`${from.pubsub.nodeName}>`);
       return from.outage.refuses ? this.#refusal("the broker cannot be reached") : undefined;
     }
     if (this.#random.chance(this.faults.sendErrorRate)) {
       if (this.#random.chance(0.5)) transmit();
-      else this.#lose();
+      else this.#lose(`${from.pubsub.nodeName}>`);
       return this.#refusal("the connection was reset");
     }
     transmit();
@@ -355,8 +377,10 @@ export class FaultyNetwork {
     return Promise.reject(new Error(reason));
   }
 
-  #lose(): void {
+  /** A payload is lost: of a sender to all, or to one receiver, or of all on their way to it. */
+  #lose(mark: string | undefined): void {
     this.#lossMs = this.#options.time.nowMs;
+    if (mark !== undefined) this.#broadcastLossMs.set(mark, this.#lossMs);
   }
 
   /** How much longer a payload is under way because of where the nodes are. */
@@ -378,7 +402,9 @@ export class FaultyNetwork {
     const unheard = this.#cut[kind].get(from.pubsub.nodeName)?.has(to.pubsub.nodeName) === true;
     const lost = random.chance(lossRate);
     const repeated = random.chance(repeatRate);
-    if (unheard || lost) return this.#lose();
+    if (unheard || lost) {
+      return this.#lose(kind === "broadcast" ? `${from.pubsub.nodeName}>${to.pubsub.nodeName}` : undefined);
+    }
     const latencyMs = this.#latencyMs(from.pubsub.nodeName, to.pubsub.nodeName);
     let arrivesMs = time.nowMs + latencyMs + random.between(...delayMs);
     if (reorder || delayMs[1] > longDelayMs) this.#disorderMs = Math.max(this.#disorderMs, arrivesMs);
@@ -407,7 +433,7 @@ export class FaultyNetwork {
   }
 
   #deliver(from: Port, to: Port, kind: Lane, number: number, channel: string, payload: string): void {
-    if (to.outage !== undefined) this.#lose();
+    if (to.outage !== undefined) this.#lose(`>${to.pubsub.nodeName}`);
     if (to.outage !== undefined || !this.#ports.has(to)) return;
     const latest = from.arrived.get(to) ?? { broadcast: 0, send: 0 };
     const fresh = number > latest[kind];

@@ -289,8 +289,8 @@ function flapping(seed: number): Schedule {
     const flappers = random.chance(0.5) ? draft.nodes : [draft.node()];
     const upMs = random.pick([300, 900, 2_500, 4_900, 7_000]);
     const awayMs = random.pick([50, 500, 3_000]);
-    const times = Math.ceil(random.pick([15_000, 60_000]) / (upMs + awayMs));
-    const dies = random.integer(0, times);
+    const times = Math.ceil(random.pick([15_000, 60_000, 60_000]) / (upMs + awayMs));
+    const dies = random.integer(0, Math.floor(times / 3));
     const victim = random.chance(0.7) ? draft.node() : undefined;
     for (let time = 0; time < times; time += 1) {
       steps.push({ do: "outage", nodes: flappers, announced: true, refuses: random.chance(0.5) });
@@ -394,7 +394,7 @@ function differentPeriods(seed: number): Schedule {
     fast,
     {},
     { heartbeatPeriodMs: 5_000, downPeriodMs: 20_000 },
-    { heartbeatPeriodMs: 500, downPeriodMs: 1_500, broadcastPeriodMs: 100 },
+    { heartbeatPeriodMs: 500, downPeriodMs: 1_500 },
   ];
   for (const node of draft.nodes) nodeOptions[node] = random.pick(periods);
   for (let phase = random.integer(4, 8); phase > 0; phase -= 1) {

@@ -51,6 +51,8 @@ interface Memory {
   lookedMs: number;
   wasComplete: boolean;
   readonly lives: Set<number>;
+  /** Since when a life is followed: it had something, and all of it was here. */
+  readonly followsMs: Map<number, number>;
   readonly waits: Set<Wait>;
 }
 
@@ -87,6 +89,7 @@ export class PromiseOracles {
     this.#lookAtTheDead(node);
     this.#lookAtStarts(node, memory);
     this.#lookAtCompleteness(node, memory);
+    this.#lookAtFollowing(node, memory);
     for (const wait of memory.waits) this.#lookAtWait(node, memory, wait);
   }
 
@@ -129,6 +132,7 @@ export class PromiseOracles {
         lookedMs: -Infinity,
         wasComplete: false,
         lives: new Set(),
+        followsMs: new Map(),
         waits: new Set(),
       };
       this.#memories.set(node, memory);
@@ -261,6 +265,40 @@ export class PromiseOracles {
       this.#blame(
         node,
         `does not see life ${owner.life} of ${owner.name}, which has ${identityOf(expected)}`,
+      );
+    }
+  }
+
+  /**
+   * Whoever was level with another follows it for as long as no broadcast on that way is lost, whatever else fails:
+   * no question has to be asked.
+   */
+  #lookAtFollowing(node: Node, memory: Memory): void {
+    if (this.#expected.corrupted || this.#expected.hints || this.#isMistakable(node.name)) return;
+    const now = this.#cluster.nowMs;
+    const { broadcastPeriodMs, network } = this.#cluster;
+    const limitMs = broadcastPeriodMs + 2 * network.slowestMs + 2 * slackMs;
+    for (const owner of this.#others(node)) {
+      if (this.#isMistakable(owner.name)) continue;
+      const quietSinceMs = Math.max(
+        network.broadcastLossMs(owner.name, node.name),
+        network.disorderMs,
+        ...[node, owner].map((each) => Math.max(each.startedMs, this.#unwellMs(each))),
+      );
+      const entries = this.#model.of(owner.life);
+      const missing = entries.find((entry) => !this.#isHere(node, entry));
+      const followsMs = memory.followsMs.get(owner.life) ?? -Infinity;
+      // Level with what was there before the last loss is not enough: its frame may have been the one that was lost.
+      if (followsMs <= quietSinceMs + limitMs) {
+        const isLevel = entries.length > 0 && missing === undefined && now > quietSinceMs + limitMs;
+        if (isLevel) memory.followsMs.set(owner.life, now);
+        continue;
+      }
+      if (missing === undefined || now - (missing.atMs ?? 0) < limitMs) continue;
+      memory.followsMs.delete(owner.life);
+      this.#blame(
+        node,
+        `no longer follows ${owner.name}, of which no broadcast was lost: ${identityOf(missing)}`,
       );
     }
   }

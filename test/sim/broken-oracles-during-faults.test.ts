@@ -12,7 +12,7 @@ import { Engine } from "../../src/tracker/engine.js";
 import { Publisher } from "../../src/tracker/publisher.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import { editBirths } from "./damage.js";
-import { instead } from "./wrap.js";
+import { instead, wrapGetter } from "./wrap.js";
 
 const isOwn = (entry: ReplicatedEntry): boolean => !(ReplicatedEntry.ownerOf(entry) instanceof Replica);
 
@@ -191,6 +191,18 @@ const during: readonly BrokenRule[] = [
     found: /is still hidden \d+ ms after all it returned with was here/,
     schedule: returning,
     break: () => [instead(Membership.prototype, "caughtUp", () => undefined)],
+  },
+  {
+    rule: "one who is heard and no longer told",
+    found: /no longer follows a, of which no broadcast was lost/,
+    schedule: scheduleOf([
+      set("a"),
+      wait(8_000),
+      ...["b", "c"].map((from): Step => ({ do: "lane", from, to: "a", lane: "send" })),
+      set("a"),
+      wait(10_000),
+    ]),
+    break: () => [wrapGetter(Membership.prototype, "size", () => 0)],
   },
   {
     rule: "a stop that never ends",
