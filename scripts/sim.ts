@@ -1,12 +1,13 @@
 /**
  * Simulated clusters by the thousand: `npm run sim -- --seeds 10000` runs fresh seeds on all cores, and
- * `npm run sim -- --seed 7` runs one again. The exit code is 0 only if nothing failed.
+ * `npm run sim -- --seed 7` runs one again; `--profile lanes` keeps to one kind of schedules. The exit code is 0 only if nothing failed.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SingleBar } from "cli-progress";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { profileOf, profiles, seedOf, seedsPerProfile, type Profile } from "../src/testing/profiles.js";
 import { randomSchedule } from "../src/testing/random-schedule.js";
 import type { Schedule } from "../src/testing/steps.js";
 import { failureOf } from "../test/sim/run-seed.js";
@@ -16,6 +17,9 @@ import { shorten } from "../test/sim/shorten.js";
 const hangMs = 60_000;
 /** Of each kind of failure so many seeds are named. */
 const seedsShownPerKind = 3;
+
+/** So much of a line is shown where many seeds are. */
+const lineLength = 240;
 
 /** What a worker says of a seed. */
 interface Report {
@@ -27,6 +31,7 @@ interface Flags {
   readonly seed?: number;
   readonly seeds: number;
   readonly first?: number;
+  readonly profile?: Profile;
   readonly jobs: number;
   readonly shorten: boolean;
   readonly trace: boolean;
@@ -44,6 +49,9 @@ function readFlags(): Flags {
     .option("--seed <number>", "run this one seed", wholeNumber)
     .option("--seeds <count>", "run so many seeds", wholeNumber, 1_000)
     .option("--first <number>", "the first of them (default: one that was never run)", wholeNumber)
+    .addOption(
+      new Option("--profile <name>", "only of this profile; default: of each in turn").choices(profiles),
+    )
     .option("--jobs <count>", "processes to run them in", wholeNumber, availableParallelism())
     .option("--shorten", "with --seed: look for fewer steps that fail as well", false)
     .option("--trace", "with --seed: print every payload and fault", false)
@@ -99,15 +107,25 @@ async function traceOf(schedule: Schedule): Promise<{ readonly trace?: readonly 
   return seen;
 }
 
+/** The `index`th of the seeds to run: of each profile in turn, or of the given one. */
+function seedAt(index: number, first: number, profile: Profile | undefined): number {
+  // A seed that lies in a profile's stretch means that one.
+  if (profile === undefined && first >= seedsPerProfile) return first + index;
+  if (profile !== undefined) return seedOf(profile, first + index);
+  const turn = profiles[index % profiles.length] ?? "base";
+  return seedOf(turn, first + Math.floor(index / profiles.length));
+}
+
 /** Runs all seeds in worker processes, one seed at a time each. */
-function runMany(first: number, count: number, jobs: number): Promise<Report[]> {
+function runMany(seeds: readonly number[], jobs: number): Promise<Report[]> {
+  const count = seeds.length;
   return new Promise((resolve) => {
     const failures: Report[] = [];
     const bar = new SingleBar({
       format: "{bar} {value}/{total} seeds, {failed} failed, {eta_formatted} left",
     });
     bar.start(count, 0, { failed: 0 });
-    let next = first;
+    let next = 0;
     let done = 0;
     let running = 0;
     const settle = (report: Report): void => {
@@ -124,15 +142,15 @@ function runMany(first: number, count: number, jobs: number): Promise<Report[]> 
       let timer: NodeJS.Timeout | undefined;
       const giveSeed = (): void => {
         clearTimeout(timer);
-        if (next >= first + count) {
+        if (next >= count) {
           seed = undefined;
           worker.disconnect();
           return;
         }
-        seed = next;
+        seed = seeds[next];
         next += 1;
         timer = setTimeout(() => worker.kill("SIGKILL"), hangMs);
-        worker.send(seed);
+        worker.send(seed ?? 0);
       };
       worker.on("message", (report: Report) => {
         settle(report);
@@ -144,7 +162,7 @@ function runMany(first: number, count: number, jobs: number): Promise<Report[]> 
         if (seed !== undefined) {
           settle({ seed, failure: `its process ended with ${signal ?? code}: it hung, or took all memory` });
         }
-        if (next < first + count) startWorker();
+        if (next < count) startWorker();
         else if (running === 0) {
           bar.stop();
           resolve(failures);
@@ -172,18 +190,23 @@ async function main(): Promise<void> {
   }
   const first = flags.first ?? Math.floor(Date.now() / 10) % 1e9;
   const beganMs = performance.now();
-  const failures = await runMany(first, flags.seeds, flags.jobs);
+  const seeds = Array.from({ length: flags.seeds }, (_, index) => seedAt(index, first, flags.profile));
+  const failures = await runMany(seeds, flags.jobs);
   const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
   const kinds = new Map<string, Report[]>();
   for (const report of failures) {
-    const kind = kindOf(report.failure ?? "");
+    const kind = `${profileOf(report.seed)}: ${kindOf(report.failure ?? "")}`;
     kinds.set(kind, [...(kinds.get(kind) ?? []), report]);
   }
   for (const [kind, reports] of kinds) {
     console.log(`${kind}: ${reports.length} seeds`);
     for (const { seed, failure } of reports.slice(0, seedsShownPerKind)) {
       console.log(
-        `  npm run sim -- --seed ${seed}\n      ${failure?.split("\n").slice(1, 3).join("\n      ")}`,
+        `  npm run sim -- --seed ${seed}\n      ${failure
+          ?.split("\n")
+          .slice(1, 3)
+          .map((line) => line.slice(0, lineLength))
+          .join("\n      ")}`,
       );
     }
   }

@@ -4,10 +4,10 @@
  * promises (a diff that does not fit, a payload above the limit, a list that is not what the diffs add up to)
  * makes the next `advance` or `settle` throw a {@link SimulationError}.
  */
-import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
-import type { TrackerOptions } from "../tracker/tracker.js";
+import type { AnyMeta, Meta } from "../tracker/behaviour.js";
+import { SimulationError, type RestartOptions, type SimulateOptions } from "./cluster-options.js";
 import { Machine, type StallOrder } from "./machine.js";
-import { faultless, FaultyNetwork, type NetworkFaults, type Outage } from "./network.js";
+import { faultless, FaultyNetwork, type Lane, type Outage } from "./network.js";
 import {
   convergence,
   foldEqualsList,
@@ -18,51 +18,15 @@ import {
   readsAgree,
 } from "./oracles.js";
 import { SeededRandom } from "./random.js";
-import { SimulatedNode } from "./simulated-node.js";
+import { SimulatedNode, type SimulatedNodeOptions } from "./simulated-node.js";
 import { settlePromises, VirtualTime } from "./virtual-time.js";
 
-/** What is given to each tracker beside its pubsub and its runtime. */
-export type SimulatedTrackerOptions = Partial<Omit<TrackerOptions, "pubsub" | "runtime">>;
-
-export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
-  /** Determines the whole run. */
-  readonly seed: number | string;
-  /** The nodes to begin with, started one after the other at time 0. */
-  readonly nodes: readonly string[];
-  /** What goes wrong on the network from the beginning. Default: nothing. */
-  readonly network?: Partial<NetworkFaults> & { readonly maxPayloadBytes?: number };
-  /** Options of every tracker. `name` is "simulated" unless given. */
-  readonly options?: SimulatedTrackerOptions;
-  /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
-  readonly behaviour?: (nodeName: string) => TrackerBehaviour<M>;
-  /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
-  readonly trace?: boolean;
-  /** Whether an adapter tells the others of a crash at once (`onNodeGone`). Default false. */
-  readonly announceCrashes?: boolean;
-  /** Called after everything that a node did: a timer, an arrival. Throw to end the run. */
-  readonly afterTask?: (node: SimulatedNode<M>) => void;
-}
-
-export interface RestartOptions {
-  /** How far the wall clock of the new life is off; negative for one that goes backwards. Default 0. */
-  readonly clockOffsetMs?: number;
-  /** Options that this life has other than the rest of the cluster. */
-  readonly options?: SimulatedTrackerOptions;
-}
-
-/** Thrown when a simulated cluster breaks a promise. `wrong` holds one line per finding. */
-export class SimulationError extends Error {
-  override readonly name = "SimulationError";
-  readonly wrong: readonly string[];
-  readonly atMs: number;
-
-  constructor(wrong: readonly string[], atMs: number) {
-    const shown = wrong.slice(0, 20).join("\n  ");
-    super(`after ${Math.round(atMs)} ms of virtual time:\n  ${shown}`);
-    this.wrong = wrong;
-    this.atMs = atMs;
-  }
-}
+export {
+  SimulationError,
+  type RestartOptions,
+  type SimulatedTrackerOptions,
+  type SimulateOptions,
+} from "./cluster-options.js";
 
 /** The defaults of the tracker that the simulation has to know to say how long settling may take. */
 const defaultBroadcastPeriodMs = 1_500;
@@ -71,6 +35,8 @@ const defaultDownPeriodMs = 8_000;
 const defaultPermdownPeriodMs = 1_200_000;
 /** Heartbeats within which everything has converged after the last fault: news, request, answer, and a repair. */
 export const heartbeatsToSettle = 6;
+/** Ways there and back that settling may take beside, where they are long. */
+const waysToSettle = 20;
 /** A start that takes longer has hung: `startTimeoutMs` is 5,000 unless given. */
 const startLimitMs = 60_000;
 /** How often `settle` looks. */
@@ -88,7 +54,7 @@ export async function simulate<M extends Meta<M> = AnyMeta>(
 }
 
 export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly network: FaultyNetwork;
   /** Every life so far, in the order of their starts. */
   readonly lives: SimulatedNode<M>[] = [];
@@ -104,6 +70,12 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   constructor(options: SimulateOptions<M>) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
+    if (options.beside !== undefined) {
+      this.time = options.beside.time;
+      this.network = options.beside.network;
+      return;
+    }
+    this.time = new VirtualTime();
     const { maxPayloadBytes, ...faults } = options.network ?? {};
     this.network = new FaultyNetwork({
       time: this.time,
@@ -116,6 +88,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       },
     });
     this.network.faults = { ...faultless, ...faults };
+    this.network.latencies = options.latencies ?? [];
   }
 
   /** Milliseconds of virtual time since the beginning. */
@@ -128,19 +101,19 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     return this.#options.options?.broadcastPeriodMs ?? defaultBroadcastPeriodMs;
   }
 
-  /** How often the trackers say that they are there. */
+  /** How often the trackers say that they are there; the longest, if nodes differ. */
   get heartbeatPeriodMs(): number {
-    return this.#options.options?.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs;
+    return this.#longest("heartbeatPeriodMs", defaultHeartbeatPeriodMs);
   }
 
-  /** After how much silence the trackers hide a node. */
+  /** After how much silence the trackers hide a node; the longest, if nodes differ. */
   get downPeriodMs(): number {
-    return this.#options.options?.downPeriodMs ?? defaultDownPeriodMs;
+    return this.#longest("downPeriodMs", defaultDownPeriodMs);
   }
 
-  /** After how much silence the trackers forget a node. */
+  /** After how much silence the trackers forget a node; the longest, if nodes differ. */
   get permdownPeriodMs(): number {
-    return this.#options.options?.permdownPeriodMs ?? defaultPermdownPeriodMs;
+    return this.#longest("permdownPeriodMs", defaultPermdownPeriodMs);
   }
 
   /** The latest life of a node. @throws RangeError if there was none of that name. */
@@ -168,6 +141,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       time: this.time,
       random: this.#random.fork(`machine ${life}`),
       clockOffsetMs,
+      aroundTask: this.#options.aroundTask,
       afterTask: () => {
         const { node } = started;
         if (node === undefined) return;
@@ -188,7 +162,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       machine,
       endpoint,
       behaviour: this.#options.behaviour?.(name) ?? {},
-      options: { name: "simulated", ...this.#options.options, ...options },
+      options: this.#optionsOf(name, options),
     });
     const node = await this.#drive(starting);
     started.node = node;
@@ -254,6 +228,12 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     this.network.cut(from, to);
   }
 
+  /** From now on nothing of one lane comes from one node to the other: broadcasts, or what is sent to it alone. */
+  cutLane(from: string, to: string, lane: Lane): void {
+    this.#note(`cut the ${lane} lane ${from} > ${to}`);
+    this.network.cut(from, to, [lane]);
+  }
+
   /** A node does nothing for a while: its timers and what arrives wait. */
   stall(which: string | SimulatedNode<M>, durationMs: number, first: StallOrder = "timers"): void {
     const node = this.#resolve(which);
@@ -270,6 +250,12 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     const names = nodes ?? [...this.#latest.keys()];
     this.#note(`outage ${names.join(" ")}${announced ? "" : ", silent"}`);
     this.network.beginOutage(names, { announced, refuses });
+  }
+
+  /** Ends the outages of some nodes; whatever else fails goes on failing. */
+  reconnect(nodes: readonly string[]): void {
+    this.#note(`reconnect ${nodes.join(" ")}`);
+    this.network.endOutages(nodes);
   }
 
   /** Ends all faults of the network: partitions, outages, losses, delays. Stalls end by themselves. */
@@ -345,6 +331,28 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     return promise;
   }
 
+  #optionsOf(name: string, options: RestartOptions["options"]): SimulatedNodeOptions<M>["options"] {
+    const given = {
+      name: "simulated",
+      ...this.#options.options,
+      ...this.#options.nodeOptions?.[name],
+      ...options,
+    };
+    return {
+      ...given,
+      broadcastPeriodMs: given.broadcastPeriodMs ?? defaultBroadcastPeriodMs,
+      heartbeatPeriodMs: given.heartbeatPeriodMs ?? defaultHeartbeatPeriodMs,
+      downPeriodMs: given.downPeriodMs ?? defaultDownPeriodMs,
+      permdownPeriodMs: given.permdownPeriodMs ?? defaultPermdownPeriodMs,
+    };
+  }
+
+  #longest(period: "heartbeatPeriodMs" | "downPeriodMs" | "permdownPeriodMs", defaultMs: number): number {
+    const { options, nodeOptions = {} } = this.#options;
+    const ofAllMs = options?.[period] ?? defaultMs;
+    return Math.max(ofAllMs, ...Object.values(nodeOptions).map((own) => own[period] ?? ofAllMs));
+  }
+
   #settleLimitMs(): number {
     const { downPeriodMs } = this;
     let fromMs = Math.max(this.nowMs, this.network.lastArrivalMs);
@@ -358,7 +366,12 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       downPeriodMs,
       ...this.lives.map(({ goodbye }) => goodbye?.windowMs ?? 0),
     );
-    return Math.max(fromMs, windowsEndMs) + longestWindowMs + heartbeatsToSettle * this.heartbeatPeriodMs;
+    return (
+      Math.max(fromMs, windowsEndMs) +
+      longestWindowMs +
+      heartbeatsToSettle * this.heartbeatPeriodMs +
+      waysToSettle * this.network.slowestMs
+    );
   }
 
   #unsettled(): string[] {
@@ -372,7 +385,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   #remainsUnsettled(): boolean {
     if (this.network.lastArrivalMs > this.nowMs) {
       // Heartbeats are under way all the time: only what was sent under the faults matters.
-      if (this.network.lastArrivalMs > this.nowMs + faultless.delayMs[1]) return true;
+      const { lastArrivalMs, slowestMs } = this.network;
+      if (lastArrivalMs > this.nowMs + faultless.delayMs[1] + slowestMs) return true;
     }
     return this.lives.some(({ machine }) => !machine.ended && machine.stalled);
   }

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { AnyMeta, Diff, Entry } from "../tracker/behaviour.js";
+import { exactText, sameValue } from "./metas.js";
 
 /** The entries of one topic: key, then session. */
 type Folded<M> = Map<string, Map<string, Entry<M>>>;
@@ -71,7 +72,7 @@ export class DiffFold<M = AnyMeta> {
           wrong.push(
             `update of ${describeEntry(topic, entry)} from ref ${entry.prevRef}, but there was ref ${present.ref}`,
           );
-        } else if (JSON.stringify(present.meta) !== JSON.stringify(entry.previous)) {
+        } else if (!sameValue(present.meta, entry.previous)) {
           wrong.push(`update of ${describeEntry(topic, entry)} with a previous meta that was not there`);
         } else if (present.ref === entry.ref && isDeepStrictEqual(present.meta, entry.meta)) {
           // Only a value that was altered on its way, and is put right, changes within its revision.
@@ -106,7 +107,12 @@ export class DiffFold<M = AnyMeta> {
   }
 }
 
+/** So many letters of a meta are shown. */
+const describedLength = 200;
+
 /** An entry in a line of text, for messages about what is wrong. */
 export function describeEntry<M>(topic: string, { node, session, key, ref, meta }: Entry<M>): string {
-  return `${topic}/${key} of ${node} (session ${session}, ref ${ref}, meta ${JSON.stringify(meta)})`;
+  const text = exactText(meta);
+  const shown = text.length > describedLength ? `${text.slice(0, describedLength)}…` : text;
+  return `${topic}/${key} of ${node} (session ${session}, ref ${ref}, meta ${shown})`;
 }

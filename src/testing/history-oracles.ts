@@ -4,17 +4,15 @@
  * and collect what is wrong, one line each.
  */
 import { TrackerError } from "../errors.js";
+import { AUTHOR_LIMITS } from "../replication/limits.js";
 import type { Entry, LeaveReason } from "../tracker/behaviour.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
+import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
 import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
 
-/** The meta of every entry of a schedule. */
-export interface VersionedMeta {
-  readonly version: number;
-  readonly letters?: string;
-}
+export type { VersionedMeta } from "./metas.js";
 
 /** What a run allows to happen because it did something that brings it about. */
 export interface Expected {
@@ -22,10 +20,14 @@ export interface Expected {
   readonly twins: ReadonlySet<string>;
   /** Names of which a life started with its wall clock behind that of the one before. */
   readonly turnedBack: ReadonlySet<string>;
+  /** Of those names: the latest life that did. */
+  readonly turnBackLife: ReadonlyMap<string, number>;
   /** Whether slices were damaged on purpose. */
   readonly corrupted: boolean;
   /** Whether adapters hint at crashes: a hint hides without silence. */
   readonly hints: boolean;
+  /** Whether handlers and listeners throw: that is reported. */
+  readonly handlersFail: boolean;
   /** How late a payload may arrive. */
   readonly latestFrameMs: number;
   readonly heartbeatPeriodMs: number;
@@ -65,6 +67,7 @@ export class HistoryOracles {
   readonly #model: NaiveModel;
   readonly #expected: Expected;
   readonly #memories = new Map<Node, Memory>();
+  readonly #asTracked = new WeakSet<VersionedMeta>();
 
   constructor(cluster: SimulatedCluster<VersionedMeta>, model: NaiveModel, expected: Expected) {
     this.#cluster = cluster;
@@ -118,6 +121,7 @@ export class HistoryOracles {
       this.#blame(node, `shows what nobody has tracked: ${what}`);
       return;
     }
+    if (!this.#isAsTracked(entry.meta)) this.#blame(node, `shows another meta than was tracked: ${what}`);
     const latestLife = memory.latestLife.get(entry.node) ?? 0;
     const isMistake = memory.lives.has(life) ? this.#mayInsist(entry.node) : this.#isMistakable(entry.node);
     const isHandedBack = life < latestLife && this.#isHandedBack(node, topic, entry);
@@ -147,6 +151,15 @@ export class HistoryOracles {
     return replicas.some(({ name, incarnation }) => name === own.node && incarnation === own.incarnation);
   }
 
+  /** Whether a meta is what its application gave as this version: each object is looked at once. */
+  #isAsTracked(meta: VersionedMeta): boolean {
+    const given = this.#model.metaOf(meta.version);
+    if (given === undefined || this.#asTracked.has(meta)) return true;
+    this.#asTracked.add(meta);
+    // A minus zero may be listed at home as it was given or as it travels: that nodes agree is asked elsewhere.
+    return travelledText(meta) === travelledText(given);
+  }
+
   #lookAtLeave(
     node: Node,
     memory: Memory,
@@ -164,6 +177,7 @@ export class HistoryOracles {
       if (seen.removals > this.#model.removalsOf(identity) && !this.#expected.corrupted) {
         this.#blame(node, `an entry that was not removed has left as ${reason}: ${what}`);
       }
+      this.#lookAtReason(node, entry, reason, what);
       return;
     }
     if (entry.node === node.name && !this.#expected.twins.has(node.name)) {
@@ -173,6 +187,15 @@ export class HistoryOracles {
     if (owner === undefined) return;
     if (reason === "down") this.#lookAtSilence(node, owner, what);
     else this.#lookAtDeparture(node, owner, topic, entry, reason, what);
+  }
+
+  /** An entry leaves for the reason for which its stay has ended. */
+  #lookAtReason(node: Node, entry: Entry<VersionedMeta>, reason: LeaveReason, what: string): void {
+    const ending = this.#model.endingOf(entry.meta.version);
+    if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
+    // What an author no longer remembers it cannot tell.
+    if (ending.removalsSince >= AUTHOR_LIMITS.removalsKept) return;
+    this.#blame(node, `has left as ${reason} though it was ${ending.reason}: ${what}`);
   }
 
   /**
@@ -221,7 +244,7 @@ export class HistoryOracles {
       return;
     }
     const silentMs = this.#healthySilenceMs(node, owner);
-    if (silentMs < this.#expected.downPeriodMs) {
+    if (silentMs < node.options.downPeriodMs) {
       this.#blame(node, `falsely down after ${silentMs.toFixed(0)} ms of silence: ${what}`);
     }
   }
@@ -236,10 +259,8 @@ export class HistoryOracles {
     what: string,
   ): void {
     if (this.#isMistakable(owner.name)) return;
-    const elsewhere = node.tracker.getByKey(topic, entry.key).some(({ session }) => {
-      return this.#model.lifeOf(session) !== owner.life;
-    });
-    if (elsewhere) return;
+    // What waits for its key again, because it has gone elsewhere too, is not cut either.
+    if (node.tracker.has(topic, entry.key)) return;
     const now = this.#cluster.nowMs;
     if (reason === "departed") {
       if (owner.goodbye === undefined) this.#blame(node, `departed without a goodbye: ${what}`);
@@ -253,7 +274,8 @@ export class HistoryOracles {
     }
     if (!owner.machine.ended) this.#blame(node, `replaced though it lives: ${what}`);
     const heardMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
-    if (now - heardMs + this.#tickPeriodMs < this.#expected.downPeriodMs) {
+    const downPeriodMs = node.options.downPeriodMs;
+    if (now - heardMs + this.#tickPeriodMs < downPeriodMs) {
       this.#blame(
         node,
         `cut at its replacement, ${(now - heardMs).toFixed(0)} ms after it was heard: ${what}`,
@@ -278,7 +300,8 @@ export class HistoryOracles {
         // Lives that were replaced or said goodbye are over without having been down.
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
         const downSinceMs = memory.downSinceMs.get(name);
-        const { downPeriodMs, permdownPeriodMs } = this.#expected;
+        const { downPeriodMs } = this.#expected;
+        const permdownPeriodMs = node.options.permdownPeriodMs;
         if (downSinceMs === undefined) this.#blame(node, `${name} is gone without having been down`);
         // The tick that found it down may have come late, and then counted two periods.
         else if (atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs) {
@@ -301,6 +324,7 @@ export class HistoryOracles {
   #lookAtError(node: Node, detail: unknown): void {
     const code = typeof detail === "object" && detail !== null && "code" in detail ? detail.code : undefined;
     if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
+    if (code === "HANDLER_FAILED" && this.#expected.handlersFail) return;
     if (code === "NAME_CONFLICT") return; // looked at as an event
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;

@@ -37,6 +37,8 @@ export interface MachineOptions {
   readonly clockOffsetMs: number;
   /** Called after each task that ran. */
   readonly afterTask: () => void;
+  /** Runs each task: what a turn costs can be measured there. Default: it is run. */
+  readonly aroundTask?: ((run: () => void) => void) | undefined;
 }
 
 export class Machine {
@@ -45,13 +47,15 @@ export class Machine {
   readonly stalls: Stall[] = [];
   readonly #time: VirtualTime;
   readonly #afterTask: () => void;
+  readonly #aroundTask: ((run: () => void) => void) | undefined;
   #ended = false;
   #waitingTimers: Task[] = [];
   #waitingArrivals: Task[] = [];
 
-  constructor({ time, random, clockOffsetMs, afterTask }: MachineOptions) {
+  constructor({ time, random, clockOffsetMs, afterTask, aroundTask }: MachineOptions) {
     this.#time = time;
     this.#afterTask = afterTask;
+    this.#aroundTask = aroundTask;
     // Monotonic clocks of two machines have nothing to do with each other.
     const monotonicOriginMs = Math.floor(random.between(0, 1e9));
     const lateness = random.fork("timers");
@@ -146,7 +150,8 @@ export class Machine {
   }
 
   #run(task: () => void): void {
-    task();
+    if (this.#aroundTask === undefined) task();
+    else this.#aroundTask(task);
     this.#afterTask();
   }
 }

@@ -12,6 +12,23 @@ export interface ModelEntry {
   readonly key: string;
   /** Grows with every meta that the life has given to any of its entries. */
   readonly version: number;
+  /** When it got this meta. Default 0. */
+  readonly atMs?: number;
+}
+
+/** How the application ended an entry. */
+export interface Ending {
+  readonly reason: "untracked" | "closed";
+  /** Removals of its life since, with those that updates spend. */
+  readonly removalsSince: number;
+}
+
+/** One stay of an entry: from `track` over all updates to its end. */
+interface Stay {
+  readonly life: number;
+  reason: Ending["reason"] | undefined;
+  /** How many removals its life had had when it ended. */
+  endedAt: number;
 }
 
 /** One entry's identity, as a text that is only compared. */
@@ -24,6 +41,9 @@ export class NaiveModel {
   readonly #removals = new Map<string, number>();
   readonly #lifeOfSession = new Map<string, number>();
   readonly #lastVersion = new Map<string, number>();
+  readonly #stayOfVersion = new Map<number, Stay>();
+  readonly #metas = new Map<number, unknown>();
+  readonly #removalsOfLife = new Map<number, number>();
   #versions = 0;
 
   /** A version for the next meta. */
@@ -36,31 +56,52 @@ export class NaiveModel {
     return this.#present.has(identityOf(entry));
   }
 
-  /** Tracked, or updated. */
-  put(entry: ModelEntry): void {
+  /** Tracked, or updated; with the meta it was given. */
+  put(entry: ModelEntry, meta?: unknown): void {
     const identity = identityOf(entry);
+    const before = this.#present.get(identity);
+    if (before !== undefined) this.#countRemoval(entry.life);
+    const stay = before === undefined ? undefined : this.#stayOfVersion.get(before.version);
+    this.#stayOfVersion.set(entry.version, stay ?? { life: entry.life, reason: undefined, endedAt: 0 });
+    if (meta !== undefined) this.#metas.set(entry.version, meta);
     this.#present.set(identity, entry);
     this.#lastVersion.set(identity, entry.version);
     this.#lifeOfSession.set(entry.session, entry.life);
   }
 
-  /** Untracked, or its session closed: of a session, of one topic of it, or of one key there. */
+  /** A `put` was refused: the entry is again what it was before, or nothing. */
+  takeBack(entry: Pick<ModelEntry, "topic" | "session" | "key">, before: ModelEntry | undefined): void {
+    const identity = identityOf(entry);
+    if (before === undefined) this.#present.delete(identity);
+    else this.#present.set(identity, before);
+  }
+
+  /** The meta that was tracked as this version, if it was told. */
+  metaOf(version: number): unknown {
+    return this.#metas.get(version);
+  }
+
+  /** Untracked: of a session, of one topic of it, or of one key there. Returns how many. */
   remove(session: string, topic?: string, key?: string): number {
-    let removed = 0;
-    for (const [identity, entry] of this.#present) {
-      if (entry.session !== session) continue;
-      if (topic !== undefined && entry.topic !== topic) continue;
-      if (key !== undefined && entry.key !== key) continue;
-      this.#present.delete(identity);
-      this.#removals.set(identity, this.removalsOf(identity) + 1);
-      removed += 1;
-    }
-    return removed;
+    return this.#end("untracked", session, topic, key);
+  }
+
+  /** The session has closed. Returns how many entries it had. */
+  close(session: string): number {
+    return this.#end("closed", session);
   }
 
   /** How often the application has removed this entry. */
   removalsOf(identity: string): number {
     return this.#removals.get(identity) ?? 0;
+  }
+
+  /** How the stay ended in which an entry had the meta of this version; undefined if it goes on. */
+  endingOf(version: number): Ending | undefined {
+    const stay = this.#stayOfVersion.get(version);
+    if (stay?.reason === undefined) return undefined;
+    const removals = this.#removalsOfLife.get(stay.life) ?? 0;
+    return { reason: stay.reason, removalsSince: removals - stay.endedAt };
   }
 
   /** The latest version that the application has given to this entry. */
@@ -76,5 +117,33 @@ export class NaiveModel {
   /** What a life's application has tracked now. */
   of(life: number): ModelEntry[] {
     return [...this.#present.values()].filter((entry) => entry.life === life);
+  }
+
+  /** The entry as it is now, if it is there. */
+  find(entry: Pick<ModelEntry, "topic" | "session" | "key">): ModelEntry | undefined {
+    return this.#present.get(identityOf(entry));
+  }
+
+  #end(reason: Ending["reason"], session: string, topic?: string, key?: string): number {
+    let removed = 0;
+    for (const [identity, entry] of this.#present) {
+      if (entry.session !== session) continue;
+      if (topic !== undefined && entry.topic !== topic) continue;
+      if (key !== undefined && entry.key !== key) continue;
+      this.#present.delete(identity);
+      this.#removals.set(identity, this.removalsOf(identity) + 1);
+      this.#countRemoval(entry.life);
+      const stay = this.#stayOfVersion.get(entry.version);
+      if (stay !== undefined) {
+        stay.reason = reason;
+        stay.endedAt = this.#removalsOfLife.get(entry.life) ?? 0;
+      }
+      removed += 1;
+    }
+    return removed;
+  }
+
+  #countRemoval(life: number): void {
+    this.#removalsOfLife.set(life, (this.#removalsOfLife.get(life) ?? 0) + 1);
   }
 }

@@ -1,10 +1,11 @@
 /**
  * A faulty network between simulated nodes: each life gets its own `PubSub` on it. It loses, repeats, reorders
- * and delays, cuts links one way or both, refuses payloads, and its broker can go away with or without telling
- * anybody. It promises to fail only in ways that the `PubSub` interface allows, never to change a payload, and
+ * and delays, cuts links one way or both or one of their lanes, refuses payloads, has nodes that are far away, and
+ * its broker can go away with or without telling anybody. It promises to fail only in ways that the `PubSub` interface allows, never to change a payload, and
  * the same faults for the same seed. It knows no tracker: payloads are text.
  */
 import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
+import { misbehave, misbehaveAtEnd, type AdapterManner } from "./adapter-manners.js";
 import type { Machine } from "./machine.js";
 import type { SeededRandom } from "./random.js";
 import type { VirtualTime } from "./virtual-time.js";
@@ -40,6 +41,16 @@ export const faultless: NetworkFaults = {
   sendErrorRate: 0,
   echoRate: 0,
 };
+
+/** What is broadcast and what is sent to one node may go different ways, and fail apart. */
+export type Lane = "broadcast" | "send";
+
+/** How much longer what `from` sends is under way, to `to` or to all. No fault: it stays when all is healed. */
+export interface Latency {
+  readonly from: string;
+  readonly to?: string;
+  readonly delayMs: RangeMs;
+}
 
 /** How a broker goes away. */
 export interface Outage {
@@ -95,6 +106,7 @@ interface Port extends Endpoint {
   readonly statusListeners: Set<(status: PubSubStatus) => void>;
   readonly goneListeners: Set<(nodeName: string) => void>;
   outage: Outage | undefined;
+  manner: AdapterManner;
   sentCount: number;
   /** Per receiver: when the last payload on the link arrives, so that the next one does not overtake it. */
   readonly linkBusyUntilMs: Map<Port, number>;
@@ -102,7 +114,8 @@ interface Port extends Endpoint {
   readonly arrived: Map<Port, { broadcast: number; send: number }>;
 }
 
-type Kind = "broadcast" | "send";
+/** A payload that is under way for longer may seem to be missing. */
+const longDelayMs = 500;
 
 /** An adapter takes about this long to notice that its connection is lost or back. */
 const noticeMs: RangeMs = [0, 300];
@@ -114,8 +127,13 @@ export class FaultyNetwork {
   readonly #random: SeededRandom;
   readonly #ports = new Set<Port>();
   /** Which node cannot be heard by which. */
-  readonly #cut = new Map<string, Set<string>>();
+  readonly #cut = { broadcast: new Map<string, Set<string>>(), send: new Map<string, Set<string>>() };
+  #latencies: readonly Latency[] = [];
   #lastArrivalMs = 0;
+  #lossMs = -Infinity;
+  /** When a broadcast of one node was last lost on its way to another. */
+  readonly #broadcastLossMs = new Map<string, number>();
+  #disorderMs = -Infinity;
   #connected = 0;
 
   constructor(options: NetworkOptions) {
@@ -126,6 +144,47 @@ export class FaultyNetwork {
   /** When the last payload now under way arrives. */
   get lastArrivalMs(): number {
     return this.#lastArrivalMs;
+  }
+
+  /** How far apart the nodes are. */
+  get latencies(): readonly Latency[] {
+    return this.#latencies;
+  }
+
+  set latencies(latencies: readonly Latency[]) {
+    this.#latencies = latencies;
+  }
+
+  /** The longest that distance alone keeps a payload under way. */
+  get slowestMs(): number {
+    let slowestMs = 0;
+    for (const { from } of this.#latencies) {
+      let ofAllMs = 0;
+      let ofOneMs = 0;
+      for (const { from: other, to, delayMs } of this.#latencies) {
+        if (other !== from) continue;
+        if (to === undefined) ofAllMs += delayMs[1];
+        else ofOneMs = Math.max(ofOneMs, delayMs[1]);
+      }
+      slowestMs = Math.max(slowestMs, ofAllMs + ofOneMs);
+    }
+    return slowestMs;
+  }
+
+  /** When a payload was last lost, by whatever it was. */
+  get lossMs(): number {
+    return this.#lossMs;
+  }
+
+  /** When a broadcast of `from` was last lost on its way to `to`. */
+  broadcastLossMs(from: string, to: string): number {
+    const marks = [`${from}>`, `>${to}`, `${from}>${to}`];
+    return Math.max(...marks.map((mark) => this.#broadcastLossMs.get(mark) ?? -Infinity));
+  }
+
+  /** Until when payloads may have overtaken each other, or been so late that heartbeats seem to be missing. */
+  get disorderMs(): number {
+    return this.#disorderMs;
   }
 
   /** Gives a life its pubsub. Until `disconnect` it is an endpoint of its own, whatever its name. */
@@ -143,6 +202,7 @@ export class FaultyNetwork {
       statusListeners: new Set(),
       goneListeners: new Set(),
       outage: undefined,
+      manner: "fine",
       sentCount: 0,
       linkBusyUntilMs: new Map(),
       arrived: new Map(),
@@ -157,6 +217,7 @@ export class FaultyNetwork {
           this.#options.time.promisesMayBePending();
           return () => {
             receivers.delete(receive);
+            return misbehaveAtEnd(port.manner);
           };
         },
         onStatus: (listener) => {
@@ -182,15 +243,24 @@ export class FaultyNetwork {
     for (const port of this.#ports) if (port === endpoint) this.#ports.delete(port);
   }
 
-  /** From now on nothing that `from` sends reaches `to`. */
-  cut(from: string, to: string): void {
-    const unheard = this.#cut.get(from) ?? new Set();
-    this.#cut.set(from, unheard.add(to));
+  /** From now on nothing that `from` sends reaches `to`, or nothing of one lane. */
+  cut(from: string, to: string, lanes: readonly Lane[] = ["broadcast", "send"]): void {
+    for (const lane of lanes) {
+      const unheard = this.#cut[lane].get(from) ?? new Set();
+      this.#cut[lane].set(from, unheard.add(to));
+    }
   }
 
-  /** All links are whole again. */
+  /** All links are whole again, and all adapters behave. */
   mendAll(): void {
-    this.#cut.clear();
+    this.#cut.broadcast.clear();
+    this.#cut.send.clear();
+    for (const port of this.#ports) port.manner = "fine";
+  }
+
+  /** From now on the adapter of a node treats its caller like this. */
+  setManner(nodeName: string, manner: AdapterManner): void {
+    for (const port of this.#ports) if (port.pubsub.nodeName === nodeName) port.manner = manner;
   }
 
   /** The nodes of these names lose their connection. */
@@ -202,9 +272,10 @@ export class FaultyNetwork {
     }
   }
 
-  /** All connections are back. */
-  endOutages(): void {
+  /** All connections are back, or those of the given nodes. */
+  endOutages(nodeNames?: readonly string[]): void {
     for (const port of this.#ports) {
+      if (nodeNames?.includes(port.pubsub.nodeName) === false) continue;
       const outage = port.outage;
       port.outage = undefined;
       if (outage?.announced === true) this.#noticeStatus(port);
@@ -271,19 +342,31 @@ export class FaultyNetwork {
 
   /** Takes a payload from its sender: refuses it, or transmits it, or (a broken connection) both or neither. */
   #give(from: Port, channel: string, payload: string, transmit: () => void): void | Promise<void> {
+    if (from.manner === "fine") return this.#take(from, channel, payload, transmit);
+    if (from.manner === "throws") this.#lose(`${from.pubsub.nodeName}>`);
+    return misbehave(from.manner, () => {
+      // What is wrong with the connection is not told by an adapter of these manners.
+      void this.#take(from, channel, payload, transmit)?.catch(() => undefined);
+    });
+  }
+
+  #take(from: Port, channel: string, payload: string, transmit: () => void): void | Promise<void> {
     const bytes = Buffer.byteLength(payload);
     from.traffic.bytes += bytes;
     from.sentCount += 1;
     if (bytes > (this.#options.maxPayloadBytes ?? Infinity)) {
       from.oversized.push({ channel, bytes });
+      this.#lose(`${from.pubsub.nodeName}>`);
       return this.#refusal(`a payload of ${bytes} bytes is above the limit`);
     }
     if (from.machine.ended) return;
     if (from.outage !== undefined) {
+      this.#lose(`${from.pubsub.nodeName}>`);
       return from.outage.refuses ? this.#refusal("the broker cannot be reached") : undefined;
     }
     if (this.#random.chance(this.faults.sendErrorRate)) {
       if (this.#random.chance(0.5)) transmit();
+      else this.#lose(`${from.pubsub.nodeName}>`);
       return this.#refusal("the connection was reset");
     }
     transmit();
@@ -294,15 +377,37 @@ export class FaultyNetwork {
     return Promise.reject(new Error(reason));
   }
 
-  #transmit(from: Port, to: Port, kind: Kind, channel: string, payload: string): void {
+  /** A payload is lost: of a sender to all, or to one receiver, or of all on their way to it. */
+  #lose(mark: string | undefined): void {
+    this.#lossMs = this.#options.time.nowMs;
+    if (mark !== undefined) this.#broadcastLossMs.set(mark, this.#lossMs);
+  }
+
+  /** How much longer a payload is under way because of where the nodes are. */
+  #latencyMs(from: string, to: string): number {
+    let latencyMs = 0;
+    for (const latency of this.#latencies) {
+      const isMeant = latency.from === from && (latency.to ?? to) === to;
+      if (isMeant) latencyMs += this.#random.between(...latency.delayMs);
+    }
+    return latencyMs;
+  }
+
+  #transmit(from: Port, to: Port, kind: Lane, channel: string, payload: string): void {
+    // Nobody there has ever asked for it: another tracker's.
+    if (!to.subscribers.has(channel)) return;
     const { time } = this.#options;
     const { lossRate, repeatRate, repeatDelayMs, delayMs, reorder } = this.faults;
     const random = this.#random;
-    const unheard = this.#cut.get(from.pubsub.nodeName)?.has(to.pubsub.nodeName) === true;
+    const unheard = this.#cut[kind].get(from.pubsub.nodeName)?.has(to.pubsub.nodeName) === true;
     const lost = random.chance(lossRate);
     const repeated = random.chance(repeatRate);
-    if (unheard || lost) return;
-    let arrivesMs = time.nowMs + random.between(...delayMs);
+    if (unheard || lost) {
+      return this.#lose(kind === "broadcast" ? `${from.pubsub.nodeName}>${to.pubsub.nodeName}` : undefined);
+    }
+    const latencyMs = this.#latencyMs(from.pubsub.nodeName, to.pubsub.nodeName);
+    let arrivesMs = time.nowMs + latencyMs + random.between(...delayMs);
+    if (reorder || delayMs[1] > longDelayMs) this.#disorderMs = Math.max(this.#disorderMs, arrivesMs);
     if (!reorder) {
       arrivesMs = Math.max(arrivesMs, from.linkBusyUntilMs.get(to) ?? 0);
       from.linkBusyUntilMs.set(to, arrivesMs);
@@ -310,7 +415,7 @@ export class FaultyNetwork {
     const number = from.sentCount;
     const arrive = (): void => {
       // A broker that addresses by name brings what is late to the life that has the name by then.
-      const bearer = this.#ports.has(to) ? to : this.#latestOf(to.pubsub.nodeName);
+      const bearer = this.#ports.has(to) ? to : this.#latestOf(to.pubsub.nodeName, channel);
       bearer?.machine.arrive(() => this.#deliver(from, bearer, kind, number, channel, payload));
     };
     const arriveAt = (atMs: number): void => {
@@ -321,11 +426,14 @@ export class FaultyNetwork {
     if (repeated) arriveAt(arrivesMs + random.between(...repeatDelayMs));
   }
 
-  #latestOf(nodeName: string): Port | undefined {
-    return [...this.#ports].findLast((port) => port.pubsub.nodeName === nodeName);
+  #latestOf(nodeName: string, channel: string): Port | undefined {
+    return [...this.#ports].findLast(
+      ({ pubsub, subscribers }) => pubsub.nodeName === nodeName && subscribers.has(channel),
+    );
   }
 
-  #deliver(from: Port, to: Port, kind: Kind, number: number, channel: string, payload: string): void {
+  #deliver(from: Port, to: Port, kind: Lane, number: number, channel: string, payload: string): void {
+    if (to.outage !== undefined) this.#lose(`>${to.pubsub.nodeName}`);
     if (to.outage !== undefined || !this.#ports.has(to)) return;
     const latest = from.arrived.get(to) ?? { broadcast: 0, send: 0 };
     const fresh = number > latest[kind];

@@ -5,6 +5,7 @@
 import type { AnyMeta, Entry, Meta } from "../tracker/behaviour.js";
 import type { Tracker } from "../tracker/tracker.js";
 import { describeEntry, type DiffFold } from "./diff-fold.js";
+import { sameValue } from "./metas.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 /** An entry of somebody's list, with its topic. */
@@ -23,8 +24,7 @@ function byIdentity<M>(listed: Iterable<Listed<M>>): Map<string, Listed<M>> {
 }
 
 function sameEntry<M>(a: Entry<M>, b: Entry<M>): boolean {
-  if (a.ref !== b.ref || a.node !== b.node) return false;
-  return a.meta === b.meta || JSON.stringify(a.meta) === JSON.stringify(b.meta);
+  return a.ref === b.ref && a.node === b.node && sameValue(a.meta, b.meta);
 }
 
 /** Everything that a tracker lists. */
@@ -61,7 +61,18 @@ export function foldEqualsList<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tr
   if (isFolded(fold, tracker)) return [];
   const folded: Listed<M>[] = [];
   for (const topic of fold.topics()) for (const entry of fold.list(topic)) folded.push({ topic, entry });
-  return difference(byIdentity(folded), byIdentity(listAll(tracker)), "against its diffs, the list");
+  const expected = byIdentity(folded);
+  const found = byIdentity(listAll(tracker));
+  const wrong = difference(expected, found, "against its diffs, the list");
+  // What was there before is each node's own: two nodes may have seen different revisions.
+  for (const [identity, { topic, entry }] of found) {
+    const before = expected.get(identity)?.entry;
+    if (before === undefined || before.ref !== entry.ref || before.prevRef === entry.prevRef) continue;
+    wrong.push(
+      `against its diffs, the list has ${describeEntry(topic, entry)} after ref ${entry.prevRef} instead of ${before.prevRef}`,
+    );
+  }
+  return wrong;
 }
 
 /** The quick way to know that all is well: it is asked after nearly every step. */
@@ -74,7 +85,7 @@ function isFolded<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tracker<M>): bo
     const seen = new Set<Entry<M>>();
     for (const entry of list) {
       const folded = fold.find(topic, entry.key, entry.session);
-      if (folded === undefined || !sameEntry(folded, entry)) return false;
+      if (folded === undefined || !sameEntry(folded, entry) || folded.prevRef !== entry.prevRef) return false;
       seen.add(folded);
     }
     if (seen.size !== list.length) return false;

@@ -2,6 +2,7 @@
  * Schedules at random: the seed decides everything, first of all which kinds of faults a run has at all. Runs
  * that mix all faults find less than runs that have a few of them often. It only makes data.
  */
+import { profileOf, profileSchedule } from "./profiles.js";
 import { SeededRandom } from "./random.js";
 import type { NetworkFaults } from "./network.js";
 import type { Schedule, Step } from "./steps.js";
@@ -52,8 +53,16 @@ const weights: Record<Kind, number> = {
   poolSize: 1,
 };
 
-/** The schedule of a seed. */
+/**
+ * The schedule of a seed. Seeds below 1e9 mean what they always meant; above, each stretch of 1e9 seeds is a profile of
+ * its own, with other faults, nodes and metas: see `profiles.ts`.
+ */
 export function randomSchedule(seed: number): Schedule {
+  const profile = profileOf(seed);
+  return profile === "base" ? baseSchedule(seed) : profileSchedule(profile, seed);
+}
+
+function baseSchedule(seed: number): Schedule {
   const random = new SeededRandom(`schedule ${seed}`);
   const nodes = allNames.slice(0, random.integer(2, allNames.length - 1));
   const enabled = random.subset(kinds, random.pick([0.1, 0.25, 0.5]));

@@ -3,16 +3,17 @@
  * lets the oracles look after every task. It promises to end with a settled cluster or a
  * {@link SimulationError}, and the same run for the same schedule.
  */
-import { TrackerError } from "../errors.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
-import type { Session } from "../tracker/session.js";
+import { Application, hasHabit, type Tracked } from "./application.js";
 import { SimulationError, simulate, type SimulatedCluster } from "./cluster.js";
-import { HistoryOracles, type VersionedMeta } from "./history-oracles.js";
+import { HistoryOracles, type Expected } from "./history-oracles.js";
+import type { VersionedMeta } from "./metas.js";
 import { NaiveModel } from "./naive-model.js";
 import { faultless, type NetworkFaults } from "./network.js";
 import { listAll } from "./oracles.js";
-import type { SimulatedNode } from "./simulated-node.js";
-import type { ApplicationStep, FaultStep, Schedule, Step } from "./steps.js";
+import { PromiseOracles } from "./promise-oracles.js";
+import { recordedEvents, type SimulatedNode } from "./simulated-node.js";
+import type { FaultStep, Schedule, Step } from "./steps.js";
 
 type Cluster = SimulatedCluster<VersionedMeta>;
 type Node = SimulatedNode<VersionedMeta>;
@@ -21,9 +22,9 @@ type Node = SimulatedNode<VersionedMeta>;
 export interface RunHooks {
   /** Called once, before the first node starts. */
   readonly begun?: (cluster: Cluster) => void;
-  /** Called after each task of a node. Returns what is wrong. */
+  /** Called after each task of a node that runs the first tracker. Returns what is wrong. */
   readonly afterTask?: (cluster: Cluster, node: Node) => readonly string[];
-  /** Called when the cluster has settled. Returns what is wrong. */
+  /** Called when the cluster of the first tracker has settled. Returns what is wrong. */
   readonly settled?: (cluster: Cluster) => readonly string[];
   /** Damages one node's copy of another's slice; false if it has none. */
   readonly corrupt?: (cluster: Cluster, node: Node, of: string) => boolean;
@@ -39,9 +40,6 @@ export interface RunResult {
   readonly settledMs: readonly number[];
 }
 
-/** The meta of each key of a crowd has so many letters, so that a few dozen exceed a small payload. */
-const crowdLetters = 60;
-
 /** What a heartbeat says of one shard has at most so many bytes. */
 const summaryBytesMax = 32;
 
@@ -50,13 +48,22 @@ export async function runSchedule(schedule: Schedule, hooks: RunHooks = {}): Pro
   return new ScheduleRun(schedule, hooks).run();
 }
 
+/** What watches one tracker of all nodes. */
+interface Watched extends Tracked {
+  readonly history: HistoryOracles;
+  readonly promises: PromiseOracles;
+}
+
 class ScheduleRun {
   readonly #schedule: Schedule;
   readonly #hooks: RunHooks;
-  readonly #model = new NaiveModel();
-  readonly #sessions = new Map<Node, Map<number, Session>>();
+  /** The trackers that every node runs: the first, and those beside it. */
+  readonly #trackers: Watched[] = [];
+  readonly #application: Application;
   readonly #twins = new Set<string>();
   readonly #turnedBack = new Set<string>();
+  readonly #turnBackLife = new Map<string, number>();
+  readonly #clockOffsetMs = new Map<string, number>();
   readonly #twinOf = new Map<string, { readonly first: Node; readonly second: Node }>();
   readonly #leftAlone = new Set<Node>();
   readonly #settledMs: number[] = [];
@@ -66,55 +73,162 @@ class ScheduleRun {
   constructor(schedule: Schedule, hooks: RunHooks) {
     this.#schedule = schedule;
     this.#hooks = hooks;
+    this.#application = new Application(schedule, this.#trackers);
   }
 
   async run(): Promise<RunResult> {
-    const { seed, nodes, network, options, announceCrashes, steps } = this.#schedule;
-    const watching: { oracles?: HistoryOracles } = {};
+    const { nodes, steps, trackers = [undefined] } = this.#schedule;
+    for (const name of trackers) await this.#begin(name);
+    const [first] = this.#trackers;
+    if (first === undefined) throw new RangeError("a schedule needs a tracker");
+    const { cluster, model } = first;
+    this.#hooks.begun?.(cluster);
+    for (const name of nodes) await this.#start(name, 0);
+    for (const step of [...steps, { do: "settle" } as const]) {
+      await this.#do(cluster, step);
+      for (const { cluster: each, history, promises } of this.#trackers) {
+        for (const node of each.running()) {
+          history.look(node);
+          promises.look(node);
+        }
+        promises.lookAtStops();
+      }
+      const wrong = this.#takeWrong();
+      if (wrong.length > 0) throw new SimulationError(wrong, cluster.nowMs);
+    }
+    return { cluster, model, settledMs: this.#settledMs };
+  }
+
+  /** Makes the cluster of one of the trackers, with what watches it. */
+  async #begin(name: string | undefined): Promise<void> {
+    const { seed, network, options, nodeOptions, latencies, announceCrashes } = this.#schedule;
+    const beside = this.#trackers[0]?.cluster;
+    const isFirst = beside === undefined;
+    const watching: { tracked?: Watched } = {};
     const cluster: Cluster = await simulate<VersionedMeta>({
-      seed,
+      seed: isFirst ? seed : `${seed} ${name}`,
       nodes: [],
       network,
-      options,
+      options: name === undefined ? options : { ...options, name },
+      nodeOptions,
+      latencies,
+      beside,
       announceCrashes,
-      ...(this.#hooks.behaviour === undefined ? {} : { behaviour: this.#hooks.behaviour }),
-      trace: this.#hooks.trace ?? false,
+      behaviour: (nodeName) => this.#behaviour(nodeName, () => watching.tracked),
+      trace: isFirst && (this.#hooks.trace ?? false),
       afterTask: (node) => {
-        watching.oracles?.look(node);
-        this.#wrong.push(...(this.#hooks.afterTask?.(cluster, node) ?? []));
+        watching.tracked?.history.look(node);
+        watching.tracked?.promises.look(node);
+        if (isFirst) this.#wrong.push(...(this.#hooks.afterTask?.(cluster, node) ?? []));
       },
     });
+    const model = new NaiveModel();
+    const expected = this.#expected(cluster);
+    const history = new HistoryOracles(cluster, model, expected);
+    const promises = new PromiseOracles(cluster, model, expected);
+    watching.tracked = { cluster, model, history, promises };
+    this.#trackers.push(watching.tracked);
+  }
+
+  #expected(cluster: Cluster): Expected {
+    const { network, announceCrashes, habits = [], latencies = [] } = this.#schedule;
     const isCorrupted = (): boolean => this.#corrupted;
-    const oracles = new HistoryOracles(cluster, this.#model, {
+    const slowestMs = Math.max(0, ...latencies.map(({ delayMs }) => delayMs[1]));
+    return {
       twins: this.#twins,
       turnedBack: this.#turnedBack,
+      turnBackLife: this.#turnBackLife,
       get corrupted() {
         return isCorrupted();
       },
       hints: announceCrashes,
-      latestFrameMs: latestFrameMs({ ...faultless, ...network }),
+      handlersFail: habits.includes("throw"),
+      latestFrameMs: latestFrameMs({ ...faultless, ...network }) + slowestMs,
       heartbeatPeriodMs: cluster.heartbeatPeriodMs,
       downPeriodMs: cluster.downPeriodMs,
       permdownPeriodMs: cluster.permdownPeriodMs,
-    });
-    watching.oracles = oracles;
-    this.#hooks.begun?.(cluster);
-    for (const name of nodes) await cluster.start(name);
-    for (const step of [...steps, { do: "settle" } as const]) {
-      await this.#do(cluster, step);
-      for (const node of cluster.running()) oracles.look(node);
-      const wrong = [...oracles.wrong.splice(0), ...this.#wrong.splice(0)];
-      if (wrong.length > 0) throw new SimulationError(wrong, cluster.nowMs);
+    };
+  }
+
+  /** The behaviour of a life: the hook's, and what the schedule's applications are in the habit of. */
+  #behaviour(nodeName: string, tracked: () => Watched | undefined): TrackerBehaviour<VersionedMeta> {
+    const given = this.#hooks.behaviour?.(nodeName) ?? {};
+    const acts = hasHabit(this.#schedule, "act");
+    const throws = hasHabit(this.#schedule, "throw");
+    if (!acts && !throws) return given;
+    return {
+      handleDiff: (diff, tracker) => {
+        given.handleDiff?.(diff, tracker);
+        const own = tracked();
+        const node = own?.cluster.lives.find((life) => life.tracker === tracker);
+        if (acts && own !== undefined && node !== undefined) this.#application.actOn(own, node, diff);
+        if (throws) throw new Error("a handler that fails");
+      },
+    };
+  }
+
+  /** What a node's listeners are in the habit of. */
+  #listen(cluster: Cluster, node: Node): void {
+    if (hasHabit(this.#schedule, "throw")) {
+      for (const event of recordedEvents) {
+        node.tracker.on(event, () => {
+          throw new Error("a listener that fails");
+        });
+      }
     }
-    return { cluster, model: this.#model, settledMs: this.#settledMs };
+    if (!hasHabit(this.#schedule, "stop")) return;
+    node.tracker.on("error", () => {
+      void cluster.stop(node);
+      // Whatever has begun already: an application that gives up does so with every error.
+      void node.tracker.stop();
+    });
+  }
+
+  /** Starts a life of a node, with all its trackers. */
+  async #start(name: string, clockOffsetMs: number, poolSize?: number): Promise<void> {
+    const turnsBack = clockOffsetMs < (this.#clockOffsetMs.get(name) ?? -Infinity);
+    this.#clockOffsetMs.set(name, clockOffsetMs);
+    for (const { cluster } of this.#trackers) {
+      const node = await cluster.start(name, {
+        clockOffsetMs,
+        ...(poolSize === undefined ? {} : { options: { poolSize } }),
+      });
+      this.#listen(cluster, node);
+      if (turnsBack) this.#turnBackLife.set(name, node.life);
+    }
+    if (turnsBack) this.#turnedBack.add(name);
+  }
+
+  #takeWrong(): string[] {
+    const wrong = [...this.#wrong.splice(0), ...this.#application.wrong.splice(0)];
+    for (const { history, promises } of this.#trackers) {
+      wrong.push(...history.wrong.splice(0), ...promises.wrong.splice(0));
+    }
+    return wrong;
+  }
+
+  /** Does something in the clusters of all trackers, for what befalls a process befalls each of them. */
+  async #inEach(name: string, act: (cluster: Cluster, node: Node) => unknown): Promise<void> {
+    for (const { cluster } of this.#trackers) {
+      const node = latest(cluster, name);
+      if (node !== undefined && !node.machine.ended) await act(cluster, node);
+    }
   }
 
   async #do(cluster: Cluster, step: Step): Promise<void> {
     switch (step.do) {
       case "advance":
-        return cluster.advance(step.ms);
+        await cluster.advance(step.ms);
+        for (const beside of this.#trackers.slice(1)) beside.cluster.check();
+        return;
       case "settle":
         return this.#settle(cluster);
+      case "awaitComplete": {
+        const tracked = this.#trackers[step.tracker ?? 0];
+        const node = tracked && latest(tracked.cluster, step.node);
+        if (node?.running === true) tracked?.promises.awaitComplete(node);
+        return;
+      }
       case "track":
       case "set":
       case "update":
@@ -128,7 +242,7 @@ class ScheduleRun {
         // A request of a user reaches the application through the event loop, like anything else.
         if (node?.running === true) {
           node.machine.arrive(() => {
-            if (node.running) this.#apply(cluster, node, step);
+            if (node.running) this.#application.apply(node, step);
           });
         }
         return;
@@ -147,8 +261,14 @@ class ScheduleRun {
         return cluster.partition(...step.groups);
       case "oneWay":
         return cluster.oneWay(step.from, step.to);
+      case "lane":
+        return cluster.cutLane(step.from, step.to, step.lane);
       case "outage":
         return cluster.outage(step);
+      case "reconnect":
+        return cluster.reconnect(step.nodes);
+      case "adapter":
+        return cluster.network.setManner(step.node, step.manner);
       case "heal":
         return cluster.heal();
       case "start":
@@ -157,10 +277,7 @@ class ScheduleRun {
           const sameMs =
             Math.floor(latest(cluster, step.node)?.startedMs ?? -1) === Math.floor(cluster.nowMs);
           if (step.clockOffsetMs < 0 || sameMs) this.#turnedBack.add(step.node);
-          await cluster.start(step.node, {
-            clockOffsetMs: step.clockOffsetMs,
-            ...(step.poolSize === undefined ? {} : { options: { poolSize: step.poolSize } }),
-          });
+          await this.#start(step.node, step.clockOffsetMs, step.poolSize);
         }
         return;
       case "endTwin":
@@ -172,13 +289,15 @@ class ScheduleRun {
     if (node === undefined || node.machine.ended) return;
     switch (step.do) {
       case "stall":
-        return cluster.stall(node, step.ms, step.first);
+        return this.#inEach(node.name, (each, own) => each.stall(own, step.ms, step.first));
       case "crash":
-        if (!this.#twinOf.has(node.name)) cluster.crash(node);
-        return;
+        if (this.#twinOf.has(node.name)) return;
+        return this.#inEach(node.name, (each, own) => each.crash(own));
       case "stop":
         if (this.#twinOf.has(node.name) || node.machine.stalled) return;
-        return cluster.stop(node, step.handoffMs === undefined ? {} : { handoffMs: step.handoffMs });
+        return this.#inEach(node.name, (each, own) =>
+          each.stop(own, step.handoffMs === undefined ? {} : { handoffMs: step.handoffMs }),
+        );
       case "twin": {
         if (this.#twins.has(node.name) || !node.running) return;
         this.#twins.add(node.name);
@@ -219,8 +338,9 @@ class ScheduleRun {
   async #settle(cluster: Cluster): Promise<void> {
     await this.#restartWhoeverIsLeftAlone(cluster);
     this.#settledMs.push(await cluster.settle());
+    for (const beside of this.#trackers.slice(1)) await beside.cluster.settle();
     const wrong = [
-      ...this.#ownEntriesAreTheModel(cluster),
+      ...this.#trackers.flatMap((tracked) => this.#ownEntriesAreTheModel(tracked)),
       ...(await this.#idlesQuietly(cluster)),
       ...(this.#hooks.settled?.(cluster) ?? []),
     ];
@@ -229,10 +349,10 @@ class ScheduleRun {
   }
 
   /** What every running node lists is what the applications have tracked. */
-  #ownEntriesAreTheModel(cluster: Cluster): string[] {
+  #ownEntriesAreTheModel({ cluster, model }: Tracked): string[] {
     const running = cluster.running();
     const expected = running
-      .flatMap(({ life }) => this.#model.of(life))
+      .flatMap(({ life }) => model.of(life))
       .map(({ topic, session, key, node, version }) => JSON.stringify([topic, session, key, node, version]));
     const truth = new Set(expected);
     return running.flatMap(({ name, tracker }) => {
@@ -252,104 +372,26 @@ class ScheduleRun {
   async #idlesQuietly(cluster: Cluster): Promise<string[]> {
     const periodMs = cluster.heartbeatPeriodMs;
     const periods = 3;
-    const { network, options } = this.#schedule;
-    // A heartbeat of very many shards takes several frames.
-    const summariesBytes = (options.poolSize ?? 1) * summaryBytesMax;
-    const framesEach = Math.max(1, 2 * Math.floor(summariesBytes / (network.maxPayloadBytes ?? Infinity)));
-    const before = cluster.running().map((node) => ({ node, ...node.endpoint.traffic }));
+    const { network } = this.#schedule;
+    const running = this.#trackers.flatMap((tracked) => tracked.cluster.running());
+    const before = running.map((node) => ({ node, ...node.endpoint.traffic }));
     await cluster.advance(periods * periodMs);
     return before.flatMap(({ node, broadcasts, sends }) => {
-      const { traffic } = node.endpoint;
+      const { options, endpoint } = node;
+      const { traffic } = endpoint;
+      // A heartbeat of very many shards takes several frames.
+      const summariesBytes = (options.poolSize ?? 1) * summaryBytesMax;
+      const framesEach = Math.max(1, 2 * Math.floor(summariesBytes / (network.maxPayloadBytes ?? Infinity)));
+      const heartbeats = Math.ceil((periods * periodMs) / options.heartbeatPeriodMs);
       const wrong: string[] = [];
       if (traffic.sends > sends) wrong.push(`${node.name} sent ${traffic.sends - sends} frames while idle`);
-      if (traffic.broadcasts - broadcasts > (periods + 1) * framesEach) {
+      if (traffic.broadcasts - broadcasts > (heartbeats + 1) * framesEach) {
         wrong.push(
-          `${node.name} broadcast ${traffic.broadcasts - broadcasts} frames in ${periods} idle heartbeats`,
+          `${node.name} broadcast ${traffic.broadcasts - broadcasts} frames in ${heartbeats} idle heartbeats`,
         );
       }
       return wrong;
     });
-  }
-
-  #sessionOf(node: Node, number: number): Session {
-    const sessions = this.#sessions.get(node) ?? new Map<number, Session>();
-    this.#sessions.set(node, sessions);
-    const session = sessions.get(number) ?? node.session();
-    sessions.set(number, session);
-    return session;
-  }
-
-  /** One call of the application, compared with what the model says must come of it. */
-  #apply(cluster: Cluster, node: Node, step: ApplicationStep): void {
-    const { tracker, name, life } = node;
-    const model = this.#model;
-    const session = this.#sessionOf(node, step.session);
-    const expectEqual = (what: string, found: unknown, expected: unknown): void => {
-      if (found !== expected) {
-        this.#wrong.push(
-          `${name} at ${cluster.nowMs} ms: ${what} gave ${String(found)} instead of ${String(expected)}`,
-        );
-      }
-    };
-    switch (step.do) {
-      case "close":
-        model.remove(session.id);
-        session.close();
-        this.#sessions.get(node)?.delete(step.session);
-        return;
-      case "untrackAll":
-        model.remove(session.id);
-        tracker.untrack(session);
-        return;
-      case "untrackTopic":
-        model.remove(session.id, step.topic);
-        tracker.untrack(session, step.topic);
-        return;
-      case "untrack":
-        model.remove(session.id, step.topic, step.key);
-        tracker.untrack(session, step.topic, step.key);
-        expectEqual("a read after untrack", listsOwn(node, session, step.topic, step.key), undefined);
-        return;
-      case "crowd":
-        for (let number = 1; number <= step.keys; number += 1) {
-          const { session: sessionNumber, topic } = step;
-          const key = `crowd:${number}`;
-          this.#apply(cluster, node, {
-            do: "set",
-            node: name,
-            session: sessionNumber,
-            topic,
-            key,
-            letters: crowdLetters,
-          });
-        }
-        return;
-      case "track":
-      case "set":
-      case "update":
-      case "churn":
-        break;
-    }
-    const { topic, key } = step;
-    const entry = { node: name, life, session: session.id, topic, key };
-    const present = model.has(entry);
-    const times = step.do === "churn" ? step.times : 1;
-    const letters = step.do === "churn" ? undefined : step.letters;
-    const call = step.do === "churn" ? "set" : step.do;
-    for (let time = 0; time < times; time += 1) {
-      const version = model.nextVersion();
-      const meta: VersionedMeta =
-        letters === undefined ? { version } : { version, letters: textOf(version, letters) };
-      const refusal =
-        call === "track" && present ? "ALREADY_TRACKED" : call === "update" && !present ? "NOT_TRACKED" : "";
-      if (refusal === "") model.put({ ...entry, version });
-      const code = codeOf(() => tracker[call](session, topic, key, meta));
-      expectEqual(call, code, refusal);
-    }
-    const expected = model
-      .of(life)
-      .find((other) => other.session === session.id && other.topic === topic && other.key === key);
-    expectEqual(`a read after ${step.do}`, listsOwn(node, session, topic, key), expected?.version);
   }
 }
 
@@ -359,25 +401,4 @@ function latestFrameMs({ delayMs, repeatRate, repeatDelayMs }: NetworkFaults): n
 
 function latest(cluster: Cluster, name: string): Node | undefined {
   return cluster.lives.findLast((node) => node.name === name);
-}
-
-/** A text that no other meta has: a text that several had would travel once. */
-function textOf(version: number, letters: number): string {
-  return String(version).padEnd(letters, "x");
-}
-
-/** The version that a node lists for an entry of its own. */
-function listsOwn({ tracker }: Node, session: Session, topic: string, key: string): number | undefined {
-  return tracker.getByKey(topic, key).find((entry) => entry.session === session.id)?.meta.version;
-}
-
-/** The code of the error that a call throws, or nothing. Any other error is passed on. */
-function codeOf(call: () => unknown): string {
-  try {
-    call();
-    return "";
-  } catch (error) {
-    if (error instanceof TrackerError) return error.code;
-    throw error;
-  }
 }

@@ -47,6 +47,9 @@ class SimulatedSession extends Session {
 /** Where a life stands: running, saying goodbye, or over (stopped or crashed). */
 export type LifeState = "running" | "stopping" | "stopped" | "crashed";
 
+/** What the oracles have to know of a node is always given. */
+type Period = "broadcastPeriodMs" | "heartbeatPeriodMs" | "downPeriodMs" | "permdownPeriodMs";
+
 export interface SimulatedNodeOptions<M extends Meta<M>> {
   readonly name: string;
   /** Counted from 1 over all lives of the cluster, in the order of their starts. */
@@ -55,7 +58,7 @@ export interface SimulatedNodeOptions<M extends Meta<M>> {
   readonly machine: Machine;
   readonly endpoint: Endpoint;
   readonly behaviour: TrackerBehaviour<M>;
-  readonly options: Omit<TrackerOptions, "pubsub" | "runtime">;
+  readonly options: Omit<TrackerOptions, "pubsub" | "runtime" | Period> & Readonly<Record<Period, number>>;
 }
 
 export class SimulatedNode<M extends Meta<M> = AnyMeta> {
@@ -64,6 +67,8 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
   readonly startedMs: number;
   readonly machine: Machine;
   readonly endpoint: Endpoint;
+  /** What its tracker was given. */
+  readonly options: SimulatedNodeOptions<M>["options"];
   /** The diffs that its behaviour was given, in order. */
   readonly diffs: RecordedDiff<M>[] = [];
   /** The events that its tracker has emitted, in order. */
@@ -78,12 +83,13 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
   #tracker: Tracker<M> | undefined;
   #sessionCount = 0;
 
-  private constructor({ name, life, time, machine, endpoint }: SimulatedNodeOptions<M>) {
+  private constructor({ name, life, time, machine, endpoint, options }: SimulatedNodeOptions<M>) {
     this.name = name;
     this.life = life;
     this.startedMs = time.nowMs;
     this.machine = machine;
     this.endpoint = endpoint;
+    this.options = options;
   }
 
   /** Starts a life. Resolves when its tracker runs. */

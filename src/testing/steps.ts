@@ -3,12 +3,21 @@
  * makes, that can be printed, shortened and run again. Every step can be done at any time: one that makes no
  * sense where it stands (a crash of what has crashed) does nothing, so that any part of a schedule is a schedule.
  */
+import type { AdapterManner } from "./adapter-manners.js";
 import type { SimulatedTrackerOptions } from "./cluster.js";
 import type { StallOrder } from "./machine.js";
-import type { NetworkFaults } from "./network.js";
+import type { MetaShape } from "./metas.js";
+import type { Lane, Latency, NetworkFaults } from "./network.js";
+
+/** Which of the trackers of a node a step means, by its place in the schedule. Default: the first. */
+interface OnTracker {
+  readonly tracker?: number;
+}
 
 /** What an application does on one of its nodes. `session` numbers the sessions of a life. */
-export type ApplicationStep =
+export type ApplicationStep = OnTracker & Use;
+
+type Use =
   | {
       readonly do: "track" | "set" | "update" | "untrack";
       readonly node: string;
@@ -17,9 +26,15 @@ export type ApplicationStep =
       readonly key: string;
       /** Beside a version of its own every meta has this many letters. */
       readonly letters?: number;
+      /** Or it is of this shape and of about so many bytes. */
+      readonly shape?: MetaShape;
+      readonly bytes?: number;
     }
   | { readonly do: "untrackTopic"; readonly node: string; readonly session: number; readonly topic: string }
+  /** A session that closes does so in all trackers of its node. */
   | { readonly do: "untrackAll" | "close"; readonly node: string; readonly session: number }
+  /** Calls `whenComplete`, and goes on. */
+  | { readonly do: "awaitComplete"; readonly node: string }
   /** Sets many keys at once: more than one payload may hold. */
   | {
       readonly do: "crowd";
@@ -43,13 +58,19 @@ export type FaultStep =
   | { readonly do: "faults"; readonly faults: Partial<NetworkFaults> }
   | { readonly do: "partition"; readonly groups: readonly (readonly string[])[] }
   | { readonly do: "oneWay"; readonly from: string; readonly to: string }
+  /** Of what one node sends another one lane is cut. */
+  | { readonly do: "lane"; readonly from: string; readonly to: string; readonly lane: Lane }
   | {
       readonly do: "outage";
       readonly nodes: readonly string[];
       readonly announced: boolean;
       readonly refuses: boolean;
     }
+  /** The outages of these nodes end; whatever else fails goes on failing. */
+  | { readonly do: "reconnect"; readonly nodes: readonly string[] }
   | { readonly do: "heal" }
+  /** From now on, or until healed, the adapter of a node misbehaves. */
+  | { readonly do: "adapter"; readonly node: string; readonly manner: AdapterManner }
   | { readonly do: "stall"; readonly node: string; readonly ms: number; readonly first: StallOrder }
   | { readonly do: "crash"; readonly node: string }
   /** Starts a node that does not run; `poolSize` if it differs from the others. */
@@ -69,6 +90,12 @@ export type FaultStep =
 export type Step =
   ApplicationStep | FaultStep | { readonly do: "advance"; readonly ms: number } | { readonly do: "settle" };
 
+/**
+ * What applications do within the callbacks of their trackers. `act`: handlers track and untrack; `throw`: handlers and
+ * listeners throw; `stop`: a listener of errors stops its tracker.
+ */
+export type Habit = "act" | "throw" | "stop";
+
 /** A whole run: from the seed, the network's and the trackers' random follow. */
 export interface Schedule {
   readonly seed: number;
@@ -76,5 +103,12 @@ export interface Schedule {
   readonly network: Partial<NetworkFaults> & { readonly maxPayloadBytes?: number };
   readonly options: SimulatedTrackerOptions;
   readonly announceCrashes: boolean;
+  /** The names of the trackers that each node runs side by side. Default: one. */
+  readonly trackers?: readonly string[];
+  /** Options of single nodes, other than those of the rest. */
+  readonly nodeOptions?: Readonly<Record<string, SimulatedTrackerOptions>>;
+  /** How far apart the nodes are, whatever else befalls the network. Default: near. */
+  readonly latencies?: readonly Latency[];
+  readonly habits?: readonly Habit[];
   readonly steps: readonly Step[];
 }

@@ -62,6 +62,8 @@ export class Link {
         replicaGone: () => {},
         divergence: () => {},
         nameConflict: () => {},
+        replicaLink: () => {},
+        trouble: () => {},
         refused: (reason) => {
           throw new Error(reason);
         },

@@ -58,8 +58,8 @@ const rules: readonly BrokenRule[] = [
     found: /without directs something is missing for good/,
     run: withoutDirectMessages,
     break: () => [
-      instead(Authorship.prototype, "ask", (original, by, request, nowMs) =>
-        original(by, { ...request, aloud: undefined }, nowMs),
+      instead(Authorship.prototype, "ask", (original, by, { aloud: _, ...request }, counter, nowMs) =>
+        original(by, request, counter, nowMs),
       ),
     ],
   },

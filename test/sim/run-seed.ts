@@ -1,9 +1,11 @@
 /** One seed, with every oracle there is: what the simulation tests, `npm run sim` and the seed list run. */
 import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { SimulationError } from "../../src/testing/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
+import { settlePromises } from "../../src/testing/virtual-time.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
@@ -31,8 +33,11 @@ export async function runWithAllOracles(
   const limitsBefore = { ...AUTHOR_LIMITS };
   Object.assign(AUTHOR_LIMITS, limits);
   const whiteBox = new WhiteBox();
+  const unhandled: unknown[] = [];
+  const noteUnhandled = (cause: unknown): void => void unhandled.push(cause);
+  process.on("unhandledRejection", noteUnhandled);
   try {
-    return await runSchedule(schedule, {
+    const result = await runSchedule(schedule, {
       ...whiteBox.hooks,
       trace: hooks.trace ?? false,
       begun: (cluster) => {
@@ -40,7 +45,15 @@ export async function runWithAllOracles(
         hooks.begun?.(cluster);
       },
     });
+    await settlePromises();
+    if (unhandled.length > 0) {
+      const wrong = unhandled.map((cause) => `a rejection that nobody handles: ${String(cause)}`);
+      throw new SimulationError(wrong, result.cluster.nowMs);
+    }
+    return result;
   } finally {
+    await settlePromises();
+    process.off("unhandledRejection", noteUnhandled);
     whiteBox.restore();
     Object.assign(AUTHOR_LIMITS, limitsBefore);
   }

@@ -8,6 +8,7 @@
 import type { DeltaMessage } from "../../src/replication/message.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
+import type { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
@@ -15,6 +16,7 @@ import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
 import { AuthorOracles } from "./author-oracles.js";
+import { GoalOracles } from "./goal-oracles.js";
 import { MembershipOracles } from "./membership-oracles.js";
 import { ProtocolOracles } from "./protocol-oracles.js";
 import { RequestOracles } from "./request-oracles.js";
@@ -55,6 +57,7 @@ export class WhiteBox {
   readonly #author = new AuthorOracles(this.#situation);
   readonly #requests = new RequestOracles(this.#situation);
   readonly #membership = new MembershipOracles(this.#situation);
+  readonly #goals = new GoalOracles(this.#situation);
   #acting: Replicator | undefined;
 
   constructor() {
@@ -181,12 +184,18 @@ export class WhiteBox {
       ...this.#situation.takeWrong(),
       ...this.#author.look(node, replicator),
       ...this.#membership.look(node, replicator),
+      ...this.#goals.look(node, replicator, (replica) => this.#isDoubted(replica)),
       ...this.#protocol.look(replicator, nowMs, (slice) => this.#damaged.has(slice)),
     ];
     return [
       ...wrong.map((what) => `${node.name} at ${nowMs.toFixed(1)} ms: ${what}`),
       ...(acting === undefined ? [] : this.#compareAll(node, acting)),
     ];
+  }
+
+  #isDoubted(replica: Replica): boolean {
+    for (const slice of replica.slices.values()) if (this.#damaged.has(slice)) return true;
+    return false;
   }
 
   #compareAll(node: Node, replicator: Replicator): string[] {

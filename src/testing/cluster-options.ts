@@ -1,0 +1,60 @@
+/** What a simulated cluster is made from, and what it throws. */
+import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
+import type { TrackerOptions } from "../tracker/tracker.js";
+import type { SimulatedCluster } from "./cluster.js";
+import type { Latency, NetworkFaults } from "./network.js";
+import type { SimulatedNode } from "./simulated-node.js";
+
+/** What is given to each tracker beside its pubsub and its runtime. */
+export type SimulatedTrackerOptions = Partial<Omit<TrackerOptions, "pubsub" | "runtime">>;
+
+export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
+  /** Determines the whole run. */
+  readonly seed: number | string;
+  /** The nodes to begin with, started one after the other at time 0. */
+  readonly nodes: readonly string[];
+  /** What goes wrong on the network from the beginning. Default: nothing. */
+  readonly network?: Partial<NetworkFaults> & { readonly maxPayloadBytes?: number };
+  /** Options of every tracker. `name` is "simulated" unless given. */
+  readonly options?: SimulatedTrackerOptions;
+  /** Options of single nodes, other than those of the rest. */
+  readonly nodeOptions?: Readonly<Record<string, SimulatedTrackerOptions>> | undefined;
+  /** How far apart the nodes are. Default: near. */
+  readonly latencies?: readonly Latency[] | undefined;
+  /**
+   * A cluster whose nodes run on the same network and time, as processes with several trackers do: give this one's
+   * trackers another name, and start, stall and end lives in both.
+   */
+  readonly beside?: SimulatedCluster<M> | undefined;
+  /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
+  readonly behaviour?: (nodeName: string) => TrackerBehaviour<M>;
+  /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
+  readonly trace?: boolean;
+  /** Whether an adapter tells the others of a crash at once (`onNodeGone`). Default false. */
+  readonly announceCrashes?: boolean;
+  /** Runs everything that a node does, one task at a time: what a turn costs can be measured there. */
+  readonly aroundTask?: (run: () => void) => void;
+  /** Called after everything that a node did: a timer, an arrival. Throw to end the run. */
+  readonly afterTask?: (node: SimulatedNode<M>) => void;
+}
+
+export interface RestartOptions {
+  /** How far the wall clock of the new life is off; negative for one that goes backwards. Default 0. */
+  readonly clockOffsetMs?: number;
+  /** Options that this life has other than the rest of the cluster. */
+  readonly options?: SimulatedTrackerOptions;
+}
+
+/** Thrown when a simulated cluster breaks a promise. `wrong` holds one line per finding. */
+export class SimulationError extends Error {
+  override readonly name = "SimulationError";
+  readonly wrong: readonly string[];
+  readonly atMs: number;
+
+  constructor(wrong: readonly string[], atMs: number) {
+    const shown = wrong.slice(0, 20).join("\n  ");
+    super(`after ${Math.round(atMs)} ms of virtual time:\n  ${shown}`);
+    this.wrong = wrong;
+    this.atMs = atMs;
+  }
+}
