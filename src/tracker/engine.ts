@@ -43,6 +43,8 @@ export class Engine {
   #status: "starting" | "listening" | "stopped" = "starting";
   /** What came before the start was through, or while the pubsub was being called. */
   #waiting: (() => void)[] = [];
+  /** Whether more came than can wait. */
+  #overflows = false;
   /** When a reconnect may be believed: a pubsub that flaps with every broadcast shall not cause the next by it. */
   #reconnectFromMs = -Infinity;
   #isReconnectWaiting = false;
@@ -208,6 +210,7 @@ export class Engine {
       if (this.#status === "starting") this.#status = "listening";
       const waiting = this.#waiting;
       this.#waiting = [];
+      this.#overflows = false;
       for (const take of waiting) take();
       if (this.#isReconnectWaiting) this.#setConnected(true);
       if (this.#status !== "listening") return;
@@ -235,16 +238,21 @@ export class Engine {
   #receive(payload: unknown): void {
     if (this.#status === "stopped") return;
     if (this.#status === "starting" || this.#isBusy) {
-      // Whatever is too much is lost, as any frame may be.
-      if (this.#waiting.length < MAX_WAITING_FRAMES) this.#wait(() => this.#receive(payload));
+      if (this.#waiting.length < MAX_WAITING_FRAMES) return this.#wait(() => this.#receive(payload));
+      this.#refuse(`more than ${MAX_WAITING_FRAMES} came at once`, !this.#overflows);
+      this.#overflows = true;
       return;
     }
-    if (typeof payload !== "string") {
-      this.replicator.counters.framesReceived += 1;
-      this.replicator.counters.framesRefused += 1;
-      this.#refused(`no text but ${typeof payload}`, undefined);
-    } else this.replicator.receive(payload, this.now());
+    if (typeof payload === "string") this.replicator.receive(payload, this.now());
+    else this.#refuse(`no text but ${typeof payload}`);
     this.deliver();
+  }
+
+  /** Counts a payload that the replicator does not get to see, and reports it if it is the first of many. */
+  #refuse(reason: string, isFirst = true): void {
+    this.replicator.counters.framesReceived += 1;
+    this.replicator.counters.framesRefused += 1;
+    if (isFirst) this.#refused(reason, undefined);
   }
 
   #heardStatus(status: unknown): void {

@@ -278,6 +278,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   // Local changes.
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
     const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
     this.#owned.put(session, entry);
@@ -286,6 +287,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const entry = this.#engine.replicator.update(previous, meta);
     this.#owned.put(session, entry);
     this.#engine.deliver();
@@ -330,10 +332,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #acceptsStill(session: Session): boolean {
     this.#requireRunning();
     this.#engine.setTime();
-    if (!session.closed) {
-      this.#engine.requireEnd();
-      return true;
-    }
+    if (!session.closed) return true;
     this.#closedSessionCalls += 1;
     return false;
   }
