@@ -325,13 +325,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
+    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 
   /** Asked again after user code has run, which may have changed anything: getters of a meta, a function. */
   #acceptsStill(session: Session): boolean {
     this.#requireRunning();
-    this.#engine.setTime();
     if (!session.closed) return true;
     this.#closedSessionCalls += 1;
     return false;
