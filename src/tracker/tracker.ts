@@ -279,6 +279,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   // Local changes.
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
     const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
     this.#owned.put(session, entry);
@@ -287,6 +288,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const entry = this.#engine.replicator.update(previous, meta);
     this.#owned.put(session, entry);
     this.#engine.deliver();
@@ -324,17 +326,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
+    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 
   /** Asked again after user code has run, which may have changed anything: getters of a meta, a function. */
   #acceptsStill(session: Session): boolean {
     this.#requireRunning();
-    this.#engine.setTime();
-    if (!session.closed) {
-      this.#engine.requireEnd();
-      return true;
-    }
+    if (!session.closed) return true;
     this.#closedSessionCalls += 1;
     return false;
   }
