@@ -182,9 +182,10 @@ export class Engine {
       this.deliver();
     } else if (this.#status === "starting" && this.#early.length < MAX_EARLY_FRAMES) {
       // Whatever is too much is lost, as any frame may be.
-      if (this.#earlyLength + payload.length > MAX_EARLY_LENGTH) return;
+      const length = typeof payload === "string" ? payload.length : 0;
+      if (this.#earlyLength + length > MAX_EARLY_LENGTH) return;
       this.#early.push(payload);
-      this.#earlyLength += payload.length;
+      this.#earlyLength += length;
     }
   }
 
