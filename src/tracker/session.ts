@@ -39,7 +39,8 @@ export class Session implements Disposable {
   #others: Map<SessionOwner, unknown> | undefined;
 
   constructor() {
-    this.id = processPrefix + ++sessionCount;
+    // In one piece: `+` keeps two, and the whole beside them as soon as it is hashed.
+    this.id = [processPrefix, ++sessionCount].join("");
   }
 
   /**
