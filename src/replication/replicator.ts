@@ -63,7 +63,7 @@ export class Replicator {
       (timeMs) => port.wakeAt(timeMs),
       () => this.membership.size > 0,
     );
-    this.#requests = new Requests(options.random);
+    this.#requests = new Requests(options.random, nowMs);
     this.#greetings = new Greetings(options.random);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
@@ -205,6 +205,10 @@ export class Replicator {
   #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
     switch (message.type) {
       case "heartbeat":
+        if (to !== undefined) {
+          this.#requests.greetedBy(replica, this.#nowMs);
+          if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
+        }
         return this.#receiveHeartbeat(replica, message, counter);
       case "delta":
         return this.#receiveDelta(replica, message, counter, to !== undefined);
@@ -348,6 +352,7 @@ export class Replicator {
   }
 
   #greet(replica: Replica): void {
+    this.#requests.met(replica, this.#nowMs);
     this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 

@@ -52,7 +52,8 @@ export async function whoReturnsIsShown(seed: number): Promise<void> {
   cluster.heal();
   cluster.network.faults = { ...faultless, delayMs: [0, 4_000], reorder: true };
   await busy.advance(40_000);
-  if (!cluster.node("b").tracker.has("room:1", "a")) fail(cluster, "who is heard again is not shown after 40 s");
+  if (!cluster.node("b").tracker.has("room:1", "a"))
+    fail(cluster, "who is heard again is not shown after 40 s");
 }
 
 /** A wait ends while everything goes on changing. */
@@ -64,7 +65,10 @@ export async function waitsEnd(seed: number): Promise<void> {
   cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };
   for (let turn = 0; turn < 12; turn++) for (const busy of all) await busy.advance(100);
   let isComplete = false;
-  void cluster.node("a").tracker.whenComplete().then(() => (isComplete = true));
+  void cluster
+    .node("a")
+    .tracker.whenComplete()
+    .then(() => (isComplete = true));
   for (let turn = 0; turn < 100 && !isComplete; turn++) for (const busy of all) await busy.advance(100);
   if (!isComplete) fail(cluster, "is not complete after 40 s, though all that was known at the call is here");
 }
@@ -73,7 +77,8 @@ export async function waitsEnd(seed: number): Promise<void> {
 export async function newcomersHearOut(seed: number): Promise<void> {
   const cluster = await simulate({ seed, nodes: ["a", "b"] });
   await cluster.advance(2_000);
-  for (const name of ["a", "b"]) cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
+  for (const name of ["a", "b"])
+    cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
   await cluster.settle();
   cluster.network.faults = { ...faultless, delayMs: [300, 400] };
   const { tracker } = await cluster.start("c");
