@@ -43,9 +43,8 @@ function askFar(roundTripMs: number, answersWanted: number) {
   const answersMs: number[] = [];
   let answers = 0;
   let clock = 0;
-  let counter = 0;
   let nowMs = 0;
-  slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, ++counter);
+  slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, 1);
   requests.want(replica, slice, nowMs);
   while (answers < answersWanted && nowMs < 600_000) {
     requests.advance(nowMs, () => {
