@@ -10,6 +10,7 @@ import {
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_FIRST_PATIENCE_MS,
+  REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
   SLOW_REQUESTS,
@@ -98,7 +99,9 @@ export class Requests {
   greetedBy(replica: Replica, nowMs: number): void {
     const line = this.#lineOf(replica);
     if (line.greetingPatienceMs !== undefined) return;
-    const tookMs = nowMs - (line.metMs === nowMs ? this.#startMs : line.metMs);
+    // One that is met soon after the start was asked by its first heartbeat, which all hear.
+    const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
+    const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
     line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(REQUEST_FIRST_PATIENCE_MS, 2 * tookMs));
     this.#losePatience(line);
   }
