@@ -67,7 +67,7 @@ export class Replicator {
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
     );
-    this.#requests = new Requests(options.random);
+    this.#requests = new Requests(options.random, nowMs);
     this.#greetings = new Greetings(options.random);
     this.#contact = new Contact(options, port, this.#outbox, this.counters);
     const { downPeriodMs, permdownPeriodMs } = options;
@@ -219,6 +219,10 @@ export class Replicator {
     this.#contact.heard(replica, to !== undefined, this.membership);
     switch (message.type) {
       case "heartbeat":
+        if (to !== undefined) {
+          this.#requests.greetedBy(replica, this.#nowMs);
+          if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
+        }
         return this.#receiveHeartbeat(replica, message, counter);
       case "delta":
         return this.#receiveDelta(replica, message, counter, to !== undefined);
@@ -369,6 +373,7 @@ export class Replicator {
   }
 
   #greet(replica: Replica): void {
+    this.#requests.met(replica, this.#nowMs);
     this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 

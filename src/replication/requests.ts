@@ -10,7 +10,9 @@ import {
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_FIRST_PATIENCE_MS,
+  REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_MS,
+  REQUEST_RETRY_MS,
   SLOW_REQUESTS,
 } from "./limits.js";
 import type { Replica } from "./replica.js";
@@ -42,6 +44,9 @@ interface Line {
   readonly delayed: Set<Missing>;
   readonly ready: Set<Missing>;
   readonly asked: Set<Missing>;
+  /** When its first frame was heard; and what its greeting, the first word to this node alone, lets one expect. */
+  metMs: number;
+  greetingPatienceMs: number | undefined;
   /** How often patience ran out since an answer came. */
   failures: number;
   /** Whether it ever answered: then its answers may take long, else there may be none. */
@@ -53,6 +58,7 @@ interface Line {
 
 export class Requests {
   readonly #random: () => number;
+  readonly #startMs: number;
   readonly #missing = new Map<RemoteSlice, Missing>();
   /** A line lasts as long as its life is listened to, for its round trips. */
   readonly #lines = new Map<Replica, Line>();
@@ -62,8 +68,9 @@ export class Requests {
   /** Round trips of all lives, for one that has not answered yet. */
   readonly #roundTrip = new RoundTrip();
 
-  constructor(random: () => number) {
+  constructor(random: () => number, startMs: number) {
     this.#random = random;
+    this.#startMs = startMs;
   }
 
   get size(): number {
@@ -78,6 +85,25 @@ export class Requests {
   /** How many lives may be asked at a time of those that do not answer. */
   get slowPlaces(): number {
     return SLOW_REQUESTS;
+  }
+
+  /** A life is heard for the first time, or again. */
+  met(replica: Replica, nowMs: number): void {
+    this.#lineOf(replica).metMs = nowMs;
+  }
+
+  /**
+   * A life speaks to this node alone, so it has heard it: the first time that takes a round trip at most, or one and
+   * the time until it heard this node at all.
+   */
+  greetedBy(replica: Replica, nowMs: number): void {
+    const line = this.#lineOf(replica);
+    if (line.greetingPatienceMs !== undefined) return;
+    // One that is met soon after the start was asked by its first heartbeat, which all hear.
+    const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
+    const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
+    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(REQUEST_FIRST_PATIENCE_MS, 2 * tookMs));
+    this.#losePatience(line);
   }
 
   /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
@@ -204,8 +230,9 @@ export class Requests {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings, answers }: Line): number {
-    const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? REQUEST_FIRST_PATIENCE_MS;
+  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs }: Line): number {
+    const guessedMs = greetingPatienceMs ?? REQUEST_FIRST_PATIENCE_MS;
+    const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? guessedMs;
     const mostMs = Math.max(REQUEST_RETRY_MAX_MS, answers ? 2 * measuredMs : measuredMs);
     return Math.min(measuredMs * 2 ** doublings, mostMs);
   }
@@ -220,7 +247,11 @@ export class Requests {
     line.roundTrip.measured(nowMs - sentMs);
     this.#roundTrip.measured(nowMs - sentMs);
     line.doublings = 0;
-    // What was asked with more patience, for want of knowledge, need not wait for so long.
+    this.#losePatience(line);
+  }
+
+  /** What was asked with more patience, for want of knowledge, need not wait for so long. */
+  #losePatience(line: Line): void {
     const patienceMs = this.#patienceMs(line);
     for (const asked of line.asked) {
       if (asked.attempts === 1)
@@ -254,6 +285,8 @@ export class Requests {
         delayed: new Set(),
         ready: new Set(),
         asked: new Set(),
+        metMs: -Infinity,
+        greetingPatienceMs: undefined,
         failures: 0,
         answers: false,
         doublings: 0,

@@ -226,8 +226,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Resolves when this node has heard and caught up with everyone who announced himself: a readiness probe.
-   * Default of `timeoutMs`: it waits for ever.
+   * Resolves when this node has heard the others out and has caught up with what was known then, or at the call if
+   * that is later, whatever comes meanwhile: a readiness probe. It hears out for a round of heartbeats (1.25
+   * `heartbeatPeriodMs`) after the start and after each reconnect, or until it has heard all that `expect` names. It
+   * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
+   * not waited for. Default of `timeoutMs`: it waits for ever.
    *
    * @throws TrackerError `TIMEOUT`; `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */

@@ -36,16 +36,15 @@ describe("a round trip", () => {
 
 /** A life that answers each request after some time, and every answer makes one more necessary. */
 function askFar(roundTripMs: number, answersWanted: number) {
-  const requests = new Requests(() => 0.5);
+  const requests = new Requests(() => 0.5, 0);
   const replica = new Replica({ name: "far", incarnation: "00000000000001" }, "b@1");
   const slice = replica.slice(0);
   const sentMs: number[] = [];
   const answersMs: number[] = [];
   let answers = 0;
   let clock = 0;
-  let counter = 0;
   let nowMs = 0;
-  slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, ++counter);
+  slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, 1);
   requests.want(replica, slice, nowMs);
   while (answers < answersWanted && nowMs < 600_000) {
     requests.advance(nowMs, () => {
@@ -74,7 +73,7 @@ describe("requests", () => {
   });
 
   it("are repeated within some seconds by whoever has never got an answer", () => {
-    const requests = new Requests(() => 1);
+    const requests = new Requests(() => 1, 0);
     const replica = new Replica({ name: "deaf", incarnation: "00000000000001" }, "b@1");
     const slice = new RemoteSlice(replica, "deaf@1", "b@1", 0, "r.");
     replica.slices.set(0, slice);
