@@ -19,7 +19,10 @@ export interface ReplicaHealth {
 
 /** How a tracker is. */
 export interface Health {
-  /** Connected, and caught up with every node that was heard and is not down. */
+  /**
+   * Connected, and caught up with every node that was heard and is not down. Nodes that said goodbye before this
+   * one started are not among them: nobody speaks for them, so this node does not list who waits in their window.
+   */
   readonly complete: boolean;
   readonly connected: boolean;
   readonly replicas: readonly ReplicaHealth[];
