@@ -60,7 +60,11 @@ export interface Leave<M = AnyMeta> extends Entry<M> {
   readonly reason: LeaveReason;
 }
 
-/** The changes of one topic. An entry is in at most one of the three. */
+/**
+ * The changes of one topic. An entry is in at most one of the three; a key may be in several, because whoever
+ * reconnects within `broadcastPeriodMs` leaves with one session and joins with another. Fold `leaves` first, then
+ * `updates`, then `joins`. Whether a key is here at all, `tracker.has` tells.
+ */
 export interface TopicDiff<M = AnyMeta> {
   readonly joins: readonly Entry<M>[];
   readonly updates: readonly Update<M>[];

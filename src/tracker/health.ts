@@ -30,7 +30,9 @@ export interface ReplicaHealth {
 export interface Health {
   /**
    * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
-   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`.
+   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said
+   * goodbye before this one started are not among them: nobody speaks for them, so this node does not list who waits
+   * in their window.
    */
   readonly complete: boolean;
   readonly connected: boolean;

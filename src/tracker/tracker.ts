@@ -25,8 +25,9 @@ export type { TrackerOptions } from "./options.js";
 export interface StopOptions {
   /**
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others wait for
-   * their `permdownPeriodMs` at the most.
+   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
+   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
+   * wait for their `permdownPeriodMs` at the most.
    */
   readonly handoffMs?: number | undefined;
 }
