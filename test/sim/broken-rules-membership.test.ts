@@ -234,16 +234,10 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
-    break: () => {
-      let passedMs = 0;
-      return [
-        instead(Membership.prototype, "hear", function (original, ...input) {
-          passedMs += 100_000;
-          this.setSincePass(passedMs);
-          return original(...input);
-        }),
-      ];
-    },
+    break: () => [
+      instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
+      instead(Insistence.prototype, "since", () => -Infinity),
+    ],
   },
 ];
 

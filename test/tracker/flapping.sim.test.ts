@@ -1,4 +1,5 @@
 /** Connections that come and go: the dead go down however often, and the living stay. Virtual time. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Lanes, track, type LaneNode } from "../support/lanes.js";
 
@@ -169,5 +170,38 @@ describe("an outage", () => {
       }
       expect(a.seen, `${stallMs} ms`).toEqual(["join ann", "leave ann down"]);
     }
+  });
+});
+
+describe("connections that come and go in any rhythm (law)", () => {
+  const rhythms = fc.array(
+    fc.tuple(fc.integer({ min: 100, max: 9_000 }), fc.integer({ min: 1, max: 9_000 })),
+    { minLength: 1, maxLength: 8 },
+  );
+
+  it("keep nobody up who has died, and hide nobody who lives", async () => {
+    await fc.assert(
+      fc.asyncProperty(rhythms, fc.integer({ min: 0, max: 4_000 }), async (rhythm, diesMs) => {
+        const lanes = new Lanes(diesMs);
+        const a = await lanes.start("a");
+        const b = await lanes.start("b");
+        const c = await lanes.start("c");
+        track(b, "ann");
+        track(c, "ben");
+        await lanes.advance(3_000);
+        lanes.time.at(lanes.time.nowMs + diesMs, () => b.kill());
+        let connectedMs = -diesMs;
+        for (let i = 0; connectedMs < 2 * DOWN_MS + BLUR_MS; i += 1) {
+          const [upMs, awayMs] = rhythm[i % rhythm.length]!;
+          a.setConnected(false);
+          await lanes.advance(awayMs);
+          a.setConnected(true);
+          await lanes.advance(upMs);
+          connectedMs += upMs;
+        }
+        expect(a.seen).toEqual(["join ann", "join ben", "leave ann down"]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
