@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { Shopper } from "./load/shopper.ts";
+import { newCart, Shopper } from "./load/shopper.ts";
 
 interface ScreenshotOptions {
   out: string;
@@ -86,7 +86,8 @@ function fillShop(): { stop(): void } {
     const socketUrl = `${url.replace("http", "ws")}/shop_socket`;
     // Some open a second tab of their cart.
     const first = Math.random() < secondTabShare ? present[present.length - 1] : undefined;
-    const shopper = new Shopper({ socketUrl, page, itemId, ...(first && { cartId: first.cartId }) });
+    const cart = first?.plan.cart ?? (await newCart(new URL(url)));
+    const shopper = new Shopper({ socketUrl, page, itemId, cart });
     present.push(shopper);
     await shopper.enter();
     if (present.length > shoppers) present.shift()?.leave();

@@ -6,8 +6,9 @@ import { Socket } from "phoenix";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { Shopper } from "../../examples/shop/load/shopper.ts";
+import { newCart, Shopper } from "../../examples/shop/load/shopper.ts";
 import { basicAuthorization } from "../../examples/shop/load/watcher.ts";
+import { keyFor } from "../../examples/shop/security/keys.ts";
 import { openBrowser, openDashboard, withoutBrowser, soon } from "./browser.ts";
 import { adminPassword, adminUser, Shop } from "./processes.ts";
 
@@ -86,7 +87,8 @@ describe("the back office's door", () => {
 });
 
 describe("the admin socket", () => {
-  const secret = (): string => readFileSync(join(shop.dataFolder, "secret"), "utf8");
+  const kept = (): string => readFileSync(join(shop.dataFolder, "secret"), "utf8");
+  const secret = (): string => keyFor(kept(), audience);
   const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
   const audience = "admin socket";
 
@@ -108,6 +110,8 @@ describe("the admin socket", () => {
       "without an end": await sign({ aud: audience }, secret(), "HS256"),
       "for another purpose": await sign({ ...valid, aud: "cart" }, secret(), "HS256"),
       "for no purpose": await sign({ exp: valid.exp }, secret(), "HS256"),
+      "signed with the key of the cart's cookie": await sign(valid, keyFor(kept(), "cart cookie"), "HS256"),
+      "signed with the secret itself": await sign(valid, kept(), "HS256"),
       "of another shop": await sign(valid, `${secret()}x`, "HS256"),
       "of another algorithm": await sign(valid, secret(), "HS512"),
       unsigned: `${btoa('{"alg":"none","typ":"JWT"}')}.${btoa(JSON.stringify(valid))}.`,
@@ -131,12 +135,17 @@ describe("the admin socket", () => {
 });
 
 describe("what shoppers send", () => {
-  const shopperOn = (page: string): Shopper =>
-    new Shopper({ socketUrl: `ws://localhost:${shop.port}/shop_socket`, page, itemId: 203 });
+  const shopperOn = async (page: string): Promise<Shopper> =>
+    new Shopper({
+      socketUrl: `ws://localhost:${shop.port}/shop_socket`,
+      page,
+      itemId: 203,
+      cart: await newCart(new URL(shop.url)),
+    });
 
   it("is refused if it is not a page", async () => {
     for (const page of ["", "no slash", `/${"x".repeat(200)}`, "/a\nb", "/a\u2028b", 7, null, {}]) {
-      const shopper = shopperOn(page as string);
+      const shopper = await shopperOn(page as string);
       await expect(shopper.enter(), JSON.stringify(page)).rejects.toThrow("invalid_page");
       shopper.leave();
     }
@@ -153,7 +162,7 @@ describe("what shoppers send", () => {
     ];
     try {
       const dashboard = await openDashboard(browser, shop, shop.urlOf(2));
-      const shoppers = paths.map(shopperOn);
+      const shoppers = await Promise.all(paths.map(shopperOn));
       await Promise.all(shoppers.map((shopper) => shopper.enter()));
       await soon(async () => (await dashboard.shown()).shoppers).toBe(paths.length);
       const shown = await dashboard.page

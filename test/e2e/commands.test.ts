@@ -20,7 +20,7 @@ afterEach(async () => {
 
 function start(...input: readonly string[]): Program {
   const environment = { DATA_DIR: dataFolder, ADMIN_PASSWORD: "" };
-  const program = new Program("examples/shop/main.ts", input, environment);
+  const program = new Program("examples/shop/main.ts", [...input, "--quiet"], environment);
   programs.push(program);
   return program;
 }
