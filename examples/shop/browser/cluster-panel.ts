@@ -26,6 +26,7 @@ export class ClusterPanel {
     const verdict = verdictOf(status);
     this.#verdict.dataset["agrees"] = String(verdict.agrees);
     setText(this.#verdict, verdict.text);
+    setText(find("[data-underway]"), verdict.agrees ? underwayWords(status) : "\u00a0");
     this.#showHappened(status.happened);
     setText(
       find("[data-restart]"),
@@ -92,6 +93,16 @@ function verdictOf({ nodes }: ClusterStatus): { readonly agrees: boolean; readon
   const [first] = differing;
   const rest = differing.length === 1 ? "" : ` and ${differing.length - 1} more`;
   return { agrees: false, text: `≠ ${first?.name}${rest} differs by ${Math.abs(first?.differsBy ?? 0)}` };
+}
+
+/** Nodes that agree may show different numbers for a moment: says why. */
+function underwayWords({ nodes }: ClusterStatus): string {
+  const totals = nodes.flatMap(({ shoppers, state }) =>
+    shoppers === undefined || state !== "up" ? [] : [shoppers],
+  );
+  const spread = Math.max(0, ...totals) - Math.min(...totals, Infinity);
+  if (spread === 0) return "To the last shopper.";
+  return `${spread === 1 ? "One shopper is" : `${spread} shoppers are`} on the way between them.`;
 }
 
 /** The button goes with the release; who had pressed it stays at that product. */

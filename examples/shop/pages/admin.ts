@@ -96,6 +96,7 @@ const clusterPanel = (nodes: readonly string[]): Markup =>
       <svg class="map" viewBox="0 0 520 330" data-map aria-hidden="true" focusable="false"></svg>
       <div class="cluster-words">
         <p class="verdict" data-verdict role="status">&nbsp;</p>
+        <p class="small" data-underway>&nbsp;</p>
         <p class="latest" data-latest>&nbsp;</p>
         <p class="small" data-restart></p>
         <dl class="readings">
