@@ -114,12 +114,12 @@ export class Primary {
           run,
         },
       );
-      this.#tellStatus();
     }
     // The rolling restart starts the next one itself.
     if (this.#restarting !== undefined && expected) return;
     this.#say(`${name} ended (${cause}). It is replaced in ${replaceAfterMs / 1000} s.`);
     this.#replaceLater(node);
+    this.#tellStatus();
   }
 
   #replaceLater(node: NodeProcess): void {
@@ -205,6 +205,7 @@ export class Primary {
         this.#cut.delete(name);
         const id = this.#happenings.add("healed", `${name} healed`, { node: name });
         this.#healed = { id, sinceMs: performance.now() };
+        this.#agreement.startAnew();
         this.#tellStatus();
         this.#tellCut();
         return `${name} hears the others again.`;
@@ -284,7 +285,7 @@ export class Primary {
 
   #tick(): void {
     const reports = this.#reports();
-    this.#agreement.read(new Map([...reports].map(([name, { shoppers }]) => [name, shoppers])));
+    this.#agreement.read(new Map([...reports].map(([name, { homes }]) => [name, new Map(homes)])));
     if (this.#healed !== undefined && this.#cut.size === 0) this.#lookWhetherHealed(this.#healed, reports);
     this.#tellStatus();
   }
@@ -297,7 +298,7 @@ export class Primary {
     const largest = Math.max(0, ...all.map(({ largestDiff }) => largestDiff));
     const tookMs = performance.now() - sinceMs;
     // A report of before tells nothing.
-    if (tookMs < 2 * statusPeriodMs || !this.#agreement.agreesNow || all.some(({ complete }) => !complete))
+    if (tookMs < 2 * statusPeriodMs || !this.#agreement.agrees || all.some(({ complete }) => !complete))
       return;
     this.#healed = undefined;
     this.#happenings.conclude(

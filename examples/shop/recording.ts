@@ -23,11 +23,14 @@ const { out, port } = new Command("npm run shop:recording --")
 
 const size = { width: 1280, height: 860 };
 const lengthMs = 30_000;
-/** What happens when, after the start. The cut lasts longer than `downPeriodMs`. */
-const killedAtMs = 3_000;
-const cutAtMs = 9_000;
-const stillAtMs = 20_500;
-const healedAtMs = 23_000;
+/**
+ * What happens when, after the start. The cut lasts longer than `downPeriodMs`, and the picture is taken when
+ * the node that was killed is back.
+ */
+const killedAtMs = 1_000;
+const cutAtMs = 11_000;
+const stillAtMs = 23_500;
+const healedAtMs = 25_000;
 
 const folder = resolve(out);
 mkdirSync(folder, { recursive: true });

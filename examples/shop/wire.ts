@@ -116,7 +116,7 @@ export interface NodeStatus {
   readonly endsInMs?: number;
   /** Unique shoppers on this node's own list; absent while it does not say. */
   readonly shoppers?: number;
-  /** How far its list is from that of most nodes; 0 if they agree, absent while it does not say. */
+  /** How many shoppers its list and that of most nodes do not have in common; absent while it does not say. */
   readonly differsBy?: number;
   /** Shoppers whose pages it serves. */
   readonly serves: number;

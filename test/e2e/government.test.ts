@@ -12,37 +12,58 @@ import { nodeActions, type NodeStatus } from "../../examples/shop/wire.ts";
 import { soon } from "./soon.ts";
 
 describe("agreement", () => {
-  const read = (agreement: Agreement, counts: Record<string, number>, times = 8): void => {
-    for (let reading = 0; reading < times; reading++) agreement.read(new Map(Object.entries(counts)));
+  type Lists = Record<string, Record<string, number>>;
+  const read = (agreement: Agreement, lists: Lists, times = 8): void => {
+    for (let reading = 0; reading < times; reading++) {
+      agreement.read(
+        new Map(Object.entries(lists).map(([name, counts]) => [name, new Map(Object.entries(counts))])),
+      );
+    }
   };
+  const whole = { one: 9, two: 40, three: 11 };
 
-  it("is by how many a node's list differs from that of most", () => {
+  it("is by how many shoppers a node's list differs from that of most", () => {
     const agreement = new Agreement();
-    read(agreement, { one: 9, two: 51, three: 51 });
+    expect(agreement.agrees).toBe(false);
+    const rest = { two: 40, three: 11 };
+    read(agreement, { one: { one: 9 }, two: rest, three: rest });
     expect(["one", "two", "three", "four"].map((name) => agreement.differsBy(name))).toEqual([
-      -42,
+      60,
       0,
       0,
       undefined,
     ]);
-    expect(agreement.agreesNow).toBe(false);
+    expect(agreement.agrees).toBe(false);
+    read(agreement, { one: whole, two: whole, three: whole }, 1);
+    expect(agreement.agrees).toBe(true);
+  });
+
+  it("does not take lists of the same length for the same list", () => {
+    const agreement = new Agreement();
+    read(agreement, { one: { one: 50 }, two: { two: 50 } });
+    expect(agreement.agrees).toBe(false);
+    expect((agreement.differsBy("one") ?? 0) + (agreement.differsBy("two") ?? 0)).toBe(100);
   });
 
   it("does not take what is on its way for a difference", () => {
     const agreement = new Agreement();
-    read(agreement, { one: 50, two: 50 });
-    read(agreement, { one: 50, two: 53 }, 3);
-    expect(agreement.differsBy("one")).toBe(0);
-    read(agreement, { one: 50, two: 53 }, 8);
-    expect(agreement.differsBy("one")).toBe(-3);
+    read(agreement, { one: whole, two: whole });
+    read(agreement, { one: whole, two: { ...whole, two: 43 } }, 3);
+    expect(agreement.agrees).toBe(true);
+    read(agreement, { one: whole, two: { ...whole, two: 43 } });
+    expect(agreement.differsBy("one")).toBe(3);
   });
 
-  it("is asked of those only who say something", () => {
+  it("is asked of those only who say something, and of now only when it starts anew", () => {
     const agreement = new Agreement();
-    read(agreement, { one: 9, two: 51 });
-    read(agreement, { two: 51 }, 1);
+    read(agreement, { one: { one: 9 }, two: whole });
+    read(agreement, { two: whole }, 1);
     expect(agreement.differsBy("one")).toBeUndefined();
-    expect(agreement.agreesNow).toBe(true);
+    expect(agreement.agrees).toBe(true);
+    read(agreement, { one: whole, two: whole });
+    agreement.startAnew();
+    read(agreement, { one: { one: 9 }, two: whole }, 1);
+    expect(agreement.agrees).toBe(false);
   });
 });
 

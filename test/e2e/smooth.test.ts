@@ -86,7 +86,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
         );
         const looks = await dashboard.watch(() => restart.child.exitCode !== null, restartTimeoutMs);
         expect(await restart.ended, restart.output).toBe(0);
-        expect(restart.output).toMatch(/of \d+ shoppers are on their way/);
+        expect(restart.output).toMatch(/node-3 says goodbye to \d+ shoppers/);
         expect(Math.min(...looks.map(({ shown }) => shown.shoppers))).toBe(shoppers);
         expect(Math.max(...looks.map(({ shown }) => shown.shoppers))).toBe(shoppers);
       } finally {

@@ -44,7 +44,7 @@ presence.onUpdate((key, previous, current) => {
 presence.onLeave((key, current) => {
   changed.add(key);
   if (current.metas.length > 0) return;
-  readings.left(key);
+  readings.left();
   feed.add({ key, text: "left" });
 });
 presence.onSync(() => {

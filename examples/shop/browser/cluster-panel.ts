@@ -92,7 +92,7 @@ function verdictOf({ nodes }: ClusterStatus): { readonly agrees: boolean; readon
   }
   const [first] = differing;
   const rest = differing.length === 1 ? "" : ` and ${differing.length - 1} more`;
-  return { agrees: false, text: `≠ ${first?.name}${rest} differs by ${Math.abs(first?.differsBy ?? 0)}` };
+  return { agrees: false, text: `≠ ${first?.name}${rest} differs by ${first?.differsBy ?? 0}` };
 }
 
 /** Nodes that agree may show different numbers for a moment: says why. */

@@ -43,7 +43,7 @@ export function stateWords(node: NodeStatus): string {
 export function comparedWords({ differsBy }: NodeStatus): string {
   if (differsBy === undefined) return "says nothing";
   if (differsBy === 0) return "agrees";
-  return `${Math.abs(differsBy)} ${differsBy < 0 ? "fewer" : "more"}`;
+  return `differs by ${differsBy}`;
 }
 
 export function wholeSeconds(durationMs: number): string {

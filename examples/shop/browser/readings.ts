@@ -3,6 +3,7 @@ import type { CartMeta } from "../wire.ts";
 import { find, setText } from "./dom.ts";
 
 const keptClicks = 50;
+const keptShoppers = 20_000;
 /** What took longer was on its way through an outage; what is below nothing is of another clock. */
 const plausibleMs = 60_000;
 const rateSeconds = 5;
@@ -19,16 +20,19 @@ export class Readings {
     this.#joins += 1;
   }
 
-  left(key: string): void {
+  left(): void {
     this.#leaves += 1;
-    this.#clickedMs.delete(key);
   }
 
   /** A cart has changed; `clicked_at` is new if a shopper clicked for it. */
   changed(key: string, metas: readonly CartMeta[]): void {
     for (const { clicked_at: clickedMs } of metas) {
       if (typeof clickedMs !== "number" || clickedMs <= (this.#clickedMs.get(key) ?? 0)) continue;
+      // Kept when the shopper leaves: whoever comes back after a cut has not clicked again.
+      this.#clickedMs.delete(key);
       this.#clickedMs.set(key, clickedMs);
+      const [oldest] = this.#clickedMs.keys();
+      if (this.#clickedMs.size > keptShoppers && oldest !== undefined) this.#clickedMs.delete(oldest);
       this.#unshown.push(clickedMs);
     }
   }
