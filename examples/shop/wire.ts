@@ -35,7 +35,7 @@ export interface CartLineView {
   readonly released: boolean;
 }
 
-export type CartProblem = CartRefusal | "not_in_cart";
+export type CartProblem = CartRefusal | "not_in_cart" | "unknown_cart";
 
 /** Event `stock`, and the reply to joining `product:<id>`: what shoppers may know of a product's stock. */
 export interface StockView {

@@ -24,6 +24,7 @@ const problems: Record<CartProblem, string> = {
   duplicate_item: "Already in your cart.",
   cart_full: "Your cart is full.",
   not_in_cart: "No longer in your cart.",
+  unknown_cart: "This page is out of date. Load it again.",
 };
 
 /** What an earlier asking may have done already. */

@@ -31,7 +31,6 @@ export function showSocketNode(reply: unknown): void {
 
 const refusals: Readonly<Record<string, string>> = {
   too_many_tabs: "This cart is open in too many tabs. Close some, and load this page again.",
-  unknown_cart: "This page is out of date. Load it again.",
 };
 
 /**

@@ -30,9 +30,14 @@ interface OpenPage {
   readonly cartId: string;
   readonly page: string;
   readonly loadedMs: number;
+  /** Whether it has the key of the cart: who has only heard of its id may look. */
+  readonly mayChange: boolean;
   /** When the shopper last clicked, by the browser's clock. */
   clickedMs: number | undefined;
 }
+
+/** A cart that the shop has not made: nothing is kept for it. */
+const unknownCart: Reply = { error: { reason: "unknown_cart" satisfies CartProblem } };
 
 type CartChannel = Channel<OpenPage>;
 
@@ -87,12 +92,17 @@ export function cartChannel(parts: CartChannelParts): ChannelHandlers<OpenPage> 
       const cartId = topic.slice("cart:".length);
       const page = readPage(params["page"]);
       if (!isCartId(cartId)) return { error: { reason: "invalid_cart" } };
-      if (!isCartKey(secret, cartId, params["key"])) return { error: { reason: "unknown_cart" } };
       if (page === undefined) return { error: { reason: "invalid_page" } };
       if (!tabs.hasRoom(cartId)) return { error: { reason: "too_many_tabs" } };
       return {
         ok: { node, cart: cartView(carts.lines(cartId), asset) },
-        assigns: { cartId, page, loadedMs: Date.now(), clickedMs: undefined },
+        assigns: {
+          cartId,
+          page,
+          loadedMs: Date.now(),
+          mayChange: isCartKey(secret, cartId, params["key"]),
+          clickedMs: undefined,
+        },
       };
     },
     joined(channel) {
@@ -103,11 +113,14 @@ export function cartChannel(parts: CartChannelParts): ChannelHandlers<OpenPage> 
     },
     handleIn: {
       add_item(channel, payload) {
-        const { cartId } = channel.assigns;
+        const { cartId, mayChange } = channel.assigns;
+        if (!mayChange) return unknownCart;
         return change(channel, payload, carts.add(cartId, readItemId(payload), Date.now()));
       },
       remove_item(channel, payload) {
-        const removed = carts.remove(channel.assigns.cartId, readItemId(payload));
+        const { cartId, mayChange } = channel.assigns;
+        if (!mayChange) return unknownCart;
+        const removed = carts.remove(cartId, readItemId(payload));
         return change(channel, payload, removed ? undefined : "not_in_cart");
       },
     },
