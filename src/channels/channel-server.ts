@@ -7,22 +7,21 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
+import { Backlog } from "./backlog.js";
+import type { ChannelContext } from "./channel-context.js";
 import { ClusterLink } from "./cluster-link.js";
-import {
-  CLOSE,
-  Connection,
-  type ConnectionContext,
-  type ConnectionCounters,
-  type OpenConnection,
-} from "./connection.js";
+import { CLOSE, Connection, type ConnectionContext, type OpenConnection } from "./connection.js";
+import { zeroCounters, type ChannelCounters } from "./counters.js";
 import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
-import { refuseUpgrade, shakeHands, SUBPROTOCOL } from "./handshake.js";
+import { Door } from "./door.js";
+import { SUBPROTOCOL } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
 import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
-import type { ChannelContext } from "./server-channel.js";
+import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
+import { WebSocketTransport } from "./transport.js";
 
 /** How sockets are closed before a shutdown. */
 export interface DrainOptions {
@@ -41,8 +40,11 @@ export interface ChannelHealth {
   /** Topics with at least one channel on this node. */
   readonly topics: number;
   /** Since the server was made. */
-  readonly counters: Readonly<ConnectionCounters>;
+  readonly counters: Readonly<ChannelCounters>;
 }
+
+/** Of what clients make up, errors hold no more than this. */
+const MAX_REPORTED_LENGTH = 200;
 
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -56,14 +58,20 @@ export class ChannelServer implements AsyncDisposable {
   readonly #connectionsById = new Map<string, Set<OpenConnection>>();
   readonly #upgrades = new Map<string, AcceptUpgrade>();
   readonly #detachments = new Set<() => void>();
+  readonly #pathsTaken = new Set<string>();
   readonly #channelContext: ChannelContext;
   readonly #connectionContext: ConnectionContext;
+  readonly #door: Door;
   #linked = false;
   #cancelSweep: (() => void) | undefined;
   #draining: Promise<void> | undefined;
   #onAllClosed: (() => void) | undefined;
 
-  /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
+  /**
+   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0.
+   *
+   * @throws TrackerError `INVALID_OPTION`, with the name of the option and its value.
+   */
   constructor(options: ChannelServerOptions) {
     const settings = validateOptions(options);
     const { runtime, limits } = settings;
@@ -79,21 +87,33 @@ export class ChannelServer implements AsyncDisposable {
       // Compression costs memory per socket and hides the size of a frame until it is unpacked.
       perMessageDeflate: false,
       maxPayload: limits.maxFrameBytes,
+      // Connections answer pings themselves, within their limits.
+      autoPong: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    });
+    const counters = zeroCounters();
+    this.#door = new Door(settings, this.#reports, counters, {
+      isClosing: () => this.#draining !== undefined,
+      countOfId: (id) => this.#connectionsById.get(id)?.size ?? 0,
     });
     this.#channelContext = {
       subscribers: this.#subscribers,
       reports: this.#reports,
+      counters,
       maxQueuedMessages: limits.maxQueuedMessages,
+      encodings: new FeedEncodings(limits),
       broadcast: (broadcast, except) => this.#broadcast(broadcast, except),
+      later: (callback) => void runtime.schedule(0, callback),
     };
     this.#connectionContext = {
       runtime,
       limits,
       reports: this.#reports,
-      counters: { malformedFrames: 0, slowReaders: 0, idleSockets: 0, refusedJoins: 0, pausedReads: 0 },
+      counters,
+      backlog: new Backlog(limits.maxBufferedBytesTotal),
       connectionClosed: (connection) => this.#forget(connection),
     };
+    this.#checkDependency();
   }
 
   /**
@@ -123,14 +143,22 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   /**
-   * Serves the socket paths on an HTTP server; several may be attached. Upgrades of other paths are left to the
-   * server's other listeners, and ended with 404 where there is none. The returned function detaches: open
-   * sockets stay.
+   * Serves the socket paths on an HTTP server; several may be attached. Where two channel servers have the same path
+   * on one HTTP server, as after a hot reload, the newer one serves it. Upgrades of other paths are left to the
+   * server's other listeners, and ended with 404 where there is none, or where none has answered within
+   * `foreignUpgradeTimeoutMs`. The returned function detaches: open sockets stay.
    */
   attach(httpServer: UpgradeServer): () => void {
     this.#openLink();
     this.#cancelSweep ??= this.#scheduleSweep();
-    const detach = attachUpgrades(httpServer, (path) => this.#upgrades.get(path));
+    const { runtime, limits } = this.#settings;
+    const owner = {
+      find: (path: string): AcceptUpgrade | undefined => this.#upgrades.get(path),
+      pathTaken: (path: string): void => this.#tellPathTaken(path),
+      upgradeUnanswered: (path: string): void => this.#tellUnanswered(path),
+    };
+    const { foreignUpgradeTimeoutMs } = limits;
+    const detach = attachUpgrades(httpServer, owner, { runtime, foreignUpgradeTimeoutMs });
     this.#detachments.add(detach);
     return () => {
       this.#detachments.delete(detach);
@@ -153,7 +181,10 @@ export class ChannelServer implements AsyncDisposable {
     this.#broadcast(new Broadcast(topic, event, payload));
   }
 
-  /** Closes all sockets with that id, on all nodes, with 1001. The official client connects again. */
+  /**
+   * Closes all sockets with that id, on all nodes, with 1001, and refuses those whose handshake is under way. The
+   * official client connects again.
+   */
   disconnect(socketId: string): void {
     this.#disconnectLocally(socketId);
     this.#link.disconnect(socketId);
@@ -161,8 +192,10 @@ export class ChannelServer implements AsyncDisposable {
 
   /**
    * Hears failures that have no caller: handlers and hooks (`HANDLER_FAILED`), the pubsub (`PUBLISH_FAILED`,
-   * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`). One that nobody
-   * hears becomes a process warning, at most one per code and minute. The returned function removes the listener.
+   * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`), and what was
+   * refused or dropped (`LIMIT_REACHED`, `ORIGIN_REFUSED`, `CONNECTION_REFUSED`, `NAME_IN_USE`), ten of a kind at
+   * once and one more every six seconds. One that nobody hears becomes a process warning, at most one per code and
+   * minute. The returned function removes the listener.
    */
   on(event: "error", listener: ErrorListener): () => void {
     if (event !== "error" || typeof listener !== "function") {
@@ -219,19 +252,45 @@ export class ChannelServer implements AsyncDisposable {
     socket: Duplex,
     head: Buffer,
   ): void {
-    if (this.#draining) return refuseUpgrade(socket, 503);
-    const context = {
-      runtime: this.#settings.runtime,
-      reports: this.#reports,
-      checkOrigin: this.#settings.checkOrigin,
-      connectTimeoutMs: this.#settings.limits.connectTimeoutMs,
-    };
-    shakeHands(request, socket, mount.options, context, (accepted) => {
-      if (this.#draining) return refuseUpgrade(socket, 503);
+    this.#door.upgrade(mount.options, request, socket, (identity) => {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#remember(new Connection(webSocket, socket, accepted, mount, this.#connectionContext));
+        const transport = new WebSocketTransport(webSocket, socket);
+        const connection = new Connection(transport, identity, mount, this.#connectionContext);
+        transport.listen(connection);
+        this.#remember(connection);
       });
     });
+  }
+
+  #tellPathTaken(path: string): void {
+    if (this.#pathsTaken.has(path)) return;
+    this.#pathsTaken.add(path);
+    const message =
+      "another channel server, attached later, serves the same path of the same HTTP server: was a module loaded " +
+      "twice, by a hot reload or from two bundles? Stop the older one first; said once per path";
+    this.#reports.report("NAME_IN_USE", message, { path }, undefined);
+  }
+
+  #tellUnanswered(path: string): void {
+    this.#connectionContext.counters.refusedConnections++;
+    const message = "an upgrade of a path that is not served here was ended, because nobody answered it";
+    this.#reports.remark("LIMIT_REACHED", message, {
+      limit: "foreignUpgradeTimeoutMs",
+      path: path.slice(0, MAX_REPORTED_LENGTH),
+    });
+  }
+
+  /** By what it offers and not by its version: other runtimes bring their own `ws`, of any number. */
+  #checkDependency(): void {
+    if ("maxFragments" in this.#webSockets.options) return;
+    const message =
+      "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
+    this.#reports.report(
+      "UNSUPPORTED_DEPENDENCY",
+      message,
+      { dependency: "ws", needed: "^8.23.0" },
+      undefined,
+    );
   }
 
   #remember(connection: OpenConnection): void {
@@ -256,6 +315,7 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   #disconnectLocally(socketId: string): void {
+    this.#door.revoke(socketId);
     for (const connection of this.#connectionsById.get(socketId) ?? []) {
       connection.close(CLOSE.goingAway, "disconnected");
     }
@@ -294,6 +354,7 @@ export class ChannelServer implements AsyncDisposable {
       // A sweep that comes late tells of this process: what the clients sent meanwhile has yet to be read.
       const late = nowMs - startedAtMs > 2 * periodMs;
       if (!late) this.#closeIdle(nowMs - limits.idleTimeoutMs);
+      this.#door.sweep();
       this.#cancelSweep = this.#scheduleSweep();
     });
   }

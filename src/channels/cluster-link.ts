@@ -6,6 +6,7 @@
 import { randomText, type Runtime } from "../runtime.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import type { ErrorReports } from "./error-reports.js";
+import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
@@ -29,6 +30,7 @@ export class ClusterLink {
   readonly #runtime: Runtime;
   readonly #reports: ErrorReports;
   readonly #receiver: ClusterReceiver;
+  readonly #maxBroadcastBytes: number;
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   #unsubscribe: Unsubscribe | undefined;
@@ -39,7 +41,12 @@ export class ClusterLink {
   readonly #opened = new Promise<void>((resolve) => (this.#onOpen = resolve));
 
   constructor(
-    settings: { readonly pubsub: PubSub; readonly name: string; readonly runtime: Runtime },
+    settings: {
+      readonly pubsub: PubSub;
+      readonly name: string;
+      readonly runtime: Runtime;
+      readonly limits: { readonly maxBroadcastBytes: number };
+    },
     reports: ErrorReports,
     receiver: ClusterReceiver,
   ) {
@@ -48,6 +55,7 @@ export class ClusterLink {
     this.#runtime = settings.runtime;
     this.#reports = reports;
     this.#receiver = receiver;
+    this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     this.#server = randomText(12, () => settings.runtime.random());
   }
 
@@ -105,10 +113,12 @@ export class ClusterLink {
     if (this.#closed) return;
     const payload = `${JSON.stringify(head)}\n${body}`;
     const { maxPayloadBytes = Infinity } = this.#pubsub;
+    const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
     const failed = (error: unknown): void =>
       this.#reports.report("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, error);
-    if (Buffer.byteLength(payload) > maxPayloadBytes) {
-      return failed(new Error(`the broadcast is larger than the ${maxPayloadBytes} bytes of the pubsub`));
+    if (Buffer.byteLength(payload) > maxBytes) {
+      const whose = maxBytes === maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
+      return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
     }
     try {
       const sent = this.#pubsub.broadcast(this.#channel, payload);
@@ -120,18 +130,24 @@ export class ClusterLink {
 
   #receive(payload: string): void {
     if (this.#closed) return;
-    try {
-      const line = payload.indexOf("\n");
-      const head = JSON.parse(payload.slice(0, line)) as unknown;
-      if (!isHead(head)) throw new Error("not a frame of a channel server");
-      if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
-      if (head[1] === this.#server) return;
-      const body = payload.slice(line + 1);
-      if (head[2] === "disconnect") this.#receiver.disconnectReceived(head[3]);
-      else this.#receiver.broadcastReceived(readBroadcast(head[3], head[4], head[2], body));
-    } catch (error) {
-      this.#reports.report("INVALID_FRAME", "a frame that no channel server has sent", {}, error);
-    }
+    const failed = (reason: string): void =>
+      this.#reports.report(
+        "INVALID_FRAME",
+        `a frame that no channel server has sent: ${reason}`,
+        {},
+        undefined,
+      );
+    // Before it is parsed: a text has at least as many bytes as characters.
+    if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
+    const line = payload.indexOf("\n");
+    const head = parseJson(payload.slice(0, line));
+    if (!isHead(head)) return failed("its head is not that of a broadcast or a disconnect");
+    if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
+    if (head[1] === this.#server) return;
+    if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3]);
+    const broadcast = readBroadcast(head[3], head[4], head[2], payload.slice(line + 1));
+    if (!broadcast) return failed("its payload is neither an object nor bytes");
+    this.#receiver.broadcastReceived(broadcast);
   }
 
   #reportUnknownProtocol(protocol: number): void {
@@ -139,13 +155,34 @@ export class ClusterLink {
   }
 }
 
-function readBroadcast(topic: string, event: string, kind: "json" | "bytes", body: string): Broadcast {
-  if (kind === "bytes") return new Broadcast(topic, event, Buffer.from(body, "base64"));
-  const payload = JSON.parse(body) as unknown;
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
-    throw new Error("the payload is not an object");
+/** `undefined` for what could not be sent on to clients. */
+function readBroadcast(
+  topic: string,
+  event: string,
+  kind: "json" | "bytes",
+  body: string,
+): Broadcast | undefined {
+  if (kind === "bytes") {
+    if (
+      Buffer.byteLength(topic) > MAX_BINARY_FIELD_BYTES ||
+      Buffer.byteLength(event) > MAX_BINARY_FIELD_BYTES
+    ) {
+      return undefined;
+    }
+    return new Broadcast(topic, event, Buffer.from(body, "base64"));
   }
+  const payload = parseJson(body);
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
   return new Broadcast(topic, event, payload, body);
+}
+
+/** `undefined` for what is no JSON. The exception would quote the text, and errors are logged. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isHead(value: unknown): value is Head {
