@@ -43,8 +43,10 @@ export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAs
   channelEnded(channel: RunningChannel): void;
   /** So many bytes more wait for a handler, or are with one that runs; fewer, where negative. */
   bytesHeld(change: number): void;
-  /** Whether a broadcast of that size may wait for a handler too: its sender cannot be slowed down. */
-  canHold(bytes: number): boolean;
+  /** So many bytes of broadcasts more wait for a handler; fewer, where negative. */
+  broadcastBytesHeld(change: number): void;
+  /** Whether a broadcast of that size may wait too: its sender cannot be slowed down. */
+  canHoldBroadcast(bytes: number): boolean;
   /** Charges what a join has caused to be sent. */
   chargeJoin(bytes: number): void;
   /** A payload is no JSON. */

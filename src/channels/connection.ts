@@ -83,6 +83,8 @@ export class Connection<SocketAssigns>
   readonly #intake: Intake;
   /** Presence states of which some pieces have yet to be sent: most connections have none. */
   #pendingStates: Set<PendingState> | undefined;
+  /** Of broadcasts that wait for handlers. They are not counted with the intake: others have sent them. */
+  #broadcastBytes = 0;
   #heardAtMs: number;
   #wasSlowed = false;
   #ended = false;
@@ -118,7 +120,7 @@ export class Connection<SocketAssigns>
   }
 
   get bytesWaiting(): number {
-    let bytes = this.#transport.bytesBuffered + this.#intake.queuedBytes;
+    let bytes = this.#transport.bytesBuffered + this.#intake.queuedBytes + this.#broadcastBytes;
     if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
     return bytes;
   }
@@ -148,8 +150,13 @@ export class Connection<SocketAssigns>
     if (change > 0) this.#context.backlog.note(this);
   }
 
-  canHold(bytes: number): boolean {
-    return this.#intake.queuedBytes + bytes <= 2 * this.#context.limits.maxQueuedBytes;
+  broadcastBytesHeld(change: number): void {
+    this.#broadcastBytes += change;
+    if (change > 0) this.#context.backlog.note(this);
+  }
+
+  canHoldBroadcast(bytes: number): boolean {
+    return this.#broadcastBytes + bytes <= this.#context.limits.maxQueuedBytes;
   }
 
   chargeJoin(bytes: number): void {

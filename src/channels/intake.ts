@@ -55,7 +55,7 @@ export class Intake {
     return this.#queuedBytes;
   }
 
-  /** When the last wait for the rate ended, in monotonic milliseconds: until then nobody could be heard. */
+  /** When the last wait for the rate ends or ended, in monotonic milliseconds: until then nobody can be heard. */
   get waitedUntilMs(): number {
     return this.#waitedUntilMs;
   }
@@ -94,9 +94,9 @@ export class Intake {
 
   #waitFor(owedMs: number): void {
     this.#pause("messagesPerSecond");
+    this.#waitedUntilMs = this.#runtime.monotonicMs() + owedMs;
     this.#cancelWait = this.#runtime.schedule(owedMs, () => {
       this.#cancelWait = undefined;
-      this.#waitedUntilMs = this.#runtime.monotonicMs();
       this.#resume();
     });
   }

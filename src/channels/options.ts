@@ -74,8 +74,8 @@ export interface ChannelLimits {
   readonly maxQueuedMessages: number;
   /**
    * What may wait for the handlers of one socket, over all its channels, in bytes; what running handlers were given
-   * counts with what it takes in memory. Above it the socket is read no faster, until handlers are through. A
-   * broadcast for `handleOut` that finds twice as much waiting ends its channel with `phx_error`.
+   * counts with what it takes in memory. Above it the socket is read no faster, until handlers are through. Of
+   * broadcasts for `handleOut` as much again may wait; one more ends its channel with `phx_error`.
    * @default 1_048_576 (16 of the largest frames)
    */
   readonly maxQueuedBytes: number;

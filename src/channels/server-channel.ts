@@ -57,6 +57,8 @@ export class ServerChannel<Assigns, SocketAssigns>
   #isJoinCharged = true;
   /** Broadcasts that came while joining: they follow the answer to the join. */
   #held: Broadcast[] | undefined;
+  /** What they, and those that wait for `handleOut`, count for. */
+  #broadcastBytes = 0;
   /** Why it ended while it was still joining; `terminate` is owed if the join is accepted all the same. */
   #endReason: EndReason = "closed";
 
@@ -163,21 +165,37 @@ export class ServerChannel<Assigns, SocketAssigns>
 
   deliver(broadcast: Broadcast): void {
     const intercept = this.#route.handleOut.get(broadcast.event);
-    const bytes = broadcast.encoded.length + MESSAGE_BYTES;
     if (intercept && typeof broadcast.encoded === "string") {
-      if (this.#queue.isIdle || this.#connection.canHold(bytes)) {
-        this.#enqueue(() => intercept(this, broadcast.payload as JsonPayload), bytes);
-      } else this.#overflow("maxQueuedBytes");
+      const handle = (): unknown => intercept(this, broadcast.payload as JsonPayload);
+      if (this.#queue.isIdle) return this.#enqueue(handle);
+      const bytes = this.#holdBroadcast(broadcast);
+      this.#enqueue(() => {
+        this.#releaseBroadcasts(bytes);
+        return handle();
+      });
     } else if (this.#state === "joined") {
       this.#connection.writeShared(broadcast.frame);
-    } else if ((this.#held ??= []).length >= this.#context.maxQueuedMessages) {
-      this.#overflow("maxQueuedMessages");
-    } else if (!this.#connection.canHold(bytes)) {
-      this.#overflow("maxQueuedBytes");
-    } else {
+    } else if ((this.#held ??= []).length < this.#context.maxQueuedMessages) {
       this.#held.push(broadcast);
-      this.#connection.bytesHeld(bytes);
+      this.#holdBroadcast(broadcast);
+    } else {
+      this.#overflow("maxQueuedMessages");
     }
+  }
+
+  /** Takes down that a broadcast waits, and ends the channel if that is too much. Returns what it counts for. */
+  #holdBroadcast({ encoded }: Broadcast): number {
+    const bytes = encoded.length + MESSAGE_BYTES;
+    if (this.#state !== "ended" && this.#connection.canHoldBroadcast(bytes)) {
+      this.#broadcastBytes += bytes;
+      this.#connection.broadcastBytesHeld(bytes);
+    } else this.#overflow("maxQueuedBytes");
+    return bytes;
+  }
+
+  #releaseBroadcasts(bytes: number): void {
+    this.#broadcastBytes -= bytes;
+    this.#connection.broadcastBytesHeld(-bytes);
   }
 
   taskFailed(error: unknown): void {
@@ -198,7 +216,8 @@ export class ServerChannel<Assigns, SocketAssigns>
     const joined = this.#state === "joined";
     this.#state = "ended";
     this.#queue.clear();
-    this.#takeHeld();
+    this.#releaseBroadcasts(this.#broadcastBytes);
+    this.#held = undefined;
     this.#context.subscribers.remove(this);
     this.#feeds?.end();
     if (reason === "failed") this.#connection.write(errorFrame(this.joinRef, this.topic));
@@ -235,7 +254,13 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "ended") return this.#route.handlers.terminate?.(this, this.#endReason);
     this.#state = "joined";
     this.#reply(ref, "ok", response);
-    for (const broadcast of this.#takeHeld()) this.#connection.writeShared(broadcast.frame);
+    for (const broadcast of this.#held ?? []) {
+      // Writing may show that the client reads too slowly: then all is released already.
+      if (this.ended) break;
+      this.#releaseBroadcasts(broadcast.encoded.length + MESSAGE_BYTES);
+      this.#connection.writeShared(broadcast.frame);
+    }
+    this.#held = undefined;
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join. And not at all if
     // writing the answer has shown that the client reads too slowly.
     if (!this.ended) this.#queue.pushFirst(() => this.#runJoined());
@@ -248,22 +273,13 @@ export class ServerChannel<Assigns, SocketAssigns>
     return isThenable(result) ? result.then(done) : done();
   }
 
-  /** What was broadcast while joining. It waits no more. */
-  #takeHeld(): readonly Broadcast[] {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    let bytes = 0;
-    for (const { encoded } of held) bytes += encoded.length + MESSAGE_BYTES;
-    if (bytes > 0) this.#connection.bytesHeld(-bytes);
-    return held;
-  }
-
   #refuseJoin(ref: Ref, response: Payload): void {
     if (this.#state === "ended") return;
     const encoded = encodePayload(response);
     this.#state = "ended";
     this.#queue.clear();
-    this.#takeHeld();
+    this.#releaseBroadcasts(this.#broadcastBytes);
+    this.#held = undefined;
     this.#context.subscribers.remove(this);
     this.#reply(ref, "error", encoded);
     this.#connection.channelEnded(this);
