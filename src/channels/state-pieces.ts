@@ -4,7 +4,9 @@
  * so many bytes. Knows no socket and no channel.
  */
 
-/** What is not known of a state yet is taken to be as large as what is. */
+/** What stands around the entries of a piece, and between two of them. */
+const PIECE_BYTES = 3;
+
 interface Piece {
   /** The entries as JSON: `{"key":{"metas":[…]},…}`. */
   readonly text: string;
@@ -51,7 +53,10 @@ export class StatePieces {
     this.#receivers += change;
   }
 
-  /** One receiver's share of what this state takes in memory, as values and encoded, in bytes. */
+  /**
+   * One receiver's share of what this state takes in memory, as values and encoded, in bytes. What is not encoded yet
+   * is taken to be as large as what is.
+   */
   get bytesEach(): number {
     const bytes = (this.#bytesDone / Math.max(1, this.#keysDone)) * this.#keys.length;
     return (2 * bytes) / Math.max(1, this.#receivers);
@@ -72,6 +77,8 @@ export class StatePieces {
       }
       entries.push(next);
       bytes += entryBytes;
+      // What is left of a key that was spread must not stand beside it, or one would replace the other.
+      if (this.#rest.length > 0) break;
     }
     this.#bytesDone += bytes;
     return { text: `{${entries.join(",")}}`, bytes };
@@ -92,14 +99,13 @@ function encodeEntry(key: string, presence: unknown, maxBytes: number): string[]
   if (text === undefined) return [];
   const name = JSON.stringify(key);
   const whole = `${name}:${text}`;
+  const maxEntryBytes = maxBytes - PIECE_BYTES;
   const metas = (presence as { readonly metas?: unknown } | null)?.metas;
-  if (whole.length <= maxBytes / 4 || Buffer.byteLength(whole) <= maxBytes || !Array.isArray(metas)) {
-    return [whole];
-  }
+  if (Buffer.byteLength(whole) <= maxEntryBytes || !Array.isArray(metas)) return [whole];
   const parts: string[] = [];
   const spread = (part: readonly unknown[]): void => {
     const encoded = `${name}:${JSON.stringify({ ...(presence as object), metas: part })}`;
-    if (part.length <= 1 || Buffer.byteLength(encoded) <= maxBytes) return void parts.push(encoded);
+    if (part.length <= 1 || Buffer.byteLength(encoded) <= maxEntryBytes) return void parts.push(encoded);
     const middle = Math.ceil(part.length / 2);
     spread(part.slice(0, middle));
     spread(part.slice(middle));

@@ -1,7 +1,7 @@
 /** The parts of the channel server on their own: what no client could show as exactly. */
 import fc from "fast-check";
 import * as phoenix18 from "phoenix";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import { ClusterLink } from "../../src/channels/cluster-link.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
@@ -207,6 +207,37 @@ describe("a serial queue", () => {
     expect(failures.map(String)).toEqual(["Error: async", "Error: sync"]);
     expect(queue.whenIdle()).toBeUndefined();
   });
+
+  it("says how many bytes its tasks keep: those that wait, and one whose promise is waited for", async () => {
+    let held = 0;
+    const peaks: number[] = [];
+    const owner = {
+      taskFailed: () => undefined,
+      bytesHeld: (change: number): void => {
+        held += change;
+        peaks.push(held);
+      },
+    };
+    const queue = new SerialQueue(owner);
+    queue.push(() => undefined, 1_000);
+    expect(peaks).toEqual([]);
+    const first = deferred();
+    queue.push(() => first.promise, 1);
+    queue.push(() => undefined, 10);
+    queue.push(() => Promise.reject(new Error("late")), 100);
+    expect(held).toBe(111);
+    first.resolve();
+    await queue.whenIdle();
+    expect([held, Math.max(...peaks)]).toEqual([0, 111]);
+    const second = deferred();
+    queue.push(() => second.promise, 1);
+    queue.push(() => undefined, 10);
+    queue.clear();
+    expect(held).toBe(1);
+    second.resolve();
+    await queue.whenIdle();
+    expect(held).toBe(0);
+  });
 });
 
 describe("subscribers", () => {
@@ -367,6 +398,42 @@ describe("the link to other nodes", () => {
     deliver('[1,"x","json","t","e"]\n{"fine":true}');
     expect(received).toEqual(['t e {"fine":true}']);
     expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
+  });
+
+  it("refuses what is too large before it is read, sends nothing of the kind, and quotes nobody's text", async () => {
+    let deliver = (_payload: string): void => undefined;
+    const sent: string[] = [];
+    const pubsub: PubSub = {
+      nodeName: "one",
+      broadcast: (_channel, payload) => void sent.push(payload),
+      send: () => undefined,
+      subscribe: (_channel, receive) => {
+        deliver = receive;
+        return () => undefined;
+      },
+    };
+    const { link: made, received, errors } = link(pubsub);
+    await made.open();
+    const frame = (text: string): string => `[1,"x","json","t","e"]\n{"text":"${text}"}`;
+    const fits = "x".repeat(1_000 - frame("").length);
+    const parse = vi.spyOn(JSON, "parse");
+    onTestFinished(() => parse.mockRestore());
+    deliver(frame(`${fits}x`));
+    deliver(`SECRET${"[".repeat(1_000_000)}`);
+    expect(parse).not.toHaveBeenCalled();
+    deliver(frame(fits));
+    deliver("SECRET\nSECRET");
+    deliver('[1,"x","json","t","e"]\n{"text":SECRET}');
+    expect(received).toHaveLength(1);
+    made.broadcast(new Broadcast("t", "e", { text: "SECRET".repeat(200) }));
+    expect(sent).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual([
+      ...Array.from({ length: 4 }, () => "INVALID_FRAME"),
+      "PUBLISH_FAILED",
+    ]);
+    for (const { message, details, cause } of errors) {
+      expect(`${message} ${JSON.stringify(details)} ${String(cause)}`).not.toContain("SECRET");
+    }
   });
 
   it("asks again, ever more slowly, while the pubsub refuses the subscription", async () => {
