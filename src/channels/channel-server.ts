@@ -19,6 +19,7 @@ import { SUBPROTOCOL } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
 import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
+import { Expiries } from "./expiries.js";
 import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
 import { WebSocketTransport } from "./transport.js";
@@ -111,6 +112,7 @@ export class ChannelServer implements AsyncDisposable {
       reports: this.#reports,
       counters,
       backlog: new Backlog(limits.maxBufferedBytesTotal),
+      expiries: new Expiries(runtime),
       connectionClosed: (connection) => this.#forget(connection),
     };
     this.#checkDependency();
@@ -233,6 +235,7 @@ export class ChannelServer implements AsyncDisposable {
     this.#detachments.clear();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
+    this.#connectionContext.expiries.stop();
     await this.#link.close();
   }
 

@@ -18,6 +18,8 @@ import {
   type SharedFrame,
 } from "./frames.js";
 import type { ErrorReports } from "./error-reports.js";
+import type { Expiries, Expiring } from "./expiries.js";
+import { checkExpiry } from "./handlers.js";
 import { Intake, type IntakeOwner } from "./intake.js";
 import type { ChannelLimits } from "./options.js";
 import { readPayload } from "./payload.js";
@@ -34,6 +36,8 @@ export const CLOSE = {
   invalidData: 1007,
   internalError: 1011,
   serviceRestart: 1012,
+  /** Of the range that is left to applications. */
+  expired: 4001,
 } as const;
 
 /** Makes the channel for a topic, or `undefined` where no pattern matches. */
@@ -48,6 +52,7 @@ export interface ConnectionContext {
   readonly reports: ErrorReports;
   readonly counters: ChannelCounters;
   readonly backlog: Backlog;
+  readonly expiries: Expiries;
   connectionClosed(connection: OpenConnection): void;
 }
 
@@ -55,6 +60,8 @@ export interface ConnectionContext {
 export interface ConnectionIdentity<SocketAssigns> {
   readonly id: string | undefined;
   readonly assigns: SocketAssigns;
+  /** Until when it may stay, by the wall clock. */
+  readonly expiresAtMs: number | undefined;
   readonly sharedRates: SocketRates | undefined;
 }
 
@@ -70,10 +77,10 @@ export interface OpenConnection {
 }
 
 export class Connection<SocketAssigns>
-  implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder
+  implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder, Expiring
 {
   readonly id: string | undefined;
-  readonly assigns: SocketAssigns;
+  #assigns: SocketAssigns;
   readonly #transport: Transport;
   readonly #source: ChannelSource<SocketAssigns>;
   readonly #context: ConnectionContext;
@@ -91,12 +98,12 @@ export class Connection<SocketAssigns>
 
   constructor(
     transport: Transport,
-    { id, assigns, sharedRates }: ConnectionIdentity<SocketAssigns>,
+    { id, assigns, expiresAtMs, sharedRates }: ConnectionIdentity<SocketAssigns>,
     source: ChannelSource<SocketAssigns>,
     context: ConnectionContext,
   ) {
     this.id = id;
-    this.assigns = assigns;
+    this.#assigns = assigns;
     this.#transport = transport;
     this.#source = source;
     this.#context = context;
@@ -104,6 +111,11 @@ export class Connection<SocketAssigns>
     this.#rates = new SocketRates(context.limits, 1, this.#heardAtMs);
     this.#sharedRates = sharedRates;
     this.#intake = new Intake(transport, this, context, this.#rates, sharedRates);
+    context.expiries.set(this, expiresAtMs);
+  }
+
+  get assigns(): SocketAssigns {
+    return this.#assigns;
   }
 
   get channelCount(): number {
@@ -123,6 +135,17 @@ export class Connection<SocketAssigns>
     let bytes = this.#transport.bytesBuffered + this.#intake.queuedBytes + this.#broadcastBytes;
     if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
     return bytes;
+  }
+
+  renew(assigns: SocketAssigns, expiresAtMs?: number): void {
+    checkExpiry(expiresAtMs);
+    if (this.#ended) return;
+    this.#assigns = assigns;
+    this.#context.expiries.set(this, expiresAtMs);
+  }
+
+  expire(): void {
+    this.close(CLOSE.expired, "expired");
   }
 
   disconnect(): void {
@@ -277,6 +300,7 @@ export class Connection<SocketAssigns>
     for (const channel of this.#channels.values()) channel.end("closed");
     this.#intake.stop();
     this.#context.backlog.forget(this);
+    this.#context.expiries.forget(this);
   }
 
   #handle(message: ClientMessage, bytes: number): void {

@@ -67,12 +67,12 @@ export class Door {
       connectTimeoutMs: limits.connectTimeoutMs,
       revocations: this.#revocations,
     };
-    const accept = ({ id, assigns }: AcceptedSocket<SocketAssigns>): void => {
+    const accept = ({ id, assigns, expiresAtMs }: AcceptedSocket<SocketAssigns>): void => {
       // Also where the upgrade itself fails.
       socket.once("close", place.leave);
       if (this.#house.isClosing()) return refuse(503, CLOSING);
       if (this.#isIdFull(id)) return refuse(429, "maxSocketsPerId");
-      letIn({ id, assigns, sharedRates: place.rates });
+      letIn({ id, assigns, expiresAtMs, sharedRates: place.rates });
     };
     shakeHands(request, socket, options, context, accept, place.leave);
   }

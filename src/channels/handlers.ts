@@ -89,6 +89,10 @@ export interface SocketOptions<SocketAssigns> {
    * or anything that counts as false, refuses with 403 and is reported once. One that throws or rejects refuses
    * with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without it everyone may
    * connect.
+   *
+   * A property `expiresAtMs` of what it returns, in milliseconds since 1970, is until when the socket may stay. Within
+   * a second after that it is closed with 4001, at which the client comes back through this hook; one that is over
+   * already is refused with 403. `socket.renew` moves it.
    */
   readonly connect?: (
     request: ConnectRequest,
@@ -102,11 +106,27 @@ export interface SocketOptions<SocketAssigns> {
   readonly checkOrigin?: OriginCheck;
 }
 
+/** @throws TrackerError `INVALID_ARGUMENT` for what is no time. */
+export function checkExpiry(expiresAtMs: unknown): asserts expiresAtMs is number | undefined {
+  if (expiresAtMs === undefined || Number.isFinite(expiresAtMs)) return;
+  throw new TrackerError("INVALID_ARGUMENT", "expiresAtMs must be milliseconds since 1970", {
+    argument: "expiresAtMs",
+    type: typeof expiresAtMs,
+  });
+}
+
 /** One connection of a client, as its channels see it. */
 export interface ChannelSocket<SocketAssigns = unknown> {
   readonly id: string | undefined;
-  /** What the connect hook gave. */
+  /** What the connect hook returned, or `renew` was given last. */
   readonly assigns: SocketAssigns;
+  /**
+   * Replaces what is known about the socket and until when it may stay, in milliseconds since 1970; without that, for
+   * as long as it likes. For all its channels; its `id` stays. Nothing happens once the connection is gone.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no time.
+   */
+  renew(assigns: SocketAssigns, expiresAtMs?: number): void;
   /** Closes the connection with 1001; the official client connects again. */
   disconnect(): void;
 }

@@ -9,6 +9,7 @@ import type { Runtime } from "../runtime.js";
 import type { ErrorReports } from "./error-reports.js";
 import type { ChannelCounters } from "./counters.js";
 import {
+  checkExpiry,
   isRefusal,
   type ConnectRequest,
   type NoAssigns,
@@ -35,6 +36,7 @@ const MAX_REPORTED_LENGTH = 200;
 export interface AcceptedSocket<SocketAssigns> {
   readonly id: string | undefined;
   readonly assigns: SocketAssigns;
+  readonly expiresAtMs: number | undefined;
 }
 
 /** What a handshake needs from the server. */
@@ -93,6 +95,9 @@ export function shakeHands<SocketAssigns>(
       return refuse(403);
     }
     const assigns = result as SocketAssigns;
+    const expiresAtMs = (assigns as { readonly expiresAtMs?: unknown } | undefined)?.expiresAtMs;
+    checkExpiry(expiresAtMs);
+    if (expiresAtMs !== undefined && expiresAtMs <= runtime.wallClockMs()) return refuse(403, "expired");
     const id = options.id?.(assigns);
     if (id !== undefined && revocations.isRevoked(id, begunAt)) {
       return refuse(403, "disconnected while connecting");
@@ -100,7 +105,7 @@ export function shakeHands<SocketAssigns>(
     settled = true;
     socket.off("error", ignore);
     if (socket.destroyed) refused();
-    else accept({ id, assigns });
+    else accept({ id, assigns, expiresAtMs });
   };
 
   try {

@@ -298,6 +298,7 @@ describe("a channel", () => {
       id: undefined,
       assigns: undefined,
       disconnect: () => undefined,
+      renew: () => undefined,
       write: () => channel.end("closed"),
       writeShared: () => undefined,
       channelEnded: () => void steps.push("ended"),
