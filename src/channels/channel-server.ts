@@ -3,26 +3,33 @@
  * all nodes. Speaks version 2 of the Phoenix Channels protocol, so that the official client connects unmodified.
  * Knows no handler and no frame.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
 import { Backlog } from "./backlog.js";
 import type { ChannelContext } from "./channel-context.js";
 import { ClusterLink } from "./cluster-link.js";
-import { CLOSE, Connection, type ConnectionContext, type OpenConnection } from "./connection.js";
+import {
+  CLOSE,
+  Connection,
+  type ConnectionContext,
+  type ConnectionIdentity,
+  type OpenConnection,
+} from "./connection.js";
 import { zeroCounters, type ChannelCounters } from "./counters.js";
 import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { Door } from "./door.js";
-import { SUBPROTOCOL } from "./handshake.js";
+import { refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
+import { LongPolling } from "./long-polling.js";
 import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
 import { Expiries } from "./expiries.js";
 import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
-import { WebSocketTransport } from "./transport.js";
+import { WebSocketTransport, type Transport, type TransportOwner } from "./transport.js";
 
 /** How sockets are closed before a shutdown. */
 export interface DrainOptions {
@@ -47,6 +54,7 @@ export interface ChannelHealth {
 /** Of what clients make up, errors hold no more than this. */
 const MAX_REPORTED_LENGTH = 200;
 
+type AnswerRequest = (request: IncomingMessage, response: ServerResponse) => void;
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export class ChannelServer implements AsyncDisposable {
@@ -58,11 +66,13 @@ export class ChannelServer implements AsyncDisposable {
   readonly #connections = new Set<OpenConnection>();
   readonly #connectionsById = new Map<string, Set<OpenConnection>>();
   readonly #upgrades = new Map<string, AcceptUpgrade>();
+  readonly #polls = new Map<string, AnswerRequest>();
   readonly #detachments = new Set<() => void>();
   readonly #pathsTaken = new Set<string>();
   readonly #channelContext: ChannelContext;
   readonly #connectionContext: ConnectionContext;
   readonly #door: Door;
+  readonly #longPolling: LongPolling;
   #linked = false;
   #cancelSweep: (() => void) | undefined;
   #draining: Promise<void> | undefined;
@@ -81,6 +91,8 @@ export class ChannelServer implements AsyncDisposable {
     this.#link = new ClusterLink(settings, this.#reports, {
       broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
       disconnectReceived: (id) => this.#disconnectLocally(id),
+      askReceived: (ask) => this.#longPolling.askReceived(ask),
+      answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     });
     this.#webSockets = new WebSocketServer({
       noServer: true,
@@ -93,6 +105,7 @@ export class ChannelServer implements AsyncDisposable {
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
     const counters = zeroCounters();
+    this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link);
     this.#door = new Door(settings, this.#reports, counters, {
       isClosing: () => this.#draining !== undefined,
       countOfId: (id) => this.#connectionsById.get(id)?.size ?? 0,
@@ -119,7 +132,8 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   /**
-   * Adds a socket path. A client made with `new Socket("/user_socket")` connects to `/user_socket/websocket`.
+   * Adds a socket path. A client made with `new Socket("/user_socket")` connects to `/user_socket/websocket`, and polls
+   * at `/user_socket/longpoll` if it cannot.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a path that does not start with `/`, ends with one, or was given
    *   before; `INVALID_OPTION` for bad options.
@@ -141,6 +155,9 @@ export class ChannelServer implements AsyncDisposable {
     }
     const mount = new Mount(options, this.#channelContext);
     this.#upgrades.set(upgradePath, (request, socket, head) => this.#upgrade(mount, request, socket, head));
+    if (options.longPoll !== false) {
+      this.#polls.set(`${path}/longpoll`, (request, response) => this.#poll(mount, request, response));
+    }
     return mount;
   }
 
@@ -156,6 +173,7 @@ export class ChannelServer implements AsyncDisposable {
     const { runtime, limits } = this.#settings;
     const owner = {
       find: (path: string): AcceptUpgrade | undefined => this.#upgrades.get(path),
+      findRequest: (path: string): AnswerRequest | undefined => this.#polls.get(path),
       pathTaken: (path: string): void => this.#tellPathTaken(path),
       upgradeUnanswered: (path: string): void => this.#tellUnanswered(path),
     };
@@ -236,6 +254,7 @@ export class ChannelServer implements AsyncDisposable {
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
     this.#connectionContext.expiries.stop();
+    this.#longPolling.close();
     await this.#link.close();
   }
 
@@ -255,14 +274,42 @@ export class ChannelServer implements AsyncDisposable {
     socket: Duplex,
     head: Buffer,
   ): void {
-    this.#door.upgrade(mount.options, request, socket, (identity) => {
+    const refuse = (status: number, reason: string): void => {
+      // An error without a listener would end the process.
+      socket.on("error", () => undefined);
+      refuseUpgrade(socket, status, reason);
+    };
+    const visitor: Visitor = { request, socket, transport: "websocket", refuse };
+    this.#door.open(mount.options, visitor, (identity, leave) => {
+      // Also where the upgrade itself fails.
+      socket.once("close", leave);
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const transport = new WebSocketTransport(webSocket, socket);
-        const connection = new Connection(transport, identity, mount, this.#connectionContext);
-        transport.listen(connection);
-        this.#remember(connection);
+        this.#connect(new WebSocketTransport(webSocket, socket), identity, mount);
       });
     });
+  }
+
+  #poll<SocketAssigns>(
+    mount: Mount<SocketAssigns>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const check = mount.options.checkOrigin ?? this.#settings.checkOrigin;
+    this.#longPolling.handle(check, request, response, (visitor, makeTransport) => {
+      this.#door.open(mount.options, visitor, (identity, leave) => {
+        this.#connect(makeTransport(leave), identity, mount);
+      });
+    });
+  }
+
+  #connect<SocketAssigns>(
+    transport: Transport & { listen(owner: TransportOwner): void },
+    identity: ConnectionIdentity<SocketAssigns>,
+    mount: Mount<SocketAssigns>,
+  ): void {
+    const connection = new Connection(transport, identity, mount, this.#connectionContext);
+    transport.listen(connection);
+    this.#remember(connection);
   }
 
   #tellPathTaken(path: string): void {

@@ -16,12 +16,41 @@ const MAX_RETRY_MS = 30_000;
 /** The first line of a frame; the second is the payload, so that it passes through without being encoded again. */
 type Head =
   | readonly [protocol: number, server: string, kind: "json" | "bytes", topic: string, event: string]
-  | readonly [protocol: number, server: string, kind: "disconnect", id: string];
+  | readonly [protocol: number, server: string, kind: "disconnect", id: string]
+  | readonly [
+      protocol: number,
+      server: string,
+      kind: "ask",
+      to: string,
+      ask: string,
+      node: string,
+      token: string,
+    ]
+  | readonly [protocol: number, server: string, kind: "answer", to: string, ask: string];
+
+/** What may stand beside the kind in a head: so many texts. */
+const NAMES: Readonly<Record<string, number>> = { json: 2, bytes: 2, disconnect: 1, ask: 4, answer: 2 };
+
+/** The largest head of what is sent to one other node, in bytes. */
+const MAX_HEAD_BYTES = 1_024;
 
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
   broadcastReceived(broadcast: Broadcast): void;
   disconnectReceived(id: string): void;
+  /** Another node's server asks this one for a client whose session is here. */
+  askReceived(ask: RemoteAsk): void;
+  answerReceived(ask: string, body: string): void;
+}
+
+/** What another node's server asks. */
+export interface RemoteAsk {
+  /** Where it came from, and what the answer has to name. */
+  readonly node: string;
+  readonly server: string;
+  readonly ask: string;
+  readonly token: string;
+  readonly body: string;
 }
 
 export class ClusterLink {
@@ -95,6 +124,31 @@ export class ClusterLink {
     this.#publish([PROTOCOL, this.#server, "disconnect", id], "");
   }
 
+  /** Tells this server from all others, also of its own node. */
+  get server(): string {
+    return this.#server;
+  }
+
+  get nodeName(): string {
+    return this.#pubsub.nodeName;
+  }
+
+  /** The largest body of an ask or an answer. */
+  get maxBodyBytes(): number {
+    return Math.min(this.#pubsub.maxPayloadBytes ?? Infinity, this.#maxBroadcastBytes) - MAX_HEAD_BYTES;
+  }
+
+  ask(
+    node: string,
+    { to, ask, token, body }: { to: string; ask: string; token: string; body: string },
+  ): void {
+    this.#publish([PROTOCOL, this.#server, "ask", to, ask, this.#pubsub.nodeName, token], body, node);
+  }
+
+  answer({ node, server, ask }: RemoteAsk, body: string): void {
+    this.#publish([PROTOCOL, this.#server, "answer", server, ask], body, node);
+  }
+
   /** Ends the subscription. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -109,7 +163,8 @@ export class ClusterLink {
     }
   }
 
-  #publish(head: Head, body: string): void {
+  /** To all other nodes, or to one. */
+  #publish(head: Head, body: string, node?: string): void {
     if (this.#closed) return;
     const payload = `${JSON.stringify(head)}\n${body}`;
     const { maxPayloadBytes = Infinity } = this.#pubsub;
@@ -121,7 +176,10 @@ export class ClusterLink {
       return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
     }
     try {
-      const sent = this.#pubsub.broadcast(this.#channel, payload);
+      const sent =
+        node === undefined
+          ? this.#pubsub.broadcast(this.#channel, payload)
+          : this.#pubsub.send(node, this.#channel, payload);
       if (sent) sent.then(undefined, failed);
     } catch (error) {
       failed(error);
@@ -145,9 +203,22 @@ export class ClusterLink {
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3]);
+    if (head[2] === "ask" || head[2] === "answer")
+      return this.#receivePersonal(head, payload.slice(line + 1));
     const broadcast = readBroadcast(head[3], head[4], head[2], payload.slice(line + 1));
     if (!broadcast) return failed("its payload is neither an object nor bytes");
     this.#receiver.broadcastReceived(broadcast);
+  }
+
+  /** Of several servers of a node only one is meant. */
+  #receivePersonal(
+    head: Extract<Head, readonly [number, string, "ask" | "answer", ...string[]]>,
+    body: string,
+  ): void {
+    if (head[3] !== this.#server) return;
+    if (head[2] === "answer") return this.#receiver.answerReceived(head[4], body);
+    const [, server, , , ask, node, token] = head;
+    this.#receiver.askReceived({ node, server, ask, token, body });
   }
 
   #reportUnknownProtocol(protocol: number): void {
@@ -190,6 +261,6 @@ function isHead(value: unknown): value is Head {
   const [protocol, server, kind, ...names] = value as readonly unknown[];
   if (typeof protocol !== "number" || typeof server !== "string") return false;
   if (protocol !== PROTOCOL) return true;
-  const count = kind === "disconnect" ? 1 : kind === "json" || kind === "bytes" ? 2 : 0;
-  return count > 0 && names.length === count && names.every((name) => typeof name === "string");
+  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : 0;
+  return count !== 0 && names.length === count && names.every((name) => typeof name === "string");
 }

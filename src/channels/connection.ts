@@ -264,6 +264,12 @@ export class Connection<SocketAssigns>
     else this.#context.reports.remark("INVALID_FRAME", "a client sent what is no frame", { id: this.id });
   }
 
+  frameUndeliverable(): void {
+    this.#context.counters.undeliverableFrames++;
+    const message = "bytes cannot be sent to a client on long polling, and were left out";
+    this.#context.reports.remark("INVALID_ARGUMENT", message, { id: this.id });
+  }
+
   closed(): void {
     this.#end();
     this.#context.connectionClosed(this);

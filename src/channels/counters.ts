@@ -20,6 +20,8 @@ export interface ChannelCounters {
   pausedReads: number;
   /** Channels ended because too much waited for their handlers. */
   overflowedChannels: number;
+  /** Frames of bytes that were not sent, because a client on long polling could not take them. */
+  undeliverableFrames: number;
   /** Connections refused before the upgrade, for whatever reason, the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -36,6 +38,7 @@ export function zeroCounters(): ChannelCounters {
     refusedJoins: 0,
     pausedReads: 0,
     overflowedChannels: 0,
+    undeliverableFrames: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

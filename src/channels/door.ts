@@ -1,16 +1,15 @@
 /**
- * From an upgrade request to who it is: whether there is a place for one more, whether it may come in, and as
+ * From a request to who it is: whether there is a place for one more, whether it may come in, and as
  * whom. Promises that every place that is taken is given back, and that nobody is refused without being counted.
  * Knows no WebSocket and no channel.
  */
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import { Admission, type NoPlace, type Place } from "./admission.js";
 import type { ConnectionIdentity } from "./connection.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
 import type { SocketOptions } from "./handlers.js";
-import { refuseUpgrade, shakeHands, type AcceptedSocket } from "./handshake.js";
+import { shakeHands, type AcceptedSocket, type Visitor } from "./handshake.js";
 import type { Settings } from "./options.js";
 import { Revocations } from "./revocations.js";
 
@@ -41,22 +40,19 @@ export class Door {
     this.#revocations = new Revocations(settings.limits.connectTimeoutMs);
   }
 
-  /** Refuses the request and ends its socket, or calls back in the turn in which the connect hook is through. */
-  upgrade<SocketAssigns>(
+  /** Refuses a visitor, or calls back in the turn in which the connect hook is through. `leave` gives the place back. */
+  open<SocketAssigns>(
     options: SocketOptions<SocketAssigns>,
-    request: IncomingMessage,
-    socket: Duplex,
-    letIn: (identity: ConnectionIdentity<SocketAssigns>) => void,
+    visitor: Visitor,
+    letIn: (identity: ConnectionIdentity<SocketAssigns>, leave: () => void) => void,
   ): void {
     const { runtime, limits, checkOrigin } = this.#settings;
     const refuse = (status: number, reason: string): void => {
       this.#counters.refusedConnections++;
-      // An error without a listener would end the process.
-      socket.on("error", () => undefined);
-      refuseUpgrade(socket, status, reason);
+      visitor.refuse(status, reason);
     };
     if (this.#house.isClosing()) return refuse(503, CLOSING);
-    const place = this.#enter(request);
+    const place = this.#enter(visitor.request);
     if (typeof place === "string") return refuse(place === "maxSockets" ? 503 : 429, place);
     if (!place) return refuse(500, "the key of the connection failed");
     const context = {
@@ -68,13 +64,14 @@ export class Door {
       revocations: this.#revocations,
     };
     const accept = ({ id, assigns, expiresAtMs }: AcceptedSocket<SocketAssigns>): void => {
-      // Also where the upgrade itself fails.
-      socket.once("close", place.leave);
-      if (this.#house.isClosing()) return refuse(503, CLOSING);
-      if (this.#isIdFull(id)) return refuse(429, "maxSocketsPerId");
-      letIn({ id, assigns, expiresAtMs, sharedRates: place.rates });
+      const isClosing = this.#house.isClosing();
+      if (!isClosing && !this.#isIdFull(id)) {
+        return letIn({ id, assigns, expiresAtMs, sharedRates: place.rates }, place.leave);
+      }
+      place.leave();
+      refuse(isClosing ? 503 : 429, isClosing ? CLOSING : "maxSocketsPerId");
     };
-    shakeHands(request, socket, options, context, accept, place.leave);
+    shakeHands(visitor, options, context, accept, place.leave);
   }
 
   /** No handshake that is under way now will be let in under this id. */

@@ -104,6 +104,12 @@ export interface SocketOptions<SocketAssigns> {
   readonly id?: (assigns: SocketAssigns) => string | undefined;
   /** Default: the server's. */
   readonly checkOrigin?: OriginCheck;
+  /**
+   * Whether clients without a WebSocket may poll. The official client falls back to it after a short outage where its
+   * `longPollFallbackMs` is set, and stays there until the page is loaded anew.
+   * @default true
+   */
+  readonly longPoll?: boolean;
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no time. */

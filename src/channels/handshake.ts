@@ -58,18 +58,28 @@ interface RefusedRequest {
 /** Hooks that returned nothing and were told of: once each. */
 const toldToRefuse = new WeakSet<object>();
 
+/** Whoever asks to be let in. */
+export interface Visitor {
+  readonly request: IncomingMessage;
+  /** Who is gone when it closes. */
+  readonly socket: Duplex;
+  readonly transport: "websocket" | "longpoll";
+  /** Answers with a status and a reason, and ends what was asked. */
+  refuse(status: number, reason: string): void;
+}
+
 /**
- * Checks an upgrade request and asks the connect hook. `accept` is called if it may go on, in the same turn
- * where the hook is synchronous; else the request is refused, the socket ended, and `refused` called.
+ * Checks a request and asks the connect hook. `accept` is called if it may go on, in the same turn where the hook is
+ * synchronous; else the visitor is refused, and `refused` called.
  */
 export function shakeHands<SocketAssigns>(
-  request: IncomingMessage,
-  socket: Duplex,
+  visitor: Visitor,
   options: SocketOptions<SocketAssigns>,
   context: HandshakeContext,
   accept: (accepted: AcceptedSocket<SocketAssigns>) => void,
   refused: () => void,
 ): void {
+  const { request, socket } = visitor;
   const { reports, counters, revocations, runtime } = context;
   const begunAt = revocations.latest;
   // From here to the upgrade nobody else listens, and an error without a listener would end the process.
@@ -80,7 +90,7 @@ export function shakeHands<SocketAssigns>(
     if (settled) return;
     settled = true;
     counters.refusedConnections++;
-    refuseUpgrade(socket, status, reason);
+    visitor.refuse(status, reason);
     refused();
   };
   const failed = (error: unknown): void => {
@@ -109,7 +119,7 @@ export function shakeHands<SocketAssigns>(
   };
 
   try {
-    const connect = readRequest(request, options.checkOrigin ?? context.checkOrigin, context);
+    const connect = readRequest(visitor, options.checkOrigin ?? context.checkOrigin, context);
     if ("status" in connect) return refuse(connect.status, connect.reason);
     // Without a hook nothing is known about the socket: its assigns are `undefined`, and so is their type.
     const result = options.connect?.(connect) as ReturnType<NonNullable<typeof options.connect>>;
@@ -121,16 +131,21 @@ export function shakeHands<SocketAssigns>(
       });
       refuse(503, "the connect hook took too long");
     });
-    socket.once("close", () => {
+    const gone = (): void => {
       cancel();
       if (settled) return;
       settled = true;
       refused();
-    });
+    };
+    const done = (): void => {
+      cancel();
+      socket.off("close", gone);
+    };
+    socket.once("close", gone);
     result
       .then((value) => decide(value as SocketAssigns | Refusal | NoAssigns))
-      .then(cancel, (error: unknown) => {
-        cancel();
+      .then(done, (error: unknown) => {
+        done();
         failed(error);
       });
   } catch (error) {
@@ -170,12 +185,12 @@ function tellToRefuse(
 
 /** What the connect hook gets, or why there is none. */
 function readRequest(
-  request: IncomingMessage,
+  { request, transport }: Visitor,
   check: OriginCheck,
   { reports, counters }: Pick<HandshakeContext, "reports" | "counters">,
 ): ConnectRequest | RefusedRequest {
-  if (request.method !== "GET") return { status: 405, reason: "only GET can be upgraded" };
-  if (request.headers.upgrade?.toLowerCase() !== "websocket") {
+  if (request.method !== "GET") return { status: 405, reason: "only GET opens a socket" };
+  if (transport === "websocket" && request.headers.upgrade?.toLowerCase() !== "websocket") {
     return { status: 426, reason: "only upgrades to websocket are served" };
   }
   const url = request.url ?? "";
@@ -190,20 +205,27 @@ function readRequest(
     return { status: 403, reason };
   }
   if (!originAllowed(check, request)) {
-    counters.refusedOrigins++;
-    const origin = (request.headers.origin ?? "").slice(0, MAX_REPORTED_LENGTH);
-    reports.remark(
-      "ORIGIN_REFUSED",
-      `the origin ${JSON.stringify(origin)} may not connect: see checkOrigin`,
-      {
-        origin,
-        host: request.headers.host?.slice(0, MAX_REPORTED_LENGTH),
-        path: pathOf(request),
-      },
-    );
-    return { status: 403, reason: "this origin may not connect (checkOrigin)" };
+    return { status: 403, reason: tellOrigin(request, { reports, counters }) };
   }
   return { params, authToken: takeAuthToken(request), request };
+}
+
+/** Counts and reports a page of an origin that may not connect. Returns what to tell it. */
+export function tellOrigin(
+  request: IncomingMessage,
+  {
+    reports,
+    counters,
+  }: Pick<HandshakeContext, "reports"> & { counters: Pick<ChannelCounters, "refusedOrigins"> },
+): string {
+  counters.refusedOrigins++;
+  const origin = (request.headers.origin ?? "").slice(0, MAX_REPORTED_LENGTH);
+  reports.remark("ORIGIN_REFUSED", `the origin ${JSON.stringify(origin)} may not connect: see checkOrigin`, {
+    origin,
+    host: request.headers.host?.slice(0, MAX_REPORTED_LENGTH),
+    path: pathOf(request),
+  });
+  return "this origin may not connect (checkOrigin)";
 }
 
 /**
@@ -211,6 +233,9 @@ function readRequest(
  * in plain base64 may hold characters that are not legal there, and `ws` would refuse the handshake for them.
  */
 function takeAuthToken(request: IncomingMessage): string | undefined {
+  // A request of long polling has a header for it, which a WebSocket of a browser cannot have.
+  const header = request.headers["x-phoenix-authtoken"];
+  if (typeof header === "string") return header;
   const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim());
   if (!offered?.includes(SUBPROTOCOL)) return undefined;
   request.headers["sec-websocket-protocol"] = SUBPROTOCOL;

@@ -15,6 +15,8 @@ export interface UpgradeServer {
   off(event: "upgrade", listener: UpgradeListener): unknown;
   off(event: "request", listener: RequestListener): unknown;
   listeners(event: "upgrade" | "request"): unknown[];
+  /** Through which requests come. Without it there is no long polling. */
+  emit?(event: string, ...args: unknown[]): boolean;
 }
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -23,6 +25,8 @@ type RequestListener = (request: IncomingMessage, response: ServerResponse) => v
 /** What a channel server does on an HTTP server. */
 export interface AttachmentOwner {
   find(path: string): UpgradeListener | undefined;
+  /** Who answers requests of a path, which are then nobody else's. */
+  findRequest(path: string): RequestListener | undefined;
   /** Another channel server, attached later, has taken a path that this one serves too. */
   pathTaken(path: string): void;
   /** Nobody has answered an upgrade of a path that is not this server's. */
@@ -91,6 +95,7 @@ export function attachUpgrades(
   };
   const attachment: Attachment = { owner, onUpgrade, onRequest };
   attachments.push(attachment);
+  const releaseRequests = takeRequests(server, owner);
   server.on("upgrade", onUpgrade);
   server.on("request", onRequest);
   return () => {
@@ -98,6 +103,30 @@ export function attachUpgrades(
     if (place >= 0) attachments.splice(place, 1);
     server.off("upgrade", onUpgrade);
     server.off("request", onRequest);
+    releaseRequests();
+  };
+}
+
+/**
+ * Takes requests of own paths before any listener hears of them, whenever it was added: each of them answers all
+ * requests, if only to say that there is nothing. The returned function ends that.
+ */
+function takeRequests(server: UpgradeServer, owner: AttachmentOwner): () => void {
+  const { emit } = server;
+  if (typeof emit !== "function") return () => undefined;
+  let active = true;
+  const emitOthers = function (this: unknown, event: string, ...args: unknown[]): boolean {
+    if (!active || event !== "request") return emit.call(server, event, ...args);
+    const [request, response] = args as [IncomingMessage, ServerResponse];
+    const answer = owner.findRequest(pathOf(request));
+    if (!answer) return emit.call(server, event, ...args);
+    answer(request, response);
+    return true;
+  };
+  server.emit = emitOthers;
+  return () => {
+    active = false;
+    if (server.emit === emitOthers) server.emit = emit;
   };
 }
 

@@ -124,6 +124,12 @@ export interface ChannelLimits {
    */
   readonly terminateTimeoutMs: number;
   /**
+   * How long a request of long polling waits for something to send, in milliseconds, before it is answered with
+   * nothing and the client asks again. A client that has not asked for one and a half times as long is gone.
+   * @default 10_000 (as Phoenix; half of what the official client waits)
+   */
+  readonly longPollWindowMs: number;
+  /**
    * How long an upgrade of a path that is not this server's may stay without an answer of anybody, in milliseconds,
    * before it is ended with 404. Only where others listen for upgrades; else it is ended at once.
    * @default 10_000
@@ -189,6 +195,7 @@ const DEFAULT_LIMITS: ChannelLimits = {
   idleTimeoutMs: 60_000,
   connectTimeoutMs: 10_000,
   terminateTimeoutMs: 5_000,
+  longPollWindowMs: 10_000,
   foreignUpgradeTimeoutMs: 10_000,
 };
 

@@ -20,10 +20,14 @@ export function validateOriginCheck(check: OriginCheck): OriginCheck {
   );
 }
 
-/** Applies a check to a request. No `Origin` header means no browser, and passes. */
+/**
+ * Applies a check to a request. No `Origin` header means no browser, or one that asks its own server, and passes;
+ * unless it says that another site asks, as with a picture whose address is that of a long poll.
+ */
 export function originAllowed(check: OriginCheck, request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
-  if (check === false || origin === undefined) return true;
+  if (check === false) return true;
+  if (origin === undefined) return request.headers["sec-fetch-site"] !== "cross-site";
   if (typeof check === "function") return check(origin, request);
   if (origin === NO_ORIGIN) return check !== true && check.includes(NO_ORIGIN);
   const url = parseUrl(origin);

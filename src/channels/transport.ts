@@ -29,6 +29,8 @@ export interface TransportOwner {
   controlReceived(bytes: number, answer?: () => void): void;
   /** Something came that is no frame, or too large a one; the transport closes by itself. */
   frameRefused(tooLarge: boolean): void;
+  /** A frame of bytes cannot be sent this way. */
+  frameUndeliverable(): void;
   closed(): void;
 }
 

@@ -344,6 +344,8 @@ describe("the link to other nodes", () => {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
       disconnectReceived: (id) => received.push(`disconnect ${id}`),
+      askReceived: () => expect.unreachable(),
+      answerReceived: () => expect.unreachable(),
     });
     return { link: made, received, errors, runtime };
   }
