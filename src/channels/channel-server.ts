@@ -23,6 +23,7 @@ import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { Door } from "./door.js";
 import { refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
+import { ServedPaths } from "./served-paths.js";
 import { LongPolling } from "./long-polling.js";
 import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
@@ -51,12 +52,6 @@ export interface ChannelHealth {
   readonly counters: Readonly<ChannelCounters>;
 }
 
-/** Of what clients make up, errors hold no more than this. */
-const MAX_REPORTED_LENGTH = 200;
-
-type AnswerRequest = (request: IncomingMessage, response: ServerResponse) => void;
-type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-
 export class ChannelServer implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #reports: ErrorReports;
@@ -65,10 +60,8 @@ export class ChannelServer implements AsyncDisposable {
   readonly #subscribers = new Subscribers();
   readonly #connections = new Set<OpenConnection>();
   readonly #connectionsById = new Map<string, Set<OpenConnection>>();
-  readonly #upgrades = new Map<string, AcceptUpgrade>();
-  readonly #polls = new Map<string, AnswerRequest>();
+  readonly #paths: ServedPaths;
   readonly #detachments = new Set<() => void>();
-  readonly #pathsTaken = new Set<string>();
   readonly #channelContext: ChannelContext;
   readonly #connectionContext: ConnectionContext;
   readonly #door: Door;
@@ -105,6 +98,7 @@ export class ChannelServer implements AsyncDisposable {
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
     const counters = zeroCounters();
+    this.#paths = new ServedPaths(this.#reports, counters);
     this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link);
     this.#door = new Door(settings, this.#reports, counters, {
       isClosing: () => this.#draining !== undefined,
@@ -143,7 +137,7 @@ export class ChannelServer implements AsyncDisposable {
     options: SocketOptions<SocketAssigns> = {},
   ): SocketMount<SocketAssigns> {
     const upgradePath = `${path}/websocket`;
-    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#upgrades.has(upgradePath)) {
+    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#paths.upgrades.has(upgradePath)) {
       throw new TrackerError(
         "INVALID_ARGUMENT",
         'a socket path starts with "/", does not end with it, and is given once',
@@ -154,9 +148,13 @@ export class ChannelServer implements AsyncDisposable {
       );
     }
     const mount = new Mount(options, this.#channelContext);
-    this.#upgrades.set(upgradePath, (request, socket, head) => this.#upgrade(mount, request, socket, head));
+    this.#paths.upgrades.set(upgradePath, (request, socket, head) =>
+      this.#upgrade(mount, request, socket, head),
+    );
     if (options.longPoll !== false) {
-      this.#polls.set(`${path}/longpoll`, (request, response) => this.#poll(mount, request, response));
+      this.#paths.requests.set(`${path}/longpoll`, (request, response) =>
+        this.#poll(mount, request, response),
+      );
     }
     return mount;
   }
@@ -171,14 +169,10 @@ export class ChannelServer implements AsyncDisposable {
     this.#openLink();
     this.#cancelSweep ??= this.#scheduleSweep();
     const { runtime, limits } = this.#settings;
-    const owner = {
-      find: (path: string): AcceptUpgrade | undefined => this.#upgrades.get(path),
-      findRequest: (path: string): AnswerRequest | undefined => this.#polls.get(path),
-      pathTaken: (path: string): void => this.#tellPathTaken(path),
-      upgradeUnanswered: (path: string): void => this.#tellUnanswered(path),
-    };
-    const { foreignUpgradeTimeoutMs } = limits;
-    const detach = attachUpgrades(httpServer, owner, { runtime, foreignUpgradeTimeoutMs });
+    const detach = attachUpgrades(httpServer, this.#paths, {
+      runtime,
+      foreignUpgradeTimeoutMs: limits.foreignUpgradeTimeoutMs,
+    });
     this.#detachments.add(detach);
     return () => {
       this.#detachments.delete(detach);
@@ -310,24 +304,6 @@ export class ChannelServer implements AsyncDisposable {
     const connection = new Connection(transport, identity, mount, this.#connectionContext);
     transport.listen(connection);
     this.#remember(connection);
-  }
-
-  #tellPathTaken(path: string): void {
-    if (this.#pathsTaken.has(path)) return;
-    this.#pathsTaken.add(path);
-    const message =
-      "another channel server, attached later, serves the same path of the same HTTP server: was a module loaded " +
-      "twice, by a hot reload or from two bundles? Stop the older one first; said once per path";
-    this.#reports.report("NAME_IN_USE", message, { path }, undefined);
-  }
-
-  #tellUnanswered(path: string): void {
-    this.#connectionContext.counters.refusedConnections++;
-    const message = "an upgrade of a path that is not served here was ended, because nobody answered it";
-    this.#reports.remark("LIMIT_REACHED", message, {
-      limit: "foreignUpgradeTimeoutMs",
-      path: path.slice(0, MAX_REPORTED_LENGTH),
-    });
   }
 
   /** By what it offers and not by its version: other runtimes bring their own `ws`, of any number. */

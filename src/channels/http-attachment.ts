@@ -19,8 +19,8 @@ export interface UpgradeServer {
   emit?(event: string, ...args: unknown[]): boolean;
 }
 
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** What a channel server does on an HTTP server. */
 export interface AttachmentOwner {
