@@ -76,7 +76,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
     .socket("/admin_socket", {
       connect: async ({ authToken }) => {
         const endsMs = await adminTokenEndMs(secret, "admin socket", authToken);
-        return endsMs === undefined ? refuse(403) : { endsMs };
+        return endsMs !== undefined ? { endsMs } : refuse(403);
       },
     })
     .channel("admin:cart_tracker", cartTrackerChannel(node, tracker))
