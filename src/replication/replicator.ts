@@ -67,7 +67,7 @@ export class Replicator {
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
     );
-    this.#requests = new Requests(options.random, nowMs);
+    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs);
     this.#greetings = new Greetings(options.random);
     this.#contact = new Contact(options, port, this.#outbox, this.counters);
     const { downPeriodMs, permdownPeriodMs } = options;

@@ -9,8 +9,10 @@ import {
   REQUESTS_PER_LIFE,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
+  REQUEST_FIRST_PATIENCE_HEARTBEATS,
   REQUEST_FIRST_PATIENCE_MS,
   REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MAX_HEARTBEATS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
   SLOW_REQUESTS,
@@ -59,6 +61,9 @@ interface Line {
 export class Requests {
   readonly #random: () => number;
   readonly #startMs: number;
+  /** Patience while no round trip is known, and up to which failures double it. */
+  readonly #firstPatienceMs: number;
+  readonly #retryMaxMs: number;
   readonly #missing = new Map<RemoteSlice, Missing>();
   /** A line lasts as long as its life is listened to, for its round trips. */
   readonly #lines = new Map<Replica, Line>();
@@ -68,9 +73,13 @@ export class Requests {
   /** Round trips of all lives, for one that has not answered yet. */
   readonly #roundTrip = new RoundTrip();
 
-  constructor(random: () => number, startMs: number) {
+  constructor(random: () => number, startMs: number, heartbeatPeriodMs: number) {
     this.#random = random;
     this.#startMs = startMs;
+    const within = (mostMs: number, heartbeats: number): number =>
+      Math.max(REQUEST_RETRY_MS, Math.min(mostMs, heartbeats * heartbeatPeriodMs));
+    this.#firstPatienceMs = within(REQUEST_FIRST_PATIENCE_MS, REQUEST_FIRST_PATIENCE_HEARTBEATS);
+    this.#retryMaxMs = within(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MAX_HEARTBEATS);
   }
 
   get size(): number {
@@ -102,7 +111,7 @@ export class Requests {
     // One that is met soon after the start was asked by its first heartbeat, which all hear.
     const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
     const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
-    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(REQUEST_FIRST_PATIENCE_MS, 2 * tookMs));
+    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(this.#firstPatienceMs, 2 * tookMs));
     this.#losePatience(line);
   }
 
@@ -231,9 +240,9 @@ export class Requests {
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
   #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs }: Line): number {
-    const guessedMs = greetingPatienceMs ?? REQUEST_FIRST_PATIENCE_MS;
+    const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? guessedMs;
-    const mostMs = Math.max(REQUEST_RETRY_MAX_MS, answers ? 2 * measuredMs : measuredMs);
+    const mostMs = Math.max(this.#retryMaxMs, answers ? 2 * measuredMs : measuredMs);
     return Math.min(measuredMs * 2 ** doublings, mostMs);
   }
 

@@ -4,8 +4,8 @@ import { Membership } from "../../src/replication/membership.js";
 import { OverLives } from "../../src/replication/over-lives.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { Alarm } from "../../src/tracker/alarm.js";
 import { Engine } from "../../src/tracker/engine.js";
+import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { View } from "../../src/replication/view.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
@@ -332,7 +332,7 @@ const departing: readonly BrokenRule[] = [
     found: /left as closed after its node has stopped/,
     run: closingAfterStopSaysNothing,
     break: () => [
-      instead(Alarm.prototype, "stop", () => undefined),
+      instead(OwnedEntries.prototype, "end", () => undefined),
       wrapGetter(Tracker.prototype, "stopped", () => false),
     ],
   },
