@@ -64,6 +64,8 @@ export class Primary {
         }),
       ]),
     );
+    // One that stands still would not hear that its primary is gone.
+    process.once("exit", () => this.#nodes.forEach((node) => node.goOn()));
     setupPrimary().onError((error) => say(`The relay reports: ${String(error)}`));
   }
 
