@@ -63,6 +63,7 @@ export class ClusterMap {
     const shown = this.#links.get(nodes.join());
     if (shown === undefined) return;
     setAttribute(shown.line, "data-cut", String(cut));
+    setAttribute(shown.line, "data-quiet", String(framesPerSecond === 0));
     setText(shown.words, cut ? "✂ cut" : `${framesPerSecond}/s`);
     const live = document.body.dataset["live"] === "true";
     if (cut || !live || framesPerSecond === 0 || this.#isStill.matches || document.hidden) return;
