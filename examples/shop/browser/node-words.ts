@@ -27,16 +27,20 @@ export const signs: Readonly<Record<Look, string>> = {
   ended: "✕",
 };
 
+/** What it is doing, and until when if that ends by itself. */
+export function shortStateWords(node: NodeStatus): string {
+  const { state, endsInMs } = node;
+  const word = words[lookOf(node)];
+  if (endsInMs === undefined) return word;
+  return `${word} · ${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`;
+}
+
+/** The same, with those who have not arrived elsewhere. */
 export function stateWords(node: NodeStatus): string {
-  const { state, endsInMs, awaited } = node;
-  const parts = [words[lookOf(node)]];
-  if (endsInMs !== undefined)
-    parts.push(`${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`);
-  if (awaited !== undefined) {
-    const { shoppers, forgottenInMs } = awaited;
-    parts.push(`${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`);
-  }
-  return parts.join(" · ");
+  const { awaited } = node;
+  if (awaited === undefined) return shortStateWords(node);
+  const { shoppers, forgottenInMs } = awaited;
+  return `${shortStateWords(node)} · ${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`;
 }
 
 /** How its list compares with that of most nodes. */
