@@ -333,7 +333,7 @@ export class Primary {
         serves: node.lastReport?.serves ?? 0,
         ...(node.endsInMs !== undefined && { endsInMs: node.endsInMs }),
         ...(node.report !== undefined && { shoppers: node.report.shoppers }),
-        ...(differsBy !== undefined && { differsBy }),
+        ...(differsBy !== undefined && { differsBy, differsNowBy: this.#agreement.differsNowBy(node.name) }),
         ...(awaited > 0 &&
           node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
         off: {},

@@ -56,6 +56,7 @@ await onStage(port, async ({ url, browser }) => {
   await at(cutAtMs);
   await page.click(`[aria-label="Cut off ${cut}"]`);
   await at(stillAtMs);
+  await page.locator("[data-verdict]", { hasText: "differs" }).waitFor();
   await page.screenshot({ path: join(folder, "recording.png") });
   console.log(`The picture: ${await page.textContent("[data-verdict]")}, ${await totals(page)}.`);
   await at(healedAtMs);
