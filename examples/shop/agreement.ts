@@ -43,6 +43,11 @@ export class Agreement {
     return lasting;
   }
 
+  /** By how many it differs at this moment, what is on its way included. */
+  differsNowBy(name: string): number {
+    return total(this.#readings.get(name)?.at(-1) ?? new Map());
+  }
+
   /** Whether somebody said something, and nothing differs. */
   get agrees(): boolean {
     return this.#readings.size > 0 && [...this.#readings.keys()].every((name) => this.differsBy(name) === 0);

@@ -41,9 +41,14 @@ export class Happenings {
 
   moved({ happenedId, moved, missing, tookMs }: MoveOutcome): void {
     if (moved === 0) return this.conclude(happenedId, "it served nobody");
+    // Those of a node that says goodbye do not leave the list.
+    const stopped = this.#all.find(({ id }) => id === happenedId)?.kind === "stopped";
     const rest = missing === 0 ? "all" : `${moved - missing}`;
     const left = missing === 0 ? "" : `, ${missing} left`;
-    this.conclude(happenedId, `${moved} moved, ${rest} listed again after ${seconds(tookMs)}${left}`);
+    this.conclude(
+      happenedId,
+      `${moved} moved, ${rest} ${stopped ? "on other nodes" : "listed again"} after ${seconds(tookMs)}${left}`,
+    );
   }
 }
 

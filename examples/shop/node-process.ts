@@ -114,7 +114,7 @@ export class NodeProcess {
       });
       worker.on("exit", (code: number | null, signal: string | null) => {
         const [served, expected] = [this.#ready, this.#stopping];
-        this.#goOn();
+        this.goOn();
         this.#worker = undefined;
         this.#report = undefined;
         this.#ready = this.#stopping = false;
@@ -140,7 +140,7 @@ export class NodeProcess {
         resolve();
       });
       if (this.#stopping) return;
-      this.#goOn();
+      this.goOn();
       this.#stopping = true;
       this.expectMoves(handoffMs);
       this.tell({ type: "stop", handoffMs });
@@ -156,7 +156,7 @@ export class NodeProcess {
     this.#worker?.process.kill("SIGSTOP");
     this.#resumesMs = performance.now() + durationMs;
     this.#resume = setTimeout(() => {
-      this.#goOn();
+      this.goOn();
       resumed();
     }, durationMs);
   }
@@ -166,7 +166,8 @@ export class NodeProcess {
     this.#past = { home: this.home, forgottenMs: performance.now() + withinMs };
   }
 
-  #goOn(): void {
+  /** A paused one goes on now. */
+  goOn(): void {
     clearTimeout(this.#resume);
     if (this.#resumesMs === undefined) return;
     this.#resumesMs = undefined;

@@ -64,6 +64,8 @@ export class Primary {
         }),
       ]),
     );
+    // One that stands still would not hear that its primary is gone.
+    process.once("exit", () => this.#nodes.forEach((node) => node.goOn()));
     setupPrimary().onError((error) => say(`The relay reports: ${String(error)}`));
   }
 
@@ -331,7 +333,7 @@ export class Primary {
         serves: node.lastReport?.serves ?? 0,
         ...(node.endsInMs !== undefined && { endsInMs: node.endsInMs }),
         ...(node.report !== undefined && { shoppers: node.report.shoppers }),
-        ...(differsBy !== undefined && { differsBy }),
+        ...(differsBy !== undefined && { differsBy, differsNowBy: this.#agreement.differsNowBy(node.name) }),
         ...(awaited > 0 &&
           node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
         off: {},

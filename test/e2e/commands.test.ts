@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Watcher } from "../../examples/shop/load/watcher.ts";
 import { freePorts, isAlive, Program } from "./processes.ts";
 
 let dataFolder: string;
@@ -235,6 +236,9 @@ describe("npm run shop:load and shop:restart", () => {
     programs.push(shop);
     await shop.said(/Ctrl-C ends it/, 60_000);
     const url = `http://127.0.0.1:${port}`;
+    const watcher = await Watcher.connect(new URL(url), "admin", "a password for tests", () => true);
+    await expect.poll(() => watcher.totals.shoppers, { timeout: 20_000 }).toBe(5);
+    watcher.close();
     expect((await run("examples/shop/restart.ts", url, "")).output).toContain("Set ADMIN_PASSWORD");
     const load = (password: string): Program => {
       const program = new Program(

@@ -168,4 +168,39 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     await page.locator("[data-feed] li", { hasText: "came to /" }).waitFor();
     await shopper.close();
   });
+
+  it("is seen soon after the click, and in numbers of a second", async () => {
+    const { page } = await openDashboard(browser, shop, shop.urlOf(1));
+    const shopper = await openShopper(browser, `${shop.urlOf(2)}/`);
+    await addItem(shopper, 203);
+    const reading = page.locator('[data-testid="click-to-screen"]');
+    await soon(() => reading.textContent()).toMatch(/^\d+ ms, median \d+ ms$/);
+    expect(Number.parseInt((await reading.textContent()) ?? "", 10)).toBeLessThan(5_000);
+    await soon(() => page.textContent('[data-testid="rates"]')).toMatch(/^▲ 0\.[1-9] in, ▼ 0\.0 out$/);
+    const pressed = (): Promise<string[]> =>
+      page
+        .locator("[data-window]")
+        .evaluateAll((all) => all.map((each) => each.getAttribute("aria-pressed") ?? ""));
+    expect(await pressed()).toEqual(["true", "false"]);
+    await page.focus('[data-window="300"]');
+    await page.keyboard.press("Space");
+    expect(await pressed()).toEqual(["false", "true"]);
+    expect(await page.locator("[data-chart] canvas").count()).toBe(1);
+  });
+
+  it("comes in a crowd at the press of a button, and goes home at another's", async () => {
+    const { page } = await openDashboard(browser, shop, shop.urlOf(1));
+    const home = page.locator('[data-button="home"]');
+    await soon(() => home.getAttribute("title")).toBe("Nobody was brought in by the button.");
+    await page.focus('[data-button="home"]');
+    await page.keyboard.press("Enter");
+    await page.locator(".toast", { hasText: "Nobody was brought in" }).waitFor();
+    await page.click('[data-button="bring"]');
+    await soon(
+      async () => Number(await page.textContent('[data-testid="shopper-count"]')),
+      20_000,
+    ).toBeGreaterThan(40);
+    await page.click('[data-button="home"]');
+    await soon(() => page.textContent('[data-testid="shopper-count"]'), 20_000).toBe("0");
+  });
 });

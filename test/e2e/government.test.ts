@@ -4,6 +4,7 @@ import { MemoryHub } from "rollcall/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { Agreement } from "../../examples/shop/agreement.ts";
 import { Happenings } from "../../examples/shop/happenings.ts";
+import { comparedWords } from "../../examples/shop/browser/node-words.ts";
 import { Partition } from "../../examples/shop/partition.ts";
 import { cartTopic, startCartTracker } from "../../examples/shop/presence/cart-tracker.ts";
 import { Moves, type Outcome } from "../../examples/shop/presence/moves.ts";
@@ -50,6 +51,7 @@ describe("agreement", () => {
     read(agreement, { one: whole, two: whole });
     read(agreement, { one: whole, two: { ...whole, two: 43 } }, 3);
     expect(agreement.agrees).toBe(true);
+    expect(agreement.differsNowBy("one")).toBe(3);
     read(agreement, { one: whole, two: { ...whole, two: 43 } });
     expect(agreement.differsBy("one")).toBe(3);
   });
@@ -109,6 +111,27 @@ describe("happenings", () => {
     happenings.moved({ happenedId: id, moved: 230, missing: 1, tookMs: 2_000 });
     expect(said).toEqual(["node-1 killed: 234 moved, all listed again after 1.0 s"]);
     expect(happenings.all.map(({ text }) => text)).toEqual(said);
+  });
+});
+
+describe("what is said of a node's list", () => {
+  const status = (more: Partial<NodeStatus>): NodeStatus => ({
+    name: "node-1",
+    run: 1,
+    state: "up",
+    cutOff: false,
+    serves: 0,
+    off: {},
+    ...more,
+  });
+
+  it("is no agreement while a great difference is new", () => {
+    const said = (more: Partial<NodeStatus>): string => comparedWords(status(more));
+    expect(said({})).toBe("says nothing");
+    expect(said({ shoppers: 60, differsBy: 0, differsNowBy: 3 })).toBe("agrees");
+    expect(said({ shoppers: 24, differsBy: 0, differsNowBy: 60 })).toBe("not settled");
+    expect(said({ shoppers: 24, differsBy: 58, differsNowBy: 60 })).toBe("differs by 58");
+    expect(said({ shoppers: 5_000, differsBy: 0, differsNowBy: 400 })).toBe("agrees");
   });
 });
 

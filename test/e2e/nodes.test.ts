@@ -193,7 +193,11 @@ describe.skipIf(withoutBrowser)("nodes that come and go", () => {
     }, 25_000).toBe(true);
     await soon(() => dashboard.shown()).toEqual(right);
     await soon(() => inside.shown()).toEqual(right);
-    seen.add((await ownTotals(page))[victim]);
+    await soon(async () => {
+      const total = (await ownTotals(page))[victim];
+      seen.add(total);
+      return total;
+    }).not.toBe("–");
     expect([...seen].filter((total) => total !== "–")).toEqual([String(right.shoppers)]);
     await inside.page.context().close();
   });

@@ -4,7 +4,7 @@
  */
 import type { ClusterView, LinkStatus, NodeStatus } from "../wire.ts";
 import { find, setAttribute, setText } from "./dom.ts";
-import { lookOf, signs, stateWords } from "./node-words.ts";
+import { lookOf, shortStateWords, signs } from "./node-words.ts";
 
 interface Place {
   readonly x: number;
@@ -53,16 +53,14 @@ export class ClusterMap {
     setAttribute(shown.group, "data-differs", String((node.differsBy ?? 0) !== 0));
     setText(shown.total, node.shoppers === undefined ? "–" : String(node.shoppers));
     setText(shown.sign, signs[look]);
-    setText(
-      shown.state,
-      `${stateWords(node).split(" · ").slice(0, 2).join(" · ")}${tells ? " · tells you" : ""}`,
-    );
+    setText(shown.state, `${shortStateWords(node)}${tells ? " · tells you" : ""}`);
   }
 
   #showLink({ nodes, cut, framesPerSecond }: LinkStatus): void {
     const shown = this.#links.get(nodes.join());
     if (shown === undefined) return;
     setAttribute(shown.line, "data-cut", String(cut));
+    setAttribute(shown.line, "data-quiet", String(framesPerSecond === 0));
     setText(shown.words, cut ? "✂ cut" : `${framesPerSecond}/s`);
     const live = document.body.dataset["live"] === "true";
     if (cut || !live || framesPerSecond === 0 || this.#isStill.matches || document.hidden) return;

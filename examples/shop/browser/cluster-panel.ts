@@ -4,6 +4,7 @@ import { ClusterMap } from "./cluster-map.ts";
 import { element, find, findAll, reconcile, setAvailable, setText } from "./dom.ts";
 import { clock } from "./liveness.ts";
 import { NodeTable } from "./node-table.ts";
+import { isFarOff } from "./node-words.ts";
 
 const shownHappenings = 8;
 
@@ -84,6 +85,9 @@ function verdictOf({ nodes }: ClusterStatus): { readonly agrees: boolean; readon
   const saying = nodes.filter(({ differsBy, state }) => differsBy !== undefined && state === "up");
   const differing = saying.filter(({ differsBy }) => differsBy !== 0);
   if (saying.length === 0) return { agrees: false, text: "No node says anything." };
+  if (differing.length === 0 && saying.some(isFarOff)) {
+    return { agrees: false, text: `≈ ${saying.length} nodes, not settled` };
+  }
   if (differing.length === 0) {
     return {
       agrees: true,

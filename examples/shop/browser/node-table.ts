@@ -27,7 +27,7 @@ function update(row: Element, node: NodeStatus, { tells, heard }: ClusterView): 
   setText(part("sign"), signs[look]);
   setText(part("state"), stateWords(node));
   setText(part("shoppers"), node.shoppers === undefined ? "–" : String(node.shoppers));
-  setText(part("compared"), `${(node.differsBy ?? 0) === 0 ? "" : "≠ "}${comparedWords(node)}`);
+  setText(part("compared"), comparedWords(node));
   setText(part("serves"), String(node.serves));
   setText(part("heard"), heardWords(node.name, tells, heard));
   for (const form of findAll("form", row)) {

@@ -27,22 +27,38 @@ export const signs: Readonly<Record<Look, string>> = {
   ended: "✕",
 };
 
+const usuallyOnTheWay = 5;
+const usualShare = 0.1;
+
+/** What it is doing, and until when if that ends by itself. */
+export function shortStateWords(node: NodeStatus): string {
+  const { state, endsInMs } = node;
+  const word = words[lookOf(node)];
+  if (endsInMs === undefined) return word;
+  return `${word} · ${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`;
+}
+
+/** The same, with those who have not arrived elsewhere. */
 export function stateWords(node: NodeStatus): string {
-  const { state, endsInMs, awaited } = node;
-  const parts = [words[lookOf(node)]];
-  if (endsInMs !== undefined)
-    parts.push(`${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`);
-  if (awaited !== undefined) {
-    const { shoppers, forgottenInMs } = awaited;
-    parts.push(`${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`);
-  }
-  return parts.join(" · ");
+  const { awaited } = node;
+  if (awaited === undefined) return shortStateWords(node);
+  const { shoppers, forgottenInMs } = awaited;
+  return `${shortStateWords(node)} · ${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`;
+}
+
+/**
+ * Whether more than what is always on its way is missing at this moment: a difference that has just come is not
+ * lasting yet, and must not pass for agreement.
+ */
+export function isFarOff({ shoppers = 0, differsNowBy = 0 }: NodeStatus): boolean {
+  return differsNowBy > Math.max(usuallyOnTheWay, shoppers * usualShare);
 }
 
 /** How its list compares with that of most nodes. */
-export function comparedWords({ differsBy }: NodeStatus): string {
+export function comparedWords(node: NodeStatus): string {
+  const { differsBy } = node;
   if (differsBy === undefined) return "says nothing";
-  if (differsBy === 0) return "agrees";
+  if (differsBy === 0) return isFarOff(node) ? "not settled" : "agrees";
   return `differs by ${differsBy}`;
 }
 
