@@ -205,6 +205,7 @@ export class Connection<SocketAssigns>
 
   messageRefused(): void {
     this.#context.counters.refusedMessages++;
+    this.#tellPayload();
   }
 
   readsTooSlowly(): void {
@@ -339,7 +340,10 @@ export class Connection<SocketAssigns>
     }
     const read = Buffer.isBuffer(payload) ? { refusal: "payload must be an object" } : readPayload(payload);
     if (read === undefined) return this.malformed();
-    if (read.payload === undefined) return this.#refuseJoin(channelRef, ref, topic, read.refusal);
+    if (read.payload === undefined) {
+      this.#tellPayload();
+      return this.#refuseJoin(channelRef, ref, topic, read.refusal);
+    }
     const channel =
       Buffer.byteLength(topic) <= MAX_TOPIC_BYTES ? this.#source.open(topic, channelRef, this) : undefined;
     if (!channel) return this.#refuse(null, ref, topic, "unmatched topic");
@@ -380,6 +384,11 @@ export class Connection<SocketAssigns>
 
   #refuse(joinRef: Ref, ref: Ref, topic: string, reason: string): void {
     if (ref !== null) this.write(replyFrame(joinRef, ref, topic, "error", JSON.stringify({ reason })));
+  }
+
+  #tellPayload(): void {
+    const message = "a message was refused for its payload: no object, or nested too deep";
+    this.#context.reports.remark("INVALID_FRAME", message, { id: this.id });
   }
 
   #limitReached(limit: string, message: string): void {

@@ -156,11 +156,16 @@ export function shakeHands<SocketAssigns>(
 /** Answers an upgrade request with a status, and a reason as its body, and ends the connection. */
 export function refuseUpgrade(socket: Duplex, status: number, reason = ""): void {
   if (socket.destroyed) return;
+  socket.once("finish", () => socket.destroy());
+  socket.end(refusalText(status, reason));
+}
+
+/** The answer to an upgrade request that is refused. */
+export function refusalText(status: number, reason: string): string {
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`;
   const type = reason === "" ? "" : "Content-Type: text/plain\r\n";
   const length = Buffer.byteLength(reason);
-  socket.once("finish", () => socket.destroy());
-  socket.end(`${head}\r\nConnection: close\r\n${type}Content-Length: ${length}\r\n\r\n${reason}`);
+  return `${head}\r\nConnection: close\r\n${type}Content-Length: ${length}\r\n\r\n${reason}`;
 }
 
 /** The path of a request without its query, which may hold what clients keep secret. */

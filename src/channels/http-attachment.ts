@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../runtime.js";
-import { pathOf, refuseUpgrade } from "./handshake.js";
+import { pathOf, refusalText, refuseUpgrade } from "./handshake.js";
 
 /** An HTTP server of Node, plain or with TLS, or anything with the same events. */
 export interface UpgradeServer {
@@ -33,10 +33,13 @@ export interface AttachmentOwner {
   upgradeUnanswered(path: string): void;
 }
 
-/** What sockets say of themselves, and other streams may not: these are ended all the same. */
-interface Written {
+/** What sockets have, and other streams may not: these are ended all the same. */
+interface PlainSocket {
   readonly bytesWritten?: number;
+  resetAndDestroy?(): unknown;
 }
+
+const NOTHING_HERE = "nothing is served here";
 
 interface Attachment {
   readonly owner: AttachmentOwner;
@@ -68,13 +71,18 @@ export function attachUpgrades(
         attachments.some(({ onUpgrade, onRequest }) => listener === onUpgrade || listener === onRequest),
       );
   const endWithoutAnswer = (path: string, socket: Duplex): void => {
-    const { bytesWritten } = socket as Written;
-    const cancel = runtime.schedule(foreignUpgradeTimeoutMs, () => {
-      if (socket.destroyed || (socket as Written).bytesWritten !== bytesWritten) return;
+    const { bytesWritten } = socket as PlainSocket;
+    let cancel = runtime.schedule(foreignUpgradeTimeoutMs, () => {
+      if (socket.destroyed || (socket as PlainSocket).bytesWritten !== bytesWritten) return;
       owner.upgradeUnanswered(path);
-      refuseUpgrade(socket, 404, "nothing is served here");
+      // The client is left to end, and is cut off if it does not: where this side ended first, its own would stay
+      // open for as long as it does not read, and what is ended already cannot be cut off.
+      socket.once("end", () => socket.end());
+      socket.resume();
+      socket.write(refusalText(404, NOTHING_HERE));
+      cancel = runtime.schedule(foreignUpgradeTimeoutMs, () => reset(socket));
     });
-    socket.once("close", cancel);
+    socket.once("close", () => cancel());
   };
   const onUpgrade: UpgradeListener = (request, socket, head) => {
     const path = pathOf(request);
@@ -85,7 +93,7 @@ export function attachUpgrades(
     if (takers.length > 0 || !isNewest()) return;
     // An error without a listener would end the process, and the others may not listen.
     socket.on("error", () => undefined);
-    if (isAlone("upgrade")) refuseUpgrade(socket, 404, "nothing is served here");
+    if (isAlone("upgrade")) refuseUpgrade(socket, 404, NOTHING_HERE);
     else endWithoutAnswer(path, socket);
   };
   const onRequest: RequestListener = (request, response) => {
@@ -128,6 +136,12 @@ function takeRequests(server: UpgradeServer, owner: AttachmentOwner): () => void
     active = false;
     if (server.emit === emitOthers) server.emit = emit;
   };
+}
+
+function reset(socket: Duplex): void {
+  const plain = socket as PlainSocket;
+  if (plain.resetAndDestroy) plain.resetAndDestroy();
+  else socket.destroy();
 }
 
 function attachmentsOf(server: UpgradeServer): Attachment[] {

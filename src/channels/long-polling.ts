@@ -102,6 +102,10 @@ export class LongPolling {
       this.#sessions.set(id, transport);
       this.#cancelSweep ??= this.#scheduleSweep();
       respond(response, { status: 410, token: this.#sign(id), messages: [] });
+      // Whoever does not take the token can never ask for it again.
+      response.once("close", () => {
+        if (!response.writableFinished) transport.terminate();
+      });
       return transport;
     });
   }
@@ -115,14 +119,19 @@ export class LongPolling {
 
   #receive(token: string, request: IncomingMessage, response: ServerResponse): void {
     const answer = (given: PollAnswer): void => respond(response, given);
+    const gone = (): void => {
+      response.setHeader("Connection", "close");
+      response.once("finish", () => request.destroy());
+      answer(GONE);
+    };
+    // Before it is read: whoever has no session has nothing to say.
+    if (!this.#find(token) && !this.#isElsewhere(token)) return gone();
     readBody(request, this.#settings.limits.maxQueuedBytes, (body) => {
       if (body === undefined) {
         this.#reports.remark("LIMIT_REACHED", "a request of long polling was too large", {
           limit: "maxQueuedBytes",
         });
-        response.setHeader("Connection", "close");
-        response.once("finish", () => request.destroy());
-        return answer(GONE);
+        return gone();
       }
       const session = this.#find(token);
       if (session) session.receive(body, answer);
@@ -133,9 +142,14 @@ export class LongPolling {
   /** Asks the node that a token names; one of this node that has no session here has none anywhere. */
   #ask(token: string, body: string, answer: (given: PollAnswer) => void): () => void {
     const read = readToken(token);
-    if (read && read.server !== this.#link.server) return this.#relay.ask(read, token, body, answer);
+    if (read && this.#isElsewhere(token)) return this.#relay.ask(read, token, body, answer);
     answer(GONE);
     return () => undefined;
+  }
+
+  #isElsewhere(token: string): boolean {
+    const read = readToken(token);
+    return read !== undefined && read.server !== this.#link.server;
   }
 
   #sign(id: string): string {

@@ -245,7 +245,7 @@ describe("an HTTP server that others serve too", () => {
     const runtime = new VirtualRuntime();
     const server = await startServer((channels) => channels.socket("/socket"), { runtime });
     const theirs = new WebSocketServer({ noServer: true });
-    const seen = new Map(["/nothing?token=SECRET", "/reset"].map((url) => [url, deferred()]));
+    const seen = new Map(["/nothing?token=SECRET", "/reset", "/deaf"].map((url) => [url, deferred()]));
     server.httpServer.on("upgrade", (request, socket, head) => {
       seen.get(request.url ?? "")?.resolve();
       if (request.url === "/theirs") theirs.handleUpgrade(request, socket, head, () => undefined);
@@ -254,6 +254,11 @@ describe("an HTTP server that others serve too", () => {
     onTestFinished(() => open.terminate());
     await once(open, "open");
     const answer = refusal(`${server.url}/nothing?token=SECRET`);
+    // A client that reads nothing keeps its side of the connection for as long as it likes.
+    const deaf = connect(server.port, "127.0.0.1");
+    onTestFinished(() => void deaf.destroy());
+    const deafEnd = new Promise((resolve) => deaf.on("error", resolve));
+    deaf.write("GET /deaf HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     const reset = connect(server.port, "127.0.0.1");
     reset.write("GET /reset HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     await Promise.all([...seen.values()].map(({ promise }) => promise));
@@ -264,6 +269,9 @@ describe("an HTTP server that others serve too", () => {
     expect(answered).toBe(false);
     await runtime.advance(1);
     expect((await answer).status).toBe(404);
+    expect(deaf.closed).toBe(false);
+    await runtime.advance(10_000);
+    expect(await deafEnd).toMatchObject({ code: "ECONNRESET" });
     await runtime.advance(60_000);
     expect(open.readyState).toBe(WebSocket.OPEN);
     const told = server.errors.filter(({ details }) => details["path"] === "/nothing");

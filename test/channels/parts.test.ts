@@ -76,6 +76,81 @@ describe("frames", () => {
     );
   });
 
+  it("are read, payload and all, exactly where the whole text is a list of five, however it is written", () => {
+    const isRef = (value: unknown): boolean =>
+      value === null || typeof value === "number" || (typeof value === "string" && value.length <= 16);
+    const whole = (text: string): unknown => {
+      try {
+        const list = JSON.parse(text) as unknown;
+        if (!Array.isArray(list) || list.length !== 5) return undefined;
+        const [joinRef, ref, topic, event] = list as unknown[];
+        const isMessage =
+          isRef(joinRef) && isRef(ref) && typeof topic === "string" && typeof event === "string";
+        return isMessage ? list : undefined;
+      } catch {
+        return undefined;
+      }
+    };
+    const inParts = (text: string): unknown => {
+      const message = decodeText(text);
+      if (!message) return undefined;
+      try {
+        const { joinRef, ref, topic, event, payload } = message;
+        return [joinRef, ref, topic, event, JSON.parse(String(payload))];
+      } catch {
+        return undefined;
+      }
+    };
+    const word = fc.string({
+      unit: fc.constantFrom('"', "\\", ",", "[", "]", "{", "}", "a", "é"),
+      maxLength: 6,
+    });
+    const frame = fc.tuple(
+      fc.oneof(word, fc.constant(null), fc.double()),
+      fc.oneof(word, fc.constant(null), fc.integer()),
+      fc.oneof(word, fc.jsonValue()),
+      word,
+      fc.jsonValue(),
+    );
+    const text = fc
+      .tuple(
+        frame,
+        fc.constantFrom(undefined, 1),
+        fc.nat(),
+        fc.constantFrom("", " ", ",", "]", '"', "\\", "[1,"),
+      )
+      .map(([values, indent, place, extra]) => {
+        const written = JSON.stringify(values, undefined, indent);
+        const at = place % (written.length + 1);
+        return written.slice(0, at) + extra + written.slice(at);
+      });
+    fc.assert(
+      fc.property(fc.oneof(text, fc.json(), fc.string()), (given) => {
+        expect(inParts(given)).toEqual(whole(given));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it("of any depth are measured as they are", () => {
+    const depthOf = (value: unknown): number =>
+      typeof value === "object" && value !== null
+        ? 1 + Math.max(0, ...Object.values(value as object).map(depthOf))
+        : 0;
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 80 })),
+        fc.nat({ max: 70 }),
+        (value, levels) => {
+          let nested: unknown = value;
+          for (let level = 0; level < levels; level++) nested = level % 2 ? [nested] : { nested };
+          const read = readPayload(JSON.stringify({ nested }));
+          expect(read?.payload === undefined).toBe(depthOf({ nested }) > 64);
+        },
+      ),
+    );
+  });
+
   it("are read by the official client as they were meant", () => {
     fc.assert(
       fc.property(field, field, field, field, fc.oneof(json, bytes), (joinRef, ref, topic, name, payload) => {
