@@ -8,7 +8,7 @@ export { Presence } from "./presence/index.js";
 export type * from "./presence/index.js";
 export type { PubSub, PubSubStatus, Unsubscribe } from "./pubsub/pubsub.js";
 export { nodeRuntime } from "./runtime.js";
-export type { CancelTimer, Runtime } from "./runtime.js";
+export type { CancelTimer, Runtime, TimerOptions } from "./runtime.js";
 export type {
   AnyMeta,
   Diff,

@@ -6,6 +6,12 @@
 /** Ends a timer. Calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
 
+/** How a timer is to be held. */
+export interface TimerOptions {
+  /** Whether the process lives until the timer has fired or was cancelled: somebody waits for it. Default false. */
+  readonly keepsAlive?: boolean | undefined;
+}
+
 /**
  * What a tracker needs from the machine. Pass your own as the `runtime` option to run a tracker on virtual
  * time; the default is {@link nodeRuntime}.
@@ -18,20 +24,23 @@ export interface Runtime {
   /** A number in [0, 1). */
   random(): number;
   /**
-   * Calls back once, after `delayMs`; at 0 or less in the next macrotask. Must not keep the process alive,
-   * and never calls back before it has returned.
+   * Calls back once, after `delayMs`; at 0 or less in the next macrotask. Keeps the process alive only if
+   * `options` ask for it, and never calls back before it has returned.
    */
-  schedule(delayMs: number, callback: () => void): CancelTimer;
+  schedule(delayMs: number, callback: () => void, options?: TimerOptions): CancelTimer;
   /** Tells whoever runs the process what nobody listened to. Absent: it is not told. */
   warn?(message: string, code: string): void;
 }
 
-/** The machine itself: the monotonic and the wall clock, `Math.random`, and timers that do not keep Node alive. */
+/**
+ * The machine itself: the monotonic and the wall clock, `Math.random`, and timers that do not keep Node alive
+ * unless they are asked to.
+ */
 export const nodeRuntime: Runtime = {
   monotonicMs: () => performance.now(),
   wallClockMs: () => Date.now(),
   random: () => Math.random(),
-  schedule(delayMs, callback) {
+  schedule(delayMs, callback, { keepsAlive = false } = {}) {
     if (delayMs <= 0 && typeof setImmediate === "function") {
       // Not unreferenced: the event loop would wait for something else before it calls back. It keeps the
       // process alive for one turn only.
@@ -40,7 +49,7 @@ export const nodeRuntime: Runtime = {
     }
     const timer = setTimeout(callback, delayMs);
     // A browser's timer is a number and has no `unref`.
-    if (typeof timer === "object") timer.unref();
+    if (!keepsAlive && typeof timer === "object") timer.unref();
     return () => clearTimeout(timer);
   },
   warn(message, code) {

@@ -2,8 +2,9 @@
  * A pubsub over `BroadcastChannel`: the worker threads of one Node process, or the tabs and workers of one origin
  * in a browser. Free of Node imports.
  *
- * All nodes share one `BroadcastChannel`. It has no connection that could break, so there is no status; and
- * nobody is told when a thread or tab ends without closing its pubsub, so its silence has to tell.
+ * All nodes share one `BroadcastChannel`, by two ports each: a port does not hear what it posts itself, and a node
+ * has to. It has no connection that could break, so there is no status; and nobody is told when a thread or tab ends
+ * without closing its pubsub, so its silence has to tell.
  */
 import { TrackerError } from "../errors.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
@@ -26,7 +27,7 @@ export interface BroadcastChannelPubSub extends PubSub {
 
 /** What goes over the channel. The property `rollcall` holds the version. */
 type Message =
-  /** To everybody, or only to the node `to`. */
+  /** To everybody, the sender included, or only to the node `to`. */
   | {
       readonly rollcall: 1;
       readonly type: "frame";
@@ -46,25 +47,34 @@ export function broadcastChannelPubSub({
   nodeName,
   channelName = "rollcall",
 }: BroadcastChannelPubSubOptions = {}): BroadcastChannelPubSub {
-  return new BroadcastChannelNode(checkedNodeName(nodeName), new BroadcastChannel(channelName));
+  const checked = checkedNodeName(nodeName);
+  return new BroadcastChannelNode(
+    checked,
+    new BroadcastChannel(channelName),
+    new BroadcastChannel(channelName),
+  );
 }
 
 class BroadcastChannelNode implements BroadcastChannelPubSub {
   readonly nodeName: string;
-  readonly #port: BroadcastChannel;
+  readonly #speaking: BroadcastChannel;
+  readonly #hearing: BroadcastChannel;
   readonly #events = new AdapterEvents("connected");
   readonly #receivers = new Receivers(this.#events.reportError);
   readonly onNodeGone = this.#events.onNodeGone;
   readonly onError = this.#events.onError;
   #closed = false;
 
-  constructor(nodeName: string, port: BroadcastChannel) {
+  constructor(nodeName: string, speaking: BroadcastChannel, hearing: BroadcastChannel) {
     this.nodeName = nodeName;
-    this.#port = port;
-    port.onmessage = ({ data }) => this.#receive(data);
-    port.onmessageerror = () => this.#refuse();
-    // Only Node has it, and its type is the browser's.
-    if ("unref" in port && typeof port.unref === "function") port.unref();
+    this.#speaking = speaking;
+    this.#hearing = hearing;
+    hearing.onmessage = ({ data }) => this.#receive(data);
+    hearing.onmessageerror = () => this.#refuse();
+    for (const port of [speaking, hearing]) {
+      // Only Node has it, and its type is the browser's.
+      if ("unref" in port && typeof port.unref === "function") port.unref();
+    }
   }
 
   broadcast(channel: string, payload: string): void {
@@ -84,16 +94,17 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
     if (this.#closed) return;
     this.#post({ rollcall: 1, type: "nodeGone", node: this.nodeName });
     this.#closed = true;
-    this.#port.onmessage = null;
-    this.#port.onmessageerror = null;
-    this.#port.close();
+    this.#hearing.onmessage = null;
+    this.#hearing.onmessageerror = null;
+    this.#hearing.close();
+    this.#speaking.close();
     this.#receivers.clear();
     this.#events.clear();
   }
 
   #post(message: Message): void {
     if (this.#closed) throw unavailable(this.nodeName, "closed");
-    this.#port.postMessage(message);
+    this.#speaking.postMessage(message);
   }
 
   #receive(data: unknown): void {
@@ -108,7 +119,7 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
   #refuse(): void {
     this.#events.reportError(
       new TrackerError("INVALID_FRAME", "Something on the BroadcastChannel was sent by no rollcall node", {
-        channelName: this.#port.name,
+        channelName: this.#hearing.name,
       }),
     );
   }

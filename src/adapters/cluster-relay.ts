@@ -58,10 +58,11 @@ export class RelayTable {
     for (const port of [...this.#ports.keys()]) this.detach(port);
   }
 
-  #relay({ id: sender, to, channel, payload }: NodeMessage & { type: "frame" }): void {
+  /** To the sender too: a node that hears itself knows that the relay hears it. */
+  #relay({ to, channel, payload }: NodeMessage & { type: "frame" }): void {
     for (const [port, nodes] of this.#ports) {
       for (const [id, name] of nodes) {
-        if (id === sender || (to !== undefined && name !== to)) continue;
+        if (to !== undefined && name !== to) continue;
         port.send({ type: "frame", id, channel, payload });
       }
     }

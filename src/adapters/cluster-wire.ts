@@ -13,7 +13,7 @@ const version = 1;
 export type NodeMessage =
   /** A node is there, under this name. Sent at start, and whenever a relay announces itself. */
   | { readonly type: "hello"; readonly id: string; readonly node: string }
-  /** To every other node, or only to those named `to`. */
+  /** To every node, the sender included, or only to those named `to`. */
   | {
       readonly type: "frame";
       readonly id: string;

@@ -17,7 +17,7 @@ export interface MemoryPubSub extends PubSub {
 }
 
 /**
- * The pubsub of an application that runs as a single process: there is nobody else to reach.
+ * The pubsub of an application that runs as a single process: there is nobody to reach but the node itself.
  *
  * @param options.nodeName Default: host, process id and a random part.
  * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
@@ -57,10 +57,10 @@ export class MemoryHub {
   }
 
   readonly #port: HubPort = {
-    send: (sender, to, channel, payload) => {
+    send: (to, channel, payload) => {
       if (this.#queue.length === 0) queueMicrotask(() => this.#deliver());
       for (const target of this.#nodes) {
-        if (target === sender || target.events.status === "disconnected") continue;
+        if (target.events.status === "disconnected") continue;
         if (to === undefined || target.nodeName === to) this.#queue.push({ target, channel, payload });
       }
     },
@@ -94,7 +94,7 @@ interface Delivery {
 
 /** What a node may ask of its hub. */
 interface HubPort {
-  send(sender: MemoryNode, to: string | undefined, channel: string, payload: string): void;
+  send(to: string | undefined, channel: string, payload: string): void;
   leave(leaver: MemoryNode): void;
 }
 
@@ -115,12 +115,12 @@ class MemoryNode implements MemoryPubSub {
 
   broadcast(channel: string, payload: string): void {
     this.#refuseIfCutOff();
-    this.#hub.send(this, undefined, channel, payload);
+    this.#hub.send(undefined, channel, payload);
   }
 
   send(node: string, channel: string, payload: string): void {
     this.#refuseIfCutOff();
-    this.#hub.send(this, node, channel, payload);
+    this.#hub.send(node, channel, payload);
   }
 
   subscribe(channel: string, receive: (payload: string) => void): Unsubscribe {

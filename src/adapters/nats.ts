@@ -11,25 +11,32 @@
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
 import { TrackerError } from "../errors.js";
-import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedPrefix } from "../pubsub/broker-names.js";
-import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
-import { checkedNodeName } from "../pubsub/node-name.js";
-import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
-import { unavailable } from "../pubsub/unavailable.js";
+import type { PubSub } from "../pubsub/pubsub.js";
+import { randomText } from "../runtime.js";
+import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
 
 /** What is used of a connection of `@nats-io/nats-core` 3. */
 export interface NatsConnection {
   readonly info?: { readonly max_payload: number };
-  publish(subject: string, payload: string): void;
+  publish(subject: string, payload: string, options?: { reply?: string }): void;
   subscribe(
     subject: string,
-    options: { callback: (error: Error | null, message: { readonly data: Uint8Array }) => void },
+    options: { callback: (error: Error | null, message: NatsMessage) => void },
   ): NatsSubscription;
   /** Resolves when the server has done everything that was asked of it before. */
   flush(): Promise<void>;
   isClosed(): boolean;
   status(): AsyncIterable<{ readonly type: string }>;
+  reconnect?(): Promise<void>;
+}
+
+/** What is used of a message. */
+export interface NatsMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply?: string;
+  readonly headers?: { readonly code: number };
 }
 
 interface NatsSubscription {
@@ -62,11 +69,30 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const defaultMaxPayloadBytes = 1024 * 1024;
 
 /**
- * @throws TrackerError `INVALID_OPTION` for a connection of another library, a `nodeName` that is empty or longer
- *   than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
+ * @throws TrackerError `INVALID_OPTION` for a connection of another library or one that was opened with `noEcho`, a
+ *   `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
-export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
-  return new NatsNode(options);
+export function natsPubSub({ connection, nodeName, prefix }: NatsPubSubOptions): NatsPubSub {
+  checkConnection(connection);
+  const checked = checkedPrefix(prefix);
+  return new BrokerNode(nodeName, (watcher, name) => new Nats(checked, connection, watcher, name));
+}
+
+function checkConnection(connection: NatsConnection): void {
+  if (typeof connection?.publish !== "function" || typeof connection.flush !== "function") {
+    throw new TrackerError("INVALID_OPTION", "Expected connection to be one of @nats-io/transport-node 3", {
+      option: "connection",
+    });
+  }
+  if (!("options" in connection)) return;
+  const { options } = connection;
+  if (typeof options !== "object" || options === null || !("noEcho" in options) || options.noEcho !== true)
+    return;
+  throw new TrackerError(
+    "INVALID_OPTION",
+    "Expected connection to be opened without noEcho: a node has to hear itself",
+    { option: "connection" },
+  );
 }
 
 /**
@@ -83,37 +109,29 @@ function token(name: string): string {
   return escaped === "" ? "%" : escaped;
 }
 
-class NatsNode implements NatsPubSub {
-  readonly nodeName: string;
+/** The status of the message by which the server says that nobody is subscribed to a subject. */
+const noResponders = 503;
+
+class Nats implements Broker {
   readonly #prefix: string;
+  readonly #nodeName: string;
   readonly #connection: NatsConnection;
-  readonly #events: AdapterEvents;
-  readonly #subscriptions: BrokerSubscriptions;
-  readonly onStatus: AdapterEvents["onStatus"];
-  readonly onError: AdapterEvents["onError"];
-  readonly #subscribed = new Map<string, readonly NatsSubscription[]>();
+  readonly #watcher: BrokerWatcher;
+  readonly #subscribed = new Map<string, NatsSubscription>();
   readonly #statuses: AsyncIterable<{ readonly type: string; readonly error?: unknown }>;
+  readonly reconnect?: () => Promise<void>;
   #maxPayloadBytes = defaultMaxPayloadBytes;
   /** Counts the changes of the connection, so that a late answer can be told from a current one. */
   #changes = 0;
-  #closed = false;
+  #forgotten = false;
 
-  constructor({ connection, nodeName, prefix }: NatsPubSubOptions) {
-    if (typeof connection?.publish !== "function" || typeof connection.flush !== "function") {
-      throw new TrackerError("INVALID_OPTION", "Expected connection to be one of @nats-io/transport-node 3", {
-        option: "connection",
-      });
-    }
-    this.nodeName = checkedNodeName(nodeName);
-    this.#prefix = checkedPrefix(prefix);
+  constructor(prefix: string, connection: NatsConnection, watcher: BrokerWatcher, nodeName: string) {
+    this.#prefix = prefix;
+    this.#nodeName = nodeName;
     this.#connection = connection;
-    this.#events = new AdapterEvents(connection.isClosed() ? "disconnected" : "connected");
-    this.onStatus = this.#events.onStatus;
-    this.onError = this.#events.onError;
-    this.#subscriptions = new BrokerSubscriptions(
-      { open: (channel) => this.#open(channel), close: (channel) => this.#close(channel) },
-      this.#events.reportError,
-    );
+    this.#watcher = watcher;
+    if (connection.reconnect !== undefined) this.reconnect = async () => connection.reconnect?.();
+    if (!connection.isClosed()) watcher.connected();
     this.#statuses = connection.status();
     void this.#followStatus();
   }
@@ -122,93 +140,116 @@ class NatsNode implements NatsPubSub {
     return (this.#maxPayloadBytes = this.#connection.info?.max_payload ?? this.#maxPayloadBytes);
   }
 
-  async broadcast(channel: string, payload: string): Promise<void> {
-    this.#publish(this.#broadcastSubject(channel), payload);
-  }
-
-  async send(node: string, channel: string, payload: string): Promise<void> {
-    this.#publish(this.#inboxSubject(node, channel), payload);
-  }
-
-  async subscribe(channel: string, receive: (payload: string) => void): Promise<Unsubscribe> {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    return this.#subscriptions.add(channel, receive);
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#subscriptions.close();
-    // An async generator that waits for its next value cannot be returned from; the client's can be stopped.
-    if (hasStop(this.#statuses)) this.#statuses.stop();
-    this.#events.clear();
-  }
-
-  #broadcastSubject(channel: string): string {
+  broadcastName(channel: string): string {
     return `${this.#prefix}.all.${token(channel)}`;
   }
 
-  #inboxSubject(node: string, channel: string): string {
+  inboxName(node: string, channel: string): string {
     return `${this.#prefix}.to.${token(node)}.${token(channel)}`;
   }
 
-  #publish(subject: string, payload: string): void {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    if (this.#events.status === "disconnected") throw unavailable(this.nodeName, "disconnected");
-    // The server would end the connection.
-    const bytes = Buffer.byteLength(payload);
-    if (bytes > this.maxPayloadBytes) {
-      throw new TrackerError(
-        "PUBLISH_FAILED",
-        `A payload of ${bytes} bytes is above the server's limit of ${this.maxPayloadBytes}`,
-        { bytes, maxPayloadBytes: this.maxPayloadBytes },
-      );
-    }
+  publish(subject: string, payload: string): void {
     this.#connection.publish(subject, payload);
   }
 
-  async #open(channel: string): Promise<void> {
-    const callback = (error: Error | null, { data }: { readonly data: Uint8Array }): void => {
-      if (error === null) this.#subscriptions.deliver(channel, decoder.decode(data));
-      else this.#events.reportError(error);
-    };
-    const subjects = [this.#broadcastSubject(channel), this.#inboxSubject(this.nodeName, channel)];
-    this.#subscribed.set(
-      channel,
-      subjects.map((subject) => this.#connection.subscribe(subject, { callback })),
-    );
+  /** The server says that it refuses a subscription before it answers the flush. */
+  async open({ all, inbox }: ChannelNames): Promise<void> {
+    let refusal: Error | undefined;
+    let opened = false;
+    for (const subject of [all, inbox]) {
+      const subscription = this.#connection.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) this.#received(subject, message);
+          else if (opened) this.#watcher.failed(error);
+          else refusal ??= error;
+        },
+      });
+      this.#subscribed.set(subject, subscription);
+    }
     try {
       await this.#connection.flush();
+      opened = true;
+      if (refusal === undefined) return;
     } catch (error) {
-      await this.#close(channel);
+      await this.close({ all, inbox });
       throw error;
+    }
+    await this.close({ all, inbox });
+    throw new TrackerError(
+      "PUBSUB_UNAVAILABLE",
+      `The NATS server refused a subscription: ${refusal.message}`,
+      { subjects: [all, inbox] },
+      { cause: refusal },
+    );
+  }
+
+  async close({ all, inbox }: ChannelNames): Promise<void> {
+    for (const subject of [all, inbox]) {
+      this.#subscribed.get(subject)?.unsubscribe();
+      this.#subscribed.delete(subject);
     }
   }
 
-  async #close(channel: string): Promise<void> {
-    const subscriptions = this.#subscribed.get(channel) ?? [];
-    this.#subscribed.delete(channel);
-    for (const subscription of subscriptions) subscription.unsubscribe();
+  /**
+   * Asks each inbox for an answer, and the server itself says which subjects have nobody to answer, before it answers
+   * the flush. So nobody has to answer, and a node that stands still is still listening. That the server does say so
+   * is proved by a subject that nobody has subscribed to.
+   */
+  async listening(inboxes: readonly string[]): Promise<ReadonlySet<string>> {
+    const answers = `${this.#prefix}.ask.${token(this.#nodeName)}.${randomText(12)}`;
+    const absent = new Set<string>();
+    const nobody = `${this.#prefix}.nobody.${randomText(12)}`;
+    const asked = [...inboxes, nobody];
+    const subscription = this.#connection.subscribe(`${answers}.*`, {
+      callback: (error, message) => {
+        if (error !== null || message.headers?.code !== noResponders) return;
+        const subject = asked[Number(message.subject.slice(answers.length + 1))];
+        if (subject !== undefined) absent.add(subject);
+      },
+    });
+    try {
+      for (const [index, subject] of asked.entries()) {
+        this.#connection.publish(subject, "", { reply: `${answers}.${index}` });
+      }
+      await this.#connection.flush();
+    } finally {
+      subscription.unsubscribe();
+    }
+    if (!absent.has(nobody)) {
+      throw new TrackerError("PUBSUB_UNAVAILABLE", "The NATS server does not say who is listening", {});
+    }
+    return new Set(inboxes.filter((inbox) => !absent.has(inbox)));
+  }
+
+  forget(): void {
+    this.#forgotten = true;
+    // An async generator that waits for its next value cannot be returned from; the client's can be stopped.
+    if (hasStop(this.#statuses)) this.#statuses.stop();
+  }
+
+  /** What asks for an answer only asks who is listening; no payload does. */
+  #received(subject: string, { reply, data }: NatsMessage): void {
+    if (reply === undefined || reply === "") this.#watcher.received(subject, decoder.decode(data));
   }
 
   async #followStatus(): Promise<void> {
     try {
       for await (const status of this.#statuses) {
-        if (this.#closed) return;
+        if (this.#forgotten) return;
         if (status.type === "disconnect" || status.type === "close") this.#lost();
         else if (status.type === "reconnect") void this.#returned();
-        else if (status.type === "error") this.#events.reportError(status.error);
+        else if (status.type === "error") this.#watcher.failed(status.error);
       }
     } catch (error) {
-      this.#events.reportError(error);
+      this.#watcher.failed(error);
     }
     // The client ends its statuses when the connection is closed for good.
-    if (!this.#closed) this.#gaveUp();
+    if (!this.#forgotten) this.#gaveUp();
   }
 
   #lost(): void {
     this.#changes++;
-    this.#events.setStatus("disconnected");
+    this.#watcher.disconnected();
   }
 
   /** Says `connected` only when the server has taken the subscriptions, which the client has sent again. */
@@ -218,19 +259,19 @@ class NatsNode implements NatsPubSub {
       await this.#connection.flush();
     } catch (error) {
       // A connection that was lost again meanwhile has told so itself.
-      if (change === this.#changes) this.#events.reportError(error);
+      if (change === this.#changes) this.#watcher.failed(error);
       return;
     }
-    if (change === this.#changes && !this.#closed) this.#events.setStatus("connected");
+    if (change === this.#changes && !this.#forgotten) this.#watcher.connected();
   }
 
   #gaveUp(): void {
-    this.#lost();
-    this.#events.setStandingError(
+    this.#changes++;
+    this.#watcher.lost(
       new TrackerError(
         "PUBSUB_UNAVAILABLE",
         "The NATS connection is closed for good; pass maxReconnectAttempts: -1 to connect() if it gave up",
-        { nodeName: this.nodeName },
+        { nodeName: this.#nodeName },
       ),
     );
   }

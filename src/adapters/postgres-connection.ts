@@ -25,9 +25,10 @@ export interface PostgresNotification {
 /** What a connection tells its adapter. */
 export interface PostgresWatcher {
   /** Listens again to everything; called with each new client before it counts as connected. */
-  restore(query: (text: string) => Promise<unknown>): Promise<void>;
+  restore(query: (text: string, values?: string[]) => Promise<unknown>): Promise<void>;
   connected(): void;
   disconnected(): void;
+  /** May be told as often as it happens. */
   failed(error: unknown): void;
   notified(name: string, payload: string): void;
 }
@@ -38,6 +39,12 @@ export interface PostgresWatcher {
  */
 const shortestPauseMs = 100;
 const longestPauseMs = 1_000;
+
+/** After this time an attempt to connect may be given up for another one: the other side may stand still. */
+const longestAttemptMs = 5_000;
+
+/** A server that is there takes a fraction of this for a goodbye. */
+const goodbyeTimeoutMs = 1_000;
 
 /** More than a resync ever has waiting; a server that is so far behind gets no more. */
 const maxWaitingQueries = 10_000;
@@ -52,7 +59,10 @@ export class PostgresConnection {
   #waitingQueries = 0;
   #pauseMs = 0;
   #cancelPause: () => void = () => {};
-  #failureReported = false;
+  /** Counts the attempts to connect, so that one that was given up is known when it comes back. */
+  #attempt = 0;
+  /** When the attempt under way began; absent while there is none. */
+  #attemptBeganMs: number | undefined;
   #waiting: ((established: boolean) => void)[] = [];
   #closed = false;
 
@@ -104,13 +114,32 @@ export class PostgresConnection {
     return query;
   }
 
+  /**
+   * Gives up the client for a new one, or an attempt that has taken too long for another one. Does nothing while
+   * there is a pause, or without a way to connect.
+   */
+  reconnect(): void {
+    if (this.#closed || this.#connect === undefined) return;
+    if (this.#client !== undefined) {
+      this.#lost(this.#client, refusal("The connection to PostgreSQL was given up"));
+    } else if (this.#attemptBeganMs !== undefined) {
+      if (nodeRuntime.monotonicMs() - this.#attemptBeganMs > longestAttemptMs)
+        void this.#reconnect(this.#connect);
+    }
+  }
+
   async #reconnect(connect: () => Promise<PostgresClient>): Promise<void> {
+    const attempt = ++this.#attempt;
+    this.#attemptBeganMs = nodeRuntime.monotonicMs();
     try {
       const client = await connect();
-      if (this.#closed) return await endQuietly(client);
+      if (this.#closed || attempt !== this.#attempt) return await endQuietly(client);
+      this.#attemptBeganMs = undefined;
       this.#use(client);
     } catch (error) {
-      this.#reportOnce(error);
+      if (attempt !== this.#attempt) return;
+      this.#attemptBeganMs = undefined;
+      this.#watcher.failed(error);
       this.#pause(connect);
     }
   }
@@ -119,7 +148,7 @@ export class PostgresConnection {
     this.#listenTo(client);
     this.#lastQuery = Promise.resolve();
     this.#watcher
-      .restore((text) => this.#queryOf(client, text))
+      .restore((text, values) => this.#queryOf(client, text, values))
       .then(
         () => this.#establish(client),
         (error: unknown) => this.#lost(client, error),
@@ -129,7 +158,6 @@ export class PostgresConnection {
   #establish(client: PostgresClient): void {
     if (this.#closed || this.#client !== client) return;
     this.#pauseMs = 0;
-    this.#failureReported = false;
     this.#watcher.connected();
     this.#answerWaiting(true);
   }
@@ -157,7 +185,7 @@ export class PostgresConnection {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#watcher.disconnected();
-    this.#reportOnce(error);
+    this.#watcher.failed(error);
     if (this.#connect === undefined || this.#closed) return;
     void endQuietly(client);
     this.#pause(this.#connect);
@@ -165,15 +193,10 @@ export class PostgresConnection {
 
   #pause(connect: () => Promise<PostgresClient>): void {
     if (this.#closed) return;
-    this.#cancelPause = nodeRuntime.schedule(this.#pauseMs, () => void this.#reconnect(connect));
+    // As a connection does, what waits for one keeps the process alive.
+    const again = (): void => void this.#reconnect(connect);
+    this.#cancelPause = nodeRuntime.schedule(this.#pauseMs, again, { keepsAlive: true });
     this.#pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, this.#pauseMs * 2));
-  }
-
-  /** One report per outage tells as much as one per attempt. */
-  #reportOnce(error: unknown): void {
-    if (this.#failureReported) return;
-    this.#failureReported = true;
-    this.#watcher.failed(error);
   }
 
   #answerWaiting(established: boolean): void {
@@ -185,9 +208,31 @@ function refusal(why: string): TrackerError {
   return new TrackerError("PUBLISH_FAILED", why);
 }
 
-/** A client that has ended already, or whose server is gone, cannot be ended well: it is of no more use anyway. */
+/**
+ * A client that has ended already, or whose server is gone, cannot be ended well: it is of no more use anyway. Where
+ * the other side does not answer the goodbye, the socket is destroyed.
+ */
 async function endQuietly(client: PostgresClient): Promise<void> {
   const ignore = (): void => {};
   client.on("error", ignore);
-  await client.end().catch(ignore);
+  let cancel = ignore;
+  const tooLate = new Promise<void>((resolve) => {
+    const destroy = (): void => {
+      streamOf(client)?.destroy();
+      resolve();
+    };
+    cancel = nodeRuntime.schedule(goodbyeTimeoutMs, destroy, { keepsAlive: true });
+  });
+  await Promise.race([client.end().catch(ignore), tooLate]);
+  cancel();
+}
+
+/** The socket under a client, which is no part of its documented shape. */
+function streamOf(client: PostgresClient): { destroy(): void } | undefined {
+  const connection: unknown = "connection" in client ? client.connection : undefined;
+  if (typeof connection !== "object" || connection === null || !("stream" in connection)) return undefined;
+  const { stream } = connection;
+  return typeof stream === "object" && stream !== null && "destroy" in stream
+    ? (stream as { destroy(): void })
+    : undefined;
 }

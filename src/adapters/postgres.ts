@@ -20,12 +20,9 @@
  */
 import { createHash } from "node:crypto";
 import { TrackerError } from "../errors.js";
-import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
-import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
-import { checkedNodeName } from "../pubsub/node-name.js";
-import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
-import { unavailable } from "../pubsub/unavailable.js";
+import type { PubSub } from "../pubsub/pubsub.js";
+import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
 import { PostgresConnection, type PostgresClient } from "./postgres-connection.js";
 
 export type { PostgresClient } from "./postgres-connection.js";
@@ -73,7 +70,9 @@ const maxNameBytes = 63;
  *   than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
 export function postgresPubSub(options: PostgresPubSubOptions): PostgresPubSub {
-  return new PostgresNode(options);
+  const source = sourceOf(options);
+  const prefix = checkedPrefix(options.prefix);
+  return new BrokerNode(options.nodeName, (watcher) => new Postgres(prefix, source, watcher));
 }
 
 /** The name itself where PostgreSQL can take it, or else what stands for it: 160 bits of its SHA-256. */
@@ -86,109 +85,103 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-class PostgresNode implements PostgresPubSub {
-  readonly nodeName: string;
+/**
+ * The advisory lock that says that an inbox is listened to: 64 bits of the hash of its name, as the two halves that
+ * `pg_locks` shows and as the one number that a lock is taken by.
+ */
+function lockOf(inbox: string): { shown: string; number: string } {
+  const hash = createHash("sha256").update(inbox).digest();
+  return {
+    shown: `${hash.readUInt32BE(0)}.${hash.readUInt32BE(4)}`,
+    number: hash.readBigInt64BE(0).toString(),
+  };
+}
+
+/** Of the database, because channels and advisory locks are; `objsubid` is 1 for locks by one number. */
+const locksHeld = `SELECT classid::text || '.' || objid::text AS lock FROM pg_locks
+  WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid::text || '.' || objid::text = ANY (string_to_array($1, ','))`;
+
+type Query = (text: string, values?: string[]) => Promise<unknown>;
+
+class Postgres implements Broker {
   readonly maxPayloadBytes = maxPayloadBytes;
   readonly #prefix: string;
-  readonly #events: AdapterEvents;
-  readonly #subscriptions: BrokerSubscriptions;
   readonly #connection: PostgresConnection;
-  readonly onStatus: AdapterEvents["onStatus"];
-  readonly onError: AdapterEvents["onError"];
-  /** What is listened to at the server, and which channel each name stands for. */
-  readonly #channelOf = new Map<string, string>();
-  #closed = false;
+  readonly reconnect?: () => void;
 
-  constructor(options: PostgresPubSubOptions) {
-    this.nodeName = checkedNodeName(options.nodeName);
-    this.#prefix = checkedPrefix(options.prefix);
-    const connect = connectorOf(options);
-    this.#events = new AdapterEvents("client" in options ? "connected" : "disconnected");
-    this.onStatus = this.#events.onStatus;
-    this.onError = this.#events.onError;
-    this.#subscriptions = new BrokerSubscriptions(
-      { open: (channel) => this.#open(channel), close: (channel) => this.#close(channel) },
-      this.#events.reportError,
-    );
-    this.#connection = new PostgresConnection(connect, {
-      restore: (query) => this.#restore(query),
-      connected: () => this.#events.setStatus("connected"),
-      disconnected: () => this.#events.setStatus("disconnected"),
-      failed: this.#events.reportError,
-      notified: (name, payload) => this.#notified(name, payload),
+  constructor(
+    prefix: string,
+    source: PostgresClient | (() => Promise<PostgresClient>),
+    watcher: BrokerWatcher,
+  ) {
+    this.#prefix = prefix;
+    // A client that is given is connected.
+    if (typeof source !== "function") watcher.connected();
+    this.#connection = new PostgresConnection(source, {
+      restore: async (query) => {
+        for (const names of watcher.openNames()) await listen(query, names);
+      },
+      connected: watcher.connected,
+      disconnected: watcher.disconnected,
+      failed: watcher.failed,
+      notified: watcher.received,
     });
+    if (typeof source === "function") this.reconnect = () => this.#connection.reconnect();
   }
 
-  broadcast(channel: string, payload: string): Promise<void> {
-    return this.#notify(broadcastName(this.#prefix, channel), payload);
+  broadcastName(channel: string): string {
+    return identifier(this.#prefix, broadcastName(this.#prefix, channel));
   }
 
-  async send(node: string, channel: string, payload: string): Promise<void> {
-    return this.#notify(inboxName(this.#prefix, node, channel), payload);
+  inboxName(node: string, channel: string): string {
+    return identifier(this.#prefix, inboxName(this.#prefix, node, channel));
   }
 
-  async subscribe(channel: string, receive: (payload: string) => void): Promise<Unsubscribe> {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    return this.#subscriptions.add(channel, receive);
+  publish(name: string, payload: string): Promise<unknown> {
+    return this.#connection.query("SELECT pg_notify($1, $2)", [name, payload]);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#subscriptions.close();
-    await this.#connection.close();
-    this.#events.clear();
-  }
-
-  async #notify(name: string, payload: string): Promise<void> {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    if (this.#events.status === "disconnected") throw unavailable(this.nodeName, "disconnected");
-    const bytes = Buffer.byteLength(payload);
-    if (bytes > maxPayloadBytes) {
-      throw new TrackerError("PUBLISH_FAILED", `A payload of ${bytes} bytes is above what NOTIFY takes`, {
-        bytes,
-        maxPayloadBytes,
-      });
+  async open(names: ChannelNames): Promise<void> {
+    if (!(await this.#connection.established())) {
+      throw new TrackerError("PUBSUB_UNAVAILABLE", "There is no connection to PostgreSQL", {});
     }
-    await this.#connection.query("SELECT pg_notify($1, $2)", [identifier(this.#prefix, name), payload]);
+    await listen((text, values) => this.#connection.query(text, values), names);
   }
 
-  #namesOf(channel: string): string[] {
-    const names = [broadcastName(this.#prefix, channel), inboxName(this.#prefix, this.nodeName, channel)];
-    return names.map((name) => identifier(this.#prefix, name));
+  async close({ all, inbox }: ChannelNames): Promise<void> {
+    await this.#connection.query("SELECT pg_advisory_unlock_shared($1)", [lockOf(inbox).number]);
+    for (const name of [all, inbox]) await this.#connection.query(`UNLISTEN ${quoted(name)}`);
   }
 
-  async #open(channel: string): Promise<void> {
-    const names = this.#namesOf(channel);
-    for (const name of names) this.#channelOf.set(name, channel);
-    try {
-      // What is listened to is in the map, so a connection that comes later listens to it by itself.
-      if (!(await this.#connection.established())) throw unavailable(this.nodeName, "disconnected");
-      for (const name of names) await this.#connection.query(`LISTEN ${quoted(name)}`);
-    } catch (error) {
-      for (const name of names) this.#channelOf.delete(name);
-      throw error;
-    }
+  async listening(inboxes: readonly string[]): Promise<ReadonlySet<string>> {
+    const inboxOf = new Map(inboxes.map((inbox) => [lockOf(inbox).shown, inbox]));
+    const answer = await this.#connection.query(locksHeld, [[...inboxOf.keys()].join()]);
+    const listened = locksOf(answer).map((lock) => inboxOf.get(lock));
+    return new Set(listened.filter((inbox) => inbox !== undefined));
   }
 
-  async #close(channel: string): Promise<void> {
-    const names = this.#namesOf(channel);
-    for (const name of names) this.#channelOf.delete(name);
-    if (this.#events.status === "disconnected") return;
-    for (const name of names) await this.#connection.query(`UNLISTEN ${quoted(name)}`);
-  }
-
-  async #restore(query: (text: string) => Promise<unknown>): Promise<void> {
-    for (const name of [...this.#channelOf.keys()]) await query(`LISTEN ${quoted(name)}`);
-  }
-
-  #notified(name: string, payload: string): void {
-    const channel = this.#channelOf.get(name);
-    if (channel !== undefined) this.#subscriptions.deliver(channel, payload);
+  forget(): Promise<void> {
+    return this.#connection.close();
   }
 }
 
-function connectorOf(options: PostgresPubSubOptions): PostgresClient | (() => Promise<PostgresClient>) {
+/** The lock comes last: whoever sees it may rely on the rest. Shared, for two lives of a node may meet. */
+async function listen(query: Query, { all, inbox }: ChannelNames): Promise<void> {
+  for (const name of [all, inbox]) await query(`LISTEN ${quoted(name)}`);
+  await query("SELECT pg_try_advisory_lock_shared($1)", [lockOf(inbox).number]);
+}
+
+function locksOf(answer: unknown): readonly string[] {
+  const rows: unknown = typeof answer === "object" && answer !== null && "rows" in answer && answer.rows;
+  if (!Array.isArray(rows)) {
+    throw new TrackerError("PUBSUB_UNAVAILABLE", "PostgreSQL did not say who is listening", {});
+  }
+  return rows.map((row: { readonly lock?: unknown }) => String(row.lock));
+}
+
+function sourceOf(options: PostgresPubSubOptions): PostgresClient | (() => Promise<PostgresClient>) {
   if ("connect" in options && typeof options.connect === "function") return options.connect;
   if ("client" in options && typeof options.client?.query === "function") return options.client;
   throw new TrackerError(

@@ -4,22 +4,35 @@
  */
 import { TrackerError } from "../errors.js";
 
-/** What is used of a client of node-redis (`redis` 5 and 6). */
+/**
+ * What is used of a client of node-redis: of `createClient` and `createSentinel` of `redis` 5 and 6, and of
+ * `createCluster` of `redis` 6. What is optional only `createClient` has all of.
+ */
 export interface NodeRedisClient {
   readonly isReady: boolean;
+  readonly isOpen?: boolean;
   publish(channel: string, payload: string): Promise<unknown>;
   subscribe(channels: string[], listener: (payload: string, channel: string) => unknown): Promise<unknown>;
-  unsubscribe(channels: string[], listener: (payload: string, channel: string) => unknown): Promise<unknown>;
+  unsubscribe(
+    channels: string[],
+    listener: (payload: unknown, channel: unknown) => unknown,
+  ): Promise<unknown>;
+  pubSubNumSub?(channels: string[]): Promise<unknown>;
+  connect?(): Promise<unknown>;
+  destroy?(): unknown;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   off(event: string, listener: (...values: unknown[]) => void): unknown;
 }
 
-/** What is used of a client of `ioredis` 5 and 6. */
+/** What is used of a `Redis` or `Cluster` of `ioredis` 5 and 6. What is optional only `Redis` need have. */
 export interface IoredisClient {
   readonly status: string;
+  readonly isCluster?: boolean;
   publish(channel: string, payload: string): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
+  call?(command: string, ...values: string[]): Promise<unknown>;
+  disconnect?(reconnect: boolean): void;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   off(event: string, listener: (...values: unknown[]) => void): unknown;
 }
@@ -37,11 +50,17 @@ export interface RedisWatcher {
 /** A client as the adapter sees it. */
 export interface RedisLink {
   readonly ready: boolean;
+  /** Why there is no connection and none is being made, and what to do; `undefined` if there may be one yet. */
+  readonly idle: string | undefined;
   publish(name: string, payload: string): Promise<unknown>;
   subscribe(names: string[]): Promise<void>;
   unsubscribe(names: string[]): Promise<void>;
   /** Resolves when what was subscribed before the connection was lost is subscribed again. */
   restore(names: string[]): Promise<void>;
+  /** Which of these have a subscriber at the server. Absent for a cluster, where a server knows only its own. */
+  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Gives up the connection for a new one, if there is one. Absent where the client does not offer it. */
+  readonly reconnect?: () => void;
   /** What is returned takes all listeners off the client. */
   watch(watcher: RedisWatcher): () => void;
 }
@@ -60,9 +79,20 @@ export function redisLink(client: RedisClient, option: string): RedisLink {
 class NodeRedisLink implements RedisLink {
   readonly #client: NodeRedisClient;
   #watcher: RedisWatcher | undefined;
+  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly reconnect?: () => void;
 
   constructor(client: NodeRedisClient) {
     this.#client = client;
+    const isCluster = "masters" in client;
+    if (!isCluster && client.pubSubNumSub !== undefined) this.subscribed = (names) => this.#subscribed(names);
+    // A client of one server has this property; a sentinel or cluster lives on several connections.
+    if ("isPubSubActive" in client) this.reconnect = () => this.#reconnect();
+  }
+
+  get idle(): string | undefined {
+    if (this.#client.isReady || this.#client.isOpen !== false) return undefined;
+    return "is not connected: await its connect() first";
   }
 
   get ready(): boolean {
@@ -86,6 +116,22 @@ class NodeRedisLink implements RedisLink {
     return Promise.resolve();
   }
 
+  async #subscribed(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const counts: unknown = await this.#client.pubSubNumSub?.([...names]);
+    const entries: readonly (readonly [string, unknown])[] = Object.entries(counts ?? {});
+    return new Set(entries.filter(([, count]) => Number(count) > 0).map(([name]) => name));
+  }
+
+  /**
+   * The client keeps what it has subscribed. It counts as open again before anybody else can use it, so all that
+   * others notice is an `end`, a `ready`, and that what was under way is rejected.
+   */
+  #reconnect(): void {
+    if (!this.#client.isReady) return;
+    this.#client.destroy?.();
+    this.#client.connect?.().catch((error: unknown) => this.#watcher?.failed(error));
+  }
+
   watch(watcher: RedisWatcher): () => void {
     this.#watcher = watcher;
     return listenTo(this.#client, [
@@ -97,14 +143,27 @@ class NodeRedisLink implements RedisLink {
     ]);
   }
 
-  readonly #receive = (payload: string, name: string): void => this.#watcher?.received(name, payload);
+  readonly #receive = (payload: unknown, name: unknown): void => {
+    if (typeof payload === "string" && typeof name === "string") this.#watcher?.received(name, payload);
+  };
 }
 
 class IoredisLink implements RedisLink {
   readonly #client: IoredisClient;
+  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly reconnect?: () => void;
 
   constructor(client: IoredisClient) {
     this.#client = client;
+    if (client.isCluster === true) return;
+    if (client.call !== undefined) this.subscribed = (names) => this.#subscribed(names);
+    if (client.disconnect !== undefined) this.reconnect = () => this.#reconnect();
+  }
+
+  get idle(): string | undefined {
+    const { status } = this.#client;
+    if (status === "wait") return "was made with lazyConnect and is not connected: await its connect() first";
+    return status === "end" ? "has ended its connection: await its connect() first" : undefined;
   }
 
   get ready(): boolean {
@@ -129,6 +188,19 @@ class IoredisLink implements RedisLink {
    */
   async restore(names: string[]): Promise<void> {
     if (names.length > 0) await this.#client.subscribe(...names);
+  }
+
+  /** The answer is a list of names, each with its count behind it. */
+  async #subscribed(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const answer: unknown = await this.#client.call?.("PUBSUB", "NUMSUB", ...names);
+    const list: readonly unknown[] = Array.isArray(answer) ? answer : [];
+    return new Set(
+      names.filter((name, index) => list[2 * index] === name && Number(list[2 * index + 1]) > 0),
+    );
+  }
+
+  #reconnect(): void {
+    if (this.ready) this.#client.disconnect?.(true);
   }
 
   watch(watcher: RedisWatcher): () => void {

@@ -16,12 +16,10 @@
  * The clients reconnect by themselves. While either is not ready the status is `disconnected` and what is sent is
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
-import { AdapterEvents } from "../pubsub/adapter-events.js";
+import { TrackerError } from "../errors.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
-import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
-import { checkedNodeName } from "../pubsub/node-name.js";
-import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
-import { unavailable } from "../pubsub/unavailable.js";
+import type { PubSub } from "../pubsub/pubsub.js";
+import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
 import { redisLink, type RedisClient, type RedisLink } from "./redis-link.js";
 
 export type { IoredisClient, NodeRedisClient, RedisClient } from "./redis-link.js";
@@ -49,108 +47,82 @@ export interface RedisPubSub extends PubSub {
  * @throws TrackerError `INVALID_OPTION` for clients that are neither node-redis nor ioredis, a `nodeName` that is
  *   empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
-export function redisPubSub(options: RedisPubSubOptions): RedisPubSub {
-  return new RedisNode(options);
+export function redisPubSub({ publisher, subscriber, nodeName, prefix }: RedisPubSubOptions): RedisPubSub {
+  const [publishing, subscribing] = [redisLink(publisher, "publisher"), redisLink(subscriber, "subscriber")];
+  const checked = checkedPrefix(prefix);
+  return new BrokerNode(nodeName, (watcher) => new Redis(checked, publishing, subscribing, watcher));
 }
 
-class RedisNode implements RedisPubSub {
-  readonly nodeName: string;
+class Redis implements Broker {
+  readonly maxPayloadBytes = undefined;
   readonly #prefix: string;
   readonly #publisher: RedisLink;
   readonly #subscriber: RedisLink;
-  readonly #events: AdapterEvents;
-  readonly #subscriptions: BrokerSubscriptions;
-  readonly onStatus: AdapterEvents["onStatus"];
-  readonly onError: AdapterEvents["onError"];
+  readonly #watcher: BrokerWatcher;
   readonly #stopWatching: readonly (() => void)[];
-  /** What is subscribed at the server, and which channel each name stands for. */
-  readonly #channelOf = new Map<string, string>();
+  readonly listening?: (inboxes: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly reconnect?: () => void;
   /** Counts the changes of the connection, so that a late answer can be told from a current one. */
   #connection = 0;
-  #outageReported = false;
-  /** Told when the subscriber is without a connection. */
-  readonly #awaitingLoss = new Set<() => void>();
+  #connected = false;
   #closed = false;
 
-  constructor({ publisher, subscriber, nodeName, prefix }: RedisPubSubOptions) {
-    this.nodeName = checkedNodeName(nodeName);
-    this.#prefix = checkedPrefix(prefix);
-    this.#publisher = redisLink(publisher, "publisher");
-    this.#subscriber = redisLink(subscriber, "subscriber");
-    this.#events = new AdapterEvents(this.#ready() ? "connected" : "disconnected");
-    this.onStatus = this.#events.onStatus;
-    this.onError = this.#events.onError;
-    this.#subscriptions = new BrokerSubscriptions(
-      { open: (channel) => this.#open(channel), close: (channel) => this.#close(channel) },
-      this.#events.reportError,
-    );
-    this.#stopWatching = [this.#publisher, this.#subscriber].map((link) =>
+  constructor(prefix: string, publisher: RedisLink, subscriber: RedisLink, watcher: BrokerWatcher) {
+    this.#prefix = prefix;
+    this.#publisher = publisher;
+    this.#subscriber = subscriber;
+    this.#watcher = watcher;
+    if (publisher.subscribed !== undefined) this.listening = publisher.subscribed;
+    const { reconnect } = publisher;
+    if (reconnect !== undefined && subscriber.reconnect !== undefined) {
+      this.reconnect = () => [reconnect, subscriber.reconnect].forEach((again) => again?.());
+    }
+    if (this.#ready()) this.#say(true);
+    this.#stopWatching = [publisher, subscriber].map((link) =>
       link.watch({
         changed: () => void this.#changed(),
-        failed: (error) => this.#failed(error),
-        received: (name, payload) => this.#received(name, payload),
+        failed: (error) => {
+          void this.#changed();
+          watcher.failed(error);
+        },
+        received: watcher.received,
       }),
     );
   }
 
-  async broadcast(channel: string, payload: string): Promise<void> {
-    this.#refuseIfUnavailable();
-    await this.#publisher.publish(broadcastName(this.#prefix, channel), payload);
+  broadcastName(channel: string): string {
+    return broadcastName(this.#prefix, channel);
   }
 
-  async send(node: string, channel: string, payload: string): Promise<void> {
-    this.#refuseIfUnavailable();
-    await this.#publisher.publish(inboxName(this.#prefix, node, channel), payload);
+  inboxName(node: string, channel: string): string {
+    return inboxName(this.#prefix, node, channel);
   }
 
-  async subscribe(channel: string, receive: (payload: string) => void): Promise<Unsubscribe> {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    return this.#subscriptions.add(channel, receive);
+  publish(name: string, payload: string): Promise<unknown> {
+    return this.#publisher.publish(name, payload);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#subscriptions.close();
-    for (const stop of this.#stopWatching) stop();
-    this.#events.clear();
-  }
-
-  #namesOf(channel: string): string[] {
-    return [broadcastName(this.#prefix, channel), inboxName(this.#prefix, this.nodeName, channel)];
-  }
-
-  async #open(channel: string): Promise<void> {
-    const names = this.#namesOf(channel);
-    for (const name of names) this.#channelOf.set(name, channel);
-    try {
-      await this.#subscriber.subscribe(names);
-    } catch (error) {
-      for (const name of names) this.#channelOf.delete(name);
-      throw error;
+  /** @throws TrackerError (as a rejection) `PUBSUB_UNAVAILABLE` for a client that nobody is connecting. */
+  async open({ all, inbox }: ChannelNames): Promise<void> {
+    for (const [option, { idle }] of [
+      ["publisher", this.#publisher],
+      ["subscriber", this.#subscriber],
+    ] as const) {
+      if (idle === undefined) continue;
+      throw new TrackerError("PUBSUB_UNAVAILABLE", `The Redis client passed as ${option} ${idle}`, {
+        option,
+      });
     }
+    await this.#subscriber.subscribe([all, inbox]);
   }
 
-  async #close(channel: string): Promise<void> {
-    const names = this.#namesOf(channel);
-    for (const name of names) this.#channelOf.delete(name);
-    await this.#whileConnected(this.#subscriber.unsubscribe(names));
+  close({ all, inbox }: ChannelNames): Promise<void> {
+    return this.#subscriber.unsubscribe([all, inbox]);
   }
 
-  /** Without a connection a client may keep a command for later: nobody shall wait for that. */
-  #whileConnected(command: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => resolve();
-      this.#awaitingLoss.add(giveUp);
-      const done = (): void => void this.#awaitingLoss.delete(giveUp);
-      command.then(resolve, reject).finally(done);
-      if (!this.#subscriber.ready) giveUp();
-    });
-  }
-
-  #received(name: string, payload: string): void {
-    const channel = this.#channelOf.get(name);
-    if (channel !== undefined) this.#subscriptions.deliver(channel, payload);
+  forget(): void {
+    this.#closed = true;
+    for (const stop of this.#stopWatching) stop();
   }
 
   #ready(): boolean {
@@ -160,33 +132,21 @@ class RedisNode implements RedisPubSub {
   /** Says `connected` only when the server delivers again. */
   async #changed(): Promise<void> {
     const connection = ++this.#connection;
-    if (!this.#subscriber.ready) for (const giveUp of [...this.#awaitingLoss]) giveUp();
-    if (!this.#ready()) return this.#events.setStatus("disconnected");
-    if (this.#events.status === "connected") return;
+    if (!this.#ready()) return this.#say(false);
+    if (this.#connected) return;
     try {
-      await this.#subscriber.restore([...this.#channelOf.keys()]);
+      await this.#subscriber.restore(this.#watcher.openNames().flatMap(({ all, inbox }) => [all, inbox]));
     } catch (error) {
       // A connection that was lost again meanwhile has told so itself.
-      if (connection === this.#connection) this.#events.reportError(error);
+      if (connection === this.#connection) this.#watcher.failed(error);
       return;
     }
-    if (connection !== this.#connection || this.#closed) return;
-    this.#outageReported = false;
-    this.#events.setStatus("connected");
+    if (connection === this.#connection && !this.#closed) this.#say(true);
   }
 
-  /** Clients report every attempt to reconnect: one report per outage tells as much. */
-  #failed(error: unknown): void {
-    void this.#changed();
-    if (this.#events.status === "disconnected") {
-      if (this.#outageReported) return;
-      this.#outageReported = true;
-    }
-    this.#events.reportError(error);
-  }
-
-  #refuseIfUnavailable(): void {
-    if (this.#closed) throw unavailable(this.nodeName, "closed");
-    if (this.#events.status === "disconnected") throw unavailable(this.nodeName, "disconnected");
+  #say(connected: boolean): void {
+    this.#connected = connected;
+    if (connected) this.#watcher.connected();
+    else this.#watcher.disconnected();
   }
 }

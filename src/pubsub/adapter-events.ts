@@ -50,6 +50,10 @@ export class AdapterEvents {
     this.reportError(error);
   }
 
+  get standingError(): unknown {
+    return this.#standingError?.error;
+  }
+
   clearStandingError(): void {
     this.#standingError = undefined;
   }

@@ -3,9 +3,12 @@
  * pubsub; it knows no tracker, no presence and no encoding, only text on named channels. The text is well-formed
  * and has no NUL, which PostgreSQL could not carry; JSON text never has one.
  *
- * An adapter may lose, repeat and reorder payloads, and it may deliver a node's own broadcast back to it.
- * It must not corrupt a payload, deliver it on another channel, or block. Whoever opened a connection closes
- * it: an adapter never closes the client that it was given.
+ * An adapter may lose, repeat and reorder payloads. It must not corrupt a payload, deliver it on another channel,
+ * or block. Whoever opened a connection closes it: an adapter never closes the client that it was given.
+ *
+ * A node hears itself: what it broadcasts comes back to its own subscriptions, and what it sends to its own name
+ * arrives, each by the way that it takes to others. A node that does not hear itself knows that nobody else does,
+ * whatever its connection says.
  */
 
 /** Ends a subscription or stops a listener. Calling it twice does nothing. */
@@ -18,16 +21,16 @@ export interface PubSub {
   /** The name of this node; unique in the cluster. At most 128 bytes of UTF-8, without control characters. */
   readonly nodeName: string;
   /** The largest payload that the pubsub takes, in bytes of UTF-8. Absent: no limit of its own. */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /**
-   * Sends to every other node that is subscribed to the channel. A failure is a rejected promise or a thrown
-   * error; the caller reports it and relies on later messages for the repair.
+   * Sends to every node that is subscribed to the channel, this one included. A failure is a rejected promise or a
+   * thrown error; the caller reports it and relies on later messages for the repair.
    */
   broadcast(channel: string, payload: string): void | Promise<void>;
-  /** Sends to the node of that name, if there is one; does nothing if there is none. */
+  /** Sends to the node of that name, which may be this one; does nothing if there is none. */
   send(node: string, channel: string, payload: string): void | Promise<void>;
   /**
-   * Receives what others broadcast on the channel or send to this node on it. The subscription is in force
+   * Receives what is broadcast on the channel or sent to this node on it, by whomever. The subscription is in force
    * when this returns or its promise resolves, and lasts over reconnects. Several subscriptions to one
    * channel each receive. `receive` never throws.
    */
@@ -44,4 +47,17 @@ export interface PubSub {
    * the client reported.
    */
   onError?(listener: (error: unknown) => void): Unsubscribe;
+  /**
+   * Tells which of these nodes have a subscription to the channel now, as far as the medium itself knows: nobody is
+   * asked who might be busy. It may name a node whose connection has died without a word, and no other that has
+   * ended. Takes bounded time; rejects where there is no connection or the medium refuses the question. What it says
+   * of this node itself shows whether it can be trusted. Absent: the medium cannot tell.
+   */
+  listening?(channel: string, nodes: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Gives up the connection and makes a new one: whoever calls this hears nothing over the present one. Subscriptions
+   * last; what is under way may be lost. Returns when that has begun, and `onStatus` tells what comes of it. Does
+   * nothing while a connection is being made. Absent: nothing can be done.
+   */
+  reconnect?(): void | Promise<void>;
 }

@@ -9,7 +9,7 @@ import type { ContractCluster, ContractNode, ContractPromise } from "./pubsub-co
 const threeNodes = ["first", "second", "third"];
 
 /** Resolves when the node says so for the first time from now on. */
-function saying(node: PubSub, status: PubSubStatus, patienceMs: number): Promise<void> {
+export function saying(node: PubSub, status: PubSubStatus, patienceMs: number): Promise<void> {
   const said = new Promise<void>((resolve) => {
     let stop: Unsubscribe = () => {};
     stop =
@@ -22,7 +22,7 @@ function saying(node: PubSub, status: PubSubStatus, patienceMs: number): Promise
   return within(patienceMs, `${node.nodeName} saying ${status}`, said);
 }
 
-async function cut(
+export async function cut(
   cluster: ContractCluster,
   node: ContractNode,
   patienceMs: number,

@@ -11,6 +11,7 @@
  * was sent after it: the cases send a last payload behind it and look when that has come.
  */
 import type { PubSub } from "../pubsub/pubsub.js";
+import { echoCases, listeningCases, mendingCases } from "./pubsub-contract-hearing.js";
 import { closingCases, subscriptionCases } from "./pubsub-contract-lifetimes.js";
 import { deliveryCases, nameCases, payloadCases } from "./pubsub-contract-messages.js";
 import { reconnectCases } from "./pubsub-contract-reconnect.js";
@@ -30,6 +31,11 @@ export interface ContractCluster {
    * returned lets it come back. Needed for an adapter that has `onStatus`.
    */
   cut?(node: ContractNode): Promise<() => void | Promise<void>>;
+  /**
+   * Lets the node's present connection stand still: nothing passes in either direction, and nobody is told. A new
+   * connection works. Needed for an adapter that has `reconnect`.
+   */
+  hang?(node: ContractNode): void | Promise<void>;
   /** Ends all that was opened. Called once per case, also when it has failed. */
   end(): void | Promise<void>;
 }
@@ -66,11 +72,14 @@ export function pubsubContract(
 ): readonly ContractCase[] {
   const promises = [
     ...deliveryCases,
+    ...echoCases,
     ...nameCases,
     ...payloadCases,
     ...subscriptionCases,
     ...closingCases,
     ...reconnectCases,
+    ...listeningCases,
+    ...mendingCases,
   ];
   return promises.map(({ name, nodeNames, check }) => ({
     name,

@@ -114,6 +114,7 @@ export class Engine {
     try {
       const subscriptions = await subscribeAll(
         [() => pubsub.subscribe(broadcastChannel, receive), () => pubsub.subscribe(inboxChannel, receive)],
+        pubsub,
         runtime,
         startTimeoutMs,
       );

@@ -1,27 +1,31 @@
 /** Several subscriptions, all in force within a time, or none at all. */
 import { TrackerError } from "../errors.js";
-import type { Unsubscribe } from "../pubsub/pubsub.js";
+import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import type { Runtime } from "../runtime.js";
 
 /**
- * @throws TrackerError `PUBSUB_UNAVAILABLE` if one fails, or does not come about within `timeoutMs`. What came
- *   about, or does later, is undone.
+ * The process lives as long as this waits.
+ *
+ * @throws TrackerError `PUBSUB_UNAVAILABLE` if one fails, or does not come about within `timeoutMs`; `cause` is the
+ *   last failure that the pubsub has told meanwhile. What came about, or does later, is undone.
  */
 export async function subscribeAll(
   subscriptions: readonly (() => Unsubscribe | Promise<Unsubscribe>)[],
+  pubsub: PubSub,
   runtime: Runtime,
   timeoutMs: number,
 ): Promise<Unsubscribe[]> {
+  let lastFailure: unknown;
+  const stopListening = hearFailures(pubsub, (error) => (lastFailure = error));
   const attempts = subscriptions.map(async (subscribe) => subscribe());
   let cancel: (() => void) | undefined;
   const patience = new Promise<never>((_resolve, reject) => {
-    cancel = runtime.schedule(timeoutMs, () => {
-      reject(
-        new TrackerError("PUBSUB_UNAVAILABLE", `The pubsub did not answer within ${timeoutMs} ms`, {
-          timeoutMs,
-        }),
-      );
-    });
+    const giveUp = (): void => {
+      const text = `The pubsub did not answer within ${timeoutMs} ms`;
+      const because = lastFailure === undefined ? undefined : { cause: lastFailure };
+      reject(new TrackerError("PUBSUB_UNAVAILABLE", text, { timeoutMs }, because));
+    };
+    cancel = runtime.schedule(timeoutMs, giveUp, { keepsAlive: true });
   });
   try {
     return await Promise.race([Promise.all(attempts), patience]);
@@ -37,5 +41,14 @@ export async function subscribeAll(
     throw new TrackerError("PUBSUB_UNAVAILABLE", "The pubsub refused a subscription", {}, { cause });
   } finally {
     cancel?.();
+    stopListening();
   }
+}
+
+/** What is told here explains a start that fails; who refuses a listener here refuses it later, and is reported then. */
+function hearFailures(pubsub: PubSub, listener: (error: unknown) => void): () => void {
+  const listening = (async () => pubsub.onError?.(listener))();
+  return () => {
+    void listening.then(async (stop) => stop?.()).catch(() => undefined);
+  };
 }

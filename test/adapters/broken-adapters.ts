@@ -1,68 +1,10 @@
 /**
- * For each case of the contract an adapter that breaks just this promise. They wrap a sound one: nodes of a
- * MemoryHub with a limit of their own.
+ * For each case of the contract an adapter that breaks just this promise. They wrap a sound one: see there.
  */
-import { MemoryHub } from "../../src/adapters/memory.js";
-import type { ContractNode, OpenNodes } from "../../src/testing/pubsub-contract.js";
+import type { ContractNode } from "../../src/testing/pubsub-contract.js";
 import type { PubSubStatus, Unsubscribe } from "../../src/pubsub/pubsub.js";
-
-export const limitBytes = 2_000;
-
-/** What a broken adapter does instead; `sound` is what it would do if it were not broken. */
-type Defect = (
-  sound: ContractNode,
-  place: { readonly index: number; readonly nodes: number },
-) => Partial<ContractNode>;
-
-const byteLength = (text: string): number => new TextEncoder().encode(text).length;
-
-function limited(node: ContractNode): ContractNode {
-  const check = (payload: string): void => {
-    if (byteLength(payload) > limitBytes) throw new Error("too large");
-  };
-  return {
-    ...functionsOf(node),
-    maxPayloadBytes: limitBytes,
-    broadcast: (channel, payload) => {
-      check(payload);
-      return node.broadcast(channel, payload);
-    },
-    send: (to, channel, payload) => {
-      check(payload);
-      return node.send(to, channel, payload);
-    },
-  };
-}
-
-function functionsOf(node: ContractNode): ContractNode {
-  const { onStatus, close } = node;
-  return {
-    nodeName: node.nodeName,
-    broadcast: (channel, payload) => node.broadcast(channel, payload),
-    send: (to, channel, payload) => node.send(to, channel, payload),
-    subscribe: (channel, receive) => node.subscribe(channel, receive),
-    ...(onStatus && { onStatus: (listener) => onStatus.call(node, listener) }),
-    ...(close && { close: () => close.call(node) }),
-  };
-}
-
-/** Nodes with that defect; without one they are sound. */
-export function nodesWith(defect: Defect = () => ({})): OpenNodes {
-  return (names) => {
-    const hub = new MemoryHub();
-    return {
-      nodes: names.map((name, index) => {
-        const sound = limited(hub.node(name));
-        return { ...sound, ...defect(sound, { index, nodes: names.length }) };
-      }),
-      cut: async ({ nodeName }) => {
-        hub.disconnect(nodeName);
-        return () => hub.reconnect(nodeName);
-      },
-      end: () => {},
-    };
-  };
-}
+import { hearingDefects } from "./broken-hearing.js";
+import { byteLength, limitBytes, type Defect } from "./sound-adapter.js";
 
 /** Loses what the broadcast says nobody may hear. */
 const losing =
@@ -74,6 +16,7 @@ const losing =
 
 /** By the name of the case that has to find it. */
 export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
+  ...hearingDefects,
   [
     "two nodes: what the first broadcasts the second hears",
     (sound, { index, nodes }) => losing(() => nodes === 2 && index === 0)(sound),
@@ -245,10 +188,11 @@ export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
   ],
   [
     "an ended subscription hears nothing",
-    (sound) => ({
+    (sound, { leave }) => ({
       subscribe: async (channel, receive) => {
         await sound.subscribe(channel, receive);
-        return () => {};
+        // As good as ended, for all that can be told of it.
+        return leave;
       },
     }),
   ],
@@ -301,7 +245,7 @@ export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
       };
     },
   ],
-  ["a closed node hears nothing, and the others go on", () => ({ close: () => {} })],
+  ["a closed node hears nothing, and the others go on", (_, { leave }) => ({ close: leave })],
   [
     "closing twice is harmless, and so is ending a subscription afterwards",
     (sound) => {
@@ -377,11 +321,18 @@ export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
   [
     "a subscription lasts over a broken connection",
     (sound) => {
-      let broken = false;
-      sound.onStatus?.((status) => (broken ||= status === "disconnected"));
+      let [broken, isAsked] = [false, false];
+      sound.onStatus?.((status) => (broken ||= status === "disconnected" && !isAsked));
       return {
+        reconnect: () => {
+          isAsked = true;
+          return sound.reconnect?.();
+        },
         subscribe: (channel, receive) =>
-          sound.subscribe(channel, (payload) => void (broken || receive(payload))),
+          sound.subscribe(
+            channel,
+            (payload) => void ((broken && payload !== "to myself") || receive(payload)),
+          ),
       };
     },
   ],
@@ -390,7 +341,7 @@ export const defects: ReadonlyMap<string, Defect> = new Map<string, Defect>([
     (sound) => {
       let broken = false;
       sound.onStatus?.((status) => (broken ||= status === "disconnected"));
-      return losing(() => broken)(sound);
+      return losing((_, payload) => broken && payload === "to all")(sound);
     },
   ],
   [

@@ -40,10 +40,13 @@ describe("RelayTable", () => {
     expect(port.take()).toEqual([{ type: "relay" }, { type: "welcome", id: "A" }]);
   });
 
-  it("relays a broadcast to every node but the sender, also within one process", () => {
+  it("relays a broadcast to every node, the sender included", () => {
     const { table, first, second } = threeNodes();
     table.receive(first, { type: "frame", id: "A", channel: "room", payload: "1" });
-    expect(first.take()).toEqual([{ type: "frame", id: "B", channel: "room", payload: "1" }]);
+    expect(first.take()).toEqual([
+      { type: "frame", id: "A", channel: "room", payload: "1" },
+      { type: "frame", id: "B", channel: "room", payload: "1" },
+    ]);
     expect(second.take()).toEqual([{ type: "frame", id: "C", channel: "room", payload: "1" }]);
   });
 

@@ -12,7 +12,7 @@ async function heard(node: PubSub, channel = "room"): Promise<string[]> {
 const delivered = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("MemoryHub", () => {
-  it("delivers in the order of the sends, to everybody but the sender", async () => {
+  it("delivers in the order of the sends, to everybody, the sender included", async () => {
     const hub = new MemoryHub();
     const [a, b, c] = [hub.node("a"), hub.node("b"), hub.node("c")];
     const [byA, byB, byC] = [await heard(a), await heard(b), await heard(c)];
@@ -20,7 +20,7 @@ describe("MemoryHub", () => {
     void b.broadcast("room", "2");
     void a.send("c", "room", "3");
     await delivered();
-    expect({ byA, byB, byC }).toEqual({ byA: ["2"], byB: ["1"], byC: ["1", "2", "3"] });
+    expect({ byA, byB, byC }).toEqual({ byA: ["1", "2"], byB: ["1", "2"], byC: ["1", "2", "3"] });
   });
 
   it("never delivers synchronously, not even what is sent while it delivers", async () => {

@@ -46,6 +46,10 @@ afterEach(() => {
 /** Lets promises and what is due now run. */
 const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
+/** That an inbox is listened to is said by an advisory lock. */
+const locks = expect.stringMatching(/^SELECT pg_try_advisory_lock_shared\(\$1\) -?\d+$/);
+const unlocks = expect.stringMatching(/^SELECT pg_advisory_unlock_shared\(\$1\) -?\d+$/);
+
 function withConnect(connect: (attempt: number, client: FakeClient) => Promise<FakeClient>) {
   const clients: FakeClient[] = [];
   const attemptsAtMs: number[] = [];
@@ -76,10 +80,11 @@ describe("postgresPubSub with connect", () => {
     const { pubsub, clientOf, statuses } = withConnect(async (_, client) => client);
     await pubsub.subscribe('a "b"', () => {});
     await pubsub.subscribe("x".repeat(100), () => {});
-    const listens = clientOf(1).queries;
-    expect(listens.slice(0, 2)).toEqual(['LISTEN "p:all:a ""b"""', 'LISTEN "p:to:me:a ""b"""']);
-    for (const listen of listens.slice(2)) expect(listen).toMatch(/^LISTEN "p:#[\w-]{27}"$/);
-    expect(new Set(listens).size).toBe(4);
+    const queries = clientOf(1).queries;
+    expect(queries.slice(0, 3)).toEqual(['LISTEN "p:all:a ""b"""', 'LISTEN "p:to:me:a ""b"""', locks]);
+    for (const listen of queries.slice(3, 5)) expect(listen).toMatch(/^LISTEN "p:#[\w-]{27}"$/);
+    expect(queries.slice(5)).toEqual([locks]);
+    expect(new Set(queries).size).toBe(6);
     expect(statuses).toEqual(["disconnected", "connected"]);
   });
 
@@ -92,7 +97,7 @@ describe("postgresPubSub with connect", () => {
     await expect(pubsub.broadcast("room", "1")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
     await settled();
     expect(statuses.at(-1)).toBe("connected");
-    expect(clientOf(2).queries).toEqual(['LISTEN "p:all:room"', 'LISTEN "p:to:me:room"']);
+    expect(clientOf(2).queries).toEqual(['LISTEN "p:all:room"', 'LISTEN "p:to:me:room"', locks]);
     clientOf(1).notify("p:all:room", "from the dead");
     clientOf(2).notify("p:all:room", "alive");
     clientOf(2).notify("p:to:me:room", undefined);
@@ -133,7 +138,11 @@ describe("postgresPubSub with connect", () => {
     await pubsub.subscribe("room", () => {});
     await pubsub.close();
     await pubsub.close();
-    expect(clientOf(1).queries.slice(2)).toEqual(['UNLISTEN "p:all:room"', 'UNLISTEN "p:to:me:room"']);
+    expect(clientOf(1).queries.slice(3)).toEqual([
+      unlocks,
+      'UNLISTEN "p:all:room"',
+      'UNLISTEN "p:to:me:room"',
+    ]);
     expect(clientOf(1).ended).toBe(true);
     expect(clientOf(1).eventNames()).toEqual(["error"]);
   });
@@ -148,7 +157,7 @@ describe("postgresPubSub with connect", () => {
     expect(refused).toHaveLength(5);
     expect(refused[0]).toMatchObject({ reason: { code: "PUBLISH_FAILED" } });
     expect(clientOf(1).overlaps).toBe(0);
-    expect(clientOf(1).queries.slice(2, 4)).toEqual([
+    expect(clientOf(1).queries.slice(3, 5)).toEqual([
       "SELECT pg_notify($1, $2) p:all:room 0",
       "SELECT pg_notify($1, $2) p:all:room 1",
     ]);
@@ -161,7 +170,7 @@ describe("postgresPubSub with connect", () => {
     await expect(pubsub.broadcast("room", "€".repeat(2_667))).rejects.toMatchObject({
       code: "PUBLISH_FAILED",
     });
-    expect(clientOf(1).queries).toHaveLength(3);
+    expect(clientOf(1).queries).toHaveLength(4);
   });
 });
 

@@ -1,7 +1,8 @@
 /** The contract itself under test: it passes what is sound, and each case finds just the adapter that breaks it. */
 import { describe, expect, it } from "vitest";
 import { pubsubContract, type OpenNodes } from "../../src/testing/pubsub-contract.js";
-import { defects, nodesWith } from "./broken-adapters.js";
+import { defects } from "./broken-adapters.js";
+import { nodesWith } from "./sound-adapter.js";
 
 /** A healthy MemoryHub needs far less than a millisecond. */
 const patienceMs = 150;
@@ -41,16 +42,24 @@ describe("pubsubContract", () => {
 
   it("demands a way to break the connection of an adapter that tells its status", async () => {
     const uncut: OpenNodes = async (names) => {
-      const { nodes, end } = await nodesWith()(names);
-      return { nodes, end };
+      const { nodes, hang, end } = await nodesWith()(names);
+      return { nodes, ...(hang && { hang }), end };
     };
-    expect(await failing(uncut)).toHaveLength(7);
+    expect(await failing(uncut)).toHaveLength(10);
+  });
+
+  it("demands a way to let the connection of an adapter stand still that can reconnect", async () => {
+    const neverHung: OpenNodes = async (names) => {
+      const { nodes, cut, end } = await nodesWith()(names);
+      return { nodes, ...(cut && { cut }), end };
+    };
+    expect(await failing(neverHung)).toHaveLength(4);
   });
 
   it("asks nothing about the connection of an adapter that is always connected", async () => {
     const always: OpenNodes = async (names) => {
       const { nodes, end } = await nodesWith()(names);
-      return { nodes: nodes.map(({ onStatus: _, ...node }) => node), end };
+      return { nodes: nodes.map(({ onStatus: _, reconnect: __, ...node }) => node), end };
     };
     expect(await failing(always)).toEqual([]);
   });

@@ -29,6 +29,9 @@ export function nodesBehindProxies(broker: () => Broker, open: OpenNode): OpenNo
         await proxy?.cut();
         return () => proxy?.join();
       },
+      hang(node) {
+        opened.find((each) => each.node === node)?.proxy.hang();
+      },
       async end() {
         await Promise.all(
           opened.map(async ({ node, proxy, end }) => {

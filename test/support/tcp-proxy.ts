@@ -1,4 +1,7 @@
-/** A TCP proxy on the loopback whose connections can be cut, as a cable can, and joined again. */
+/**
+ * A TCP proxy on the loopback whose connections can be cut, as a cable can, and joined again; or stand still, as those
+ * do that a firewall has forgotten.
+ */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
 export class TcpProxy {
@@ -46,6 +49,14 @@ export class TcpProxy {
     });
     const address = server.address() as AddressInfo;
     this.#port = address.port;
+  }
+
+  /** From now on nothing passes over the present connections, which stay open. New ones work. */
+  hang(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
   }
 
   #forward(near: Socket): void {
