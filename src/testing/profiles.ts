@@ -7,7 +7,7 @@ import { adapterManners } from "./adapter-manners.js";
 import { metaShapes } from "./metas.js";
 import type { Lane, Latency, NetworkFaults } from "./network.js";
 import { Draft, topics, keys, fast } from "./profile-draft.js";
-import { SeededRandom } from "./random.js";
+import type { SeededRandom } from "./random.js";
 import type { Habit, Schedule, Step } from "./steps.js";
 
 /**
