@@ -57,7 +57,8 @@ export async function startNode(config: NodeStart): Promise<RunningNode> {
     .channel("product:*", productChannel({ node, viewers, pipeline }));
   channels
     .socket("/admin_socket", {
-      connect: async ({ authToken }) => ((await isAdminToken(secret, authToken)) ? { admin: true } : refuse(403)),
+      connect: async ({ authToken }) =>
+        (await isAdminToken(secret, authToken)) ? { admin: true } : refuse(403),
     })
     .channel("admin:cart_tracker", cartTrackerChannel(node, tracker))
     .channel(
