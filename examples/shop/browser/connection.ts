@@ -52,5 +52,6 @@ export function join<Reply>(channel: Channel, joined: (reply: Reply) => void): v
 
 function showState(state: "live" | "lost"): void {
   find("[data-connection]").dataset["state"] = state;
+  document.body.dataset["socket"] = state;
   if (state === "lost") setText(find('[data-testid="socket-node"]'), "… reconnecting");
 }
