@@ -42,8 +42,11 @@ export interface RunningNode {
   statusTold(status: ClusterStatus): void;
 }
 
-/** How long a new node may take to hear from all others before it serves with what it has. */
-const catchUpMs = 5_000;
+/**
+ * How long a new node may take to hear from all others before it serves with what it has. A busy machine takes
+ * its time; who is named here serves, so that only a death makes it wait so long.
+ */
+const catchUpMs = 30_000;
 const prunePeriodMs = 60_000;
 /** Sockets are let go in batches, so that those who come back do not overrun the other nodes. */
 const drain = { batchSize: 100, batchPeriodMs: 100, graceMs: 1_000 };

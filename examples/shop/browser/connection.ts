@@ -34,7 +34,8 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 /**
- * Joins for good: a refused join is given up, because the client would repeat it for ever.
+ * Joins for good: a refused join is given up, because the client would repeat it for ever; one of a node that
+ * stops is not.
  */
 export function join<Reply>(channel: Channel, joined: (reply: Reply) => void): void {
   channel
@@ -44,6 +45,8 @@ export function join<Reply>(channel: Channel, joined: (reply: Reply) => void): v
       joined(reply);
     })
     .receive("error", (reason: { reason?: unknown }) => {
+      // The next node is about to be asked.
+      if (reason.reason === "stopping") return;
       console.warn("The shop refused a channel", channel.topic.split(":")[0], reason);
       channel.leave();
       toast(refusals[String(reason.reason)] ?? "The shop does not let this page be live.");
@@ -52,5 +55,6 @@ export function join<Reply>(channel: Channel, joined: (reply: Reply) => void): v
 
 function showState(state: "live" | "lost"): void {
   find("[data-connection]").dataset["state"] = state;
+  document.body.dataset["socket"] = state;
   if (state === "lost") setText(find('[data-testid="socket-node"]'), "… reconnecting");
 }

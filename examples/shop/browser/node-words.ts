@@ -22,7 +22,7 @@ export const signs: Readonly<Record<Look, string>> = {
   up: "●",
   cut: "✂",
   starting: "◔",
-  paused: "⏸",
+  paused: "‖",
   departing: "↗",
   ended: "✕",
 };

@@ -17,7 +17,12 @@ export function cartTrackerChannel(
 ): ChannelHandlers<undefined, AdminSocket> {
   const endings = new Map<Channel<undefined, AdminSocket>, ReturnType<typeof setTimeout>>();
   return {
-    join: () => ({ ok: { node } }),
+    join({ socket }) {
+      if (!tracker.stopped) return { ok: { node } };
+      // It came while this node was saying goodbye: the list is on the others, and here it is empty.
+      socket.disconnect();
+      return { error: { reason: "stopping" } };
+    },
     joined(channel) {
       // The socket ends with its token; a page that is open connects again, with the newest one that it has.
       const { endsMs } = channel.socket.assigns;
