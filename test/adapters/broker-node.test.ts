@@ -125,6 +125,18 @@ describe("BrokerNode", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("takes no harm from a client that refuses to unsubscribe without a connection", async () => {
+    const { node, broker, errors } = opened();
+    const unsubscribe = await node.subscribe("room", () => {});
+    const refusal = Promise.reject<void>(new Error("The client is closed"));
+    const handled = vi.spyOn(refusal, "catch");
+    broker.close = () => refusal;
+    broker.watcher.disconnected();
+    await unsubscribe();
+    expect(handled).toHaveBeenCalled();
+    expect(errors).toEqual([]);
+  });
+
   it("rejects a question for who is listening if the broker stands still or the connection is lost", async () => {
     const { node, broker } = opened();
     broker.standsStill = true;

@@ -65,6 +65,8 @@ function listening(client: string, openBroker: OpenBroker): void {
       await node.subscribe("hall", () => {});
       broker.signal("SIGSTOP");
       try {
+        // The threads of a process do not stop at once.
+        await pause(500);
         const beganMs = performance.now();
         await unsubscribe();
         await expect(node.listening?.("hall", ["asking"])).rejects.toMatchObject({

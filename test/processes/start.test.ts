@@ -6,15 +6,20 @@ import { describe, expect, it } from "vitest";
 const root = new URL("../../", import.meta.url);
 const startTimeoutMs = 700;
 
-/** Runs the script, which finds the library's files as `from("src/…")`. */
-async function run(body: string): Promise<{ code: number | null; stderr: string; tookMs: number }> {
+const start = `await Tracker.start({}, { name: "shop", pubsub, startTimeoutMs: ${startTimeoutMs} });`;
+
+/** Runs the script, and then starts a tracker or does what is given; the script finds the library's files as `from("src/…")`. */
+async function run(
+  body: string,
+  last = start,
+): Promise<{ code: number | null; stderr: string; tookMs: number }> {
   const script = `
     const from = (path) => import(new URL(path, ${JSON.stringify(root.href)}).href);
     const { Tracker } = await from("src/tracker/tracker.ts");
     ${body}
     const beganMs = performance.now();
     process.on("exit", () => process.stderr.write(" took " + Math.round(performance.now() - beganMs)));
-    await Tracker.start({}, { name: "shop", pubsub, startTimeoutMs: ${startTimeoutMs} });`;
+    ${last}`;
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
     cwd: fileURLToPath(root),
     stdio: ["ignore", "ignore", "pipe"],
@@ -43,6 +48,14 @@ const neverConnectedRedis = `
   const { redisPubSub } = await from("src/adapters/redis.ts");
   const publisher = createClient({ url: "redis://127.0.0.1:1" });
   const pubsub = redisPubSub({ publisher, subscriber: publisher.duplicate() });`;
+
+describe("a process whose PostgreSQL is away", () => {
+  it("lives until its pubsub is closed, as it does while there is a connection", async () => {
+    const { code, tookMs } = await run(refusedPostgres, "setTimeout(() => pubsub.close(), 600).unref();");
+    expect(code).toBe(0);
+    expect(tookMs).toBeGreaterThanOrEqual(580);
+  });
+});
 
 describe("a process that waits for its start", () => {
   it("lives until startTimeoutMs, and then says that nobody answered", async () => {

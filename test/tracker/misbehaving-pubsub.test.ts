@@ -157,7 +157,7 @@ describe("broadcast returns", () => {
 });
 
 describe("a start that the pubsub does not answer", () => {
-  /** Whether each timer that was set keeps the process alive, and what the start came to. */
+  /** Whether each timer that the wait has set keeps the process alive, and what the start came to. */
   async function unanswered(parts: Partial<Record<keyof PubSub, unknown>>): Promise<[boolean[], unknown]> {
     const bench = new Bench({ subscribe: never, ...parts });
     const kept: boolean[] = [];
@@ -176,8 +176,9 @@ describe("a start that the pubsub does not answer", () => {
       .catch((error: unknown) => (outcome = error));
     await bench.pass(startTimeoutMs - 1);
     expect(outcome).toBe(undefined);
+    const keptByTheWait = [...kept];
     await bench.pass(1);
-    return [kept, outcome];
+    return [keptByTheWait, outcome];
   }
 
   it("keeps the process alive until it is over", async () => {
@@ -203,7 +204,7 @@ describe("a start that the pubsub does not answer", () => {
     for (const onError of [raise, () => raise, () => 5, never]) {
       const [, error] = await unanswered({ onError });
       expect(error).toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
-    expect(error).not.toHaveProperty("cause");
+      expect(error).not.toHaveProperty("cause");
     }
   });
 });
