@@ -18,7 +18,8 @@ function limitsOf(seed: number): typeof AUTHOR_LIMITS {
   const removalsKept = random.pick([4, 12, 40]);
   return {
     removalsKept,
-    pendingDots: random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8]),
+    // Never above the removals kept, or a flush would have no delta.
+    pendingDots: Math.min(removalsKept, random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8])),
     deltaDots: random.pick([4, 16, 64]),
     pageItems: random.pick([1, 3, 10]),
   };
