@@ -219,6 +219,7 @@ describe("a first sync that has all its pages, and that no delta carries on", ()
     pair.receivePage(pair.page());
     expect(pair.slice.caughtUp).toBe(false);
     expect(pair.slice.hasReached(goal)).toBe(true);
+    expect(pair.compare()).toBe("behind");
     expect(pair.slice.hasReached(pair.author.flushed.clock)).toBe(false);
     // The author has gone too far for a delta, and again.
     for (const rebuild of [2, 3]) {
