@@ -343,7 +343,9 @@ export class HistoryOracles {
     const periodMs = detail.details["heartbeatPeriodMs"];
     const name = nameIn(detail.details);
     if (periodMs === node.options.heartbeatPeriodMs) return false;
-    return this.#cluster.lives.some((life) => life.name === name && life.options.heartbeatPeriodMs === periodMs);
+    return this.#cluster.lives.some(
+      (life) => life.name === name && life.options.heartbeatPeriodMs === periodMs,
+    );
   }
 }
 
