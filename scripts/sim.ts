@@ -67,6 +67,7 @@ function kindOf(failure: string): string {
   return finding
     .replace(/^.*? ms: /, "")
     .replace(/:.*$/, "")
+    .replace(/\S+@\S+/, "#")
     .replace(/ (lacks|has|of|shows|with) .*$/, " $1 …")
     .replace(/\b[a-e]\b|[\d.]+/g, "#");
 }

@@ -32,8 +32,8 @@ class UserTracker implements TrackerBehaviour<User> {
 
   handleDiff(diff: Diff<User>): void {
     const { joins = [], leaves = [] } = diff.get(topic) ?? {};
-    for (const { key, meta, node } of joins) console.log(`+ ${key} (${meta.name}) on ${node}`);
     for (const { key, node, reason } of leaves) console.log(`- ${key} on ${node}: ${reason}`);
+    for (const { key, meta, node } of joins) console.log(`+ ${key} (${meta.name}) on ${node}`);
   }
 
   /** Tracks a user until it is released. A real application has a session already: the user's connection. */

@@ -6,14 +6,17 @@ import type { Range } from "./context.js";
 import type { Removal } from "./delta.js";
 import type { Dot } from "./dot.js";
 
+/** The birth that was removed: its clock alone if its replica is the one that removed it, as nearly always. */
+type Removed = number | Dot;
+
 /** Removals of about one age, dropped together. */
 class Generation {
-  readonly removals = new Map<number, Dot>();
+  readonly removals = new Map<number, Removed>();
   highest = 0;
 
   clone(): Generation {
     const copy = new Generation();
-    for (const [clock, dot] of this.removals) copy.removals.set(clock, dot);
+    for (const [clock, removed] of this.removals) copy.removals.set(clock, removed);
     copy.highest = this.highest;
     return copy;
   }
@@ -26,12 +29,15 @@ class Generation {
  */
 export class KeptRemovals {
   readonly #limit: number;
+  readonly #replica: string;
   #younger = new Generation();
   #older = new Generation();
   #reach = 0;
 
-  constructor(limit: number) {
+  /** @param replica is the one whose removals are kept. */
+  constructor(limit: number, replica: string) {
     this.#limit = limit;
+    this.#replica = replica;
   }
 
   /** Every removal above this clock that was seen is kept; one at or below it may be unknown. */
@@ -50,7 +56,7 @@ export class KeptRemovals {
       this.#older = this.#younger;
       this.#younger = new Generation();
     }
-    this.#younger.removals.set(clock, dot);
+    this.#younger.removals.set(clock, dot.replica === this.#replica ? dot.clock : dot);
     this.#younger.highest = Math.max(this.#younger.highest, clock);
   }
 
@@ -61,7 +67,8 @@ export class KeptRemovals {
 
   /** The birth that was removed at a clock, if that is kept. */
   at(clock: number): Dot | undefined {
-    return this.#younger.removals.get(clock) ?? this.#older.removals.get(clock);
+    const removed = this.#younger.removals.get(clock) ?? this.#older.removals.get(clock);
+    return removed === undefined ? undefined : this.#dotOf(removed);
   }
 
   /** The kept removals of a range, by ascending clock. Walks the range or what is kept, whichever is shorter. */
@@ -76,12 +83,18 @@ export class KeptRemovals {
       return found;
     }
     for (const removals of generations) {
-      for (const [clock, dot] of removals) if (clock > since && clock <= upTo) found.push({ clock, dot });
+      for (const [clock, removed] of removals) {
+        if (clock > since && clock <= upTo) found.push({ clock, dot: this.#dotOf(removed) });
+      }
     }
     return found.sort((one, other) => one.clock - other.clock);
   }
 
-  /** Takes over all that another keeps; for one that is still empty. */
+  #dotOf(removed: Removed): Dot {
+    return typeof removed === "number" ? { replica: this.#replica, clock: removed } : removed;
+  }
+
+  /** Takes over all that another of the same replica keeps; for one that is still empty. */
   assume(original: KeptRemovals): void {
     this.#younger = original.#younger.clone();
     this.#older = original.#older.clone();

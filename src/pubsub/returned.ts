@@ -5,7 +5,7 @@
  * there already, such as the boolean of `emitter.emit`. A value whose `then` throws is a rejection.
  */
 export function promiseOf(returned: unknown): Promise<unknown> | undefined {
-  if (returned instanceof Promise) return returned;
+  if (returned === undefined || returned instanceof Promise) return returned;
   const mayBeThenable = (typeof returned === "object" && returned !== null) || typeof returned === "function";
   return mayBeThenable ? new Promise((resolve) => resolve(returned)) : undefined;
 }

@@ -37,6 +37,8 @@ export class AuthoredShard {
   readonly #origin: EntryOrigin;
   readonly #replica: string;
   readonly #set: Orswot<ReplicatedEntry>;
+  /** As the set said after its last change. Nobody else counts: two counts that differ once would differ for ever. */
+  #clock = 0;
   #flushed: ShardSummary = NOTHING;
   readonly #endings = new Endings(AUTHOR_LIMITS.removalsKept);
   /** What pages are cut from: made once for many, dropped by `forgetSnapshot`. */
@@ -57,11 +59,6 @@ export class AuthoredShard {
     return this.#flushed;
   }
 
-  /** The set counts the dots, and nobody else does: two counts that differ once would differ for ever. */
-  get #clock(): number {
-    return this.#set.context.clock(this.#replica);
-  }
-
   /** Dots that wait for the flush. */
   get pendingDots(): number {
     return this.#clock - this.#flushed.clock;
@@ -74,7 +71,8 @@ export class AuthoredShard {
   add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
     const entry = this.#entry(this.#clock + 1, topic, key, session, meta);
     ReplicatedEntry.seal(entry, undefined);
-    requireBirth(this.#set.add(entry), entry);
+    this.#clock = this.#set.add(entry).clock;
+    requireBirth(entry, this.#clock);
     return entry;
   }
 
@@ -88,13 +86,15 @@ export class AuthoredShard {
     const { key, session } = previous;
     const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
     ReplicatedEntry.seal(entry, previous.ref);
-    requireBirth(this.#set.update(dot, entry), entry);
+    this.#clock = this.#set.update(dot, entry).clock;
+    requireBirth(entry, this.#clock);
     return entry;
   }
 
   /** @throws Error, and spends no dot, if the entry is not in the set. */
   remove(entry: ReplicatedEntry, closed: boolean): void {
     this.#set.remove(this.#dotOf(entry));
+    this.#clock = this.#set.context.clock(this.#replica);
     const born = ReplicatedEntry.clockOf(entry);
     this.#endings.ended(this.#clock, born, closed, (clock) => this.#birthRemovedAt(clock));
   }
@@ -305,9 +305,9 @@ function closedBetween(
 }
 
 /** The entry was given its clock before the set gave it its dot. */
-function requireBirth(dot: Dot, entry: ReplicatedEntry): void {
-  if (dot.clock === ReplicatedEntry.clockOf(entry)) return;
-  throw new Error(`A fault of rollcall: the entry ${entry.ref} was born at clock ${dot.clock}`);
+function requireBirth(entry: ReplicatedEntry, clock: number): void {
+  if (clock === ReplicatedEntry.clockOf(entry)) return;
+  throw new Error(`A fault of rollcall: the entry ${entry.ref} was born at clock ${clock}`);
 }
 
 function wireBirth(clock: number, entry: ReplicatedEntry): WireBirth {

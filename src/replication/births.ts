@@ -93,7 +93,8 @@ export function decodeBirths(block: readonly unknown[], since: number, upTo: num
     if (typeof sessionPart === "string") session = sessionPart;
     else {
       number += step(sessionPart, "session");
-      session = prefix + number;
+      // In one piece: `+` keeps two, and the whole beside them as soon as it is hashed.
+      session = [prefix, number].join("");
     }
     check(session.length <= MAX_SESSION_LENGTH, "session");
     let meta: AnyMeta;

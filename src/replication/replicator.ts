@@ -43,6 +43,8 @@ export class Replicator {
   /** Healthy time since a tick came late. */
   #sinceLateMs = Infinity;
   #nextHeartbeatMs: number;
+  /** When the last one was sent while connected. */
+  #lastHeartbeatMs = -Infinity;
   #connected = true;
   #rebuilds = 0;
 
@@ -67,7 +69,7 @@ export class Replicator {
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
     );
-    this.#requests = new Requests(options.random);
+    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs);
     this.#greetings = new Greetings(options.random);
     this.#contact = new Contact(options, port, this.#outbox, this.counters);
     const { downPeriodMs, permdownPeriodMs } = options;
@@ -147,6 +149,7 @@ export class Replicator {
     const flushMs = this.#authorship.flushDue(nowMs);
     if (nowMs >= this.#nextHeartbeatMs) {
       this.#nextHeartbeatMs = nowMs + this.#options.heartbeatPeriodMs;
+      if (this.#connected) this.#lastHeartbeatMs = nowMs;
       this.#authorship.sendHeartbeat();
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
@@ -170,9 +173,10 @@ export class Replicator {
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
     for (const replica of this.membership.replicas()) replica.summedUp.clear();
-    // What happened meanwhile is told by the first heartbeat.
-    this.#nextHeartbeatMs = nowMs;
-    this.#port.wakeAt(nowMs);
+    // What happened meanwhile is told by the first heartbeat; but a pubsub that flaps with every broadcast shall not
+    // cause the next by it.
+    this.#nextHeartbeatMs = Math.max(nowMs, this.#lastHeartbeatMs + this.#options.tickPeriodMs);
+    this.#port.wakeAt(this.#nextHeartbeatMs);
   }
 
   /** The pubsub knows that a node has ended. */
@@ -198,7 +202,7 @@ export class Replicator {
    */
   get hasCaughtUp(): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !replica.hasCaughtUp) return false;
+      if (isAwaited(replica) && !(replica.hasBeenHeardOut && replica.hasCaughtUp)) return false;
     }
     return !this.#requests.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }
@@ -219,7 +223,11 @@ export class Replicator {
     this.#contact.heard(replica, to !== undefined, this.membership);
     switch (message.type) {
       case "heartbeat":
-        return this.#receiveHeartbeat(replica, message, counter);
+        if (to !== undefined) {
+          this.#requests.greetedBy(replica, this.#nowMs);
+          if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
+        }
+        return this.#receiveHeartbeat(replica, message, counter, to !== undefined);
       case "delta":
         return this.#receiveDelta(replica, message, counter, to !== undefined);
       case "page":
@@ -245,12 +253,12 @@ export class Replicator {
     else this.#contact.refused("late", frame.from, this.#nowMs);
   }
 
-  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number): void {
+  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {
     replica.poolSize = heartbeat.poolSize;
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
-      replica.sumUp(shard, summary.clock);
+      replica.sumUp(shard, summary.clock, direct);
       const slice = replica.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
@@ -369,6 +377,7 @@ export class Replicator {
   }
 
   #greet(replica: Replica): void {
+    this.#requests.met(replica, this.#nowMs);
     this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 

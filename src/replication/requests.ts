@@ -9,8 +9,12 @@ import {
   REQUESTS_PER_LIFE,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
+  REQUEST_FIRST_PATIENCE_HEARTBEATS,
   REQUEST_FIRST_PATIENCE_MS,
+  REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MAX_HEARTBEATS,
   REQUEST_RETRY_MAX_MS,
+  REQUEST_RETRY_MS,
   SLOW_REQUESTS,
 } from "./limits.js";
 import type { Replica } from "./replica.js";
@@ -28,6 +32,7 @@ interface Missing {
   /** When its delay, or the patience with its request, ends. */
   dueMs: number;
   sentMs: number;
+  firstSentMs: number;
   /** Requests since the last answer. */
   attempts: number;
   /** What it was known to lack, and since when; renewed whenever that was reached. */
@@ -42,6 +47,11 @@ interface Line {
   readonly delayed: Set<Missing>;
   readonly ready: Set<Missing>;
   readonly asked: Set<Missing>;
+  /** When its first frame was heard; and what its greeting, the first word to this node alone, lets one expect. */
+  metMs: number;
+  greetingPatienceMs: number | undefined;
+  /** What an answer lets one expect of which nobody knows whether it answers the first question or the last. */
+  ambiguousPatienceMs: number | undefined;
   /** How often patience ran out since an answer came. */
   failures: number;
   /** Whether it ever answered: then its answers may take long, else there may be none. */
@@ -53,6 +63,10 @@ interface Line {
 
 export class Requests {
   readonly #random: () => number;
+  readonly #startMs: number;
+  /** Patience while no round trip is known, and up to which failures double it. */
+  readonly #firstPatienceMs: number;
+  readonly #retryMaxMs: number;
   readonly #missing = new Map<RemoteSlice, Missing>();
   /** A line lasts as long as its life is listened to, for its round trips. */
   readonly #lines = new Map<Replica, Line>();
@@ -62,8 +76,13 @@ export class Requests {
   /** Round trips of all lives, for one that has not answered yet. */
   readonly #roundTrip = new RoundTrip();
 
-  constructor(random: () => number) {
+  constructor(random: () => number, startMs: number, heartbeatPeriodMs: number) {
     this.#random = random;
+    this.#startMs = startMs;
+    const within = (mostMs: number, heartbeats: number): number =>
+      Math.max(REQUEST_RETRY_MS, Math.min(mostMs, heartbeats * heartbeatPeriodMs));
+    this.#firstPatienceMs = within(REQUEST_FIRST_PATIENCE_MS, REQUEST_FIRST_PATIENCE_HEARTBEATS);
+    this.#retryMaxMs = within(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MAX_HEARTBEATS);
   }
 
   get size(): number {
@@ -78,6 +97,25 @@ export class Requests {
   /** How many lives may be asked at a time of those that do not answer. */
   get slowPlaces(): number {
     return SLOW_REQUESTS;
+  }
+
+  /** A life is heard for the first time, or again. */
+  met(replica: Replica, nowMs: number): void {
+    this.#lineOf(replica).metMs = nowMs;
+  }
+
+  /**
+   * A life speaks to this node alone, so it has heard it: the first time that takes a round trip at most, or one and
+   * the time until it heard this node at all.
+   */
+  greetedBy(replica: Replica, nowMs: number): void {
+    const line = this.#lineOf(replica);
+    if (line.greetingPatienceMs !== undefined) return;
+    // One that is met soon after the start was asked by its first heartbeat, which all hear.
+    const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
+    const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
+    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(this.#firstPatienceMs, 2 * tookMs));
+    this.#losePatience(line);
   }
 
   /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
@@ -95,6 +133,7 @@ export class Requests {
       queue: line.delayed,
       dueMs: nowMs + delayMs,
       sentMs: nowMs,
+      firstSentMs: nowMs,
       attempts: 0,
       goal: slice.target,
       sinceMs: nowMs,
@@ -196,6 +235,7 @@ export class Requests {
       sent += 1;
       missing.attempts += 1;
       missing.sentMs = nowMs;
+      if (missing.attempts === 1) missing.firstSentMs = nowMs;
       missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
       this.#move(missing, line.asked);
       send(line.replica, missing.slice);
@@ -204,23 +244,36 @@ export class Requests {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings, answers }: Line): number {
-    const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? REQUEST_FIRST_PATIENCE_MS;
-    const mostMs = Math.max(REQUEST_RETRY_MAX_MS, answers ? 2 * measuredMs : measuredMs);
+  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line): number {
+    const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
+    const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
+    const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
+    const mostMs = Math.max(this.#retryMaxMs, answers ? 2 * measuredMs : measuredMs);
     return Math.min(measuredMs * 2 ** doublings, mostMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
-  #learnFrom({ line, attempts, sentMs }: Missing, nowMs: number): void {
+  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
     line.answers = true;
     this.#laneOf(line).add(line);
-    if (attempts > 1) return;
+    if (attempts > 1) {
+      if (line.roundTrip.patienceMs !== undefined) return;
+      // It took no longer than since the first question; how much less, nobody knows.
+      const mostMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
+      line.doublings = 0;
+      return;
+    }
     line.roundTrip.measured(nowMs - sentMs);
     this.#roundTrip.measured(nowMs - sentMs);
     line.doublings = 0;
-    // What was asked with more patience, for want of knowledge, need not wait for so long.
+    this.#losePatience(line);
+  }
+
+  /** What was asked with more patience, for want of knowledge, need not wait for so long. */
+  #losePatience(line: Line): void {
     const patienceMs = this.#patienceMs(line);
     for (const asked of line.asked) {
       if (asked.attempts === 1)
@@ -254,6 +307,9 @@ export class Requests {
         delayed: new Set(),
         ready: new Set(),
         asked: new Set(),
+        metMs: -Infinity,
+        greetingPatienceMs: undefined,
+        ambiguousPatienceMs: undefined,
         failures: 0,
         answers: false,
         doublings: 0,

@@ -22,7 +22,8 @@ export class RoundTrip {
   /** How long to wait for an answer before it counts as lost; unknown before the first was measured. */
   get patienceMs(): number | undefined {
     if (this.#smoothedMs === undefined) return undefined;
-    const patienceMs = this.#smoothedMs + 4 * this.#variationMs;
-    return Math.min(REQUEST_PATIENCE_MAX_MS, Math.max(REQUEST_RETRY_MS, patienceMs));
+    // What never varied may still meet a long turn: the least variation is what RFC 6298 calls the granularity.
+    const patienceMs = this.#smoothedMs + Math.max(REQUEST_RETRY_MS, 4 * this.#variationMs);
+    return Math.min(REQUEST_PATIENCE_MAX_MS, patienceMs);
   }
 }

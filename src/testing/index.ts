@@ -25,6 +25,8 @@ export {
   FaultyNetwork,
   type Delivery,
   type Endpoint,
+  type Lane,
+  type Latency,
   type NetworkFaults,
   type Outage,
   type RangeMs,
@@ -38,11 +40,14 @@ export {
   payloadsFit,
   readsAgree,
 } from "./oracles.js";
+export { adapterManners, type AdapterManner } from "./adapter-manners.js";
+export { metaShapes, type MetaShape } from "./metas.js";
+export { profileOf, profiles, seedOf, type Profile } from "./profiles.js";
 export { SeededRandom } from "./random.js";
 export { randomSchedule } from "./random-schedule.js";
 export { runSchedule, type RunHooks, type RunResult } from "./run-schedule.js";
 export type { VersionedMeta } from "./history-oracles.js";
-export { NaiveModel, type ModelEntry } from "./naive-model.js";
+export { NaiveModel, type Ending, type ModelEntry } from "./naive-model.js";
 export { SimulatedNode, type LifeState, type RecordedDiff, type RecordedEvent } from "./simulated-node.js";
-export type { ApplicationStep, FaultStep, Schedule, Step } from "./steps.js";
+export type { ApplicationStep, FaultStep, Habit, Schedule, Step } from "./steps.js";
 export { VirtualTime } from "./virtual-time.js";

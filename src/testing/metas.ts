@@ -39,7 +39,8 @@ function named(name: string, value: unknown): Record<string, unknown> {
 function piece(shape: MetaShape, number: number, version: number): unknown {
   switch (shape) {
     case "many":
-      return letters[(number + version) % letters.length];
+      // Each value another: what several properties have travels once.
+      return shortName(number + 7 * version);
     case "nested":
       return { at: { depth: number, again: [{ version }] } };
     case "texts":
@@ -61,7 +62,7 @@ export function shapedMeta(version: number, shape: MetaShape, bytesMax: number):
     let bytes = bytesOf(meta);
     for (let number = 0; number < letters.length ** 2; number += 1) {
       const value = piece(shape, number, version);
-      bytes += `,"${shortName(number)}":"x"`.length;
+      bytes += `,"${shortName(number)}":"xx"`.length;
       if (bytes > bytesMax) break;
       meta[shortName(number)] = value;
     }

@@ -195,8 +195,8 @@ function manyMetas(seed: number): Schedule {
     ...(random.chance(0.3) ? { reorder: true, delayMs: [0, 40] } : {}),
     ...(maxPayloadBytes === undefined ? {} : { maxPayloadBytes }),
   };
-  for (let phase = random.integer(4, 10); phase > 0; phase -= 1) {
-    for (let count = random.integer(0, 4); count > 0; count -= 1) {
+  for (let phase = random.integer(3, 7); phase > 0; phase -= 1) {
+    for (let count = random.integer(0, 3); count > 0; count -= 1) {
       steps.push({
         do: random.pick(["set", "set", "track", "update"]),
         node: draft.node(),
@@ -204,7 +204,7 @@ function manyMetas(seed: number): Schedule {
         topic: random.pick(topics),
         key: random.pick(keys),
         shape: random.pick(metaShapes),
-        bytes: random.pick([40, 100, maxMetaBytes / 2, maxMetaBytes - 8, maxMetaBytes]),
+        bytes: random.pick([40, 40, 100, 100, 400, maxMetaBytes - 8, maxMetaBytes]),
       });
     }
     draft.use(2, { sessions: 2 });

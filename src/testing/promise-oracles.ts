@@ -16,8 +16,8 @@ type Node = SimulatedNode<VersionedMeta>;
 
 /** A tracker looks for silence so often. */
 const ticksPerHeartbeat = 4;
-/** What each stall and each reconnection may hide of the time in which a node was well. */
-const ticksPerInterruption = 3;
+/** What each stall may hide of the time in which a node was well; a disconnection hides less. */
+const ticksPerStall = 3;
 /** `startTimeoutMs` unless given: stopping takes no longer than starting. */
 const stopLimitMs = 5_000;
 /** Timers are late, and what ends a wait takes a turn or two. */
@@ -242,13 +242,14 @@ export class PromiseOracles {
   #connectedMsSince(node: Node, sinceMs: number): number {
     const now = this.#cluster.nowMs;
     let lostMs = node.machine.stalledMsSince(sinceMs);
-    let interruptions = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
+    let ticks = 1 + ticksPerStall * stalls;
     for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
       if (untilMs < sinceMs) continue;
       lostMs += Math.max(0, Math.min(untilMs, now) - Math.max(fromMs, sinceMs));
-      interruptions += 1;
+      ticks += 1;
     }
-    return now - sinceMs - lostMs - (1 + interruptions * ticksPerInterruption) * this.#tickPeriodMs;
+    return now - sinceMs - lostMs - ticks * this.#tickPeriodMs;
   }
 
   /** Whoever has started, and has something to show, is seen where nothing was lost. */

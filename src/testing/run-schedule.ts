@@ -20,11 +20,11 @@ type Node = SimulatedNode<VersionedMeta>;
 
 /** What a run can be given to see more, or to do what needs the tracker's insides. */
 export interface RunHooks {
-  /** Called once, before the first node starts. */
+  /** Called once, before the first node starts, with the cluster of the first tracker. */
   readonly begun?: (cluster: Cluster) => void;
-  /** Called after each task of a node that runs the first tracker. Returns what is wrong. */
+  /** Called after each task of a node. Returns what is wrong. */
   readonly afterTask?: (cluster: Cluster, node: Node) => readonly string[];
-  /** Called when the cluster of the first tracker has settled. Returns what is wrong. */
+  /** Called when the cluster of a tracker has settled. Returns what is wrong. */
   readonly settled?: (cluster: Cluster) => readonly string[];
   /** Damages one node's copy of another's slice; false if it has none. */
   readonly corrupt?: (cluster: Cluster, node: Node, of: string) => boolean;
@@ -119,7 +119,7 @@ class ScheduleRun {
       afterTask: (node) => {
         watching.tracked?.history.look(node);
         watching.tracked?.promises.look(node);
-        if (isFirst) this.#wrong.push(...(this.#hooks.afterTask?.(cluster, node) ?? []));
+        this.#wrong.push(...(this.#hooks.afterTask?.(cluster, node) ?? []));
       },
     });
     const model = new NaiveModel();
@@ -342,7 +342,7 @@ class ScheduleRun {
     const wrong = [
       ...this.#trackers.flatMap((tracked) => this.#ownEntriesAreTheModel(tracked)),
       ...(await this.#idlesQuietly(cluster)),
-      ...(this.#hooks.settled?.(cluster) ?? []),
+      ...this.#trackers.flatMap((tracked) => this.#hooks.settled?.(tracked.cluster) ?? []),
     ];
     if (wrong.length > 0) throw new SimulationError(wrong, cluster.nowMs);
     cluster.network.faults = { ...faultless, ...this.#schedule.network };

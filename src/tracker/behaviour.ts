@@ -46,7 +46,8 @@ export interface Update<M = AnyMeta> extends Entry<M> {
 /**
  * Why an entry left this node's list.
  *
- * - `untracked`: its owner untracked it.
+ * - `untracked`: its owner untracked it; or it left more than 10,000 removals ago, while this node did not hear its
+ *   owner, so that nobody knows the reason any more.
  * - `closed`: its session closed.
  * - `down`: its node fell silent, or the pubsub knows that it ended. It may come back.
  * - `replaced`: its node was restarted.
@@ -59,7 +60,11 @@ export interface Leave<M = AnyMeta> extends Entry<M> {
   readonly reason: LeaveReason;
 }
 
-/** The changes of one topic. An entry is in at most one of the three. */
+/**
+ * The changes of one topic. An entry is in at most one of the three; a key may be in several, because whoever
+ * reconnects within `broadcastPeriodMs` leaves with one session and joins with another. Fold `leaves` first, then
+ * `updates`, then `joins`. Whether a key is here at all, `tracker.has` tells.
+ */
 export interface TopicDiff<M = AnyMeta> {
   readonly joins: readonly Entry<M>[];
   readonly updates: readonly Update<M>[];

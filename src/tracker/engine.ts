@@ -46,11 +46,9 @@ export class Engine {
   #status: "starting" | "listening" | "stopped" = "starting";
   /** What came before the start was through, or while the pubsub was being called. */
   #waiting: (() => void)[] = [];
-  /** How many UTF-16 units of frames wait. */
+  /** How many UTF-16 units of frames wait, and whether more came than can. */
   #waitingLength = 0;
-  /** When a reconnect may be believed: a pubsub that flaps with every broadcast shall not cause the next by it. */
-  #reconnectFromMs = -Infinity;
-  #isReconnectWaiting = false;
+  #overflows = false;
   /** Until then, others may not have had the time to say that they are there. */
   #hearsOutUntilMs: number;
   /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
@@ -238,8 +236,8 @@ export class Engine {
       const waiting = this.#waiting;
       this.#waiting = [];
       this.#waitingLength = 0;
+      this.#overflows = false;
       for (const take of waiting) take();
-      if (this.#isReconnectWaiting) this.#setConnected(true);
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
       if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
@@ -267,18 +265,26 @@ export class Engine {
     if (this.#status === "stopped") return;
     if (this.#status === "starting" || this.#isBusy) {
       const length = typeof payload === "string" ? payload.length : 0;
-      // Whatever is too much is lost, as any frame may be.
-      if (this.#waiting.length >= MAX_WAITING_FRAMES) return;
-      if (this.#waitingLength + length > MAX_WAITING_LENGTH) return;
-      this.#waitingLength += length;
-      return this.#wait(() => this.#receive(payload));
+      const fits = this.#waitingLength + length <= MAX_WAITING_LENGTH;
+      if (fits && this.#waiting.length < MAX_WAITING_FRAMES) {
+        this.#waitingLength += length;
+        return this.#wait(() => this.#receive(payload));
+      }
+      const most = `${MAX_WAITING_FRAMES} frames or ${MAX_WAITING_LENGTH} characters`;
+      this.#refuse(`more than ${most} came at once`, !this.#overflows);
+      this.#overflows = true;
+      return;
     }
-    if (typeof payload !== "string") {
-      this.replicator.counters.framesReceived += 1;
-      this.replicator.counters.framesRefused += 1;
-      this.#refused(`no text but ${typeof payload}`, undefined);
-    } else this.replicator.receive(payload, this.now());
+    if (typeof payload === "string") this.replicator.receive(payload, this.now());
+    else this.#refuse(`no text but ${typeof payload}`);
     this.deliver();
+  }
+
+  /** Counts a payload that the replicator does not get to see, and reports it if it is the first of many. */
+  #refuse(reason: string, isFirst = true): void {
+    this.replicator.counters.framesReceived += 1;
+    this.replicator.counters.framesRefused += 1;
+    if (isFirst) this.#refused(reason, undefined);
   }
 
   #heardStatus(status: unknown): void {
@@ -290,15 +296,11 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    this.#isReconnectWaiting = false;
     if (connected === this.replicator.connected) return;
     const nowMs = this.now();
-    this.#isReconnectWaiting = connected && nowMs < this.#reconnectFromMs;
-    if (this.#isReconnectWaiting) return this.#alarm.wakeAt(this.#reconnectFromMs);
     if (connected) {
       this.#beginHearingOut(nowMs);
       this.#readiness.startAnew();
-      this.#reconnectFromMs = nowMs + this.#tickPeriodMs;
     }
     this.replicator.setConnected(connected, nowMs);
     this.deliver();

@@ -28,7 +28,12 @@ export interface ReplicaHealth {
 
 /** How a tracker is. */
 export interface Health {
-  /** Connected, and caught up with every node that was heard and is not down. */
+  /**
+   * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
+   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said
+   * goodbye before this one started are not among them: nobody speaks for them, so this node does not list who waits
+   * in their window.
+   */
   readonly complete: boolean;
   readonly connected: boolean;
   readonly replicas: readonly ReplicaHealth[];

@@ -43,7 +43,8 @@ export class Session implements Disposable {
   #forgetSource: (() => void) | undefined;
 
   constructor() {
-    this.id = processPrefix + ++sessionCount;
+    // In one piece: `+` keeps two, and the whole beside them as soon as it is hashed.
+    this.id = [processPrefix, ++sessionCount].join("");
   }
 
   /**

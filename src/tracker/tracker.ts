@@ -25,8 +25,9 @@ export type { TrackerOptions } from "./options.js";
 export interface StopOptions {
   /**
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others wait for
-   * their `permdownPeriodMs` at the most.
+   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
+   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
+   * wait for their `permdownPeriodMs` at the most.
    */
   readonly handoffMs?: number | undefined;
 }
@@ -226,8 +227,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Resolves when this node has heard and caught up with everyone who announced himself: a readiness probe.
-   * Default of `timeoutMs`: it waits for ever.
+   * Resolves when this node has heard the others out and has caught up with what was known then, or at the call if
+   * that is later, whatever comes meanwhile: a readiness probe. It hears out for a round of heartbeats (1.25
+   * `heartbeatPeriodMs`) after the start and after each reconnect, or until it has heard all that `expect` names. It
+   * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
+   * not waited for. Default of `timeoutMs`: it waits for ever.
    *
    * @throws TrackerError `TIMEOUT`; `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
@@ -279,6 +283,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   // Local changes.
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
     const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
     this.#owned.put(session, entry);
@@ -287,6 +292,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
     const entry = this.#engine.replicator.update(previous, meta);
     this.#owned.put(session, entry);
     this.#engine.deliver();
@@ -324,17 +330,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
+    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 
   /** Asked again after user code has run, which may have changed anything: getters of a meta, a function. */
   #acceptsStill(session: Session): boolean {
     this.#requireRunning();
-    this.#engine.setTime();
-    if (!session.closed) {
-      this.#engine.requireEnd();
-      return true;
-    }
+    if (!session.closed) return true;
     this.#closedSessionCalls += 1;
     return false;
   }

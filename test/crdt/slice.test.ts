@@ -5,7 +5,7 @@ import { Slice } from "../../src/crdt/slice.js";
 
 describe("a slice", () => {
   it("forgets the origin of an element with the element", () => {
-    const slice = new Slice<string>("ann", new Seen(), new KeptRemovals(1));
+    const slice = new Slice<string>("ann", new Seen(), new KeptRemovals(1, "ann"));
     const origin = { replica: "bob", clock: 7 };
     slice.insert(3, "home", origin);
     expect(slice.originOf(3)).toEqual(origin);
@@ -14,7 +14,7 @@ describe("a slice", () => {
   });
 
   it("is not changed by the removal of what it does not hold", () => {
-    const slice = new Slice<string>("ann", new Seen(), new KeptRemovals(1));
+    const slice = new Slice<string>("ann", new Seen(), new KeptRemovals(1, "ann"));
     slice.insert(3, "home");
     const { digest } = slice;
     slice.delete(4);

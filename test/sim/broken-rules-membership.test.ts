@@ -4,8 +4,8 @@ import { Membership } from "../../src/replication/membership.js";
 import { OverLives } from "../../src/replication/over-lives.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { Alarm } from "../../src/tracker/alarm.js";
 import { Engine } from "../../src/tracker/engine.js";
+import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { View } from "../../src/replication/view.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
@@ -234,16 +234,10 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
-    break: () => {
-      let passedMs = 0;
-      return [
-        instead(Membership.prototype, "hear", function (original, ...input) {
-          passedMs += 100_000;
-          this.setSincePass(passedMs);
-          return original(...input);
-        }),
-      ];
-    },
+    break: () => [
+      instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
+      instead(Insistence.prototype, "since", () => -Infinity),
+    ],
   },
 ];
 
@@ -338,7 +332,7 @@ const departing: readonly BrokenRule[] = [
     found: /left as closed after its node has stopped/,
     run: closingAfterStopSaysNothing,
     break: () => [
-      instead(Alarm.prototype, "stop", () => undefined),
+      instead(OwnedEntries.prototype, "end", () => undefined),
       wrapGetter(Tracker.prototype, "stopped", () => false),
     ],
   },

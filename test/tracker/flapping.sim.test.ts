@@ -1,4 +1,5 @@
 /** Connections that come and go: the dead go down however often, and the living stay. Virtual time. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Lanes, track, type LaneNode } from "../support/lanes.js";
 
@@ -54,7 +55,8 @@ describe.each(flaps)("a connection that lasts %d ms and is away for %d ms", (upM
     // Silence, forgiven once, and silence again.
     await flap(lanes, [a], rhythm, 2 * DOWN_MS + BLUR_MS);
     expect(a.seen).toEqual(["join ann", "leave ann down"]);
-    await lanes.advance(500);
+    // After each reconnect others are heard out for a round of heartbeats.
+    await lanes.advance(3_000);
     expect(a.tracker.health().complete).toBe(true);
     await flap(lanes, [a], rhythm, PERMDOWN_MS);
     expect(a.tracker.health().replicas).toEqual([]);
@@ -169,5 +171,39 @@ describe("an outage", () => {
       }
       expect(a.seen, `${stallMs} ms`).toEqual(["join ann", "leave ann down"]);
     }
+  });
+});
+
+describe("connections that come and go in any rhythm (law)", () => {
+  const rhythms = fc.array(
+    fc.tuple(fc.integer({ min: 100, max: 9_000 }), fc.integer({ min: 1, max: 9_000 })),
+    { minLength: 1, maxLength: 8 },
+  );
+
+  it("keep nobody up who has died, and hide nobody who lives", async () => {
+    await fc.assert(
+      fc.asyncProperty(rhythms, fc.integer({ min: 0, max: 4_000 }), async (rhythm, diesMs) => {
+        const lanes = new Lanes(diesMs);
+        const a = await lanes.start("a");
+        const b = await lanes.start("b");
+        const c = await lanes.start("c");
+        track(b, "ann");
+        await lanes.advance(3_000);
+        track(c, "ben");
+        await lanes.advance(3_000);
+        lanes.time.at(lanes.time.nowMs + diesMs, () => b.kill());
+        let connectedMs = -diesMs;
+        for (let i = 0; connectedMs < 2 * DOWN_MS + BLUR_MS; i += 1) {
+          const [upMs, awayMs] = rhythm[i % rhythm.length]!;
+          a.setConnected(false);
+          await lanes.advance(awayMs);
+          a.setConnected(true);
+          await lanes.advance(upMs);
+          connectedMs += upMs;
+        }
+        expect(a.seen).toEqual(["join ann", "join ben", "leave ann down"]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });

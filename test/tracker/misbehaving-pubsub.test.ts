@@ -340,6 +340,21 @@ describe("a pubsub that tells at an odd moment", () => {
     await Promise.all([bench.stop(), said.stop()]);
   });
 
+  it("more frames than can wait are counted, and reported once", async () => {
+    const bench = new Bench({
+      subscribe(_: string, receive: (payload: string) => void) {
+        for (let number = 0; number < 2_000; number++) receive("junk");
+        return () => undefined;
+      },
+    });
+    const tracker = await bench.listen();
+    const { framesReceived, framesRefused } = tracker.health().counters;
+    expect([framesReceived, framesRefused]).toEqual([4_000, 4_000]);
+    const reasons = bench.errors.map(({ details }) => details["reason"]);
+    expect(reasons.filter((reason) => String(reason).includes("came at once"))).toHaveLength(1);
+    await bench.stop();
+  });
+
   it("a status that is none is reported, and changes nothing", async () => {
     let tell: ((status: unknown) => void) | undefined;
     const bench = new Bench({ onStatus: (listener: typeof tell) => ((tell = listener), raise) });

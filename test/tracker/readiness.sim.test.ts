@@ -12,7 +12,8 @@ async function clusterOf(seed: number, poolSize = 4): Promise<SimulatedCluster> 
   await cluster.advance(2_000);
   for (const name of others) {
     const { tracker } = cluster.node(name);
-    for (let i = 0; i < 20; i++) tracker.track(cluster.node(name).session(), `room:${i % 7}`, `${name} ${i}`, {});
+    for (let i = 0; i < 20; i++)
+      tracker.track(cluster.node(name).session(), `room:${i % 7}`, `${name} ${i}`, {});
   }
   await cluster.settle();
   return cluster;
@@ -21,7 +22,10 @@ async function clusterOf(seed: number, poolSize = 4): Promise<SimulatedCluster> 
 /** How long a newcomer waits, and how many it lists then. */
 async function newcomer(cluster: SimulatedCluster, expected?: readonly string[]) {
   const startedMs = cluster.nowMs;
-  const { tracker } = await cluster.start("new", expected === undefined ? {} : { options: { expect: expected } });
+  const { tracker } = await cluster.start(
+    "new",
+    expected === undefined ? {} : { options: { expect: expected } },
+  );
   const outcome = { ms: Infinity, listed: -1 };
   void tracker.whenComplete().then(() => {
     outcome.ms = cluster.nowMs - startedMs;
@@ -86,11 +90,15 @@ describe("the option `expect`", () => {
     await tracker.stop();
   });
 
-  it.each([["a"], [[""]], [[1]], [["x".repeat(129)]], [Array.from({ length: 4_097 }, (_, i) => `n${i}`)], [null]])(
-    "is refused if it is no list of node names",
-    async (value) => {
-      const starting = Tracker.start({}, { name: "x", pubsub: memoryPubSub(), expect: value as never });
-      await expect(starting).rejects.toMatchObject({ code: "INVALID_OPTION" });
-    },
-  );
+  it.each([
+    ["a"],
+    [[""]],
+    [[1]],
+    [["x".repeat(129)]],
+    [Array.from({ length: 4_097 }, (_, i) => `n${i}`)],
+    [null],
+  ])("is refused if it is no list of node names", async (value) => {
+    const starting = Tracker.start({}, { name: "x", pubsub: memoryPubSub(), expect: value as never });
+    await expect(starting).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
 });

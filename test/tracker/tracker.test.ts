@@ -585,6 +585,29 @@ describe("start and stop", () => {
     await vi.waitFor(() => expect(unsubscribed).toHaveBeenCalledOnce());
   });
 
+  it("holds a bounded number of bytes until it has started, and refuses what is no text", async () => {
+    const junk = "x".repeat(256 * 1_024);
+    let subscriptions = 0;
+    const eager: PubSub = {
+      nodeName: "n",
+      broadcast() {},
+      send() {},
+      subscribe: (_, receive) => {
+        subscriptions += 1;
+        if (subscriptions > 1) return () => undefined;
+        receive(undefined as never);
+        for (let count = 0; count < 40; count += 1) receive(junk);
+        return () => undefined;
+      },
+    };
+    const tracker = await Tracker.start({}, { name: "test", pubsub: eager });
+    tracker.on("error", () => undefined);
+    const refused = (): number => tracker.health().counters.framesRefused;
+    await vi.waitFor(() => expect(refused()).toBeGreaterThan(0));
+    expect(refused()).toBe(1 + 16);
+    await tracker.stop();
+  });
+
   it("keeps answering after it has stopped, changes nothing any more, and stops once", async () => {
     const diffs: Diff[] = [];
     const tracker = await start({ handleDiff: (diff) => void diffs.push(diff) });
