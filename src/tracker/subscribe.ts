@@ -47,7 +47,7 @@ export async function subscribeAll(
 
 /** What is told here explains a start that fails; who refuses a listener here refuses it later, and is reported then. */
 function hearFailures(pubsub: PubSub, listener: (error: unknown) => void): () => void {
-  const listening = (async () => pubsub.onError?.(listener))();
+  const listening = (async () => pubsub.onError?.(listener))().catch(() => undefined);
   return () => {
     void listening.then(async (stop) => stop?.()).catch(() => undefined);
   };

@@ -1,12 +1,18 @@
 /** What the nats adapter does with its connection; over real servers it is tested in test/brokers. */
 import { describe, expect, it } from "vitest";
-import { natsPubSub, type NatsConnection } from "../../src/adapters/nats.js";
+import { natsPubSub, type NatsConnection, type NatsMessage } from "../../src/adapters/nats.js";
 import type { PubSubStatus } from "../../src/pubsub/pubsub.js";
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 type Status = { readonly type: string; readonly error?: Error };
-type Callback = (error: Error | null, message: { readonly data: Uint8Array }) => void;
+type Callback = (error: Error | null, message: NatsMessage) => void;
+
+const message = (fields: Partial<NatsMessage> = {}): NatsMessage => ({
+  subject: "",
+  data: new TextEncoder().encode("payload"),
+  ...fields,
+});
 
 class FakeNats implements NatsConnection {
   info = { max_payload: 20 };
@@ -18,11 +24,24 @@ class FakeNats implements NatsConnection {
   flushes: (() => void)[] = [];
   holdsFlushes = false;
 
-  publish(subject: string, payload: string): void {
-    this.published.push(`${subject} ${payload}`);
+  /** Who listens elsewhere; whether the server says so of others; what it refuses. */
+  readonly elsewhere = new Set<string>();
+  saysWhoListens = true;
+  refused: string | undefined;
+  reconnects = 0;
+
+  publish(subject: string, payload: string, { reply }: { reply?: string } = {}): void {
+    if (reply === undefined) return void this.published.push(`${subject} ${payload}`);
+    if (!this.saysWhoListens || this.elsewhere.has(subject)) return;
+    const [answers] = [...this.subscribed].filter(([name]) => name.endsWith("*"));
+    answers?.[1](null, message({ subject: reply, headers: { code: 503 } }));
+  }
+  async reconnect(): Promise<void> {
+    this.reconnects++;
   }
   subscribe(subject: string, { callback }: { callback: Callback }) {
     this.subscribed.set(subject, callback);
+    if (subject === this.refused) callback(new Error("Permissions Violation"), message());
     return { unsubscribe: () => void this.subscribed.delete(subject) };
   }
   flush(): Promise<void> {
@@ -134,9 +153,56 @@ describe("natsPubSub", () => {
     const [ofServer, ofSubscription] = [new Error("slow"), new Error("not permitted")];
     await pubsub.subscribe("room", () => {});
     connection.say({ type: "error", error: ofServer });
-    connection.subscribed.get("p.all.room")?.(ofSubscription, { data: new Uint8Array() });
+    connection.subscribed.get("p.all.room")?.(ofSubscription, message());
     await settled();
     expect(new Set(errors)).toEqual(new Set([ofServer, ofSubscription]));
+  });
+
+  it("rejects a subscription that the server refuses, with what it said, and keeps none of it", async () => {
+    for (const refused of ["p.all.room", "p.to.me%2Etoo.room"]) {
+      const { connection, pubsub, errors } = opened();
+      connection.refused = refused;
+      await expect(pubsub.subscribe("room", () => {})).rejects.toMatchObject({
+        code: "PUBSUB_UNAVAILABLE",
+        cause: { message: "Permissions Violation" },
+      });
+      expect([...connection.subscribed.keys()]).toEqual([]);
+      expect(errors).toEqual([]);
+    }
+  });
+
+  it("names as listening whom the server does not call absent", async () => {
+    const { connection, pubsub } = opened();
+    connection.elsewhere.add("p.to.x.room");
+    expect(await pubsub.listening?.("room", ["x", "y"])).toEqual(new Set(["x"]));
+    expect(connection.subscribed.size).toBe(0);
+  });
+
+  it("does not take a server for an answer that calls nobody absent", async () => {
+    const { connection, pubsub } = opened();
+    connection.saysWhoListens = false;
+    await expect(pubsub.listening?.("room", ["x"])).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    expect(connection.subscribed.size).toBe(0);
+  });
+
+  it("delivers payloads, but not the question whether it is listening", async () => {
+    const { connection, pubsub } = opened();
+    const heard: string[] = [];
+    await pubsub.subscribe("room", (payload) => heard.push(payload));
+    connection.subscribed.get("p.to.me%2Etoo.room")?.(null, message({ reply: "p.ask.x.1.0" }));
+    connection.subscribed.get("p.to.me%2Etoo.room")?.(null, message());
+    expect(heard).toEqual(["payload"]);
+  });
+
+  it("asks the client for a new connection", async () => {
+    const { connection, pubsub } = opened();
+    await pubsub.reconnect?.();
+    expect(connection.reconnects).toBe(1);
+  });
+
+  it("refuses a connection that does not hear itself", () => {
+    const connection = Object.assign(new FakeNats(), { options: { noEcho: true } });
+    expect(() => natsPubSub({ connection })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
   });
 
   it("leaves the connection open and unfollowed when it is closed", async () => {

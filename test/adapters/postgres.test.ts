@@ -11,6 +11,11 @@ class FakeClient extends EventEmitter implements PostgresClient {
   busy = false;
   overlaps = 0;
   refusal: Error | undefined;
+  answer: unknown = {};
+  hangs = false;
+  readonly connection = {
+    stream: { destroyed: false, destroy: () => void (this.connection.stream.destroyed = true) },
+  };
 
   async query(text: string, values: string[] = []): Promise<unknown> {
     if (this.busy) this.overlaps++;
@@ -19,10 +24,11 @@ class FakeClient extends EventEmitter implements PostgresClient {
     this.busy = false;
     this.queries.push([text, ...values].join(" "));
     if (this.refusal !== undefined) throw this.refusal;
-    return {};
+    return this.answer;
   }
   async end(): Promise<void> {
     this.ended = true;
+    if (this.hangs) await new Promise(() => {});
   }
   notify(channel: string, payload: string | undefined): void {
     this.emit("notification", { channel, payload });
@@ -174,7 +180,78 @@ describe("postgresPubSub with connect", () => {
   });
 });
 
+describe("postgresPubSub, asked to reconnect", () => {
+  it("gives up its client for a new one, which listens to the same, and destroys a socket that does not end", async () => {
+    const { pubsub, clientOf, statuses } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    clientOf(1).hangs = true;
+    await pubsub.reconnect?.();
+    expect(statuses.at(-1)).toBe("disconnected");
+    await settled();
+    expect(statuses.at(-1)).toBe("connected");
+    expect(clientOf(2).queries).toEqual(clientOf(1).queries);
+    expect(clientOf(1)).toMatchObject({ ended: true, connection: { stream: { destroyed: false } } });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(clientOf(1).connection.stream.destroyed).toBe(true);
+  });
+
+  it("does nothing in a pause, and begins another attempt only after five seconds", async () => {
+    let arrive: (client: FakeClient) => void = () => {};
+    const { pubsub, clientOf, attemptsAtMs, statuses } = withConnect((attempt, client) => {
+      if (attempt === 1) return new Promise((resolve) => (arrive = resolve));
+      return attempt === 2 ? Promise.resolve(client) : Promise.reject(new Error("ECONNREFUSED"));
+    });
+    await vi.advanceTimersByTimeAsync(5_000);
+    await pubsub.reconnect?.();
+    expect(attemptsAtMs).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await pubsub.reconnect?.();
+    await settled();
+    expect(statuses.at(-1)).toBe("connected");
+    const late = new FakeClient();
+    arrive(late);
+    await settled();
+    expect(late.ended).toBe(true);
+    clientOf(2).breakDown();
+    await vi.advanceTimersByTimeAsync(1);
+    const attempts = attemptsAtMs.length;
+    await pubsub.reconnect?.();
+    expect(attemptsAtMs).toHaveLength(attempts);
+    await pubsub.close();
+  });
+
+  it("closes in time over a connection that stands still", async () => {
+    const { pubsub, clientOf } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    const client = clientOf(1);
+    client.hangs = true;
+    client.query = () => new Promise(() => {});
+    let closed = false;
+    void pubsub.close().then(() => (closed = true));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(closed).toBe(true);
+    expect(client.connection.stream.destroyed).toBe(true);
+  });
+});
+
+describe("postgresPubSub, asked who is listening", () => {
+  it("reads the advisory locks that listening nodes hold", async () => {
+    const { pubsub, clientOf } = withConnect(async (_, client) => client);
+    await pubsub.subscribe("room", () => {});
+    const [lock = ""] = /-?\d+$/.exec(clientOf(1).queries[2] ?? "") ?? [];
+    const bits = BigInt.asUintN(64, BigInt(lock));
+    clientOf(1).answer = { rows: [{ lock: `${bits >> 32n}.${bits & 0xffffffffn}` }] };
+    expect(await pubsub.listening?.("room", ["me", "you"])).toEqual(new Set(["me"]));
+    clientOf(1).answer = {};
+    await expect(pubsub.listening?.("room", ["me"])).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+  });
+});
+
 describe("postgresPubSub with client", () => {
+  it("has no way to reconnect", () => {
+    expect(postgresPubSub({ client: new FakeClient() }).reconnect).toBe(undefined);
+  });
+
   it("leaves the client open and without a listener when it is closed", async () => {
     const client = new FakeClient();
     const pubsub = postgresPubSub({ client });

@@ -1,7 +1,10 @@
 /** What the redis adapter does with its clients; over real servers it is tested in test/brokers. */
 import { EventEmitter } from "node:events";
-import { describe, expect, it } from "vitest";
-import { redisPubSub } from "../../src/adapters/redis.js";
+import type { Cluster as IoredisCluster } from "ioredis";
+import type { createCluster, createSentinel } from "redis";
+import type { createSentinel as createSentinel5 } from "redis5";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { redisPubSub, type RedisClient } from "../../src/adapters/redis.js";
 import type { PubSubStatus } from "../../src/pubsub/pubsub.js";
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -10,6 +13,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 class FakeIoredis extends EventEmitter {
   status = "ready";
   readonly calls: string[] = [];
+  isCluster = false;
   refusal: Error | undefined;
 
   async publish(channel: string, payload: string): Promise<number> {
@@ -20,6 +24,13 @@ class FakeIoredis extends EventEmitter {
   }
   async unsubscribe(...channels: string[]): Promise<number> {
     return this.#call(`unsubscribe ${channels.join()}`);
+  }
+  async call(...words: string[]): Promise<unknown> {
+    this.#call(words.join(" "));
+    return words.slice(2).flatMap((name, index) => [name, index]);
+  }
+  disconnect(reconnect: boolean): void {
+    this.#call(`disconnect ${reconnect}`);
   }
   become(status: string): void {
     this.status = status;
@@ -38,6 +49,8 @@ class FakeIoredis extends EventEmitter {
 /** As node-redis: `isReady`, and a listener per subscription. */
 class FakeNodeRedis extends EventEmitter {
   isReady = true;
+  isOpen = true;
+  isPubSubActive: boolean | undefined = false;
   readonly calls: string[] = [];
   receive: (payload: string, channel: string) => unknown = () => {};
 
@@ -53,6 +66,21 @@ class FakeNodeRedis extends EventEmitter {
   }
   async unsubscribe(channels: string[]): Promise<void> {
     this.calls.push(`unsubscribe ${channels.join()}`);
+  }
+  async pubSubNumSub(channels: string[]): Promise<Record<string, number>> {
+    this.calls.push(`numsub ${channels.join()}`);
+    return Object.fromEntries(channels.map((name, index) => [name, index]));
+  }
+  destroy(): void {
+    this.calls.push("destroy");
+    this.isOpen = false;
+    this.become(false, "end");
+  }
+  async connect(): Promise<void> {
+    this.calls.push("connect");
+    this.isOpen = true;
+    await Promise.resolve();
+    this.become(true, "ready");
   }
   become(isReady: boolean, event: string, value?: unknown): void {
     this.isReady = isReady;
@@ -195,6 +223,83 @@ describe("redisPubSub with node-redis", () => {
 });
 
 describe("redisPubSub", () => {
+  it.each(["wait", "end"])(
+    "says of an ioredis client in status %s that nobody connects it",
+    async (status) => {
+      const { publisher, subscriber, pubsub } = withIoredis();
+      publisher.become(status);
+      const error = await (async () => pubsub.subscribe("room", () => {}))().catch(
+        (refusal: unknown) => refusal,
+      );
+      expect(error).toMatchObject({ code: "PUBSUB_UNAVAILABLE", details: { option: "publisher" } });
+      expect(String(error)).toMatch(/connect\(\)/);
+      expect(subscriber.calls).toEqual([]);
+      publisher.become("ready");
+      await pubsub.subscribe("room", () => {});
+    },
+  );
+
+  it("says of a node-redis client that was never connected what to call, and waits for one that is connecting", async () => {
+    const [publisher, subscriber] = [new FakeNodeRedis(), new FakeNodeRedis()];
+    subscriber.isReady = subscriber.isOpen = false;
+    const pubsub = redisPubSub({ publisher, subscriber });
+    await expect(pubsub.subscribe("room", () => {})).rejects.toMatchObject({
+      code: "PUBSUB_UNAVAILABLE",
+      message: "The Redis client passed as subscriber is not connected: await its connect() first",
+    });
+    subscriber.isOpen = true;
+    await pubsub.subscribe("room", () => {});
+  });
+
+  it("asks the server who is listening, with either client", async () => {
+    const { publisher, pubsub } = withIoredis();
+    expect(await pubsub.listening?.("room", ["x", "y"])).toEqual(new Set(["y"]));
+    expect(publisher.calls).toEqual(["PUBSUB NUMSUB p:to:x:room p:to:y:room"]);
+    const clients = { publisher: new FakeNodeRedis(), subscriber: new FakeNodeRedis() };
+    const other = redisPubSub({ ...clients, prefix: "p" });
+    expect(await other.listening?.("room", ["x", "y"])).toEqual(new Set(["y"]));
+    expect(clients.publisher.calls).toEqual(["numsub p:to:x:room,p:to:y:room"]);
+  });
+
+  it("asks either client for a new connection, but not while it has none", async () => {
+    const { publisher, subscriber, pubsub } = withIoredis();
+    await pubsub.reconnect?.();
+    publisher.become("reconnecting");
+    await pubsub.reconnect?.();
+    expect([publisher.calls, subscriber.calls]).toEqual([
+      ["disconnect true"],
+      ["disconnect true", "disconnect true"],
+    ]);
+    const clients = { publisher: new FakeNodeRedis(), subscriber: new FakeNodeRedis() };
+    const other = redisPubSub(clients);
+    const statuses: PubSubStatus[] = [];
+    other.onStatus?.((status) => statuses.push(status));
+    await other.reconnect?.();
+    await settled();
+    expect(statuses).toEqual(["disconnected", "connected"]);
+    expect(clients.publisher.calls).toEqual(["destroy", "connect"]);
+    clients.subscriber.become(false, "reconnecting");
+    await other.reconnect?.();
+    expect(clients.subscriber.calls).toEqual(["destroy", "connect"]);
+  });
+
+  it("offers neither for a cluster, whose servers know only their own subscribers", () => {
+    const client = Object.assign(new FakeIoredis(), { isCluster: true });
+    const pubsub = redisPubSub({ publisher: client, subscriber: client });
+    expect([pubsub.listening, pubsub.reconnect]).toEqual([undefined, undefined]);
+    const cluster = Object.assign(new FakeNodeRedis(), { masters: [] });
+    Reflect.deleteProperty(cluster, "isPubSubActive");
+    const other = redisPubSub({ publisher: cluster, subscriber: cluster });
+    expect([other.listening, other.reconnect]).toEqual([undefined, undefined]);
+  });
+
+  it("takes clusters and sentinels by type", () => {
+    expectTypeOf<IoredisCluster>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createCluster>>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createSentinel>>().toExtend<RedisClient>();
+    expectTypeOf<ReturnType<typeof createSentinel5>>().toExtend<RedisClient>();
+  });
+
   it("refuses what is no client, and bad names", () => {
     const client = new FakeIoredis();
     const refused = expect.objectContaining({ code: "INVALID_OPTION" });

@@ -18,6 +18,8 @@ export interface Broker {
   readonly ours: boolean;
   /** SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>;
+  /** SIGSTOP or SIGCONT to the process that was started: it stands still, or goes on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void;
   /** Starts it again on the same port; resolves when it takes connections. */
   start(): Promise<void>;
   /** Ends it and removes its files. */
@@ -108,6 +110,10 @@ class RunningBroker implements Broker {
     throw new Error(`${this.name} is not ours to kill`);
   }
 
+  signal(): void {
+    throw new Error(`${this.name} is not ours to stop`);
+  }
+
   start(): Promise<void> {
     throw new Error(`${this.name} is not ours to start`);
   }
@@ -148,6 +154,10 @@ class SpawnedBroker implements Broker {
 
   kill(): Promise<void> {
     return this.#end("SIGKILL");
+  }
+
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(signal);
   }
 
   async stop(): Promise<void> {

@@ -51,6 +51,10 @@ export class TrackerProcess {
     return this.ask({ ask: "report" });
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** SIGKILL; resolves when it has ended. */
   async stop(): Promise<void> {
     if (this.#ended !== undefined) return;

@@ -17,6 +17,7 @@ import {
   waitsEnd,
   whoReturnsIsShown,
 } from "./runs-of-catching-up.js";
+import { startingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
@@ -59,6 +60,12 @@ const rules: readonly BrokenRule[] = [
         return this.replicator.connected;
       }),
     ],
+  },
+  {
+    rule: "one heartbeat that all hear may be older than this life",
+    found: /is complete \d+ ms after its start .* without \d+ entries/,
+    schedule: startingAmongLateFrames,
+    break: () => [wrapGetter(Replica.prototype, "hasBeenHeardOut", () => true)],
   },
   {
     rule: "revisions that were updated before their session closed are told as closed",

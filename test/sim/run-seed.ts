@@ -9,18 +9,20 @@ import { settlePromises } from "../../src/testing/virtual-time.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
- * The limits of a seed: for one in three so small that pages, intervals, deltas that do not reach back and flushes
+ * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back and flushes
  * before their time come up all the time.
  */
-function limitsOf(seed: number): typeof AUTHOR_LIMITS {
+function limitsOf({ seed, latencies = [] }: Schedule): typeof AUTHOR_LIMITS {
   const random = new SeededRandom(`limits ${seed}`);
   if (!random.chance(1 / 3)) return { ...AUTHOR_LIMITS };
   const removalsKept = random.pick([4, 12, 40]);
   return {
     removalsKept,
-    pendingDots: random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8]),
+    // Never above the removals kept, or a flush would have no delta.
+    pendingDots: Math.min(removalsKept, random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8])),
     deltaDots: random.pick([4, 16, 64]),
-    pageItems: random.pick([1, 3, 10]),
+    // Pages come one in a round trip: of nodes that are far apart, a crowd needs no more of them than time allows.
+    pageItems: Math.max(latencies.length > 0 ? 10 : 1, random.pick([1, 3, 10])),
   };
 }
 
@@ -28,7 +30,7 @@ function limitsOf(seed: number): typeof AUTHOR_LIMITS {
 export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
-  limits = limitsOf(schedule.seed),
+  limits = limitsOf(schedule),
 ): Promise<RunResult> {
   const limitsBefore = { ...AUTHOR_LIMITS };
   Object.assign(AUTHOR_LIMITS, limits);

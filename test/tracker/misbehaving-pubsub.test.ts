@@ -156,6 +156,59 @@ describe("broadcast returns", () => {
   });
 });
 
+describe("a start that the pubsub does not answer", () => {
+  /** Whether each timer that the wait has set keeps the process alive, and what the start came to. */
+  async function unanswered(parts: Partial<Record<keyof PubSub, unknown>>): Promise<[boolean[], unknown]> {
+    const bench = new Bench({ subscribe: never, ...parts });
+    const kept: boolean[] = [];
+    const { runtime } = bench.virtual;
+    let outcome: unknown;
+    void bench
+      .start(
+        {},
+        {
+          schedule: (delayMs, callback, options) => {
+            kept.push(options?.keepsAlive === true);
+            return runtime.schedule(delayMs, callback);
+          },
+        },
+      )
+      .catch((error: unknown) => (outcome = error));
+    await bench.pass(startTimeoutMs - 1);
+    expect(outcome).toBe(undefined);
+    const keptByTheWait = [...kept];
+    await bench.pass(1);
+    return [keptByTheWait, outcome];
+  }
+
+  it("keeps the process alive until it is over", async () => {
+    const [kept, error] = await unanswered({});
+    expect(kept).toContain(true);
+    expect(error).toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    expect(error).not.toHaveProperty("cause");
+  });
+
+  it("says what the pubsub has told meanwhile", async () => {
+    const refusal = new Error("ECONNREFUSED");
+    let stopped = 0;
+    const onError = (listener: (error: unknown) => void): (() => void) => {
+      queueMicrotask(() => listener(refusal));
+      return () => void (stopped += 1);
+    };
+    const [, error] = await unanswered({ onError });
+    expect(error).toMatchObject({ code: "PUBSUB_UNAVAILABLE", cause: refusal });
+    expect(stopped).toBe(1);
+  });
+
+  it("costs nothing where the pubsub refuses a listener", async () => {
+    for (const onError of [raise, () => raise, () => 5, never]) {
+      const [, error] = await unanswered({ onError });
+      expect(error).toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+      expect(error).not.toHaveProperty("cause");
+    }
+  });
+});
+
 describe("subscribe and listeners return", () => {
   it.each(returns)("%s, to end with", async (_, unsubscribe) => {
     const bench = new Bench({ subscribe: () => unsubscribe, onStatus: () => unsubscribe });
