@@ -128,6 +128,20 @@ export interface Frame {
 }
 
 /**
+ * A question for nothing but whether somebody is there: what comes after the last clock that there can be. The answer
+ * is a heartbeat.
+ */
+export const WHETHER_THERE: DeltaRequest = {
+  type: "deltaRequest",
+  shard: 0,
+  clock: Number.MAX_SAFE_INTEGER,
+};
+
+export function asksWhetherThere(request: DeltaRequest | PageRequest): boolean {
+  return request.type === "deltaRequest" && request.clock === WHETHER_THERE.clock;
+}
+
+/**
  * Whether a message means the same however late it comes: a question, and an answer in one frame. They name the
  * clocks that they are about, so one that is out of date changes nothing.
  */
