@@ -7,6 +7,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
+import { Reporter } from "../reports.js";
 import { ClusterLink } from "./cluster-link.js";
 import {
   CLOSE,
@@ -15,7 +16,6 @@ import {
   type ConnectionCounters,
   type OpenConnection,
 } from "./connection.js";
-import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { refuseUpgrade, shakeHands, SUBPROTOCOL } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
@@ -44,11 +44,14 @@ export interface ChannelHealth {
   readonly counters: Readonly<ConnectionCounters>;
 }
 
+/** Hears failures that have no caller. */
+export type ErrorListener = (error: TrackerError) => void;
+
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export class ChannelServer implements AsyncDisposable {
   readonly #settings: Settings;
-  readonly #reports: ErrorReports;
+  readonly #reports: Reporter;
   readonly #link: ClusterLink;
   readonly #webSockets: WebSocketServer;
   readonly #subscribers = new Subscribers();
@@ -68,7 +71,7 @@ export class ChannelServer implements AsyncDisposable {
     const settings = validateOptions(options);
     const { runtime, limits } = settings;
     this.#settings = settings;
-    this.#reports = new ErrorReports(runtime);
+    this.#reports = new Reporter("rollcall channels", runtime, { error: true });
     this.#link = new ClusterLink(settings, this.#reports, {
       broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
       disconnectReceived: (id) => this.#disconnectLocally(id),
@@ -171,7 +174,7 @@ export class ChannelServer implements AsyncDisposable {
         value: event,
       });
     }
-    return this.#reports.listen(listener);
+    return this.#reports.on("error", listener);
   }
 
   health(): ChannelHealth {

@@ -7,7 +7,7 @@ import { randomText, type Runtime } from "../runtime.js";
 import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
-import type { ErrorReports } from "./error-reports.js";
+import type { Reporter } from "../reports.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
@@ -29,7 +29,7 @@ export class ClusterLink {
   readonly #pubsub: PubSub;
   readonly #channel: string;
   readonly #runtime: Runtime;
-  readonly #reports: ErrorReports;
+  readonly #reports: Reporter;
   readonly #receiver: ClusterReceiver;
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
@@ -42,7 +42,7 @@ export class ClusterLink {
 
   constructor(
     settings: { readonly pubsub: PubSub; readonly name: string; readonly runtime: Runtime },
-    reports: ErrorReports,
+    reports: Reporter,
     receiver: ClusterReceiver,
   ) {
     this.#pubsub = settings.pubsub;

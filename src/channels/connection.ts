@@ -16,7 +16,7 @@ import {
   type SharedFrame,
 } from "./frames.js";
 import type { JsonPayload } from "./handlers.js";
-import type { ErrorReports } from "./error-reports.js";
+import type { Reporter } from "../reports.js";
 import type { ChannelLimits } from "./options.js";
 import { RateLimit } from "./rate-limit.js";
 import type { ChannelConnection, RunningChannel } from "./server-channel.js";
@@ -42,7 +42,7 @@ export interface ChannelSource<SocketAssigns> {
 export interface ConnectionContext {
   readonly runtime: Runtime;
   readonly limits: ChannelLimits;
-  readonly reports: ErrorReports;
+  readonly reports: Reporter;
   readonly counters: ConnectionCounters;
   connectionClosed(connection: OpenConnection): void;
 }

@@ -6,7 +6,7 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../runtime.js";
-import type { ErrorReports } from "./error-reports.js";
+import type { Reporter } from "../reports.js";
 import { Refusal, type ConnectRequest, type OriginCheck, type SocketOptions } from "./handlers.js";
 import { originAllowed } from "./origin.js";
 import { parseParams } from "./params.js";
@@ -28,7 +28,7 @@ export interface AcceptedSocket<SocketAssigns> {
 /** What a handshake needs from the server. */
 export interface HandshakeContext {
   readonly runtime: Runtime;
-  readonly reports: ErrorReports;
+  readonly reports: Reporter;
   readonly checkOrigin: OriginCheck;
   readonly connectTimeoutMs: number;
 }

@@ -4,7 +4,7 @@
  */
 export { ChannelServer, type ChannelHealth, type DrainOptions } from "./channel-server.js";
 export type { ConnectionCounters } from "./connection.js";
-export type { ErrorListener } from "./error-reports.js";
+export type { ErrorListener } from "./channel-server.js";
 export {
   refuse,
   type Channel,

@@ -1,7 +1,7 @@
 /**
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
-import { TrackerError } from "../errors.js";
+import { pubsubOption, wholeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -139,18 +139,8 @@ const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
 export function validateOptions(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, runtime = nodeRuntime } = options;
-  if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {
-    throw new TrackerError("INVALID_OPTION", "pubsub must be a PubSub, such as memoryPubSub()", {
-      option: "pubsub",
-      value: pubsub,
-    });
-  }
-  if (typeof name !== "string" || name === "") {
-    throw new TrackerError("INVALID_OPTION", "name must be a text that is not empty", {
-      option: "name",
-      value: name,
-    });
-  }
+  pubsubOption("pubsub", pubsub);
+  if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   return {
     pubsub,
     name,
@@ -165,15 +155,9 @@ function validateLimits(options: OptionalLimits): ChannelLimits {
   for (const name of Object.keys(DEFAULT_LIMITS) as (keyof ChannelLimits)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    const valid = COUNTS.has(name)
-      ? Number.isSafeInteger(value) && value >= 1
-      : value > 0 && value < Infinity;
-    if (typeof value !== "number" || !valid) {
-      throw new TrackerError(
-        "INVALID_OPTION",
-        `${name} must be a ${COUNTS.has(name) ? "whole number of at least 1" : "finite number above 0"}, got ${String(value)}`,
-        { option: name, value },
-      );
+    if (COUNTS.has(name)) wholeOption(name, value, 1, Infinity);
+    else if (typeof value !== "number" || !(value > 0 && value < Infinity)) {
+      throw wrongOption(name, value, "a finite number above 0");
     }
     limits[name] = value;
   }

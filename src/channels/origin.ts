@@ -3,18 +3,15 @@
  * site, so without this check every page on the web could act as the visitor. Pure.
  */
 import type { IncomingMessage } from "node:http";
-import { TrackerError } from "../errors.js";
+import { wrongOption } from "../checks.js";
 import type { OriginCheck } from "./handlers.js";
 
 /** @throws TrackerError `INVALID_OPTION` for a check that could never match. */
 export function validateOriginCheck(check: OriginCheck): OriginCheck {
   if (typeof check === "boolean" || typeof check === "function") return check;
   if (Array.isArray(check) && check.every(isOriginPattern)) return check;
-  throw new TrackerError(
-    "INVALID_OPTION",
-    'checkOrigin must be a boolean, a function or a list of origins such as "https://shop.example"',
-    { option: "checkOrigin", value: check },
-  );
+  const expected = 'a boolean, a function or a list of origins such as "https://shop.example"';
+  throw wrongOption("checkOrigin", check, expected);
 }
 
 /** Applies a check to a request. No `Origin` header means no browser, and passes. */

@@ -5,7 +5,7 @@
  * accepted. Knows its connection only as somewhere to write, and no other channel.
  */
 import { TrackerError } from "../errors.js";
-import { Session } from "../tracker/session.js";
+import { Session } from "../session.js";
 import {
   closeFrame,
   encodePayload,
@@ -30,7 +30,7 @@ import type {
   PresenceSource,
   Reply,
 } from "./handlers.js";
-import type { ErrorReports } from "./error-reports.js";
+import type { Reporter } from "../reports.js";
 import { isThenable, SerialQueue, type Task, type TaskOwner } from "./serial-queue.js";
 import { Broadcast, type Subscriber, type Subscribers } from "./subscribers.js";
 
@@ -63,7 +63,7 @@ export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAs
 /** What channels share with their server. */
 export interface ChannelContext {
   readonly subscribers: Subscribers;
-  readonly reports: ErrorReports;
+  readonly reports: Reporter;
   readonly maxQueuedMessages: number;
   /** To all nodes. */
   broadcast(broadcast: Broadcast, except?: Subscriber): void;

@@ -6,7 +6,7 @@
  */
 import { Orswot } from "../crdt/index.js";
 import type { Dot } from "../crdt/index.js";
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import { Endings } from "./endings.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { EntryOrigin, EntryOwner } from "./entry.js";

@@ -2,7 +2,7 @@
  * What this node says of itself: its own shards, when their changes go out, and the answers to what others
  * ask. Everything that leaves speaks of a flush. Time comes in as an argument; knows no other life's content.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import { Answers } from "./answers.js";
 import type { Asked, Content } from "./answers.js";
 import { AuthoredShard } from "./author.js";

@@ -2,7 +2,7 @@
  * The messages between replicas, decoded: who sends each, to whom and when. How they look on the wire is the
  * codec's business.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import type { Life } from "./life.js";
 
 /** A birth as it travels: its dot's clock and the value. The author and shard stand in the frame. */

@@ -5,7 +5,7 @@
  * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { AnyMeta, LeaveReason } from "../tracker/behaviour.js";
+import type { AnyMeta, LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";

@@ -6,7 +6,7 @@
  * exactly while no life that stays shows its topic and key. So what is shown of a key is either of lives that
  * stay or of lives that depart, and one look at any of it tells which. Knows no slice, no time and no handler.
  */
-import type { Diff, LeaveReason } from "../tracker/behaviour.js";
+import type { Diff, LeaveReason } from "../words.js";
 import { ReplicatedEntry } from "./entry.js";
 import { PendingDiff } from "./pending-diff.js";
 

@@ -5,7 +5,7 @@
  */
 import { TrackerError } from "../errors.js";
 import { AUTHOR_LIMITS } from "../replication/limits.js";
-import type { Entry, LeaveReason } from "../tracker/behaviour.js";
+import type { Entry, LeaveReason } from "../words.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";

@@ -9,14 +9,15 @@ import { HEARING_OUT_HEARTBEATS, MAX_FRAME_BYTES } from "../replication/limits.j
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
-import type { Diff } from "./behaviour.js";
+import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { reserveName } from "./names-in-use.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { Readiness } from "./readiness.js";
-import { Reporter } from "./reporter.js";
-import type { TrackerEvents } from "./reporter.js";
+import { Reporter } from "../reports.js";
+import { trackerEventNames } from "./events.js";
+import type { TrackerEvents } from "./events.js";
 import { subscribeAll } from "./subscribe.js";
 import { errorOfTrouble } from "./troubles.js";
 import { settlesWithin } from "./within.js";
@@ -33,7 +34,7 @@ const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 
 export class Engine {
   readonly replicator: Replicator;
-  readonly reporter: Reporter;
+  readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
   readonly #tickPeriodMs: number;
   readonly #publisher: Publisher;
@@ -64,7 +65,7 @@ export class Engine {
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
-    this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime);
+    this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(

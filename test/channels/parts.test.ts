@@ -4,7 +4,7 @@ import * as phoenix18 from "phoenix";
 import { describe, expect, it } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import { ClusterLink } from "../../src/channels/cluster-link.js";
-import { ErrorReports } from "../../src/channels/error-reports.js";
+import { Reporter } from "../../src/reports.js";
 import {
   broadcastFrame,
   decodeBinary,
@@ -252,10 +252,14 @@ describe("subscribers", () => {
   });
 });
 
+function reporterOf(runtime: VirtualRuntime): Reporter {
+  return new Reporter("rollcall channels", runtime, { error: true });
+}
+
 describe("a channel", () => {
   it("whose connection ends while the join is answered is terminated once, and never joined", () => {
     const steps: string[] = [];
-    const reports = new ErrorReports(new VirtualRuntime());
+    const reports = reporterOf(new VirtualRuntime());
     const handlers: ChannelHandlers = {
       join: () => ({ ok: {} }),
       joined: () => void steps.push("joined"),
@@ -287,8 +291,8 @@ describe("the link to other nodes", () => {
   function link(pubsub: PubSub, runtime = new VirtualRuntime()) {
     const received: string[] = [];
     const errors: TrackerError[] = [];
-    const reports = new ErrorReports(runtime);
-    reports.listen((error) => errors.push(error));
+    const reports = reporterOf(runtime);
+    reports.on("error", (error) => errors.push(error));
     const made = new ClusterLink({ pubsub, name: "channels", runtime }, reports, {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
@@ -428,18 +432,18 @@ describe("the link to other nodes", () => {
 describe("errors that nobody listens to", () => {
   it("become one warning per code and minute, and a listener that throws is no end of it", async () => {
     const runtime = new VirtualRuntime();
-    const reports = new ErrorReports(runtime);
+    const reports = reporterOf(runtime);
     const report = (message: string): void =>
       reports.report("HANDLER_FAILED", message, {}, new Error("the cause"));
     for (const message of ["first", "second"]) report(message);
     reports.report("INVALID_FRAME", "other", {}, undefined);
     await runtime.advance(60_000);
     report("third");
-    const off = reports.listen(() => {
+    const off = reports.on("error", () => {
       throw new Error("the listener's");
     });
     const heard: TrackerError[] = [];
-    const offToo = reports.listen((error) => heard.push(error));
+    const offToo = reports.on("error", (error) => heard.push(error));
     await runtime.advance(60_000);
     report("fourth");
     for (const remove of [off, off, offToo]) remove();

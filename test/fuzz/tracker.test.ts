@@ -11,7 +11,7 @@ import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
 import { listAll } from "../../src/testing/oracles.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { damage, nonsense } from "./mutate.js";

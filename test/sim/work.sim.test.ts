@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { View } from "../../src/replication/view.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 import { Work } from "./work.js";
 import { instead, type Restore } from "./wrap.js";
 

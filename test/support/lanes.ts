@@ -6,8 +6,8 @@ import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
-import type { TrackerEvents } from "../../src/tracker/reporter.js";
-import { Session } from "../../src/tracker/session.js";
+import type { TrackerEvents } from "../../src/tracker/events.js";
+import { Session } from "../../src/session.js";
 import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
 
 export type Lane = "broadcast" | "direct";
