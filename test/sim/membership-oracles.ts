@@ -28,6 +28,8 @@ export class MembershipOracles {
   readonly #heard = new WeakMap<Replica, Heard>();
   /** Per table of lives: when one was replaced, or when its window ends. */
   readonly #overMs = new WeakMap<Membership, Map<string, number>>();
+  /** Per table of lives: those after whose end an earlier life of their name was heard: their clock was ahead. */
+  readonly #ahead = new WeakMap<Membership, Set<string>>();
   /** Per table of lives: those of which a frame was not listened to. */
   readonly #refused = new WeakMap<Membership, Set<string>>();
 
@@ -55,8 +57,15 @@ export class MembershipOracles {
       if (!isAlone || this.#refused.get(membership)?.has(replica.id) === true) return;
       for (const [id, atMs] of overMs) {
         const isLater = id.startsWith(`${replica.name}@`) && id > replica.id;
-        if (!isLater || atMs > nowMs) continue;
+        if (!isLater || atMs > nowMs || this.#ahead.get(membership)?.has(id) === true) continue;
         this.#situation.blame(`listens at once to ${replica.id}, which came before one that is over`);
+      }
+    };
+    const overtakes = (membership: Membership, { id, name }: Replica): void => {
+      const ahead = this.#ahead.get(membership) ?? new Set<string>();
+      this.#ahead.set(membership, ahead);
+      for (const other of this.#overMs.get(membership)?.keys() ?? []) {
+        if (other.startsWith(`${name}@`) && other > id) ahead.add(other);
       }
     };
     const refuses = (membership: Membership, life: Life): void => {
@@ -85,6 +94,7 @@ export class MembershipOracles {
             replaced.add(earlier);
             isOver(this, earlier, nowMs());
           }
+          overtakes(this, result);
         }
         return result;
       }),

@@ -187,6 +187,7 @@ describe("connections that come and go in any rhythm (law)", () => {
         const b = await lanes.start("b");
         const c = await lanes.start("c");
         track(b, "ann");
+        await lanes.advance(3_000);
         track(c, "ben");
         await lanes.advance(3_000);
         lanes.time.at(lanes.time.nowMs + diesMs, () => b.kill());
