@@ -126,20 +126,3 @@ export interface Frame {
   readonly counter: number;
   readonly message: Message;
 }
-
-/**
- * Whether a message means the same however late it comes: a question, and an answer in one frame. They name the
- * clocks that they are about, so one that is out of date changes nothing.
- */
-export function saysTheSameLate(message: Message): boolean {
-  switch (message.type) {
-    case "deltaRequest":
-    case "pageRequest":
-    case "page":
-      return true;
-    case "delta":
-      return message.parts === 1;
-    default:
-      return false;
-  }
-}

@@ -4,19 +4,11 @@
  * has failed twice waits in the slow lane, whose places all such lives share. Knows no message's content; time
  * comes in as an argument.
  */
-import {
-  FAILURES_OF_SLOW_LIVES,
-  REQUESTS_PER_LIFE,
-  REQUEST_DELAY_MAX_MS,
-  REQUEST_DELAY_MIN_MS,
-  REQUEST_FIRST_PATIENCE_MS,
-  REQUEST_PATIENCE_MAX_MS,
-  REQUEST_RETRY_MAX_MS,
-  REQUEST_RETRY_MS,
-  SLOW_REQUESTS,
-} from "./limits.js";
+import { REQUEST_FIRST_PATIENCE_MS, REQUEST_PATIENCE_MAX_MS, REQUEST_RETRY_MS } from "./limits.js";
 import type { Replica } from "./replica.js";
 import { RoundTrip } from "./round-trip.js";
+import { PROTOCOL } from "./rules.js";
+import type { Protocol } from "./rules.js";
 import type { RemoteSlice } from "./slice.js";
 
 /** Patience is longer by up to this share at random, so that not all lose it at once. */
@@ -66,25 +58,18 @@ export class Requests {
   readonly #fast = new Set<Line>();
   readonly #slow = new Set<Line>();
   /** Round trips of all lives, for one that has not answered yet. */
-  readonly #roundTrip = new RoundTrip();
+  readonly #roundTrip: RoundTrip;
+  readonly #protocol: Protocol;
 
-  constructor(random: () => number, startMs: number) {
+  constructor(random: () => number, startMs: number, protocol: Protocol = PROTOCOL) {
+    this.#protocol = protocol;
+    this.#roundTrip = new RoundTrip(protocol.rules);
     this.#random = random;
     this.#startMs = startMs;
   }
 
   get size(): number {
     return this.#missing.size;
-  }
-
-  /** How many slices a life may be asked for at a time. */
-  placesOf(failures: number): number {
-    return failures < FAILURES_OF_SLOW_LIVES ? REQUESTS_PER_LIFE : 1;
-  }
-
-  /** How many lives may be asked at a time of those that do not answer. */
-  get slowPlaces(): number {
-    return SLOW_REQUESTS;
   }
 
   /** A life is heard for the first time, or again. */
@@ -114,7 +99,7 @@ export class Requests {
       return present.dueMs;
     }
     const line = this.#lineOf(replica);
-    const delayMs = REQUEST_DELAY_MIN_MS + this.#random() * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS);
+    const delayMs = this.#protocol.rules.requestDelayMs(this.#random());
     const missing: Missing = {
       slice,
       line,
@@ -172,13 +157,13 @@ export class Requests {
     for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
     let nextMs = Infinity;
     for (const line of this.#fast) {
-      this.#ask(line, this.placesOf(line.failures) - line.asked.size, nowMs, send);
+      this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    let slowPlaces = this.slowPlaces;
+    let slowPlaces = this.#protocol.limits.slowRequests;
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
-      const places = Math.min(slowPlaces, this.placesOf(line.failures) - line.asked.size);
+      const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);
       const sent = this.#ask(line, places, nowMs, send);
       slowPlaces -= sent;
       if (sent > 0 && this.#slow.delete(line)) this.#slow.add(line);
@@ -233,8 +218,7 @@ export class Requests {
   #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs }: Line): number {
     const guessedMs = greetingPatienceMs ?? REQUEST_FIRST_PATIENCE_MS;
     const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? guessedMs;
-    const mostMs = Math.max(REQUEST_RETRY_MAX_MS, answers ? 2 * measuredMs : measuredMs);
-    return Math.min(measuredMs * 2 ** doublings, mostMs);
+    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
@@ -272,8 +256,13 @@ export class Requests {
     queue.add(missing);
   }
 
+  /** How many slices a life may be asked for at a time. */
+  #placesOf({ failures }: Line): number {
+    return this.#protocol.rules.requestPlaces(failures, this.#protocol.limits);
+  }
+
   #laneOf(line: Line): Set<Line> {
-    return line.failures < FAILURES_OF_SLOW_LIVES ? this.#fast : this.#slow;
+    return line.failures < this.#protocol.limits.failuresOfSlowLives ? this.#fast : this.#slow;
   }
 
   #lineOf(replica: Replica): Line {
@@ -281,7 +270,7 @@ export class Requests {
     if (line === undefined) {
       line = {
         replica,
-        roundTrip: new RoundTrip(),
+        roundTrip: new RoundTrip(this.#protocol.rules),
         delayed: new Set(),
         ready: new Set(),
         asked: new Set(),

@@ -5,7 +5,7 @@
 import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
-import { HEARING_OUT_HEARTBEATS, MAX_FRAME_BYTES } from "../replication/limits.js";
+import { MAX_FRAME_BYTES } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
@@ -203,8 +203,8 @@ export class Engine {
   }
 
   #beginHearingOut(nowMs: number): void {
-    const { expect, heartbeatPeriodMs, pubsub } = this.#options;
-    this.#hearsOutUntilMs = nowMs + HEARING_OUT_HEARTBEATS * heartbeatPeriodMs;
+    const { expect, heartbeatPeriodMs, pubsub, protocol } = this.#options;
+    this.#hearsOutUntilMs = nowMs + protocol.limits.hearingOutHeartbeats * heartbeatPeriodMs;
     this.#unheard = expect === undefined ? undefined : new Set(expect);
     this.#unheard?.delete(pubsub.nodeName);
   }

@@ -4,12 +4,9 @@
 import { durationOption, pubsubOption, wholeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/codec.js";
-import {
-  MAX_FRAME_BYTES,
-  MAX_KNOWN_LIVES,
-  MAX_NODE_NAME_BYTES,
-  MAX_POOL_SIZE,
-} from "../replication/limits.js";
+import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
+import { PROTOCOL } from "../replication/rules.js";
+import type { Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
 import type { Runtime } from "../runtime.js";
@@ -63,7 +60,26 @@ export interface TrackerOptions {
 
 export type CheckedOptions = {
   readonly [Option in Exclude<keyof TrackerOptions, "expect">]-?: Exclude<TrackerOptions[Option], undefined>;
-} & { readonly expect: readonly string[] | undefined; readonly maxFrameBytes: number };
+} & {
+  readonly expect: readonly string[] | undefined;
+  readonly maxFrameBytes: number;
+  readonly protocol: Protocol;
+};
+
+/**
+ * Under this symbol a simulation gives a tracker other rules and limits than those of this release. It is exported by
+ * no entry of the package: nodes that run by different rules do not agree.
+ */
+export const protocolOption: unique symbol = Symbol("rollcall protocol");
+
+interface SimulatedOptions {
+  readonly [protocolOption]?: Protocol | undefined;
+}
+
+/** The protocol that a tracker with these options runs by. */
+export function protocolOf(options: object): Protocol {
+  return (options as SimulatedOptions)[protocolOption] ?? PROTOCOL;
+}
 
 /** All options that there are. */
 export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = {
@@ -133,13 +149,14 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     expect: namesOf("expect", options.expect),
     runtime,
     maxFrameBytes,
+    protocol: protocolOf(options),
   };
 }
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value) || value.length > MAX_KNOWN_LIVES) {
-    throw wrongOption(option, value, `an array of at most ${MAX_KNOWN_LIVES} node names`);
+  if (!Array.isArray(value) || value.length > LIMITS.knownLives) {
+    throw wrongOption(option, value, `an array of at most ${LIMITS.knownLives} node names`);
   }
   const names: readonly unknown[] = [...(value as unknown[])];
   for (const [i, name] of names.entries()) checkName(`${option}[${i}]`, name);

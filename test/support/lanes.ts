@@ -42,10 +42,13 @@ export class Lanes {
   /** Whether a frame is lost; replace it at any time. */
   loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
   readonly #random: SeededRandom;
+  /** What all nodes are started with, beside options of their own. */
+  readonly #options: Partial<TrackerOptions>;
   readonly #ports = new Set<Port>();
 
-  constructor(seed: number) {
+  constructor(seed: number, options: Partial<TrackerOptions> = {}) {
     this.#random = new SeededRandom(seed);
+    this.#options = options;
   }
 
   advance(durationMs: number): Promise<void> {
@@ -75,7 +78,7 @@ export class Lanes {
           }
         },
       },
-      { name: "lanes", ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
+      { name: "lanes", ...this.#options, ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
     );
     const events: LaneNode["events"] = [];
     for (const event of ["replicaUp", "replicaDown", "replicaGone", "replicaLink", "error"] as const) {
