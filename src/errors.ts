@@ -29,6 +29,10 @@
  * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
  * - `TIMEOUT`: what was waited for did not come about in time.
+ * - `LIMIT_REACHED`: a limit was reached; `details.limit` names the option, and the docs say what happens then.
+ * - `ORIGIN_REFUSED`: a web page of an origin that `checkOrigin` does not allow tried to connect.
+ * - `CONNECTION_REFUSED`: a connection was refused for a reason that the application should know of.
+ * - `UNSUPPORTED_DEPENDENCY`: an installed package is older than this version of rollcall relies on.
  */
 export type TrackerErrorCode =
   | "ALREADY_TRACKED"
@@ -53,7 +57,11 @@ export type TrackerErrorCode =
   | "LINK_BROKEN"
   | "PERIODS_DIFFER"
   | "HANDLER_FAILED"
-  | "TIMEOUT";
+  | "TIMEOUT"
+  | "LIMIT_REACHED"
+  | "ORIGIN_REFUSED"
+  | "CONNECTION_REFUSED"
+  | "UNSUPPORTED_DEPENDENCY";
 
 /** The values an error speaks of, such as `{ topic, key }` or `{ option, value }`. */
 export type TrackerErrorDetails = Readonly<Record<string, unknown>>;

@@ -1,36 +1,32 @@
-/** The cluster as this node sees it, for the back office. */
+/** The cluster as this node sees it, beside what the primary knows of it, for the back office. */
 import type { CartTracker } from "./presence/cart-tracker.ts";
-import type { Roster } from "./presence/roster.ts";
 import type { Stock } from "./store/stock.ts";
 import type { StockPipeline } from "./stock-pipeline.ts";
-import type { ClusterView, NodeView } from "./wire.ts";
+import type { ClusterStatus, ClusterView, HeardNode } from "./wire.ts";
 
 export interface ClusterViewParts {
   readonly tracker: CartTracker;
-  readonly roster: Roster;
+  readonly status: ClusterStatus;
   readonly pipeline: StockPipeline;
   readonly stock: Stock;
 }
 
-export function clusterView({ tracker, roster, pipeline, stock }: ClusterViewParts): ClusterView {
-  const node = tracker.nodeName;
-  const said = roster.nodes();
+export function clusterView({ tracker, status, pipeline, stock }: ClusterViewParts): ClusterView {
   const { complete, replicas } = tracker.health();
-  const nodes = new Map<string, NodeView>();
-  const add = (name: string, status: NodeView["status"], lagDots: number, heardMs: number): void => {
-    const { shoppers = 0, started_at: startedAtMs = 0 } = said.get(name) ?? {};
-    nodes.set(name, { name, status, lagDots, heardMs: Math.round(heardMs), shoppers, startedAtMs });
-  };
-  // A node that was replaced may be known in two lives: the one that is up stands for it.
-  for (const { name, status, lagDots, silentMs } of replicas) {
-    if (nodes.get(name)?.status !== "up") add(name, status, lagDots, silentMs);
+  const heard = new Map<string, HeardNode>();
+  // A node that was replaced may be known in two lives: the one that was heard last stands for it.
+  for (const { name, lagDots, silentMs } of replicas) {
+    const known = heard.get(name);
+    if (known === undefined || silentMs < known.silentMs) {
+      heard.set(name, { name, lagDots, silentMs: Math.round(silentMs) });
+    }
   }
-  add(node, "up", 0, 0);
   const all = [...stock.all()];
   return {
-    tells: node,
+    tells: tracker.nodeName,
     complete,
-    nodes: [...nodes.values()],
+    heard: [...heard.values()],
+    status,
     pipeline: pipeline.state(),
     products: all.map(([id, { released }]) => ({ id, released })),
     available: all.flatMap(([, { available }]) => [...available]),

@@ -7,7 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import { describeExpected, describeTimes, expectedOf, isExact } from "./load/report.ts";
-import { Shopper } from "./load/shopper.ts";
+import { newCart, Shopper } from "./load/shopper.ts";
+import { adminPasswordIn, itemsOnSale } from "./load/shop-address.ts";
 import { socketUrl, Watcher } from "./load/watcher.ts";
 
 interface LoadOptions {
@@ -50,21 +51,25 @@ process.on("SIGTERM", () => interrupted.abort());
 try {
   process.exitCode = await run();
 } catch (error) {
-  console.error(explain(error));
+  console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
 // Sockets that are being closed need not be waited for.
 process.exit();
 
 async function run(): Promise<number> {
-  const { items } = (await (await fetch(new URL("/items.json", options.url))).json()) as { items: number[] };
-  const watcher = await watch();
+  const items = await itemsOnSale(options.url);
+  const carts = new Set<string>();
+  const watcher = await watch(carts);
   const present = new Set<Shopper>();
   const enter = async (): Promise<void> => {
+    const cart = await newCart(options.url);
+    carts.add(cart.id);
     const shopper = new Shopper({
       socketUrl: socketUrl(options.url, "/shop_socket"),
       page: oneOf(pages),
       itemId: oneOf(items),
+      cart,
     });
     await shopper.enter();
     present.add(shopper);
@@ -84,9 +89,11 @@ async function run(): Promise<number> {
   return exact ? 0 : 1;
 }
 
-async function watch(): Promise<Watcher | undefined> {
-  const password = process.env["ADMIN_PASSWORD"];
-  if (password !== undefined) return Watcher.connect(options.url, options.adminUser, password);
+async function watch(carts: ReadonlySet<string>): Promise<Watcher | undefined> {
+  const password = adminPasswordIn(process.env);
+  if (password !== undefined) {
+    return Watcher.connect(options.url, options.adminUser, password, (cartId) => carts.has(cartId));
+  }
   console.log("Set ADMIN_PASSWORD to have the dashboard's numbers checked as well.");
   return undefined;
 }
@@ -142,7 +149,6 @@ async function settled(present: ReadonlySet<Shopper>, watcher: Watcher | undefin
       console.log(
         `NOT exact: the admin sees ${shoppers} shoppers, ${openPages} pages, ${itemsInCarts} items.`,
       );
-      console.log("(Shoppers in other windows count too.)");
       return false;
     }
     await pause(20);
@@ -165,9 +171,4 @@ function atLeast(least: number): (text: string) => number {
     }
     return value;
   };
-}
-
-function explain(error: unknown): string {
-  if (error instanceof TypeError) return `There is no shop at ${options.url.href}: start it with npm start.`;
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,14 +1,15 @@
 /** The shop's primary, from the command line to the line that says where to look. */
 import cluster from "node:cluster";
-import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildAssets } from "./assets.ts";
 import type { NodeConfig } from "./control.ts";
+import { Crowd } from "./crowd-control.ts";
 import { defaultPort, readOptions, type ShopOptions } from "./options.ts";
 import { Primary } from "./primary.ts";
+import { keptSecret } from "./security/keys.ts";
+import { signAdminToken } from "./security/tokens.ts";
 import { Carts } from "./store/carts.ts";
 import { openDatabase, prepareDatabase } from "./store/database.ts";
 
@@ -18,28 +19,29 @@ const secondSignalMs = 1_000;
 const say = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
+  // Cart ids and keys are credentials: nothing that the shop writes is for anybody else.
+  process.umask(0o077);
   const options = readOptions(process.argv.slice(2));
+  // What the nodes are to know of it they are told; they do not inherit it.
+  delete process.env["ADMIN_PASSWORD"];
   const dataFolder = resolve(options.dataFolder);
   const ports = Array.from({ length: options.nodes + 1 }, (_, index) => options.port + index);
   for (const port of ports) await checkPort(port, options.host);
 
   say("Preparing the database and the pages …");
-  const database = openDatabase(dataFolder);
-  prepareDatabase(database);
-  new Carts(database).prune(Date.now());
-  database.close();
   const assetFolder = join(dataFolder, `assets-${options.port}`);
-  await buildAssets(assetFolder);
+  const secret = await prepared(dataFolder, assetFolder);
 
   say(`Starting ${options.nodes} ${options.nodes === 1 ? "node" : "nodes"} …`);
-  const secret = keptSecret(dataFolder);
-  const configs = ports.slice(1).map((ownPort, index): NodeConfig => {
+  const nodes = ports.slice(1).map((_, index) => `node-${index + 1}`);
+  const configs = nodes.map((name, index): NodeConfig => {
     const { host, port, pubsub, adminUser, adminPassword } = options;
     return {
-      name: `node-${index + 1}`,
+      name,
+      nodes,
       host,
       port,
-      ownPort,
+      ownPort: port + index + 1,
       pubsub,
       dataFolder,
       assetFolder,
@@ -55,7 +57,8 @@ async function main(): Promise<void> {
     exec: fileURLToPath(new URL("worker.ts", import.meta.url)),
     execArgv: ["--import", import.meta.resolve("tsx")],
   });
-  const primary = new Primary(configs, say);
+  const crowd = new Crowd(shopUrl(options), options.quiet ? 0 : options.visitors, say);
+  const primary = new Primary(configs, crowd, say);
   stopOnSignals(primary);
   try {
     await primary.start();
@@ -64,7 +67,28 @@ async function main(): Promise<void> {
     await primary.stop();
     process.exit(1);
   }
-  sayWhere(options, configs, primary);
+  await sayWhere(options, configs, primary, secret);
+}
+
+/** Makes ready what the nodes share, and gives the secret. Rejects with what is wrong with the folder. */
+async function prepared(dataFolder: string, assetFolder: string): Promise<string> {
+  try {
+    const database = openDatabase(dataFolder);
+    try {
+      prepareDatabase(database);
+      new Carts(database).prune(Date.now());
+    } finally {
+      database.close();
+    }
+    await buildAssets(assetFolder);
+    return keptSecret(dataFolder);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `The data folder ${dataFolder} cannot be used: ${message}\nAnother one is chosen by --data-dir or DATA_DIR.`,
+      { cause: error },
+    );
+  }
 }
 
 /** The nodes share a port through the primary, where a failure would show late and unclear: try it first. */
@@ -83,18 +107,6 @@ function checkPort(port: number, host: string): Promise<void> {
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
-}
-
-/** Signs cookies and tokens; kept, so that carts outlive a restart of the shop. */
-function keptSecret(folder: string): string {
-  const file = join(folder, "secret");
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    const secret = randomBytes(32).toString("base64url");
-    writeFileSync(file, secret, { mode: 0o600 });
-    return secret;
-  }
 }
 
 function stopOnSignals(primary: Primary): void {
@@ -117,31 +129,53 @@ function stopOnSignals(primary: Primary): void {
 }
 
 function explain(error: unknown, { pubsub }: ShopOptions): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return pubsub === "cluster" ? message : `${message}\nIs there a broker at ${pubsub}?`;
+  const message = withoutPasswords(error instanceof Error ? error.message : String(error));
+  return pubsub === "cluster" ? message : `${message}\nIs there a broker at ${withoutPasswords(pubsub)}?`;
 }
 
-function sayWhere(
-  { host, port, adminUser, adminPassword, adminPasswordMade }: ShopOptions,
+/** A text that may contain addresses with a name and a password in them, without those. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(\w+:\/\/)[^\s/]*@/g, "$1…@");
+}
+
+function shopUrl({ host, port }: ShopOptions): string {
+  const shown = host === "127.0.0.1" || host === "0.0.0.0" ? "localhost" : host;
+  return `http://${shown}:${port}`;
+}
+
+async function sayWhere(
+  options: ShopOptions,
   configs: readonly NodeConfig[],
   primary: Primary,
-): void {
-  const shown = host === "127.0.0.1" || host === "0.0.0.0" ? "localhost" : host;
+  secret: string,
+): Promise<void> {
+  const { port, adminUser, adminPassword, adminPasswordMade } = options;
+  const url = shopUrl(options);
   say("");
-  say(`  Shop         http://${shown}:${port}/`);
-  say(`  Back office  http://${shown}:${port}/admin`);
+  if (adminPasswordMade) {
+    const key = await signAdminToken(secret, "admin link", Date.now());
+    say("  Open this first: the dashboard, signed in.");
+    say(`  ${url}/admin/enter?key=${key}`);
+    say("");
+  }
+  say(`  Shop         ${url}/`);
+  say(`  Back office  ${url}/admin`);
   say(
     `               user ${adminUser}, password ${adminPasswordMade ? adminPassword : "as set in ADMIN_PASSWORD"}`,
   );
   for (const { name, ownPort } of configs)
-    say(`  Only ${name}  http://${shown}:${ownPort}/  (process ${primary.processId(name)})`);
+    say(`  Only ${name}  http://${new URL(url).hostname}:${ownPort}/  (process ${primary.processId(name)})`);
   say("");
-  const elsewhere = port === defaultPort ? "" : ` --url http://${shown}:${port}`;
-  say(`  A thousand shoppers: npm run shop:load -- --shoppers 1000${elsewhere}`);
+  const elsewhere = port === defaultPort ? "" : ` --url ${url}`;
+  if (!options.quiet) {
+    say(`  ${options.visitors} visitors of the shop's own walk about; --quiet starts without them.`);
+  }
+  say("  In a second terminal, a thousand shoppers, measured:");
+  say(`    npm run shop:load -- --shoppers 1000${elsewhere}`);
   say("  Ctrl-C ends it.");
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(withoutPasswords(error instanceof Error ? error.message : String(error)));
   process.exit(1);
 });

@@ -8,19 +8,27 @@ import { cartTrackerChannel, clusterChannel } from "./channels/admin-channels.ts
 import { cartChannel } from "./channels/cart-channel.ts";
 import { productChannel } from "./channels/product-channel.ts";
 import { clusterView } from "./cluster-view.ts";
-import { envelope, type NodeSays, type NodeStart } from "./control.ts";
+import type { ClusterAnswer, ClusterRequest, MoveOutcome, NodeReport, NodeStart } from "./control.ts";
 import { openPubSub } from "./open-pubsub.ts";
+import { Partition } from "./partition.ts";
 import { hearOut, startCartTracker } from "./presence/cart-tracker.ts";
 import { History } from "./presence/history.ts";
 import { LocalShoppers } from "./presence/local-shoppers.ts";
-import { Roster } from "./presence/roster.ts";
 import { startViewers } from "./presence/viewers.ts";
-import { isAdminToken } from "./security/tokens.ts";
+import { adminTokenEndMs } from "./security/tokens.ts";
+import { Governed } from "./governed.ts";
 import { StockNews } from "./stock-news.ts";
 import { StockPipeline } from "./stock-pipeline.ts";
 import { Carts } from "./store/carts.ts";
 import { openDatabase } from "./store/database.ts";
 import { Stock } from "./store/stock.ts";
+import type { ClusterStatus } from "./wire.ts";
+
+/** What a node needs of the primary. */
+export interface NodeControl {
+  ask(request: ClusterRequest): Promise<ClusterAnswer>;
+  moved(outcome: MoveOutcome): void;
+}
 
 export interface RunningNode {
   /**
@@ -28,21 +36,30 @@ export interface RunningNode {
    * For `handoffMs` the others keep the shoppers of this node on their lists until they have arrived.
    */
   stop(handoffMs: number): Promise<void>;
+  report(): NodeReport;
+  /** Only these nodes are cut off from now on. */
+  cut(nodes: readonly string[]): void;
+  statusTold(status: ClusterStatus): void;
 }
 
 /** How long a new node may take to hear from all others before it serves with what it has. */
 const catchUpMs = 5_000;
+const prunePeriodMs = 60_000;
+/** Sockets are let go in batches, so that those who come back do not overrun the other nodes. */
+const drain = { batchSize: 100, batchPeriodMs: 100, graceMs: 1_000 };
 
-export async function startNode(config: NodeStart): Promise<RunningNode> {
-  const { name: node, secret } = config;
-  const { pubsub, close: closePubSub } = await openPubSub(config.pubsub, node);
+export async function startNode(config: NodeStart, control: NodeControl): Promise<RunningNode> {
+  const { name: node, run, secret } = config;
+  const opened = await openPubSub(config.pubsub, node);
+  const partition = new Partition(node, config.cut);
+  const pubsub = partition.wrap(opened.pubsub);
   const tracker = await startCartTracker(pubsub);
-  const history = new History(tracker);
+  const history = new History(tracker, (happenedId, outcome) => control.moved({ happenedId, ...outcome }));
   const arrivals = new Set<string>();
   const viewers = await startViewers(pubsub, (topic) => arrivals.add(topic));
   const shoppers = new LocalShoppers();
-  const roster = await Roster.start(pubsub, () => shoppers.count);
   const news = await StockNews.open(pubsub);
+  const governed = new Governed(history);
 
   const database = openDatabase(config.dataFolder);
   const stock = new Stock(database);
@@ -53,20 +70,24 @@ export async function startNode(config: NodeStart): Promise<RunningNode> {
 
   channels
     .socket("/shop_socket")
-    .channel("cart:*", cartChannel({ node, asset, carts, tracker, news, shoppers }))
+    .channel("cart:*", cartChannel({ node, run, secret, asset, carts, tracker, news, shoppers }))
     .channel("product:*", productChannel({ node, viewers, pipeline }));
   channels
     .socket("/admin_socket", {
-      connect: async ({ authToken }) => ((await isAdminToken(secret, authToken)) ? undefined : refuse(403)),
+      connect: async ({ authToken }) => {
+        const endsMs = await adminTokenEndMs(secret, "admin socket", authToken);
+        return endsMs !== undefined ? { endsMs } : refuse(403);
+      },
     })
     .channel("admin:cart_tracker", cartTrackerChannel(node, tracker))
     .channel(
       "admin:cluster",
-      clusterChannel(node, history, () => clusterView({ tracker, roster, pipeline, stock })),
+      clusterChannel(node, history, () => clusterView({ tracker, status: governed.status, pipeline, stock })),
     );
 
   const app = makeApp({
     node,
+    nodes: config.nodes,
     asset,
     served,
     secret,
@@ -76,7 +97,7 @@ export async function startNode(config: NodeStart): Promise<RunningNode> {
     channels,
     pipeline,
     admin: { user: config.adminUser, password: config.adminPassword },
-    control: { ask: (request) => void process.send?.(envelope<NodeSays>(request)) },
+    control,
   });
   const answer = getRequestListener(app.fetch);
   const listener = (...exchange: Parameters<typeof answer>): void => void answer(...exchange);
@@ -88,17 +109,29 @@ export async function startNode(config: NodeStart): Promise<RunningNode> {
   await channels.whenReady();
   await listen(servers[0], { port: config.port, host: config.host });
   await listen(servers[1], { port: config.ownPort, host: config.host, exclusive: true });
+  const pruning = setInterval(() => carts.prune(Date.now()), prunePeriodMs);
 
   return {
+    report: () => ({
+      shoppers: history.totals.shoppers,
+      serves: shoppers.count,
+      homes: [...history.totals.homes],
+      frames: partition.framesPerSecond(),
+      complete: tracker.health().complete,
+      largestDiff: history.largestDiff,
+    }),
+    cut: (nodes) => partition.cut(nodes),
+    statusTold: (status) => governed.told(status),
     async stop(handoffMs) {
       // No new connections; then the goodbye, before the sockets close: what closes after it is a handoff.
       for (const server of servers) server.close();
-      await Promise.all([tracker.stop({ handoffMs }), viewers.stop({ handoffMs }), roster.stop()]);
-      await channels.stop({ graceMs: 1_000 });
+      await Promise.all([tracker.stop({ handoffMs }), viewers.stop({ handoffMs })]);
+      await channels.stop(drain);
       for (const server of servers) server.closeAllConnections();
+      clearInterval(pruning);
       pipeline.stop();
       history.stop();
-      await closePubSub();
+      await opened.close();
       database.close();
     },
   };

@@ -12,6 +12,10 @@ export interface ShopOptions {
   /** `cluster`, `redis://…` or `nats://…`. */
   readonly pubsub: string;
   readonly dataFolder: string;
+  /** How many visitors of its own the shop has. */
+  readonly visitors: number;
+  /** Whether it has none. */
+  readonly quiet: boolean;
   readonly adminUser: string;
   readonly adminPassword: string;
   /** Whether the password was made up just now and therefore has to be shown. */
@@ -40,16 +44,24 @@ export function readOptions(argv: readonly string[]): ShopOptions {
     )
     .addOption(
       new Option("--pubsub <kind>", "cluster (no broker), redis://host:port or nats://host:port")
+        .env("PUBSUB")
         .default("cluster")
         .argParser(pubsubKind),
     )
     .addOption(
       new Option("--data-dir <folder>", "where the database is kept").env("DATA_DIR").default("data"),
     )
+    .addOption(
+      new Option("--visitors <number>", "how many visitors of the shop's own walk about")
+        .default(60)
+        .argParser(integerBetween(1, 2_000)),
+    )
+    .addOption(new Option("-q, --quiet", "no visitors of its own").default(false))
     .addOption(new Option("--admin-user <name>", "who may see /admin").env("ADMIN_USER").default("admin"))
     .addHelpText(
       "after",
-      "\nThe admin's password comes from ADMIN_PASSWORD; without it a random one is made and printed.",
+      "\nThe admin's password comes from ADMIN_PASSWORD; without it a random one is made and printed, with a link" +
+        "\nthat signs in. A broker's password belongs into PUBSUB, not into the command line, which others can read.",
     );
   command.parse(argv, { from: "user" });
   const given = command.opts<{
@@ -58,6 +70,8 @@ export function readOptions(argv: readonly string[]): ShopOptions {
     nodes: number;
     pubsub: string;
     dataDir: string;
+    visitors: number;
+    quiet: boolean;
     adminUser: string;
   }>();
   const password = process.env["ADMIN_PASSWORD"];
@@ -68,6 +82,8 @@ export function readOptions(argv: readonly string[]): ShopOptions {
     nodes: given.nodes,
     pubsub: given.pubsub,
     dataFolder: given.dataDir,
+    visitors: given.visitors,
+    quiet: given.quiet,
     adminUser: given.adminUser,
     adminPassword: made ? randomBytes(9).toString("base64url") : password,
     adminPasswordMade: made,

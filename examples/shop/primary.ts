@@ -1,159 +1,370 @@
 /**
- * The primary of the cluster: starts the nodes, replaces those that end, relays between them, and stops them
- * all. It serves nothing itself.
+ * The primary of the cluster: starts the nodes, replaces those that end, relays between them, does to them what
+ * an admin asks, and knows how they are. It serves nothing itself.
  */
-import cluster, { type Worker } from "node:cluster";
 import { setupPrimary } from "rollcall/adapters/cluster";
+import { Agreement } from "./agreement.ts";
+import type { ClusterAnswer, ClusterRequest, NodeConfig, NodeReport } from "./control.ts";
+import type { Crowd } from "./crowd-control.ts";
+import { Happenings, seconds } from "./happenings.ts";
+import { NodeProcess } from "./node-process.ts";
+import { whyNoRestart, whyNot } from "./why-not.ts";
 import {
-  configVariable,
-  envelope,
-  opened,
-  type NodeConfig,
-  type NodeSays,
-  type NodeStart,
-  type PrimarySays,
-} from "./control.ts";
+  nodeActions,
+  type ClusterStatus,
+  type LinkStatus,
+  type NodeAction,
+  type NodeStatus,
+} from "./wire.ts";
 
 /** A node that ended on its own is missed for a while, so that one can watch: twice the trackers' downPeriodMs. */
 const replaceAfterMs = 2 * 8_000;
-/** A shopper's client reconnects within a second or two; more than that is for the slow. */
-const handoffMs = 8_000;
-const stopTimeoutMs = 15_000;
+const pauseMs = 20_000;
+const broughtAtOnce = 1_000;
+const mostBrought = 10_000;
+/** How long a node may take to let its sockets go. */
+const stopTimeoutMs = 60_000;
 const shutdownTimeoutMs = 4_000;
+const statusPeriodMs = 250;
+/** Nobody has arrived for so long: who is still awaited has left. */
+const nobodyComesMs = 8_000;
 
-interface RunningWorker {
-  readonly worker: Worker;
-  ready: boolean;
-  stopping: boolean;
-  /** Whoever stops it starts another in its place. */
-  replaced: boolean;
-}
+/**
+ * How long those whom a node served may take to arrive elsewhere. A client reconnects within a second or two; a
+ * machine that is busy takes in some fifty a second.
+ */
+const handoffMsFor = (shoppers: number): number => 8_000 + shoppers * 30;
 
 export class Primary {
-  readonly #configs: ReadonlyMap<string, NodeConfig>;
+  readonly #nodes: ReadonlyMap<string, NodeProcess>;
   readonly #say: (line: string) => void;
-  readonly #running = new Map<string, RunningWorker>();
-  readonly #replacements = new Set<ReturnType<typeof setTimeout>>();
+  readonly #crowd: Crowd;
+  readonly #happenings: Happenings;
+  readonly #agreement = new Agreement();
+  readonly #cut = new Set<string>();
+  readonly #replacements = new Map<NodeProcess, ReturnType<typeof setTimeout>>();
+  #healed: { readonly id: number; readonly sinceMs: number } | undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
-  #restarting = false;
+  #restarting: string | undefined;
 
-  constructor(configs: readonly NodeConfig[], say: (line: string) => void) {
-    this.#configs = new Map(configs.map((config) => [config.name, config]));
+  constructor(configs: readonly NodeConfig[], crowd: Crowd, say: (line: string) => void) {
     this.#say = say;
+    this.#crowd = crowd;
+    this.#happenings = new Happenings(say);
+    this.#nodes = new Map(
+      configs.map((config) => [
+        config.name,
+        new NodeProcess(config, {
+          said: (node, message) => {
+            if (message.type === "moved") this.#happenings.moved(message.outcome);
+            else node.tell({ type: "answer", id: message.id, answer: this.#asked(message.request) });
+          },
+          ended: (node, cause, expected) => this.#ended(node, cause, expected),
+        }),
+      ]),
+    );
     setupPrimary().onError((error) => say(`The relay reports: ${String(error)}`));
   }
 
   /** The process of a node that runs. */
   processId(name: string): number | undefined {
-    return this.#running.get(name)?.worker.process.pid;
+    return this.#nodes.get(name)?.processId;
   }
 
   /** Starts all nodes and resolves when all of them serve. Rejects with the first failure. */
   async start(): Promise<void> {
-    await Promise.all([...this.#configs.values()].map((config) => this.#fork(config)));
+    await Promise.all([...this.#nodes.values()].map((node) => this.#fork(node)));
+    this.#ticker = setInterval(() => this.#tick(), statusPeriodMs);
+    this.#crowd.start();
   }
 
   /** Ends all nodes, gracefully if they manage it in time. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const timer of this.#replacements) clearTimeout(timer);
-    await Promise.all([...this.#running.keys()].map((name) => this.#stopNode(name, 0, shutdownTimeoutMs)));
+    clearInterval(this.#ticker);
+    this.#crowd.stop();
+    for (const timer of this.#replacements.values()) clearTimeout(timer);
+    await Promise.all([...this.#nodes.values()].map((node) => node.stop(0, shutdownTimeoutMs)));
   }
 
   /** Resolves when the node serves. */
-  #fork(config: NodeConfig): Promise<void> {
-    const serving = [...this.#running].filter(([, { ready, stopping }]) => ready && !stopping);
-    const start: NodeStart = { ...config, others: serving.map(([name]) => name) };
-    const worker = cluster.fork({ [configVariable]: JSON.stringify(start) });
-    const running: RunningWorker = { worker, ready: false, stopping: false, replaced: false };
-    this.#running.set(config.name, running);
-    return new Promise((resolve, reject) => {
-      let failure = "it ended before it served";
-      worker.on("message", (value: unknown) => {
-        const message = opened<NodeSays>(value);
-        if (message?.type === "ready") {
-          running.ready = true;
-          resolve();
-        } else if (message?.type === "failed") failure = message.message;
-        else if (message !== undefined) this.#asked(message);
-      });
-      worker.on("exit", (code: number | null, signal: string | null) => {
-        this.#running.delete(config.name);
-        if (!running.ready) reject(new Error(`${config.name} did not start: ${failure}`));
-        if (running.ready && !this.#stopping && !running.replaced) {
-          this.#replaceLater(config, signal ?? `code ${code}`);
-        }
-      });
-    });
+  #fork(node: NodeProcess): Promise<void> {
+    const heard = [...this.#nodes.values()].filter(
+      ({ state, name }) => state === "up" && !this.#cut.has(name),
+    );
+    return node.start(
+      heard.map(({ name }) => name),
+      [...this.#cut],
+    );
   }
 
-  #replaceLater(config: NodeConfig, cause: string): void {
-    this.#say(`${config.name} ended (${cause}). It is replaced in ${replaceAfterMs / 1000} s.`);
+  #ended(node: NodeProcess, cause: string, expected: boolean): void {
+    const { name, run } = node;
+    if (this.#cut.delete(name)) this.#tellCut();
+    if (this.#stopping) return;
+    if (!expected) {
+      node.expectMoves(handoffMsFor(0));
+      const killed = cause === "SIGKILL";
+      this.#happenings.add(
+        killed ? "killed" : "ended",
+        killed ? `${name} killed` : `${name} ended (${cause})`,
+        {
+          node: name,
+          run,
+        },
+      );
+    }
+    // The rolling restart starts the next one itself.
+    if (this.#restarting !== undefined && expected) return;
+    this.#say(`${name} ended (${cause}). It is replaced in ${replaceAfterMs / 1000} s.`);
+    this.#replaceLater(node);
+    this.#tellStatus();
+  }
+
+  #replaceLater(node: NodeProcess): void {
+    node.replacedMs = performance.now() + replaceAfterMs;
     const timer = setTimeout(() => {
-      this.#replacements.delete(timer);
-      this.#forkOrRetry(config).then(
-        () => this.#say(`${config.name} is back, as process ${this.processId(config.name)}.`),
+      this.#replacements.delete(node);
+      this.#forkOrRetry(node).then(
+        () => {
+          this.#happenings.add("back", `${node.name} is back`, { node: node.name });
+          this.#say(`${node.name} is back, as process ${node.processId}.`);
+        },
         (error: unknown) => this.#say(String(error)),
       );
     }, replaceAfterMs);
-    this.#replacements.add(timer);
+    this.#replacements.set(node, timer);
   }
 
   /** As {@link #fork}; one that fails is tried again later, whoever else hears of the failure. */
-  async #forkOrRetry(config: NodeConfig): Promise<void> {
+  async #forkOrRetry(node: NodeProcess): Promise<void> {
     try {
-      await this.#fork(config);
+      await this.#fork(node);
     } catch (error) {
-      if (!this.#stopping) this.#replaceLater(config, "not started");
+      if (!this.#stopping) this.#replaceLater(node);
       throw error;
     }
   }
 
-  #asked(request: Exclude<NodeSays, { type: "ready" | "failed" }>): void {
-    if (request.type === "restart") void this.#restart();
-    else if (request.type === "kill") this.#running.get(request.node)?.worker.process.kill("SIGKILL");
-    else void this.#stopNode(request.node, handoffMs, stopTimeoutMs);
-  }
-
-  /** Replaces one node after another; the next one waits until the new one serves. */
-  async #restart(): Promise<void> {
-    if (this.#restarting || this.#stopping) return;
-    this.#restarting = true;
-    this.#say("Rolling restart:");
-    try {
-      for (const [name, config] of this.#configs) {
-        const running = this.#running.get(name);
-        // One that is missing is about to be replaced anyway.
-        if (running === undefined) continue;
-        running.replaced = true;
-        await this.#stopNode(name, handoffMs, stopTimeoutMs);
-        if (this.#stopping) return;
-        await this.#forkOrRetry(config);
-        this.#say(`  ${name} is new.`);
+  #asked(request: ClusterRequest): ClusterAnswer {
+    switch (request.type) {
+      case "restart": {
+        const why = whyNoRestart(this.#status().nodes, this.#restarting);
+        if (why !== undefined) return { done: false, text: why };
+        void this.#restart();
+        return { done: true, text: "Replacing one node after another." };
       }
-      this.#say("  All nodes are new.");
-    } catch (error) {
-      this.#say(`  The restart stopped: ${String(error)}`);
-    } finally {
-      this.#restarting = false;
+      case "bring":
+        if (this.#crowd.wanted + broughtAtOnce > mostBrought) {
+          return { done: false, text: `${mostBrought} is the most that this button brings.` };
+        }
+        this.#crowd.bring(broughtAtOnce);
+        return { done: true, text: `${broughtAtOnce} shoppers are on their way.` };
+      case "home":
+        if (this.#crowd.wanted === 0) return { done: false, text: "Nobody was brought in by the button." };
+        this.#crowd.sendHome();
+        return { done: true, text: "They go home." };
+      default: {
+        const node = this.#nodes.get(request.node);
+        const status = this.#status().nodes.find(({ name }) => name === request.node);
+        if (node === undefined || status === undefined) {
+          return { done: false, text: `There is no ${request.node}.` };
+        }
+        const why = status.off[request.type];
+        return why === undefined
+          ? { done: true, text: this.#do(request.type, node) }
+          : { done: false, text: why };
+      }
     }
   }
 
-  /** Resolves when the node has ended, by itself or by SIGKILL after the timeout. */
-  #stopNode(name: string, handoffMs: number, timeoutMs: number): Promise<void> {
-    const running = this.#running.get(name);
-    if (running === undefined) return Promise.resolve();
-    const { worker } = running;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => worker.process.kill("SIGKILL"), timeoutMs);
-      worker.once("exit", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      if (running.stopping) return;
-      running.stopping = true;
-      // One that is ending already cannot be told.
-      worker.send(envelope<PrimarySays>({ type: "stop", handoffMs }), () => undefined);
+  #do(action: NodeAction, node: NodeProcess): string {
+    const { name, run } = node;
+    const serves = node.lastReport?.serves ?? 0;
+    switch (action) {
+      case "stop":
+        this.#happenings.add("stopped", `${name} stopped`, { node: name, run });
+        this.#tellStatus();
+        void node.stop(handoffMsFor(serves), stopTimeoutMs);
+        return `${name} says goodbye.`;
+      case "kill":
+        node.kill();
+        return `${name} is killed.`;
+      case "pause":
+        this.#happenings.add("paused", `${name} paused for ${pauseMs / 1_000} s`, { node: name });
+        node.pause(pauseMs, () => this.#happenings.add("resumed", `${name} goes on`, { node: name }));
+        return `${name} stands still for ${pauseMs / 1_000} s.`;
+      case "cut":
+        this.#cut.add(name);
+        this.#tellCut();
+        this.#healed = undefined;
+        this.#happenings.add("cut", `${name} cut off`, { node: name });
+        return `${name} is cut off from the others.`;
+      case "heal": {
+        this.#cut.delete(name);
+        const id = this.#happenings.add("healed", `${name} healed`, { node: name });
+        this.#healed = { id, sinceMs: performance.now() };
+        this.#agreement.startAnew();
+        this.#tellStatus();
+        this.#tellCut();
+        return `${name} hears the others again.`;
+      }
+    }
+  }
+
+  /**
+   * Replaces one node after another. The next one goes when the last one's shoppers have arrived elsewhere, or
+   * have left.
+   */
+  async #restart(): Promise<void> {
+    this.#restarting = "";
+    this.#say("Rolling restart:");
+    this.#happenings.add("restarting", "Rolling restart begins");
+    try {
+      for (const node of this.#nodes.values()) {
+        // One that has ended meanwhile is about to be replaced anyway.
+        if (node.state !== "up") continue;
+        const moving = node.lastReport?.serves ?? 0;
+        this.#restarting = `${node.name} says goodbye to ${moving} shoppers`;
+        await node.stop(handoffMsFor(moving), stopTimeoutMs);
+        if (this.#stopping) return;
+        this.#restarting = `${node.name} starts`;
+        await this.#forkOrRetry(node);
+        this.#say(`  ${node.name} is new.`);
+        await this.#arrivals(node, moving);
+        if (this.#stopping) return;
+      }
+      this.#say("  All nodes are new.");
+      this.#happenings.add("restarted", "All nodes are new");
+    } catch (error) {
+      this.#say(`  The restart stopped: ${String(error)}`);
+      this.#happenings.add("restarted", "The restart stopped");
+    } finally {
+      this.#restarting = undefined;
+    }
+  }
+
+  /** Resolves when all whom the node's last life served are back, or the rest of them has left. */
+  async #arrivals(node: NodeProcess, moving: number): Promise<void> {
+    let least = Infinity;
+    let leastMs = performance.now();
+    for (;;) {
+      const awaited = this.#awaited(node);
+      if (awaited === 0 || this.#stopping) return;
+      if (awaited < least) {
+        least = awaited;
+        leastMs = performance.now();
+      }
+      if (performance.now() - leastMs > nobodyComesMs) return;
+      this.#restarting = `${node.name} is new; ${awaited} of ${moving} shoppers are on their way`;
+      await new Promise((resolve) => setTimeout(resolve, statusPeriodMs));
+    }
+  }
+
+  /** How many whom the node's past life served are not on another one yet, as far as any node knows. */
+  #awaited(node: NodeProcess): number {
+    const past = node.past;
+    if (past === undefined) return 0;
+    let awaited = 0;
+    for (const report of this.#reports(({ name }) => !this.#cut.has(name)).values()) {
+      for (const [home, shoppers] of report.homes)
+        if (home === past.home) awaited = Math.max(awaited, shoppers);
+    }
+    return awaited;
+  }
+
+  #reports(which: (node: NodeProcess) => boolean = () => true): Map<string, NodeReport> {
+    const reports = new Map<string, NodeReport>();
+    for (const node of this.#nodes.values()) {
+      if (node.state === "up" && node.report !== undefined && which(node))
+        reports.set(node.name, node.report);
+    }
+    return reports;
+  }
+
+  #tick(): void {
+    const reports = this.#reports();
+    this.#agreement.read(new Map([...reports].map(([name, { homes }]) => [name, new Map(homes)])));
+    if (this.#healed !== undefined && this.#cut.size === 0) this.#lookWhetherHealed(this.#healed, reports);
+    this.#tellStatus();
+  }
+
+  #lookWhetherHealed(
+    { id, sinceMs }: { id: number; sinceMs: number },
+    reports: Map<string, NodeReport>,
+  ): void {
+    const all = [...reports.values()];
+    const largest = Math.max(0, ...all.map(({ largestDiff }) => largestDiff));
+    const tookMs = performance.now() - sinceMs;
+    // A report of before tells nothing.
+    if (tookMs < 2 * statusPeriodMs || !this.#agreement.agrees || all.some(({ complete }) => !complete))
+      return;
+    this.#healed = undefined;
+    this.#happenings.conclude(
+      id,
+      `all nodes agree again after ${seconds(tookMs)}; the largest diff brought ${largest} shoppers at once`,
+    );
+  }
+
+  #tellCut(): void {
+    for (const node of this.#nodes.values()) node.tell({ type: "cut", nodes: [...this.#cut] });
+  }
+
+  #tellStatus(): void {
+    const status = this.#status();
+    for (const node of this.#nodes.values()) {
+      if (node.state === "up" || node.state === "departing") node.tell({ type: "status", status });
+    }
+  }
+
+  #status(): ClusterStatus {
+    const restarting = this.#restarting;
+    const plain = [...this.#nodes.values()].map((node): NodeStatus => {
+      const differsBy = this.#agreement.differsBy(node.name);
+      const awaited = this.#awaited(node);
+      return {
+        name: node.name,
+        run: node.run,
+        state: node.state,
+        cutOff: this.#cut.has(node.name),
+        serves: node.lastReport?.serves ?? 0,
+        ...(node.endsInMs !== undefined && { endsInMs: node.endsInMs }),
+        ...(node.report !== undefined && { shoppers: node.report.shoppers }),
+        ...(differsBy !== undefined && { differsBy }),
+        ...(awaited > 0 &&
+          node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
+        off: {},
+      };
     });
+    const nodes = plain.map((node) => {
+      const off: Partial<Record<NodeAction, string>> = {};
+      for (const action of nodeActions) {
+        const why = whyNot(action, node, plain, restarting !== undefined);
+        if (why !== undefined) off[action] = why;
+      }
+      return { ...node, off };
+    });
+    const noRestart = whyNoRestart(nodes, restarting);
+    return {
+      nodes,
+      links: this.#links(),
+      happened: this.#happenings.all,
+      ...(restarting !== undefined && { restart: restarting }),
+      ...(noRestart !== undefined && { noRestart }),
+      ...this.#crowd.present,
+    };
+  }
+
+  #links(): LinkStatus[] {
+    const names = [...this.#nodes.keys()];
+    const reports = this.#reports();
+    return names.flatMap((one, index) =>
+      names.slice(index + 1).map((other): LinkStatus => {
+        const frames = (reports.get(one)?.frames[other] ?? 0) + (reports.get(other)?.frames[one] ?? 0);
+        const cut = this.#cut.has(one) || this.#cut.has(other);
+        return { nodes: [one, other], cut, framesPerSecond: frames };
+      }),
+    );
   }
 }

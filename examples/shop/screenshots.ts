@@ -1,135 +1,53 @@
 /**
- * Pictures of every page, light and dark, on a desktop and on a phone, of a shop that is started for it with
- * shoppers in it. Needs Chromium, or the browser that CHROMIUM names.
+ * Pictures of every page and state, light and dark, on a desktop and on a phone, and in the colours of a system
+ * that forces its own; of a shop that is started for it, with its visitors in it.
  */
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { Shopper } from "./load/shopper.ts";
+import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import { adminPassword, nodesOf, onStage, type Stage } from "./stage.ts";
 
-interface ScreenshotOptions {
-  out: string;
-  port: number;
-  shoppers: number;
-}
-
-const { out, port, shoppers } = new Command("npm run shop:screenshots --")
-  .description("Takes pictures of every page of the sample shop.")
+const { out, port, only } = new Command("npm run shop:screenshots --")
+  .description("Takes pictures of every page and state of the sample shop.")
   .option("--out <folder>", "where to put them", "tmp/screenshots")
   .option("--port <number>", "the first of four free ports", Number, 4600)
-  .option("--shoppers <number>", "how many are in the shop meanwhile", Number, 240)
+  .option("--only <look>", "one look alone, such as desktop-light")
   .parse()
-  .opts<ScreenshotOptions>();
+  .opts<{ out: string; port: number; only?: string }>();
 
-const password = "screenshots";
-const url = `http://localhost:${port}`;
-const switches = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
-const devices = {
-  desktop: { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 },
-  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
-} as const;
-const secondTabShare = 0.3;
-const paths = ["/", "/", "/shoes/mistral-runner", "/shoes/stairwell-high", "/checkout", "/shoes/scree-trail"];
+const desktop = { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 };
+const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
+const looks: Readonly<Record<string, BrowserContextOptions>> = {
+  "desktop-light": { ...desktop, colorScheme: "light" },
+  "desktop-dark": { ...desktop, colorScheme: "dark" },
+  "phone-light": { ...phone, colorScheme: "light" },
+  "phone-dark": { ...phone, colorScheme: "dark" },
+  "desktop-forced": { ...desktop, colorScheme: "light", forcedColors: "active" },
+};
 
 const folder = resolve(out);
 mkdirSync(folder, { recursive: true });
-const dataFolder = mkdtempSync(join(tmpdir(), "lacewing-screenshots-"));
-const shop = spawn(
-  process.execPath,
-  ["--import", "tsx", fileURLToPath(new URL("main.ts", import.meta.url)), "--port", String(port)],
-  { env: { ...process.env, DATA_DIR: dataFolder, ADMIN_PASSWORD: password }, stdio: "inherit" },
-);
-try {
-  await untilItServes();
-  const crowd = fillShop();
-  const browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-    args: switches,
-  });
-  try {
-    await takeAll(browser);
-  } finally {
-    await browser.close();
-    crowd.stop();
+await onStage(port, async (stage) => {
+  const chosen = Object.entries(looks).filter(([name]) => only === undefined || name === only);
+  for (const [name, look] of chosen) {
+    await takeShop(stage, await contextOf(stage, look), name);
+    await takeWithoutScript(stage, look, name);
   }
-} finally {
-  shop.kill("SIGINT");
-  await new Promise((ended) => shop.once("exit", ended));
-  rmSync(dataFolder, { recursive: true, force: true });
-}
+  await takeDashboards(stage, chosen);
+});
 process.exit();
 
-async function untilItServes(): Promise<void> {
-  while (shop.exitCode === null) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok) return;
-    await pause(100);
-  }
-  throw new Error("The shop did not start.");
+function contextOf({ browser }: Stage, look: BrowserContextOptions): Promise<BrowserContext> {
+  return browser.newContext({
+    ...look,
+    reducedMotion: "reduce",
+    httpCredentials: { username: "admin", password: adminPassword },
+  });
 }
 
-/** Shoppers who come one after another, stay for a while, and are followed by others: a curve to look at. */
-function fillShop(): { stop(): void } {
-  const present: Shopper[] = [];
-  let itemIds: readonly number[] = [];
-  const come = async (): Promise<void> => {
-    if (itemIds.length === 0) {
-      itemIds = ((await (await fetch(`${url}/items.json`)).json()) as { items: number[] }).items;
-    }
-    const page = paths[Math.floor(Math.random() * paths.length)] ?? "/";
-    const itemId = itemIds[Math.floor(Math.random() * itemIds.length)] ?? 0;
-    const socketUrl = `${url.replace("http", "ws")}/shop_socket`;
-    // Some open a second tab of their cart.
-    const first = Math.random() < secondTabShare ? present[present.length - 1] : undefined;
-    const shopper = new Shopper({ socketUrl, page, itemId, ...(first && { cartId: first.cartId }) });
-    present.push(shopper);
-    await shopper.enter();
-    if (present.length > shoppers) present.shift()?.leave();
-  };
-  const timer = setInterval(() => void come().catch(() => undefined), 60);
-  return {
-    stop() {
-      clearInterval(timer);
-      for (const shopper of present) shopper.leave();
-    },
-  };
-}
-
-async function takeAll(browser: Browser): Promise<void> {
-  // The dashboards are opened first, so that their charts have something to show at the end.
-  const dashboards: { name: string; page: Page; context: BrowserContext }[] = [];
-  for (const [device, screen] of Object.entries(devices)) {
-    for (const colorScheme of ["light", "dark"] as const) {
-      const context = await browser.newContext({
-        ...screen,
-        colorScheme,
-        reducedMotion: "reduce",
-        httpCredentials: { username: "admin", password },
-      });
-      const name = `${device}-${colorScheme}`;
-      const page = await context.newPage();
-      await page.goto(`${url}/admin`);
-      dashboards.push({ name: `admin-${name}`, page, context });
-      await takeShop(await browser.newContext({ ...screen, colorScheme, reducedMotion: "reduce" }), name);
-    }
-  }
-  // Somebody looks at the products meanwhile, so that the stock is read.
-  const looking = await browser.newContext();
-  await (await looking.newPage()).goto(url);
-  await pause(15_000);
-  for (const { name, page, context } of dashboards) {
-    await take(page, name);
-    await context.close();
-  }
-  await looking.close();
-}
-
-async function takeShop(context: BrowserContext, name: string): Promise<void> {
+async function takeShop({ url }: Stage, context: BrowserContext, name: string): Promise<void> {
   const page = await context.newPage();
   const open = async (path: string): Promise<void> => {
     await page.goto(`${url}${path}`);
@@ -137,19 +55,30 @@ async function takeShop(context: BrowserContext, name: string): Promise<void> {
     await page.locator("[data-looking]:not([data-live])").waitFor({ state: "detached" });
   };
   await open("/");
-  for (const itemId of [104, 403]) {
+  for (const itemId of [104, 404]) {
     await page.click(`[data-add="${itemId}"]`);
     await page.locator(`[data-line="${itemId}"]`).waitFor({ state: "attached" });
   }
-  await page.locator("[data-toast]").waitFor({ state: "hidden" });
+  await page.locator(".toast").waitFor({ state: "detached" });
   await take(page, `home-${name}`);
   await page.click("[data-cart-open]");
+  await page.click('[data-remove="104"]');
+  await page.locator("dialog[open] .toast").waitFor();
   await take(page, `cart-${name}`, false);
   await open("/shoes/stairwell-high");
+  await context.setOffline(true);
+  await page.locator('[data-connection][data-state="lost"]').waitFor();
+  await page.click('[data-add="305"]');
+  await take(page, `waiting-${name}`, false);
+  await context.setOffline(false);
+  await page.locator('[data-line="305"]').waitFor({ state: "attached" });
+  await page.locator(".toast").waitFor({ state: "detached" });
   await take(page, `product-${name}`);
+  await open("/shoes/lido-court");
+  await take(page, `unreleased-${name}`);
   await open("/checkout");
   await take(page, `checkout-${name}`);
-  await page.locator("button", { hasText: "Place the order" }).click();
+  await page.click("#place-order");
   await page.waitForURL(/thanks/);
   await take(page, `thanks-${name}`);
   await open("/checkout");
@@ -157,6 +86,61 @@ async function takeShop(context: BrowserContext, name: string): Promise<void> {
   await open("/nowhere");
   await take(page, `not-found-${name}`);
   await context.close();
+}
+
+async function takeWithoutScript(
+  { url, browser }: Stage,
+  look: BrowserContextOptions,
+  name: string,
+): Promise<void> {
+  const context = await browser.newContext({ ...look, javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(url);
+  await take(page, `without-script-${name}`, false);
+  await context.close();
+}
+
+/** The states are the shop's, so that all dashboards are taken in one of them and then in the next. */
+async function takeDashboards(
+  stage: Stage,
+  chosen: readonly (readonly [string, BrowserContextOptions])[],
+): Promise<void> {
+  const dashboards: (readonly [name: string, page: Page])[] = [];
+  for (const [name, look] of chosen) {
+    const page = await (await contextOf(stage, look)).newPage();
+    await page.goto(`${stage.url}/admin`);
+    dashboards.push([name, page]);
+  }
+  const [first] = dashboards;
+  if (first === undefined) return;
+  const [, main] = first;
+  const takeAll = async (state: string, fullPage = false): Promise<void> => {
+    for (const [name, page] of dashboards) await take(page, `admin-${state}${name}`, fullPage);
+  };
+  await pause(20_000);
+  await takeAll("", true);
+  const [, second, third] = await nodesOf(main);
+  await main.click(`[aria-label="Cut off ${third}"]`);
+  await pause(10_500);
+  await takeAll("cut-");
+  await main.click(`[aria-label="Heal ${third}"]`);
+  await main.locator("[data-latest]", { hasText: "agree again" }).waitFor();
+  await main.click(`[aria-label="Kill ${second}"]`);
+  await pause(2_500);
+  await takeAll("killed-");
+  await main.locator("[data-latest]", { hasText: "is back" }).waitFor();
+  await main.click(`[aria-label="Pause ${third}"]`);
+  await pause(4_000);
+  await takeAll("paused-");
+  await main.locator("[data-latest]", { hasText: "goes on" }).waitFor();
+  await pause(2_000);
+  await main.click('[data-button="restart"]');
+  await pause(800);
+  await takeAll("restart-");
+  for (const [, page] of dashboards) await page.context().setOffline(true);
+  await pause(1_500);
+  await takeAll("lost-");
+  for (const [, page] of dashboards) await page.context().close();
 }
 
 async function take(page: Page, name: string, fullPage = true): Promise<void> {

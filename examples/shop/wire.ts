@@ -1,6 +1,6 @@
 /**
- * What pages and nodes say to each other over the sockets. Types only, so that the browser bundles and the
- * server share one description.
+ * What pages and nodes say to each other over the sockets. Hardly more than types, so that the browser bundles
+ * and the server share one description.
  */
 import type { CartRefusal } from "./store/carts.ts";
 import type { Level } from "./store/stock.ts";
@@ -10,6 +10,11 @@ export interface CartMeta {
   page: string;
   page_loaded_at: number;
   items: number[];
+  /** The node that serves the page, and which start of it, from 1. */
+  node: string;
+  run: number;
+  /** When the shopper clicked for this change of the cart, by the browser's clock. */
+  clicked_at?: number;
 }
 
 /** Event `cart`, and the reply to joining `cart:<cart id>`, `add_item` and `remove_item`. */
@@ -27,9 +32,10 @@ export interface CartLineView {
   readonly size: string;
   readonly priceCents: number;
   readonly soldOut: boolean;
+  readonly released: boolean;
 }
 
-export type CartProblem = CartRefusal | "not_in_cart";
+export type CartProblem = CartRefusal | "not_in_cart" | "unknown_cart";
 
 /** Event `stock`, and the reply to joining `product:<id>`: what shoppers may know of a product's stock. */
 export interface StockView {
@@ -52,30 +58,102 @@ export interface ChartHistory {
   readonly timesMs: readonly number[];
   readonly shoppers: readonly number[];
   readonly items: readonly number[];
+  /** Shoppers who came and who left in that second. */
+  readonly joins: readonly number[];
+  readonly leaves: readonly number[];
 }
 
-/** Event `cluster` on `admin:cluster`, once a second. */
+/** Event `cluster` on `admin:cluster`, several times a second. */
 export interface ClusterView {
   /** The node that tells. */
   readonly tells: string;
   /** Whether it has heard and caught up with every other node. */
   readonly complete: boolean;
-  readonly nodes: readonly NodeView[];
+  /** What it has heard of the others itself. */
+  readonly heard: readonly HeardNode[];
+  /** What the primary knows of all of them. */
+  readonly status: ClusterStatus;
   readonly pipeline: PipelineView;
   /** Product id → whether it is on sale, and item id → how many are left. */
   readonly products: readonly { readonly id: number; readonly released: boolean }[];
   readonly available: readonly (readonly [itemId: number, available: number])[];
 }
 
-export interface NodeView {
+export interface HeardNode {
   readonly name: string;
-  readonly status: "up" | "down" | "returning" | "departing";
-  readonly shoppers: number;
-  /** When it began to serve, in milliseconds since 1970 by its own clock; 0 if it does not say. */
-  readonly startedAtMs: number;
   /** Changes of that node which the telling one has not seen yet. */
   readonly lagDots: number;
-  readonly heardMs: number;
+  readonly silentMs: number;
+}
+
+export const nodeActions = ["stop", "kill", "pause", "cut", "heal"] as const;
+export type NodeAction = (typeof nodeActions)[number];
+
+/** The cluster as its primary governs it, whoever of the nodes hears whom. */
+export interface ClusterStatus {
+  readonly nodes: readonly NodeStatus[];
+  readonly links: readonly LinkStatus[];
+  /** The latest last. */
+  readonly happened: readonly Happened[];
+  /** What the rolling restart that goes on is doing. */
+  readonly restart?: string;
+  /** Why there can be none now. */
+  readonly noRestart?: string;
+  /** Shoppers that the shop has brought itself: those who live here, and those who were brought by a button. */
+  readonly visitors: number;
+  readonly brought: number;
+}
+
+export type NodeState = "up" | "starting" | "paused" | "departing" | "ended";
+
+export interface NodeStatus {
+  readonly name: string;
+  /** Which start of the node this is, from 1. */
+  readonly run: number;
+  readonly state: NodeState;
+  readonly cutOff: boolean;
+  /** When the state ends by itself: an ended node is back, a paused one goes on. */
+  readonly endsInMs?: number;
+  /** Unique shoppers on this node's own list; absent while it does not say. */
+  readonly shoppers?: number;
+  /** How many shoppers its list and that of most nodes do not have in common; absent while it does not say. */
+  readonly differsBy?: number;
+  /** Shoppers whose pages it serves. */
+  readonly serves: number;
+  /** Those of its last life who have not arrived elsewhere, and when they are forgotten. */
+  readonly awaited?: { readonly shoppers: number; readonly forgottenInMs: number };
+  /** Which buttons make no sense now, and why. */
+  readonly off: Readonly<Partial<Record<NodeAction, string>>>;
+}
+
+/** Between two nodes. */
+export interface LinkStatus {
+  readonly nodes: readonly [string, string];
+  readonly cut: boolean;
+  readonly framesPerSecond: number;
+}
+
+export type HappenedKind =
+  | "killed"
+  | "stopped"
+  | "ended"
+  | "paused"
+  | "resumed"
+  | "cut"
+  | "healed"
+  | "restarting"
+  | "restarted"
+  | "back";
+
+export interface Happened {
+  readonly id: number;
+  readonly kind: HappenedKind;
+  readonly atMs: number;
+  readonly node?: string;
+  /** The life that this happened to. */
+  readonly run?: number;
+  /** A line to read; what became of it is added when that is known. */
+  readonly text: string;
 }
 
 /** The stock pipeline: it reads only what somebody looks at. */

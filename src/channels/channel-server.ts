@@ -3,26 +3,34 @@
  * all nodes. Speaks version 2 of the Phoenix Channels protocol, so that the official client connects unmodified.
  * Knows no handler and no frame.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
-import { Reporter } from "../reports.js";
+import { Backlog } from "./backlog.js";
+import type { ChannelContext } from "./channel-context.js";
 import { ClusterLink } from "./cluster-link.js";
 import {
   CLOSE,
   Connection,
   type ConnectionContext,
-  type ConnectionCounters,
+  type ConnectionIdentity,
   type OpenConnection,
 } from "./connection.js";
+import { zeroCounters, type ChannelCounters } from "./counters.js";
+import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
-import { refuseUpgrade, shakeHands, SUBPROTOCOL } from "./handshake.js";
+import { Door } from "./door.js";
+import { refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
+import { ServedPaths } from "./served-paths.js";
+import { LongPolling } from "./long-polling.js";
 import { Mount } from "./mount.js";
 import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
-import type { ChannelContext } from "./server-channel.js";
+import { Expiries } from "./expiries.js";
+import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
+import { WebSocketTransport, type Transport, type TransportOwner } from "./transport.js";
 
 /** How sockets are closed before a shutdown. */
 export interface DrainOptions {
@@ -41,40 +49,43 @@ export interface ChannelHealth {
   /** Topics with at least one channel on this node. */
   readonly topics: number;
   /** Since the server was made. */
-  readonly counters: Readonly<ConnectionCounters>;
+  readonly counters: Readonly<ChannelCounters>;
 }
-
-/** Hears failures that have no caller. */
-export type ErrorListener = (error: TrackerError) => void;
-
-type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export class ChannelServer implements AsyncDisposable {
   readonly #settings: Settings;
-  readonly #reports: Reporter;
+  readonly #reports: ErrorReports;
   readonly #link: ClusterLink;
   readonly #webSockets: WebSocketServer;
   readonly #subscribers = new Subscribers();
   readonly #connections = new Set<OpenConnection>();
   readonly #connectionsById = new Map<string, Set<OpenConnection>>();
-  readonly #upgrades = new Map<string, AcceptUpgrade>();
+  readonly #paths: ServedPaths;
   readonly #detachments = new Set<() => void>();
   readonly #channelContext: ChannelContext;
   readonly #connectionContext: ConnectionContext;
+  readonly #door: Door;
+  readonly #longPolling: LongPolling;
   #linked = false;
   #cancelSweep: (() => void) | undefined;
   #draining: Promise<void> | undefined;
   #onAllClosed: (() => void) | undefined;
 
-  /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
+  /**
+   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0.
+   *
+   * @throws TrackerError `INVALID_OPTION`, with the name of the option and its value.
+   */
   constructor(options: ChannelServerOptions) {
     const settings = validateOptions(options);
     const { runtime, limits } = settings;
     this.#settings = settings;
-    this.#reports = new Reporter("rollcall channels", runtime, { error: true });
+    this.#reports = new ErrorReports(runtime);
     this.#link = new ClusterLink(settings, this.#reports, {
       broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
       disconnectReceived: (id) => this.#disconnectLocally(id),
+      askReceived: (ask) => this.#longPolling.askReceived(ask),
+      answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     });
     this.#webSockets = new WebSocketServer({
       noServer: true,
@@ -82,25 +93,41 @@ export class ChannelServer implements AsyncDisposable {
       // Compression costs memory per socket and hides the size of a frame until it is unpacked.
       perMessageDeflate: false,
       maxPayload: limits.maxFrameBytes,
+      // Connections answer pings themselves, within their limits.
+      autoPong: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    });
+    const counters = zeroCounters();
+    this.#paths = new ServedPaths(this.#reports, counters);
+    this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link);
+    this.#door = new Door(settings, this.#reports, counters, {
+      isClosing: () => this.#draining !== undefined,
+      countOfId: (id) => this.#connectionsById.get(id)?.size ?? 0,
     });
     this.#channelContext = {
       subscribers: this.#subscribers,
       reports: this.#reports,
+      counters,
       maxQueuedMessages: limits.maxQueuedMessages,
+      encodings: new FeedEncodings(limits),
       broadcast: (broadcast, except) => this.#broadcast(broadcast, except),
+      later: (callback) => void runtime.schedule(0, callback),
     };
     this.#connectionContext = {
       runtime,
       limits,
       reports: this.#reports,
-      counters: { malformedFrames: 0, slowReaders: 0, idleSockets: 0, refusedJoins: 0, pausedReads: 0 },
+      counters,
+      backlog: new Backlog(limits.maxBufferedBytesTotal),
+      expiries: new Expiries(runtime),
       connectionClosed: (connection) => this.#forget(connection),
     };
+    this.#checkDependency();
   }
 
   /**
-   * Adds a socket path. A client made with `new Socket("/user_socket")` connects to `/user_socket/websocket`.
+   * Adds a socket path. A client made with `new Socket("/user_socket")` connects to `/user_socket/websocket`, and polls
+   * at `/user_socket/longpoll` if it cannot.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a path that does not start with `/`, ends with one, or was given
    *   before; `INVALID_OPTION` for bad options.
@@ -110,7 +137,7 @@ export class ChannelServer implements AsyncDisposable {
     options: SocketOptions<SocketAssigns> = {},
   ): SocketMount<SocketAssigns> {
     const upgradePath = `${path}/websocket`;
-    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#upgrades.has(upgradePath)) {
+    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#paths.upgrades.has(upgradePath)) {
       throw new TrackerError(
         "INVALID_ARGUMENT",
         'a socket path starts with "/", does not end with it, and is given once',
@@ -121,19 +148,31 @@ export class ChannelServer implements AsyncDisposable {
       );
     }
     const mount = new Mount(options, this.#channelContext);
-    this.#upgrades.set(upgradePath, (request, socket, head) => this.#upgrade(mount, request, socket, head));
+    this.#paths.upgrades.set(upgradePath, (request, socket, head) =>
+      this.#upgrade(mount, request, socket, head),
+    );
+    if (options.longPoll !== false) {
+      this.#paths.requests.set(`${path}/longpoll`, (request, response) =>
+        this.#poll(mount, request, response),
+      );
+    }
     return mount;
   }
 
   /**
-   * Serves the socket paths on an HTTP server; several may be attached. Upgrades of other paths are left to the
-   * server's other listeners, and ended with 404 where there is none. The returned function detaches: open
-   * sockets stay.
+   * Serves the socket paths on an HTTP server; several may be attached. Where two channel servers have the same path
+   * on one HTTP server, as after a hot reload, the newer one serves it. Upgrades of other paths are left to the
+   * server's other listeners, and ended with 404 where there is none, or where none has answered within
+   * `foreignUpgradeTimeoutMs`. The returned function detaches: open sockets stay.
    */
   attach(httpServer: UpgradeServer): () => void {
     this.#openLink();
     this.#cancelSweep ??= this.#scheduleSweep();
-    const detach = attachUpgrades(httpServer, (path) => this.#upgrades.get(path));
+    const { runtime, limits } = this.#settings;
+    const detach = attachUpgrades(httpServer, this.#paths, {
+      runtime,
+      foreignUpgradeTimeoutMs: limits.foreignUpgradeTimeoutMs,
+    });
     this.#detachments.add(detach);
     return () => {
       this.#detachments.delete(detach);
@@ -156,7 +195,10 @@ export class ChannelServer implements AsyncDisposable {
     this.#broadcast(new Broadcast(topic, event, payload));
   }
 
-  /** Closes all sockets with that id, on all nodes, with 1001. The official client connects again. */
+  /**
+   * Closes all sockets with that id, on all nodes, with 1001, and refuses those whose handshake is under way. The
+   * official client connects again.
+   */
   disconnect(socketId: string): void {
     this.#disconnectLocally(socketId);
     this.#link.disconnect(socketId);
@@ -164,8 +206,10 @@ export class ChannelServer implements AsyncDisposable {
 
   /**
    * Hears failures that have no caller: handlers and hooks (`HANDLER_FAILED`), the pubsub (`PUBLISH_FAILED`,
-   * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`). One that nobody
-   * hears becomes a process warning, at most one per code and minute. The returned function removes the listener.
+   * `PUBSUB_UNAVAILABLE`), frames of others on its channel (`INVALID_FRAME`, `UNKNOWN_PROTOCOL`), and what was
+   * refused or dropped (`LIMIT_REACHED`, `ORIGIN_REFUSED`, `CONNECTION_REFUSED`, `NAME_IN_USE`), ten of a kind at
+   * once and one more every six seconds. One that nobody hears becomes a process warning, at most one per code and
+   * minute. The returned function removes the listener.
    */
   on(event: "error", listener: ErrorListener): () => void {
     if (event !== "error" || typeof listener !== "function") {
@@ -174,7 +218,7 @@ export class ChannelServer implements AsyncDisposable {
         value: event,
       });
     }
-    return this.#reports.on("error", listener);
+    return this.#reports.listen(listener);
   }
 
   health(): ChannelHealth {
@@ -203,6 +247,8 @@ export class ChannelServer implements AsyncDisposable {
     this.#detachments.clear();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
+    this.#connectionContext.expiries.stop();
+    this.#longPolling.close();
     await this.#link.close();
   }
 
@@ -222,19 +268,55 @@ export class ChannelServer implements AsyncDisposable {
     socket: Duplex,
     head: Buffer,
   ): void {
-    if (this.#draining) return refuseUpgrade(socket, 503);
-    const context = {
-      runtime: this.#settings.runtime,
-      reports: this.#reports,
-      checkOrigin: this.#settings.checkOrigin,
-      connectTimeoutMs: this.#settings.limits.connectTimeoutMs,
+    const refuse = (status: number, reason: string): void => {
+      // An error without a listener would end the process.
+      socket.on("error", () => undefined);
+      refuseUpgrade(socket, status, reason);
     };
-    shakeHands(request, socket, mount.options, context, (accepted) => {
-      if (this.#draining) return refuseUpgrade(socket, 503);
+    const visitor: Visitor = { request, socket, transport: "websocket", refuse };
+    this.#door.open(mount.options, visitor, (identity, leave) => {
+      // Also where the upgrade itself fails.
+      socket.once("close", leave);
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#remember(new Connection(webSocket, socket, accepted, mount, this.#connectionContext));
+        this.#connect(new WebSocketTransport(webSocket, socket), identity, mount);
       });
     });
+  }
+
+  #poll<SocketAssigns>(
+    mount: Mount<SocketAssigns>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const check = mount.options.checkOrigin ?? this.#settings.checkOrigin;
+    this.#longPolling.handle(check, request, response, (visitor, makeTransport) => {
+      this.#door.open(mount.options, visitor, (identity, leave) => {
+        this.#connect(makeTransport(leave), identity, mount);
+      });
+    });
+  }
+
+  #connect<SocketAssigns>(
+    transport: Transport & { listen(owner: TransportOwner): void },
+    identity: ConnectionIdentity<SocketAssigns>,
+    mount: Mount<SocketAssigns>,
+  ): void {
+    const connection = new Connection(transport, identity, mount, this.#connectionContext);
+    transport.listen(connection);
+    this.#remember(connection);
+  }
+
+  /** By what it offers and not by its version: other runtimes bring their own `ws`, of any number. */
+  #checkDependency(): void {
+    if ("maxFragments" in this.#webSockets.options) return;
+    const message =
+      "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
+    this.#reports.report(
+      "UNSUPPORTED_DEPENDENCY",
+      message,
+      { dependency: "ws", needed: "^8.23.0" },
+      undefined,
+    );
   }
 
   #remember(connection: OpenConnection): void {
@@ -259,6 +341,7 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   #disconnectLocally(socketId: string): void {
+    this.#door.revoke(socketId);
     for (const connection of this.#connectionsById.get(socketId) ?? []) {
       connection.close(CLOSE.goingAway, "disconnected");
     }
@@ -297,6 +380,7 @@ export class ChannelServer implements AsyncDisposable {
       // A sweep that comes late tells of this process: what the clients sent meanwhile has yet to be read.
       const late = nowMs - startedAtMs > 2 * periodMs;
       if (!late) this.#closeIdle(nowMs - limits.idleTimeoutMs);
+      this.#door.sweep();
       this.#cancelSweep = this.#scheduleSweep();
     });
   }

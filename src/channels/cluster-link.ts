@@ -7,7 +7,8 @@ import { randomText, type Runtime } from "../runtime.js";
 import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
-import type { Reporter } from "../reports.js";
+import type { ErrorReports } from "./error-reports.js";
+import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
@@ -17,20 +18,50 @@ const MAX_RETRY_MS = 30_000;
 /** The first line of a frame; the second is the payload, so that it passes through without being encoded again. */
 type Head =
   | readonly [protocol: number, server: string, kind: "json" | "bytes", topic: string, event: string]
-  | readonly [protocol: number, server: string, kind: "disconnect", id: string];
+  | readonly [protocol: number, server: string, kind: "disconnect", id: string]
+  | readonly [
+      protocol: number,
+      server: string,
+      kind: "ask",
+      to: string,
+      ask: string,
+      node: string,
+      token: string,
+    ]
+  | readonly [protocol: number, server: string, kind: "answer", to: string, ask: string];
+
+/** What may stand beside the kind in a head: so many texts. */
+const NAMES: Readonly<Record<string, number>> = { json: 2, bytes: 2, disconnect: 1, ask: 4, answer: 2 };
+
+/** The largest head of what is sent to one other node, in bytes. */
+const MAX_HEAD_BYTES = 1_024;
 
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
   broadcastReceived(broadcast: Broadcast): void;
   disconnectReceived(id: string): void;
+  /** Another node's server asks this one for a client whose session is here. */
+  askReceived(ask: RemoteAsk): void;
+  answerReceived(ask: string, body: string): void;
+}
+
+/** What another node's server asks. */
+export interface RemoteAsk {
+  /** Where it came from, and what the answer has to name. */
+  readonly node: string;
+  readonly server: string;
+  readonly ask: string;
+  readonly token: string;
+  readonly body: string;
 }
 
 export class ClusterLink {
   readonly #pubsub: PubSub;
   readonly #channel: string;
   readonly #runtime: Runtime;
-  readonly #reports: Reporter;
+  readonly #reports: ErrorReports;
   readonly #receiver: ClusterReceiver;
+  readonly #maxBroadcastBytes: number;
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   #unsubscribe: Unsubscribe | undefined;
@@ -41,8 +72,13 @@ export class ClusterLink {
   readonly #opened = new Promise<void>((resolve) => (this.#onOpen = resolve));
 
   constructor(
-    settings: { readonly pubsub: PubSub; readonly name: string; readonly runtime: Runtime },
-    reports: Reporter,
+    settings: {
+      readonly pubsub: PubSub;
+      readonly name: string;
+      readonly runtime: Runtime;
+      readonly limits: { readonly maxBroadcastBytes: number };
+    },
+    reports: ErrorReports,
     receiver: ClusterReceiver,
   ) {
     this.#pubsub = settings.pubsub;
@@ -50,6 +86,7 @@ export class ClusterLink {
     this.#runtime = settings.runtime;
     this.#reports = reports;
     this.#receiver = receiver;
+    this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     this.#server = randomText(12, () => settings.runtime.random());
   }
 
@@ -93,6 +130,31 @@ export class ClusterLink {
     this.#publish([PROTOCOL, this.#server, "disconnect", id], "");
   }
 
+  /** Tells this server from all others, also of its own node. */
+  get server(): string {
+    return this.#server;
+  }
+
+  get nodeName(): string {
+    return this.#pubsub.nodeName;
+  }
+
+  /** The largest body of an ask or an answer. */
+  get maxBodyBytes(): number {
+    return Math.min(this.#pubsub.maxPayloadBytes ?? Infinity, this.#maxBroadcastBytes) - MAX_HEAD_BYTES;
+  }
+
+  ask(
+    node: string,
+    { to, ask, token, body }: { to: string; ask: string; token: string; body: string },
+  ): void {
+    this.#publish([PROTOCOL, this.#server, "ask", to, ask, this.#pubsub.nodeName, token], body, node);
+  }
+
+  answer({ node, server, ask }: RemoteAsk, body: string): void {
+    this.#publish([PROTOCOL, this.#server, "answer", server, ask], body, node);
+  }
+
   /** Ends the subscription. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -107,17 +169,24 @@ export class ClusterLink {
     }
   }
 
-  #publish(head: Head, body: string): void {
+  /** To all other nodes, or to one. */
+  #publish(head: Head, body: string, node?: string): void {
     if (this.#closed) return;
     const payload = `${JSON.stringify(head)}\n${body}`;
     const { maxPayloadBytes = Infinity } = this.#pubsub;
+    const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
     const failed = (error: unknown): void =>
       this.#reports.report("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, error);
-    if (Buffer.byteLength(payload) > maxPayloadBytes) {
-      return failed(new Error(`the broadcast is larger than the ${maxPayloadBytes} bytes of the pubsub`));
+    if (Buffer.byteLength(payload) > maxBytes) {
+      const whose = maxBytes === maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
+      return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
     }
     try {
-      promiseOf(this.#pubsub.broadcast(this.#channel, payload))?.then(undefined, failed);
+      const sent =
+        node === undefined
+          ? this.#pubsub.broadcast(this.#channel, payload)
+          : this.#pubsub.send(node, this.#channel, payload);
+      promiseOf(sent)?.then(undefined, failed);
     } catch (error) {
       failed(error);
     }
@@ -125,18 +194,37 @@ export class ClusterLink {
 
   #receive(payload: string): void {
     if (this.#closed) return;
-    try {
-      const line = payload.indexOf("\n");
-      const head = JSON.parse(payload.slice(0, line)) as unknown;
-      if (!isHead(head)) throw new Error("not a frame of a channel server");
-      if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
-      if (head[1] === this.#server) return;
-      const body = payload.slice(line + 1);
-      if (head[2] === "disconnect") this.#receiver.disconnectReceived(head[3]);
-      else this.#receiver.broadcastReceived(readBroadcast(head[3], head[4], head[2], body));
-    } catch (error) {
-      this.#reports.report("INVALID_FRAME", "a frame that no channel server has sent", {}, error);
-    }
+    const failed = (reason: string): void =>
+      this.#reports.report(
+        "INVALID_FRAME",
+        `a frame that no channel server has sent: ${reason}`,
+        {},
+        undefined,
+      );
+    // Before it is parsed: a text has at least as many bytes as characters.
+    if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
+    const line = payload.indexOf("\n");
+    const head = parseJson(payload.slice(0, line));
+    if (!isHead(head)) return failed("its head is not that of a broadcast or a disconnect");
+    if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
+    if (head[1] === this.#server) return;
+    if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3]);
+    if (head[2] === "ask" || head[2] === "answer")
+      return this.#receivePersonal(head, payload.slice(line + 1));
+    const broadcast = readBroadcast(head[3], head[4], head[2], payload.slice(line + 1));
+    if (!broadcast) return failed("its payload is neither an object nor bytes");
+    this.#receiver.broadcastReceived(broadcast);
+  }
+
+  /** Of several servers of a node only one is meant. */
+  #receivePersonal(
+    head: Extract<Head, readonly [number, string, "ask" | "answer", ...string[]]>,
+    body: string,
+  ): void {
+    if (head[3] !== this.#server) return;
+    if (head[2] === "answer") return this.#receiver.answerReceived(head[4], body);
+    const [, server, , , ask, node, token] = head;
+    this.#receiver.askReceived({ node, server, ask, token, body });
   }
 
   #reportUnknownProtocol(protocol: number): void {
@@ -144,13 +232,34 @@ export class ClusterLink {
   }
 }
 
-function readBroadcast(topic: string, event: string, kind: "json" | "bytes", body: string): Broadcast {
-  if (kind === "bytes") return new Broadcast(topic, event, Buffer.from(body, "base64"));
-  const payload = JSON.parse(body) as unknown;
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
-    throw new Error("the payload is not an object");
+/** `undefined` for what could not be sent on to clients. */
+function readBroadcast(
+  topic: string,
+  event: string,
+  kind: "json" | "bytes",
+  body: string,
+): Broadcast | undefined {
+  if (kind === "bytes") {
+    if (
+      Buffer.byteLength(topic) > MAX_BINARY_FIELD_BYTES ||
+      Buffer.byteLength(event) > MAX_BINARY_FIELD_BYTES
+    ) {
+      return undefined;
+    }
+    return new Broadcast(topic, event, Buffer.from(body, "base64"));
   }
+  const payload = parseJson(body);
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
   return new Broadcast(topic, event, payload, body);
+}
+
+/** `undefined` for what is no JSON. The exception would quote the text, and errors are logged. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isHead(value: unknown): value is Head {
@@ -158,6 +267,6 @@ function isHead(value: unknown): value is Head {
   const [protocol, server, kind, ...names] = value as readonly unknown[];
   if (typeof protocol !== "number" || typeof server !== "string") return false;
   if (protocol !== PROTOCOL) return true;
-  const count = kind === "disconnect" ? 1 : kind === "json" || kind === "bytes" ? 2 : 0;
-  return count > 0 && names.length === count && names.every((name) => typeof name === "string");
+  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : 0;
+  return count !== 0 && names.length === count && names.every((name) => typeof name === "string");
 }

@@ -1,11 +1,13 @@
 /**
- * One WebSocket of one client: reads its frames, hands them to its channels, and writes theirs. Promises that
+ * One socket of one client: reads its frames, hands them to its channels, and writes theirs. Promises that
  * no frame of a client, whatever it holds, throws beyond this file; that a slow reader is dropped instead of
  * being waited for; and that all channels end in the same turn as the socket. Knows no HTTP and no other socket.
  */
-import type { Writable } from "node:stream";
-import type { RawData, WebSocket } from "ws";
 import type { Runtime } from "../runtime.js";
+import { SocketRates } from "./admission.js";
+import type { Backlog, Holder } from "./backlog.js";
+import type { ChannelConnection, RunningChannel } from "./channel-context.js";
+import type { ChannelCounters } from "./counters.js";
 import {
   decodeBinary,
   decodeText,
@@ -15,11 +17,14 @@ import {
   type Ref,
   type SharedFrame,
 } from "./frames.js";
-import type { JsonPayload } from "./handlers.js";
-import type { Reporter } from "../reports.js";
+import type { ErrorReports } from "./error-reports.js";
+import type { Expiries, Expiring } from "./expiries.js";
+import { checkExpiry } from "./handlers.js";
+import { Intake, type IntakeOwner } from "./intake.js";
 import type { ChannelLimits } from "./options.js";
-import { RateLimit } from "./rate-limit.js";
-import type { ChannelConnection, RunningChannel } from "./server-channel.js";
+import { readPayload } from "./payload.js";
+import type { PendingState } from "./presence-feed.js";
+import type { Transport, TransportOwner } from "./transport.js";
 
 /** Topics are bounded as in the tracker, or a socket could make the server remember megabytes of names. */
 const MAX_TOPIC_BYTES = 512;
@@ -31,6 +36,8 @@ export const CLOSE = {
   invalidData: 1007,
   internalError: 1011,
   serviceRestart: 1012,
+  /** Of the range that is left to applications. */
+  expired: 4001,
 } as const;
 
 /** Makes the channel for a topic, or `undefined` where no pattern matches. */
@@ -42,18 +49,20 @@ export interface ChannelSource<SocketAssigns> {
 export interface ConnectionContext {
   readonly runtime: Runtime;
   readonly limits: ChannelLimits;
-  readonly reports: Reporter;
-  readonly counters: ConnectionCounters;
+  readonly reports: ErrorReports;
+  readonly counters: ChannelCounters;
+  readonly backlog: Backlog;
+  readonly expiries: Expiries;
   connectionClosed(connection: OpenConnection): void;
 }
 
-/** What went wrong on the sockets of a server since it started. */
-export interface ConnectionCounters {
-  malformedFrames: number;
-  slowReaders: number;
-  idleSockets: number;
-  refusedJoins: number;
-  pausedReads: number;
+/** Who a connection belongs to, and what it shares with others. */
+export interface ConnectionIdentity<SocketAssigns> {
+  readonly id: string | undefined;
+  readonly assigns: SocketAssigns;
+  /** Until when it may stay, by the wall clock. */
+  readonly expiresAtMs: number | undefined;
+  readonly sharedRates: SocketRates | undefined;
 }
 
 /** A connection as the server sees it, whatever its assigns. */
@@ -67,98 +76,227 @@ export interface OpenConnection {
   terminate(): void;
 }
 
-export class Connection<SocketAssigns> implements ChannelConnection<SocketAssigns>, OpenConnection {
+export class Connection<SocketAssigns>
+  implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder, Expiring
+{
   readonly id: string | undefined;
-  readonly assigns: SocketAssigns;
-  readonly #webSocket: WebSocket;
-  /** What the WebSocket runs on. */
-  readonly #stream: Writable;
+  #assigns: SocketAssigns;
+  readonly #transport: Transport;
   readonly #source: ChannelSource<SocketAssigns>;
   readonly #context: ConnectionContext;
   readonly #channels = new Map<string, RunningChannel>();
-  readonly #joins: RateLimit;
-  readonly #messages: RateLimit;
+  readonly #rates: SocketRates;
+  readonly #sharedRates: SocketRates | undefined;
+  readonly #intake: Intake;
+  /** Presence states of which some pieces have yet to be sent: most connections have none. */
+  #pendingStates: Set<PendingState> | undefined;
+  /** Of broadcasts that wait for handlers. They are not counted with the intake: others have sent them. */
+  #broadcastBytes = 0;
   #heardAtMs: number;
+  #wasSlowed = false;
   #ended = false;
 
   constructor(
-    webSocket: WebSocket,
-    stream: Writable,
-    socket: { readonly id: string | undefined; readonly assigns: SocketAssigns },
+    transport: Transport,
+    { id, assigns, expiresAtMs, sharedRates }: ConnectionIdentity<SocketAssigns>,
     source: ChannelSource<SocketAssigns>,
     context: ConnectionContext,
   ) {
-    const { limits, runtime } = context;
-    this.id = socket.id;
-    this.assigns = socket.assigns;
-    this.#webSocket = webSocket;
-    this.#stream = stream;
+    this.id = id;
+    this.#assigns = assigns;
+    this.#transport = transport;
     this.#source = source;
     this.#context = context;
-    this.#heardAtMs = runtime.monotonicMs();
-    this.#joins = new RateLimit(limits.joinsPerSecond, limits.joinBurst, this.#heardAtMs);
-    this.#messages = new RateLimit(limits.messagesPerSecond, limits.messageBurst, this.#heardAtMs);
-    webSocket.on("message", (data, binary) => this.#receive(data, binary));
-    webSocket.on("close", () => {
-      this.#end();
-      context.connectionClosed(this);
-    });
-    // Closed by `ws` itself, with the code that says why: too large a frame, text that is not UTF-8.
-    webSocket.on("error", () => void context.counters.malformedFrames++);
+    this.#heardAtMs = context.runtime.monotonicMs();
+    this.#rates = new SocketRates(context.limits, 1, this.#heardAtMs);
+    this.#sharedRates = sharedRates;
+    this.#intake = new Intake(transport, this, context, this.#rates, sharedRates);
+    context.expiries.set(this, expiresAtMs);
+  }
+
+  get assigns(): SocketAssigns {
+    return this.#assigns;
   }
 
   get channelCount(): number {
     return this.#channels.size;
   }
 
-  /** When the client was last heard, in monotonic milliseconds. */
+  /** When the client was last heard, or could have been, in monotonic milliseconds. */
   get heardAtMs(): number {
-    return this.#heardAtMs;
+    return Math.max(this.#heardAtMs, this.#intake.waitedUntilMs);
   }
 
   get ended(): boolean {
     return this.#ended;
   }
 
+  get bytesWaiting(): number {
+    let bytes = this.#transport.bytesBuffered + this.#intake.queuedBytes + this.#broadcastBytes;
+    if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
+    return bytes;
+  }
+
+  renew(assigns: SocketAssigns, expiresAtMs?: number): void {
+    checkExpiry(expiresAtMs);
+    if (this.#ended) return;
+    this.#assigns = assigns;
+    this.#context.expiries.set(this, expiresAtMs);
+  }
+
+  expire(): void {
+    this.close(CLOSE.expired, "expired");
+  }
+
   disconnect(): void {
     this.close(CLOSE.goingAway, "disconnected");
   }
 
-  write({ data, binary }: Frame): void {
-    if (this.#canWrite()) this.#webSocket.send(data, { binary });
+  write(frame: Frame, taken?: () => void): void {
+    if (!this.#canWrite()) return;
+    this.#transport.send(frame, taken);
+    this.#noteBuffered();
   }
 
-  /**
-   * Past `ws`, which would build the header anew for every socket and write it apart. Frames stay in order:
-   * without compression `ws` writes each one at once.
-   */
-  writeShared({ wire }: SharedFrame): void {
-    if (this.#canWrite()) this.#stream.write(wire);
+  writeShared(frame: SharedFrame): void {
+    if (!this.#canWrite()) return;
+    this.#transport.sendShared(frame);
+    this.#noteBuffered();
   }
 
   channelEnded(channel: RunningChannel): void {
     if (this.#channels.get(channel.topic) === channel) this.#channels.delete(channel.topic);
   }
 
-  /** Ends all channels now and asks the client to close; `ws` cuts the connection if it does not. */
+  bytesHeld(change: number): void {
+    this.#intake.hold(change);
+    if (change > 0) this.#context.backlog.note(this);
+  }
+
+  broadcastBytesHeld(change: number): void {
+    this.#broadcastBytes += change;
+    if (change > 0) this.#context.backlog.note(this);
+  }
+
+  canHoldBroadcast(bytes: number): boolean {
+    return this.#broadcastBytes + bytes <= this.#context.limits.maxQueuedBytes;
+  }
+
+  chargeJoin(bytes: number): void {
+    const nowMs = this.#context.runtime.monotonicMs();
+    this.#rates.joinBytes.spend(nowMs, bytes);
+    this.#sharedRates?.joinBytes.spend(nowMs, bytes);
+  }
+
+  addPending(state: PendingState): void {
+    (this.#pendingStates ??= new Set()).add(state);
+    this.#context.backlog.note(this);
+  }
+
+  removePending(state: PendingState): void {
+    this.#pendingStates?.delete(state);
+  }
+
+  malformed(binary = false): void {
+    this.#context.counters.malformedFrames++;
+    this.#context.reports.remark("INVALID_FRAME", "a client sent what is no message", { id: this.id });
+    this.close(binary ? CLOSE.unsupportedData : CLOSE.invalidData, "malformed frame");
+  }
+
+  messageRefused(): void {
+    this.#context.counters.refusedMessages++;
+  }
+
+  readsTooSlowly(): void {
+    this.#context.counters.slowReaders++;
+    this.#limitReached("maxBufferedBytes", "a socket was dropped because its client reads too slowly");
+    this.terminate();
+  }
+
+  crowdOut(): void {
+    this.#context.counters.crowdedOut++;
+    const message = "a socket was dropped because too much waits on all sockets, and most of it there";
+    this.#limitReached("maxBufferedBytesTotal", message);
+    this.terminate();
+  }
+
+  /** Ends all channels now and asks the client to close; it is cut off if it does not. */
   close(code: number, reason: string): void {
     if (this.#ended) return;
     this.#end();
-    this.#webSocket.close(code, reason);
+    this.#transport.close(code, reason);
   }
 
   /** Ends all channels and cuts the connection. */
   terminate(): void {
     this.#end();
-    this.#webSocket.terminate();
+    this.#transport.terminate();
+  }
+
+  slowed(limit: "messagesPerSecond" | "maxQueuedBytes"): void {
+    this.#context.counters.pausedReads++;
+    if (this.#wasSlowed) return;
+    this.#wasSlowed = true;
+    this.#limitReached(limit, "a socket is read no faster; said once per socket");
+  }
+
+  frameReceived(data: Buffer, binary: boolean): void {
+    if (!this.#charge(data.length)) return;
+    const message = binary ? decodeBinary(data) : decodeText(data.toString());
+    if (message === undefined) return this.malformed(binary);
+    try {
+      this.#handle(message, data.length);
+    } catch (error) {
+      this.#context.reports.report("HANDLER_FAILED", "a message could not be handled", {}, error);
+      this.close(CLOSE.internalError, "internal error");
+    }
+  }
+
+  controlReceived(bytes: number, answer?: () => void): void {
+    if (!this.#charge(bytes) || answer === undefined || !this.#canWrite()) return;
+    answer();
+    this.#noteBuffered();
+  }
+
+  frameRefused(tooLarge: boolean): void {
+    this.#context.counters.malformedFrames++;
+    if (tooLarge) this.#limitReached("maxFrameBytes", "a client sent too large a frame");
+    else this.#context.reports.remark("INVALID_FRAME", "a client sent what is no frame", { id: this.id });
+  }
+
+  frameUndeliverable(): void {
+    this.#context.counters.undeliverableFrames++;
+    const message = "bytes cannot be sent to a client on long polling, and were left out";
+    this.#context.reports.remark("INVALID_ARGUMENT", message, { id: this.id });
+  }
+
+  closed(): void {
+    this.#end();
+    this.#context.connectionClosed(this);
   }
 
   /** Whether a frame may be written. A slow reader is dropped instead. */
   #canWrite(): boolean {
-    if (this.#ended || this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
-    if (this.#webSocket.bufferedAmount <= this.#context.limits.maxBufferedBytes) return true;
-    this.#context.counters.slowReaders++;
-    this.terminate();
+    if (this.#ended || !this.#transport.isOpen) return false;
+    if (this.#transport.bytesBuffered <= this.#context.limits.maxBufferedBytes) return true;
+    this.readsTooSlowly();
+    return false;
+  }
+
+  #noteBuffered(): void {
+    if (this.#transport.bytesBuffered > 0) this.#context.backlog.note(this);
+  }
+
+  /** Charges what was received. Returns whether it is to be handled. */
+  #charge(bytes: number): boolean {
+    const nowMs = this.#context.runtime.monotonicMs();
+    const isWithinRate = this.#intake.spend(bytes, nowMs);
+    if (!this.#ended) {
+      this.#heardAtMs = nowMs;
+      return true;
+    }
+    // It was asked to close. An honest client does; another one would go on at any rate, for nobody slows it down.
+    if (!isWithinRate) this.#transport.terminate();
     return false;
   }
 
@@ -166,42 +304,18 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     if (this.#ended) return;
     this.#ended = true;
     for (const channel of this.#channels.values()) channel.end("closed");
+    this.#intake.stop();
+    this.#context.backlog.forget(this);
+    this.#context.expiries.forget(this);
   }
 
-  #receive(data: RawData, binary: boolean): void {
-    if (this.#ended) return;
-    this.#heardAtMs = this.#context.runtime.monotonicMs();
-    this.#slowDown(this.#messages.spend(this.#heardAtMs));
-    const bytes = toBuffer(data);
-    const message = binary ? decodeBinary(bytes) : decodeText(bytes.toString());
-    if (message === undefined) {
-      this.#context.counters.malformedFrames++;
-      this.close(binary ? CLOSE.unsupportedData : CLOSE.invalidData, "malformed frame");
-      return;
-    }
-    try {
-      this.#handle(message);
-    } catch (error) {
-      this.#context.reports.report("HANDLER_FAILED", "a message could not be handled", {}, error);
-      this.close(CLOSE.internalError, "internal error");
-    }
-  }
-
-  /** A socket above its rate is read no faster: TCP passes the wait on to the sender. */
-  #slowDown(owedMs: number): void {
-    if (owedMs === 0 || this.#webSocket.isPaused) return;
-    this.#context.counters.pausedReads++;
-    this.#webSocket.pause();
-    this.#context.runtime.schedule(owedMs, () => this.#webSocket.resume());
-  }
-
-  #handle(message: ClientMessage): void {
-    const { topic, event, joinRef, ref, payload } = message;
+  #handle(message: ClientMessage, bytes: number): void {
+    const { topic, event, joinRef, ref } = message;
     if (topic === "phoenix" && event === "heartbeat") {
       this.write(replyFrame(null, ref, topic, "ok", "{}"));
       return;
     }
-    if (event === "phx_join") return this.#join(message);
+    if (event === "phx_join") return this.#join(message, bytes);
     const channel = this.#channels.get(topic);
     if (!channel) {
       if (event === "phx_leave") this.write(replyFrame(joinRef, ref, topic, "ok", "{}"));
@@ -210,30 +324,40 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     }
     // Meant for a channel that this one has replaced.
     if (joinRef !== null && joinRef !== channel.joinRef) return;
-    if (isJsonObject(payload) || Buffer.isBuffer(payload)) channel.receive(message);
-    else this.#refuse(joinRef, ref, topic, "payload must be an object");
+    channel.receive(message, bytes);
   }
 
-  #join({ topic, joinRef, ref, payload }: ClientMessage): void {
-    const { limits, counters } = this.#context;
+  #join({ topic, joinRef, ref, payload }: ClientMessage, bytes: number): void {
     // Clients in other languages may leave the join's own ref out of one of the two places.
     const channelRef = joinRef ?? ref;
     const previous = this.#channels.get(topic);
-    let refusal: string | undefined;
-    if (!this.#joins.take(this.#heardAtMs)) refusal = "too many joins";
-    else if (!previous && this.#channels.size >= limits.maxChannelsPerSocket) {
-      refusal = "too many channels joined";
-    } else if (!isJsonObject(payload)) refusal = "payload must be an object";
-    if (refusal !== undefined) {
-      counters.refusedJoins++;
-      return this.#refuse(channelRef, ref, topic, refusal);
+    const limit = this.#joinLimit(previous !== undefined);
+    if (limit !== undefined) {
+      const reason = limit === "maxChannelsPerSocket" ? "too many channels joined" : "too many joins";
+      this.#limitReached(limit, "a join was refused");
+      return this.#refuseJoin(channelRef, ref, topic, reason);
     }
+    const read = Buffer.isBuffer(payload) ? { refusal: "payload must be an object" } : readPayload(payload);
+    if (read === undefined) return this.malformed();
+    if (read.payload === undefined) return this.#refuseJoin(channelRef, ref, topic, read.refusal);
     const channel =
       Buffer.byteLength(topic) <= MAX_TOPIC_BYTES ? this.#source.open(topic, channelRef, this) : undefined;
     if (!channel) return this.#refuse(null, ref, topic, "unmatched topic");
     previous?.end("rejoined");
     this.#channels.set(topic, channel);
-    channel.start(payload as JsonPayload, ref, this.#bounded(previous?.whenIdle()));
+    channel.start(read.payload, ref, this.#bounded(previous?.whenIdle()), bytes);
+  }
+
+  /** The limit that a join would exceed. A join is paid for here, and what it causes to be sent afterwards. */
+  #joinLimit(rejoins: boolean): string | undefined {
+    const { limits, runtime } = this.#context;
+    const nowMs = runtime.monotonicMs();
+    for (const rates of [this.#rates, this.#sharedRates]) {
+      if (rates?.joinBytes.isSpent(nowMs)) return "joinBytesPerSecond";
+      if (rates && !rates.joins.take(nowMs)) return "joinsPerSecond";
+    }
+    if (!rejoins && this.#channels.size >= limits.maxChannelsPerSocket) return "maxChannelsPerSocket";
+    return undefined;
   }
 
   /** What is waited for, but no longer than `terminateTimeoutMs`. */
@@ -249,18 +373,16 @@ export class Connection<SocketAssigns> implements ChannelConnection<SocketAssign
     });
   }
 
+  #refuseJoin(joinRef: Ref, ref: Ref, topic: string, reason: string): void {
+    this.#context.counters.refusedJoins++;
+    this.#refuse(joinRef, ref, topic, reason);
+  }
+
   #refuse(joinRef: Ref, ref: Ref, topic: string, reason: string): void {
     if (ref !== null) this.write(replyFrame(joinRef, ref, topic, "error", JSON.stringify({ reason })));
   }
-}
 
-function isJsonObject(payload: unknown): payload is JsonPayload {
-  return (
-    typeof payload === "object" && payload !== null && !Array.isArray(payload) && !Buffer.isBuffer(payload)
-  );
-}
-
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+  #limitReached(limit: string, message: string): void {
+    this.#context.reports.remark("LIMIT_REACHED", message, { limit, id: this.id });
+  }
 }

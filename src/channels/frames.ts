@@ -4,20 +4,24 @@
  * is encoded here is understood by the official client. Knows no socket, no channel and no state.
  */
 import { TrackerError } from "../errors.js";
+import { endOfString } from "./payload.js";
 
 /**
  * Identifies a join or a push of one client. The official client sends strings; clients in other languages
- * also send numbers. Echoed as it came, never interpreted.
+ * also send numbers. Echoed as it came, never interpreted. A text has at most 64 bytes.
  */
 export type Ref = string | number | null;
 
-/** What a client sent. `payload` is a `Buffer` where the frame was a binary one, any JSON value otherwise. */
+/**
+ * What a client sent. `payload` is a `Buffer` where the frame was a binary one. Otherwise it is what stands in the
+ * place of the payload, not parsed yet: a message that waits, or that nobody wants, costs no more than its text.
+ */
 export interface ClientMessage {
   readonly joinRef: Ref;
   readonly ref: Ref;
   readonly topic: string;
   readonly event: string;
-  readonly payload: unknown;
+  readonly payload: string | Buffer;
 }
 
 /** One frame to one client: text as a string, or bytes of a binary frame. */
@@ -32,6 +36,8 @@ export interface Frame {
  */
 export interface SharedFrame {
   readonly wire: Buffer;
+  /** Where the frame begins behind its header. */
+  readonly headerBytes: number;
 }
 
 /** What a payload becomes on the wire: JSON text, or bytes that travel in a binary frame. */
@@ -43,21 +49,40 @@ const KIND_BROADCAST = 2;
 const OPCODE_TEXT = 1;
 const OPCODE_BINARY = 2;
 /** The length of each field of a binary frame is one byte. */
-const MAX_BINARY_FIELD_BYTES = 255;
+export const MAX_BINARY_FIELD_BYTES = 255;
+/** A ref is kept as long as its channel and stands before all that the channel is sent. Clients count. */
+const MAX_REF_BYTES = 64;
 
-/** Reads a text frame; `undefined` for anything that is not a message. */
+/**
+ * Reads a text frame; `undefined` for anything that is not a message. The payload is only cut out: whoever parses
+ * it may find that it is no JSON.
+ */
 export function decodeText(text: string): ClientMessage | undefined {
-  let value: unknown;
+  const comma = endOfFields(text, 4);
+  const end = text.lastIndexOf("]");
+  if (comma === undefined || end <= comma || text.slice(end + 1).trim() !== "") return undefined;
+  let fields: unknown;
   try {
-    value = JSON.parse(text);
+    fields = JSON.parse(`${text.slice(0, comma)}]`);
   } catch {
     return undefined;
   }
-  if (!Array.isArray(value) || value.length !== 5) return undefined;
-  const [joinRef, ref, topic, event, payload] = value as readonly unknown[];
+  const [joinRef, ref, topic, event] = fields as readonly unknown[];
   if (!isRef(joinRef) || !isRef(ref) || typeof topic !== "string" || typeof event !== "string")
     return undefined;
-  return { joinRef, ref, topic, event, payload };
+  return { joinRef, ref, topic, event, payload: text.slice(comma + 1, end) };
+}
+
+/** The comma behind so many plain values of a list; `undefined` where another list or object comes first. */
+function endOfFields(text: string, count: number): number | undefined {
+  let left = count;
+  for (let index = text.indexOf("[") + 1; index < text.length; index++) {
+    const character = text[index];
+    if (character === '"') index = endOfString(text, index);
+    else if (character === "[" || character === "{") return undefined;
+    else if (character === "," && --left === 0) return index;
+  }
+  return undefined;
 }
 
 /** Reads a binary frame; `undefined` for anything that is not a push. */
@@ -72,6 +97,7 @@ export function decodeBinary(bytes: Buffer): ClientMessage | undefined {
     offset = end;
   }
   const [joinRef = "", ref = "", topic = "", event = ""] = fields;
+  if (!isRef(joinRef) || !isRef(ref)) return undefined;
   return { joinRef: joinRef || null, ref: ref || null, topic, event, payload: bytes.subarray(offset) };
 }
 
@@ -100,11 +126,24 @@ export function encodePayload(payload: unknown): EncodedPayload {
     throw new TrackerError(
       "INVALID_ARGUMENT",
       "a payload must be an object that JSON can hold, or bytes",
-      { argument: "payload", value: payload },
+      // Not the payload itself: errors are logged, and what clients send may be secret.
+      { argument: "payload", type: typeName(payload) },
       { cause },
     );
   }
   return text;
+}
+
+/** What kind of value something is, for errors that must not hold the value itself. */
+export function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return typeof value;
+}
+
+/** The bytes of a frame without its header. */
+export function frameBytes({ data }: Frame): number {
+  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
 }
 
 /** A message of the server to one channel of one client. */
@@ -158,7 +197,7 @@ function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Fra
     throw new TrackerError(
       "INVALID_ARGUMENT",
       `each field of a binary frame is at most ${MAX_BINARY_FIELD_BYTES} bytes`,
-      { value: fields[tooLong] },
+      { bytes: encoded[tooLong]?.length },
     );
   }
   const lengths = encoded.map((field) => field.length);
@@ -178,11 +217,12 @@ function withHeader(opcode: number, data: Buffer): SharedFrame {
     header = Buffer.from([whole | opcode, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
     header.writeBigUInt64BE(BigInt(length), 2);
   }
-  return { wire: Buffer.concat([header, data]) };
+  return { wire: Buffer.concat([header, data]), headerBytes: header.length };
 }
 
 function isRef(value: unknown): value is Ref {
-  return value === null || typeof value === "string" || typeof value === "number";
+  if (typeof value === "string") return Buffer.byteLength(value) <= MAX_REF_BYTES;
+  return value === null || typeof value === "number";
 }
 
 /** Binary frames hold texts only, and have no null: an empty one stands for it. */

@@ -21,15 +21,27 @@ export type Reply =
   | { readonly error: Payload }
   | { readonly status: string; readonly response: Payload };
 
+/**
+ * Known by this mark and not by its class: an application may have two copies of this module, one by `import` and
+ * one by `require`, and a refusal of either must be one.
+ */
+const REFUSAL_MARK = Symbol.for("rollcall.channels.refusal");
+
 /** A refusal of a connection, made by {@link refuse}. */
 export class Refusal {
-  /** @internal */
+  /** The HTTP status that the client is answered with. */
   readonly status: number;
 
   /** @internal */
   constructor(status: number) {
     this.status = status;
+    Object.defineProperty(this, REFUSAL_MARK, { value: true });
   }
+}
+
+/** Whether a connect hook returned what {@link refuse} makes, of whatever copy of this module. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === "object" && value !== null && REFUSAL_MARK in value;
 }
 
 /**
@@ -60,32 +72,69 @@ export interface ConnectRequest {
 
 /**
  * Which origins may connect: `true` for the request's own host, `false` for all, a list such as
- * `["https://shop.example", "https://*.shop.example"]`, or a function. A request without an `Origin` header does
+ * `["https://shop.example", "https://*.shop.example", "capacitor://localhost"]`, or a function. `"null"` in a list
+ * is the origin of pages without one, such as sandboxed frames and files. A request without an `Origin` header does
  * not come from a browser and passes.
  */
 export type OriginCheck =
   boolean | readonly string[] | ((origin: string, request: IncomingMessage) => boolean);
 
+/** What a connect hook may return instead of a refusal: it refuses too, with 403, but `refuse(403)` says so. */
+export type NoAssigns = false | null | undefined | "" | 0;
+
 /** How clients connect to one path. */
 export interface SocketOptions<SocketAssigns> {
   /**
-   * Decides who may connect: gives what is known about the socket, or `refuse(status)`. One that throws or
-   * rejects refuses with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without
-   * it everyone may connect.
+   * Decides who may connect: returns what is known about the socket, or `refuse(status)`. One that returns nothing,
+   * or anything that counts as false, refuses with 403 and is reported once. One that throws or rejects refuses
+   * with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without it everyone may
+   * connect.
+   *
+   * A property `expiresAtMs` of what it returns, in milliseconds since 1970, is until when the socket may stay. Within
+   * a second after that it is closed with 4001, at which the client comes back through this hook; one that is over
+   * already is refused with 403. `socket.renew` moves it.
    */
   readonly connect?:
-    ((request: ConnectRequest) => SocketAssigns | Refusal | Promise<SocketAssigns | Refusal>) | undefined;
-  /** Names the socket, so that `channels.disconnect(id)` ends all sockets of a user, on all nodes. */
+    | ((
+        request: ConnectRequest,
+      ) => SocketAssigns | Refusal | NoAssigns | Promise<SocketAssigns | Refusal | NoAssigns>)
+    | undefined;
+  /**
+   * Names the socket, so that `channels.disconnect(id)` ends all sockets of a user, on all nodes, and
+   * `maxSocketsPerId` counts them.
+   */
   readonly id?: ((assigns: SocketAssigns) => string | undefined) | undefined;
   /** Default: the server's. */
   readonly checkOrigin?: OriginCheck | undefined;
+  /**
+   * Whether clients without a WebSocket may poll. The official client falls back to it after a short outage where its
+   * `longPollFallbackMs` is set, and stays there until the page is loaded anew.
+   * @default true
+   */
+  readonly longPoll?: boolean | undefined;
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what is no time. */
+export function checkExpiry(expiresAtMs: unknown): asserts expiresAtMs is number | undefined {
+  if (expiresAtMs === undefined || Number.isFinite(expiresAtMs)) return;
+  throw new TrackerError("INVALID_ARGUMENT", "expiresAtMs must be milliseconds since 1970", {
+    argument: "expiresAtMs",
+    type: typeof expiresAtMs,
+  });
 }
 
 /** One connection of a client, as its channels see it. */
 export interface ChannelSocket<SocketAssigns = unknown> {
   readonly id: string | undefined;
-  /** What the connect hook gave. */
+  /** What the connect hook returned, or `renew` was given last. */
   readonly assigns: SocketAssigns;
+  /**
+   * Replaces what is known about the socket and until when it may stay, in milliseconds since 1970; without that, for
+   * as long as it likes. For all its channels; its `id` stays. Nothing happens once the connection is gone.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no time.
+   */
+  renew(assigns: SocketAssigns, expiresAtMs?: number): void;
   /** Closes the connection with 1001; the official client connects again. */
   disconnect(): void;
 }
@@ -98,6 +147,12 @@ export interface JoiningChannel<SocketAssigns = unknown> {
   readonly session: Session;
   /** Hands a message to `handleInfo`, after what is being handled. Nothing happens once the channel has ended. */
   send(message: unknown): void;
+}
+
+/** What a client calls the events of a presence: the `events` option of the official client's `Presence`. */
+export interface FollowOptions {
+  /** @default { state: "presence_state", diff: "presence_diff" } */
+  readonly events?: { readonly state: string; readonly diff: string };
 }
 
 /** Anything that forwards presence events, such as a `Presence`. */
@@ -125,9 +180,14 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
   broadcastFrom(event: string, payload: Payload): void;
   /**
    * Sends the client the presence of a topic, by default this one: `presence_state` once, then every
-   * `presence_diff`, until the channel ends.
+   * `presence_diff`, until the channel ends. A state above `maxFrameBytes` goes out in pieces, the next when the
+   * client has taken the last: the first as `presence_state`, the others as joins of a `presence_diff`.
+   *
+   * What is followed under the same events is one list to the client: a second topic comes as joins of a
+   * `presence_diff`, and the same topic of the same presence is followed once. For lists of their own give each its
+   * `events`.
    */
-  follow(presence: PresenceSource, topic?: string): void;
+  follow(presence: PresenceSource, topic?: string, options?: FollowOptions): void;
   /** Ends the channel for good after what is being handled: the client does not join again. */
   stop(): void;
 }

@@ -6,10 +6,20 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../runtime.js";
-import type { Reporter } from "../reports.js";
-import { Refusal, type ConnectRequest, type OriginCheck, type SocketOptions } from "./handlers.js";
+import type { ErrorReports } from "./error-reports.js";
+import type { ChannelCounters } from "./counters.js";
+import {
+  checkExpiry,
+  isRefusal,
+  type ConnectRequest,
+  type NoAssigns,
+  type OriginCheck,
+  type Refusal,
+  type SocketOptions,
+} from "./handlers.js";
 import { originAllowed } from "./origin.js";
 import { parseParams } from "./params.js";
+import type { Revocations } from "./revocations.js";
 import { isThenable } from "./serial-queue.js";
 
 /** The subprotocol that the official client offers along with its token, and wants confirmed. */
@@ -19,68 +29,123 @@ const TOKEN_SUBPROTOCOL = "base64url.bearer.phx.";
 /** The one version of the wire protocol that is spoken; clients write it as `2.0.0`. */
 const SUPPORTED_VERSION = /^2\.0\.\d+$/;
 
+/** Of headers that clients make up, errors hold no more than this. */
+const MAX_REPORTED_LENGTH = 200;
+
 /** What the connect hook gave. */
 export interface AcceptedSocket<SocketAssigns> {
   readonly id: string | undefined;
   readonly assigns: SocketAssigns;
+  readonly expiresAtMs: number | undefined;
 }
 
 /** What a handshake needs from the server. */
 export interface HandshakeContext {
   readonly runtime: Runtime;
-  readonly reports: Reporter;
+  readonly reports: ErrorReports;
+  readonly counters: Pick<ChannelCounters, "refusedConnections" | "refusedOrigins">;
   readonly checkOrigin: OriginCheck;
   readonly connectTimeoutMs: number;
+  readonly revocations: Revocations;
+}
+
+/** A refusal of this server's own: the status, and why, in words for whoever looks at the answer. */
+interface RefusedRequest {
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** Hooks that returned nothing and were told of: once each. */
+const toldToRefuse = new WeakSet<object>();
+
+/** Whoever asks to be let in. */
+export interface Visitor {
+  readonly request: IncomingMessage;
+  /** Who is gone when it closes. */
+  readonly socket: Duplex;
+  readonly transport: "websocket" | "longpoll";
+  /** Answers with a status and a reason, and ends what was asked. */
+  refuse(status: number, reason: string): void;
 }
 
 /**
- * Checks an upgrade request and asks the connect hook. `accept` is called if it may go on, in the same turn
- * where the hook is synchronous; else the request is refused and the socket ended.
+ * Checks a request and asks the connect hook. `accept` is called if it may go on, in the same turn where the hook is
+ * synchronous; else the visitor is refused, and `refused` called.
  */
 export function shakeHands<SocketAssigns>(
-  request: IncomingMessage,
-  socket: Duplex,
+  visitor: Visitor,
   options: SocketOptions<SocketAssigns>,
   context: HandshakeContext,
   accept: (accepted: AcceptedSocket<SocketAssigns>) => void,
+  refused: () => void,
 ): void {
+  const { request, socket } = visitor;
+  const { reports, counters, revocations, runtime } = context;
+  const begunAt = revocations.latest;
   // From here to the upgrade nobody else listens, and an error without a listener would end the process.
   const ignore = (): void => undefined;
   socket.on("error", ignore);
   let settled = false;
-  const refuse = (status: number): void => {
+  const refuse = (status: number, reason = ""): void => {
     if (settled) return;
     settled = true;
-    refuseUpgrade(socket, status);
+    counters.refusedConnections++;
+    visitor.refuse(status, reason);
+    refused();
   };
   const failed = (error: unknown): void => {
-    context.reports.report("HANDLER_FAILED", "a connect hook failed", { path: request.url }, error);
-    refuse(500);
+    reports.report("HANDLER_FAILED", "a connect hook failed", { path: pathOf(request) }, error);
+    refuse(500, "the connect hook failed");
   };
-  const decide = (result: SocketAssigns | Refusal): void => {
+  const decide = (result: SocketAssigns | Refusal | NoAssigns): void => {
     if (settled) return;
-    if (result instanceof Refusal) return refuse(result.status);
-    const id = options.id?.(result);
+    if (isRefusal(result)) return refuse(result.status);
+    if (!result && options.connect) {
+      tellToRefuse(options, context, request);
+      return refuse(403);
+    }
+    const assigns = result as SocketAssigns;
+    const expiresAtMs = (assigns as { readonly expiresAtMs?: unknown } | undefined)?.expiresAtMs;
+    checkExpiry(expiresAtMs);
+    if (expiresAtMs !== undefined && expiresAtMs <= runtime.wallClockMs()) return refuse(403, "expired");
+    const id = options.id?.(assigns);
+    if (id !== undefined && revocations.isRevoked(id, begunAt)) {
+      return refuse(403, "disconnected while connecting");
+    }
     settled = true;
     socket.off("error", ignore);
-    if (!socket.destroyed) accept({ id, assigns: result });
+    if (socket.destroyed) refused();
+    else accept({ id, assigns, expiresAtMs });
   };
 
   try {
-    const connect = readRequest(request, options.checkOrigin ?? context.checkOrigin);
-    if (typeof connect === "number") return refuse(connect);
+    const connect = readRequest(visitor, options.checkOrigin ?? context.checkOrigin, context);
+    if ("status" in connect) return refuse(connect.status, connect.reason);
     // Without a hook nothing is known about the socket: its assigns are `undefined`, and so is their type.
     const result = options.connect?.(connect) as ReturnType<NonNullable<typeof options.connect>>;
-    if (!isThenable(result)) return decide(result as SocketAssigns | Refusal);
-    const cancel = context.runtime.schedule(context.connectTimeoutMs, () => refuse(503));
-    socket.once("close", () => {
-      settled = true;
-      cancel();
+    if (!isThenable(result)) return decide(result as SocketAssigns | Refusal | NoAssigns);
+    const cancel = runtime.schedule(context.connectTimeoutMs, () => {
+      reports.remark("LIMIT_REACHED", "a connect hook took too long", {
+        limit: "connectTimeoutMs",
+        path: pathOf(request),
+      });
+      refuse(503, "the connect hook took too long");
     });
+    const gone = (): void => {
+      cancel();
+      if (settled) return;
+      settled = true;
+      refused();
+    };
+    const done = (): void => {
+      cancel();
+      socket.off("close", gone);
+    };
+    socket.once("close", gone);
     result
-      .then((value) => decide(value as SocketAssigns | Refusal))
-      .then(cancel, (error: unknown) => {
-        cancel();
+      .then((value) => decide(value as SocketAssigns | Refusal | NoAssigns))
+      .then(done, (error: unknown) => {
+        done();
         failed(error);
       });
   } catch (error) {
@@ -88,27 +153,79 @@ export function shakeHands<SocketAssigns>(
   }
 }
 
-/** Answers an upgrade request with a status and ends the connection. */
-export function refuseUpgrade(socket: Duplex, status: number): void {
+/** Answers an upgrade request with a status, and a reason as its body, and ends the connection. */
+export function refuseUpgrade(socket: Duplex, status: number, reason = ""): void {
   if (socket.destroyed) return;
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`;
+  const type = reason === "" ? "" : "Content-Type: text/plain\r\n";
+  const length = Buffer.byteLength(reason);
   socket.once("finish", () => socket.destroy());
-  socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(`${head}\r\nConnection: close\r\n${type}Content-Length: ${length}\r\n\r\n${reason}`);
 }
 
-/** What the connect hook gets, or the status to refuse with. */
-function readRequest(request: IncomingMessage, check: OriginCheck): ConnectRequest | number {
-  if (request.method !== "GET") return 405;
-  if (request.headers.upgrade?.toLowerCase() !== "websocket") return 426;
+/** The path of a request without its query, which may hold what clients keep secret. */
+export function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? "";
+  const question = url.indexOf("?");
+  return question < 0 ? url : url.slice(0, question);
+}
+
+function tellToRefuse(
+  options: object,
+  { reports }: Pick<HandshakeContext, "reports">,
+  request: IncomingMessage,
+): void {
+  if (toldToRefuse.has(options)) return;
+  toldToRefuse.add(options);
+  const message =
+    "a connect hook returned nothing, and the connection was refused: return refuse(403) to refuse, or " +
+    "what is known about the socket, such as {}; said once per path";
+  reports.report("CONNECTION_REFUSED", message, { path: pathOf(request) }, undefined);
+}
+
+/** What the connect hook gets, or why there is none. */
+function readRequest(
+  { request, transport }: Visitor,
+  check: OriginCheck,
+  { reports, counters }: Pick<HandshakeContext, "reports" | "counters">,
+): ConnectRequest | RefusedRequest {
+  if (request.method !== "GET") return { status: 405, reason: "only GET opens a socket" };
+  if (transport === "websocket" && request.headers.upgrade?.toLowerCase() !== "websocket") {
+    return { status: 426, reason: "only upgrades to websocket are served" };
+  }
   const url = request.url ?? "";
   const question = url.indexOf("?");
   const params = parseParams(question < 0 ? "" : url.slice(question + 1));
-  if (!params) return 400;
+  if (!params) return { status: 400, reason: "the parameters are nested too deep" };
   // Without `vsn` a client means version 1.
   const version = params["vsn"];
-  if (typeof version !== "string" || !SUPPORTED_VERSION.test(version)) return 403;
-  if (!originAllowed(check, request)) return 403;
+  if (typeof version !== "string" || !SUPPORTED_VERSION.test(version)) {
+    const reason = "only version 2 of the channels protocol is spoken: vsn=2.0.0";
+    reports.remark("UNKNOWN_PROTOCOL", `a client was refused: ${reason}`, { path: pathOf(request) });
+    return { status: 403, reason };
+  }
+  if (!originAllowed(check, request)) {
+    return { status: 403, reason: tellOrigin(request, { reports, counters }) };
+  }
   return { params, authToken: takeAuthToken(request), request };
+}
+
+/** Counts and reports a page of an origin that may not connect. Returns what to tell it. */
+export function tellOrigin(
+  request: IncomingMessage,
+  {
+    reports,
+    counters,
+  }: Pick<HandshakeContext, "reports"> & { counters: Pick<ChannelCounters, "refusedOrigins"> },
+): string {
+  counters.refusedOrigins++;
+  const origin = (request.headers.origin ?? "").slice(0, MAX_REPORTED_LENGTH);
+  reports.remark("ORIGIN_REFUSED", `the origin ${JSON.stringify(origin)} may not connect: see checkOrigin`, {
+    origin,
+    host: request.headers.host?.slice(0, MAX_REPORTED_LENGTH),
+    path: pathOf(request),
+  });
+  return "this origin may not connect (checkOrigin)";
 }
 
 /**
@@ -116,6 +233,9 @@ function readRequest(request: IncomingMessage, check: OriginCheck): ConnectReque
  * in plain base64 may hold characters that are not legal there, and `ws` would refuse the handshake for them.
  */
 function takeAuthToken(request: IncomingMessage): string | undefined {
+  // A request of long polling has a header for it, which a WebSocket of a browser cannot have.
+  const header = request.headers["x-phoenix-authtoken"];
+  if (typeof header === "string") return header;
   const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim());
   if (!offered?.includes(SUBPROTOCOL)) return undefined;
   request.headers["sec-websocket-protocol"] = SUBPROTOCOL;

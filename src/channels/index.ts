@@ -3,8 +3,8 @@
  * client connects to it unmodified.
  */
 export { ChannelServer, type ChannelHealth, type DrainOptions } from "./channel-server.js";
-export type { ConnectionCounters } from "./connection.js";
-export type { ErrorListener } from "./channel-server.js";
+export type { ChannelCounters } from "./counters.js";
+export type { ErrorListener } from "./error-reports.js";
 export {
   refuse,
   type Channel,
@@ -12,11 +12,13 @@ export {
   type ChannelSocket,
   type ConnectRequest,
   type EndReason,
+  type FollowOptions,
   type HandlerResult,
   type JoiningChannel,
   type JoinResult,
   type JsonPayload,
   type LateReply,
+  type NoAssigns,
   type OriginCheck,
   type Payload,
   type PresenceSource,

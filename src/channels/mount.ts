@@ -3,17 +3,12 @@
  */
 import { functionOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
+import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import type { Ref } from "./frames.js";
 import type { ChannelSource } from "./connection.js";
 import type { ChannelHandlers, SocketMount, SocketOptions } from "./handlers.js";
 import { validateOriginCheck } from "./origin.js";
-import {
-  ServerChannel,
-  type ChannelConnection,
-  type ChannelContext,
-  type Route,
-  type RunningChannel,
-} from "./server-channel.js";
+import { ServerChannel } from "./server-channel.js";
 
 type OpenRoute<SocketAssigns> = (
   topic: string,

@@ -1,7 +1,8 @@
 /**
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
-import { pubsubOption, wholeOption, wrongOption } from "../checks.js";
+import type { IncomingMessage } from "node:http";
+import { functionOption, pubsubOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -11,8 +12,9 @@ import { validateOriginCheck } from "./origin.js";
 /** Every limit has a stated behaviour when it is reached; none of them ends the process or touches other sockets. */
 export interface ChannelLimits {
   /**
-   * The largest frame a client may send, in bytes. A larger one closes the socket with 1009.
-   * @default 262_144 (256 KiB, the largest frame of a tracker)
+   * The largest frame a client may send, in bytes. A larger one closes the socket with 1009. It is also the size of
+   * the pieces in which a large presence state is sent.
+   * @default 65_536 (64 KiB: a message of a person is a thousandth of it)
    */
   readonly maxFrameBytes: number;
   /**
@@ -32,8 +34,20 @@ export interface ChannelLimits {
    */
   readonly joinBurst: number;
   /**
-   * Messages of one socket per second, once {@link messageBurst} is used up. Above it the server reads from that
-   * socket no faster: nothing is lost, the sender is slowed down.
+   * What the joins of one socket may cause to be sent to it per second, in bytes, once {@link joinByteBurst} is used
+   * up: answers, what `joined` pushes, presence states. A join before it is paid for is answered `too many joins`.
+   * @default 1_048_576 (a presence state of 10,000 users)
+   */
+  readonly joinBytesPerSecond: number;
+  /**
+   * What the joins of one socket may cause to be sent to it at once, in bytes. One join may go beyond it.
+   * @default 1_048_576
+   */
+  readonly joinByteBurst: number;
+  /**
+   * Messages of one socket per second, once {@link messageBurst} is used up; pings and pongs count, and every 4 KiB
+   * of a frame counts as one. Above it the server reads from that socket no faster: nothing is lost, the sender is
+   * slowed down.
    * @default 100
    */
   readonly messagesPerSecond: number;
@@ -49,10 +63,51 @@ export interface ChannelLimits {
    */
   readonly maxBufferedBytes: number;
   /**
+   * What may wait for slow readers and for slow handlers on all sockets of this server, in bytes. Above it the
+   * sockets with the most are dropped; their clients reconnect.
+   * @default 268_435_456 (256 MiB, which leaves room in a process with a heap of one or two GiB)
+   */
+  readonly maxBufferedBytesTotal: number;
+  /**
    * What may wait for a running handler of one channel. One more ends the channel with `phx_error`.
    * @default 1_000
    */
   readonly maxQueuedMessages: number;
+  /**
+   * What may wait for the handlers of one socket, over all its channels, in bytes; what running handlers were given
+   * counts with what it takes in memory. Above it the socket is read no faster, until handlers are through. Of
+   * broadcasts for `handleOut` as much again may wait; one more ends its channel with `phx_error`.
+   * @default 1_048_576 (16 of the largest frames)
+   */
+  readonly maxQueuedBytes: number;
+  /**
+   * Sockets of this server, those whose connect hook is running included. One more is refused with 503.
+   * @default 100_000 (more than one process serves well)
+   */
+  readonly maxSockets: number;
+  /**
+   * Sockets of one `id`. One more is refused with 429.
+   * @default Infinity (off)
+   */
+  readonly maxSocketsPerId: number;
+  /**
+   * Sockets of one {@link ChannelServerOptions.key}, those whose connect hook is running included. One more is
+   * refused with 429.
+   * @default 100 (an office behind one address)
+   */
+  readonly maxSocketsPerKey: number;
+  /**
+   * The sockets of one {@link ChannelServerOptions.key} together may send and join as much as so many sockets, also
+   * when they come and go.
+   * @default 10
+   */
+  readonly socketRatesPerKey: number;
+  /**
+   * The largest broadcast to other nodes and from them, in bytes. A larger one reaches the clients of its own node
+   * and is reported; one that comes all the same is refused unread.
+   * @default 1_048_576
+   */
+  readonly maxBroadcastBytes: number;
   /**
    * A socket that has sent nothing for so long, in milliseconds, is closed with 1001. The official client sends a
    * heartbeat every 30 seconds.
@@ -69,6 +124,18 @@ export interface ChannelLimits {
    * @default 5_000 (as Phoenix)
    */
   readonly terminateTimeoutMs: number;
+  /**
+   * How long a request of long polling waits for something to send, in milliseconds, before it is answered with
+   * nothing and the client asks again. A client that has not asked for one and a half times as long is gone.
+   * @default 10_000 (as Phoenix; half of what the official client waits)
+   */
+  readonly longPollWindowMs: number;
+  /**
+   * How long an upgrade of a path that is not this server's may stay without an answer of anybody, in milliseconds,
+   * before it is ended with 404. Only where others listen for upgrades; else it is ended at once.
+   * @default 10_000
+   */
+  readonly foreignUpgradeTimeoutMs: number;
 }
 
 type OptionalLimits = { readonly [Name in keyof ChannelLimits]?: ChannelLimits[Name] | undefined };
@@ -88,6 +155,12 @@ export interface ChannelServerOptions extends OptionalLimits {
    */
   readonly checkOrigin?: OriginCheck | undefined;
   /**
+   * Names whom a connection counts for, such as an address behind a trusted proxy or its /64; `undefined` for nobody.
+   * Connections of one key share `maxSocketsPerKey` and `socketRatesPerKey`.
+   * @default none (behind a proxy all visitors have one address)
+   */
+  readonly key?: ((request: IncomingMessage) => string | undefined) | undefined;
+  /**
    * Time and timers.
    * @default nodeRuntime
    */
@@ -99,22 +172,34 @@ export interface Settings {
   readonly pubsub: PubSub;
   readonly name: string;
   readonly checkOrigin: OriginCheck;
+  readonly key: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly runtime: Runtime;
   readonly limits: ChannelLimits;
 }
 
 const DEFAULT_LIMITS: ChannelLimits = {
-  maxFrameBytes: 262_144,
+  maxFrameBytes: 65_536,
   maxChannelsPerSocket: 100,
   joinsPerSecond: 10,
   joinBurst: 100,
+  joinBytesPerSecond: 1_048_576,
+  joinByteBurst: 1_048_576,
   messagesPerSecond: 100,
   messageBurst: 1_000,
   maxBufferedBytes: 4_194_304,
+  maxBufferedBytesTotal: 268_435_456,
   maxQueuedMessages: 1_000,
+  maxQueuedBytes: 1_048_576,
+  maxSockets: 100_000,
+  maxSocketsPerId: Infinity,
+  maxSocketsPerKey: 100,
+  socketRatesPerKey: 10,
+  maxBroadcastBytes: 1_048_576,
   idleTimeoutMs: 60_000,
   connectTimeoutMs: 10_000,
   terminateTimeoutMs: 5_000,
+  longPollWindowMs: 10_000,
+  foreignUpgradeTimeoutMs: 10_000,
 };
 
 const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
@@ -122,6 +207,7 @@ const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
   pubsub: true,
   name: true,
   checkOrigin: true,
+  key: true,
   runtime: true,
 };
 
@@ -130,21 +216,37 @@ const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
   "maxFrameBytes",
   "maxChannelsPerSocket",
   "joinBurst",
+  "joinByteBurst",
   "messageBurst",
   "maxBufferedBytes",
+  "maxBufferedBytesTotal",
   "maxQueuedMessages",
+  "maxQueuedBytes",
+  "maxSockets",
+  "maxSocketsPerId",
+  "maxSocketsPerKey",
+  "maxBroadcastBytes",
+]);
+
+/** Limits that may be switched off. */
+const OPTIONAL: ReadonlySet<keyof ChannelLimits> = new Set([
+  "maxSockets",
+  "maxSocketsPerId",
+  "maxSocketsPerKey",
 ]);
 
 /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
 export function validateOptions(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
-  const { pubsub, name = "channels", checkOrigin = true, runtime = nodeRuntime } = options;
+  const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
   pubsubOption("pubsub", pubsub);
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
+  functionOption("key", key);
   return {
     pubsub,
     name,
     checkOrigin: validateOriginCheck(checkOrigin),
+    key,
     runtime,
     limits: validateLimits(options),
   };
@@ -155,9 +257,15 @@ function validateLimits(options: OptionalLimits): ChannelLimits {
   for (const name of Object.keys(DEFAULT_LIMITS) as (keyof ChannelLimits)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (COUNTS.has(name)) wholeOption(name, value, 1, Infinity);
-    else if (typeof value !== "number" || !(value > 0 && value < Infinity)) {
-      throw wrongOption(name, value, "a finite number above 0");
+    const valid = COUNTS.has(name)
+      ? (Number.isSafeInteger(value) && value >= 1) || (value === Infinity && OPTIONAL.has(name))
+      : value > 0 && value < Infinity;
+    if (typeof value !== "number" || !valid) {
+      throw wrongOption(
+        name,
+        value,
+        COUNTS.has(name) ? "a whole number of at least 1" : "a finite number above 0",
+      );
     }
     limits[name] = value;
   }

@@ -17,20 +17,31 @@ export class RateLimit {
 
   /** Takes a token if there is one: for what is refused above the rate. */
   take(nowMs: number): boolean {
-    this.#fill(nowMs);
-    if (this.#tokens < 1) return false;
+    if (this.isSpent(nowMs)) return false;
     this.#tokens -= 1;
     return true;
   }
 
   /**
-   * Takes a token even where there is none: for what cannot be refused any more. Returns how long to wait, in
+   * Takes tokens even where there are none: for what cannot be refused any more. Returns how long to wait, in
    * milliseconds, until nothing is owed; 0 within the rate.
    */
-  spend(nowMs: number): number {
+  spend(nowMs: number, tokens = 1): number {
     this.#fill(nowMs);
-    this.#tokens -= 1;
+    this.#tokens -= tokens;
     return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#perSecond) * 1000;
+  }
+
+  /** Whether there is not one token left. */
+  isSpent(nowMs: number): boolean {
+    this.#fill(nowMs);
+    return this.#tokens < 1;
+  }
+
+  /** Whether nothing was taken that has not come back: then a new limit is as good as this one. */
+  isFull(nowMs: number): boolean {
+    this.#fill(nowMs);
+    return this.#tokens >= this.#burst;
   }
 
   #fill(nowMs: number): void {

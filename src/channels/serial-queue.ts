@@ -8,15 +8,24 @@
 /** A piece of work; a promise holds the next ones back until it settles. */
 export type Task = () => unknown;
 
-/** Told about every task that threw or rejected. Must not throw. */
+/** What is told by a queue. Must not throw. */
 export interface TaskOwner {
+  /** A task threw or rejected. */
   taskFailed(error: unknown): void;
+  /** Tasks that wait, or whose promise is waited for, keep so many bytes more; fewer, where negative. */
+  bytesHeld(change: number): void;
+}
+
+interface WaitingTask {
+  readonly task: Task;
+  /** What the task keeps in memory. */
+  readonly bytes: number;
 }
 
 export class SerialQueue {
   readonly #owner: TaskOwner;
   /** Made by the first task that has to wait: most queues never need it. */
-  #waiting: Task[] | undefined;
+  #waiting: WaitingTask[] | undefined;
   #running = false;
   #onIdle: (() => void)[] | undefined;
 
@@ -29,20 +38,32 @@ export class SerialQueue {
     return this.#waiting?.length ?? 0;
   }
 
-  push(task: Task): void {
-    if (this.#running) (this.#waiting ??= []).push(task);
-    else this.#drain(task);
+  /** Whether a task that comes now is run at once. */
+  get isIdle(): boolean {
+    return !this.#running;
+  }
+
+  /** Adds a task that keeps so many bytes in memory until it is done. */
+  push(task: Task, bytes = 0): void {
+    if (!this.#running) return this.#drain(task, bytes);
+    (this.#waiting ??= []).push({ task, bytes });
+    this.#hold(bytes);
   }
 
   /** Runs a task before all that wait. */
   pushFirst(task: Task): void {
-    if (this.#running) (this.#waiting ??= []).unshift(task);
-    else this.#drain(task);
+    if (this.#running) (this.#waiting ??= []).unshift({ task, bytes: 0 });
+    else this.#drain(task, 0);
   }
 
   /** Forgets the tasks that wait; the running one goes on. */
   clear(): void {
+    const waiting = this.#waiting;
     this.#waiting = undefined;
+    if (!waiting) return;
+    let bytes = 0;
+    for (const task of waiting) bytes += task.bytes;
+    this.#hold(-bytes);
   }
 
   /** Resolves when nothing runs or waits; `undefined` if that is so already. */
@@ -51,23 +72,41 @@ export class SerialQueue {
     return new Promise((resolve) => (this.#onIdle ??= []).push(resolve));
   }
 
-  /** Runs a task and then those that wait, up to one that gives a promise; that one's end goes on from there. */
-  #drain(first: Task | undefined): void {
+  /** Runs a task that has not waited, and goes on with those that do. */
+  #drain(task: Task, bytes: number): void {
     this.#running = true;
-    for (let task = first; task !== undefined; task = this.#waiting?.shift()) {
-      const promise = this.#start(task);
-      if (promise === undefined) continue;
-      const proceed = (): void => this.#drain(this.#waiting?.shift());
-      promise.then(proceed, (error: unknown) => {
-        this.#owner.taskFailed(error);
-        proceed();
-      });
-      return;
+    const promise = this.#start(task);
+    if (promise === undefined) return this.#drainWaiting();
+    this.#hold(bytes);
+    this.#goOnAfter(promise, bytes);
+  }
+
+  /** Runs those that wait, up to one that returns a promise; that one's end goes on from there. */
+  #drainWaiting(): void {
+    for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) {
+      const promise = this.#start(next.task);
+      if (promise !== undefined) return this.#goOnAfter(promise, next.bytes);
+      this.#hold(-next.bytes);
     }
     this.#running = false;
     const listeners = this.#onIdle;
     this.#onIdle = undefined;
     if (listeners) for (const listener of listeners) listener();
+  }
+
+  #goOnAfter(promise: PromiseLike<unknown>, bytes: number): void {
+    const proceed = (): void => {
+      this.#hold(-bytes);
+      this.#drainWaiting();
+    };
+    promise.then(proceed, (error: unknown) => {
+      this.#owner.taskFailed(error);
+      proceed();
+    });
+  }
+
+  #hold(change: number): void {
+    if (change !== 0) this.#owner.bytesHeld(change);
   }
 
   #start(task: Task): PromiseLike<unknown> | undefined {

@@ -6,86 +6,41 @@
  */
 import { TrackerError } from "../errors.js";
 import { Session } from "../session.js";
+import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import {
   closeFrame,
   encodePayload,
   errorFrame,
+  frameBytes,
   pushFrame,
   replyFrame,
+  typeName,
   type ClientMessage,
   type EncodedPayload,
   type Frame,
   type Ref,
-  type SharedFrame,
 } from "./frames.js";
 import type {
   Channel,
-  ChannelHandlers,
   ChannelSocket,
   EndReason,
-  HandlerResult,
+  FollowOptions,
   JoinResult,
   JsonPayload,
   Payload,
   PresenceSource,
   Reply,
 } from "./handlers.js";
-import type { Reporter } from "../reports.js";
+import { parsedBytes, readPayload } from "./payload.js";
+import { PresenceFeeds, type FeedClient, type PendingState } from "./presence-feed.js";
 import { isThenable, SerialQueue, type Task, type TaskOwner } from "./serial-queue.js";
-import { Broadcast, type Subscriber, type Subscribers } from "./subscribers.js";
+import { Broadcast, type Subscriber } from "./subscribers.js";
 
-/** The handlers of one pattern, with what clients name in maps. */
-export interface Route<Assigns, SocketAssigns> {
-  readonly handlers: ChannelHandlers<Assigns, SocketAssigns>;
-  readonly handleIn: ReadonlyMap<string, PushHandler<Assigns, SocketAssigns, JsonPayload>>;
-  readonly handleBinary: ReadonlyMap<string, PushHandler<Assigns, SocketAssigns, Buffer>>;
-  readonly handleOut: ReadonlyMap<string, OutHandler<Assigns, SocketAssigns>>;
-}
-
-type PushHandler<Assigns, SocketAssigns, Data> = (
-  channel: Channel<Assigns, SocketAssigns>,
-  data: Data,
-  reply: (reply: Reply) => void,
-) => HandlerResult;
-
-type OutHandler<Assigns, SocketAssigns> = (
-  channel: Channel<Assigns, SocketAssigns>,
-  payload: JsonPayload,
-) => void | Promise<void>;
-
-/** Where a channel writes, and what is told when it ends. */
-export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAssigns> {
-  write(frame: Frame): void;
-  writeShared(frame: SharedFrame): void;
-  channelEnded(channel: RunningChannel): void;
-}
-
-/** What channels share with their server. */
-export interface ChannelContext {
-  readonly subscribers: Subscribers;
-  readonly reports: Reporter;
-  readonly maxQueuedMessages: number;
-  /** To all nodes. */
-  broadcast(broadcast: Broadcast, except?: Subscriber): void;
-}
-
-/** A channel as its connection sees it, whatever its assigns. */
-export interface RunningChannel {
-  readonly topic: string;
-  readonly joinRef: Ref;
-  /** Runs the join that `ref` asks for, once `before` has resolved. */
-  start(params: JsonPayload, ref: Ref, before: Promise<void> | undefined): void;
-  receive(message: ClientMessage): void;
-  end(reason: EndReason): void;
-  /** Resolves when the last handler, `terminate` included, is done; `undefined` if that is so already. */
-  whenIdle(): Promise<void> | undefined;
-}
-
-/** The JSON text of payloads that a presence hands to many channels at once: each is encoded once. */
-const sharedEncodings = new WeakMap<object, EncodedPayload>();
+/** What a message that waits takes beside its text, roughly. */
+const MESSAGE_BYTES = 256;
 
 export class ServerChannel<Assigns, SocketAssigns>
-  implements Channel<Assigns, SocketAssigns>, RunningChannel, Subscriber, TaskOwner
+  implements Channel<Assigns, SocketAssigns>, RunningChannel, Subscriber, TaskOwner, FeedClient
 {
   readonly topic: string;
   readonly joinRef: Ref;
@@ -97,9 +52,13 @@ export class ServerChannel<Assigns, SocketAssigns>
   #state: "joining" | "joined" | "ended" = "joining";
   #assigns: Assigns | undefined;
   /** Made by the first `follow`: most channels need none. */
-  #following: AbortController | undefined;
+  #feeds: PresenceFeeds | undefined;
+  /** Until `joined` has run: what is sent meanwhile is what the join has caused. */
+  #isJoinCharged = true;
   /** Broadcasts that came while joining: they follow the answer to the join. */
   #held: Broadcast[] | undefined;
+  /** What they, and those that wait for `handleOut`, count for. */
+  #broadcastBytes = 0;
   /** Why it ended while it was still joining; `terminate` is owed if the join is accepted all the same. */
   #endReason: EndReason = "closed";
 
@@ -135,23 +94,48 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   push(event: string, payload: Payload): void {
-    this.#push(event, encodePayload(payload));
+    this.pushEncoded(event, encodePayload(payload));
   }
 
   broadcast(event: string, payload: Payload): void {
-    const broadcast = new Broadcast(this.topic, event, payload);
-    if (this.#state === "joined") this.#context.broadcast(broadcast);
+    this.#broadcast(new Broadcast(this.topic, event, payload));
   }
 
   broadcastFrom(event: string, payload: Payload): void {
-    const broadcast = new Broadcast(this.topic, event, payload);
-    if (this.#state === "joined") this.#context.broadcast(broadcast, this);
+    this.#broadcast(new Broadcast(this.topic, event, payload), this);
   }
 
-  follow(presence: PresenceSource, topic: string = this.topic): void {
+  follow(presence: PresenceSource, topic: string = this.topic, options: FollowOptions = {}): void {
     if (this.#state === "ended") return;
-    const { signal } = (this.#following ??= new AbortController());
-    presence.forward(topic, (event, payload) => this.#push(event, encodeShared(payload)), { signal });
+    (this.#feeds ??= new PresenceFeeds(this, this.#context.encodings)).follow(presence, topic, options);
+  }
+
+  pushEncoded(event: string, payload: EncodedPayload): void {
+    const frame = pushFrame(this.joinRef, this.topic, event, payload);
+    if (this.#state === "joined") this.#write(frame);
+  }
+
+  pushForJoin(event: string, payload: EncodedPayload, taken?: () => void): void {
+    if (this.#state !== "joined") return;
+    const frame = pushFrame(this.joinRef, this.topic, event, payload);
+    this.#connection.chargeJoin(frameBytes(frame));
+    this.#connection.write(frame, taken);
+  }
+
+  later(callback: () => void): void {
+    this.#context.later(callback);
+  }
+
+  readsTooSlowly(): void {
+    this.#connection.readsTooSlowly();
+  }
+
+  addPending(state: PendingState): void {
+    this.#connection.addPending(state);
+  }
+
+  removePending(state: PendingState): void {
+    this.#connection.removePending(state);
   }
 
   send(message: unknown): void {
@@ -168,33 +152,59 @@ export class ServerChannel<Assigns, SocketAssigns>
    * Runs the join, after the channel that it replaces has ended. Broadcasts are heard from now on, so that none
    * falls between what the join handler reads and what the client is sent.
    */
-  start(params: JsonPayload, ref: Ref, before: Promise<void> | undefined): void {
+  start(params: JsonPayload, ref: Ref, before: Promise<void> | undefined, bytes: number): void {
     this.#context.subscribers.add(this);
     if (before) this.#queue.push(() => before);
-    this.#queue.push(() => this.#join(params, ref));
+    this.#queue.push(() => this.#join(params, ref), bytes + MESSAGE_BYTES);
   }
 
-  receive(message: ClientMessage): void {
+  receive(message: ClientMessage, bytes: number): void {
     if (message.event === "phx_leave") this.#leave(message.ref);
-    else this.#enqueue(() => this.#handlePush(message));
+    else this.#enqueue(() => this.#handlePush(message), bytes + MESSAGE_BYTES);
   }
 
   deliver(broadcast: Broadcast): void {
     const intercept = this.#route.handleOut.get(broadcast.event);
     if (intercept && typeof broadcast.encoded === "string") {
-      this.#enqueue(() => intercept(this, broadcast.payload as JsonPayload));
+      const handle = (): unknown => intercept(this, broadcast.payload as JsonPayload);
+      if (this.#queue.isIdle) return this.#enqueue(handle);
+      const bytes = this.#holdBroadcast(broadcast);
+      this.#enqueue(() => {
+        this.#releaseBroadcasts(bytes);
+        return handle();
+      });
     } else if (this.#state === "joined") {
       this.#connection.writeShared(broadcast.frame);
     } else if ((this.#held ??= []).length < this.#context.maxQueuedMessages) {
       this.#held.push(broadcast);
+      this.#holdBroadcast(broadcast);
     } else {
-      this.#overflow();
+      this.#overflow("maxQueuedMessages");
     }
+  }
+
+  /** Takes down that a broadcast waits, and ends the channel if that is too much. Returns what it counts for. */
+  #holdBroadcast({ encoded }: Broadcast): number {
+    const bytes = encoded.length + MESSAGE_BYTES;
+    if (this.#state !== "ended" && this.#connection.canHoldBroadcast(bytes)) {
+      this.#broadcastBytes += bytes;
+      this.#connection.broadcastBytesHeld(bytes);
+    } else this.#overflow("maxQueuedBytes");
+    return bytes;
+  }
+
+  #releaseBroadcasts(bytes: number): void {
+    this.#broadcastBytes -= bytes;
+    this.#connection.broadcastBytesHeld(-bytes);
   }
 
   taskFailed(error: unknown): void {
     this.#report("a channel handler failed", error);
     if (this.#state === "joined") this.end("failed");
+  }
+
+  bytesHeld(change: number): void {
+    this.#connection.bytesHeld(change);
   }
 
   whenIdle(): Promise<void> | undefined {
@@ -206,8 +216,10 @@ export class ServerChannel<Assigns, SocketAssigns>
     const joined = this.#state === "joined";
     this.#state = "ended";
     this.#queue.clear();
+    this.#releaseBroadcasts(this.#broadcastBytes);
+    this.#held = undefined;
     this.#context.subscribers.remove(this);
-    this.#following?.abort();
+    this.#feeds?.end();
     if (reason === "failed") this.#connection.write(errorFrame(this.joinRef, this.topic));
     else if (reason !== "closed") this.#connection.write(closeFrame(this.joinRef, this.topic));
     this.#connection.channelEnded(this);
@@ -232,7 +244,9 @@ export class ServerChannel<Assigns, SocketAssigns>
 
   #joined(ref: Ref, result: JoinResult<Assigns>): unknown {
     if (typeof result !== "object" || result === null || !("ok" in result || "error" in result)) {
-      throw new TrackerError("INVALID_ARGUMENT", "join must give { ok } or { error }", { value: result });
+      throw new TrackerError("INVALID_ARGUMENT", "join must return { ok } or { error }", {
+        type: typeName(result),
+      });
     }
     if ("error" in result) return this.#refuseJoin(ref, result.error);
     const response = encodePayload(result.ok);
@@ -240,12 +254,23 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "ended") return this.#route.handlers.terminate?.(this, this.#endReason);
     this.#state = "joined";
     this.#reply(ref, "ok", response);
-    for (const broadcast of this.#held ?? []) this.#connection.writeShared(broadcast.frame);
+    for (const broadcast of this.#held ?? []) {
+      // Writing may show that the client reads too slowly: then all is released already.
+      if (this.ended) break;
+      this.#releaseBroadcasts(broadcast.encoded.length + MESSAGE_BYTES);
+      this.#connection.writeShared(broadcast.frame);
+    }
     this.#held = undefined;
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join. And not at all if
     // writing the answer has shown that the client reads too slowly.
-    if (!this.ended) this.#queue.pushFirst(() => this.#route.handlers.joined?.(this));
+    if (!this.ended) this.#queue.pushFirst(() => this.#runJoined());
     return undefined;
+  }
+
+  #runJoined(): unknown {
+    const done = (): void => void (this.#isJoinCharged = false);
+    const result = this.#route.handlers.joined?.(this);
+    return isThenable(result) ? result.then(done) : done();
   }
 
   #refuseJoin(ref: Ref, response: Payload): void {
@@ -253,6 +278,8 @@ export class ServerChannel<Assigns, SocketAssigns>
     const encoded = encodePayload(response);
     this.#state = "ended";
     this.#queue.clear();
+    this.#releaseBroadcasts(this.#broadcastBytes);
+    this.#held = undefined;
     this.#context.subscribers.remove(this);
     this.#reply(ref, "error", encoded);
     this.#connection.channelEnded(this);
@@ -281,41 +308,61 @@ export class ServerChannel<Assigns, SocketAssigns>
     const finish = (answer: Reply | void): void => {
       if (answer !== undefined) reply(answer);
     };
-    let result: HandlerResult;
     if (Buffer.isBuffer(payload)) {
       const handler = this.#route.handleBinary.get(event);
       if (!handler) return reply({ error: { reason: "unknown event" } });
-      result = handler(this, payload, reply);
-    } else {
-      const handler = this.#route.handleIn.get(event);
-      if (!handler) return reply({ error: { reason: "unknown event" } });
-      result = handler(this, payload as JsonPayload, reply);
+      const result = handler(this, payload, reply);
+      return isThenable(result) ? result.then(finish) : finish(result);
     }
-    return isThenable(result) ? result.then(finish) : finish(result);
+    const handler = this.#route.handleIn.get(event);
+    const read = readPayload(payload);
+    if (read === undefined) return this.#connection.malformed();
+    if (read.payload === undefined) {
+      this.#connection.messageRefused();
+      return reply({ error: { reason: read.refusal } });
+    }
+    if (!handler) return reply({ error: { reason: "unknown event" } });
+    const result = handler(this, read.payload, reply);
+    return isThenable(result) ? this.#whileParsed(payload, result.then(finish)) : finish(result);
   }
 
-  #push(event: string, payload: EncodedPayload): void {
-    const frame = pushFrame(this.joinRef, this.topic, event, payload);
-    if (this.#state === "joined") this.#connection.write(frame);
+  /** A handler that takes its time keeps the parsed payload: that waits too, and may be much larger than its text. */
+  #whileParsed<Value>(payload: string, handled: PromiseLike<Value>): PromiseLike<Value> {
+    const bytes = parsedBytes(payload);
+    this.#connection.bytesHeld(bytes);
+    const done = (): void => this.#connection.bytesHeld(-bytes);
+    handled.then(done, done);
+    return handled;
+  }
+
+  #broadcast(broadcast: Broadcast, except?: Subscriber): void {
+    if (this.#state !== "joined") return;
+    if (this.#isJoinCharged) this.#connection.chargeJoin(broadcast.encoded.length);
+    this.#context.broadcast(broadcast, except);
+  }
+
+  #write(frame: Frame): void {
+    if (this.#isJoinCharged) this.#connection.chargeJoin(frameBytes(frame));
+    this.#connection.write(frame);
   }
 
   #reply(ref: Ref, status: string, response: EncodedPayload): void {
     if (ref === null) return;
-    this.#connection.write(replyFrame(this.joinRef, ref, this.topic, status, response));
+    this.#write(replyFrame(this.joinRef, ref, this.topic, status, response));
   }
 
-  #enqueue(task: Task): void {
+  #enqueue(task: Task, bytes = 0): void {
     if (this.#state === "ended") return;
-    if (this.#queue.length < this.#context.maxQueuedMessages) this.#queue.push(task);
-    else this.#overflow();
+    if (this.#queue.length < this.#context.maxQueuedMessages) this.#queue.push(task, bytes);
+    else this.#overflow("maxQueuedMessages");
   }
 
-  #overflow(): void {
+  #overflow(limit: "maxQueuedMessages" | "maxQueuedBytes"): void {
+    if (this.#state === "ended") return;
+    this.#context.counters.overflowedChannels++;
     this.#report(
-      "a channel was ended because too many messages waited for its handler",
-      new TrackerError("TIMEOUT", "maxQueuedMessages was exceeded", {
-        maxQueuedMessages: this.#context.maxQueuedMessages,
-      }),
+      "a channel was ended because too much waited for its handler",
+      new TrackerError("LIMIT_REACHED", `${limit} was exceeded`, { limit }),
     );
     this.end("failed");
   }
@@ -333,17 +380,6 @@ function readReply(reply: Reply): [status: string, response: Payload] {
     if (typeof reply.status === "string") return [reply.status, reply.response];
   }
   throw new TrackerError("INVALID_ARGUMENT", "a reply is { ok }, { error } or { status, response }", {
-    value: reply,
+    type: typeName(reply),
   });
-}
-
-/** A frozen payload never changes once it is handed out, so that its encoding may be kept. */
-function encodeShared(payload: object): EncodedPayload {
-  if (!Object.isFrozen(payload)) return encodePayload(payload);
-  let encoded = sharedEncodings.get(payload);
-  if (encoded === undefined) {
-    encoded = encodePayload(payload);
-    sharedEncodings.set(payload, encoded);
-  }
-  return encoded;
 }

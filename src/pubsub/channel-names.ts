@@ -1,14 +1,18 @@
 /**
- * How the channels of trackers and channel servers are called, on every pubsub. The kind stands in front and the
- * name is escaped, so no two of them can meet, whatever their names are.
+ * How the channels of trackers and channel servers are called, on every pubsub. Names are escaped, so no two of them
+ * can meet, whatever trackers and servers are called.
  */
 
 /** `all`: the broadcasts of a tracker. `to`: its inboxes. `channels`: the servers of `rollcall/channels`. */
 export type ChannelKind = "all" | "to" | "channels";
 
-/** `rollcall:kind:name`. */
+/** `rollcall:N`, `rollcall:N:inbox` and `rollcall:channels:N`, with the name escaped. */
 export function channelName(kind: ChannelKind, name: string): string {
-  return `rollcall:${kind}:${escaped(name)}`;
+  const text = escaped(name);
+  if (kind === "all") return `rollcall:${text}`;
+  if (kind === "to") return `rollcall:${text}:inbox`;
+  // By its plain name a server `inbox` would meet the inboxes of a tracker `channels`.
+  return `rollcall:channels:${text === "inbox" ? "%69nbox" : text}`;
 }
 
 /**

@@ -29,7 +29,7 @@ export class CatchUp {
           if (!slice.hasReached(goal)) return false;
           goals.delete(slice);
         }
-        if (!replica.hasCaughtUp) return false;
+        if (!replica.hasBeenHeardOut || !replica.hasCaughtUp) return false;
       }
       this.#pending.delete(replica);
     }

@@ -36,6 +36,12 @@ export const REQUEST_RETRY_MS = 250;
 export const REQUEST_RETRY_MAX_MS = 2_000;
 /** Patience while no round trip is known: what TCP began with (RFC 2988). An answer that is under way is not asked for again. */
 export const REQUEST_FIRST_PATIENCE_MS = 3_000;
+/**
+ * Either is no longer than so many heartbeats of this node: what is seen within two of them, if nothing is lost any
+ * more, waits for one of them at the most because of what was lost before.
+ */
+export const REQUEST_FIRST_PATIENCE_HEARTBEATS = 1.5;
+export const REQUEST_RETRY_MAX_HEARTBEATS = 1;
 /** No round trip makes it longer: what takes longer is lost. */
 export const REQUEST_PATIENCE_MAX_MS = 15_000;
 /** What any answer costs, however short. */

@@ -78,8 +78,10 @@ export class Link {
     if (this.#unanswered > 0) {
       this.#unanswered = 0;
       this.#unansweredAloud = 0;
-      if (this.#askedAloud) this.#aloudUntilMs = nowMs + ALOUD_MS;
-      this.#status = this.#askedAloud ? "noDirect" : "whole";
+      // Where nothing at all got through, direct requests were lost for that reason, and are to be tried again.
+      const isOnlyAloud = this.#askedAloud && this.#status !== "oneWay";
+      if (isOnlyAloud) this.#aloudUntilMs = nowMs + ALOUD_MS;
+      this.#status = isOnlyAloud ? "noDirect" : "whole";
     }
     if (this.#askedAloud) return;
     if (this.#direct >= 3 && nowMs - this.#directSinceMs > patienceMs) this.#status = "noBroadcasts";

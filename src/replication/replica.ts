@@ -49,6 +49,8 @@ export class Replica implements EntryOwner {
   link: Link;
   /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
   readonly summedUp = new Map<number, number>();
+  /** Which shards it has summed up surely since it appeared: undefined once it has done so for all. */
+  #surely: Map<number, boolean> | undefined = new Map();
   readonly #holder: string;
   readonly #rules: Rules;
 
@@ -108,9 +110,25 @@ export class Replica implements EntryOwner {
     return true;
   }
 
-  /** It sums up a shard. */
-  sumUp(shard: number, clock: number): void {
-    if (!this.summedUp.has(shard)) this.summedUp.set(shard, clock);
+  /** It sums up a shard: to this life alone if `direct`, else to all. */
+  sumUp(shard: number, clock: number, direct: boolean): void {
+    const isSure = this.#surely?.get(shard);
+    // What replaces the goal is what it had when it spoke to this life for certain.
+    if (isSure === false || !this.summedUp.has(shard)) this.summedUp.set(shard, clock);
+    if (this.#surely === undefined || isSure === true) return;
+    this.#surely.set(shard, direct || isSure === false);
+    if (this.hasBeenHeardOut) this.#surely = undefined;
+  }
+
+  /**
+   * Whether it has summed up its shards to this life alone, or twice to all. Of one heartbeat that all hear nobody
+   * knows how old it is: it may have been sent before this life began, and before what others had then.
+   */
+  get hasBeenHeardOut(): boolean {
+    if (this.#surely === undefined) return true;
+    if (this.poolSize === undefined || this.#surely.size < this.poolSize) return false;
+    for (const isSure of this.#surely.values()) if (!isSure) return false;
+    return true;
   }
 
   get #hasSummedUpAll(): boolean {

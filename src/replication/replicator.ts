@@ -45,6 +45,8 @@ export class Replicator {
   /** Healthy time since a tick came late. */
   #sinceLateMs = Infinity;
   #nextHeartbeatMs: number;
+  /** When the last one was sent while connected. */
+  #lastHeartbeatMs = -Infinity;
   #connected = true;
   #rebuilds = 0;
 
@@ -74,7 +76,7 @@ export class Replicator {
       () => this.#hasHeard,
       protocol,
     );
-    this.#requests = new Requests(options.random, nowMs, protocol);
+    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, port, this.#outbox, this.counters, rules);
     const { downPeriodMs, permdownPeriodMs } = options;
@@ -155,6 +157,7 @@ export class Replicator {
     const flushMs = this.#authorship.flushDue(nowMs);
     if (nowMs >= this.#nextHeartbeatMs) {
       this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
+      if (this.#connected) this.#lastHeartbeatMs = nowMs;
       this.#authorship.sendHeartbeat();
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
@@ -178,9 +181,10 @@ export class Replicator {
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
     for (const replica of this.membership.replicas()) replica.summedUp.clear();
-    // What happened meanwhile is told by the first heartbeat.
-    this.#nextHeartbeatMs = nowMs;
-    this.#port.wakeAt(nowMs);
+    // What happened meanwhile is told by the first heartbeat; but a pubsub that flaps with every broadcast shall not
+    // cause the next by it.
+    this.#nextHeartbeatMs = Math.max(nowMs, this.#lastHeartbeatMs + this.#options.tickPeriodMs);
+    this.#port.wakeAt(this.#nextHeartbeatMs);
   }
 
   /** The pubsub knows that a node has ended. */
@@ -206,7 +210,7 @@ export class Replicator {
    */
   get hasCaughtUp(): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !replica.hasCaughtUp) return false;
+      if (isAwaited(replica) && !(replica.hasBeenHeardOut && replica.hasCaughtUp)) return false;
     }
     return !this.#requests.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }
@@ -231,7 +235,7 @@ export class Replicator {
           this.#requests.greetedBy(replica, this.#nowMs);
           if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
         }
-        return this.#receiveHeartbeat(replica, message, counter);
+        return this.#receiveHeartbeat(replica, message, counter, to !== undefined);
       case "delta":
         return this.#receiveDelta(replica, message, counter, to !== undefined);
       case "page":
@@ -257,12 +261,12 @@ export class Replicator {
     else this.#contact.refused("late", frame.from, this.#nowMs);
   }
 
-  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number): void {
+  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {
     replica.poolSize = heartbeat.poolSize;
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
-      replica.sumUp(shard, summary.clock);
+      replica.sumUp(shard, summary.clock, direct);
       const slice = replica.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);

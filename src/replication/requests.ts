@@ -4,7 +4,14 @@
  * has failed twice waits in the slow lane, whose places all such lives share. Knows no message's content; time
  * comes in as an argument.
  */
-import { REQUEST_FIRST_PATIENCE_MS, REQUEST_PATIENCE_MAX_MS, REQUEST_RETRY_MS } from "./limits.js";
+import {
+  REQUEST_FIRST_PATIENCE_HEARTBEATS,
+  REQUEST_FIRST_PATIENCE_MS,
+  REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MAX_HEARTBEATS,
+  REQUEST_RETRY_MAX_MS,
+  REQUEST_RETRY_MS,
+} from "./limits.js";
 import type { Replica } from "./replica.js";
 import { RoundTrip } from "./round-trip.js";
 import { PROTOCOL } from "./rules.js";
@@ -51,6 +58,9 @@ interface Line {
 export class Requests {
   readonly #random: () => number;
   readonly #startMs: number;
+  /** Patience while no round trip is known, and up to which failures double it. */
+  readonly #firstPatienceMs: number;
+  readonly #retryMaxMs: number;
   readonly #missing = new Map<RemoteSlice, Missing>();
   /** A line lasts as long as its life is listened to, for its round trips. */
   readonly #lines = new Map<Replica, Line>();
@@ -61,11 +71,20 @@ export class Requests {
   readonly #roundTrip: RoundTrip;
   readonly #protocol: Protocol;
 
-  constructor(random: () => number, startMs: number, protocol: Protocol = PROTOCOL) {
+  constructor(
+    random: () => number,
+    startMs: number,
+    heartbeatPeriodMs: number,
+    protocol: Protocol = PROTOCOL,
+  ) {
     this.#protocol = protocol;
     this.#roundTrip = new RoundTrip(protocol.rules);
     this.#random = random;
     this.#startMs = startMs;
+    const within = (mostMs: number, heartbeats: number): number =>
+      Math.max(REQUEST_RETRY_MS, Math.min(mostMs, heartbeats * heartbeatPeriodMs));
+    this.#firstPatienceMs = within(REQUEST_FIRST_PATIENCE_MS, REQUEST_FIRST_PATIENCE_HEARTBEATS);
+    this.#retryMaxMs = within(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MAX_HEARTBEATS);
   }
 
   get size(): number {
@@ -87,7 +106,7 @@ export class Requests {
     // One that is met soon after the start was asked by its first heartbeat, which all hear.
     const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
     const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
-    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(REQUEST_FIRST_PATIENCE_MS, 2 * tookMs));
+    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(this.#firstPatienceMs, 2 * tookMs));
     this.#losePatience(line);
   }
 
@@ -216,9 +235,9 @@ export class Requests {
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
   #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs }: Line): number {
-    const guessedMs = greetingPatienceMs ?? REQUEST_FIRST_PATIENCE_MS;
+    const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? guessedMs;
-    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers);
+    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers, this.#retryMaxMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */

@@ -31,7 +31,6 @@ import {
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
-  REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
@@ -133,11 +132,8 @@ export const RULES = {
     Math.min(REQUEST_PATIENCE_MAX_MS, smoothedMs + Math.max(REQUEST_RETRY_MS, 4 * variationMs)),
 
   /** R16: Patience is doubled with each failure, up to a bound: of one that never answered, a shorter one. */
-  patienceMs: (likelyMs: number, doublings: number, hasAnswered: boolean): number =>
-    Math.min(
-      likelyMs * 2 ** doublings,
-      Math.max(REQUEST_RETRY_MAX_MS, hasAnswered ? 2 * likelyMs : likelyMs),
-    ),
+  patienceMs: (likelyMs: number, doublings: number, hasAnswered: boolean, retryMaxMs: number): number =>
+    Math.min(likelyMs * 2 ** doublings, Math.max(retryMaxMs, hasAnswered ? 2 * likelyMs : likelyMs)),
 
   /** R17: Who asks has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
   answerCredit: (entries: number, limits: Limits): number => limits.answerCreditItems + 2 * entries,

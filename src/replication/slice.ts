@@ -132,7 +132,8 @@ export class RemoteSlice {
    * An author that turns out to stand below it lowers it.
    */
   hasReached(goal: number): boolean {
-    if (this.#partial || this.#rebuild?.doubted === true) return false;
+    // With all its pages a first sync holds what there was at the first of them, whatever they told of later.
+    if ((this.#partial && this.#heldBase() === 0) || this.#rebuild?.doubted === true) return false;
     return this.#rules.hasReached(this.#clock, goal, this.#target);
   }
 
@@ -351,8 +352,9 @@ export class RemoteSlice {
   #heldBase(): number {
     if (!this.#partial) return this.#clock;
     // A first sync that has all its pages, and that deltas could not carry on, need not fetch them again.
-    const { first = false, until = 0, next = 0 } = this.#rebuild ?? {};
-    return first && next >= until ? until : 0;
+    const { first = false, until = 0, next = 0, base = 0 } = this.#rebuild ?? {};
+    if (!first) return base;
+    return next >= until ? until : 0;
   }
 
   /** Remembers which of the entries that are held went with their session. */

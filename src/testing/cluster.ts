@@ -146,6 +146,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
         const { node } = started;
         if (node === undefined) return;
         tasks += 1;
+        // Its stop goes on from one promise to the next.
+        if (node.state === "stopping") this.time.promisesMayBePending();
         if (node.diffs.length !== diffsSeen || tasks % tasksPerComparison === 0) {
           diffsSeen = node.diffs.length;
           this.#check(node);

@@ -328,12 +328,24 @@ export class HistoryOracles {
     if (code === "NAME_CONFLICT") return; // looked at as an event
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
+    if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;
     if (code === "CLOCK_AHEAD") {
       const name = detail instanceof TrackerError ? nameIn(detail.details) : "";
       if (this.#isMistakable(name) || this.#mayInsist(name)) return;
     }
     if (code === "DIVERGENCE" && this.#expected.corrupted) return;
     this.#blame(node, `reported an error: ${String(detail)}`);
+  }
+
+  /** Whether a node that is said to have another heartbeat period does have the one that is named. */
+  #hasOtherPeriod(node: Node, detail: unknown): boolean {
+    if (!(detail instanceof TrackerError)) return false;
+    const periodMs = detail.details["heartbeatPeriodMs"];
+    const name = nameIn(detail.details);
+    if (periodMs === node.options.heartbeatPeriodMs) return false;
+    return this.#cluster.lives.some(
+      (life) => life.name === name && life.options.heartbeatPeriodMs === periodMs,
+    );
   }
 }
 

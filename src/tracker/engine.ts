@@ -50,9 +50,6 @@ export class Engine {
   /** How many UTF-16 units of frames wait, and whether more came than can. */
   #waitingLength = 0;
   #overflows = false;
-  /** When a reconnect may be believed: a pubsub that flaps with every broadcast shall not cause the next by it. */
-  #reconnectFromMs = -Infinity;
-  #isReconnectWaiting = false;
   /** Until then, others may not have had the time to say that they are there. */
   #hearsOutUntilMs: number;
   /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
@@ -241,7 +238,6 @@ export class Engine {
       this.#waitingLength = 0;
       this.#overflows = false;
       for (const take of waiting) take();
-      if (this.#isReconnectWaiting) this.#setConnected(true);
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
       if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
@@ -300,15 +296,11 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    this.#isReconnectWaiting = false;
     if (connected === this.replicator.connected) return;
     const nowMs = this.now();
-    this.#isReconnectWaiting = connected && nowMs < this.#reconnectFromMs;
-    if (this.#isReconnectWaiting) return this.#alarm.wakeAt(this.#reconnectFromMs);
     if (connected) {
       this.#beginHearingOut(nowMs);
       this.#readiness.startAnew();
-      this.#reconnectFromMs = nowMs + this.#tickPeriodMs;
     }
     this.replicator.setConnected(connected, nowMs);
     this.deliver();

@@ -47,7 +47,7 @@ describe("malformed frames", () => {
   ];
 
   it.each(junk)("%s: closed, counted, nobody else notices", async (_name, data, code) => {
-    const server = await startServer(roomServer);
+    const server = await startServer(roomServer, { maxFrameBytes: 262_144 });
     const unharmed = await bystander(server);
     const client = await RawClient.connect(server.url);
     client.socket.send(data);
@@ -79,14 +79,59 @@ describe("malformed frames", () => {
     }
   });
 
-  it("a payload of 30,000 levels reaches the handler, and costs at most its channel", async () => {
+  it("a payload of more than 64 levels is answered with an error, pushed or as the params of a join", async () => {
+    const server = await startServer(roomServer, { maxFrameBytes: 262_144 });
+    const unharmed = await bystander(server);
+    const client = await RawClient.connect(server.url);
+    await client.join("room:1", "1");
+    const nested = (levels: number): string => `${'{"a":'.repeat(levels - 1)}{}${"}".repeat(levels - 1)}`;
+    const refused = { status: "error", response: { reason: "payload is nested deeper than 64 levels" } };
+    for (const levels of [65, 1_000, 30_000]) {
+      client.socket.send(`["1","2","room:1","echo",${nested(levels)}]`);
+      expect((await client.next())[4]).toEqual(refused);
+      client.socket.send(`["2","2","room:2","phx_join",${nested(levels)}]`);
+      expect((await client.next())[4]).toEqual(refused);
+    }
+    client.socket.send(`["1","3","room:1","echo",${nested(64)}]`);
+    expect((await client.next())[4]["status"]).toBe("ok");
+    client.socket.send(`["1","4","room:1","echo",{"text":${JSON.stringify('{"['.repeat(100))}}]`);
+    expect((await client.next())[4]["status"]).toBe("ok");
+    expect(server.channels.health().counters).toMatchObject({ refusedMessages: 3, refusedJoins: 3 });
+    await unharmed();
+  });
+
+  it("a payload that is no JSON closes its socket also when it had to wait for its turn", async () => {
     const server = await startServer(roomServer);
     const unharmed = await bystander(server);
     const client = await RawClient.connect(server.url);
     await client.join("room:1", "1");
-    const deep = `${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`;
-    client.socket.send(`["1","2","room:1","echo",${deep}]`);
-    expect(["phx_reply", "phx_error"]).toContain((await client.next())[3]);
+    client.socket.send('["1","2","room:1","echo",{"a":}]');
+    expect((await client.closed).code).toBe(1007);
+    expect(server.channels.health().counters.malformedFrames).toBe(1);
+    await unharmed();
+  });
+
+  it("a ref of more than 64 bytes is no ref, in text and in binary", async () => {
+    const server = await startServer(roomServer);
+    const unharmed = await bystander(server);
+    const long = "é".repeat(33);
+    const binary = (ref: string): Buffer => {
+      const fields = ["1", ref, "room:1", "echo"].map((field) => Buffer.from(field));
+      return Buffer.concat([Buffer.from([0, ...fields.map(({ length }) => length)]), ...fields]);
+    };
+    const frames: [data: string | Buffer, code: number][] = [
+      [JSON.stringify([long, "1", "room:1", "phx_join", {}]), 1007],
+      [JSON.stringify(["1", long, "room:1", "phx_join", {}]), 1007],
+      [binary(long), 1003],
+    ];
+    for (const [data, code] of frames) {
+      const client = await RawClient.connect(server.url);
+      client.socket.send(data);
+      expect((await client.closed).code).toBe(code);
+    }
+    const client = await RawClient.connect(server.url);
+    expect((await client.join("room:1", "é".repeat(32)))[4]["status"]).toBe("ok");
+    expect(server.channels.health().counters.malformedFrames).toBe(3);
     await unharmed();
   });
 
@@ -110,7 +155,10 @@ describe("limits", () => {
     expect((await client.next())[1]).toBe("2");
     client.send("1", "3", "room:1", "echo", { text: "x".repeat(1_000) });
     expect((await client.closed).code).toBe(1009);
-    expect(server.channels.health()).toMatchObject({ sockets: 1, channels: 1 });
+    expect(server.channels.health()).toMatchObject({ channels: 1, counters: { malformedFrames: 1 } });
+    expect(server.errors.map(({ code, details }) => [code, details["limit"]])).toEqual([
+      ["LIMIT_REACHED", "maxFrameBytes"],
+    ]);
     await unharmed();
   });
 

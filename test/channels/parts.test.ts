@@ -2,9 +2,7 @@
 import fc from "fast-check";
 import * as phoenix18 from "phoenix";
 import { describe, expect, it } from "vitest";
-import { MemoryHub } from "../../src/adapters/memory.js";
-import { ClusterLink } from "../../src/channels/cluster-link.js";
-import { Reporter } from "../../src/reports.js";
+import { ErrorReports } from "../../src/channels/error-reports.js";
 import {
   broadcastFrame,
   decodeBinary,
@@ -15,6 +13,8 @@ import {
   type Frame,
   type SharedFrame,
 } from "../../src/channels/frames.js";
+import { readPayload } from "../../src/channels/payload.js";
+import { FeedEncodings } from "../../src/channels/presence-feed.js";
 import { parseParams } from "../../src/channels/params.js";
 import { RateLimit } from "../../src/channels/rate-limit.js";
 import type { ChannelHandlers } from "../../src/channels/index.js";
@@ -22,7 +22,6 @@ import { ServerChannel } from "../../src/channels/server-channel.js";
 import { SerialQueue } from "../../src/channels/serial-queue.js";
 import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
-import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { deferred, VirtualRuntime } from "./harness.js";
 
 /** The codec of the official client. */
@@ -54,6 +53,7 @@ function clientReads({ data, binary }: Frame): Record<string, unknown> {
 const field = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 60 })
   .filter((text) => Buffer.byteLength(text) <= 255 && Buffer.from(text).toString() === text);
+const ref = field.filter((text) => Buffer.byteLength(text) <= 64);
 const json = fc
   .dictionary(fc.string(), fc.jsonValue())
   .map((value) => JSON.parse(JSON.stringify(value)) as object);
@@ -62,22 +62,17 @@ const bytes = fc.uint8Array({ maxLength: 100 });
 describe("frames", () => {
   it("of the official client are read as they were meant", () => {
     fc.assert(
-      fc.property(
-        field,
-        field,
-        field,
-        field,
-        fc.oneof(json, bytes),
-        (joinRef, ref, topic, event, payload) => {
-          const given = payload instanceof Uint8Array ? Uint8Array.from(payload).buffer : payload;
-          let read: unknown;
-          serializer.encode({ join_ref: joinRef, ref, topic, event, payload: given }, (data) => {
-            read = typeof data === "string" ? decodeText(data) : decodeBinary(Buffer.from(data));
-          });
-          const expected = payload instanceof Uint8Array ? Buffer.from(payload) : payload;
-          expect(read).toEqual({ joinRef, ref, topic, event, payload: expected });
-        },
-      ),
+      fc.property(ref, ref, field, field, fc.oneof(json, bytes), (joinRef, ref, topic, event, payload) => {
+        const given = payload instanceof Uint8Array ? Uint8Array.from(payload).buffer : payload;
+        let read: unknown;
+        serializer.encode({ join_ref: joinRef, ref, topic, event, payload: given }, (data) => {
+          read = typeof data === "string" ? decodeText(data) : decodeBinary(Buffer.from(data));
+        });
+        const expected = payload instanceof Uint8Array ? Buffer.from(payload) : JSON.stringify(payload);
+        expect(read).toEqual({ joinRef, ref, topic, event, payload: expected });
+        if (!(payload instanceof Uint8Array))
+          expect(readPayload(JSON.stringify(payload))).toEqual({ payload });
+      }),
     );
   });
 
@@ -185,7 +180,10 @@ describe("a serial queue", () => {
     const steps: string[] = [];
     const failures: unknown[] = [];
     const release = deferred();
-    const queue = new SerialQueue({ taskFailed: (error) => failures.push(error) });
+    const queue = new SerialQueue({
+      taskFailed: (error) => failures.push(error),
+      bytesHeld: () => undefined,
+    });
     queue.push(() => {
       steps.push("a");
       queue.push(() => steps.push("c"));
@@ -205,6 +203,37 @@ describe("a serial queue", () => {
     expect(steps).toEqual(["a", "b", "c", "first", "d"]);
     expect(failures.map(String)).toEqual(["Error: async", "Error: sync"]);
     expect(queue.whenIdle()).toBeUndefined();
+  });
+
+  it("says how many bytes its tasks keep: those that wait, and one whose promise is waited for", async () => {
+    let held = 0;
+    const peaks: number[] = [];
+    const owner = {
+      taskFailed: () => undefined,
+      bytesHeld: (change: number): void => {
+        held += change;
+        peaks.push(held);
+      },
+    };
+    const queue = new SerialQueue(owner);
+    queue.push(() => undefined, 1_000);
+    expect(peaks).toEqual([]);
+    const first = deferred();
+    queue.push(() => first.promise, 1);
+    queue.push(() => undefined, 10);
+    queue.push(() => Promise.reject(new Error("late")), 100);
+    expect(held).toBe(111);
+    first.resolve();
+    await queue.whenIdle();
+    expect([held, Math.max(...peaks)]).toEqual([0, 111]);
+    const second = deferred();
+    queue.push(() => second.promise, 1);
+    queue.push(() => undefined, 10);
+    queue.clear();
+    expect(held).toBe(1);
+    second.resolve();
+    await queue.whenIdle();
+    expect(held).toBe(0);
   });
 });
 
@@ -226,7 +255,7 @@ describe("subscribers", () => {
     expect(encodings).toBe(1);
     expect(frames.size).toBe(1);
     const [wire] = [...frames] as [Buffer];
-    expect(String(unwrap({ wire }).data)).toBe('[null,null,"t","e",{"text":"hi"}]');
+    expect(String(unwrap({ wire, headerBytes: 2 }).data)).toBe('[null,null,"t","e",{"text":"hi"}]');
   });
 
   it("see broadcasts in one order, also those made by one of them while it receives", () => {
@@ -252,14 +281,10 @@ describe("subscribers", () => {
   });
 });
 
-function reporterOf(runtime: VirtualRuntime): Reporter {
-  return new Reporter("rollcall channels", runtime, { error: true });
-}
-
 describe("a channel", () => {
   it("whose connection ends while the join is answered is terminated once, and never joined", () => {
     const steps: string[] = [];
-    const reports = reporterOf(new VirtualRuntime());
+    const reports = new ErrorReports(new VirtualRuntime());
     const handlers: ChannelHandlers = {
       join: () => ({ ok: {} }),
       joined: () => void steps.push("joined"),
@@ -270,180 +295,56 @@ describe("a channel", () => {
       id: undefined,
       assigns: undefined,
       disconnect: () => undefined,
+      renew: () => undefined,
       write: () => channel.end("closed"),
       writeShared: () => undefined,
       channelEnded: () => void steps.push("ended"),
+      bytesHeld: () => undefined,
+      broadcastBytesHeld: () => undefined,
+      canHoldBroadcast: () => true,
+      chargeJoin: () => undefined,
+      malformed: () => undefined,
+      messageRefused: () => undefined,
+      readsTooSlowly: () => undefined,
+      addPending: () => undefined,
+      removePending: () => undefined,
     };
     const channel = new ServerChannel<undefined, unknown>(
       "t",
       "1",
       connection,
       { handlers, handleIn: none, handleBinary: none, handleOut: none },
-      { subscribers: new Subscribers(), reports, maxQueuedMessages: 1, broadcast: () => undefined },
+      {
+        subscribers: new Subscribers(),
+        reports,
+        counters: { overflowedChannels: 0 },
+        maxQueuedMessages: 1,
+        encodings: new FeedEncodings({ maxFrameBytes: 1, maxBufferedBytes: 1 }),
+        broadcast: () => undefined,
+        later: () => undefined,
+      },
     );
-    channel.start({}, "1", undefined);
+    channel.start({}, "1", undefined, 0);
     expect(steps).toEqual(["ended", "closed"]);
     expect(channel.session.closed).toBe(true);
-  });
-});
-
-describe("the link to other nodes", () => {
-  function link(pubsub: PubSub, runtime = new VirtualRuntime()) {
-    const received: string[] = [];
-    const errors: TrackerError[] = [];
-    const reports = reporterOf(runtime);
-    reports.on("error", (error) => errors.push(error));
-    const made = new ClusterLink({ pubsub, name: "channels", runtime }, reports, {
-      broadcastReceived: ({ topic, event, encoded }) =>
-        received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
-      disconnectReceived: (id) => received.push(`disconnect ${id}`),
-    });
-    return { link: made, received, errors, runtime };
-  }
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-  it("carries broadcasts of text and bytes, and disconnects, to the others of its name only", async () => {
-    const hub = new MemoryHub();
-    const [one, two] = [link(hub.node("one")), link(hub.node("two"))];
-    await Promise.all([one.link.open(), two.link.open()]);
-    one.link.broadcast(new Broadcast("a\nb", "e", { text: "line\nbreak" }));
-    one.link.broadcast(new Broadcast("t", "e", Uint8Array.from([0, 255])));
-    one.link.disconnect("user:1");
-    await turn();
-    expect(two.received).toEqual(['a\nb e {"text":"line\\nbreak"}', "t e 00ff", "disconnect user:1"]);
-    expect(one.received).toEqual([]);
-    await two.link.close();
-    one.link.disconnect("user:2");
-    await turn();
-    expect(two.received).toHaveLength(3);
-  });
-
-  it("ignores its own echo, reports junk and other versions, and goes on", async () => {
-    let deliver = (_payload: string): void => undefined;
-    const echoing: PubSub = {
-      nodeName: "one",
-      broadcast: (_channel, payload) => deliver(payload),
-      send: () => undefined,
-      subscribe: (_channel, receive) => {
-        deliver = receive;
-        return () => undefined;
-      },
-    };
-    const { link: made, received, errors } = link(echoing);
-    await made.open();
-    made.broadcast(new Broadcast("t", "e", {}));
-    expect(received).toEqual([]);
-    const junk = [
-      "",
-      "junk",
-      "\n",
-      "{}\n{}",
-      "[1]\n{}",
-      '[1,"x","json","t"]\n{}',
-      '[1,"x","json","t",7]\n{}',
-      '[1,"x","other","t","e"]\n{}',
-      '[1,"x","json","t","e"]\n{',
-      '[1,"x","json","t","e"]\n[]',
-      '[1,"x","json","t","e"]\nnull',
-      `[1,"x","bytes",${JSON.stringify("t".repeat(300))},"e"]\nAAAA`,
-    ];
-    for (const payload of junk) deliver(payload);
-    deliver('[2,"x","something","new"]\n?');
-    deliver('[1,"x","json","t","e"]\n{"fine":true}');
-    expect(received).toEqual(['t e {"fine":true}']);
-    expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
-  });
-
-  it("asks again, ever more slowly, while the pubsub refuses the subscription", async () => {
-    let attempts = 0;
-    const refusing: PubSub = {
-      nodeName: "one",
-      broadcast: () => undefined,
-      send: () => undefined,
-      subscribe: () => {
-        if (++attempts < 4) return Promise.reject(new Error("not yet"));
-        return () => undefined;
-      },
-    };
-    const { link: made, errors, runtime } = link(refusing);
-    let open = false;
-    void made.whenOpen().then(() => (open = true));
-    await made.open();
-    expect(attempts).toBe(1);
-    await runtime.advance(500);
-    await runtime.advance(999);
-    expect(attempts).toBe(2);
-    await runtime.advance(1);
-    expect([attempts, open]).toEqual([3, false]);
-    await runtime.advance(2_000);
-    expect([attempts, open]).toEqual([4, true]);
-    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => "PUBSUB_UNAVAILABLE"));
-  });
-
-  it("reports failures of the pubsub that have no caller, until it is closed", async () => {
-    let fail: (error: unknown) => void = () => undefined;
-    const pubsub: PubSub = {
-      nodeName: "one",
-      broadcast: () => undefined,
-      send: () => undefined,
-      subscribe: () => () => undefined,
-      onError: (listener) => {
-        fail = listener;
-        return () => void (fail = () => undefined);
-      },
-    };
-    const { link: made, errors } = link(pubsub);
-    await made.open();
-    fail(new Error("connection lost"));
-    await made.close();
-    fail(new Error("unheard"));
-    expect(errors.map(({ code, cause }) => [code, String(cause)])).toEqual([
-      ["PUBSUB_UNAVAILABLE", "Error: connection lost"],
-    ]);
-  });
-
-  it("reports what the pubsub refuses or could never take, and throws at nobody", async () => {
-    const failing: PubSub = {
-      nodeName: "one",
-      maxPayloadBytes: 200,
-      broadcast: (_channel, payload) => {
-        if (payload.includes("sync")) throw new Error("sync");
-        return Promise.reject(new Error("async"));
-      },
-      send: () => undefined,
-      subscribe: () => () => Promise.reject(new Error("unsubscribe")),
-    };
-    const { link: made, errors } = link(failing);
-    await made.open();
-    made.broadcast(new Broadcast("sync", "e", {}));
-    made.broadcast(new Broadcast("t", "e", {}));
-    made.broadcast(new Broadcast("t", "e", { text: "x".repeat(200) }));
-    await turn();
-    await made.close();
-    expect(errors.map(({ code }) => code)).toEqual([
-      "PUBLISH_FAILED",
-      "PUBLISH_FAILED",
-      "PUBLISH_FAILED",
-      "PUBSUB_UNAVAILABLE",
-    ]);
   });
 });
 
 describe("errors that nobody listens to", () => {
   it("become one warning per code and minute, and a listener that throws is no end of it", async () => {
     const runtime = new VirtualRuntime();
-    const reports = reporterOf(runtime);
+    const reports = new ErrorReports(runtime);
     const report = (message: string): void =>
       reports.report("HANDLER_FAILED", message, {}, new Error("the cause"));
     for (const message of ["first", "second"]) report(message);
     reports.report("INVALID_FRAME", "other", {}, undefined);
     await runtime.advance(60_000);
     report("third");
-    const off = reports.on("error", () => {
+    const off = reports.listen(() => {
       throw new Error("the listener's");
     });
     const heard: TrackerError[] = [];
-    const offToo = reports.on("error", (error) => heard.push(error));
+    const offToo = reports.listen((error) => heard.push(error));
     await runtime.advance(60_000);
     report("fourth");
     for (const remove of [off, off, offToo]) remove();

@@ -39,6 +39,32 @@ describe("the types", () => {
           expectTypeOf(channel.assigns).toEqualTypeOf<undefined>();
         },
       });
+    channels
+      .socket("/falsy", {
+        connect: ({ params: { user } }) => typeof user === "string" && user && { user },
+        id: ({ user }) => {
+          expectTypeOf(user).toEqualTypeOf<string>();
+          return user;
+        },
+      })
+      .channel("a", {
+        join(channel) {
+          expectTypeOf(channel.socket.assigns).toEqualTypeOf<{ user: string }>();
+          return { ok: {} };
+        },
+      });
+    channels.socket("/sometimes", {
+      connect: async ({ authToken }) => {
+        await Promise.resolve();
+        if (authToken === "a") return { user: authToken, expiresAtMs: 1 };
+        if (authToken === "b") return refuse(401);
+        return authToken === "c" ? null : undefined;
+      },
+      id: (assigns) => {
+        expectTypeOf(assigns).toEqualTypeOf<{ user: string; expiresAtMs: number }>();
+        return assigns.user;
+      },
+    });
     channels.socket("/none").channel("a", {
       join: () => ({ ok: {} }),
       joined: (channel) => void expectTypeOf(channel.socket.assigns).toEqualTypeOf<undefined>(),

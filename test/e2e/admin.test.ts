@@ -6,8 +6,10 @@ import { Socket } from "phoenix";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { Shopper } from "../../examples/shop/load/shopper.ts";
+import { newCart, Shopper } from "../../examples/shop/load/shopper.ts";
 import { basicAuthorization } from "../../examples/shop/load/watcher.ts";
+import { keyFor } from "../../examples/shop/security/keys.ts";
+import { signAdminToken } from "../../examples/shop/security/tokens.ts";
 import { openBrowser, openDashboard, withoutBrowser, soon } from "./browser.ts";
 import { adminPassword, adminUser, Shop } from "./processes.ts";
 
@@ -85,8 +87,44 @@ describe("the back office's door", () => {
   });
 });
 
+describe("the link that npm start prints", () => {
+  const kept = (): string => readFileSync(join(shop.dataFolder, "secret"), "utf8");
+  const enter = (key: string): Promise<Response> =>
+    fetch(`${shop.urlOf(1)}/admin/enter?key=${key}`, { redirect: "manual" });
+
+  it("signs a browser in, on every node, and no other link does", async () => {
+    const entered = await enter(await signAdminToken(kept(), "admin link", Date.now()));
+    expect([entered.status, entered.headers.get("location")]).toEqual([302, "/admin"]);
+    const set = entered.headers.get("set-cookie") ?? "";
+    expect(set).toMatch(/HttpOnly/);
+    expect(set).toMatch(/Path=\/admin/);
+    const cookie = set.split(";")[0] ?? "";
+    for (const node of [1, 2, 3]) expect((await getAdmin(node, { cookie })).status).toBe(200);
+
+    const dayMs = 24 * 3_600_000;
+    for (const key of [
+      "",
+      "nonsense",
+      await signAdminToken(kept(), "admin link", Date.now() - dayMs),
+      await signAdminToken(kept(), "admin socket", Date.now()),
+      await signAdminToken(`${kept()}x`, "admin link", Date.now()),
+    ]) {
+      const refused = await enter(key);
+      expect(refused.status).toBe(403);
+      expect(refused.headers.get("set-cookie")).toBeNull();
+    }
+    const socketToken = await signAdminToken(kept(), "admin socket", Date.now());
+    expect((await getAdmin(1, { cookie: `lacewing_admin=${socketToken}` })).status).toBe(401);
+  });
+
+  it("is not printed where the password is one's own", () => {
+    expect(shop.program.output).not.toContain("/admin/enter");
+  });
+});
+
 describe("the admin socket", () => {
-  const secret = (): string => readFileSync(join(shop.dataFolder, "secret"), "utf8");
+  const kept = (): string => readFileSync(join(shop.dataFolder, "secret"), "utf8");
+  const secret = (): string => keyFor(kept(), audience);
   const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1000) + seconds;
   const audience = "admin socket";
 
@@ -108,6 +146,8 @@ describe("the admin socket", () => {
       "without an end": await sign({ aud: audience }, secret(), "HS256"),
       "for another purpose": await sign({ ...valid, aud: "cart" }, secret(), "HS256"),
       "for no purpose": await sign({ exp: valid.exp }, secret(), "HS256"),
+      "signed with the key of the cart's cookie": await sign(valid, keyFor(kept(), "cart cookie"), "HS256"),
+      "signed with the secret itself": await sign(valid, kept(), "HS256"),
       "of another shop": await sign(valid, `${secret()}x`, "HS256"),
       "of another algorithm": await sign(valid, secret(), "HS512"),
       unsigned: `${btoa('{"alg":"none","typ":"JWT"}')}.${btoa(JSON.stringify(valid))}.`,
@@ -131,15 +171,38 @@ describe("the admin socket", () => {
 });
 
 describe("what shoppers send", () => {
-  const shopperOn = (page: string): Shopper =>
-    new Shopper({ socketUrl: `ws://localhost:${shop.port}/shop_socket`, page, itemId: 203 });
+  const shopperOn = async (page: string): Promise<Shopper> =>
+    new Shopper({
+      socketUrl: `ws://localhost:${shop.port}/shop_socket`,
+      page,
+      itemId: 203,
+      cart: await newCart(new URL(shop.url)),
+    });
 
   it("is refused if it is not a page", async () => {
     for (const page of ["", "no slash", `/${"x".repeat(200)}`, "/a\nb", "/a\u2028b", 7, null, {}]) {
-      const shopper = shopperOn(page as string);
+      const shopper = await shopperOn(page as string);
       await expect(shopper.enter(), JSON.stringify(page)).rejects.toThrow("invalid_page");
       shopper.leave();
     }
+  });
+
+  it("concerns a cart only that the shop has made, on a few tabs of one node", async () => {
+    const cart = await newCart(new URL(shop.url));
+    const another = await newCart(new URL(shop.url));
+    const socketUrl = `${shop.urlOf(1).replace("http", "ws")}/shop_socket`;
+    for (const key of ["", "x", another.key]) {
+      const stranger = new Shopper({ socketUrl, page: "/", itemId: 203, cart: { id: cart.id, key } });
+      await expect(stranger.enter(), key).rejects.toThrow("unknown_cart");
+      stranger.leave();
+    }
+    const tabs = Array.from({ length: 30 }, () => new Shopper({ socketUrl, page: "/", itemId: 203, cart }));
+    const results = await Promise.allSettled(tabs.map((tab) => tab.enter()));
+    const reasons = results.map((result) => (result.status === "fulfilled" ? "in" : String(result.reason)));
+    // All but the first have the pair in their cart already.
+    expect(reasons.filter((reason) => reason === "in" || reason.includes("duplicate_item"))).toHaveLength(20);
+    expect(reasons.filter((reason) => reason.includes("too_many_tabs"))).toHaveLength(10);
+    for (const tab of tabs) tab.leave();
   });
 
   it.skipIf(withoutBrowser)("is shown to the admin as text, whatever it is", async () => {
@@ -153,7 +216,7 @@ describe("what shoppers send", () => {
     ];
     try {
       const dashboard = await openDashboard(browser, shop, shop.urlOf(2));
-      const shoppers = paths.map(shopperOn);
+      const shoppers = await Promise.all(paths.map(shopperOn));
       await Promise.all(shoppers.map((shopper) => shopper.enter()));
       await soon(async () => (await dashboard.shown()).shoppers).toBe(paths.length);
       const shown = await dashboard.page

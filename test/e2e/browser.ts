@@ -1,7 +1,6 @@
 /** Headless Chromium, and the pages of the shop as a test looks at them. */
 import { setTimeout as pause } from "node:timers/promises";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { expect } from "vitest";
 import { findTool, requireTool } from "../support/require-tool.ts";
 import { adminPassword, adminUser, type Shop } from "./processes.ts";
 
@@ -20,6 +19,8 @@ const switches = [
   "--disable-sync",
   "--disable-dev-shm-usage",
 ];
+
+export { soon } from "./soon.ts";
 
 /** For `describe.skipIf`. */
 export const withoutBrowser = executablePath === undefined;
@@ -54,11 +55,6 @@ export async function openDashboard(browser: Browser, shop: Shop, url = shop.url
   await page.goto(`${url}/admin`);
   await connected(page);
   return new Dashboard(page);
-}
-
-/** What is to come about soon, on machines that are slow too. */
-export function soon<Value>(look: () => Value, timeoutMs = 10_000): ReturnType<typeof expect.poll<Value>> {
-  return expect.poll<Value>(look, { timeout: timeoutMs });
 }
 
 /** What the dashboard shows at one moment. */

@@ -1,6 +1,7 @@
 /** `npm start` as a command: what it says, what it refuses, and how it ends. */
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -20,7 +21,7 @@ afterEach(async () => {
 
 function start(...input: readonly string[]): Program {
   const environment = { DATA_DIR: dataFolder, ADMIN_PASSWORD: "" };
-  const program = new Program("examples/shop/main.ts", input, environment);
+  const program = new Program("examples/shop/main.ts", [...input, "--quiet"], environment);
   programs.push(program);
   return program;
 }
@@ -39,6 +40,22 @@ describe("npm start", () => {
     });
     expect(admin.status).toBe(200);
     await admin.text();
+    // One link that opens the dashboard, signed in.
+    const link = shop.output.match(/http:\S+\/admin\/enter\?key=\S+/)?.[0] ?? "";
+    const entered = await fetch(link, { redirect: "manual" });
+    const cookie = entered.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const dashboard = await fetch(new URL(entered.headers.get("location") ?? "", link), {
+      headers: { cookie },
+    });
+    expect(await dashboard.text()).toContain("data-admin-token");
+    expect(shop.output).toContain("In a second terminal");
+    // What the nodes know of it is in no environment.
+    for (const [, id] of shop.output.matchAll(/\(process (\d+)\)/g)) {
+      if (process.platform !== "linux") continue;
+      const environment = readFileSync(`/proc/${id}/environ`, "utf8");
+      expect(environment).not.toContain(password);
+      expect(environment).not.toContain(readFileSync(join(dataFolder, "secret"), "utf8"));
+    }
     const processes = [...shop.output.matchAll(/\(process (\d+)\)/g)].map(([, id]) => Number(id));
     expect(processes).toHaveLength(2);
 
@@ -108,10 +125,57 @@ describe("npm start", () => {
     }
   });
 
+  it("keeps the password of a broker to itself", async () => {
+    const port = await freePorts(4);
+    const address = `redis://shop:open-sesame@127.0.0.1:${port + 3}`;
+    const shop = new Program("examples/shop/main.ts", ["--port", String(port), "--quiet"], {
+      DATA_DIR: dataFolder,
+      PUBSUB: address,
+    });
+    programs.push(shop);
+    expect(await shop.ended, shop.output).toBe(1);
+    expect(shop.output).toContain(`Is there a broker at redis://…@127.0.0.1:${port + 3}?`);
+    expect(shop.output).not.toContain("open-sesame");
+  });
+
+  it("names the folder that it cannot use, and how to choose another", async () => {
+    const file = join(dataFolder, "file");
+    writeFileSync(file, "");
+    const junk = join(dataFolder, "junk");
+    mkdirSync(junk);
+    writeFileSync(
+      join(junk, "shop.db"),
+      "this is no database, and long enough to be taken for one ".repeat(100),
+    );
+    const damaged = join(dataFolder, "damaged");
+    mkdirSync(damaged);
+    writeFileSync(join(damaged, "secret"), "x");
+    for (const [folder, what] of [
+      [file, file],
+      [junk, "not a database"],
+      [damaged, `${damaged}/secret is damaged`],
+    ] as const) {
+      const shop = start("--port", String(await freePorts(4)), "--data-dir", folder);
+      expect(await shop.ended, shop.output).toBe(1);
+      expect(shop.output).toContain(`The data folder ${folder} cannot be used`);
+      expect(shop.output).toContain(what);
+      expect(shop.output).toContain("--data-dir or DATA_DIR");
+      expect(shop.output).not.toContain("    at ");
+    }
+  });
+
   it("explains its options, and refuses others", async () => {
     const help = start("--help");
     expect(await help.ended).toBe(0);
-    for (const option of ["--port", "--nodes", "--pubsub", "DATA_DIR", "ADMIN_USER", "ADMIN_PASSWORD"]) {
+    for (const option of [
+      "--port",
+      "--nodes",
+      "--pubsub",
+      "--quiet",
+      "DATA_DIR",
+      "ADMIN_USER",
+      "ADMIN_PASSWORD",
+    ]) {
       expect(help.output).toContain(option);
     }
     for (const wrong of [
@@ -124,5 +188,72 @@ describe("npm start", () => {
       expect(await refused.ended).toBe(1);
       expect(refused.output).toMatch(/^error: /);
     }
+  });
+});
+
+describe("npm run shop:load and shop:restart", () => {
+  const commands = ["examples/shop/load.ts", "examples/shop/restart.ts"];
+
+  const run = async (script: string, url: string, password: string): Promise<Program> => {
+    const program = new Program(script, ["--url", url], { ADMIN_PASSWORD: password });
+    programs.push(program);
+    expect(await program.ended, program.output).toBe(1);
+    expect(program.output).not.toContain("    at ");
+    return program;
+  };
+
+  it("say that there is no shop, or something else in its place", async () => {
+    const port = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    for (const script of commands) {
+      expect((await run(script, url, "any")).output).toContain(
+        `There is no shop at ${url}/: start it with npm start.`,
+      );
+    }
+    for (const [status, body] of [
+      [200, "<h1>Hello</h1>"],
+      [404, "{}"],
+      [200, '{"items":"none"}'],
+    ] as const) {
+      const foreign = createHttpServer((_request, response) => response.writeHead(status).end(body));
+      await new Promise<void>((listening) => foreign.listen(port, "127.0.0.1", listening));
+      for (const script of commands) {
+        expect((await run(script, url, "any")).output).toContain("it is not the shop");
+      }
+      foreign.closeAllConnections();
+      await new Promise((closed) => foreign.close(closed));
+    }
+  });
+
+  it("take an empty password for none, and count their own shoppers only", async () => {
+    const port = await freePorts(3);
+    const shop = new Program(
+      "examples/shop/main.ts",
+      ["--port", String(port), "--nodes", "2", "--visitors", "5"],
+      { DATA_DIR: dataFolder, ADMIN_PASSWORD: "a password for tests" },
+    );
+    programs.push(shop);
+    await shop.said(/Ctrl-C ends it/, 60_000);
+    const url = `http://127.0.0.1:${port}`;
+    expect((await run("examples/shop/restart.ts", url, "")).output).toContain("Set ADMIN_PASSWORD");
+    const load = (password: string): Program => {
+      const program = new Program(
+        "examples/shop/load.ts",
+        ["--url", url, "--shoppers", "20", "--stay", "1"],
+        {
+          ADMIN_PASSWORD: password,
+        },
+      );
+      programs.push(program);
+      return program;
+    };
+    const unwatched = load("");
+    expect(await unwatched.ended, unwatched.output).toBe(0);
+    expect(unwatched.output).toContain("Set ADMIN_PASSWORD to have");
+    // The shop's own visitors walk about meanwhile.
+    const watched = load("a password for tests");
+    expect(await watched.ended, watched.output).toBe(0);
+    expect(watched.output).toContain("The admin sees exactly that: 20 shoppers.");
+    expect(watched.output).toContain("The admin sees exactly that: 0 shoppers.");
   });
 });

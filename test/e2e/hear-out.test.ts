@@ -15,7 +15,13 @@ it("waits for a node that is slow to answer", async () => {
   expect(heard).toBe(false);
 
   const slow = await startCartTracker(hub.node("node-2"));
-  slow.track(new Session(), cartTopic, "somebody", { page: "/", page_loaded_at: 0, items: [] });
+  slow.track(new Session(), cartTopic, "somebody", {
+    page: "/",
+    page_loaded_at: 0,
+    items: [],
+    node: "node-2",
+    run: 1,
+  });
   await hearing;
   expect(Object.keys(fresh.list(cartTopic))).toEqual(["somebody"]);
   await Promise.all([fresh.stop({ handoffMs: 0 }), slow.stop({ handoffMs: 0 })]);

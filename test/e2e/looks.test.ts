@@ -1,8 +1,20 @@
 /** What people see and touch: no layout jumps, nothing wider than the screen, everything by keyboard. */
+import { join } from "node:path";
+import Libsql from "libsql";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { connected, openBrowser, openDashboard, openShopper, soon, withoutBrowser } from "./browser.ts";
-import { Shop, startLoad } from "./processes.ts";
+import { expectNoViolations } from "./axe.ts";
+import {
+  addItem,
+  connected,
+  openBrowser,
+  openDashboard,
+  openShopper,
+  openTab,
+  soon,
+  withoutBrowser,
+} from "./browser.ts";
+import { adminPassword, adminUser, Shop, startLoad } from "./processes.ts";
 
 /** What counts as good where page experience is measured is 0.1; nothing here should move at all. */
 const layoutShiftMost = 0.005;
@@ -125,4 +137,70 @@ describe.skipIf(withoutBrowser)("the pages", () => {
     expect(style.duration).toBeLessThan(0.001);
     expect(style.paper).toBe("rgb(22, 19, 15)");
   });
+
+  describe("axe", () => {
+    const modes = {
+      light: { colorScheme: "light" },
+      dark: { colorScheme: "dark" },
+      "forced colours": { colorScheme: "light", forcedColors: "active" },
+    } as const;
+
+    it.each(Object.entries(modes))("finds nothing in %s", async (_name, mode) => {
+      const context = await browser.newContext({
+        ...mode,
+        reducedMotion: "reduce",
+        httpCredentials: { username: adminUser, password: adminPassword },
+      });
+      const page = await openTab(context, `${shop.url}/shoes/lido-court`);
+      await expectNoViolations(page, "a shoe that is not out");
+      await page.goto(shop.url);
+      await connected(page);
+      for (const itemId of [203, 404]) await addItem(page, itemId);
+      await expectNoViolations(page, "home, with a toast");
+      await page.click("[data-cart-open]");
+      await expectNoViolations(page, "the cart");
+      // The page knows it by now, and the second time it is in the cart.
+      await page.goto(`${shop.url}/checkout`);
+      await connected(page);
+      setAvailable(404, 0);
+      await page.reload();
+      await page.locator(".note", { hasText: "Sold out meanwhile" }).waitFor();
+      await expectNoViolations(page, "checkout, sold out");
+      setAvailable(404, 50);
+      await page.reload();
+      await page.click("#place-order");
+      await page.waitForURL(/thanks/);
+      await expectNoViolations(page, "thanks");
+      await page.goto(`${shop.url}/checkout`);
+      await expectNoViolations(page, "empty checkout");
+      await page.goto(`${shop.url}/nowhere`);
+      await expectNoViolations(page, "not found");
+
+      await page.goto(`${shop.url}/admin`);
+      await connected(page);
+      await page.click(".about summary");
+      await page.locator("[data-verdict]", { hasText: "agree" }).waitFor();
+      await expectNoViolations(page, "the back office");
+      await page.context().setOffline(true);
+      await page.locator("[data-lost]:not([hidden])").waitFor();
+      await expectNoViolations(page, "the back office, not connected");
+    });
+
+    it("would find something", async () => {
+      const page = await openShopper(browser, shop.url);
+      await page.evaluate(() => {
+        const picture = document.createElement("img");
+        picture.src = "/assets/none.svg";
+        document.querySelector("main")?.append(picture);
+      });
+      await expect(expectNoViolations(page, "a picture without words")).rejects.toThrow("image-alt");
+    });
+  });
+
+  function setAvailable(itemId: number, count: number): void {
+    const database = new Libsql(join(shop.dataFolder, "shop.db"));
+    database.pragma("busy_timeout = 5000");
+    database.prepare("UPDATE stock SET available = ? WHERE item_id = ?").run(count, itemId);
+    database.close();
+  }
 });

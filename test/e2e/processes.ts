@@ -72,7 +72,7 @@ export class Program {
   }
 }
 
-/** A shop with three nodes. */
+/** A shop with three nodes, and nobody in it. */
 export class Shop {
   readonly program: Program;
   readonly port: number;
@@ -92,7 +92,7 @@ export class Shop {
     const dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
     const program = new Program(
       "examples/shop/main.ts",
-      ["--port", String(port), "--admin-user", adminUser, ...more],
+      ["--port", String(port), "--quiet", "--admin-user", adminUser, ...more],
       { DATA_DIR: dataFolder, ADMIN_PASSWORD: adminPassword },
     );
     const shop = new Shop(program, port, dataFolder);

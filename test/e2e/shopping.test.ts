@@ -3,7 +3,7 @@ import Libsql from "libsql";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Shopper } from "../../examples/shop/load/shopper.ts";
+import { newCart, Shopper } from "../../examples/shop/load/shopper.ts";
 import {
   addItem,
   connected,
@@ -155,8 +155,15 @@ describe.skipIf(withoutBrowser)("shopping", () => {
     const size = '[data-add="702"]';
     setAvailable(702, 5);
     for (const page of [shopper, detail]) expect(await page.locator(size).isDisabled()).toBe(true);
-    const impatient = (): Promise<void> =>
-      new Shopper({ socketUrl: `ws://localhost:${shop.port}/shop_socket`, page: "/", itemId: 702 }).enter();
+    const impatient = async (): Promise<void> => {
+      const cart = await newCart(new URL(shop.url));
+      await new Shopper({
+        socketUrl: `ws://localhost:${shop.port}/shop_socket`,
+        page: "/",
+        itemId: 702,
+        cart,
+      }).enter();
+    };
     await expect(impatient()).rejects.toThrow("not_released");
 
     const dashboard = await openDashboard(browser, shop, shop.urlOf(3));

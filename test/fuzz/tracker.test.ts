@@ -18,7 +18,7 @@ import { damage, nonsense } from "./mutate.js";
 
 const frames = Number(process.env["FUZZ_FRAMES"] ?? 30_000);
 const calls = 20_000;
-const channels = ["rollcall:all:simulated", "rollcall:to:simulated"] as const;
+const channels = ["rollcall:simulated", "rollcall:simulated:inbox"] as const;
 const timeout = 600_000;
 
 /** A cluster that has said all kinds of things, and what it has said. */

@@ -108,7 +108,7 @@ describe("channels", () => {
     fc.assert(
       fc.property(addresses, addresses, (one, other) => {
         const [first, second] = [channelName(one.kind, one.name), channelName(other.kind, other.name)];
-        expect(first).toMatch(/^rollcall:(all|to|channels):[\w%-]*$/);
+        expect(first).toMatch(/^rollcall:([\w%-]*|[\w%-]*:inbox|channels:[\w%-]*)$/);
         expect(first === second).toBe(one.kind === other.kind && one.name === other.name);
       }),
       { numRuns: 5_000 },
@@ -116,11 +116,11 @@ describe("channels", () => {
   });
 
   it.each([
-    ["app", "rollcall:all:app"],
-    ["app:inbox", "rollcall:all:app%3Ainbox"],
-    ["a.b*c>d e?[f]", "rollcall:all:a%2Eb%2Ac%3Ed%20e%3F%5Bf%5D"],
-    ["é😀", "rollcall:all:%C3%A9%F0%9F%98%80"],
-    ["\ud800", "rollcall:all:%uD800"],
+    ["app", "rollcall:app"],
+    ["app:inbox", "rollcall:app%3Ainbox"],
+    ["a.b*c>d e?[f]", "rollcall:a%2Eb%2Ac%3Ed%20e%3F%5Bf%5D"],
+    ["é😀", "rollcall:%C3%A9%F0%9F%98%80"],
+    ["\ud800", "rollcall:%uD800"],
   ])("stay readable: %j", (name, channel) => {
     expect(channelName("all", name)).toBe(channel);
   });
@@ -148,6 +148,9 @@ describe("channels", () => {
       of("to", "chat:inbox"),
       of("all", "channels:channels"),
       of("channels", "channels"),
+      of("channels", "inbox"),
+      of("channels", "%69nbox"),
+      of("to", "channels"),
       of("all", "chat", "b"),
       of("to", "chat", "b"),
       of("all", "b:chat"),

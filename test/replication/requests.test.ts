@@ -14,7 +14,7 @@ function makeMissing(): { replica: Replica; slice: RemoteSlice } {
 
 describe("requests", () => {
   it("wait for 20 to 60 ms, whatever earlier request is answered meanwhile", () => {
-    const requests = new Requests(() => 0.5, 0);
+    const requests = new Requests(() => 0.5, 0, 2_000);
     const { replica, slice } = makeMissing();
     const asked: number[] = [];
     const advance = (nowMs: number): number | undefined => requests.advance(nowMs, () => asked.push(nowMs));

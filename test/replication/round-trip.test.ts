@@ -36,7 +36,7 @@ describe("a round trip", () => {
 
 /** A life that answers each request after some time, and every answer makes one more necessary. */
 function askFar(roundTripMs: number, answersWanted: number) {
-  const requests = new Requests(() => 0.5, 0);
+  const requests = new Requests(() => 0.5, 0, 2_000);
   const replica = new Replica({ name: "far", incarnation: "00000000000001" }, "b@1");
   const slice = replica.slice(0);
   const sentMs: number[] = [];
@@ -73,7 +73,7 @@ describe("requests", () => {
   });
 
   it("are repeated within some seconds by whoever has never got an answer", () => {
-    const requests = new Requests(() => 1, 0);
+    const requests = new Requests(() => 1, 0, 2_000);
     const replica = new Replica({ name: "deaf", incarnation: "00000000000001" }, "b@1");
     const slice = new RemoteSlice(replica, "deaf@1", "b@1", 0, "r.");
     replica.slices.set(0, slice);

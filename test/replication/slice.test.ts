@@ -204,6 +204,40 @@ describe("a first sync", () => {
   });
 });
 
+describe("a first sync that has all its pages, and that no delta carries on", () => {
+  it("has reached what there was at its first page, and fetches none of it again", () => {
+    const pair = new Pair();
+    pair.add("ann", "ben", "cid");
+    pair.flush();
+    const goal = pair.author.flushed.clock;
+    pair.compare();
+    pair.slice.startRebuild(1, false);
+    pair.receivePage(pair.page(2));
+    expect(pair.slice.hasReached(goal)).toBe(false);
+    // What changes meanwhile is in no page: the last one only tells that there is more.
+    pair.add("dan");
+    pair.receivePage(pair.page());
+    expect(pair.slice.caughtUp).toBe(false);
+    expect(pair.slice.hasReached(goal)).toBe(true);
+    expect(pair.compare()).toBe("behind");
+    expect(pair.slice.hasReached(pair.author.flushed.clock)).toBe(false);
+    // The author has gone too far for a delta, and again.
+    for (const rebuild of [2, 3]) {
+      pair.slice.startRebuild(rebuild, false);
+      expect(pair.slice.nextRequest()).toMatchObject({ type: "pageRequest", base: goal });
+      expect(pair.slice.hasReached(goal)).toBe(true);
+    }
+    for (let pages = 0; pair.slice.nextRequest()?.type === "pageRequest"; pages += 1) {
+      if (pages > 9) throw new Error("the rebuild does not end");
+      const page = pair.page();
+      expect(page.births.map(({ key }) => key).filter((key) => key !== "dan")).toEqual([]);
+      pair.receivePage(page);
+    }
+    expect(pair.held()).toEqual(["ann", "ben", "cid", "dan"]);
+    expect(pair.compare()).toBe("equal");
+  });
+});
+
 describe("a rebuild", () => {
   function behind(): Pair {
     const pair = new Pair();

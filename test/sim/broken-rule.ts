@@ -53,14 +53,12 @@ export function describeBrokenRules(title: string, rules: readonly BrokenRule[])
     });
 
     for (const { rule, found, broken, break: breakRule, schedule, limits, run } of rules) {
-      const runOf = (seed: number, changes: Changes = {}): Promise<unknown> =>
-        run?.(seed, changed(changes)) ??
-        runWithAllOracles(
-          (schedule ?? randomSchedule)(seed),
-          {},
-          limits === undefined ? limitsOf(seed) : changed({ limits }).limits,
-          (protocol) => changed(changes, protocol),
-        );
+      const runOf = (seed: number, changes: Changes = {}): Promise<unknown> => {
+        if (run !== undefined) return run(seed, changed(changes));
+        const itsSchedule = (schedule ?? randomSchedule)(seed);
+        const itsLimits = limits === undefined ? limitsOf(itsSchedule) : changed({ limits }).limits;
+        return runWithAllOracles(itsSchedule, {}, itsLimits, (protocol) => changed(changes, protocol));
+      };
 
       it(rule, { timeout }, async () => {
         if (schedule !== undefined || run !== undefined) {

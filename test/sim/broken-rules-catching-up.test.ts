@@ -1,5 +1,6 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
 import { Endings } from "../../src/replication/endings.js";
+import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
@@ -11,7 +12,8 @@ import {
   waitsEnd,
   whoReturnsIsShown,
 } from "./runs-of-catching-up.js";
-import { instead } from "./wrap.js";
+import { startingAmongLateFrames } from "./schedules.js";
+import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -45,6 +47,12 @@ const rules: readonly BrokenRule[] = [
     found: /lists \d of 2 when/,
     run: newcomersHearOut,
     broken: { limits: { hearingOutHeartbeats: 0 } },
+  },
+  {
+    rule: "R51 is missed: one heartbeat that all hear may be older than this life",
+    found: /is complete \d+ ms after its start .* without \d+ entries/,
+    schedule: startingAmongLateFrames,
+    break: () => [wrapGetter(Replica.prototype, "hasBeenHeardOut", () => true)],
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",

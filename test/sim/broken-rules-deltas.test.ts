@@ -127,6 +127,8 @@ const rules: readonly BrokenRule[] = [
         this.leave(previous, "untracked");
         this.join(entry);
       }),
+      // Else what left and is back in one diff would be told as the update that it is.
+      instead(ReplicatedEntry, "seal", (original, entry) => original(entry, undefined)),
     ],
   },
   {

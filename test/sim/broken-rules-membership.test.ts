@@ -3,6 +3,7 @@ import { Insistence } from "../../src/replication/insistence.js";
 import { Membership } from "../../src/replication/membership.js";
 import { Alarm } from "../../src/tracker/alarm.js";
 import { Engine } from "../../src/tracker/engine.js";
+import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { View } from "../../src/replication/view.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
@@ -254,7 +255,7 @@ const departing: readonly BrokenRule[] = [
     found: /left as closed after its node has stopped/,
     run: closingAfterStopSaysNothing,
     break: () => [
-      instead(Alarm.prototype, "stop", () => undefined),
+      instead(OwnedEntries.prototype, "end", () => undefined),
       wrapGetter(Tracker.prototype, "stopped", () => false),
     ],
   },

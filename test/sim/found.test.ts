@@ -91,6 +91,16 @@ const found: readonly (Omit<Schedule, "seed" | "announceCrashes"> & { readonly w
       { do: "advance", ms: 12_000 },
     ],
   },
+  {
+    what: "what was asked for and lost is asked for again later than two heartbeats",
+    nodes: ["a", "b", "c", "d"],
+    network: { lossRate: 0.6 },
+    options: { ...fast, broadcastPeriodMs: 100 },
+    steps: [
+      { do: "track", node: "b", session: 3, topic: "room:3", key: "user:4" },
+      { do: "advance", ms: 91 },
+    ],
+  },
 ];
 
 describe("what was found once", () => {

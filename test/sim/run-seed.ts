@@ -11,19 +11,21 @@ import { by, changed } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
- * The limits of a seed: for one in three so small that pages, intervals, deltas that do not reach back and flushes
+ * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back and flushes
  * before their time come up all the time.
  */
-export function limitsOf(seed: number): Limits {
+export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
   const random = new SeededRandom(`limits ${seed}`);
   if (!random.chance(1 / 3)) return LIMITS;
   const removalsKept = random.pick([4, 12, 40]);
   return {
     ...LIMITS,
     removalsKept,
-    pendingDots: random.pick([LIMITS.pendingDots, removalsKept, 8]),
+    // Never above the removals kept, or a flush would have no delta.
+    pendingDots: Math.min(removalsKept, random.pick([LIMITS.pendingDots, removalsKept, 8])),
     deltaDots: random.pick([4, 16, 64]),
-    pageItems: random.pick([1, 3, 10]),
+    // Pages come one in a round trip: of nodes that are far apart, a crowd needs no more of them than time allows.
+    pageItems: Math.max(latencies.length > 0 ? 10 : 1, random.pick([1, 3, 10])),
   };
 }
 
@@ -35,7 +37,7 @@ export function limitsOf(seed: number): Limits {
 export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
-  limits = limitsOf(schedule.seed),
+  limits = limitsOf(schedule),
   breakProtocol: (protocol: Protocol) => Protocol = (protocol) => protocol,
 ): Promise<RunResult> {
   const protocol = breakProtocol(changed({ limits }));

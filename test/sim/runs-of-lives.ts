@@ -12,7 +12,7 @@ import { WhiteBox } from "./white-box.js";
 type Cluster = SimulatedCluster<VersionedMeta>;
 
 const topic = "room:1";
-const channel = "rollcall:all:simulated";
+const channel = "rollcall:simulated";
 
 function fail(cluster: { readonly nowMs: number }, ...wrong: string[]): never {
   throw new SimulationError(wrong, cluster.nowMs);

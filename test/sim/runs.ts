@@ -208,7 +208,7 @@ export async function otherVersionsAreReported(seed: number, protocol: Protocol 
   const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
   const { endpoint, tracker } = cluster.node("a");
   const frame = [2, 0, "future", "0mjuohs00aaaaa", 0, 1, 1, 0, [0, 0, 0]];
-  cluster.network.inject(endpoint, "rollcall:all:simulated", JSON.stringify(frame));
+  cluster.network.inject(endpoint, "rollcall:simulated", JSON.stringify(frame));
   await cluster.advance(100);
   if (tracker.health().replicas.length > 0) fail(cluster, "guesses what another protocol version says");
   const codes = cluster.node("a").eventsOf("error");

@@ -172,3 +172,25 @@ export function lateFirstFrames(seed: number): Schedule {
   const network = { delayMs: [3_000, 3_100], reorder: true } as const;
   return { seed, nodes: ["b", "a"], network, options, announceCrashes: false, steps };
 }
+
+/** A node starts while frames that were sent before are still under way to it. */
+export function startingAmongLateFrames(seed: number): Schedule {
+  const steps: Step[] = [
+    { do: "advance", ms: 1_073 },
+    { do: "set", node: "b", session: 1, topic: "room:1", key: "user:1" },
+    { do: "advance", ms: 1_409 },
+    { do: "stop", node: "c", handoffMs: 12_000 },
+    { do: "start", node: "c", clockOffsetMs: 0 },
+    { do: "advance", ms: 673 },
+  ];
+  const network = { lossRate: 0.6, delayMs: [0, 4_000] } as const;
+  const periods = { heartbeatPeriodMs: 1_000, downPeriodMs: 3_500 };
+  return {
+    seed,
+    nodes: ["a", "b", "c"],
+    network,
+    options: { ...options, ...periods },
+    announceCrashes: false,
+    steps,
+  };
+}

@@ -55,7 +55,8 @@ describe.each(flaps)("a connection that lasts %d ms and is away for %d ms", (upM
     // Silence, forgiven once, and silence again.
     await flap(lanes, [a], rhythm, 2 * DOWN_MS + BLUR_MS);
     expect(a.seen).toEqual(["join ann", "leave ann down"]);
-    await lanes.advance(500);
+    // After each reconnect others are heard out for a round of heartbeats.
+    await lanes.advance(3_000);
     expect(a.tracker.health().complete).toBe(true);
     await flap(lanes, [a], rhythm, PERMDOWN_MS);
     expect(a.tracker.health().replicas).toEqual([]);

@@ -297,7 +297,7 @@ describe("a pubsub that tells at an odd moment", () => {
     const { framesReceived, framesRefused } = tracker.health().counters;
     expect([framesReceived, framesRefused]).toEqual([4_000, 4_000]);
     const reasons = bench.errors.map(({ details }) => details["reason"]);
-    expect(reasons.filter((reason) => reason === "more than 1000 came at once")).toHaveLength(1);
+    expect(reasons.filter((reason) => String(reason).includes("came at once"))).toHaveLength(1);
     await bench.stop();
   });
 

@@ -4,100 +4,137 @@
  */
 import type { Channel, Socket } from "phoenix";
 import { price } from "../store/price.ts";
-import type { CartLineView, CartProblem, CartView } from "../wire.ts";
+import type { CartLineView, CartView } from "../wire.ts";
+import { CartChanges } from "./cart-changes.ts";
 import { join } from "./connection.ts";
-import { element, find, findAll, setText, toast } from "./dom.ts";
-
-const problems: Record<CartProblem, string> = {
-  unknown_item: "There is no such size.",
-  not_released: "Not on sale yet.",
-  sold_out: "Just sold out.",
-  duplicate_item: "Already in your cart.",
-  cart_full: "Your cart is full.",
-  not_in_cart: "No longer in your cart.",
-};
+import { element, find, isAvailable, reconcile, setAvailable, setText, toast } from "./dom.ts";
 
 export class CartBox {
   readonly #channel: Channel;
-  readonly #changed: (view: CartView) => void;
+  readonly #changes: CartChanges;
+  readonly #changed: (view: CartView, isWaiting: (itemId: number) => boolean) => void;
+  #view: CartView = { lines: [], subtotalCents: 0 };
 
   /** Joins the cart and keeps the box in step; calls back with every state of it. */
-  constructor(socket: Socket, cartId: string, changed: (view: CartView) => void) {
+  constructor(
+    socket: Socket,
+    cart: { readonly id: string; readonly key: string },
+    changed: (view: CartView, isWaiting: (itemId: number) => boolean) => void,
+  ) {
     this.#changed = changed;
-    this.#channel = socket.channel(`cart:${cartId}`, { page: location.pathname });
+    this.#channel = socket.channel(`cart:${cart.id}`, { page: location.pathname, key: cart.key });
+    this.#changes = new CartChanges(socket, this.#channel, (view) => this.#show(view ?? this.#view));
     this.#channel.on("cart", (view: CartView) => this.#show(view));
-    join<{ cart: CartView }>(this.#channel, ({ cart }) => this.#show(cart));
+    join<{ cart: CartView }>(this.#channel, ({ cart: view }) => {
+      this.#show(view);
+      this.#changes.joined();
+    });
+    this.#listenToOpening();
+    document.addEventListener("submit", (event) => this.#submitted(event));
+    find("[data-cart-checkout]").addEventListener("click", (event) => {
+      if (this.#view.lines.length > 0) return;
+      event.preventDefault();
+      toast("There is nothing in your cart yet.");
+    });
+  }
+
+  #listenToOpening(): void {
     const dialog = find<HTMLDialogElement>("#cart");
-    find("[data-cart-open]").addEventListener("click", () => dialog.showModal());
+    const opener = find("[data-cart-open]");
+    // From here on it opens the dialog instead of leading to the checkout.
+    opener.setAttribute("role", "button");
+    opener.setAttribute("aria-haspopup", "dialog");
+    opener.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.showModal();
+    });
+    opener.addEventListener("keydown", (event) => {
+      if (event.key !== " ") return;
+      event.preventDefault();
+      dialog.showModal();
+    });
     dialog.addEventListener("click", (event) => {
       // Only a click on the backdrop has the dialog itself as its target.
       if (event.target === dialog) dialog.close();
     });
   }
 
-  add(itemId: number, size: string): void {
-    this.#push("add_item", itemId, `Size ${size} is in your cart.`);
+  /** The forms that work without a socket too: here they go over it. */
+  #submitted(event: SubmitEvent): void {
+    const { target: form, submitter } = event;
+    if (!(form instanceof HTMLFormElement) || !(submitter instanceof HTMLButtonElement)) return;
+    const kind = form.dataset["cartForm"];
+    if (kind === undefined) return;
+    event.preventDefault();
+    const itemId = Number(submitter.value);
+    if (kind === "remove") return this.#remove(itemId, submitter.dataset["label"] ?? "The pair");
+    if (!isAvailable(submitter)) return toast(`${submitter.getAttribute("aria-label") ?? "That"}.`);
+    const size = submitter.dataset["size"] ?? "";
+    this.#changes.ask({
+      event: "add_item",
+      itemId,
+      clickedMs: Date.now(),
+      done: `Size ${size} is in your cart.`,
+    });
   }
 
-  #push(event: string, itemId: number, done: string): void {
-    this.#channel
-      .push(event, { item_id: itemId })
-      .receive("ok", ({ cart }: { cart: CartView }) => {
-        this.#show(cart);
-        toast(done);
-      })
-      .receive("error", ({ reason }: { reason: CartProblem }) => {
-        toast(problems[reason] ?? "That did not work.");
-      })
-      .receive("timeout", () => toast("No answer yet. The shop is reconnecting …"));
+  #remove(itemId: number, label: string): void {
+    const done = `${label} is out of your cart.`;
+    this.#changes.ask({ event: "remove_item", itemId, clickedMs: Date.now(), done });
   }
 
   #show(view: CartView): void {
+    this.#view = view;
     setText(find('[data-testid="cart-count"]'), String(view.lines.length));
     setText(find('[data-testid="cart-subtotal"]'), price(view.subtotalCents));
     find("[data-cart-empty]").hidden = view.lines.length > 0;
-    find("[data-cart-checkout]").setAttribute("aria-disabled", String(view.lines.length === 0));
-    find(".cart-lines").replaceChildren(...view.lines.map((line) => this.#line(line)));
-    const held = new Set(view.lines.map((line) => String(line.id)));
-    for (const button of findAll("[data-add]")) {
-      button.setAttribute("aria-pressed", String(held.has(button.dataset["add"] ?? "")));
-    }
-    this.#changed(view);
+    setAvailable(find("[data-cart-checkout]"), view.lines.length > 0);
+    reconcile(
+      find(".cart-lines"),
+      view.lines,
+      ({ id }) => String(id),
+      (line) => this.#line(line),
+      (child, line) => this.#updateLine(child, line),
+      (child) => (child === undefined ? find("[data-cart-close]") : find("button", child)).focus(),
+    );
+    this.#changed(view, (itemId) => this.#changes.isWaiting(itemId));
+  }
+
+  #updateLine(child: Element, { id, soldOut, released }: CartLineView): void {
+    child.classList.toggle("not-to-be-had", soldOut || !released);
+    child.classList.toggle("sold-out", soldOut);
+    child.classList.toggle("waiting", this.#changes.isWaiting(id));
+    setText(find(".note", child), soldOut ? "Sold out" : released ? "" : "Not on sale");
   }
 
   #line(line: CartLineView): HTMLElement {
+    const label = `${line.name}, size ${line.size}`;
     const remove = element(
       "button",
       {
         type: "button",
         class: "icon-button",
-        "aria-label": `Remove ${line.name}, size ${line.size}`,
+        "aria-label": `Remove ${label}`,
         "data-remove": String(line.id),
       },
       "✕",
     );
-    remove.addEventListener("click", () =>
-      this.#push("remove_item", line.id, `${line.name} is out of your cart.`),
-    );
-    const text = element(
-      "span",
-      { class: "line-text" },
-      element("b", {}, line.name),
-      element("span", { class: "small" }, `${line.brand} · size ${line.size}`),
-    );
-    if (line.soldOut) text.append(element("span", { class: "note" }, "Sold out"));
+    remove.addEventListener("click", () => this.#remove(line.id, line.name));
     return element(
       "li",
-      {
-        class: `cart-line product-${Math.floor(line.id / 100)}${line.soldOut ? " sold-out" : ""}`,
-        "data-line": String(line.id),
-      },
+      { class: `cart-line product-${Math.floor(line.id / 100)}`, "data-line": String(line.id) },
       element(
         "span",
         { class: "thumb" },
         element("img", { src: line.picture, width: "400", height: "260", alt: "" }),
       ),
-      text,
+      element(
+        "span",
+        { class: "line-text" },
+        element("b", {}, line.name),
+        element("span", { class: "small" }, `${line.brand} · size ${line.size}`),
+        element("span", { class: "note" }),
+      ),
       element("span", { class: "price" }, price(line.priceCents)),
       remove,
     );

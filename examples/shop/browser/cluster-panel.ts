@@ -1,24 +1,16 @@
-/** The nodes as one of them sees them, and what is left in stock. */
-import type { ClusterView, NodeView } from "../wire.ts";
-import { element, find, findAll, setText } from "./dom.ts";
+/** What is said about the cluster beside its map: whether the nodes agree, what happened, and what is left. */
+import type { ClusterStatus, ClusterView, Happened } from "../wire.ts";
+import { ClusterMap } from "./cluster-map.ts";
+import { element, find, findAll, reconcile, setAvailable, setText } from "./dom.ts";
+import { clock } from "./liveness.ts";
+import { NodeTable } from "./node-table.ts";
 
-interface NodeRow {
-  readonly row: HTMLElement;
-  readonly facts: HTMLElement;
-  readonly shoppers: HTMLElement;
-}
-
-const statusWords: Record<NodeView["status"], string> = {
-  up: "up",
-  down: "silent, not counted",
-  returning: "back, catching up",
-  departing: "saying goodbye",
-};
+const shownHappenings = 8;
 
 export class ClusterPanel {
-  readonly #list = find("[data-nodes]");
-  readonly #pipeline = find("[data-pipeline]");
-  readonly #rows = new Map<string, NodeRow>();
+  readonly #map = new ClusterMap();
+  readonly #table = new NodeTable();
+  readonly #verdict = find("[data-verdict]");
   readonly #available = new Map<number, HTMLElement>();
 
   constructor() {
@@ -28,73 +20,96 @@ export class ClusterPanel {
   }
 
   show(view: ClusterView): void {
-    const names = new Set(view.nodes.map(({ name }) => name));
-    for (const [name, { row }] of this.#rows) {
-      if (names.has(name)) continue;
-      row.remove();
-      this.#rows.delete(name);
-    }
-    for (const node of view.nodes) this.#showNode(node, view.tells);
-    const { watched, products } = view.pipeline;
-    const completeness = view.complete ? "" : " This node's list is not complete yet.";
+    const { status } = view;
+    this.#map.show(view);
+    this.#table.show(view);
+    const verdict = verdictOf(status);
+    this.#verdict.dataset["agrees"] = String(verdict.agrees);
+    setText(this.#verdict, verdict.text);
+    setText(find("[data-underway]"), verdict.agrees ? underwayWords(status) : "\u00a0");
+    this.#showHappened(status.happened);
     setText(
-      this.#pipeline,
-      watched === 0
-        ? `Nobody looks at a product: the stock is not read.${completeness}`
-        : `Stock is read for ${watched} of ${products} products: those somebody looks at.${completeness}`,
+      find("[data-restart]"),
+      status.restart === undefined ? "" : `Rolling restart: ${status.restart}.`,
     );
-    for (const [itemId, count] of view.available) {
+    setAvailable(find('[data-button="restart"]'), status.noRestart === undefined, status.noRestart);
+    setAvailable(
+      find('[data-button="home"]'),
+      status.brought > 0,
+      status.brought > 0 ? undefined : "Nobody was brought in by the button.",
+    );
+    const brought = status.brought === 0 ? "" : `, and ${status.brought} brought in`;
+    setText(find('[data-testid="crowd"]'), `${status.visitors}${brought}`);
+    this.#showStock(view);
+  }
+
+  #showHappened(happened: readonly Happened[]): void {
+    setText(
+      find("[data-latest]"),
+      happened.at(-1)?.text ?? "Nothing has happened yet. Kill a node, or cut one off.",
+    );
+    reconcile(
+      find("[data-happened]"),
+      happened.slice(-shownHappenings).reverse(),
+      ({ id }) => String(id),
+      ({ kind, atMs }) =>
+        element(
+          "li",
+          { "data-kind": kind },
+          element("time", {}, clock(new Date(atMs))),
+          element("span", { "data-text": "" }),
+        ),
+      (child, { text }) => setText(find("[data-text]", child), text),
+    );
+  }
+
+  #showStock({ complete, pipeline, available, products }: ClusterView): void {
+    const completeness = complete ? "" : " This node's list is not complete yet.";
+    setText(
+      find("[data-pipeline]"),
+      pipeline.watched === 0
+        ? `Nobody looks at a product: the stock is not read.${completeness}`
+        : `Stock is read for ${pipeline.watched} of ${pipeline.products} products: those somebody looks at.${completeness}`,
+    );
+    for (const [itemId, count] of available) {
       const cell = this.#available.get(itemId);
       if (cell !== undefined) setText(cell, String(count));
     }
-    for (const { id, released } of view.products) this.#showRelease(id, released);
-  }
-
-  #showNode(node: NodeView, tells: string): void {
-    const shown = this.#rows.get(node.name) ?? this.#addRow(node.name);
-    shown.row.dataset["status"] = node.status;
-    setText(shown.shoppers, String(node.shoppers));
-    const heard = node.name === tells ? "tells you this" : `heard ${(node.heardMs / 1000).toFixed(1)} s ago`;
-    const lag = node.lagDots === 0 ? "" : ` · ${node.lagDots} changes behind`;
-    setText(shown.facts, node.status === "up" ? `${heard}${lag}` : statusWords[node.status]);
-  }
-
-  #addRow(name: string): NodeRow {
-    const facts = element("span", { class: "small" });
-    const shoppers = element("span", { class: "node-shoppers", "data-testid": `shoppers-on-${name}` });
-    const row = element(
-      "li",
-      { class: "node", "data-node": name },
-      element("span", { class: "dot" }),
-      element("span", { class: "node-facts" }, element("b", {}, name), facts),
-      shoppers,
-      element(
-        "span",
-        { class: "node-actions" },
-        action(name, "stop", "Stop", "secondary"),
-        action(name, "kill", "Kill", "secondary danger"),
-      ),
-    );
-    const after = [...this.#rows].filter(([other]) => other > name).sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#list.insertBefore(row, after[0]?.[1].row ?? null);
-    const made = { row, facts, shoppers };
-    this.#rows.set(name, made);
-    return made;
-  }
-
-  #showRelease(productId: number, released: boolean): void {
-    const row = document.querySelector<HTMLElement>(`[data-product="${productId}"]`);
-    if (row === null || row.dataset["released"] === String(released)) return;
-    row.dataset["released"] = String(released);
-    find("[data-release]", row).hidden = released;
+    for (const { id, released } of products) showRelease(id, released);
   }
 }
 
-function action(node: string, verb: string, label: string, style: string): HTMLElement {
-  const button = element("button", { class: style, "aria-label": `${label} ${node}` }, label);
-  return element(
-    "form",
-    { method: "post", action: `/admin/nodes/${node}/${verb}`, "data-quiet": "" },
-    button,
+/** Whether all nodes that say something say the same. */
+function verdictOf({ nodes }: ClusterStatus): { readonly agrees: boolean; readonly text: string } {
+  const saying = nodes.filter(({ differsBy, state }) => differsBy !== undefined && state === "up");
+  const differing = saying.filter(({ differsBy }) => differsBy !== 0);
+  if (saying.length === 0) return { agrees: false, text: "No node says anything." };
+  if (differing.length === 0) {
+    return {
+      agrees: true,
+      text: saying.length === 1 ? "✓ One node serves" : `✓ ${saying.length} nodes agree`,
+    };
+  }
+  const [first] = differing;
+  const rest = differing.length === 1 ? "" : ` and ${differing.length - 1} more`;
+  return { agrees: false, text: `≠ ${first?.name}${rest} differs by ${first?.differsBy ?? 0}` };
+}
+
+/** Nodes that agree may show different numbers for a moment: says why. */
+function underwayWords({ nodes }: ClusterStatus): string {
+  const totals = nodes.flatMap(({ shoppers, state }) =>
+    shoppers === undefined || state !== "up" ? [] : [shoppers],
   );
+  const spread = Math.max(0, ...totals) - Math.min(...totals, Infinity);
+  if (spread === 0) return "To the last shopper.";
+  return `${spread === 1 ? "One shopper is" : `${spread} shoppers are`} on the way between them.`;
+}
+
+/** The button goes with the release; who had pressed it stays at that product. */
+function showRelease(productId: number, released: boolean): void {
+  const row = document.querySelector<HTMLElement>(`[data-product="${productId}"]`);
+  if (row === null || row.dataset["released"] === String(released)) return;
+  const hadFocus = find("[data-release]", row) === document.activeElement;
+  row.dataset["released"] = String(released);
+  if (hadFocus) find("[data-product-name]", row).focus();
 }

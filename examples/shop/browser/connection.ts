@@ -1,10 +1,14 @@
 /** The page's socket, and the line in the footer that says what it is connected to. */
 import { Socket, type Channel } from "phoenix";
-import { find, setText } from "./dom.ts";
+import { find, setText, toast } from "./dom.ts";
+
+/** A node that stands still answers no heartbeat: its pages go elsewhere after twice that time at the latest. */
+const heartbeatMs = 10_000;
 
 /** Connects, for as long as the page is open. `prepare` gets the socket before it connects. */
 export function openSocket(path: string, prepare?: (socket: Socket) => void): Socket {
   const socket = new Socket(path, {
+    heartbeatIntervalMs: heartbeatMs,
     // Soon enough that a shopper whose node went away is on the next one before anybody is missed.
     reconnectAfterMs: (tries) => [20, 60, 150, 300, 600, 1_000][tries - 1] ?? 2_000,
     rejoinAfterMs: (tries) => [200, 500, 1_000][tries - 1] ?? 2_000,
@@ -25,6 +29,10 @@ export function showSocketNode(reply: unknown): void {
   if (typeof node === "string") setText(find('[data-testid="socket-node"]'), node);
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  too_many_tabs: "This cart is open in too many tabs. Close some, and load this page again.",
+};
+
 /**
  * Joins for good: a refused join is given up, because the client would repeat it for ever.
  */
@@ -35,9 +43,10 @@ export function join<Reply>(channel: Channel, joined: (reply: Reply) => void): v
       showSocketNode(reply);
       joined(reply);
     })
-    .receive("error", (reason: unknown) => {
+    .receive("error", (reason: { reason?: unknown }) => {
       console.warn("The shop refused a channel", channel.topic.split(":")[0], reason);
       channel.leave();
+      toast(refusals[String(reason.reason)] ?? "The shop does not let this page be live.");
     });
 }
 

@@ -1,5 +1,6 @@
-/** The live feed: who came, moved on and left, a few lines per frame however much happens. */
-import { element, find } from "./dom.ts";
+/** The live feed: who came, moved on and left, a few lines per frame however much happens. It can be paused. */
+import { element, find, setAttribute, setText } from "./dom.ts";
+import { clock } from "./liveness.ts";
 
 const maxLines = 9;
 
@@ -10,8 +11,19 @@ export interface FeedEvent {
 
 export class Feed {
   readonly #list = find("[data-feed]");
+  readonly #button = find("[data-feed-pause]");
   #waiting: FeedEvent[] = [];
   #skipped = 0;
+  #paused = false;
+
+  constructor() {
+    this.#button.addEventListener("click", () => {
+      this.#paused = !this.#paused;
+      setAttribute(this.#button, "aria-pressed", String(this.#paused));
+      setText(this.#button, this.#paused ? "Paused" : "Pause");
+      if (!this.#paused) this.render();
+    });
+  }
 
   /** Takes note of something; it shows with the next {@link render}. */
   add(event: FeedEvent): void {
@@ -23,8 +35,8 @@ export class Feed {
   }
 
   render(): void {
-    if (this.#waiting.length === 0) return;
-    const time = new Date().toLocaleTimeString(undefined, { hour12: false });
+    if (this.#waiting.length === 0 || this.#paused) return;
+    const time = clock(new Date());
     const lines = this.#waiting.map(({ key, text }) => line(time, key.slice(0, 6), text));
     if (this.#skipped > 0) lines.unshift(line(time, "", `… and ${this.#skipped} more`));
     this.#waiting = [];

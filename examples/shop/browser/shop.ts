@@ -1,10 +1,14 @@
 /** The shopper's pages: one socket, the cart's channel, and one channel per product on the page. */
 import { CartBox } from "./cart-box.ts";
-import { refreshCheckout } from "./checkout-page.ts";
+import { refreshCheckout, watchOrderButton } from "./checkout-page.ts";
 import { openSocket } from "./connection.ts";
-import { followProducts } from "./products.ts";
+import { followProducts, showInCart } from "./products.ts";
 
-const cartId = document.body.dataset["cart"] ?? "";
+const { cart: id = "", cartKey: key = "" } = document.body.dataset;
 const socket = openSocket("/shop_socket");
-const cart = new CartBox(socket, cartId, refreshCheckout);
-followProducts(socket, cartId, (itemId, size) => cart.add(itemId, size));
+watchOrderButton();
+new CartBox(socket, { id, key }, (view, isWaiting) => {
+  refreshCheckout(view);
+  showInCart(view, isWaiting);
+});
+followProducts(socket, id);

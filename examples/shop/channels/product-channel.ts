@@ -26,6 +26,8 @@ export function productChannel({ node, viewers, pipeline }: ProductChannelParts)
       return { ok: { node, stock: pipeline.viewOf(product) }, assigns: { product, viewer } };
     },
     joined(channel) {
+      // A node that has said goodbye counts nobody any more.
+      if (viewers.stopped) return;
       const { product, viewer } = channel.assigns;
       viewers.track(channel.session, viewersTopic(product), viewer, {});
     },

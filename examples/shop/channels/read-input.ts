@@ -17,3 +17,13 @@ export function readItemId(payload: JsonPayload): number {
   if (typeof value === "number") return value;
   return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : NaN;
 }
+
+/** Further off than that, the browser's clock says nothing about this one's. */
+const maxClockDifferenceMs = 10_000;
+
+/** When the shopper clicked, by a clock that agrees with ours; `undefined` if the browser does not say. */
+export function readClickedMs(payload: JsonPayload, nowMs: number): number | undefined {
+  const value = payload["clicked_at"];
+  if (typeof value !== "number" || !(Math.abs(value - nowMs) < maxClockDifferenceMs)) return undefined;
+  return Math.round(value);
+}

@@ -22,7 +22,7 @@ export function expectedOf(shoppers: Iterable<Shopper>): Expected {
   return { shoppers: count, pages, items };
 }
 
-/** Whether the dashboard shows exactly these shoppers, pages and items, and nobody else's. */
+/** Whether the totals are exactly these shoppers, pages and items. */
 export function isExact(expected: Expected, totals: Totals): boolean {
   return (
     totals.shoppers === expected.shoppers &&
@@ -35,7 +35,7 @@ export function describeExpected({ shoppers, pages, items }: Expected): string {
   const paths = [...pages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, count]) => `${path} ${count}`);
   const held = [...items.values()].reduce((sum, count) => sum + count, 0);
   return [
-    "The dashboard should show",
+    "The dashboard should show, besides others who are in the shop,",
     `  ${shoppers} unique shoppers`,
     `  ${paths.join(", ") || "no page"}`,
     `  ${held} items in carts, of ${items.size} sizes`,

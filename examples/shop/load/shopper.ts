@@ -1,5 +1,4 @@
 /** One shopper of the load generator: the `phoenix` client from npm on a socket of its own, as in a browser. */
-import { randomBytes } from "node:crypto";
 import { Socket, type Channel } from "phoenix";
 import { WebSocket } from "ws";
 
@@ -7,8 +6,20 @@ export interface ShopperPlan {
   readonly socketUrl: string;
   readonly page: string;
   readonly itemId: number;
-  /** Another tab of that cart; without it, a shopper of its own. */
-  readonly cartId?: string;
+  /** A cart that the shop has made; of several shoppers with the same cart each is another tab. */
+  readonly cart: ShopperCart;
+}
+
+export interface ShopperCart {
+  readonly id: string;
+  /** Shows that the shop has made the id. */
+  readonly key: string;
+}
+
+/** Has the shop make a cart. */
+export async function newCart(shopUrl: URL): Promise<ShopperCart> {
+  const response = await fetch(new URL("/cart.json", shopUrl));
+  return (await response.json()) as ShopperCart;
 }
 
 /** When a shopper began to come in and to add its item, and when the shop had answered, in milliseconds. */
@@ -22,8 +33,6 @@ export interface ShopperTimes {
 const timeoutMs = 60_000;
 
 export class Shopper {
-  /** 64 characters, new for every shopper. */
-  readonly cartId: string;
   readonly plan: ShopperPlan;
   readonly times: ShopperTimes = { startedMs: performance.now() };
   readonly #socket: Socket;
@@ -31,9 +40,8 @@ export class Shopper {
 
   constructor(plan: ShopperPlan) {
     this.plan = plan;
-    this.cartId = plan.cartId ?? randomBytes(48).toString("base64url");
     this.#socket = new Socket(plan.socketUrl, { transport: WebSocket, timeout: timeoutMs });
-    this.#channel = this.#socket.channel(`cart:${this.cartId}`, { page: plan.page });
+    this.#channel = this.#socket.channel(`cart:${plan.cart.id}`, { page: plan.page, key: plan.cart.key });
   }
 
   /** Comes in and puts the item into the cart. */
@@ -42,8 +50,15 @@ export class Shopper {
     await answered(this.#channel.join(timeoutMs), "join");
     this.times.joinedMs = performance.now();
     this.times.addingMs = performance.now();
-    await answered(this.#channel.push("add_item", { item_id: this.plan.itemId }, timeoutMs), "add_item");
+    await answered(
+      this.#channel.push("add_item", { item_id: this.plan.itemId, clicked_at: Date.now() }, timeoutMs),
+      "add_item",
+    );
     this.times.addedMs = performance.now();
+  }
+
+  get cartId(): string {
+    return this.plan.cart.id;
   }
 
   leave(): void {

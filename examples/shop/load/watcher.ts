@@ -1,6 +1,7 @@
 /**
  * An admin of the load generator: follows the presences as the dashboard does, counts as it does, and notes
- * when each shopper and each cart became visible.
+ * when each shopper and each cart became visible. It counts only those whom it was told of: others may be in
+ * the shop too.
  */
 import { PresenceClient } from "rollcall/client";
 import { Socket } from "phoenix";
@@ -20,26 +21,37 @@ export class Watcher {
   readonly #presence = new PresenceClient<CartMeta>();
   readonly #socket: Socket;
 
-  private constructor(socket: Socket) {
+  readonly #isCounted: (cartId: string) => boolean;
+
+  private constructor(socket: Socket, isCounted: (cartId: string) => boolean) {
     this.#socket = socket;
+    this.#isCounted = isCounted;
     this.#presence.onJoin((key) => this.#look(key));
     this.#presence.onLeave((key) => this.#look(key));
   }
 
-  /** Connects as an admin. Rejects with a clear message if the shop does not let it in. */
-  static async connect(shopUrl: URL, user: string, password: string): Promise<Watcher> {
+  /**
+   * Connects as an admin who counts these carts, which are named before their shoppers come. Rejects with a
+   * clear message if the shop does not let it in.
+   */
+  static async connect(
+    shopUrl: URL,
+    user: string,
+    password: string,
+    isCounted: (cartId: string) => boolean,
+  ): Promise<Watcher> {
     const authorization = basicAuthorization(user, password);
     const response = await fetch(new URL("/admin/token", shopUrl), { headers: { authorization } });
     if (!response.ok) throw new Error(`The back office answered ${response.status} to user ${user}.`);
     const authToken = await response.text();
     const socket = new Socket(socketUrl(shopUrl, "/admin_socket"), { transport: WebSocket, authToken });
-    const watcher = new Watcher(socket);
+    const watcher = new Watcher(socket, isCounted);
     socket.connect();
     await watcher.#follow();
     return watcher;
   }
 
-  /** Hears once a second how the cluster is. */
+  /** Hears again and again how the cluster is. */
   onCluster(listener: (view: ClusterView) => void): void {
     const channel = this.#socket.channel("admin:cluster");
     channel.on("cluster", listener);
@@ -72,6 +84,7 @@ export class Watcher {
   }
 
   #look(key: string): void {
+    if (!this.#isCounted(key)) return;
     const metas = this.#presence.get(key)?.metas ?? [];
     this.totals.set(key, metas);
     const nowMs = performance.now();

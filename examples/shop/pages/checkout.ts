@@ -17,25 +17,29 @@ export function checkoutPage(
   lines: readonly CartLine[],
   problem?: CheckoutProblem,
 ): Markup {
-  const obstacle = lines.some((line) => line.soldOut || !line.released);
+  const possible = lines.filter(canBeHad);
+  const obstacle = possible.length < lines.length;
   return layout(
     frame,
     "Checkout",
     html`<section class="checkout">
-      <h1>Checkout</h1>
+      <h1 id="checkout-title" tabindex="-1">Checkout</h1>
       ${problem === undefined ? "" : problemNotice(problem)}
       ${
         lines.length === 0
           ? html`<p>Your cart is empty.</p>
               <p><a class="primary" href="/">See the sneakers</a></p>`
           : html`<ul class="order-lines">
-                ${lines.map((line) => orderLine(frame, line.item, lineNote(line), line.soldOut))}
+                ${lines.map((line) => orderLine(frame, line.item, lineNote(line), removal(line.item)))}
               </ul>
               <form method="post" action="/checkout" class="pay">
                 <p class="subtotal">
-                  Total <b data-testid="total">${price(total(lines.map((line) => line.item)))}</b>
+                  Total <b data-testid="total">${price(total(possible.map((line) => line.item)))}</b>
+                  ${obstacle ? html`<span class="small">without what cannot be had</span>` : ""}
                 </p>
-                <button class="primary" ${obstacle ? "disabled" : ""}>Place the order</button>
+                <button class="primary" id="place-order" aria-disabled="${String(obstacle)}">
+                  Place the order
+                </button>
                 ${
                   obstacle
                     ? html`<p class="small">
@@ -60,7 +64,7 @@ export function thanksPage(frame: PageFrame, order: Order): Markup {
         every node.
       </p>
       <ul class="order-lines">
-        ${order.items.map((item) => orderLine(frame, item, "", false))}
+        ${order.items.map((item) => orderLine(frame, item, ""))}
       </ul>
       <p class="subtotal">Total <b data-testid="total">${price(order.totalCents)}</b></p>
       <p><a class="primary" href="/">Back to the sneakers</a></p>
@@ -68,23 +72,43 @@ export function thanksPage(frame: PageFrame, order: Order): Markup {
   );
 }
 
-function orderLine(frame: PageFrame, item: Item, note: string, soldOut: boolean): Markup {
+function orderLine(frame: PageFrame, item: Item, note: string, action: Markup | string = ""): Markup {
   const { product } = item;
   return html`<li
-    class="order-line product-${product.id}"
+    class="order-line product-${product.id} ${note === "" ? "" : "not-to-be-had"}"
     data-order-line="${item.id}"
-    data-sold-out="${soldOut}"
+    data-note="${note}"
   >
     <span class="thumb"
       ><img src="${frame.asset(`${product.slug}.svg`)}" width="400" height="260" alt=""
     /></span>
-    <span
+    <span class="line-text"
       ><b>${product.name}</b>
       <span class="small">${product.brand} · size ${item.size}</span>
       ${note === "" ? "" : html`<span class="note">${note}</span>`}</span
     >
     <span class="price">${price(product.priceCents)}</span>
+    ${action}
   </li>`;
+}
+
+function removal(item: Item): Markup {
+  return html`<form method="post" action="/cart/remove" data-cart-form="remove">
+    <button
+      class="icon-button"
+      id="take-out-${item.id}"
+      name="item_id"
+      value="${item.id}"
+      data-label="${item.product.name}, size ${item.size}"
+      aria-label="Take out ${item.product.name}, size ${item.size}"
+    >
+      ✕
+    </button>
+  </form>`;
+}
+
+function canBeHad(line: CartLine): boolean {
+  return !line.soldOut && line.released;
 }
 
 function lineNote(line: CartLine): string {

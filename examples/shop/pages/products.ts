@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { itemsOf, products, type Item, type Product } from "../store/catalogue.ts";
 import { price } from "../store/price.ts";
 import { levelOf, type Level, type ProductStock } from "../store/stock.ts";
+import { sizeLabel } from "./size-label.ts";
 import { layout, type Markup, type PageFrame } from "./layout.ts";
 
 export type StockByProduct = ReadonlyMap<number, ProductStock>;
@@ -29,7 +30,7 @@ function card(frame: PageFrame, product: Product, stock: ProductStock | undefine
   return html`<article
     class="card product-${product.id}"
     data-product="${product.id}"
-    data-released="${released}"
+    data-released="${String(released)}"
   >
     <a class="stage" href="/shoes/${product.slug}" tabindex="-1" aria-hidden="true">
       <img src="${frame.asset(`${product.slug}.svg`)}" width="400" height="260" alt="" />
@@ -41,7 +42,7 @@ function card(frame: PageFrame, product: Product, stock: ProductStock | undefine
       <p class="small">${product.brand} · ${product.colour}</p>
       ${looking}
     </div>
-    ${sizePicker(product, stock)}
+    ${sizePicker(frame, product, stock)}
   </article>`;
 }
 
@@ -52,7 +53,7 @@ export function productPage(frame: PageFrame, product: Product, stock: ProductSt
     html`<article
         class="detail product-${product.id}"
         data-product="${product.id}"
-        data-released="${stock.released}"
+        data-released="${String(stock.released)}"
       >
         <div class="stage">
           <img
@@ -71,7 +72,7 @@ export function productPage(frame: PageFrame, product: Product, stock: ProductSt
           </p>
           <p class="blurb">${product.blurb}</p>
           <h2 class="label">Size</h2>
-          ${sizePicker(product, stock)} ${looking}
+          ${sizePicker(frame, product, stock)} ${looking}
           <ul class="facts">
             ${product.details.map((detail) => html`<li>${detail}</li>`)}
           </ul>
@@ -109,35 +110,40 @@ function others(frame: PageFrame, shown: Product): Markup {
 /** Its place is kept while nobody is counted yet, so that nothing jumps when the number comes. */
 const looking = html`<p class="looking" data-looking>&nbsp;</p>`;
 
-function sizePicker(product: Product, stock: ProductStock | undefined): Markup {
-  return html`<div class="sizes" role="group" aria-label="Sizes of ${product.name}">
-    ${itemsOf(product).map((item) => sizeButton(item, stock))}
-  </div>`;
+/** A form, so that a pair can be had before the page is live, and without JavaScript. */
+function sizePicker(frame: PageFrame, product: Product, stock: ProductStock | undefined): Markup {
+  return html`<form
+    method="post"
+    action="/cart/add"
+    class="sizes"
+    data-cart-form="add"
+    role="group"
+    aria-label="Sizes of ${product.name}"
+  >
+    ${itemsOf(product).map((item) => sizeButton(frame, item, stock))}
+  </form>`;
 }
 
-function sizeButton(item: Item, stock: ProductStock | undefined): Markup {
+/**
+ * One that cannot be had is not `disabled`, because the focus would be lost from it when somebody buys the last
+ * pair; it says why, and the server refuses it.
+ */
+function sizeButton(frame: PageFrame, item: Item, stock: ProductStock | undefined): Markup {
   const available = stock?.available.get(item.id) ?? 0;
+  const released = stock?.released === true;
   const level: Level = levelOf(available);
-  const disabled = stock?.released !== true || level === "out";
+  const inCart = frame.cart?.items.has(item.id) === true;
   return html`<button
-    type="button"
     class="size"
+    name="item_id"
+    value="${item.id}"
     data-add="${item.id}"
+    data-size="${item.size}"
     data-level="${level}"
-    ${disabled ? "disabled" : ""}
-    aria-label="${sizeLabel(item.size, level)}"
+    data-in-cart="${String(inCart)}"
+    aria-disabled="${String(!released || level === "out")}"
+    aria-label="${sizeLabel(item.size, { released, level, inCart })}"
   >
     ${item.size}
   </button>`;
-}
-
-const levelWords: Record<Level, string> = {
-  out: "sold out",
-  low: "few left",
-  medium: "in stock",
-  high: "in stock",
-};
-
-function sizeLabel(size: string, level: Level): string {
-  return `Size ${size}, ${levelWords[level]}`;
 }

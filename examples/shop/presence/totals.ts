@@ -8,17 +8,26 @@
 export interface OpenPage {
   readonly page?: unknown;
   readonly items?: unknown;
+  readonly node?: unknown;
+  readonly run?: unknown;
 }
 
 interface Share {
   readonly pages: readonly string[];
   readonly items: readonly number[];
+  readonly homes: readonly string[];
+}
+
+/** Names one start of a node: the life that serves an open page. */
+export function homeOf(node: unknown, run: unknown): string {
+  return `${String(node)} ${String(run)}`;
 }
 
 export class Totals {
   readonly #shares = new Map<string, Share>();
   readonly #pages = new Map<string, number>();
   readonly #items = new Map<number, number>();
+  readonly #homes = new Map<string, number>();
   #openPages = 0;
   #itemsInCarts = 0;
 
@@ -44,6 +53,11 @@ export class Totals {
     return this.#items;
   }
 
+  /** Shoppers by the life that serves them: one with pages on two nodes counts for both. */
+  get homes(): ReadonlyMap<string, number> {
+    return this.#homes;
+  }
+
   /** Sets what one shopper has open. No pages: the shopper has gone. */
   set(key: string, open: readonly OpenPage[]): void {
     const before = this.#shares.get(key);
@@ -60,6 +74,7 @@ export class Totals {
   #count(share: Share, by: 1 | -1): void {
     for (const page of share.pages) add(this.#pages, page, by);
     for (const item of share.items) add(this.#items, item, by);
+    for (const home of share.homes) add(this.#homes, home, by);
     this.#openPages += by * share.pages.length;
     this.#itemsInCarts += by * share.items.length;
   }
@@ -71,6 +86,7 @@ function shareOf(open: readonly OpenPage[]): Share {
   return {
     pages: open.map(({ page }) => (typeof page === "string" ? page : "(unknown)")),
     items: Array.isArray(items) ? [...new Set(items.filter((item) => Number.isSafeInteger(item)))] : [],
+    homes: [...new Set(open.map(({ node, run }) => homeOf(node, run)))],
   };
 }
 

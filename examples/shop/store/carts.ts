@@ -8,6 +8,8 @@ import type { Database } from "./database.ts";
 /** More would only serve somebody who wants to fill the disk. */
 export const maxItemsPerCart = 24;
 const keptMs = 7 * 24 * 3_600_000;
+/** Items in all carts together. Above it the carts that were left alone longest go, a week old or not. */
+const maxItemsKept = 200_000;
 const cartIdPattern = /^[A-Za-z0-9_-]{64}$/;
 
 /** Whether a text can be a cart id; says nothing about whether the cart exists. */
@@ -88,7 +90,7 @@ export class Carts {
     return changes > 0;
   }
 
-  /** Forgets carts to which nothing was added for a week. */
+  /** Forgets carts to which nothing was added for a week, and the oldest ones where there are too many. */
   prune(nowMs: number): void {
     this.#database
       .prepare(
@@ -96,5 +98,17 @@ export class Carts {
            (SELECT cart_id FROM cart_items GROUP BY cart_id HAVING MAX(added_ms) < ?)`,
       )
       .run(nowMs - keptMs);
+    const [kept] = this.#database.prepare("SELECT COUNT(*) FROM cart_items").pluck().all() as number[];
+    const tooMany = (kept ?? 0) - maxItemsKept;
+    if (tooMany <= 0) return;
+    this.#database
+      .prepare(
+        `DELETE FROM cart_items WHERE cart_id IN
+           (SELECT cart_id FROM
+             (SELECT cart_id, SUM(COUNT(*)) OVER (ORDER BY MAX(added_ms), cart_id) - COUNT(*) AS older
+              FROM cart_items GROUP BY cart_id)
+            WHERE older < ?)`,
+      )
+      .run(tooMany);
   }
 }

@@ -202,7 +202,7 @@ export const products: readonly Product[] = [
   },
 ];
 
-const sizes = ["37", "38", "39", "40", "41", "42", "43", "44", "45"] as const;
+export const sizes = ["37", "38", "39", "40", "41", "42", "43", "44", "45"] as const;
 
 /** Every size of every product; ids are a product's id times 100, and then a running number. */
 export const items: readonly Item[] = products.flatMap((product) =>
@@ -220,3 +220,11 @@ export const productById = (id: number): Product | undefined => productsById.get
 export const productBySlug = (slug: string): Product | undefined => productsBySlug.get(slug);
 export const itemById = (id: number): Item | undefined => itemsById.get(id);
 export const itemsOf = (product: Product): readonly Item[] => itemsByProduct.get(product.id) ?? [];
+
+/** A little of everything, the same in every new shop: some sizes sold out, some nearly, some plenty. */
+export function firstStock(item: Item): number {
+  const spread = (Math.imul(item.id, 0x9e3779b1) >>> 12) % 97;
+  if (spread % 9 === 0) return 0;
+  if (spread % 4 === 0) return 1 + (spread % 8);
+  return 10 + spread * 3;
+}

@@ -3,10 +3,10 @@
  * on while somebody writes; `busy_timeout` makes a writer wait for another one's few microseconds instead of
  * failing. Every transaction of the shop is short, and the ones that write take the lock at once.
  */
-import { mkdirSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import Libsql from "libsql";
-import { items, products, type Item } from "./catalogue.ts";
+import { firstStock, items, products } from "./catalogue.ts";
 
 export type Database = Libsql.Database;
 
@@ -41,10 +41,26 @@ const schema = `
   ) WITHOUT ROWID;
 `;
 
-/** Opens the shop's database in a folder, which is made if it is missing. Whoever opens it closes it. */
+const fileName = "shop.db";
+
+/**
+ * Makes the folder if it is missing, readable by its owner alone, as is what is in it: whoever reads a cart's id
+ * has the cart.
+ */
+export function prepareFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const name of [fileName, `${fileName}-wal`, `${fileName}-shm`]) {
+    const file = join(folder, name);
+    if (existsSync(file)) chmodSync(file, 0o600);
+    // The journals take over the mode of the database.
+    else if (name === fileName) closeSync(openSync(file, "a", 0o600));
+  }
+}
+
+/** Opens the shop's database in a folder that is prepared. Whoever opens it closes it. */
 export function openDatabase(folder: string): Database {
-  mkdirSync(folder, { recursive: true });
-  const database = new Libsql(join(folder, "shop.db"));
+  prepareFolder(folder);
+  const database = new Libsql(join(folder, fileName));
   database.pragma("busy_timeout = 5000");
   database.pragma("journal_mode = WAL");
   // With WAL this is safe against a crash of the process; only a power cut may cost the last orders.
@@ -66,12 +82,4 @@ export function prepareDatabase(database: Database): void {
       for (const item of items) addStock.run(item.id, item.product.id, firstStock(item));
     })
     .immediate();
-}
-
-/** A little of everything, the same in every new shop: some sizes sold out, some nearly, some plenty. */
-function firstStock(item: Item): number {
-  const spread = (Math.imul(item.id, 0x9e3779b1) >>> 12) % 97;
-  if (spread % 9 === 0) return 0;
-  if (spread % 4 === 0) return 1 + (spread % 8);
-  return 10 + spread * 3;
 }

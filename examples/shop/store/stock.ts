@@ -2,7 +2,7 @@
  * Stock and releases, read from the database. Shoppers are told a level, never the exact number, except when
  * only a few are left; the admin sees the numbers.
  */
-import { items, type Product } from "./catalogue.ts";
+import { firstStock, items, products, type Product } from "./catalogue.ts";
 import type { Database } from "./database.ts";
 
 export type Level = "out" | "low" | "medium" | "high";
@@ -60,6 +60,18 @@ export class Stock {
       .prepare("UPDATE products SET released = 1 WHERE id = ? AND released = 0")
       .run(product.id);
     return changes > 0;
+  }
+
+  /** Puts everything back to how a new shop has it: stock, and what is on sale. Carts and orders stay. */
+  reset(): void {
+    const setStock = this.#database.prepare("UPDATE stock SET available = ? WHERE item_id = ?");
+    const setReleased = this.#database.prepare("UPDATE products SET released = ? WHERE id = ?");
+    this.#database
+      .transaction(() => {
+        for (const item of items) setStock.run(firstStock(item), item.id);
+        for (const product of products) setReleased.run(product.released ? 1 : 0, product.id);
+      })
+      .immediate();
   }
 
   /** The items of the products on sale that are not sold out. */

@@ -1,0 +1,86 @@
+/**
+ * How many sockets there may be, in all and of one key, and what the sockets of one key may send together.
+ * Promises that a key is remembered until its rates are full again, so that whoever comes back finds them as they
+ * were left, and no longer. Time comes in as an argument; knows no socket.
+ */
+import type { IncomingMessage } from "node:http";
+import type { ChannelLimits } from "./options.js";
+import { RateLimit } from "./rate-limit.js";
+
+/** What one socket, or those of one key together, may send and cause to be sent. */
+export class SocketRates {
+  readonly messages: RateLimit;
+  readonly joins: RateLimit;
+  readonly joinBytes: RateLimit;
+
+  constructor(limits: ChannelLimits, sockets: number, nowMs: number) {
+    this.messages = new RateLimit(limits.messagesPerSecond * sockets, limits.messageBurst * sockets, nowMs);
+    this.joins = new RateLimit(limits.joinsPerSecond * sockets, limits.joinBurst * sockets, nowMs);
+    this.joinBytes = new RateLimit(
+      limits.joinBytesPerSecond * sockets,
+      limits.joinByteBurst * sockets,
+      nowMs,
+    );
+  }
+
+  areFull(nowMs: number): boolean {
+    return this.messages.isFull(nowMs) && this.joins.isFull(nowMs) && this.joinBytes.isFull(nowMs);
+  }
+}
+
+/** A place for one socket, from its handshake to its end. */
+export interface Place {
+  /** What the socket shares with the others of its key. */
+  readonly rates: SocketRates | undefined;
+  /** Gives the place back; once is enough, and more do no harm. */
+  leave(): void;
+}
+
+/** Why there is no place: the limit that is reached. */
+export type NoPlace = "maxSockets" | "maxSocketsPerKey";
+
+interface KeyUse {
+  readonly rates: SocketRates;
+  sockets: number;
+}
+
+export class Admission {
+  readonly #limits: ChannelLimits;
+  readonly #keyOf: ((request: IncomingMessage) => string | undefined) | undefined;
+  readonly #uses = new Map<string, KeyUse>();
+  #sockets = 0;
+
+  constructor(limits: ChannelLimits, keyOf: ((request: IncomingMessage) => string | undefined) | undefined) {
+    this.#limits = limits;
+    this.#keyOf = keyOf;
+  }
+
+  /** Takes a place for a socket. Throws what the application's `key` throws. */
+  enter(request: IncomingMessage, nowMs: number): Place | NoPlace {
+    if (this.#sockets >= this.#limits.maxSockets) return "maxSockets";
+    const key = this.#keyOf?.(request);
+    let use = key === undefined ? undefined : this.#uses.get(key);
+    if (use !== undefined && use.sockets >= this.#limits.maxSocketsPerKey) return "maxSocketsPerKey";
+    if (key !== undefined && use === undefined) {
+      use = { rates: new SocketRates(this.#limits, this.#limits.socketRatesPerKey, nowMs), sockets: 0 };
+      this.#uses.set(key, use);
+    }
+    this.#sockets++;
+    if (use) use.sockets++;
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      this.#sockets--;
+      if (use) use.sockets--;
+    };
+    return { rates: use?.rates, leave };
+  }
+
+  /** Forgets the keys without a socket whose rates are as good as new. */
+  sweep(nowMs: number): void {
+    for (const [key, { sockets, rates }] of this.#uses) {
+      if (sockets === 0 && rates.areFull(nowMs)) this.#uses.delete(key);
+    }
+  }
+}

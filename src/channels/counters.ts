@@ -1,0 +1,45 @@
+/**
+ * What a channel server refused, slowed down and dropped, counted. Knows nothing of why.
+ */
+
+/** What went wrong on the sockets of a server since it was made. */
+export interface ChannelCounters {
+  /** Frames that were no message; each closed its socket. */
+  malformedFrames: number;
+  /** Messages that were answered with an error because of their payload: no object, or nested too deep. */
+  refusedMessages: number;
+  /** Sockets dropped because more than `maxBufferedBytes` waited for them. */
+  slowReaders: number;
+  /** Sockets dropped because more than `maxBufferedBytesTotal` waited for all. */
+  crowdedOut: number;
+  /** Sockets closed because nothing was heard of them. */
+  idleSockets: number;
+  /** Joins refused for their number, for what they cause to be sent, or for their payload. */
+  refusedJoins: number;
+  /** Times a socket was read no faster. */
+  pausedReads: number;
+  /** Channels ended because too much waited for their handlers. */
+  overflowedChannels: number;
+  /** Frames of bytes that were not sent, because a client on long polling could not take them. */
+  undeliverableFrames: number;
+  /** Connections refused before the upgrade, for whatever reason, the connect hook's included. */
+  refusedConnections: number;
+  /** Those of them that were refused for their origin. */
+  refusedOrigins: number;
+}
+
+export function zeroCounters(): ChannelCounters {
+  return {
+    malformedFrames: 0,
+    refusedMessages: 0,
+    slowReaders: 0,
+    crowdedOut: 0,
+    idleSockets: 0,
+    refusedJoins: 0,
+    pausedReads: 0,
+    overflowedChannels: 0,
+    undeliverableFrames: 0,
+    refusedConnections: 0,
+    refusedOrigins: 0,
+  };
+}

@@ -1,0 +1,190 @@
+/** What channel servers of several nodes say to each other, and what they make of anything else. */
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { MemoryHub } from "../../src/adapters/memory.js";
+import { ClusterLink } from "../../src/channels/cluster-link.js";
+import { ErrorReports } from "../../src/channels/error-reports.js";
+import { Broadcast } from "../../src/channels/subscribers.js";
+import type { TrackerError } from "../../src/errors.js";
+import type { PubSub } from "../../src/pubsub/pubsub.js";
+import { VirtualRuntime } from "./harness.js";
+
+describe("the link to other nodes", () => {
+  function link(pubsub: PubSub, runtime = new VirtualRuntime()) {
+    const received: string[] = [];
+    const errors: TrackerError[] = [];
+    const reports = new ErrorReports(runtime);
+    reports.listen((error) => errors.push(error));
+    const limits = { maxBroadcastBytes: 1_000 };
+    const made = new ClusterLink({ pubsub, name: "channels", runtime, limits }, reports, {
+      broadcastReceived: ({ topic, event, encoded }) =>
+        received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
+      disconnectReceived: (id) => received.push(`disconnect ${id}`),
+      askReceived: () => expect.unreachable(),
+      answerReceived: () => expect.unreachable(),
+    });
+    return { link: made, received, errors, runtime };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it("carries broadcasts of text and bytes, and disconnects, to the others of its name only", async () => {
+    const hub = new MemoryHub();
+    const [one, two] = [link(hub.node("one")), link(hub.node("two"))];
+    await Promise.all([one.link.open(), two.link.open()]);
+    one.link.broadcast(new Broadcast("a\nb", "e", { text: "line\nbreak" }));
+    one.link.broadcast(new Broadcast("t", "e", Uint8Array.from([0, 255])));
+    one.link.disconnect("user:1");
+    await turn();
+    expect(two.received).toEqual(['a\nb e {"text":"line\\nbreak"}', "t e 00ff", "disconnect user:1"]);
+    expect(one.received).toEqual([]);
+    await two.link.close();
+    one.link.disconnect("user:2");
+    await turn();
+    expect(two.received).toHaveLength(3);
+  });
+
+  it("ignores its own echo, reports junk and other versions, and goes on", async () => {
+    let deliver = (_payload: string): void => undefined;
+    const echoing: PubSub = {
+      nodeName: "one",
+      broadcast: (_channel, payload) => deliver(payload),
+      send: () => undefined,
+      subscribe: (_channel, receive) => {
+        deliver = receive;
+        return () => undefined;
+      },
+    };
+    const { link: made, received, errors } = link(echoing);
+    await made.open();
+    made.broadcast(new Broadcast("t", "e", {}));
+    expect(received).toEqual([]);
+    const junk = [
+      "",
+      "junk",
+      "\n",
+      "{}\n{}",
+      "[1]\n{}",
+      '[1,"x","json","t"]\n{}',
+      '[1,"x","json","t",7]\n{}',
+      '[1,"x","other","t","e"]\n{}',
+      '[1,"x","json","t","e"]\n{',
+      '[1,"x","json","t","e"]\n[]',
+      '[1,"x","json","t","e"]\nnull',
+      `[1,"x","bytes",${JSON.stringify("t".repeat(300))},"e"]\nAAAA`,
+    ];
+    for (const payload of junk) deliver(payload);
+    deliver('[2,"x","something","new"]\n?');
+    deliver('[1,"x","json","t","e"]\n{"fine":true}');
+    expect(received).toEqual(['t e {"fine":true}']);
+    expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
+  });
+
+  it("refuses what is too large before it is read, sends nothing of the kind, and quotes nobody's text", async () => {
+    let deliver = (_payload: string): void => undefined;
+    const sent: string[] = [];
+    const pubsub: PubSub = {
+      nodeName: "one",
+      broadcast: (_channel, payload) => void sent.push(payload),
+      send: () => undefined,
+      subscribe: (_channel, receive) => {
+        deliver = receive;
+        return () => undefined;
+      },
+    };
+    const { link: made, received, errors } = link(pubsub);
+    await made.open();
+    const frame = (text: string): string => `[1,"x","json","t","e"]\n{"text":"${text}"}`;
+    const fits = "x".repeat(1_000 - frame("").length);
+    const parse = vi.spyOn(JSON, "parse");
+    onTestFinished(() => parse.mockRestore());
+    deliver(frame(`${fits}x`));
+    deliver(`SECRET${"[".repeat(1_000_000)}`);
+    expect(parse).not.toHaveBeenCalled();
+    deliver(frame(fits));
+    deliver("SECRET\nSECRET");
+    deliver('[1,"x","json","t","e"]\n{"text":SECRET}');
+    expect(received).toHaveLength(1);
+    made.broadcast(new Broadcast("t", "e", { text: "SECRET".repeat(200) }));
+    expect(sent).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual([
+      ...Array.from({ length: 4 }, () => "INVALID_FRAME"),
+      "PUBLISH_FAILED",
+    ]);
+    for (const { message, details, cause } of errors) {
+      expect(`${message} ${JSON.stringify(details)} ${String(cause)}`).not.toContain("SECRET");
+    }
+  });
+
+  it("asks again, ever more slowly, while the pubsub refuses the subscription", async () => {
+    let attempts = 0;
+    const refusing: PubSub = {
+      nodeName: "one",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => {
+        if (++attempts < 4) return Promise.reject(new Error("not yet"));
+        return () => undefined;
+      },
+    };
+    const { link: made, errors, runtime } = link(refusing);
+    let open = false;
+    void made.whenOpen().then(() => (open = true));
+    await made.open();
+    expect(attempts).toBe(1);
+    await runtime.advance(500);
+    await runtime.advance(999);
+    expect(attempts).toBe(2);
+    await runtime.advance(1);
+    expect([attempts, open]).toEqual([3, false]);
+    await runtime.advance(2_000);
+    expect([attempts, open]).toEqual([4, true]);
+    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => "PUBSUB_UNAVAILABLE"));
+  });
+
+  it("reports failures of the pubsub that have no caller, until it is closed", async () => {
+    let fail: (error: unknown) => void = () => undefined;
+    const pubsub: PubSub = {
+      nodeName: "one",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => () => undefined,
+      onError: (listener) => {
+        fail = listener;
+        return () => void (fail = () => undefined);
+      },
+    };
+    const { link: made, errors } = link(pubsub);
+    await made.open();
+    fail(new Error("connection lost"));
+    await made.close();
+    fail(new Error("unheard"));
+    expect(errors.map(({ code, cause }) => [code, String(cause)])).toEqual([
+      ["PUBSUB_UNAVAILABLE", "Error: connection lost"],
+    ]);
+  });
+
+  it("reports what the pubsub refuses or could never take, and throws at nobody", async () => {
+    const failing: PubSub = {
+      nodeName: "one",
+      maxPayloadBytes: 200,
+      broadcast: (_channel, payload) => {
+        if (payload.includes("sync")) throw new Error("sync");
+        return Promise.reject(new Error("async"));
+      },
+      send: () => undefined,
+      subscribe: () => () => Promise.reject(new Error("unsubscribe")),
+    };
+    const { link: made, errors } = link(failing);
+    await made.open();
+    made.broadcast(new Broadcast("sync", "e", {}));
+    made.broadcast(new Broadcast("t", "e", {}));
+    made.broadcast(new Broadcast("t", "e", { text: "x".repeat(200) }));
+    await turn();
+    await made.close();
+    expect(errors.map(({ code }) => code)).toEqual([
+      "PUBLISH_FAILED",
+      "PUBLISH_FAILED",
+      "PUBLISH_FAILED",
+      "PUBSUB_UNAVAILABLE",
+    ]);
+  });
+});
