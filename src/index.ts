@@ -18,13 +18,13 @@ export type {
   LeaveReason,
   Meta,
   TopicDiff,
-  TrackerBehaviour,
   Update,
-} from "./tracker/behaviour.js";
+} from "./words.js";
+export type { TrackerBehaviour } from "./tracker/behaviour.js";
 export type { Explanation, Health, ReplicaHealth } from "./tracker/health.js";
 export type { TrackerOptions } from "./tracker/options.js";
-export type { TrackerEvents } from "./tracker/reporter.js";
-export { Session } from "./tracker/session.js";
-export type { SessionSource } from "./tracker/session.js";
+export type { TrackerEvents } from "./tracker/events.js";
+export { Session } from "./session.js";
+export type { SessionSource } from "./session.js";
 export { Tracker } from "./tracker/tracker.js";
 export type { StopOptions } from "./tracker/tracker.js";

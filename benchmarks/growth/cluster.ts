@@ -11,7 +11,7 @@
  */
 import { countAll, Lab } from "../harness/lab.js";
 import type { Traffic } from "../harness/wire.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, topicCount, topicOf, type Viewer } from "../workload.js";
 

@@ -7,7 +7,7 @@ import { SeededRandom } from "../../src/testing/random.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import type { TrackerOptions } from "../../src/tracker/options.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 import { Wire, type HeldFrame, type WireOptions } from "./wire.js";

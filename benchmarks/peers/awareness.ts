@@ -12,7 +12,7 @@ import { Doc } from "yjs";
 import type { Benchmark } from "../harness/command.js";
 import { Lab, quietOptions } from "../harness/lab.js";
 import { collectGarbage, timeAsyncMs, timeMs, timePerCallNs } from "../harness/stopwatch.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { heartbeatBytesPerSecond } from "./redis-hash.js";
 import type { HeldFrame } from "../harness/wire.js";
 import { onlineUser, room } from "./online-user.js";

@@ -7,7 +7,7 @@ import { openRedis } from "../../test/brokers/servers.js";
 import type { Benchmark } from "../harness/command.js";
 import { Lab } from "../harness/lab.js";
 import { collectGarbage, timeAsyncMs, timePerCallNs } from "../harness/stopwatch.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { onlineUser, room } from "./online-user.js";
 import { redisSentBytes } from "./socket-io.js";
 

@@ -1,7 +1,7 @@
 /** One of several servers with a tracker on the same Redis: the other side of the comparison. */
 import { createClient } from "redis";
 import { redisPubSub } from "../../src/adapters/redis.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { machineMs } from "../harness/machine-clock.js";
 import { serve } from "../harness/remote.js";

@@ -9,7 +9,7 @@ import { serve } from "../harness/remote.js";
 import { Gate, type Passed } from "./gate.js";
 import { Turns } from "./turns.js";
 import { openTransport, type Transport, type TransportKind } from "./transport.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";

@@ -9,7 +9,7 @@ import { alternate, timePerCallNs } from "../harness/stopwatch.js";
 import type { HeldFrame } from "../harness/wire.js";
 import { decodeFrame, encodeFrame } from "../../src/replication/codec.js";
 import type { DeltaMessage } from "../../src/replication/message.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf } from "../workload.js";
 
 const targetBytes = { join: 60, update: 70, leave: 6 } as const;

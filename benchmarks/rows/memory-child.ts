@@ -4,7 +4,7 @@
  */
 import { BareTable } from "../floors.js";
 import { countAll, Lab, quietOptions, trackRange } from "../harness/lab.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 
 /** The heap in use when nothing more can be collected. */

@@ -9,7 +9,7 @@ import { countAll, filledPair } from "../harness/lab.js";
 import { collectGarbage, timeMs } from "../harness/stopwatch.js";
 import { spread } from "../harness/statistics.js";
 import { Orswot, type Delta } from "../../src/crdt/index.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import type { HeldFrame } from "../harness/wire.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 

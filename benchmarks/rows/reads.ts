@@ -6,7 +6,7 @@ import { BareTable } from "../floors.js";
 import type { Benchmark } from "../harness/command.js";
 import { Lab, quietOptions } from "../harness/lab.js";
 import { alternate, timePerCallNs } from "../harness/stopwatch.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, type Viewer } from "../workload.js";
 

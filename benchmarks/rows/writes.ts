@@ -6,7 +6,7 @@ import type { Benchmark } from "../harness/command.js";
 import { Lab, trackRange } from "../harness/lab.js";
 import { alternate, timeMs } from "../harness/stopwatch.js";
 import { BareTable } from "../floors.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 
 const floorOfTrack = "what the caller makes, an object, three Map inserts";

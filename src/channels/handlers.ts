@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { TrackerError } from "../errors.js";
-import type { Session } from "../tracker/session.js";
+import type { Session } from "../session.js";
 import type { ConnectParams } from "./params.js";
 
 /** What a client sent as JSON. Its properties may be anything: check before use. */

@@ -1,6 +1,7 @@
 /**
  * One socket path: who may connect, and which channels its clients find there. Knows no HTTP and no connection.
  */
+import { functionOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import type { Ref } from "./frames.js";
@@ -23,14 +24,7 @@ export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, Channel
 
   /** @throws TrackerError `INVALID_OPTION`. */
   constructor(options: SocketOptions<SocketAssigns>, context: ChannelContext) {
-    for (const name of ["connect", "id"] as const) {
-      if (options[name] !== undefined && typeof options[name] !== "function") {
-        throw new TrackerError("INVALID_OPTION", `${name} must be a function`, {
-          option: name,
-          value: options[name],
-        });
-      }
-    }
+    for (const name of ["connect", "id"] as const) functionOption(name, options[name]);
     if (options.checkOrigin !== undefined) validateOriginCheck(options.checkOrigin);
     this.options = options;
     this.#context = context;

@@ -2,7 +2,7 @@
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
 import type { IncomingMessage } from "node:http";
-import { TrackerError } from "../errors.js";
+import { functionOption, pubsubOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -239,24 +239,9 @@ const OPTIONAL: ReadonlySet<keyof ChannelLimits> = new Set([
 export function validateOptions(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
-  if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {
-    throw new TrackerError("INVALID_OPTION", "pubsub must be a PubSub, such as memoryPubSub()", {
-      option: "pubsub",
-      value: pubsub,
-    });
-  }
-  if (typeof name !== "string" || name === "") {
-    throw new TrackerError("INVALID_OPTION", "name must be a text that is not empty", {
-      option: "name",
-      value: name,
-    });
-  }
-  if (key !== undefined && typeof key !== "function") {
-    throw new TrackerError("INVALID_OPTION", "key must be a function of the request", {
-      option: "key",
-      value: key,
-    });
-  }
+  pubsubOption("pubsub", pubsub);
+  if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
+  functionOption("key", key);
   return {
     pubsub,
     name,
@@ -276,10 +261,10 @@ function validateLimits(options: OptionalLimits): ChannelLimits {
       ? (Number.isSafeInteger(value) && value >= 1) || (value === Infinity && OPTIONAL.has(name))
       : value > 0 && value < Infinity;
     if (typeof value !== "number" || !valid) {
-      throw new TrackerError(
-        "INVALID_OPTION",
-        `${name} must be a ${COUNTS.has(name) ? "whole number of at least 1" : "finite number above 0"}, got ${String(value)}`,
-        { option: name, value },
+      throw wrongOption(
+        name,
+        value,
+        COUNTS.has(name) ? "a whole number of at least 1" : "a finite number above 0",
       );
     }
     limits[name] = value;

@@ -3,7 +3,7 @@
  * site, so without this check every page on the web could act as the visitor. Pure.
  */
 import type { IncomingMessage } from "node:http";
-import { TrackerError } from "../errors.js";
+import { wrongOption } from "../checks.js";
 import type { OriginCheck } from "./handlers.js";
 
 /** What a browser sends for a page without an origin. */
@@ -13,11 +13,8 @@ const NO_ORIGIN = "null";
 export function validateOriginCheck(check: OriginCheck): OriginCheck {
   if (typeof check === "boolean" || typeof check === "function") return check;
   if (Array.isArray(check) && check.every(isOriginPattern)) return check;
-  throw new TrackerError(
-    "INVALID_OPTION",
-    'checkOrigin must be a boolean, a function or a list of origins such as "https://shop.example" or "null"',
-    { option: "checkOrigin", value: check },
-  );
+  const expected = 'a boolean, a function or a list of origins such as "https://shop.example" or "null"';
+  throw wrongOption("checkOrigin", check, expected);
 }
 
 /**

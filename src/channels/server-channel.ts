@@ -5,7 +5,7 @@
  * accepted. Knows its connection only as somewhere to write, and no other channel.
  */
 import { TrackerError } from "../errors.js";
-import { Session } from "../tracker/session.js";
+import { Session } from "../session.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import {
   closeFrame,

@@ -6,7 +6,7 @@
  * from the revision that the reader holds to the newest, an entry that went and came back unchanged is not
  * mentioned, and one that came back as another revision was updated. Pure: when a window opens and closes is its owner's business.
  */
-import type { Entry, Leave, TopicDiff, Update } from "../tracker/behaviour.js";
+import type { Entry, Leave, TopicDiff, Update } from "../words.js";
 
 export class DiffWindow<M> {
   /** Entries that the reader does not hold, by the ref they have now. */

@@ -2,7 +2,7 @@
  * The feeds of all topics that anyone follows. It promises that a topic nobody follows costs nothing, and
  * that every callback comes asynchronously. It does not know the tracker, only its diffs and entries.
  */
-import type { Diff, Entry } from "../tracker/behaviour.js";
+import type { Diff, Entry } from "../words.js";
 import { Follower, type PresenceSubscriber } from "./follower.js";
 import { Rounds } from "./rounds.js";
 import { TopicFeed, type FeedSettings } from "./topic-feed.js";

@@ -7,7 +7,7 @@
  */
 import { TrackerError } from "../errors.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
-import type { Reporter } from "../tracker/reporter.js";
+import type { Reporter } from "../reports.js";
 
 /**
  * Finds what belongs to keys beside their metas, such as the name and picture of a user: one query for all

@@ -4,9 +4,9 @@
  * It promises one state first and then every change once and in order, nothing after it has ended, and that
  * a callback that throws or rejects is reported and costs nothing else.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
-import { onAbort } from "../tracker/on-end.js";
-import type { Reporter } from "../tracker/reporter.js";
+import type { AnyMeta } from "../words.js";
+import { onAbort } from "../on-end.js";
+import type { Reporter } from "../reports.js";
 import type { KeyChanges } from "./topic-view.js";
 import type { KeyPresence, NoExtra, PresenceDiff, Presences } from "./wire.js";
 

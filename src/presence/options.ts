@@ -1,7 +1,7 @@
 /** What a presence is started with, and the checks of it. The tracker checks its own options. */
-import { TrackerError } from "../errors.js";
+import { durationOption, functionOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
-import type { AnyMeta, Meta } from "../tracker/behaviour.js";
+import type { AnyMeta, Meta } from "../words.js";
 import { trackerOptionNames } from "../tracker/options.js";
 import type { TrackerOptions } from "../tracker/options.js";
 import type { Fetch } from "./fetcher.js";
@@ -51,22 +51,19 @@ const knownOptions: Readonly<Record<keyof PresenceOptions, true>> = {
   diffPeriodMs: true,
 };
 
-/** Node's timers cannot wait longer. */
-const longestTimerMs = 2 ** 31 - 1;
-
 /** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`; also for one that there is not. */
 export function presenceSettings<M extends Meta<M>, X extends object>(
   options: PresenceOptions<M, X>,
 ): PresenceSettings<M, X> {
   if (typeof options !== "object" || options === null) {
-    throw invalid("options", options, "an object with at least `name` and `pubsub`");
+    throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
   requireKnownOptions(options, knownOptions);
   const { fetch, handleMetas, fetchTimeoutMs = 5_000, diffPeriodMs = 0 } = options;
-  checkFunction("fetch", fetch);
-  checkFunction("handleMetas", handleMetas);
-  checkDuration("fetchTimeoutMs", fetchTimeoutMs, 1);
-  checkDuration("diffPeriodMs", diffPeriodMs, 0);
+  functionOption("fetch", fetch);
+  functionOption("handleMetas", handleMetas);
+  durationOption("fetchTimeoutMs", fetchTimeoutMs, 1);
+  durationOption("diffPeriodMs", diffPeriodMs, 0);
   return { fetch, handleMetas, fetchTimeoutMs, diffPeriodMs };
 }
 
@@ -82,19 +79,4 @@ export function trackerOptions<M extends Meta<M>, X extends object>(
     ...rest
   } = options;
   return rest;
-}
-
-function checkFunction(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw invalid(option, value, "a function");
-}
-
-function checkDuration(option: string, value: unknown, leastMs: number): void {
-  if (typeof value === "number" && value >= leastMs && value <= longestTimerMs) return;
-  throw invalid(option, value, `a number of milliseconds from ${leastMs} to ${longestTimerMs}`);
-}
-
-function invalid(option: string, value: unknown, expected: string): TrackerError {
-  const shown = typeof value === "object" && value !== null ? "an object" : String(value);
-  const message = `Expected \`${option}\` to be ${expected}; got ${shown}`;
-  return new TrackerError("INVALID_OPTION", message, { option, value });
 }

@@ -5,12 +5,14 @@
  * It has a tracker and takes nothing from what a tracker promises; it promises that following a topic gives
  * the state once and then every change once, in order. It knows no socket and no channel.
  */
-import { TrackerError } from "../errors.js";
+import { requireFunction, requireText, wrongArgument } from "../checks.js";
 import { nodeRuntime } from "../runtime.js";
-import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
+import type { AnyMeta, Meta } from "../words.js";
+import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
-import { Reporter, type TrackerEvents } from "../tracker/reporter.js";
-import type { Session } from "../tracker/session.js";
+import { Reporter } from "../reports.js";
+import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
+import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
@@ -25,11 +27,16 @@ const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
 export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> implements AsyncDisposable {
   readonly #tracker: Tracker<M>;
   /** For failures of fetches, subscribers and `handleMetas`; the tracker reports its own. */
-  readonly #reporter: Reporter;
+  readonly #reporter: Reporter<TrackerEvents>;
   readonly #fetcher: Fetcher<X>;
   readonly #feeds: Feeds<M, X>;
 
-  private constructor(tracker: Tracker<M>, reporter: Reporter, fetcher: Fetcher<X>, feeds: Feeds<M, X>) {
+  private constructor(
+    tracker: Tracker<M>,
+    reporter: Reporter<TrackerEvents>,
+    fetcher: Fetcher<X>,
+    feeds: Feeds<M, X>,
+  ) {
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;
@@ -47,7 +54,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   ): Promise<Presence<M, X>> {
     const settings = presenceSettings(options);
     const { runtime = nodeRuntime } = options;
-    const reporter = new Reporter(`rollcall presence ${options.name}`, runtime);
+    const reporter = new Reporter<TrackerEvents>(
+      `rollcall presence ${options.name}`,
+      runtime,
+      trackerEventNames,
+    );
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
     const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
     const behaviour: TrackerBehaviour<M> = { handleDiff: (diff) => feeds.change(diff) };
@@ -110,13 +121,15 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    *   `state` and `diff` have to be there.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
-    checkArgument("topic", topic, "string");
-    checkArgument("subscriber", subscriber, "object");
+    requireText("topic", topic);
+    if (typeof subscriber !== "object" || subscriber === null) {
+      throw wrongArgument("subscriber", subscriber, "an object with state and diff");
+    }
     const { state, diff, online, offline } = subscriber;
-    checkArgument("state", state, "function");
-    checkArgument("diff", diff, "function");
-    if (online !== undefined) checkArgument("online", online, "function");
-    if (offline !== undefined) checkArgument("offline", offline, "function");
+    requireFunction("state", state);
+    requireFunction("diff", diff);
+    if (online !== undefined) requireFunction("online", online);
+    if (offline !== undefined) requireFunction("offline", offline);
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
@@ -140,7 +153,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
     options: { signal?: AbortSignal | undefined } = {},
   ): () => void {
-    checkArgument("push", push, "function");
+    requireFunction("push", push);
     // One of fewer parameters takes the same message.
     const tell = push as (...message: PresenceMessage<M, X>) => unknown;
     return this.subscribe(topic, {
@@ -236,11 +249,4 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ handoffMs: 0 });
   }
-}
-
-function checkArgument(argument: string, value: unknown, type: "string" | "function" | "object"): void {
-  if (typeof value === type && value !== null) return;
-  const expected = type === "string" ? "a text" : type === "function" ? "a function" : "an object";
-  const message = `Expected \`${argument}\` to be ${expected}; got ${value === null ? "null" : typeof value}`;
-  throw new TrackerError("INVALID_ARGUMENT", message, { argument, value });
 }

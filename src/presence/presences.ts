@@ -5,7 +5,7 @@
  * keeps a meta's place, and two nodes that hold the same entries list them alike, whatever order they heard
  * of them in. Pure: it knows no tracker, no time, and nothing of the wire.
  */
-import type { Entry, TopicDiff } from "../tracker/behaviour.js";
+import type { Entry, TopicDiff } from "../words.js";
 
 /**
  * The order of a key's entries. Session ids of one process differ in a count at their end, so the shorter id

@@ -5,7 +5,7 @@
  */
 import { TrackerError } from "../errors.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
-import type { Reporter } from "../tracker/reporter.js";
+import type { Reporter } from "../reports.js";
 
 /** How many changes may each follow on the release of another within one turn of the event loop. */
 const MAX_ROUNDS_PER_TURN = 1_000;

@@ -7,8 +7,8 @@
  * still to be released. It knows neither the tracker nor other topics.
  */
 import type { CancelTimer, Runtime } from "../runtime.js";
-import type { Entry, TopicDiff } from "../tracker/behaviour.js";
-import type { Reporter } from "../tracker/reporter.js";
+import type { Entry, TopicDiff } from "../words.js";
+import type { Reporter } from "../reports.js";
 import { DiffWindow, isEmpty } from "./diff-window.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Follower } from "./follower.js";

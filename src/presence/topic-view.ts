@@ -5,7 +5,7 @@
  * of pointers), and that what {@link TopicView.snapshot} returns never changes afterwards. Pure: no tracker,
  * no time, no callback.
  */
-import type { Entry, TopicDiff } from "../tracker/behaviour.js";
+import type { Entry, TopicDiff } from "../words.js";
 import { compareEntries, groupByKey, keysOf } from "./presences.js";
 import { metaOf, toKeyPresence, withoutPrototype } from "./wire.js";
 import type { KeyPresence, Places, PresenceMeta, Presences } from "./wire.js";

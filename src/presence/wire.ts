@@ -6,7 +6,7 @@
  * understands it, and that no key or property, `__proto__` included, reaches a prototype. Pure: it knows no
  * tracker, no subscriber, no time. The types are shared with the client.
  */
-import type { AnyMeta, Entry, TopicDiff } from "../tracker/behaviour.js";
+import type { AnyMeta, Entry, TopicDiff } from "../words.js";
 import { groupByKey } from "./presences.js";
 
 export type { AnyMeta };

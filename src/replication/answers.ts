@@ -6,14 +6,10 @@
  */
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
-import {
-  ANSWER_CREDIT_ITEMS,
-  ANSWER_ITEMS_PER_SECOND,
-  ANSWER_REFILL_SECONDS,
-  ITEMS_OF_ANY_ANSWER,
-} from "./limits.js";
+import { ITEMS_OF_ANY_ANSWER } from "./limits.js";
 import { asksWhetherThere } from "./message.js";
 import type { DeltaRequest, PageRequest } from "./message.js";
+import type { Protocol } from "./rules.js";
 
 export interface Asked {
   readonly by: Life;
@@ -46,10 +42,15 @@ function placeOf(request: DeltaRequest | PageRequest): number {
 }
 
 export class Answers {
+  readonly #protocol: Protocol;
   readonly #requesters = new Map<string, Requester>();
   /** Whose turn is next: those who wait for an answer. */
   readonly #turns = new Set<Requester>();
   readonly #resting = new Set<Requester>();
+
+  constructor(protocol: Protocol) {
+    this.#protocol = protocol;
+  }
 
   /** Nobody waits whose account allows an answer. */
   get isEmpty(): boolean {
@@ -80,7 +81,7 @@ export class Answers {
     }
     const { waiting, counters } = requester;
     const place = placeOf(request);
-    if (counter <= (counters.get(place) ?? 0)) return;
+    if (!this.#protocol.rules.isNewerRequest(counter, counters.get(place) ?? 0)) return;
     counters.set(place, counter);
     waiting.set(place, request);
     if (!this.#resting.has(requester)) this.#turns.add(requester);
@@ -110,10 +111,11 @@ export class Answers {
     const requester = this.#requesters.get(replicaOf(by));
     if (requester === undefined) return;
     const { entries, dots } = content;
-    const itemsPerMs = (ANSWER_ITEMS_PER_SECOND + entries / ANSWER_REFILL_SECONDS) / 1_000;
+    const { rules, limits } = this.#protocol;
+    const itemsPerMs = rules.answerRefillPerMs(entries, limits);
     // What has changed since may be asked for on top, twice as well.
     const earned = itemsPerMs * (nowMs - requester.asOfMs) + 2 * (dots - requester.dots);
-    const most = ANSWER_CREDIT_ITEMS + 2 * entries;
+    const most = rules.answerCredit(entries, limits);
     requester.credit = Math.min(most, requester.credit + earned) - items - ITEMS_OF_ANY_ANSWER;
     requester.asOfMs = nowMs;
     requester.dots = dots;

@@ -3,6 +3,7 @@
  * order. Knows no slice.
  */
 import type { DeltaMessage, WireBirth, WireRemoval } from "./message.js";
+import type { Rules } from "./rules.js";
 
 /** A delta as it is merged: whole. */
 export interface WholeDelta {
@@ -23,7 +24,12 @@ interface Collected extends WholeDelta {
 }
 
 export class Assembly {
+  readonly #rules: Rules;
   #collected: Collected | undefined;
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
 
   /** Adds a part. Returns the whole delta if this was the last one that it lacked. */
   add(message: DeltaMessage): WholeDelta | undefined {
@@ -51,7 +57,7 @@ export class Assembly {
       for (const removal of removed) collected.removed.push(removal);
       for (const clock of closed) collected.closed.push(clock);
     } else collected = undefined;
-    const isWhole = collected?.part === parts;
+    const isWhole = collected !== undefined && this.#rules.isWhole(collected.part, parts);
     this.#collected = isWhole ? undefined : collected;
     return isWhole ? collected : undefined;
   }

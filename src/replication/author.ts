@@ -6,11 +6,12 @@
  */
 import { Orswot } from "../crdt/index.js";
 import type { Dot } from "../crdt/index.js";
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import { Endings } from "./endings.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { EntryOrigin, EntryOwner } from "./entry.js";
-import { AUTHOR_LIMITS, MAX_PAGE_KEPT } from "./limits.js";
+import { MAX_PAGE_KEPT } from "./limits.js";
+import type { Limits } from "./limits.js";
 import type {
   DeltaMessage,
   Far,
@@ -21,6 +22,8 @@ import type {
   WireBirth,
   WireRemoval,
 } from "./message.js";
+import { PROTOCOL } from "./rules.js";
+import type { Protocol } from "./rules.js";
 
 const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 
@@ -40,18 +43,25 @@ export class AuthoredShard {
   /** As the set said after its last change. Nobody else counts: two counts that differ once would differ for ever. */
   #clock = 0;
   #flushed: ShardSummary = NOTHING;
-  readonly #endings = new Endings(AUTHOR_LIMITS.removalsKept);
+  readonly #limits: Limits;
+  readonly #endings: Endings;
   /** What pages are cut from: made once for many, dropped by `forgetSnapshot`. */
   #snapshot: Snapshot | undefined;
 
-  constructor(owner: EntryOwner, replica: string, shard: number, refPrefix: string) {
+  constructor(
+    owner: EntryOwner,
+    replica: string,
+    shard: number,
+    refPrefix: string,
+    { rules, limits }: Protocol = PROTOCOL,
+  ) {
+    const { removalsKept } = limits;
     this.shard = shard;
+    this.#limits = limits;
+    this.#endings = new Endings(removalsKept);
     this.#origin = { owner, shard, refPrefix };
     this.#replica = replica;
-    this.#set = new Orswot<ReplicatedEntry>(replica, {
-      removalsKept: AUTHOR_LIMITS.removalsKept,
-      hash: ReplicatedEntry.hashOf,
-    });
+    this.#set = new Orswot<ReplicatedEntry>(replica, { removalsKept, hash: rules.hashOf });
   }
 
   /** What the last flush spoke of. */
@@ -122,7 +132,7 @@ export class AuthoredShard {
   answer(clock: number): DeltaMessage | Far | undefined {
     const lacking = this.#flushed.clock - clock;
     if (lacking <= 0) return undefined;
-    const { pageItems, deltaDots } = AUTHOR_LIMITS;
+    const { pageItems, deltaDots } = this.#limits;
     const isShort = clock === 0 ? this.entries.size <= pageItems : lacking <= deltaDots;
     const delta = isShort ? this.#delta(clock) : undefined;
     if (delta !== undefined) return this.#withClosed(delta);
@@ -133,7 +143,7 @@ export class AuthoredShard {
    * The page that was asked for, with at most `maxItems` births and intervals: what lives, as of the last
    * flush, from the dot after `from` on. To be called after a flush.
    */
-  page(request: PageRequest, maxItems: number = AUTHOR_LIMITS.pageItems): Page {
+  page(request: PageRequest, maxItems: number = this.#limits.pageItems): Page {
     const { shard, rebuild, base, from, shown = 0 } = request;
     const asOf = this.#flushed.clock;
     const until = request.until === 0 ? asOf : Math.min(request.until, asOf);
@@ -239,7 +249,7 @@ export class AuthoredShard {
   #withClosed(delta: DeltaMessage): DeltaMessage {
     const { since, upTo } = delta;
     const births: number[] = [];
-    const from = since === 0 ? upTo - AUTHOR_LIMITS.pageItems : since;
+    const from = since === 0 ? upTo - this.#limits.pageItems : since;
     for (const clock of this.#endings.closedWithin(Math.max(0, from), upTo)) {
       const birth = this.#birthRemovedAt(clock);
       if (birth !== undefined && birth > since) births.push(birth);

@@ -2,7 +2,7 @@
  * What this node says of itself: its own shards, when their changes go out, and the answers to what others
  * ask. Everything that leaves speaks of a flush. Time comes in as an argument; knows no other life's content.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import { Answers } from "./answers.js";
 import type { Asked, Content } from "./answers.js";
 import { AuthoredShard } from "./author.js";
@@ -10,11 +10,11 @@ import { ReplicatedEntry } from "./entry.js";
 import type { EntryOwner } from "./entry.js";
 import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
-import { AUTHOR_LIMITS } from "./limits.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "./message.js";
 import { itemsOf } from "./outbox.js";
 import type { Outbox } from "./outbox.js";
 import type { ReplicatorOptions } from "./port.js";
+import type { Protocol } from "./rules.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
@@ -23,7 +23,8 @@ export class Authorship {
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
-  readonly #answers = new Answers();
+  readonly #protocol: Protocol;
+  readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
   readonly #flushDueMs: (number | undefined)[];
@@ -33,13 +34,16 @@ export class Authorship {
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
+    protocol: Protocol,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
-      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard)),
+      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard), protocol),
     );
+    this.#protocol = protocol;
+    this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#heartbeatPeriodMs = heartbeatPeriodMs;
     this.#outbox = outbox;
@@ -113,27 +117,30 @@ export class Authorship {
 
   /** When the next question is to be answered: now, if one may be, or when an account allows it. */
   answerDue(nowMs: number): number {
-    return this.hasQuestions ? nowMs : this.#answers.restsUntilMs;
+    return this.#answers.isEmpty ? this.#answers.restsUntilMs : nowMs;
   }
 
-  get hasQuestions(): boolean {
-    return !this.#answers.isEmpty;
+  /** Answers as many questions as one turn may. */
+  answerSome(nowMs: number): void {
+    for (let turn = this.#protocol.limits.answersPerTurn; turn > 0; turn -= 1) {
+      const asked = this.#answers.take(nowMs);
+      if (asked === undefined) return;
+      this.#answerOne(asked, nowMs);
+    }
   }
 
-  /** Answers one question, if there is one. It flushes first: what is seen was flushed. */
-  answerOne(nowMs: number): void {
-    const asked = this.#answers.take(nowMs);
-    if (asked === undefined) return;
+  /** Flushes first: what is seen was flushed. */
+  #answerOne(asked: Asked, nowMs: number): void {
     const shard = this.shards[asked.request.shard];
     if (shard === undefined) return;
-    this.#flush(shard.shard, nowMs);
+    if (this.#protocol.rules.isFlushedFirst(shard.pendingDots)) this.#flush(shard.shard, nowMs);
     const items = this.#answer(shard, asked);
     this.#answers.charge(asked.by, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
   #answer(shard: AuthoredShard, { by: life, request }: Asked): number {
-    const by = { ...life, aloud: request.aloud };
+    const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
@@ -163,9 +170,9 @@ export class Authorship {
 
   /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
   #changed(shard: number, nowMs: number): void {
-    if (this.#shard(shard).pendingDots >= AUTHOR_LIMITS.pendingDots) return this.#flush(shard, nowMs);
+    if (this.#shard(shard).pendingDots >= this.#protocol.limits.pendingDots) return this.#flush(shard, nowMs);
     if (this.#flushDueMs[shard] !== undefined) return;
-    const dueMs = Math.max(nowMs, this.#quietUntilMs[shard] ?? nowMs);
+    const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
     this.#flushDueMs[shard] = dueMs;
     this.#wakeAt(dueMs);
   }
@@ -173,7 +180,7 @@ export class Authorship {
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
     // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
-    const delta = this.#shard(shard).flush(this.#isHeard());
+    const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);

@@ -4,7 +4,7 @@
  * Promises: what is decoded is as bounded as what `track` accepts, however small the text that it came out of;
  * a birth in plain form is as long as its parts. `codec.ts` says what the blocks look like.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import { fitsJsonText } from "./bytes.js";
 import {
   MAX_EXPANDED_LENGTH,

@@ -12,23 +12,32 @@ import type { DeltaRequest, PageRequest } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "./port.js";
 import type { Replica } from "./replica.js";
+import type { Rules } from "./rules.js";
 
 export class Contact {
   readonly #heartbeatPeriodMs: number;
   readonly #port: ReplicatorPort;
   readonly #outbox: Outbox;
   readonly #counters: Counters;
+  readonly #rules: Rules;
   /** Who is to be asked whether it is there. */
   readonly #missed: Greetings;
   /** When which kind of refusal was reported last. */
   readonly #reportedMs = new Map<string, number>();
 
-  constructor(options: ReplicatorOptions, port: ReplicatorPort, outbox: Outbox, counters: Counters) {
+  constructor(
+    options: ReplicatorOptions,
+    port: ReplicatorPort,
+    outbox: Outbox,
+    counters: Counters,
+    rules: Rules,
+  ) {
+    this.#rules = rules;
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#port = port;
     this.#outbox = outbox;
     this.#counters = counters;
-    this.#missed = new Greetings(options.random);
+    this.#missed = new Greetings(options.random, rules);
   }
 
   /** Asks for what is missing. */
@@ -62,7 +71,7 @@ export class Contact {
   /** Its silence has been noticed, or it is forgotten: how frames got through means nothing any more. */
   drop(replica: Replica): void {
     this.#missed.drop(replica);
-    replica.link = new Link();
+    replica.link = new Link(this.#rules);
   }
 
   /** A frame of it was heard. What gets through may have changed, and what was lost may get through again. */
@@ -84,7 +93,7 @@ export class Contact {
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
     replica.heartbeatPeriodMs = periodMs;
-    if (!isNew || periodMs === this.#heartbeatPeriodMs) return;
+    if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#heartbeatPeriodMs)) return;
     this.#port.trouble({ kind: "period", life: replica.life, periodMs });
   }
 

@@ -5,7 +5,7 @@
  * One class with fields assigned in one order, sealed before anyone sees it: what `list` hands out cannot be
  * changed by who gets it.
  */
-import type { AnyMeta, Entry } from "../tracker/behaviour.js";
+import type { AnyMeta, Entry } from "../words.js";
 import { chainText, hashJson, mix } from "./hash.js";
 
 /** Why a life departs, and with what reason its entries leave. */

@@ -2,15 +2,17 @@
  * Who is to be told soon that this node is there, or asked whether it is there itself: a life that was unknown,
  * comes back, or is missed, after a short random delay. Knows no message; time comes in as an argument.
  */
-import { GREETING_DELAY_MAX_MS } from "./limits.js";
 import type { Replica } from "./replica.js";
+import type { Rules } from "./rules.js";
 
 export class Greetings {
   readonly #random: () => number;
+  readonly #rules: Rules;
   readonly #dueMs = new Map<Replica, number>();
 
-  constructor(random: () => number) {
+  constructor(random: () => number, rules: Rules) {
     this.#random = random;
+    this.#rules = rules;
   }
 
   /** How many wait to be greeted. */
@@ -22,7 +24,7 @@ export class Greetings {
   want(replica: Replica, nowMs: number): number {
     let dueMs = this.#dueMs.get(replica);
     if (dueMs === undefined) {
-      dueMs = nowMs + this.#random() * GREETING_DELAY_MAX_MS;
+      dueMs = nowMs + this.#rules.greetingDelayMs(this.#random());
       this.#dueMs.set(replica, dueMs);
     }
     return dueMs;

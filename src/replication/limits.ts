@@ -20,20 +20,6 @@ export const MAX_NAME_BYTES = 512;
 export const MAX_NODE_NAME_BYTES = 128;
 /** More shards than this help nobody: every one costs its share of each heartbeat. */
 export const MAX_POOL_SIZE = 1024;
-/**
- * What an author keeps and says at once. One object, because simulated clusters also run with small ones: what
- * happens only beyond ten thousand changes then happens within a few.
- */
-export const AUTHOR_LIMITS = {
-  /** Removals that are remembered, so that a node which missed that many still gets a delta. */
-  removalsKept: 10_000,
-  /** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
-  pendingDots: 8_192,
-  /** A node that lacks more dots than this gets pages instead of a delta. */
-  deltaDots: 8_192,
-  /** Births and intervals of one page: some milliseconds of work on either side. */
-  pageItems: 500,
-};
 /** Dots that one page says are kept. */
 export const MAX_PAGE_KEPT = 16_384;
 /** A delta cut into more parts is refused. */
@@ -58,37 +44,10 @@ export const REQUEST_FIRST_PATIENCE_HEARTBEATS = 1.5;
 export const REQUEST_RETRY_MAX_HEARTBEATS = 1;
 /** No round trip makes it longer: what takes longer is lost. */
 export const REQUEST_PATIENCE_MAX_MS = 15_000;
-/**
- * Slices of one life that are asked for at the same time. An answer is one frame in nearly all cases, so a life has at
- * most some megabytes under way; with fewer, sixty-four shards over a slow network would take as many round trips.
- */
-export const REQUESTS_PER_LIFE = 16;
-/** Whoever has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
-export const FAILURES_OF_SLOW_LIVES = 2;
-/** Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however many. */
-export const SLOW_REQUESTS = 16;
-/**
- * What one life may be told, in items: births, removals, intervals. At first twice all that there is (an answer may be
- * lost) and one longest delta; then all of it again in so many seconds, and no less than so many items a second, a
- * tenth of what a core can encode. What has changed since comes on top, twice. So a request of sixty bytes cannot make
- * this node send pages without end.
- */
-export const ANSWER_CREDIT_ITEMS = 8_192;
-export const ANSWER_ITEMS_PER_SECOND = 1_000;
-export const ANSWER_REFILL_SECONDS = 20;
 /** What any answer costs, however short. */
 export const ITEMS_OF_ANY_ANSWER = 5;
 /** An unknown life is greeted after this long at random, so that a hundred nodes do not greet it at once. */
 export const GREETING_DELAY_MAX_MS = 60;
-/**
- * How long a node that does not know the others' names hears them out before it believes that it knows all, in
- * heartbeat periods: in one of them everybody speaks, and a quarter is for the way and for a long turn.
- */
-export const HEARING_OUT_HEARTBEATS = 1.25;
-/** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
-export const MAX_KNOWN_LIVES = 4_096;
-/** Lives that are over and remembered as such. */
-export const MAX_OVER_LIVES = 1_000;
 /**
  * How far a frame counter may run ahead of the highest that was heard: by this, and by so many for each millisecond
  * since. A frame costs its sender more than 10 microseconds; the first number is for a machine whose clock stood
@@ -106,3 +65,49 @@ export const REQUESTS_UNANSWERED = 5;
 export const ALOUD_MS = 30_000;
 /** What is refused because a table is full, or is implausible, is reported so often at the most. */
 export const REFUSAL_REPORT_MS = 60_000;
+
+/**
+ * The limits that a replicator is given. All nodes have these; simulated ones also run with small ones, as what happens
+ * only beyond ten thousand changes then happens within a few.
+ */
+export const LIMITS = Object.freeze({
+  /** Removals that an author remembers, so that a node which missed that many still gets a delta. */
+  removalsKept: 10_000,
+  /** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
+  pendingDots: 8_192,
+  /** A node that lacks more dots than this gets pages instead of a delta. */
+  deltaDots: 8_192,
+  /** Births and intervals of one page: some milliseconds of work on either side. */
+  pageItems: 500,
+  /** Answers in one turn of the event loop: a newcomer to a large cluster stalls nobody. */
+  answersPerTurn: 1,
+  /**
+   * What one life may be told, in items: births, removals, intervals. At first twice all that there is (an answer may be
+   * lost) and one longest delta; then all of it again in so many seconds, and no less than so many items a second, a
+   * tenth of what a core can encode. What has changed since comes on top, twice. So a request of sixty bytes cannot make
+   * this node send pages without end.
+   */
+  answerCreditItems: 8_192,
+  answerItemsPerSecond: 1_000,
+  answerRefillSeconds: 20,
+  /**
+   * Slices of one life that are asked for at the same time. An answer is one frame in nearly all cases, so a life has at
+   * most some megabytes under way; with fewer, sixty-four shards over a slow network would take as many round trips.
+   */
+  requestsPerLife: 16,
+  /** Whoever has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
+  failuresOfSlowLives: 2,
+  /** Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however many. */
+  slowRequests: 16,
+  /** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
+  knownLives: 4_096,
+  /** Lives that are over and remembered as such. */
+  livesOver: 1_000,
+  /**
+   * How long a node that does not know the others' names hears them out before it believes that it knows all, in
+   * heartbeat periods: in one of them everybody speaks, and a quarter is for the way and for a long turn.
+   */
+  hearingOutHeartbeats: 1.25,
+});
+
+export type Limits = { readonly [Limit in keyof typeof LIMITS]: number };

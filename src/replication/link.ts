@@ -4,6 +4,7 @@
  * message's content.
  */
 import { ALOUD_MS, REQUEST_RETRY_MS, REQUESTS_UNANSWERED } from "./limits.js";
+import type { Rules } from "./rules.js";
 
 /**
  * - `whole`: nothing is known to be missing.
@@ -14,6 +15,7 @@ import { ALOUD_MS, REQUEST_RETRY_MS, REQUESTS_UNANSWERED } from "./limits.js";
 export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
 
 export class Link {
+  readonly #rules: Rules;
   #status: ReplicaLink = "whole";
   /** Frames to this node alone since the last broadcast, and the time of the first. */
   #direct = 0;
@@ -27,6 +29,10 @@ export class Link {
   #unansweredAloud = 0;
   #aloudUntilMs = -Infinity;
 
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
   get status(): ReplicaLink {
     return this.#status;
   }
@@ -39,8 +45,10 @@ export class Link {
       this.#unanswered += 1;
       this.#askedMs = nowMs;
     }
-    const isUnanswered = this.#unanswered > 3 && nowMs - this.#askedSinceMs > patienceMs / 2;
-    this.#askedAloud = isMissing && (isUnanswered || nowMs < this.#aloudUntilMs);
+    const unansweredMs = nowMs - this.#askedSinceMs;
+    this.#askedAloud =
+      this.#rules.asksAloud(isMissing, this.#unanswered, unansweredMs, patienceMs) ||
+      (isMissing && nowMs < this.#aloudUntilMs);
     if (this.#askedAloud) this.#unansweredAloud += 1;
     return this.#askedAloud;
   }

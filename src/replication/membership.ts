@@ -4,19 +4,14 @@
  * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
  * business. Knows no slice's content, no message's content and no pubsub.
  */
-import {
-  COUNTER_JUMP,
-  COUNTER_JUMP_PER_MS,
-  HEARTBEATS_TO_DOWN,
-  MAX_KNOWN_LIVES,
-  MAX_OVER_LIVES,
-} from "./limits.js";
 import type { Departure } from "./entry.js";
 import { Insistence } from "./insistence.js";
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
 import { OverLives } from "./over-lives.js";
 import { Replica } from "./replica.js";
+import { PROTOCOL } from "./rules.js";
+import type { Protocol } from "./rules.js";
 
 export interface MembershipOptions {
   readonly self: Life;
@@ -60,9 +55,10 @@ export class Membership {
   readonly #present = new Map<string, Replica>();
   /** Lives that were replaced and whose window has not ended. */
   readonly #replaced = new Set<Replica>();
-  readonly #over = new OverLives(MAX_OVER_LIVES);
+  readonly #over: OverLives;
   /** Who is not listened to, and goes on. */
-  readonly #insistence = new Insistence(MAX_OVER_LIVES);
+  readonly #insistence: Insistence;
+  readonly #protocol: Protocol;
   /** Whom to forget when room is needed, the last first: found once between two passes. */
   #spare: Replica[] | undefined;
   /** The time by the clock, which also goes on while nothing is heard. */
@@ -75,7 +71,10 @@ export class Membership {
    */
   #sincePassMs = 0;
 
-  constructor(options: MembershipOptions, listener: MembershipListener) {
+  constructor(options: MembershipOptions, listener: MembershipListener, protocol: Protocol = PROTOCOL) {
+    this.#protocol = protocol;
+    this.#over = new OverLives(protocol.limits.livesOver);
+    this.#insistence = new Insistence(protocol.limits.livesOver);
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
     this.#permdownPeriodMs = options.permdownPeriodMs;
@@ -107,8 +106,7 @@ export class Membership {
    * node, but never later than it is forgotten.
    */
   downPeriodOf(periodMs: number | undefined): number {
-    const ownMs = HEARTBEATS_TO_DOWN * (periodMs ?? 0);
-    return Math.max(this.#downPeriodMs, Math.min(ownMs, this.#permdownPeriodMs));
+    return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#permdownPeriodMs);
   }
 
   /** Healthy time since a replica was heard. */
@@ -136,18 +134,20 @@ export class Membership {
    * counts as heard, or why it is not listened to: then nothing has changed.
    */
   hear(life: Life, counter: number, direct: boolean, periodMs?: number): Replica | Deafness {
+    const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
-    if (life.name === this.#self.name) {
+    if (rules.isOwn(life.name, this.#self.name)) {
       if (life.incarnation !== this.#self.incarnation) this.#contend(life, counter, patienceMs, undefined);
       return "own";
     }
     const present = this.#present.get(life.name);
-    if (this.#over.has(life) || (present === undefined && this.#over.hasLater(life))) {
+    if (rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined)) {
       if (present !== undefined && present.status !== "down") {
         this.#rival(life, counter, patienceMs, present);
         return "over";
       }
-      if (this.#insistedMs(replicaOf(life), counter, patienceMs) <= this.#downPeriodMs) return "over";
+      const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs);
+      if (!rules.insists(insistedMs, this.#downPeriodMs)) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
@@ -162,7 +162,8 @@ export class Membership {
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
-    if (life.incarnation < present.life.incarnation && present.status !== "down") {
+    const { incarnation } = present.life;
+    if (rules.isSuperseded(life.incarnation, { incarnation, isDown: present.status === "down" })) {
       this.#rival(life, counter, patienceMs, present);
       return "superseded";
     }
@@ -175,9 +176,11 @@ export class Membership {
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: Replica, windowMs: number): void {
     if (replica.status === "departing") return;
+    const { rules } = this.#protocol;
+    const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
     // What is hidden already is not shown again.
-    if (windowMs <= 0 || !replica.isShown) this.#end(replica, "departed");
-    else this.#depart(replica, "departed", Math.min(windowMs, this.#permdownPeriodMs));
+    if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed");
+    else this.#depart(replica, "departed", grantedMs);
   }
 
   /** The pubsub knows that a node has ended: hides at once, as silence would. */
@@ -202,7 +205,7 @@ export class Membership {
   forgiveSilence(): void {
     for (const replica of this.#present.values()) {
       if (replica.status !== "up" && replica.status !== "returning") continue;
-      if (replica.forgivenMs !== undefined) this.#listener.missed(replica);
+      if (!this.#protocol.rules.isForgiven(replica.forgivenMs)) this.#listener.missed(replica);
       else {
         replica.forgivenMs = this.silenceOf(replica);
         replica.missed = 0;
@@ -212,23 +215,24 @@ export class Membership {
 
   /** Healthy time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. */
   pass(elapsedMs: number, hides = true): void {
+    const { rules } = this.#protocol;
     this.#elapsedMs += elapsedMs;
     this.#sincePassMs = 0;
     this.#spare = undefined;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
         replica.windowMs -= elapsedMs;
-        if (replica.windowMs <= 0) this.#end(replica, replica.departure ?? "departed");
+        if (rules.hasEnded(replica.windowMs)) this.#end(replica, replica.departure ?? "departed");
         continue;
       }
       replica.silentMs += elapsedMs;
       const silentMs = replica.silentMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
-        if (silentMs > this.#permdownPeriodMs) this.#forget(replica);
-      } else if (silentMs > downPeriodMs) {
+        if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
+      } else if (rules.isSilent(silentMs, downPeriodMs)) {
         if (hides) this.#goDown(replica);
-      } else if (silentMs > (downPeriodMs * (2 + replica.missed)) / 4) {
+      } else if (rules.isMissed(silentMs, downPeriodMs, replica.missed)) {
         // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
         replica.missed += 1;
         this.#listener.missed(replica);
@@ -238,7 +242,7 @@ export class Membership {
   }
 
   #appear(life: Life): Replica {
-    const replica = new Replica(life, replicaOf(this.#self));
+    const replica = new Replica(life, replicaOf(this.#self), this.#protocol.rules);
     this.#insistence.forget(replica.id);
     // Whoever is heard after later lives of its name have ended was not before them.
     if (this.#over.overtake(life)) this.#listener.clockAhead(life);
@@ -248,17 +252,19 @@ export class Membership {
   }
 
   #listen(replica: Replica, counter: number, direct: boolean): Replica | Deafness {
-    const last = direct ? replica.directCounter : replica.broadcastCounter;
+    const { rules } = this.#protocol;
+    const last = rules.lastCounter(direct, replica.directCounter, replica.broadcastCounter);
     const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
     const highest = Math.max(replica.directCounter, replica.broadcastCounter);
     const sinceMs = Math.max(0, this.#nowMs - replica.heardAtMs);
-    const isAhead = highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs;
-    if (counter <= last || isAhead) {
+    const isAhead = rules.isImplausible(counter, highest, sinceMs);
+    if (rules.isLate(counter, last) || isAhead) {
       // Not what a life would send now; but if it goes on, what was heard before was not of that life.
       if (!isAhead && !unheard.take(counter)) return "late";
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
-      if (this.#insistedMs(who, counter, patienceMs) <= patienceMs) return isAhead ? "implausible" : "late";
+      const insistedMs = this.#insistedMs(who, counter, patienceMs);
+      if (!rules.goesOn(insistedMs, patienceMs)) return isAhead ? "implausible" : "late";
       this.#insistence.forget(who);
       unheard.clear();
       this.#listener.insisted(replica);
@@ -289,7 +295,7 @@ export class Membership {
       return;
     }
     const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
-    const windowMs = patienceMs - this.silenceOf(replica);
+    const windowMs = this.#protocol.rules.restOfWindowMs(patienceMs, this.silenceOf(replica));
     if (replica.status !== "up" || windowMs <= 0 || this.#isCrowded(2)) this.#end(replica, "replaced");
     else {
       this.#replaced.add(replica);
@@ -335,7 +341,7 @@ export class Membership {
    * ones that are down or have ended, then the ones that have been silent for half their time.
    */
   #isCrowded(needed: number): boolean {
-    if (this.size + needed <= MAX_KNOWN_LIVES) return false;
+    if (this.size + needed <= this.#protocol.limits.knownLives) return false;
     this.#spare ??= [...this.replicas()]
       .filter((replica) => this.#isSpare(replica))
       .sort((a, b) => Number(b.isAlive) - Number(a.isAlive) || this.silenceOf(a) - this.silenceOf(b));
@@ -350,8 +356,9 @@ export class Membership {
   }
 
   #isSpare(replica: Replica): boolean {
-    if (!replica.isEmpty) return false;
-    return !replica.isAlive || this.silenceOf(replica) > this.downPeriodOf(replica.heartbeatPeriodMs) / 2;
+    const { isEmpty, isAlive, heartbeatPeriodMs } = replica;
+    const silentMs = this.silenceOf(replica);
+    return this.#protocol.rules.isSpare(isEmpty, isAlive, silentMs, this.downPeriodOf(heartbeatPeriodMs));
   }
 
   /** A life is heard beside the present one of its name. */
@@ -367,7 +374,8 @@ export class Membership {
    */
   #contend(life: Life, counter: number, patienceMs: number, other: Replica | undefined): void {
     const who = replicaOf(life);
-    if (this.#insistedMs(who, counter, patienceMs) <= 2 * this.#downPeriodMs) return;
+    const insistedMs = this.#insistedMs(who, counter, patienceMs);
+    if (!this.#protocol.rules.isConflict(insistedMs, this.#downPeriodMs)) return;
     if (other !== undefined) {
       const heardMs = this.healthyMs - this.silenceOf(other);
       if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;

@@ -2,7 +2,7 @@
  * The messages between replicas, decoded: who sends each, to whom and when. How they look on the wire is the
  * codec's business.
  */
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 import type { Life } from "./life.js";
 
 /** A birth as it travels: its dot's clock and the value. The author and shard stand in the frame. */
@@ -139,21 +139,4 @@ export const WHETHER_THERE: DeltaRequest = {
 
 export function asksWhetherThere(request: DeltaRequest | PageRequest): boolean {
   return request.type === "deltaRequest" && request.clock === WHETHER_THERE.clock;
-}
-
-/**
- * Whether a message means the same however late it comes: a question, and an answer in one frame. They name the
- * clocks that they are about, so one that is out of date changes nothing.
- */
-export function saysTheSameLate(message: Message): boolean {
-  switch (message.type) {
-    case "deltaRequest":
-    case "pageRequest":
-    case "page":
-      return true;
-    case "delta":
-      return message.parts === 1;
-    default:
-      return false;
-  }
 }

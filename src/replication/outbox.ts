@@ -6,10 +6,11 @@
  */
 import { fitExpanded } from "./births.js";
 import type { BirthsForm } from "./births.js";
-import { fitsUtf8 } from "./bytes.js";
 import { encodeFrame } from "./codec.js";
 import type { Life } from "./life.js";
 import type { DeltaMessage, Heartbeat, Message, Page, WireBirth } from "./message.js";
+import { RULES } from "./rules.js";
+import type { Rules } from "./rules.js";
 
 /** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
 export interface Addressee extends Life {
@@ -26,9 +27,11 @@ export class Outbox {
   readonly #life: Life;
   readonly #maxBytes: number;
   readonly #carrier: Carrier;
+  readonly #rules: Rules;
   #counter = 0;
 
-  constructor(life: Life, maxBytes: number, carrier: Carrier) {
+  constructor(life: Life, maxBytes: number, carrier: Carrier, rules: Rules = RULES) {
+    this.#rules = rules;
     this.#life = life;
     this.#maxBytes = maxBytes;
     this.#carrier = carrier;
@@ -43,7 +46,7 @@ export class Outbox {
   sendHeartbeat(heartbeat: Heartbeat, to?: Addressee): void {
     const { shards, firstShard } = heartbeat;
     const text = this.#encode(heartbeat, to);
-    if (shards.length < 2 || this.fits(text)) return this.#carry(text, to);
+    if (shards.length < 2 || this.#fits(text)) return this.#carry(text, to);
     const half = shards.length >>> 1;
     this.sendHeartbeat({ ...heartbeat, shards: shards.slice(0, half) }, to);
     this.sendHeartbeat({ ...heartbeat, firstShard: firstShard + half, shards: shards.slice(half) }, to);
@@ -78,9 +81,9 @@ export class Outbox {
     return itemsOf(page);
   }
 
-  /** Whether a payload is as short as the pubsub needs it, in bytes of UTF-8. */
-  fits(text: string): boolean {
-    return fitsUtf8(text, this.#maxBytes);
+  /** Whether a payload is as short as the pubsub needs it. */
+  #fits(text: string): boolean {
+    return this.#rules.fitsFrame(text, this.#maxBytes);
   }
 
   /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
@@ -108,12 +111,12 @@ export class Outbox {
   /** Sends what cannot be cut: in the shorter of the two forms, if it has a birth that is too long in one. */
   #carrySingle(message: Message, to: Addressee | undefined): void {
     const text = this.#encode(message, to);
-    this.#carry(this.fits(text) ? text : this.#encode(message, to, "plain"), to);
+    this.#carry(this.#fits(text) ? text : this.#encode(message, to, "plain"), to);
   }
 
   /** Whether a message with these births can be sent as this text, and is taken in. */
   #fitsWith(births: readonly WireBirth[], text: string): boolean {
-    return this.fits(text) && (births.length < 2 || fitExpanded(births));
+    return this.#fits(text) && (births.length < 2 || fitExpanded(births));
   }
 
   #encode(message: Message, to: Addressee | undefined, form?: BirthsForm): string {

@@ -52,7 +52,7 @@ export class OverLives {
       if (empty) this.#empty += 1;
       ofName.set(life.incarnation, { empty, atMs: nowMs, ahead: false });
     }
-    return this.#size > this.#limit ? this.forgetFirst() : undefined;
+    return this.#size > this.#limit ? this.#forgetFirst() : undefined;
   }
 
   /**
@@ -83,7 +83,7 @@ export class OverLives {
    * Forgets the life that ended first of the name that stands first, of those that never sent an entry if there
    * are any. Returns when it had ended.
    */
-  forgetFirst(): number | undefined {
+  #forgetFirst(): number | undefined {
     for (const [name, ofName] of this.#ended) {
       for (const [incarnation, { empty, atMs }] of ofName) {
         if (!empty && this.#empty > 0) continue;

@@ -4,7 +4,7 @@
  *
  * Nearly every local call changes one entry, so the maps are made only for the second change.
  */
-import type { Diff, Leave, LeaveReason, TopicDiff, Update } from "../tracker/behaviour.js";
+import type { Diff, Leave, LeaveReason, TopicDiff, Update } from "../words.js";
 import { ReplicatedEntry } from "./entry.js";
 
 interface PendingTopicDiff {

@@ -5,6 +5,7 @@
 import type { Life } from "./life.js";
 import type { ReplicaLink } from "./link.js";
 import type { Carrier } from "./outbox.js";
+import type { Protocol } from "./rules.js";
 
 export interface ReplicatorOptions {
   readonly life: Life;
@@ -16,6 +17,8 @@ export interface ReplicatorOptions {
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
   readonly random: () => number;
+  /** Default: the rules and limits of this release. */
+  readonly protocol?: Protocol | undefined;
 }
 
 /** What is told about other lives, for the tracker's events. */

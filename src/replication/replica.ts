@@ -7,6 +7,8 @@ import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
 import type { ShardSummary } from "./message.js";
 import { Link } from "./link.js";
+import { RULES } from "./rules.js";
+import type { Rules } from "./rules.js";
 import { RemoteSlice } from "./slice.js";
 import { UnheardCounters } from "./unheard.js";
 
@@ -44,14 +46,17 @@ export class Replica implements EntryOwner {
   readonly unheardBroadcasts = new UnheardCounters();
   readonly unheardDirect = new UnheardCounters();
   /** How frames get through, as long as it is up. */
-  link = new Link();
+  link: Link;
   /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
   readonly summedUp = new Map<number, number>();
   /** Which shards it has summed up surely since it appeared: undefined once it has done so for all. */
   #surely: Map<number, boolean> | undefined = new Map();
   readonly #holder: string;
+  readonly #rules: Rules;
 
-  constructor(life: Life, holder: string) {
+  constructor(life: Life, holder: string, rules: Rules = RULES) {
+    this.#rules = rules;
+    this.link = new Link(rules);
     this.life = life;
     this.id = replicaOf(life);
     this.#holder = holder;
@@ -137,10 +142,11 @@ export class Replica implements EntryOwner {
   }
 
   /** The slice of a shard by the author's own numbering, made when it is first spoken of. */
-  slice(shard: number): RemoteSlice {
+  slice(shardOfAuthor: number): RemoteSlice {
+    const shard = this.#rules.sliceNumber(shardOfAuthor);
     let slice = this.slices.get(shard);
     if (slice === undefined) {
-      slice = new RemoteSlice(this, this.id, this.#holder, shard, refPrefixOf(this.life, shard));
+      slice = new RemoteSlice(this, this.id, this.#holder, shard, refPrefixOf(this.life, shard), this.#rules);
       this.slices.set(shard, slice);
     }
     return slice;

@@ -5,7 +5,7 @@
  * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { AnyMeta, LeaveReason } from "../tracker/behaviour.js";
+import type { AnyMeta, LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
@@ -14,23 +14,25 @@ import { Contact } from "./contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./greetings.js";
 import { Membership } from "./membership.js";
-import { saysTheSameLate } from "./message.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import type { Replica } from "./replica.js";
 import { Requests } from "./requests.js";
+import { PROTOCOL } from "./rules.js";
+import type { Rules } from "./rules.js";
 import type { SliceChange } from "./identity.js";
 import type { RemoteSlice } from "./slice.js";
 import { View } from "./view.js";
 
 export class Replicator {
-  readonly view = new View();
+  readonly view: View;
   readonly counters: Counters = noCounts();
   readonly membership: Membership;
   readonly #options: ReplicatorOptions;
   readonly #port: ReplicatorPort;
+  readonly #rules: Rules;
   readonly #outbox: Outbox;
   readonly #requests: Requests;
   readonly #authorship: Authorship;
@@ -49,29 +51,34 @@ export class Replicator {
   #rebuilds = 0;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
-    const { life } = options;
+    const { life, protocol = PROTOCOL } = options;
+    const { rules } = protocol;
     this.#options = options;
+    this.#rules = rules;
+    this.view = new View(rules);
     this.#port = port;
     this.#nowMs = nowMs;
     this.#lastTickMs = nowMs;
     this.#nextHeartbeatMs = nowMs;
-    this.#outbox = new Outbox(life, options.maxFrameBytes, {
-      broadcast: (payload) => {
+    const carrier = {
+      broadcast: (payload: string): void => {
         if (this.#connected) port.broadcast(payload);
       },
-      send: (node, payload) => {
+      send: (node: string, payload: string): void => {
         if (this.#connected) port.send(node, payload);
       },
-    });
+    };
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
+      protocol,
     );
-    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs);
-    this.#greetings = new Greetings(options.random);
-    this.#contact = new Contact(options, port, this.#outbox, this.counters);
+    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
+    this.#greetings = new Greetings(options.random, rules);
+    this.#contact = new Contact(options, port, this.#outbox, this.counters, rules);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       { self: life, downPeriodMs, permdownPeriodMs },
@@ -87,6 +94,7 @@ export class Replicator {
         clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
         crowded: (table) => this.#contact.reportRefusal({ kind: "crowded", table }, this.#nowMs),
       },
+      protocol,
     );
   }
 
@@ -133,7 +141,7 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
     if (replica !== "own") this.#hasHeard = true;
-    if (replica === "late" && saysTheSameLate(message)) this.#receiveLate(frame);
+    if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
@@ -148,7 +156,7 @@ export class Replicator {
     if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (nowMs >= this.#nextHeartbeatMs) {
-      this.#nextHeartbeatMs = nowMs + this.#options.heartbeatPeriodMs;
+      this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
       if (this.#connected) this.#lastHeartbeatMs = nowMs;
       this.#authorship.sendHeartbeat();
     }
@@ -158,7 +166,7 @@ export class Replicator {
     let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
-    this.#authorship.answerOne(nowMs);
+    this.#authorship.answerSome(nowMs);
     this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
   }
 
@@ -274,7 +282,7 @@ export class Replicator {
     const change = slice.receiveDelta(delta, counter, direct);
     if (change !== "broken") this.#show(replica, change);
     // What was lost of an answer once may be lost of each: pages come one at a time.
-    else if (direct) return this.#rebuild(replica, slice);
+    else if (this.#rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice);
     this.counters.deltasMerged += 1;
     // One that tells nothing new is the second answer to what was asked twice.
     if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct && slice.steps > steps);
@@ -352,23 +360,17 @@ export class Replicator {
     const { tickPeriodMs } = this.#options;
     const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
     const healthyMs = this.#healthyMs(nowMs);
-    // After a stall this timer, or news of the connection, comes before what was received meanwhile; a node that
-    // stalls all the time does hide.
     const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
-    const hides = this.#connected && isLate === sinceLateMs < tickPeriodMs;
+    const hides = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, this.#connected);
     if (this.#connected) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
     this.membership.pass(healthyMs, hides);
     this.#lastTickMs = nowMs;
     this.#authorship.rest();
   }
 
-  /**
-   * The healthy time since the last tick. A tick that comes late measures this node and not the others, so it
-   * adds two periods at the most; and while the pubsub is disconnected nobody can be heard.
-   */
+  /** The healthy time since the last tick. */
   #healthyMs(nowMs: number): number {
-    if (!this.#connected) return 0;
-    return Math.min(nowMs - this.#lastTickMs, 2 * this.#options.tickPeriodMs);
+    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, this.#connected);
   }
 
   #appeared(replica: Replica): void {
@@ -408,7 +410,7 @@ export class Replicator {
 
   /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
   #showIfCaughtUp(replica: Replica): void {
-    if (replica.status !== "returning" || !replica.hasCaughtUp) return;
+    if (replica.status !== "returning" || !this.#rules.isShownAgain(replica)) return;
     this.membership.caughtUp(replica);
     for (const entry of replica.entries()) this.view.join(entry);
     this.#port.replicaUp(replica.life);

@@ -5,20 +5,17 @@
  * comes in as an argument.
  */
 import {
-  FAILURES_OF_SLOW_LIVES,
-  REQUESTS_PER_LIFE,
-  REQUEST_DELAY_MAX_MS,
-  REQUEST_DELAY_MIN_MS,
   REQUEST_FIRST_PATIENCE_HEARTBEATS,
   REQUEST_FIRST_PATIENCE_MS,
   REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_HEARTBEATS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
-  SLOW_REQUESTS,
 } from "./limits.js";
 import type { Replica } from "./replica.js";
 import { RoundTrip } from "./round-trip.js";
+import { PROTOCOL } from "./rules.js";
+import type { Protocol } from "./rules.js";
 import type { RemoteSlice } from "./slice.js";
 
 /** Patience is longer by up to this share at random, so that not all lose it at once. */
@@ -74,9 +71,17 @@ export class Requests {
   readonly #fast = new Set<Line>();
   readonly #slow = new Set<Line>();
   /** Round trips of all lives, for one that has not answered yet. */
-  readonly #roundTrip = new RoundTrip();
+  readonly #roundTrip: RoundTrip;
+  readonly #protocol: Protocol;
 
-  constructor(random: () => number, startMs: number, heartbeatPeriodMs: number) {
+  constructor(
+    random: () => number,
+    startMs: number,
+    heartbeatPeriodMs: number,
+    protocol: Protocol = PROTOCOL,
+  ) {
+    this.#protocol = protocol;
+    this.#roundTrip = new RoundTrip(protocol.rules);
     this.#random = random;
     this.#startMs = startMs;
     const within = (mostMs: number, heartbeats: number): number =>
@@ -87,16 +92,6 @@ export class Requests {
 
   get size(): number {
     return this.#missing.size;
-  }
-
-  /** How many slices a life may be asked for at a time. */
-  placesOf(failures: number): number {
-    return failures < FAILURES_OF_SLOW_LIVES ? REQUESTS_PER_LIFE : 1;
-  }
-
-  /** How many lives may be asked at a time of those that do not answer. */
-  get slowPlaces(): number {
-    return SLOW_REQUESTS;
   }
 
   /** A life is heard for the first time, or again. */
@@ -126,7 +121,7 @@ export class Requests {
       return present.dueMs;
     }
     const line = this.#lineOf(replica);
-    const delayMs = REQUEST_DELAY_MIN_MS + this.#random() * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS);
+    const delayMs = this.#protocol.rules.requestDelayMs(this.#random());
     const missing: Missing = {
       slice,
       line,
@@ -185,13 +180,13 @@ export class Requests {
     for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
     let nextMs = Infinity;
     for (const line of this.#fast) {
-      this.#ask(line, this.placesOf(line.failures) - line.asked.size, nowMs, send);
+      this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    let slowPlaces = this.slowPlaces;
+    let slowPlaces = this.#protocol.limits.slowRequests;
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
-      const places = Math.min(slowPlaces, this.placesOf(line.failures) - line.asked.size);
+      const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);
       const sent = this.#ask(line, places, nowMs, send);
       slowPlaces -= sent;
       if (sent > 0 && this.#slow.delete(line)) this.#slow.add(line);
@@ -248,8 +243,7 @@ export class Requests {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
     const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
-    const mostMs = Math.max(this.#retryMaxMs, answers ? 2 * measuredMs : measuredMs);
-    return Math.min(measuredMs * 2 ** doublings, mostMs);
+    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers, this.#retryMaxMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
@@ -294,8 +288,13 @@ export class Requests {
     queue.add(missing);
   }
 
+  /** How many slices a life may be asked for at a time. */
+  #placesOf({ failures }: Line): number {
+    return this.#protocol.rules.requestPlaces(failures, this.#protocol.limits);
+  }
+
   #laneOf(line: Line): Set<Line> {
-    return line.failures < FAILURES_OF_SLOW_LIVES ? this.#fast : this.#slow;
+    return line.failures < this.#protocol.limits.failuresOfSlowLives ? this.#fast : this.#slow;
   }
 
   #lineOf(replica: Replica): Line {
@@ -303,7 +302,7 @@ export class Requests {
     if (line === undefined) {
       line = {
         replica,
-        roundTrip: new RoundTrip(),
+        roundTrip: new RoundTrip(this.#protocol.rules),
         delayed: new Set(),
         ready: new Set(),
         asked: new Set(),

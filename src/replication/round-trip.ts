@@ -3,11 +3,17 @@
  * section 2). Whoever measures follows Karn's rule: an answer to what was asked more than once tells nothing, as
  * nobody knows which of the questions it answers. Knows no request.
  */
-import { REQUEST_PATIENCE_MAX_MS, REQUEST_RETRY_MS } from "./limits.js";
+import { RULES } from "./rules.js";
+import type { Rules } from "./rules.js";
 
 export class RoundTrip {
+  readonly #rules: Rules;
   #smoothedMs: number | undefined;
   #variationMs = 0;
+
+  constructor(rules: Rules = RULES) {
+    this.#rules = rules;
+  }
 
   measured(roundTripMs: number): void {
     if (this.#smoothedMs === undefined) {
@@ -22,8 +28,6 @@ export class RoundTrip {
   /** How long to wait for an answer before it counts as lost; unknown before the first was measured. */
   get patienceMs(): number | undefined {
     if (this.#smoothedMs === undefined) return undefined;
-    // What never varied may still meet a long turn: the least variation is what RFC 6298 calls the granularity.
-    const patienceMs = this.#smoothedMs + Math.max(REQUEST_RETRY_MS, 4 * this.#variationMs);
-    return Math.min(REQUEST_PATIENCE_MAX_MS, patienceMs);
+    return this.#rules.likelyAnswerMs(this.#smoothedMs, this.#variationMs);
   }
 }

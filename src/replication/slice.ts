@@ -14,11 +14,12 @@ import type { Birth, Part } from "../crdt/index.js";
 import { Assembly } from "./assembly.js";
 import type { WholeDelta } from "./assembly.js";
 import { ReplicatedEntry } from "./entry.js";
-import { equalMetas } from "./equal.js";
 import type { EntryOrigin, EntryOwner } from "./entry.js";
 import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
 import type { Gone, SliceChange } from "./identity.js";
 import type { DeltaMessage, DeltaRequest, Page, PageRequest, ShardSummary, WireBirth } from "./message.js";
+import { RULES } from "./rules.js";
+import type { Rules } from "./rules.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
@@ -74,12 +75,23 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
-  readonly #broadcast = new Assembly();
-  readonly #direct = new Assembly();
+  readonly #broadcast: Assembly;
+  readonly #direct: Assembly;
+  readonly #rules: Rules;
   /** Counts the answers and broadcasts that brought it on. */
   #steps = 0;
 
-  constructor(owner: EntryOwner, author: string, holder: string, shard: number, refPrefix: string) {
+  constructor(
+    owner: EntryOwner,
+    author: string,
+    holder: string,
+    shard: number,
+    refPrefix: string,
+    rules: Rules = RULES,
+  ) {
+    this.#rules = rules;
+    this.#broadcast = new Assembly(rules);
+    this.#direct = new Assembly(rules);
     this.shard = shard;
     this.#origin = { owner, shard, refPrefix };
     this.#author = author;
@@ -122,17 +134,12 @@ export class RemoteSlice {
   hasReached(goal: number): boolean {
     // With all its pages a first sync holds what there was at the first of them, whatever they told of later.
     if ((this.#partial && this.#heldBase() === 0) || this.#rebuild?.doubted === true) return false;
-    return this.#clock >= Math.min(goal, this.#target);
+    return this.#rules.hasReached(this.#clock, goal, this.#target);
   }
 
   /** Whether the slice stands where its author was last heard to stand, and is not doubted. */
   get caughtUp(): boolean {
     return this.#rebuild === undefined && !this.#partial && this.#clock >= this.#target;
-  }
-
-  /** Whether nothing was ever held of it: then its pages are shown as they come. */
-  get isNew(): boolean {
-    return this.#clock === 0 && !this.#partial && this.entries.size === 0;
   }
 
   /** What to ask the author for, if anything is missing. */
@@ -159,9 +166,9 @@ export class RemoteSlice {
     this.#learnTarget(summary.clock, counter);
     if (this.#rebuild !== undefined || this.#partial) return "behind";
     if (summary.clock > this.#clock) return "behind";
-    if (summary.clock < this.#clock) return counter > this.#clockCounter ? "diverged" : "equal";
-    const { count, digest } = summary;
-    return count === this.entries.size && digest === this.digest ? "equal" : "diverged";
+    if (summary.clock < this.#clock)
+      return this.#rules.isLate(counter, this.#clockCounter) ? "equal" : "diverged";
+    return this.#rules.agrees(summary, this.entries.size, this.digest) ? "equal" : "diverged";
   }
 
   /**
@@ -177,13 +184,13 @@ export class RemoteSlice {
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
-    const first = this.isNew;
+    const first = this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     this.#rebuild = {
       id,
       first,
       doubted,
       set: first ? this.#set : this.#emptySet(),
-      base: doubted ? 0 : this.#heldBase(),
+      base: this.#rules.rebuildBase(doubted, this.#heldBase()),
       until: undefined,
       next: 0,
       clock: 0,
@@ -215,20 +222,21 @@ export class RemoteSlice {
       for (let clock = first; clock <= last; clock++) {
         const value = this.entries.get(clock);
         // Held where the author believes it is: else what is held is wrong, and has to come anew.
-        if (value === undefined) return "unusable";
-        births.push({ clock, value });
+        if (this.#rules.isUnusable(value)) return "unusable";
+        if (value !== undefined) births.push({ clock, value });
       }
     }
     for (const birth of page.births) births.push(this.#birth(birth));
     const part = { replica: this.#author, since: page.from, upTo: page.to, births, removed: [] };
     if (faultOf(part) !== undefined) return "foreign";
+    const asOf = this.#rules.standsAt(page);
     if (rebuild.until === undefined) {
       rebuild.until = page.until;
-      this.#moveRebuild(rebuild, page.asOf, counter);
+      this.#moveRebuild(rebuild, asOf, counter);
     }
     this.#steps += 1;
     rebuild.next = page.to;
-    rebuild.highestAsOf = Math.max(rebuild.highestAsOf, page.asOf);
+    rebuild.highestAsOf = Math.max(rebuild.highestAsOf, asOf);
     this.#noteClosed(rebuild, page.closed ?? []);
     const { added } = rebuild.set.mergePart(part);
     const change = rebuild.first
@@ -239,21 +247,6 @@ export class RemoteSlice {
       : NO_CHANGE;
     this.#catchUpRebuild(rebuild);
     return both(change, this.#finishRebuild());
-  }
-
-  /**
-   * The entry of a birth, if it is held already: what stays through a rebuild has to stay the same object, or it
-   * would seem to have changed.
-   */
-  heldAs({ clock, topic, key, session, meta }: WireBirth): ReplicatedEntry | undefined {
-    const held = this.entries.get(clock);
-    if (held === undefined || !ReplicatedEntry.isOf(held, topic, key, session)) return undefined;
-    return equalMetas(held.meta, meta) ? held : undefined;
-  }
-
-  /** Only what joins on is merged: a gap before it would stay for ever, and what ends below is old. */
-  joinsOn(delta: { since: number; upTo: number }, clock: number): boolean {
-    return delta.since <= clock && delta.upTo > clock;
   }
 
   #applyDelta(delta: WholeDelta, counter: number): SliceChange {
@@ -289,7 +282,7 @@ export class RemoteSlice {
   /** Merges a delta into what is held, if it joins on. */
   #merge({ since, upTo, counter, part, closed }: Merge): SliceChange {
     const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (waitsForFirstPage || !this.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
+    if (waitsForFirstPage || !this.#rules.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
     const { added, updated, removed } = this.#set.mergePart(part);
     this.#clock = upTo;
     this.#clockCounter = Math.max(this.#clockCounter, counter);
@@ -307,7 +300,7 @@ export class RemoteSlice {
     const waiting = rebuild.ahead.splice(0);
     for (const merge of waiting) {
       if (merge.upTo <= rebuild.clock) continue;
-      if (!this.joinsOn(merge, rebuild.clock)) {
+      if (!this.#rules.joinsOn(merge, rebuild.clock)) {
         rebuild.ahead.push(merge);
         continue;
       }
@@ -371,20 +364,22 @@ export class RemoteSlice {
   }
 
   #learnTarget(clock: number, counter: number): void {
-    if (counter < this.#targetCounter) return;
+    if (this.#rules.isLate(counter, this.#targetCounter)) return;
     this.#target = clock;
     this.#targetCounter = counter;
   }
 
   #birth(birth: WireBirth): Birth<ReplicatedEntry> {
     const { clock, topic, key, session, meta } = birth;
-    const value = this.heldAs(birth) ?? new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
-    return { clock, value };
+    const held = this.entries.get(clock);
+    // What stays through a rebuild has to stay the same object, or it would seem to have changed.
+    if (held !== undefined && this.#rules.isSameRevision(held, birth)) return { clock, value: held };
+    return { clock, value: new ReplicatedEntry(this.#origin, clock, topic, key, session, meta) };
   }
 
   #emptySet(): Orswot<ReplicatedEntry> {
     // Nobody relays another's slice, so no removal has to be remembered here.
-    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: ReplicatedEntry.hashOf });
+    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: this.#rules.hashOf });
   }
 }
 

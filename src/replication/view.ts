@@ -6,9 +6,11 @@
  * exactly while no life that stays shows its topic and key. So what is shown of a key is either of lives that
  * stay or of lives that depart, and one look at any of it tells which. Knows no slice, no time and no handler.
  */
-import type { Diff, LeaveReason } from "../tracker/behaviour.js";
+import type { Diff, LeaveReason } from "../words.js";
 import { ReplicatedEntry } from "./entry.js";
 import { PendingDiff } from "./pending-diff.js";
+import { RULES } from "./rules.js";
+import type { Rules } from "./rules.js";
 
 /** The entries of one key: nearly always one, so a set is made only for the second. */
 type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
@@ -21,12 +23,17 @@ interface Topic {
 type Topics = Map<string, Topic>;
 
 export class View {
+  readonly #rules: Rules;
   readonly #topics: Topics = new Map();
   /** What departing lives hold and others show: empty while nobody departs. */
   readonly #handedOff: Topics = new Map();
   readonly #changes = new PendingDiff();
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
+
+  constructor(rules: Rules = RULES) {
+    this.#rules = rules;
+  }
 
   topics(): string[] {
     return [...this.#topics.keys()];
@@ -71,13 +78,13 @@ export class View {
    * handed off.
    */
   join(entry: ReplicatedEntry): void {
-    const departs = ReplicatedEntry.departs(entry);
-    if (departs && this.isElsewhere(entry)) {
+    const departs = !this.#rules.stays(entry);
+    if (departs && this.#isElsewhere(entry)) {
       insert(this.#handedOff, entry);
       return;
     }
     // Who stays beside another has nothing to take over: that one has.
-    const takesOver = this.departingLives > 0 && !departs && !this.isElsewhere(entry);
+    const takesOver = this.departingLives > 0 && !departs && !this.#isElsewhere(entry);
     if (!insert(this.#topics, entry)) return;
     this.#changes.join(ReplicatedEntry.topicOf(entry), entry);
     if (takesOver) this.#handOffAllOf(entry);
@@ -118,7 +125,7 @@ export class View {
       if (bucket === undefined || seen.has(bucket)) continue;
       seen.add(bucket);
       const shown = bucket instanceof Set ? [...bucket] : [bucket];
-      if (shown.every(ReplicatedEntry.departs)) this.#showWaiting(entry);
+      if (!shown.some((other) => this.#rules.stays(other))) this.#showWaiting(entry);
       else this.#handOffAllOf(entry);
     }
   }
@@ -137,11 +144,11 @@ export class View {
   }
 
   /** Whether another life that is here to stay shows the same topic and key. */
-  isElsewhere(entry: ReplicatedEntry): boolean {
+  #isElsewhere(entry: ReplicatedEntry): boolean {
     const bucket = bucketOf(this.#topics, entry);
     if (bucket === undefined) return false;
-    if (!(bucket instanceof Set)) return !ReplicatedEntry.departs(bucket);
-    for (const other of bucket) return !ReplicatedEntry.departs(other);
+    if (!(bucket instanceof Set)) return this.#rules.stays(bucket);
+    for (const other of bucket) return this.#rules.stays(other);
     return false;
   }
 

@@ -4,8 +4,8 @@
  */
 import { TrackerError } from "../errors.js";
 import { MAX_FRAME_BYTES } from "../replication/limits.js";
-import type { Diff } from "../tracker/behaviour.js";
-import type { Session } from "../tracker/session.js";
+import type { Diff } from "../words.js";
+import type { Session } from "../session.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { shapedMeta, type VersionedMeta } from "./metas.js";
 import type { NaiveModel } from "./naive-model.js";

@@ -1,5 +1,6 @@
 /** What a simulated cluster is made from, and what it throws. */
-import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
+import type { AnyMeta, Meta } from "../words.js";
+import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { TrackerOptions } from "../tracker/tracker.js";
 import type { SimulatedCluster } from "./cluster.js";
 import type { Latency, NetworkFaults } from "./network.js";

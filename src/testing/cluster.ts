@@ -4,7 +4,7 @@
  * promises (a diff that does not fit, a payload above the limit, a list that is not what the diffs add up to)
  * makes the next `advance` or `settle` throw a {@link SimulationError}.
  */
-import type { AnyMeta, Meta } from "../tracker/behaviour.js";
+import type { AnyMeta, Meta } from "../words.js";
 import { SimulationError, type RestartOptions, type SimulateOptions } from "./cluster-options.js";
 import { Machine, type StallOrder } from "./machine.js";
 import { faultless, FaultyNetwork, type Lane, type Outage } from "./network.js";

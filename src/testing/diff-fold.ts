@@ -4,7 +4,7 @@
  * knows only the public words: diffs and entries.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { AnyMeta, Diff, Entry } from "../tracker/behaviour.js";
+import type { AnyMeta, Diff, Entry } from "../words.js";
 import { exactText, sameValue } from "./metas.js";
 
 /** The entries of one topic: key, then session. */

@@ -4,8 +4,8 @@
  * and collect what is wrong, one line each.
  */
 import { TrackerError } from "../errors.js";
-import { AUTHOR_LIMITS } from "../replication/limits.js";
-import type { Entry, LeaveReason } from "../tracker/behaviour.js";
+import { protocolOf } from "../tracker/options.js";
+import type { Entry, LeaveReason } from "../words.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
@@ -202,7 +202,7 @@ export class HistoryOracles {
     const ending = this.#model.endingOf(entry.meta.version);
     if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
     // What an author no longer remembers it cannot tell.
-    if (ending.removalsSince >= AUTHOR_LIMITS.removalsKept) return;
+    if (ending.removalsSince >= protocolOf(node.options).limits.removalsKept) return;
     this.#blame(node, `has left as ${reason} though it was ${ending.reason}: ${what}`);
   }
 

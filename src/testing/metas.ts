@@ -3,7 +3,7 @@
  * has a version of its own, so that whatever is shown anywhere can be compared with what was tracked. Pure.
  */
 
-import type { AnyMeta } from "../tracker/behaviour.js";
+import type { AnyMeta } from "../words.js";
 
 /** The meta of every entry of a schedule: its version, and whatever its shape adds. */
 export interface VersionedMeta {

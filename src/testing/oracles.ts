@@ -2,7 +2,7 @@
  * What must be true of every tracker and every cluster, as functions of what their public interface shows. Each
  * returns what is wrong, one line each; nothing if all is well. They change nothing and know no internals.
  */
-import type { AnyMeta, Entry, Meta } from "../tracker/behaviour.js";
+import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { Tracker } from "../tracker/tracker.js";
 import { describeEntry, type DiffFold } from "./diff-fold.js";
 import { sameValue } from "./metas.js";

@@ -3,7 +3,7 @@
  * starts is seen, nobody who is heard is hidden, `whenComplete` comes and is true, and `stop` ends. They look at one
  * tracker of every node, through public words only, and collect what is wrong, one line each.
  */
-import type { Leave } from "../tracker/behaviour.js";
+import type { Leave } from "../words.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import type { Expected } from "./history-oracles.js";

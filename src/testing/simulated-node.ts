@@ -3,8 +3,9 @@
  * it has told its application on record. It promises that the tracker is the production code, unchanged, and
  * that every diff was checked against what came before. It knows no other node.
  */
-import type { AnyMeta, Diff, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
-import { Session } from "../tracker/session.js";
+import type { AnyMeta, Diff, Meta } from "../words.js";
+import type { TrackerBehaviour } from "../tracker/behaviour.js";
+import { Session } from "../session.js";
 import { Tracker, type TrackerOptions } from "../tracker/tracker.js";
 import { DiffFold } from "./diff-fold.js";
 import type { Machine } from "./machine.js";

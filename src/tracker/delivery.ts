@@ -6,7 +6,7 @@
  * changes that led to it, and at the end of the chain no handler may change anything more. To refuse the change is
  * the only end that keeps the diffs true.
  */
-import type { Diff } from "./behaviour.js";
+import type { Diff } from "../words.js";
 
 /** How many diffs in a row may each come from a change that the handler of the one before has made. */
 export const MAX_CHAINED_DIFFS = 1_000;

@@ -5,18 +5,19 @@
 import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
-import { HEARING_OUT_HEARTBEATS, MAX_FRAME_BYTES } from "../replication/limits.js";
+import { MAX_FRAME_BYTES } from "../replication/limits.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
-import type { Diff } from "./behaviour.js";
+import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { reserveName } from "./names-in-use.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { Readiness } from "./readiness.js";
-import { Reporter } from "./reporter.js";
-import type { TrackerEvents } from "./reporter.js";
+import { Reporter } from "../reports.js";
+import { trackerEventNames } from "./events.js";
+import type { TrackerEvents } from "./events.js";
 import { subscribeAll } from "./subscribe.js";
 import { errorOfTrouble } from "./troubles.js";
 import { settlesWithin } from "./within.js";
@@ -33,7 +34,7 @@ const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 
 export class Engine {
   readonly replicator: Replicator;
-  readonly reporter: Reporter;
+  readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
   readonly #tickPeriodMs: number;
   readonly #publisher: Publisher;
@@ -61,7 +62,7 @@ export class Engine {
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
-    this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime);
+    this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
@@ -200,8 +201,8 @@ export class Engine {
   }
 
   #beginHearingOut(nowMs: number): void {
-    const { expect, heartbeatPeriodMs, pubsub } = this.#options;
-    this.#hearsOutUntilMs = nowMs + HEARING_OUT_HEARTBEATS * heartbeatPeriodMs;
+    const { expect, heartbeatPeriodMs, pubsub, protocol } = this.#options;
+    this.#hearsOutUntilMs = nowMs + protocol.limits.hearingOutHeartbeats * heartbeatPeriodMs;
     this.#unheard = expect === undefined ? undefined : new Set(expect);
     this.#unheard?.delete(pubsub.nodeName);
   }

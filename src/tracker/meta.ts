@@ -5,7 +5,7 @@
 import { TrackerError } from "../errors.js";
 import { fitsUtf8, utf8Length } from "../replication/bytes.js";
 import { MAX_META_DEPTH } from "../replication/limits.js";
-import type { AnyMeta } from "./behaviour.js";
+import type { AnyMeta } from "../words.js";
 
 /**
  * A frozen copy of a meta. Properties that are `undefined` are dropped, as JSON does, and -0 becomes 0. Everything

@@ -1,15 +1,12 @@
 /**
  * The options of a tracker: their meaning, their defaults with the reason, and their check at the border.
  */
-import { TrackerError } from "../errors.js";
+import { durationOption, pubsubOption, wholeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/codec.js";
-import {
-  MAX_FRAME_BYTES,
-  MAX_KNOWN_LIVES,
-  MAX_NODE_NAME_BYTES,
-  MAX_POOL_SIZE,
-} from "../replication/limits.js";
+import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
+import { PROTOCOL } from "../replication/rules.js";
+import type { Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
 import type { Runtime } from "../runtime.js";
@@ -63,7 +60,26 @@ export interface TrackerOptions {
 
 export type CheckedOptions = {
   readonly [Option in Exclude<keyof TrackerOptions, "expect">]-?: Exclude<TrackerOptions[Option], undefined>;
-} & { readonly expect: readonly string[] | undefined; readonly maxFrameBytes: number };
+} & {
+  readonly expect: readonly string[] | undefined;
+  readonly maxFrameBytes: number;
+  readonly protocol: Protocol;
+};
+
+/**
+ * Under this symbol a simulation gives a tracker other rules and limits than those of this release. It is exported by
+ * no entry of the package: nodes that run by different rules do not agree.
+ */
+export const protocolOption: unique symbol = Symbol("rollcall protocol");
+
+interface SimulatedOptions {
+  readonly [protocolOption]?: Protocol | undefined;
+}
+
+/** The protocol that a tracker with these options runs by. */
+export function protocolOf(options: object): Protocol {
+  return (options as SimulatedOptions)[protocolOption] ?? PROTOCOL;
+}
 
 /** All options that there are. */
 export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = {
@@ -83,40 +99,38 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
 /** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`. */
 export function checkOptions(options: TrackerOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
-    throw invalid("options", options, "an object with at least `name` and `pubsub`");
+    throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
   requireKnownOptions(options, trackerOptionNames);
   const { name, pubsub, runtime = nodeRuntime } = options;
   checkName("name", name);
-  if (typeof pubsub?.broadcast !== "function" || typeof pubsub.subscribe !== "function") {
-    throw invalid("pubsub", pubsub, "a PubSub, such as memoryPubSub()");
-  }
+  pubsubOption("pubsub", pubsub);
   checkName("pubsub.nodeName", pubsub.nodeName);
-  const poolSize = whole("poolSize", options.poolSize ?? 4, 1, MAX_POOL_SIZE);
-  const broadcastPeriodMs = duration("broadcastPeriodMs", options.broadcastPeriodMs ?? 1_500, 0);
-  const heartbeatPeriodMs = duration("heartbeatPeriodMs", options.heartbeatPeriodMs ?? 2_000, 1);
-  const downPeriodMs = duration("downPeriodMs", options.downPeriodMs ?? 8_000, 1);
-  const permdownPeriodMs = duration("permdownPeriodMs", options.permdownPeriodMs ?? 1_200_000, 1);
-  const startTimeoutMs = duration("startTimeoutMs", options.startTimeoutMs ?? 5_000, 1);
+  const poolSize = wholeOption("poolSize", options.poolSize ?? 4, 1, MAX_POOL_SIZE);
+  const broadcastPeriodMs = durationOption("broadcastPeriodMs", options.broadcastPeriodMs ?? 1_500, 0);
+  const heartbeatPeriodMs = durationOption("heartbeatPeriodMs", options.heartbeatPeriodMs ?? 2_000, 1);
+  const downPeriodMs = durationOption("downPeriodMs", options.downPeriodMs ?? 8_000, 1);
+  const permdownPeriodMs = durationOption("permdownPeriodMs", options.permdownPeriodMs ?? 1_200_000, 1);
+  const startTimeoutMs = durationOption("startTimeoutMs", options.startTimeoutMs ?? 5_000, 1);
   if (downPeriodMs < 3 * heartbeatPeriodMs) {
-    throw invalid(
+    throw wrongOption(
       "downPeriodMs",
       downPeriodMs,
       `at least three times heartbeatPeriodMs (${heartbeatPeriodMs}), or nodes would flap`,
     );
   }
   if (permdownPeriodMs <= downPeriodMs) {
-    throw invalid("permdownPeriodMs", permdownPeriodMs, `longer than downPeriodMs (${downPeriodMs})`);
+    throw wrongOption("permdownPeriodMs", permdownPeriodMs, `longer than downPeriodMs (${downPeriodMs})`);
   }
-  const maxMetaBytes = whole("maxMetaBytes", options.maxMetaBytes ?? 4_096, 2, MAX_FRAME_BYTES);
+  const maxMetaBytes = wholeOption("maxMetaBytes", options.maxMetaBytes ?? 4_096, 2, MAX_FRAME_BYTES);
   const { maxPayloadBytes = Infinity } = pubsub;
   if (typeof maxPayloadBytes !== "number" || !(maxPayloadBytes > 0)) {
-    throw invalid("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
+    throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
   }
   const maxFrameBytes = Math.min(MAX_FRAME_BYTES, maxPayloadBytes);
   const neededBytes = largestEntryFrameBytes(maxMetaBytes);
   if (neededBytes > maxFrameBytes) {
-    throw invalid(
+    throw wrongOption(
       "maxMetaBytes",
       maxMetaBytes,
       `so small that one entry fits a frame: ${neededBytes} bytes are needed, ${maxFrameBytes} are allowed`,
@@ -135,13 +149,14 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     expect: namesOf("expect", options.expect),
     runtime,
     maxFrameBytes,
+    protocol: protocolOf(options),
   };
 }
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value) || value.length > MAX_KNOWN_LIVES) {
-    throw invalid(option, value, `an array of at most ${MAX_KNOWN_LIVES} node names`);
+  if (!Array.isArray(value) || value.length > LIMITS.knownLives) {
+    throw wrongOption(option, value, `an array of at most ${LIMITS.knownLives} node names`);
   }
   const names: readonly unknown[] = [...(value as unknown[])];
   for (const [i, name] of names.entries()) checkName(`${option}[${i}]`, name);
@@ -150,25 +165,5 @@ function namesOf(option: string, value: unknown): readonly string[] | undefined 
 
 function checkName(option: string, value: unknown): void {
   if (isNodeName(value)) return;
-  throw invalid(option, value, `a text of 1 to ${MAX_NODE_NAME_BYTES} bytes without control characters`);
-}
-
-function duration(option: string, value: unknown, minimum: number): number {
-  // Node's timers cannot wait longer than 2^31 - 1 ms.
-  if (typeof value === "number" && value >= minimum && value < 2 ** 31) return value;
-  throw invalid(option, value, `a number of milliseconds from ${minimum} to ${2 ** 31 - 1}`);
-}
-
-function whole(option: string, value: unknown, minimum: number, maximum: number): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum)
-    return value;
-  throw invalid(option, value, `a whole number from ${minimum} to ${maximum}`);
-}
-
-function invalid(option: string, value: unknown, expected: string): TrackerError {
-  const shown = typeof value === "object" && value !== null ? "an object" : String(value);
-  return new TrackerError("INVALID_OPTION", `Expected \`${option}\` to be ${expected}; got ${shown}`, {
-    option,
-    value,
-  });
+  throw wrongOption(option, value, `a text of 1 to ${MAX_NODE_NAME_BYTES} bytes without control characters`);
 }

@@ -5,7 +5,7 @@
  * Knows no set and no view.
  */
 import { ReplicatedEntry } from "../replication/entry.js";
-import type { Session, SessionOwner } from "./session.js";
+import type { Session, SessionOwner } from "../session.js";
 
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 

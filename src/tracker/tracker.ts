@@ -2,12 +2,14 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
+import { requireDuration, requireFunction, wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/view.js";
-import { requireDuration, requireFunction, requireName, requireSession } from "./arguments.js";
-import type { AnyMeta, Diff, Entry, Meta, TrackerBehaviour } from "./behaviour.js";
+import { requireName, requireSession } from "./arguments.js";
+import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
+import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { explain, healthOf } from "./explain.js";
@@ -16,8 +18,8 @@ import { copyMeta } from "./meta.js";
 import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
-import type { TrackerEvents } from "./reporter.js";
-import type { Session } from "./session.js";
+import type { TrackerEvents } from "./events.js";
+import type { Session } from "../session.js";
 import { shardOf } from "./topic-hash.js";
 
 export type { TrackerOptions } from "./options.js";
@@ -355,11 +357,5 @@ function requireBehaviour(behaviour: unknown): void {
       behaviour.handleDiff === undefined ||
       typeof behaviour.handleDiff === "function");
   if (isBehaviour) return;
-  throw new TrackerError(
-    "INVALID_ARGUMENT",
-    "A tracker needs a behaviour: an object with handleDiff, or {}",
-    {
-      argument: "behaviour",
-    },
-  );
+  throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
 }

@@ -1,7 +1,7 @@
 /** What goes wrong between the nodes, as errors with their codes and in words. */
 import { TrackerError } from "../errors.js";
 import type { ReplicaLink } from "../replication/link.js";
-import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../replication/limits.js";
+import { LIMITS } from "../replication/limits.js";
 import type { Trouble } from "../replication/port.js";
 
 const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
@@ -38,7 +38,7 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
     }
     case "crowded": {
       const { table } = trouble;
-      const limit = table === "lives" ? MAX_KNOWN_LIVES : MAX_OVER_LIVES;
+      const limit = table === "lives" ? LIMITS.knownLives : LIMITS.livesOver;
       const text =
         table === "lives"
           ? `${limit} lives are known, and none can be forgotten: further nodes are not heard`

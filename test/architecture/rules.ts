@@ -4,49 +4,46 @@
  *
  * `import type` is an arrow between layers like any other: a lower layer that knows the types of a higher one
  * is as hard to read as one that calls it. It is no arrow for circles, because at run time it is not there.
- * One file is apart, the vocabulary: `tracker/behaviour.ts` holds nothing but the types that users see (entries,
- * diffs, metas). By type, replication may speak that language, and the vocabulary may name the tracker.
  */
 import { circles, importsOf, runTimeClosure, usesOf, type Import, type Sources } from "./source-graph.js";
+
+/** What stands below every layer that users call. */
+const below = [
+  "session",
+  "words",
+  "reports",
+  "checks",
+  "pubsub",
+  "errors",
+  "known-names",
+  "on-end",
+  "runtime",
+];
 
 /** Each layer and the layers that it may import. A layer may always import itself. */
 const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["errors", []],
   ["runtime", []],
+  ["words", []],
+  ["on-end", []],
   ["known-names", ["errors"]],
-  ["vocabulary", []],
+  ["checks", ["errors"]],
   ["crdt", []],
   ["pubsub", ["errors", "runtime"]],
-  ["session", ["errors", "runtime"]],
-  ["replication", ["crdt", "errors"]],
-  ["tracker", ["replication", "crdt", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
-  ["presence", ["tracker", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
+  ["reports", ["pubsub", "errors", "known-names", "runtime"]],
+  ["session", ["on-end", "errors", "runtime"]],
+  ["replication", ["crdt", "words", "errors"]],
+  ["tracker", ["replication", "crdt", ...below]],
+  ["presence", ["tracker", ...below]],
   ["adapters", ["pubsub", "errors", "runtime"]],
-  ["client", ["presence"]],
-  ["channels", ["presence", "session", "vocabulary", "pubsub", "errors", "known-names", "runtime"]],
-  ["testing", ["tracker", "replication", "crdt", "session", "vocabulary", "pubsub", "errors", "runtime"]],
-  ["index", ["presence", "tracker", "session", "vocabulary", "pubsub", "errors", "runtime"]],
-]);
-
-/** The arrows that types alone may take besides. */
-const typeArrows: ReadonlyMap<string, readonly string[]> = new Map([
-  ["vocabulary", ["tracker"]],
-  ["replication", ["vocabulary"]],
-]);
-
-/** Files that are named for another layer than their folder: parts that others may use without the rest. */
-const placed: ReadonlyMap<string, string> = new Map([
-  ["tracker/session.ts", "session"],
-  ["tracker/on-end.ts", "session"],
-  ["tracker/behaviour.ts", "vocabulary"],
+  ["client", ["presence", "words"]],
+  ["channels", ["presence", ...below]],
+  ["testing", ["tracker", "replication", "crdt", ...below]],
+  ["index", ["presence", "tracker", ...below]],
 ]);
 
 /** Packages by the layer that may import them. All others are someone else's to install. */
-const packages: ReadonlyMap<string, readonly string[]> = new Map([
-  ["tracker", ["eventemitter3"]],
-  ["presence", ["eventemitter3"]],
-  ["channels", ["ws", "eventemitter3"]],
-]);
+const packages: ReadonlyMap<string, readonly string[]> = new Map([["channels", ["ws"]]]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
 const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "channels", "testing"]);
@@ -75,7 +72,7 @@ export const maxLines = 440;
 
 function layerOf(path: string): string {
   const folder = path.slice(0, path.indexOf("/"));
-  return placed.get(path) ?? (path.includes("/") ? folder : path.replace(/\.ts$/, ""));
+  return path.includes("/") ? folder : path.replace(/\.ts$/, "");
 }
 
 export function layerViolations(sources: Sources): string[] {
@@ -86,7 +83,7 @@ export function layerViolations(sources: Sources): string[] {
   for (const each of importsOf(sources)) {
     if (each.kind !== "file") continue;
     const [from, to] = [layerOf(each.from), layerOf(each.to)];
-    const allowed = [from, ...(arrows.get(from) ?? []), ...((each.typeOnly && typeArrows.get(from)) || [])];
+    const allowed = [from, ...(arrows.get(from) ?? [])];
     if (!allowed.includes(to)) found.push(`${at(each)}: ${from} -> ${to}`);
   }
   return found;

@@ -5,13 +5,13 @@
 import { describe, expect, it } from "vitest";
 import { TrackerError } from "../../src/errors.js";
 import { decodeFrame } from "../../src/replication/codec.js";
-import { MAX_KNOWN_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
 import { listAll } from "../../src/testing/oracles.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { damage, nonsense } from "./mutate.js";
@@ -137,7 +137,7 @@ describe("a tracker that receives junk", () => {
     expect(tracker.getByKey("room:1", "user:1").filter((entry) => entry.session === session.id)).toHaveLength(
       1,
     );
-    expect(tracker.health().replicas.length).toBeLessThanOrEqual(MAX_KNOWN_LIVES);
+    expect(tracker.health().replicas.length).toBeLessThanOrEqual(LIMITS.knownLives);
     if (frames >= 1_000_000) {
       const heapMegabytes = process.memoryUsage().heapUsed / 2 ** 20;
       console.log(`longest frame ${longestMs.toFixed(0)} ms, heap ${heapMegabytes.toFixed(0)} MB`);

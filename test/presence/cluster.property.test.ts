@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PresenceClient } from "../../src/client/index.js";
 import type { Presence } from "../../src/presence/index.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import type { Page } from "./model-topic.js";
 import { PresenceCluster } from "./presence-cluster.js";
 import { StrictFold, describePresences } from "./strict-fold.js";

@@ -4,7 +4,7 @@ import { PresenceClient } from "../../src/client/index.js";
 import { DiffWindow, isEmpty } from "../../src/presence/diff-window.js";
 import { toPresenceDiff, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import { ModelTopic, anyStep, type Page, type Step } from "./model-topic.js";
-import type { Entry } from "../../src/tracker/behaviour.js";
+import type { Entry } from "../../src/words.js";
 import { StrictFold, describePresences } from "./strict-fold.js";
 
 const nothing = new Map<string, object>();

@@ -1,6 +1,6 @@
 /** Callbacks of a presence that change what they are told of, each time: reported, and the event loop turns. */
 import { describe, expect, it } from "vitest";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { PresenceCluster } from "./presence-cluster.js";
 
 describe("a subscriber that changes what it is told of", () => {

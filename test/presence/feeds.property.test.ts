@@ -5,7 +5,7 @@ import { Feeds } from "../../src/presence/feeds.js";
 import { Fetcher } from "../../src/presence/fetcher.js";
 import { DIFF_EVENT, STATE_EVENT, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import type { PresenceDiff, Presences } from "../../src/presence/wire.js";
-import { Reporter } from "../../src/tracker/reporter.js";
+import { Reporter } from "../../src/reports.js";
 import { ModelTopic, anyStep, type Page } from "./model-topic.js";
 import { StrictFold, describeMetas, describePresences } from "./strict-fold.js";
 import { virtualRuntime } from "./virtual-runtime.js";
@@ -85,7 +85,7 @@ class Listener {
 /** Runs a script until nothing is on its way any more. */
 async function run(script: Script, diffPeriodMs: number) {
   const { time, runtime } = virtualRuntime();
-  const reporter = new Reporter("test", runtime);
+  const reporter = new Reporter("test", runtime, { error: true });
   const errors = new Set<string>();
   reporter.on("error", ({ message, cause }) => errors.add(cause instanceof Error ? cause.message : message));
 

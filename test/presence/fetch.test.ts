@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PresenceSubscriber } from "../../src/presence/index.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { PresenceCluster } from "./presence-cluster.js";
 
 interface Meta {

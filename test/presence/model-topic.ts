@@ -4,7 +4,7 @@
  * is a script.
  */
 import fc from "fast-check";
-import type { Entry, TopicDiff } from "../../src/tracker/behaviour.js";
+import type { Entry, TopicDiff } from "../../src/words.js";
 
 export interface Page {
   page: string;

@@ -4,7 +4,7 @@ import { DiffWindow } from "../../src/presence/diff-window.js";
 import { compareEntries } from "../../src/presence/presences.js";
 import { TopicView } from "../../src/presence/topic-view.js";
 import { toPresences } from "../../src/presence/wire.js";
-import type { Entry } from "../../src/tracker/behaviour.js";
+import type { Entry } from "../../src/words.js";
 import { ModelTopic, anyStep, stepOf, type Page } from "./model-topic.js";
 
 const nothing = new Map<string, object>();

@@ -3,7 +3,7 @@ import { MemoryHub } from "../../src/adapters/memory.js";
 import { TrackerError } from "../../src/errors.js";
 import { Presence, type NoExtra, type PresenceOptions } from "../../src/presence/index.js";
 import type { VirtualTime } from "../../src/testing/virtual-time.js";
-import type { AnyMeta, Meta } from "../../src/tracker/behaviour.js";
+import type { AnyMeta, Meta } from "../../src/words.js";
 import { virtualRuntime } from "./virtual-runtime.js";
 
 export class PresenceCluster {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { PresenceCluster, thrownBy } from "./presence-cluster.js";
 
 interface Meta {

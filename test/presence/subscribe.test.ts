@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { PresenceDiff, PresenceSubscriber, Presences, WireDiff } from "../../src/presence/index.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { PresenceCluster, thrownBy } from "./presence-cluster.js";
 
 interface Meta {

@@ -12,7 +12,7 @@ import type {
   WireDiff,
 } from "../../src/presence/index.js";
 import type { TrackerOptions } from "../../src/tracker/options.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 
 interface Meta {
   device: "phone" | "desktop";

@@ -1,7 +1,7 @@
 import { Presence } from "phoenix";
 import { describe, expect, it } from "vitest";
 import { toPresenceDiff, toPresences, toWireDiff } from "../../src/presence/wire.js";
-import type { Entry, TopicDiff } from "../../src/tracker/behaviour.js";
+import type { Entry, TopicDiff } from "../../src/words.js";
 
 interface Meta {
   page: string;

@@ -1,6 +1,7 @@
 /** What others ask, in the order in which it is answered. */
 import { describe, expect, it } from "vitest";
 import { Answers } from "../../src/replication/answers.js";
+import { PROTOCOL } from "../../src/replication/rules.js";
 import { WHETHER_THERE, type DeltaRequest } from "../../src/replication/message.js";
 
 const by = { name: "b", incarnation: "00000000000001" };
@@ -15,7 +16,7 @@ function taken(answers: Answers): unknown[] {
 
 describe("requests of one life", () => {
   it("take the place of an older one for the same shard, whichever came first", () => {
-    const answers = new Answers();
+    const answers = new Answers(PROTOCOL);
     for (const [counter, clock] of [
       [1, 10],
       [3, 30],
@@ -28,7 +29,7 @@ describe("requests of one life", () => {
   });
 
   it("are answered though it asks whether somebody is there, before and after", () => {
-    const answers = new Answers();
+    const answers = new Answers(PROTOCOL);
     answers.add(by, asksFor(0, 10), 1);
     answers.add(by, WHETHER_THERE, 2);
     expect(taken(answers)).toEqual([asksFor(0, 10), WHETHER_THERE]);

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Departure } from "../../src/replication/entry.js";
 import { View } from "../../src/replication/view.js";
-import type { Diff, LeaveReason } from "../../src/tracker/behaviour.js";
+import type { Diff, LeaveReason } from "../../src/words.js";
 
 const TOPIC = "t";
 

@@ -1,7 +1,7 @@
 /** Lives that somebody made up, clocks and counters that were ahead, and nodes of other periods. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
 import type { Life } from "../../src/replication/life.js";
 import { DOWN_MS, life, PERMDOWN_MS, Table } from "./table.js";
 
@@ -82,7 +82,7 @@ describe("a table that is full", () => {
   /** Knows as many as it can, of which each `known`th has sent an entry. */
   function full(known: number): Table {
     const table = new Table();
-    for (let number = 0; number < MAX_KNOWN_LIVES; number += 1) {
+    for (let number = 0; number < LIMITS.knownLives; number += 1) {
       table.hear(life(`n${number}`, 1), 1);
       if (number % known === 0) table.give(`n${number}`);
     }
@@ -96,22 +96,22 @@ describe("a table that is full", () => {
     expect(table.take()).toEqual(["crowded lives"]);
     table.pass(DOWN_MS / 2 + 1);
     // Half of what is left proves to be there.
-    for (let number = 1; number < MAX_KNOWN_LIVES; number += 4) table.hear(life(`n${number}`, 1), 2);
-    for (let number = 0; number < MAX_KNOWN_LIVES / 4; number += 1) {
+    for (let number = 1; number < LIMITS.knownLives; number += 4) table.hear(life(`n${number}`, 1), 2);
+    for (let number = 0; number < LIMITS.knownLives / 4; number += 1) {
       expect(table.hear(life(`good ${number}`, 1), 1)).toBe("up");
     }
     const news = table.take();
     const forgotten = news
       .filter((what) => what.startsWith("ended"))
       .map((what) => Number(/n(\d+)1$/.exec(what)?.[1]));
-    expect(forgotten).toHaveLength(MAX_KNOWN_LIVES / 4);
+    expect(forgotten).toHaveLength(LIMITS.knownLives / 4);
     expect(forgotten.every((number) => number % 4 === 3)).toBe(true);
     expect(table.hear(life("one more", 1), 1)).toBe("crowded");
-    expect(table.membership.size).toBe(MAX_KNOWN_LIVES);
+    expect(table.membership.size).toBe(LIMITS.knownLives);
   });
 
   it("forgets those that are down first", () => {
-    const table = full(MAX_KNOWN_LIVES);
+    const table = full(LIMITS.knownLives);
     table.pass(DOWN_MS / 2 + 1);
     table.membership.gone("n77");
     table.take();
@@ -134,7 +134,7 @@ describe("a table that is full", () => {
       expect(table.hear(life("n0", number), 1)).toBe("up");
       table.give("n0");
     }
-    expect(table.membership.size).toBe(MAX_KNOWN_LIVES);
+    expect(table.membership.size).toBe(LIMITS.knownLives);
   });
 
   it("of lives that are over forgets those first that never sent an entry, and tells of one that ended lately", () => {
@@ -143,7 +143,7 @@ describe("a table that is full", () => {
     table.give("good");
     end(table, "good");
     const made = (number: number): Life => life(`n${number}`, 1);
-    for (let number = 0; number < 3 * MAX_OVER_LIVES; number += 1) {
+    for (let number = 0; number < 3 * LIMITS.livesOver; number += 1) {
       table.hear(made(number), 1);
       end(table, `n${number}`);
     }

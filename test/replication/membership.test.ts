@@ -1,6 +1,6 @@
 /** Membership by itself: what a frame's life and counter lead to, and what healthy time does. */
 import { describe, expect, it } from "vitest";
-import { MAX_KNOWN_LIVES, MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
 import { DOWN_MS, life, PERMDOWN_MS, Table } from "./table.js";
 
 describe("membership", () => {
@@ -189,16 +189,16 @@ describe("membership", () => {
 
   it("knows a bounded number of lives at a time", () => {
     const table = new Table();
-    for (let number = 0; number < MAX_KNOWN_LIVES; number++) table.hear(life(`node ${number}`, 1), 1);
+    for (let number = 0; number < LIMITS.knownLives; number++) table.hear(life(`node ${number}`, 1), 1);
     expect(table.hear(life("one more", 1), 1)).toBe("crowded");
     expect(table.hear(life("node 7", 1), 2)).toBe("up");
-    expect(table.membership.size).toBe(MAX_KNOWN_LIVES);
+    expect(table.membership.size).toBe(LIMITS.knownLives);
   });
 
   it("remembers a bounded number of lives that are over", () => {
     const table = new Table();
-    for (let number = 1; number <= 3 * MAX_OVER_LIVES; number++) table.hear(life("a", number), 1);
-    expect(table.membership.remembered).toBeLessThanOrEqual(2 * MAX_OVER_LIVES);
+    for (let number = 1; number <= 3 * LIMITS.livesOver; number++) table.hear(life("a", number), 1);
+    expect(table.membership.remembered).toBeLessThanOrEqual(2 * LIMITS.livesOver);
     table.membership.pass(DOWN_MS + 1);
     expect(table.membership.size).toBe(1);
   });

@@ -1,10 +1,6 @@
 /** Nobody costs others their turn: neither deaf peers nor invented lives, neither by what they lack nor by asking. */
 import { describe, expect, it } from "vitest";
-import {
-  ANSWER_CREDIT_ITEMS,
-  ANSWER_ITEMS_PER_SECOND,
-  ANSWER_REFILL_SECONDS,
-} from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
 import type { Heartbeat } from "../../src/replication/message.js";
 import { Link, type LinkedNode } from "./two-nodes.js";
 
@@ -141,9 +137,9 @@ describe("those that ask without end", () => {
     link.advance(seconds * 1_000);
     expect(heldThere).toBe(entries);
     const most =
-      ANSWER_CREDIT_ITEMS +
+      LIMITS.answerCreditItems +
       2 * entries +
-      (ANSWER_ITEMS_PER_SECOND + entries / ANSWER_REFILL_SECONDS) * (link.nowMs / 1_000) +
+      (LIMITS.answerItemsPerSecond + entries / LIMITS.answerRefillSeconds) * (link.nowMs / 1_000) +
       500;
     for (const name of names) {
       const items = (a.sentTo.get(name) ?? 0) / bytesPerItem;

@@ -5,6 +5,7 @@
 import { encodeFrame } from "../../src/replication/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import type { Message } from "../../src/replication/message.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
 function lifeOf(name: string): Life {
@@ -20,9 +21,14 @@ export interface LinkedNode {
 
 export class Link {
   nowMs = 0;
+  readonly #protocol: Protocol;
   readonly nodes = new Map<string, LinkedNode>();
   readonly #due: { atMs: number; run: () => void }[] = [];
   readonly #counters = new Map<string, number>();
+
+  constructor(protocol: Protocol = PROTOCOL) {
+    this.#protocol = protocol;
+  }
 
   start(name: string, poolSize = 4): LinkedNode {
     const sentTo = new Map<string, number>();
@@ -38,6 +44,7 @@ export class Link {
         downPeriodMs: 8_000,
         permdownPeriodMs: 1_200_000,
         random: () => 0.5,
+        protocol: this.#protocol,
       },
       {
         broadcast: (payload) => {

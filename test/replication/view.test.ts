@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { View } from "../../src/replication/view.js";
-import type { Diff, LeaveReason } from "../../src/tracker/behaviour.js";
+import type { Diff, LeaveReason } from "../../src/words.js";
 
 function ownerOf(name: string, departure?: "departed"): { name: string; departure: "departed" | undefined } {
   return { name, departure };

@@ -5,7 +5,7 @@
 import { Answers } from "../../src/replication/answers.js";
 import { AuthoredShard } from "../../src/replication/author.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import type { Limits } from "../../src/replication/limits.js";
 import { asksWhetherThere, type DeltaRequest, type PageRequest } from "../../src/replication/message.js";
 import { Outbox } from "../../src/replication/outbox.js";
 import { Replicator } from "../../src/replication/replicator.js";
@@ -56,6 +56,7 @@ class FlushRecord {
 
 export class AuthorOracles {
   readonly #situation: Situation;
+  readonly #limits: Limits;
   readonly #flushes = new WeakMap<AuthoredShard, FlushRecord>();
   readonly #newest = new WeakMap<Answers, Map<string, { request: unknown; counter: number }>>();
   readonly #heartbeats = new WeakMap<Replicator, number>();
@@ -65,8 +66,9 @@ export class AuthorOracles {
   #isLeaving = false;
   #answersGiven = 0;
 
-  constructor(situation: Situation) {
+  constructor(situation: Situation, limits: Limits) {
     this.#situation = situation;
+    this.#limits = limits;
   }
 
   install(): Restore[] {
@@ -130,10 +132,11 @@ export class AuthorOracles {
 
   #watchFlushes(): Restore[] {
     const flushed = (author: AuthoredShard, isFull: boolean): void => this.#lookAtFlush(author, isFull);
+    const { pendingDots } = this.#limits;
     return [
       instead(AuthoredShard.prototype, "flush", function (original, isHeard) {
         // What fills a delta by itself does not wait.
-        const isFull = this.pendingDots >= AUTHOR_LIMITS.pendingDots;
+        const isFull = this.pendingDots >= pendingDots;
         const delta = original(isHeard);
         if (delta !== undefined) flushed(this, isFull);
         return delta;
@@ -159,6 +162,7 @@ export class AuthorOracles {
         if (place.startsWith(`${replicaOf(life)} `)) newest?.delete(place);
       }
     };
+    const { deltaDots, pageItems } = this.#limits;
     const taken = (answers: Answers, requester: string, request: unknown): void => {
       this.#answersGiven += 1;
       if (this.#newest.get(answers)?.get(requester)?.request !== request) {
@@ -168,14 +172,13 @@ export class AuthorOracles {
     return [
       instead(AuthoredShard.prototype, "answer", function (original, ...input) {
         const answer = original(...input);
-        const { deltaDots, pageItems } = AUTHOR_LIMITS;
         const items = answer?.type === "delta" ? answer.births.length + answer.removed.length : 0;
         answered(this, items, Math.max(deltaDots, pageItems));
         return answer;
       }),
       instead(AuthoredShard.prototype, "page", function (original, request, maxItems) {
         const page = original(request, maxItems);
-        answered(this, page.births.length + page.kept.length, AUTHOR_LIMITS.pageItems);
+        answered(this, page.births.length + page.kept.length, pageItems);
         return page;
       }),
       instead(Answers.prototype, "add", function (original, by, request, counter) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Replicator } from "../../src/replication/replicator.js";
 import { simulate } from "../../src/testing/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 import { WhiteBox } from "./white-box.js";
 
 const timeout = 120_000;

@@ -4,7 +4,6 @@
  */
 import { AuthoredShard } from "../../src/replication/author.js";
 import { Greetings } from "../../src/replication/greetings.js";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { Membership } from "../../src/replication/membership.js";
 import { Outbox } from "../../src/replication/outbox.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
@@ -340,15 +339,7 @@ const surroundings: readonly BrokenRule[] = [
     rule: "removals that are remembered for ever",
     found: /keeps \d+ removals/,
     run: removalsAreBounded,
-    break: () => {
-      const { removalsKept } = AUTHOR_LIMITS;
-      AUTHOR_LIMITS.removalsKept = 1e9;
-      return [
-        () => {
-          AUTHOR_LIMITS.removalsKept = removalsKept;
-        },
-      ];
-    },
+    broken: { limits: { removalsKept: 1e9 } },
   },
 ];
 

@@ -1,13 +1,15 @@
 /**
- * Switches off one rule at a time, by a patch of the production classes that lasts for the test, and looks for
- * a seed in which the oracle that is to see it does.
+ * Switches off one rule at a time, and looks for a seed in which the oracle that is to see it does. The trackers run by
+ * another rule or limit; where a rule is no decision but the shape of a structure, the structure is patched.
  */
 import { afterEach, describe, expect, it } from "vitest";
-import type { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import type { Limits } from "../../src/replication/limits.js";
+import type { Protocol } from "../../src/replication/rules.js";
 import { SimulationError } from "../../src/testing/cluster.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
-import { runWithAllOracles } from "./run-seed.js";
+import { changed, type Changes } from "./protocol.js";
+import { limitsOf, runWithAllOracles } from "./run-seed.js";
 import type { Restore } from "./wrap.js";
 
 const seedsTried = 300;
@@ -19,14 +21,16 @@ export interface BrokenRule {
   readonly rule: string;
   /** What the oracle that finds it says, and no other. */
   readonly found: RegExp;
-  /** Switches the rule off, for as long as the test lasts. */
-  readonly break: () => readonly Restore[];
+  /** The rules and limits in whose place the trackers run by others. The oracles do not know. */
+  readonly broken?: Changes;
+  /** Patches the structure that keeps the rule, for as long as the test lasts. */
+  readonly break?: () => readonly Restore[];
   /** The schedules of its seeds. Default: random ones. */
   readonly schedule?: (seed: number) => Schedule;
   /** The limits of the authors of that schedule. Default: those of the seed. */
-  readonly limits?: typeof AUTHOR_LIMITS;
+  readonly limits?: Partial<Limits>;
   /** Instead of a schedule: a run that throws what is wrong. */
-  readonly run?: (seed: number) => Promise<void>;
+  readonly run?: (seed: number, protocol?: Protocol) => Promise<void>;
 }
 
 /** What the oracles find in a run, one line each. */
@@ -48,20 +52,24 @@ export function describeBrokenRules(title: string, rules: readonly BrokenRule[])
       for (const restore of restores.splice(0).reverse()) restore();
     });
 
-    for (const { rule, found, break: breakRule, schedule, limits, run } of rules) {
-      const runOf = (seed: number): Promise<unknown> =>
-        run?.(seed) ?? runWithAllOracles((schedule ?? randomSchedule)(seed), {}, limits);
+    for (const { rule, found, broken, break: breakRule, schedule, limits, run } of rules) {
+      const runOf = (seed: number, changes: Changes = {}): Promise<unknown> => {
+        if (run !== undefined) return run(seed, changed(changes));
+        const itsSchedule = (schedule ?? randomSchedule)(seed);
+        const itsLimits = limits === undefined ? limitsOf(itsSchedule) : changed({ limits }).limits;
+        return runWithAllOracles(itsSchedule, {}, itsLimits, (protocol) => changed(changes, protocol));
+      };
 
-      it(`is missed: ${rule}`, { timeout }, async () => {
+      it(rule, { timeout }, async () => {
         if (schedule !== undefined || run !== undefined) {
           for (let seed = 1; seed <= seedsThatPass; seed += 1) {
             expect(await findingsOf(() => runOf(seed)), `seed ${seed}, with the rule`).toEqual([]);
           }
         }
-        restores.push(...breakRule());
+        restores.push(...(breakRule?.() ?? []));
         const others: string[] = [];
         for (let seed = 1; seed <= seedsTried; seed += 1) {
-          const findings = await findingsOf(() => runOf(seed));
+          const findings = await findingsOf(() => runOf(seed, broken));
           if (findings.some((finding) => found.test(finding))) return;
           if (findings.length > 0) others.push(`seed ${seed}: ${findings.slice(0, 2).join("; ")}`);
         }

@@ -1,12 +1,7 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
-import { Answers } from "../../src/replication/answers.js";
 import { Endings } from "../../src/replication/endings.js";
-import { Membership } from "../../src/replication/membership.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { Requests } from "../../src/replication/requests.js";
-import { RoundTrip } from "../../src/replication/round-trip.js";
-import { Engine } from "../../src/tracker/engine.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   askingHasALimit,
@@ -22,23 +17,19 @@ import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
-    rule: "who is heard again is shown when what it had then is held, whatever came since",
+    rule: "R18 is missed: who is heard again is shown when what it had then is held, whatever came since",
     found: /is not shown after/,
     run: whoReturnsIsShown,
-    break: () => [
-      wrapGetter(Replica.prototype, "hasCaughtUp", function () {
-        return this.isComplete;
-      }),
-    ],
+    broken: { rules: { isShownAgain: ({ isComplete }) => isComplete } },
   },
   {
-    rule: "a question and its answer in one frame hold however late they come",
+    rule: "R1 is missed: a question and its answer in one frame hold however late they come",
     found: /is not shown after/,
     run: whoReturnsIsShown,
-    break: () => [instead(Membership.prototype, "presentOf", () => undefined)],
+    broken: { rules: { holdsLate: () => false } },
   },
   {
-    rule: "a wait for completeness ends with what was known when it began",
+    rule: "R18 is missed: a wait for completeness ends with what was known when it began",
     found: /is not complete after/,
     run: waitsEnd,
     break: () => [
@@ -52,23 +43,19 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "others are heard out for a round of heartbeats",
+    rule: "R51 is missed: others are heard out for a round of heartbeats",
     found: /lists \d of 2 when/,
     run: newcomersHearOut,
-    break: () => [
-      instead(Engine.prototype, "hasHeardOut", function () {
-        return this.replicator.connected;
-      }),
-    ],
+    broken: { limits: { hearingOutHeartbeats: 0 } },
   },
   {
-    rule: "one heartbeat that all hear may be older than this life",
+    rule: "R51 is missed: one heartbeat that all hear may be older than this life",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: startingAmongLateFrames,
     break: () => [wrapGetter(Replica.prototype, "hasBeenHeardOut", () => true)],
   },
   {
-    rule: "revisions that were updated before their session closed are told as closed",
+    rule: "R5 is missed: revisions that were updated before their session closed are told as closed",
     found: /hears that updates untracked/,
     run: reasonsAreTold,
     break: () => [
@@ -78,31 +65,28 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "pages tell which sessions closed",
+    rule: "R5 is missed: pages tell which sessions closed",
     found: /hears that closes untracked/,
     run: reasonsAreTold,
     break: () => [instead(Endings.prototype, "closed", () => [].values() as never)],
   },
   {
-    rule: "who does not answer waits in the slow lane",
+    rule: "R15 is missed: who does not answer waits in the slow lane",
     found: /requests a second to lives that do not answer/,
     run: inventedLivesCostLittle,
-    break: () => [
-      instead(Requests.prototype, "placesOf", (original) => original(0)),
-      wrapGetter(Requests.prototype, "slowPlaces", () => Infinity),
-    ],
+    broken: { limits: { failuresOfSlowLives: Infinity } },
   },
   {
-    rule: "who asks has an account",
+    rule: "R17 is missed: who asks has an account",
     found: /bytes are told to one/,
     run: askingHasALimit,
-    break: () => [instead(Answers.prototype, "charge", () => undefined)],
+    broken: { rules: { answerCredit: () => Infinity } },
   },
   {
-    rule: "patience follows the round trip",
+    rule: "R16 is missed: patience follows the round trip",
     found: /asks \d+ times for \d+ pages/,
     run: slowLinksFetchOnce,
-    break: () => [wrapGetter(RoundTrip.prototype, "patienceMs", () => 250)],
+    broken: { rules: { likelyAnswerMs: () => 250 } },
   },
 ];
 

@@ -1,14 +1,11 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
 import { Insistence } from "../../src/replication/insistence.js";
 import { Membership } from "../../src/replication/membership.js";
-import { OverLives } from "../../src/replication/over-lives.js";
-import { Replica } from "../../src/replication/replica.js";
-import { Replicator } from "../../src/replication/replicator.js";
+import { Alarm } from "../../src/tracker/alarm.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { View } from "../../src/replication/view.js";
-import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
@@ -23,46 +20,25 @@ import { instead, wrapGetter } from "./wrap.js";
 
 const silence: readonly BrokenRule[] = [
   {
-    rule: "silence is counted in healthy time",
+    rule: "R32 is missed: silence is counted in healthy time",
     found: /falsely down/,
-    break: () => {
-      const lastPassMs = new WeakMap<Membership, number>();
-      let nowMs = 0;
-      return [
-        instead(Replicator.prototype, "advance", (original, time) => {
-          nowMs = time;
-          original(time);
-        }),
-        instead(Membership.prototype, "pass", function (original, elapsedMs) {
-          const realMs = nowMs - (lastPassMs.get(this) ?? nowMs - elapsedMs);
-          lastPassMs.set(this, nowMs);
-          original(realMs);
-        }),
-      ];
+    broken: {
+      rules: { healthyMs: (elapsedMs, _, isConnected) => (isConnected ? elapsedMs : 0), hides: () => true },
     },
   },
   {
-    rule: "while the pubsub is disconnected nobody is silent",
+    rule: "R32 is missed: while the pubsub is disconnected nobody is silent",
     found: /falsely down/,
     schedule: losingTheBroker,
-    break: () => {
-      const lastPassMs = new WeakMap<Membership, number>();
-      let nowMs = 0;
-      return [
-        instead(Replicator.prototype, "advance", (original, time) => {
-          nowMs = time;
-          original(time);
-        }),
-        instead(Membership.prototype, "pass", function (original, elapsedMs) {
-          const realMs = nowMs - (lastPassMs.get(this) ?? nowMs);
-          lastPassMs.set(this, nowMs);
-          original(elapsedMs === 0 ? realMs : elapsedMs);
-        }),
-      ];
+    broken: {
+      rules: {
+        healthyMs: (elapsedMs, tickPeriodMs) => Math.min(elapsedMs, 2 * tickPeriodMs),
+        hides: () => true,
+      },
     },
   },
   {
-    rule: "whoever is disconnected does not claim to be complete",
+    rule: "R51 is missed: whoever is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
@@ -71,23 +47,18 @@ const silence: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "reconnecting forgives the silence before",
+    rule: "R33 is missed: reconnecting forgives the silence before",
     found: /falsely down/,
     schedule: losingTheBroker,
     break: () => [instead(Membership.prototype, "forgiveSilence", () => undefined)],
   },
   {
-    rule: "who is silent is hidden",
+    rule: "R30 is missed: who is silent is hidden",
     found: /believes that [a-e] is up/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) replica.silentMs = 0;
-        original(elapsedMs);
-      }),
-    ],
+    broken: { rules: { isSilent: () => false } },
   },
   {
-    rule: "down hides, it does not delete",
+    rule: "R30 is missed: down hides, it does not delete",
     found: /was dropped/,
     break: () => [
       instead(Membership.prototype, "pass", function (original, elapsedMs) {
@@ -97,32 +68,22 @@ const silence: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "who was down is shown again when it has caught up",
+    rule: "R31 is missed: who was down is shown again when it has caught up",
     found: /is shown again before it has caught up/,
-    break: () => [wrapGetter(Replica.prototype, "hasCaughtUp", () => true)],
+    broken: { rules: { isShownAgain: () => true } },
   },
   {
-    rule: "what is down is forgotten only after permdownPeriodMs",
+    rule: "R30 is missed: what is down is forgotten only after permdownPeriodMs",
     found: /is gone \d+ ms after it was down/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        original(elapsedMs);
-        for (const replica of this.replicas()) if (replica.status === "down") replica.silentMs += 1e9;
-      }),
-    ],
+    broken: { rules: { isForgotten: () => true } },
   },
   {
-    rule: "what is down is forgotten after permdownPeriodMs",
+    rule: "R30 is missed: what is down is forgotten after permdownPeriodMs",
     found: /is remembered \d+ ms longer than it should/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) if (replica.status === "down") replica.silentMs = 0;
-        original(elapsedMs);
-      }),
-    ],
+    broken: { rules: { isForgotten: () => false } },
   },
   {
-    rule: "who is gone was down before",
+    rule: "R30 is missed: who is gone was down before",
     found: /is gone without having been down/,
     break: () => [
       instead(Membership.prototype, "pass", function (original, elapsedMs) {
@@ -136,13 +97,13 @@ const silence: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "a hint hides at once",
+    rule: "R30 is missed: a hint hides at once",
     found: /is shown though it is known to be gone/,
     schedule: hinting,
     break: () => [instead(Membership.prototype, "gone", () => undefined)],
   },
   {
-    rule: "a hint hides, it does not delete",
+    rule: "R30 is missed: a hint hides, it does not delete",
     found: /was dropped/,
     schedule: hinting,
     break: () => [
@@ -156,83 +117,63 @@ const silence: readonly BrokenRule[] = [
 
 const lives: readonly BrokenRule[] = [
   {
-    rule: "a larger incarnation replaces a smaller at once",
+    rule: "R36 is missed: a larger incarnation replaces a smaller at once",
     found: /does not listen to .*, the latest life of its name/,
-    break: () => [
-      instead(Membership.prototype, "hear", function (original, life, ...rest) {
-        for (const { name, status, life: other } of this.replicas()) {
-          const isEarlier = name === life.name && other.incarnation < life.incarnation;
-          if (isEarlier && status === "up") return "superseded";
-        }
-        return original(life, ...rest);
-      }),
-    ],
+    broken: {
+      rules: {
+        isSuperseded: (incarnation, present) => incarnation !== present.incarnation && !present.isDown,
+      },
+    },
   },
   {
-    rule: "a smaller incarnation is ignored while the larger is up",
+    rule: "R37 is missed: a smaller incarnation is ignored while the larger is up",
     found: /listens to .* while a later life of its name is there/,
-    break: () => [
-      instead(Membership.prototype, "hear", function (original, life, ...rest) {
-        for (const replica of this.replicas()) {
-          const isLater = replica.name === life.name && replica.life.incarnation > life.incarnation;
-          if (isLater && replica.status === "up") replica.status = "down";
-        }
-        return original(life, ...rest);
-      }),
-    ],
+    broken: { rules: { isSuperseded: () => false } },
   },
   {
-    rule: "a smaller incarnation is admitted when the larger is down",
+    rule: "R37 is missed: a smaller incarnation is admitted when the larger is down",
     found: /does not know that life \d+ of [a-e] is up/,
-    break: () => [
-      instead(Membership.prototype, "hear", function (original, life, ...rest) {
-        for (const { name, life: other } of this.replicas()) {
-          if (name === life.name && other.incarnation > life.incarnation) return "superseded";
-        }
-        return original(life, ...rest);
-      }),
-    ],
+    broken: {
+      rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
+    },
   },
   {
-    rule: "a life that is over is not listened to",
+    rule: "R38 is missed: a life that is over is not listened to",
     found: /listens to .*, which is over/,
-    break: () => [
-      instead(OverLives.prototype, "has", () => false),
-      instead(OverLives.prototype, "hasLater", () => false),
-    ],
+    broken: { rules: { isOver: () => false } },
   },
   {
-    rule: "a life before one that is over is over too",
+    rule: "R38 is missed: a life before one that is over is over too",
     found: /listens at once to .*, which came before one that is over/,
     schedule: lateFirstFrames,
-    break: () => [instead(OverLives.prototype, "hasLater", () => false)],
+    broken: { rules: { isOver: (isKnown) => isKnown } },
   },
   {
-    rule: "a life that was taken for over and insists is heard",
+    rule: "R38 is missed: a life that was taken for over and insists is heard",
     found: /does not know that life \d+ of [a-e] is up/,
     schedule: turningBack,
-    break: () => [instead(OverLives.prototype, "delete", () => undefined)],
+    broken: { rules: { insists: () => false } },
   },
   {
-    rule: "the list of lives that are over is bounded",
+    rule: "R38 is missed: the list of lives that are over is bounded",
     found: /remembers too many lives that are over/,
     run: livesThatAreOverAreBounded,
-    break: () => [instead(OverLives.prototype, "forgetFirst", () => undefined)],
+    broken: { limits: { livesOver: Infinity } },
   },
   {
-    rule: "the lives that are known are bounded",
+    rule: "R41 is missed: the lives that are known are bounded",
     found: /knows \d+ lives that somebody made up/,
     run: forgedNamesAreBounded,
-    break: () => [wrapGetter(Membership.prototype, "size", () => 1)],
+    broken: { limits: { knownLives: Infinity } },
   },
   {
-    rule: "two lives of a name that go on are reported",
+    rule: "R43 is missed: two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
-    break: () => [instead(Insistence.prototype, "report", () => false)],
+    broken: { rules: { isConflict: () => false } },
   },
   {
-    rule: "late frames of a life that has ended are no conflict",
+    rule: "R43 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
     break: () => [
       instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
@@ -243,38 +184,32 @@ const lives: readonly BrokenRule[] = [
 
 const departing: readonly BrokenRule[] = [
   {
-    rule: "a restart leaves the earlier life what is left of its window",
+    rule: "R36 is missed: a restart leaves the earlier life what is left of its window",
     found: /cut at its replacement/,
-    break: () => [instead(Membership.prototype, "silenceOf", () => Infinity)],
+    broken: { rules: { restOfWindowMs: () => 0 } },
   },
   {
-    rule: "a restart leaves the earlier life no more than what is left",
+    rule: "R36 is missed: a restart leaves the earlier life no more than what is left",
     found: /is kept \d+ ms beyond its window/,
-    break: () => [instead(Membership.prototype, "silenceOf", () => 0)],
+    broken: { rules: { restOfWindowMs: (patienceMs) => patienceMs } },
   },
   {
-    rule: "a goodbye has a window",
+    rule: "R42 is missed: a goodbye has a window",
     found: /cut \S+ ms after a goodbye of/,
-    break: () => [instead(Membership.prototype, "goodbye", (original, replica) => original(replica, 0))],
+    broken: { rules: { windowMs: () => 0 } },
   },
   {
-    rule: "a goodbye without a window ends at once",
+    rule: "R42 is missed: a goodbye without a window ends at once",
     found: /is kept \d+ ms beyond its window/,
-    break: () => [instead(Membership.prototype, "goodbye", (original, replica) => original(replica, 30_000))],
+    broken: { rules: { windowMs: () => 30_000 } },
   },
   {
-    rule: "no goodbye has a window beyond permdownPeriodMs",
+    rule: "R48 is missed: no goodbye has a window beyond permdownPeriodMs",
     found: /is kept \d+ ms beyond its window/,
-    break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
-        const departs = replica.status !== "departing";
-        original(replica, windowMs);
-        if (departs && replica.status === "departing") replica.windowMs = windowMs;
-      }),
-    ],
+    broken: { rules: { windowMs: (askedMs) => askedMs } },
   },
   {
-    rule: "a repeated goodbye does not extend the window",
+    rule: "R42 is missed: a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     break: () => [
@@ -285,17 +220,12 @@ const departing: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "what departs goes when its window ends",
+    rule: "R42 is missed: what departs goes when its window ends",
     found: /is kept \d+ ms beyond its window/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) replica.windowMs = 1e9;
-        original(elapsedMs);
-      }),
-    ],
+    broken: { rules: { hasEnded: () => false } },
   },
   {
-    rule: "what departs is never declared down",
+    rule: "R42 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
     break: () => [
       instead(Membership.prototype, "pass", function (original, elapsedMs) {
@@ -305,30 +235,23 @@ const departing: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "what departs leaves when its key is elsewhere",
+    rule: "R42 is missed: what departs leaves when its key is elsewhere",
     found: /which departs, is still shown beside another/,
     break: () => [instead(View.prototype, "handOff", () => undefined)],
   },
   {
-    rule: "what was handed off is shown again when the last that took over goes",
+    rule: "R42 is missed: what was handed off is shown again when the last that took over goes",
     found: /which departs, is hidden though nobody else shows it/,
     break: () => [instead(View.prototype, "handBack", () => undefined)],
   },
   {
-    rule: "what departs itself takes over from nobody",
+    rule: "R42 is missed: what departs itself takes over from nobody",
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,
-    break: () => [
-      instead(View.prototype, "isElsewhere", function (_, entry) {
-        const owner = ReplicatedEntry.ownerOf(entry);
-        return this.getByKey(ReplicatedEntry.topicOf(entry), entry.key).some(
-          (other) => ReplicatedEntry.ownerOf(other) !== owner,
-        );
-      }),
-    ],
+    broken: { rules: { stays: () => true } },
   },
   {
-    rule: "sessions that close after stop announce nothing",
+    rule: "R27 is missed: sessions that close after stop announce nothing",
     found: /left as closed after its node has stopped/,
     run: closingAfterStopSaysNothing,
     break: () => [

@@ -1,7 +1,4 @@
 /** Rules of rebuilding and of divergences: each is needed, for an oracle sees when it is off. */
-import { AuthoredShard } from "../../src/replication/author.js";
-import { ReplicatedEntry } from "../../src/replication/entry.js";
-import type { Page } from "../../src/replication/message.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
@@ -11,94 +8,73 @@ import {
   rebuildCostsWhatChanged,
 } from "./runs.js";
 import { rebuilding, smallLimits } from "./schedules.js";
-import { instead, wrapGetter } from "./wrap.js";
+import { instead } from "./wrap.js";
 
 /** The invariant: a slice that is held is exactly what its author had at one flushed clock. */
 const invariant = /the dots \[|never flushed/;
 
 const rules: readonly BrokenRule[] = [
   {
-    rule: "a rebuild is not shown half-way",
+    rule: "R10 is missed: a rebuild is not shown half-way",
     found: invariant,
     schedule: rebuilding,
     limits: smallLimits,
-    break: () => [
-      instead(RemoteSlice.prototype, "startRebuild", function (original, id, doubted) {
-        const restore = wrapGetter(RemoteSlice.prototype, "isNew", () => true);
-        original(id, doubted);
-        restore();
-      }),
-    ],
+    broken: { rules: { isFirstSync: () => true } },
   },
   {
-    rule: "deltas carry a rebuild on to the highest clock that a page spoke of",
+    rule: "R10 is missed: deltas carry a rebuild on to the highest clock that a page spoke of",
     found: invariant,
     schedule: rebuilding,
     limits: smallLimits,
-    break: () => [
-      instead(RemoteSlice.prototype, "receivePage", (original, page, counter) =>
-        original({ ...page, asOf: page.until }, counter),
-      ),
-    ],
+    broken: { rules: { standsAt: ({ until }) => until } },
   },
   {
-    rule: "what a page says is kept has to be held",
+    rule: "R10 is missed: what a page says is kept has to be held",
     found: invariant,
     schedule: rebuilding,
     limits: smallLimits,
-    break: () => [
-      instead(RemoteSlice.prototype, "receivePage", function (original, page, counter) {
-        return original(onlyHeld(this, page), counter);
-      }),
-    ],
+    broken: { rules: { isUnusable: () => false } },
   },
   {
-    rule: "what is doubted is built from nothing",
+    rule: "R12 is missed: what is doubted is built from nothing",
     found: /requests within a second|not settled after/,
-    break: () => [instead(RemoteSlice.prototype, "startRebuild", (original, id) => original(id, false))],
+    broken: { rules: { rebuildBase: (_, heldBase) => heldBase } },
   },
   {
-    rule: "what is not doubted is built from what is held",
+    rule: "R12 is missed: what is not doubted is built from what is held",
     found: /of \d+ births travelled again/,
     run: rebuildCostsWhatChanged,
-    break: () => [instead(RemoteSlice.prototype, "startRebuild", (original, id) => original(id, true))],
+    broken: { rules: { rebuildBase: () => 0 } },
   },
   {
-    rule: "what stays through a rebuild stays the same",
+    rule: "R10 is missed: what stays through a rebuild stays the same",
     found: /to the revision that was there/,
-    break: () => [instead(RemoteSlice.prototype, "heldAs", () => undefined)],
+    broken: { rules: { isSameRevision: () => false } },
   },
   {
-    rule: "the first sync shows its pages as they come",
+    rule: "R11 is missed: the first sync shows its pages as they come",
     found: /lists nobody until everything is there/,
     run: firstSyncShowsItsPages,
-    break: () => [wrapGetter(RemoteSlice.prototype, "isNew", () => false)],
+    broken: { rules: { isFirstSync: () => false } },
   },
   {
-    rule: "a page holds so many births and no more",
+    rule: "R10 is missed: a page holds so many births and no more",
     found: /an answer of \d+ items, where/,
-    break: () => [
-      instead(AuthoredShard.prototype, "page", (original, request) => original(request, Infinity)),
-    ],
+    broken: { limits: { pageItems: Infinity } },
   },
   {
-    rule: "a digest that disagrees is noticed",
+    rule: "R12 is missed: a digest that disagrees is noticed",
     found: /(lacks|has the ghost|instead of) /,
-    break: () => [
-      instead(RemoteSlice.prototype, "compare", (original, ...input) => {
-        const verdict = original(...input);
-        return verdict === "diverged" ? "equal" : verdict;
-      }),
-    ],
+    broken: { rules: { agrees: () => true } },
   },
   {
-    rule: "a digest is of the values too",
+    rule: "R13 is missed: a digest is of the values too",
     found: /an altered (topic|key|session|meta) has not healed/,
     run: alteredValuesHeal,
-    break: () => [instead(ReplicatedEntry, "hashOf", () => 0)],
+    broken: { rules: { hashOf: () => 0 } },
   },
   {
-    rule: "a divergence is reported, and heals within two heartbeats",
+    rule: "R12 is missed: a divergence is reported, and heals within two heartbeats",
     found: /a divergence was not reported/,
     run: divergenceHeals,
     break: () => [
@@ -112,14 +88,5 @@ const rules: readonly BrokenRule[] = [
     ],
   },
 ];
-
-/** A page that says nothing is kept that is not. */
-function onlyHeld(slice: RemoteSlice, page: Page): Page {
-  const kept = page.kept.flatMap(({ first, last }) => {
-    const clocks = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    return clocks.filter((clock) => slice.entries.has(clock)).map((clock) => ({ first: clock, last: clock }));
-  });
-  return { ...page, kept };
-}
 
 describeBrokenRules("each rule of rebuilding, switched off", rules);

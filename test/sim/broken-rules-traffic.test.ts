@@ -1,9 +1,7 @@
 /** Rules of what is said, asked and answered, and when: each is needed, for an oracle sees when it is off. */
 import { Answers, type Asked } from "../../src/replication/answers.js";
 import { Authorship } from "../../src/replication/authorship.js";
-import { Greetings } from "../../src/replication/greetings.js";
 import { Outbox } from "../../src/replication/outbox.js";
-import { Requests } from "../../src/replication/requests.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   answersGoToWhoAsks,
@@ -17,12 +15,12 @@ import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
-    rule: "everybody says regularly that he is there",
+    rule: "R21 is missed: everybody says regularly that it is there",
     found: /not settled after/,
     break: () => [instead(Outbox.prototype, "sendHeartbeat", () => undefined)],
   },
   {
-    rule: "heartbeats come whatever else is sent",
+    rule: "R21 is missed: heartbeats come whatever else is sent",
     found: /no heartbeat for/,
     break: () => {
       const saidBefore = new WeakMap<Authorship, number>();
@@ -37,38 +35,29 @@ const rules: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "an unknown life is greeted",
+    rule: "R21 is missed: an unknown life is greeted",
     found: /does not know .* after 200 ms/,
     run: newcomersAreGreeted,
-    break: () => [instead(Greetings.prototype, "want", () => Infinity)],
+    broken: { rules: { greetingDelayMs: () => Infinity } },
   },
   {
-    rule: "not all greet at once",
+    rule: "R21 is missed: not all greet at once",
     found: /greetings within 5 ms/,
     run: greetingsAreSpread,
-    break: () => [
-      instead(Greetings.prototype, "want", (original, replica, nowMs) => original(replica, nowMs - 60)),
-    ],
+    broken: { rules: { greetingDelayMs: () => 0 } },
   },
   {
-    rule: "the first change goes out at once",
+    rule: "R20 is missed: the first change goes out at once",
     found: /a change has waited \d+ ms, longer than promised/,
-    break: () => [
-      instead(Authorship.prototype, "flushDue", (original, nowMs) => original(nowMs - 1_500) + 1_500),
-    ],
+    broken: { rules: { flushDueMs: (nowMs) => nowMs + 1_500 } },
   },
   {
-    rule: "further changes go out once in a period",
+    rule: "R20 is missed: further changes go out once in a period",
     found: /flushes in \d+ ms, where/,
-    break: () => [
-      instead(Authorship.prototype, "flushDue", function (original, nowMs) {
-        this.flushAll(nowMs);
-        return original(nowMs);
-      }),
-    ],
+    broken: { rules: { flushDueMs: (nowMs) => nowMs } },
   },
   {
-    rule: "who has nothing to say says nothing but that he is there",
+    rule: "R20 is missed: who has nothing to say says nothing but that it is there",
     found: /frames in \d+ idle heartbeats/,
     break: () => [
       instead(Authorship.prototype, "flushDue", function (original, nowMs) {
@@ -78,63 +67,39 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "what is missing is asked for",
+    rule: "R14 is missed: what is missing is asked for",
     found: /not settled after/,
-    break: () => [instead(Requests.prototype, "want", () => Infinity)],
+    broken: { rules: { requestDelayMs: () => Infinity } },
   },
   {
-    rule: "a gap is not asked for at once",
+    rule: "R14 is missed: a gap is not asked for at once",
     found: /asks \d\.\d ms after it found/,
-    break: () => [
-      instead(Requests.prototype, "want", (original, replica, slice, nowMs) =>
-        original(replica, slice, nowMs - 60),
-      ),
-    ],
+    broken: { rules: { requestDelayMs: () => 0 } },
   },
   {
-    rule: "not all ask at once",
+    rule: "R14 is missed: not all ask at once",
     found: /requests within 5 ms/,
     run: requestsAreSpread,
-    break: () => [
-      instead(Requests.prototype, "want", function (original, replica, slice, nowMs) {
-        original(replica, slice, nowMs - 60);
-        return nowMs + 20;
-      }),
-    ],
+    broken: { rules: { requestDelayMs: () => 20 } },
   },
   {
-    rule: "asking takes patience",
+    rule: "R16 is missed: asking takes patience",
     found: /requests within a second/,
-    break: () => {
-      // Patience always runs out at once.
-      let aheadMs = 0;
-      return [
-        instead(Requests.prototype, "advance", function (original, nowMs, send) {
-          aheadMs += 100_000;
-          original(nowMs + aheadMs, send);
-          return this.size === 0 ? undefined : nowMs + 5;
-        }),
-      ];
-    },
+    broken: { rules: { patienceMs: () => 5 } },
   },
   {
-    rule: "a few slices of a life are asked for at a time",
+    rule: "R15 is missed: a few slices of a life are asked for at a time",
     found: /asks for \d+ slices of a life at a time/,
     schedule: manySlices,
-    break: () => [instead(Requests.prototype, "placesOf", () => Infinity)],
+    broken: { rules: { requestPlaces: () => Infinity } },
   },
   {
-    rule: "one answer in one turn",
+    rule: "R19 is missed: one answer in one turn",
     found: /\d+ answers in one turn/,
-    break: () => [
-      instead(Authorship.prototype, "answerOne", function (original, nowMs) {
-        do original(nowMs);
-        while (this.hasQuestions);
-      }),
-    ],
+    broken: { limits: { answersPerTurn: Infinity } },
   },
   {
-    rule: "a newer request takes the place of the one that waits",
+    rule: "R19 is missed: a newer request takes the place of the one that waits",
     found: /answers a request in whose place a newer one has come/,
     break: () => {
       const queues = new WeakMap<Answers, Asked[]>();
@@ -154,13 +119,13 @@ const rules: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "an answer goes to who asks",
+    rule: "R19 is missed: an answer goes to who asks",
     found: /hears an answer that another has asked for/,
     run: answersGoToWhoAsks,
     break: () => [instead(Outbox.prototype, "sendDelta", (original, delta) => original(delta))],
   },
   {
-    rule: "a delta that does not fit is cut",
+    rule: "R29 is missed: a delta that does not fit is cut",
     found: /above the limit/,
     break: () => [
       instead(Outbox.prototype, "sendDelta", function (_, delta, to) {
@@ -169,7 +134,7 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "a page is as long as fits",
+    rule: "R29 is missed: a page is as long as fits",
     found: /above the limit/,
     schedule: (seed) => ({ ...rebuilding(seed), network: { maxPayloadBytes: 2_000 } }),
     limits: { ...smallLimits, pageItems: 500 },
@@ -182,7 +147,7 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "a heartbeat that does not fit is split by shards",
+    rule: "R29 is missed: a heartbeat that does not fit is split by shards",
     found: /above the limit/,
     schedule: manyShards,
     break: () => [
@@ -192,13 +157,13 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "limits are counted in bytes",
+    rule: "R29 is missed: limits are counted in bytes",
     found: /above the limit/,
     schedule: wideLetters,
-    break: () => [instead(Outbox.prototype, "fits", (_, text) => text.length <= 2_000)],
+    broken: { rules: { fitsFrame: (text, maxBytes) => text.length <= maxBytes } },
   },
   {
-    rule: "another protocol version is reported, not guessed",
+    rule: "R50 is missed: another protocol version is reported, not guessed",
     found: /guesses what another protocol version says/,
     run: otherVersionsAreReported,
     break: () => [

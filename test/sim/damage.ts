@@ -3,7 +3,7 @@ import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { WireBirth } from "../../src/replication/message.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import { View } from "../../src/replication/view.js";
-import type { LeaveReason, TopicDiff } from "../../src/tracker/behaviour.js";
+import type { LeaveReason, TopicDiff } from "../../src/words.js";
 import { instead, type Restore } from "./wrap.js";
 
 /** Changes what diffs say of a topic, on their way to the application. */

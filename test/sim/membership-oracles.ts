@@ -3,7 +3,7 @@
  * later ones are; what departs stays for its window and no longer; who is gone is forgotten; a hint hides at
  * once. They look inside, for as long as they are installed, and measure by the frames that were heard.
  */
-import { MAX_OVER_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
 import { Membership } from "../../src/replication/membership.js";
 import { Replica } from "../../src/replication/replica.js";
@@ -131,7 +131,7 @@ export class MembershipOracles {
           wrong.push(`${replica.id} is remembered ${overdueMs.toFixed(0)} ms longer than it should`);
       }
     }
-    if (membership.remembered > 2 * MAX_OVER_LIVES) wrong.push("remembers too many lives that are over");
+    if (membership.remembered > 2 * LIMITS.livesOver) wrong.push("remembers too many lives that are over");
     return wrong;
   }
 

@@ -3,7 +3,7 @@
  * it has everything. They look inside, for as long as they are installed.
  */
 import { Greetings } from "../../src/replication/greetings.js";
-import { REQUESTS_PER_LIFE, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
+import { LIMITS, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { Requests } from "../../src/replication/requests.js";
 import type { Replica } from "../../src/replication/replica.js";
@@ -112,7 +112,7 @@ export class RequestOracles {
     // Whoever has not answered for so long may be asked again, or another in his place.
     for (const [other, askedMs] of asked) if (nowMs - askedMs >= REQUEST_RETRY_MS) asked.delete(other);
     asked.set(slice, nowMs);
-    if (asked.size > REQUESTS_PER_LIFE) {
+    if (asked.size > LIMITS.requestsPerLife) {
       this.#situation.blame(`asks for ${asked.size} slices of a life at a time`);
     }
   }

@@ -1,52 +1,62 @@
 /** One seed, with every oracle there is: what the simulation tests, `npm run sim` and the seed list run. */
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { LIMITS, type Limits } from "../../src/replication/limits.js";
+import type { Protocol } from "../../src/replication/rules.js";
 import { SimulationError } from "../../src/testing/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
 import { settlePromises } from "../../src/testing/virtual-time.js";
+import { by, changed } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
  * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back and flushes
  * before their time come up all the time.
  */
-function limitsOf({ seed, latencies = [] }: Schedule): typeof AUTHOR_LIMITS {
+export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
   const random = new SeededRandom(`limits ${seed}`);
-  if (!random.chance(1 / 3)) return { ...AUTHOR_LIMITS };
+  if (!random.chance(1 / 3)) return LIMITS;
   const removalsKept = random.pick([4, 12, 40]);
   return {
+    ...LIMITS,
     removalsKept,
     // Never above the removals kept, or a flush would have no delta.
-    pendingDots: Math.min(removalsKept, random.pick([AUTHOR_LIMITS.pendingDots, removalsKept, 8])),
+    pendingDots: Math.min(removalsKept, random.pick([LIMITS.pendingDots, removalsKept, 8])),
     deltaDots: random.pick([4, 16, 64]),
     // Pages come one in a round trip: of nodes that are far apart, a crowd needs no more of them than time allows.
     pageItems: Math.max(latencies.length > 0 ? 10 : 1, random.pick([1, 3, 10])),
   };
 }
 
-/** Runs a schedule with all oracles. @throws whatever an oracle or the tracker throws. */
+/**
+ * Runs a schedule with all oracles; with `breakProtocol` by other rules or limits than the oracles know of.
+ *
+ * @throws whatever an oracle or the tracker throws.
+ */
 export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
   limits = limitsOf(schedule),
+  breakProtocol: (protocol: Protocol) => Protocol = (protocol) => protocol,
 ): Promise<RunResult> {
-  const limitsBefore = { ...AUTHOR_LIMITS };
-  Object.assign(AUTHOR_LIMITS, limits);
-  const whiteBox = new WhiteBox();
+  const protocol = breakProtocol(changed({ limits }));
+  const whiteBox = new WhiteBox(limits);
   const unhandled: unknown[] = [];
   const noteUnhandled = (cause: unknown): void => void unhandled.push(cause);
   process.on("unhandledRejection", noteUnhandled);
   try {
-    const result = await runSchedule(schedule, {
-      ...whiteBox.hooks,
-      trace: hooks.trace ?? false,
-      begun: (cluster) => {
-        whiteBox.hooks.begun?.(cluster);
-        hooks.begun?.(cluster);
+    const result = await runSchedule(
+      { ...schedule, options: by(protocol, schedule.options) },
+      {
+        ...whiteBox.hooks,
+        trace: hooks.trace ?? false,
+        begun: (cluster) => {
+          whiteBox.hooks.begun?.(cluster);
+          hooks.begun?.(cluster);
+        },
       },
-    });
+    );
     await settlePromises();
     if (unhandled.length > 0) {
       const wrong = unhandled.map((cause) => `a rejection that nobody handles: ${String(cause)}`);
@@ -57,7 +67,6 @@ export async function runWithAllOracles(
     await settlePromises();
     process.off("unhandledRejection", noteUnhandled);
     whiteBox.restore();
-    Object.assign(AUTHOR_LIMITS, limitsBefore);
   }
 }
 

@@ -2,10 +2,12 @@
  * Runs for the rules of catching up: who waits for what, who is asked and told how much, and what is told of those
  * who left. Each throws what it finds wrong; with all rules in place it finds nothing.
  */
-import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
+import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import type { Session } from "../../src/index.js";
+import { simulateBy } from "./protocol.js";
 import { Link } from "../replication/two-nodes.js";
 
 function fail(cluster: SimulatedCluster, what: string): never {
@@ -42,8 +44,8 @@ class Busy {
 }
 
 /** A node that is heard again, while all reorders and its users go on, is shown. */
-export async function whoReturnsIsShown(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 64 } });
+export async function whoReturnsIsShown(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 64 } });
   await cluster.advance(3_000);
   const busy = new Busy(cluster, "a", seed);
   await busy.advance(2_000);
@@ -57,9 +59,9 @@ export async function whoReturnsIsShown(seed: number): Promise<void> {
 }
 
 /** A wait ends while everything goes on changing. */
-export async function waitsEnd(seed: number): Promise<void> {
+export async function waitsEnd(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const names = ["a", "b", "c", "d"];
-  const cluster = await simulate({ seed, nodes: names, options: { poolSize: 64 } });
+  const cluster = await simulateBy(protocol, { seed, nodes: names, options: { poolSize: 64 } });
   await cluster.advance(3_000);
   const all = names.map((name) => new Busy(cluster, name, seed));
   cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };
@@ -74,8 +76,8 @@ export async function waitsEnd(seed: number): Promise<void> {
 }
 
 /** A newcomer far from the others lists what they have when it says that it is complete. */
-export async function newcomersHearOut(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"] });
+export async function newcomersHearOut(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"] });
   await cluster.advance(2_000);
   for (const name of ["a", "b"])
     cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
@@ -89,8 +91,8 @@ export async function newcomersHearOut(seed: number): Promise<void> {
 }
 
 /** What a session's end was is told after a rebuild, and where an answer overlaps with what is held. */
-export async function reasonsAreTold(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+export async function reasonsAreTold(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 1 } });
   await cluster.advance(3_000);
   const node = cluster.node("a");
   const [closes, updates, busy] = [node.session(), node.session(), node.session()];
@@ -115,8 +117,8 @@ export async function reasonsAreTold(seed: number): Promise<void> {
 }
 
 /** Invented lives that claim to have much cost some requests a second. */
-export function inventedLivesCostLittle(): Promise<void> {
-  const link = new Link();
+export function inventedLivesCostLittle(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const link = new Link(protocol);
   const a = link.start("a");
   link.advance(100);
   const shards = Array.from({ length: 50 }, () => ({ clock: 9, count: 9, digest: 9 }));
@@ -136,8 +138,8 @@ export function inventedLivesCostLittle(): Promise<void> {
 }
 
 /** Whoever asks for the same page again and again is not told it for ever. */
-export function askingHasALimit(): Promise<void> {
-  const link = new Link();
+export function askingHasALimit(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const link = new Link(protocol);
   const a = link.start("a");
   a.replicator.setTime(0);
   for (let i = 0; i < 2_000; i++) a.replicator.add(0, "room", `user:${i}`, `s-${i}`, {});
@@ -155,8 +157,8 @@ export function askingHasALimit(): Promise<void> {
 }
 
 /** Over a slow link no answer that is under way is asked for again and again. */
-export async function slowLinksFetchOnce(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
+export async function slowLinksFetchOnce(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a"], options: { poolSize: 1 } });
   const { tracker } = cluster.node("a");
   for (let i = 0; i < 6_000; i++) tracker.track(cluster.node("a").session(), "room", `user:${i}`, {});
   await cluster.advance(2_000);

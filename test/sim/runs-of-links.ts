@@ -1,8 +1,10 @@
 /** Runs of their own for rules of links, of periods, and of connections that come and go: see `runs.ts`. */
 import { encodeFrame } from "../../src/replication/codec.js";
-import { MAX_KNOWN_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError } from "../../src/testing/cluster.js";
 import { codesOf, Lanes, track, type Lane, type LaneNode } from "../support/lanes.js";
+import { by } from "./protocol.js";
 
 const DOWN_MS = 8_000;
 const PERMDOWN_MS = 60_000;
@@ -12,8 +14,8 @@ function fail(lanes: Lanes, what: string): never {
   throw new SimulationError([what], lanes.time.nowMs);
 }
 
-async function pair(seed: number): Promise<{ lanes: Lanes; a: LaneNode; b: LaneNode }> {
-  const lanes = new Lanes(seed);
+async function pair(seed: number, protocol: Protocol): Promise<{ lanes: Lanes; a: LaneNode; b: LaneNode }> {
+  const lanes = new Lanes(seed, by(protocol, {}));
   const a = await lanes.start("a", { permdownPeriodMs: PERMDOWN_MS });
   const b = await lanes.start("b", { permdownPeriodMs: PERMDOWN_MS });
   await lanes.advance(3_000 + 10 * seed);
@@ -21,8 +23,8 @@ async function pair(seed: number): Promise<{ lanes: Lanes; a: LaneNode; b: LaneN
 }
 
 /** Who has died goes down, though the connection to the broker comes and goes. */
-export async function theDeadGoDownWhileItFlaps(seed: number): Promise<void> {
-  const { lanes, a, b } = await pair(seed);
+export async function theDeadGoDownWhileItFlaps(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
   track(b, user);
   await lanes.advance(100);
   b.kill();
@@ -36,8 +38,11 @@ export async function theDeadGoDownWhileItFlaps(seed: number): Promise<void> {
 }
 
 /** Who lives stays up, though no connection lasts until its next heartbeat. */
-export async function theLivingStayUpWhileItFlaps(seed: number): Promise<void> {
-  const { lanes, a, b } = await pair(seed);
+export async function theLivingStayUpWhileItFlaps(
+  seed: number,
+  protocol: Protocol = PROTOCOL,
+): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
   track(b, user);
   await lanes.advance(100);
   for (let time = 0; time < 60; time += 1) {
@@ -50,8 +55,8 @@ export async function theLivingStayUpWhileItFlaps(seed: number): Promise<void> {
 }
 
 /** One lane between two nodes is lost; what one of them tracks is listed by the other all the same. */
-async function oneLane(seed: number, lane: Lane): Promise<void> {
-  const { lanes, a, b } = await pair(seed);
+async function oneLane(seed: number, lane: Lane, protocol: Protocol): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
   track(b, user);
   await lanes.advance(100);
   // What is tracked now is missed, whichever lane it would have taken.
@@ -67,17 +72,17 @@ async function oneLane(seed: number, lane: Lane): Promise<void> {
   if (!codesOf(b).includes("LINK_BROKEN")) fail(lanes, `does not tell that ${lane}s are lost`);
 }
 
-export function withoutDirectMessages(seed: number): Promise<void> {
-  return oneLane(seed, "direct");
+export function withoutDirectMessages(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return oneLane(seed, "direct", protocol);
 }
 
-export function withoutBroadcasts(seed: number): Promise<void> {
-  return oneLane(seed, "broadcast");
+export function withoutBroadcasts(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return oneLane(seed, "broadcast", protocol);
 }
 
 /** Who does not hear any more may still be heard. */
-export async function theForgottenAreSpokenTo(seed: number): Promise<void> {
-  const { lanes, a, b } = await pair(seed);
+export async function theForgottenAreSpokenTo(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
   lanes.loses = (from) => from === "b";
   await lanes.advance(PERMDOWN_MS + 3 * DOWN_MS);
   track(a, user);
@@ -86,8 +91,8 @@ export async function theForgottenAreSpokenTo(seed: number): Promise<void> {
 }
 
 /** A node that sends its heartbeats less often stays up as well, and is told of. */
-export async function periodsMayDiffer(seed: number): Promise<void> {
-  const { lanes, a } = await pair(seed);
+export async function periodsMayDiffer(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a } = await pair(seed, protocol);
   const slow = await lanes.start("slow", { heartbeatPeriodMs: 10_000, downPeriodMs: 40_000 });
   track(slow, user);
   await lanes.advance(10 * DOWN_MS);
@@ -96,8 +101,8 @@ export async function periodsMayDiffer(seed: number): Promise<void> {
 }
 
 /** A node whose clock was ahead in one life is heard at once from its second start after that. */
-export async function clocksMayBeAheadOnce(seed: number): Promise<void> {
-  const { lanes, a } = await pair(seed);
+export async function clocksMayBeAheadOnce(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a } = await pair(seed, protocol);
   const ahead = await lanes.start("c", {}, 365 * 86_400_000);
   await lanes.advance(3_000);
   await ahead.stop(0);
@@ -113,9 +118,9 @@ export async function clocksMayBeAheadOnce(seed: number): Promise<void> {
 }
 
 /** Names that somebody made up keep no node out. */
-export async function thoseMadeUpMakeRoom(seed: number): Promise<void> {
-  const { lanes, a } = await pair(seed);
-  for (let number = 0; number < MAX_KNOWN_LIVES; number += 1) {
+export async function thoseMadeUpMakeRoom(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a } = await pair(seed, protocol);
+  for (let number = 0; number < LIMITS.knownLives; number += 1) {
     const incarnation = number.toString(36).padStart(14, "0");
     a.receive(
       encodeFrame({
@@ -134,8 +139,8 @@ export async function thoseMadeUpMakeRoom(seed: number): Promise<void> {
 }
 
 /** One frame in the name of a node, with a counter that it has not reached, does not close the ears to it. */
-export async function forgedCountersAreDoubted(seed: number): Promise<void> {
-  const { lanes, a, b } = await pair(seed);
+export async function forgedCountersAreDoubted(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
   track(b, user);
   await lanes.advance(3_000);
   const [replica] = a.tracker.health().replicas;

@@ -2,9 +2,11 @@
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { View } from "../../src/replication/view.js";
 import type { Life } from "../../src/replication/life.js";
-import { MAX_KNOWN_LIVES } from "../../src/replication/limits.js";
+import { LIMITS } from "../../src/replication/limits.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
+import { by, simulateBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
 type Cluster = SimulatedCluster<VersionedMeta>;
@@ -20,6 +22,7 @@ function fail(cluster: { readonly nowMs: number }, ...wrong: string[]): never {
 async function watched(
   seed: number,
   nodes: readonly string[],
+  protocol: Protocol,
   run: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
   const whiteBox = new WhiteBox();
@@ -29,6 +32,7 @@ async function watched(
     const cluster: Cluster = await simulate<VersionedMeta>({
       seed,
       nodes: [],
+      options: by(protocol, {}),
       afterTask: (node) => {
         if (seen.cluster !== undefined) wrong.push(...(whiteBox.hooks.afterTask?.(seen.cluster, node) ?? []));
       },
@@ -53,8 +57,8 @@ function forgedIncarnation(number: number): string {
 }
 
 /** A name that begins a new life again and again leaves a bounded memory behind. */
-export function livesThatAreOverAreBounded(seed: number): Promise<void> {
-  return watched(seed, ["a"], async (cluster) => {
+export function livesThatAreOverAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return watched(seed, ["a"], protocol, async (cluster) => {
     await cluster.advance(10);
     const { endpoint } = cluster.node("a");
     for (let number = 1; number <= 2_200; number += 1) {
@@ -69,21 +73,21 @@ export function livesThatAreOverAreBounded(seed: number): Promise<void> {
 }
 
 /** Whoever makes up names fills no memory. */
-export async function forgedNamesAreBounded(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a"] });
+export async function forgedNamesAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
   await cluster.advance(10);
   const { endpoint, tracker } = cluster.node("a");
-  for (let number = 1; number <= MAX_KNOWN_LIVES + 100; number += 1) {
+  for (let number = 1; number <= LIMITS.knownLives + 100; number += 1) {
     const life = { name: `forged:${number}`, incarnation: forgedIncarnation(number) };
     cluster.network.inject(endpoint, channel, forgedHeartbeat(life, 1));
   }
   const known = tracker.health().replicas.length;
-  if (known > MAX_KNOWN_LIVES) fail(cluster, `knows ${known} lives that somebody made up`);
+  if (known > LIMITS.knownLives) fail(cluster, `knows ${known} lives that somebody made up`);
 }
 
 /** Of two lives of one name that go on, the others are told, and so is each of the two. */
-export async function twinsAreReported(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b", "c"] });
+export async function twinsAreReported(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b", "c"] });
   await cluster.advance(1_000);
   const first = cluster.node("b");
   const second = await cluster.start("b");
@@ -96,8 +100,8 @@ export async function twinsAreReported(seed: number): Promise<void> {
 }
 
 /** Half-way through its window a goodbye is heard again, as a new frame. */
-export function goodbyesAreSaidOnce(seed: number): Promise<void> {
-  return watched(seed, ["a", "b"], async (cluster) => {
+export function goodbyesAreSaidOnce(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return watched(seed, ["a", "b"], protocol, async (cluster) => {
     const b = cluster.node("b");
     b.tracker.track(b.session(), topic, "user:1", { version: 1 });
     await cluster.advance(3_000);
@@ -114,8 +118,11 @@ export function goodbyesAreSaidOnce(seed: number): Promise<void> {
 }
 
 /** Sockets close when a server stops: others must not see their users leave before the window ends. */
-export async function closingAfterStopSaysNothing(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"] });
+export async function closingAfterStopSaysNothing(
+  seed: number,
+  protocol: Protocol = PROTOCOL,
+): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"] });
   const b = cluster.node("b");
   const session = b.session();
   b.tracker.track(session, topic, "user:1", {});
@@ -137,8 +144,11 @@ export async function closingAfterStopSaysNothing(seed: number): Promise<void> {
  * Two lives that depart show the same key. In a cluster that takes an answer which arrives after its author's
  * goodbye; the view is asked by itself.
  */
-export async function departingTakesOverFromNobody(): Promise<void> {
-  const view = new View();
+export async function departingTakesOverFromNobody(
+  _seed: number,
+  { rules }: Protocol = PROTOCOL,
+): Promise<void> {
+  const view = new View(rules);
   view.departingLives = 2;
   for (const [number, name] of ["a", "b"].entries()) {
     const owner = { name, departure: "departed" as const };

@@ -3,29 +3,19 @@
  * throws what it finds wrong; with all rules in place it finds nothing.
  */
 import { isDeepStrictEqual } from "node:util";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { KeptRemovals } from "../../src/crdt/removals.js";
 import { TrackerError } from "../../src/errors.js";
-import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
+import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
 import { editBirths } from "./damage.js";
+import { changed, simulateBy } from "./protocol.js";
 import { instead } from "./wrap.js";
 
 const topic = "room:1";
 
 function fail(cluster: SimulatedCluster, what: string): never {
   throw new SimulationError([what], cluster.nowMs);
-}
-
-/** Runs with small limits, so that what happens beyond thousands of changes happens within a few. */
-async function withLimits<T>(limits: Partial<typeof AUTHOR_LIMITS>, run: () => Promise<T>): Promise<T> {
-  const before = { ...AUTHOR_LIMITS };
-  Object.assign(AUTHOR_LIMITS, limits);
-  try {
-    return await run();
-  } finally {
-    Object.assign(AUTHOR_LIMITS, before);
-  }
 }
 
 function trackMany(cluster: SimulatedCluster, name: string, count: number): void {
@@ -35,49 +25,55 @@ function trackMany(cluster: SimulatedCluster, name: string, count: number): void
 }
 
 /** A newcomer lists the first pages before the last have come. */
-export function firstSyncShowsItsPages(seed: number): Promise<void> {
-  return withLimits({ pageItems: 5, deltaDots: 5 }, async () => {
-    const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
-    trackMany(cluster, "a", 60);
-    await cluster.start("b");
-    await cluster.settle();
-    const [first] = cluster.node("b").diffs;
-    const joins = first?.diff.get(topic)?.joins.length ?? 0;
-    if (joins > 10) fail(cluster, "a newcomer lists nobody until everything is there");
+export async function firstSyncShowsItsPages(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const limits = { pageItems: 5, deltaDots: 5 };
+  const cluster = await simulateBy(changed({ limits }, protocol), {
+    seed,
+    nodes: ["a"],
+    options: { poolSize: 1 },
   });
+  trackMany(cluster, "a", 60);
+  await cluster.start("b");
+  await cluster.settle();
+  const [first] = cluster.node("b").diffs;
+  const joins = first?.diff.get(topic)?.joins.length ?? 0;
+  if (joins > 10) fail(cluster, "a newcomer lists nobody until everything is there");
 }
 
 /** A node that comes back downloads what has changed, and not what it holds. */
-export function rebuildCostsWhatChanged(seed: number): Promise<void> {
-  return withLimits({ removalsKept: 4, deltaDots: 4, pageItems: 20 }, async () => {
-    let births = 0;
-    const restore = instead(RemoteSlice.prototype, "receivePage", (original, page, counter) => {
-      births += page.births.length;
-      return original(page, counter);
-    });
-    try {
-      const users = 200;
-      const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
-      trackMany(cluster, "a", users);
-      await cluster.settle();
-      cluster.partition(["a"], ["b"]);
-      births = 0;
-      const session = cluster.node("a").session();
-      for (let turn = 1; turn <= 20; turn += 1) {
-        cluster.node("a").tracker.set(session, topic, "restless", { turn });
-      }
-      await cluster.advance(3_000);
-      await cluster.settle();
-      if (births > users / 4) fail(cluster, `${births} of ${users} births travelled again`);
-    } finally {
-      restore();
-    }
+export async function rebuildCostsWhatChanged(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const limits = { removalsKept: 4, deltaDots: 4, pageItems: 20 };
+  let births = 0;
+  const restore = instead(RemoteSlice.prototype, "receivePage", (original, page, counter) => {
+    births += page.births.length;
+    return original(page, counter);
   });
+  try {
+    const users = 200;
+    const cluster = await simulateBy(changed({ limits }, protocol), {
+      seed,
+      nodes: ["a", "b"],
+      options: { poolSize: 1 },
+    });
+    trackMany(cluster, "a", users);
+    await cluster.settle();
+    cluster.partition(["a"], ["b"]);
+    births = 0;
+    const session = cluster.node("a").session();
+    for (let turn = 1; turn <= 20; turn += 1) {
+      cluster.node("a").tracker.set(session, topic, "restless", { turn });
+    }
+    await cluster.advance(3_000);
+    await cluster.settle();
+    if (births > users / 4) fail(cluster, `${births} of ${users} births travelled again`);
+  } finally {
+    restore();
+  }
 }
 
 /** A copy that is damaged is found by the next heartbeat, reported, and right again by the one after. */
-export async function divergenceHeals(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+export async function divergenceHeals(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 1 } });
   await cluster.settle();
   cluster.expectDivergence();
   const restore = instead(RemoteSlice.prototype, "receiveDelta", (original, message, ...rest) =>
@@ -93,8 +89,8 @@ export async function divergenceHeals(seed: number): Promise<void> {
 }
 
 /** A value that was altered by one character, its dot being right, is noticed and mended like any divergence. */
-export async function alteredValuesHeal(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b"], options: { poolSize: 1 } });
+export async function alteredValuesHeal(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 1 } });
   await cluster.settle();
   cluster.expectDivergence();
   const part = ["topic", "key", "session", "meta"][seed % 4];
@@ -124,8 +120,8 @@ export async function alteredValuesHeal(seed: number): Promise<void> {
 }
 
 /** A newcomer and the others know each other long before the next heartbeat. */
-export async function newcomersAreGreeted(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a"] });
+export async function newcomersAreGreeted(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
   await cluster.advance(500);
   await cluster.start("b");
   await cluster.advance(200);
@@ -159,8 +155,8 @@ async function rushOf(
 }
 
 /** Thirty nodes do not greet a newcomer at the same moment. */
-export async function greetingsAreSpread(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: crowd, trace: true });
+export async function greetingsAreSpread(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: crowd, trace: true });
   await cluster.settle();
   const rush = await rushOf(
     cluster,
@@ -175,8 +171,8 @@ export async function greetingsAreSpread(seed: number): Promise<void> {
 }
 
 /** Thirty nodes that have missed the same delta do not ask for it at the same moment. */
-export async function requestsAreSpread(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: crowd, trace: true });
+export async function requestsAreSpread(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: crowd, trace: true });
   await cluster.settle();
   const [author = "", ...others] = crowd;
   cluster.partition([author], others);
@@ -194,8 +190,8 @@ export async function requestsAreSpread(seed: number): Promise<void> {
 }
 
 /** Who has missed nothing hears nothing of another's catching up. */
-export async function answersGoToWhoAsks(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a", "b", "c"], trace: true });
+export async function answersGoToWhoAsks(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b", "c"], trace: true });
   await cluster.settle();
   cluster.oneWay("a", "b");
   trackMany(cluster, "a", 1);
@@ -208,8 +204,8 @@ export async function answersGoToWhoAsks(seed: number): Promise<void> {
 }
 
 /** A frame of a later protocol is told of as such, and nothing is believed of it. */
-export async function otherVersionsAreReported(seed: number): Promise<void> {
-  const cluster = await simulate({ seed, nodes: ["a"] });
+export async function otherVersionsAreReported(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
   const { endpoint, tracker } = cluster.node("a");
   const frame = [2, 0, "future", "0mjuohs00aaaaa", 0, 1, 1, 0, [0, 0, 0]];
   cluster.network.inject(endpoint, "rollcall:simulated", JSON.stringify(frame));
@@ -222,7 +218,7 @@ export async function otherVersionsAreReported(seed: number): Promise<void> {
 }
 
 /** An author that changes for ever remembers a bounded number of its removals. */
-export async function removalsAreBounded(seed: number): Promise<void> {
+export async function removalsAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const bound = 20_000;
   const keepers = new Set<KeptRemovals>();
   const restore = instead(KeptRemovals.prototype, "keep", function (original, clock, dot) {
@@ -230,7 +226,7 @@ export async function removalsAreBounded(seed: number): Promise<void> {
     original(clock, dot);
   });
   try {
-    const cluster = await simulate({ seed, nodes: ["a"], options: { poolSize: 1 } });
+    const cluster = await simulateBy(protocol, { seed, nodes: ["a"], options: { poolSize: 1 } });
     const { tracker } = cluster.node("a");
     const session = cluster.node("a").session();
     for (let turn = 0; turn <= 1.5 * bound; turn += 1) tracker.set(session, topic, "restless", { turn });

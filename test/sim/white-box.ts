@@ -15,6 +15,7 @@ import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
+import { LIMITS, type Limits } from "../../src/replication/limits.js";
 import { AuthorOracles } from "./author-oracles.js";
 import { GoalOracles } from "./goal-oracles.js";
 import { MembershipOracles } from "./membership-oracles.js";
@@ -54,13 +55,14 @@ export class WhiteBox {
   readonly #toDamage = new WeakSet<RemoteSlice>();
   readonly #protocol = new ProtocolOracles();
   readonly #situation = new Situation();
-  readonly #author = new AuthorOracles(this.#situation);
+  readonly #author: AuthorOracles;
   readonly #requests = new RequestOracles(this.#situation);
   readonly #membership = new MembershipOracles(this.#situation);
   readonly #goals = new GoalOracles(this.#situation);
   #acting: Replicator | undefined;
 
-  constructor() {
+  constructor(limits: Limits = LIMITS) {
+    this.#author = new AuthorOracles(this.#situation, limits);
     this.hooks = {
       begun: (cluster) => this.#situation.begin(cluster),
       afterTask: (_, node) => this.#afterTask(node),

@@ -3,10 +3,11 @@
  * four times. Steps are counted, not milliseconds.
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import type { Limits } from "../../src/replication/limits.js";
 import { View } from "../../src/replication/view.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
+import { by, changed } from "./protocol.js";
 import { Work } from "./work.js";
 import { instead, type Restore } from "./wrap.js";
 
@@ -24,12 +25,12 @@ interface Setting {
 }
 
 /** Two nodes; one has so many entries, all of one session. */
-async function prepare(count: number): Promise<Setting> {
+async function prepare(count: number, limits?: Partial<Limits>): Promise<Setting> {
   const setting: { work: Work } = { work: new Work() };
   const cluster = await simulate({
     seed: 1,
     nodes: ["a", "b"],
-    options: { poolSize: 1 },
+    options: by(changed({ limits }), { poolSize: 1 }),
     aroundTask: (run) => setting.work.turn(run),
   });
   const { tracker } = cluster.node("a");
@@ -49,7 +50,7 @@ async function changeAllApart({ cluster, session, count }: Setting): Promise<voi
 
 const events: readonly {
   readonly what: string;
-  readonly limits?: Partial<typeof AUTHOR_LIMITS>;
+  readonly limits?: Partial<Limits>;
   readonly before?: (setting: Setting) => Promise<void>;
   readonly act: (setting: Setting) => Promise<unknown> | void;
 }[] = [
@@ -106,24 +107,18 @@ describe("the work of many entries", () => {
   });
 
   const growthOf = async ({ limits, before, act }: (typeof events)[number]): Promise<number> => {
-    const limitsBefore = { ...AUTHOR_LIMITS };
-    Object.assign(AUTHOR_LIMITS, limits);
-    try {
-      const works: Work[] = [];
-      for (const count of [entries, 2 * entries]) {
-        const setting = await prepare(count);
-        await before?.(setting);
-        setting.work = new Work();
-        await act(setting);
-        await setting.cluster.settle();
-        works.push(setting.work);
-      }
-      const [less, more] = works;
-      if (less === undefined || more === undefined) throw new RangeError("nothing was done");
-      return Math.max(more.longestTurn / less.longestTurn, more.steps / less.steps);
-    } finally {
-      Object.assign(AUTHOR_LIMITS, limitsBefore);
+    const works: Work[] = [];
+    for (const count of [entries, 2 * entries]) {
+      const setting = await prepare(count, limits);
+      await before?.(setting);
+      setting.work = new Work();
+      await act(setting);
+      await setting.cluster.settle();
+      works.push(setting.work);
     }
+    const [less, more] = works;
+    if (less === undefined || more === undefined) throw new RangeError("nothing was done");
+    return Math.max(more.longestTurn / less.longestTurn, more.steps / less.steps);
   };
 
   for (const event of events) {

@@ -6,8 +6,8 @@ import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
-import type { TrackerEvents } from "../../src/tracker/reporter.js";
-import { Session } from "../../src/tracker/session.js";
+import type { TrackerEvents } from "../../src/tracker/events.js";
+import { Session } from "../../src/session.js";
 import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
 
 export type Lane = "broadcast" | "direct";
@@ -42,10 +42,13 @@ export class Lanes {
   /** Whether a frame is lost; replace it at any time. */
   loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
   readonly #random: SeededRandom;
+  /** What all nodes are started with, beside options of their own. */
+  readonly #options: Partial<TrackerOptions>;
   readonly #ports = new Set<Port>();
 
-  constructor(seed: number) {
+  constructor(seed: number, options: Partial<TrackerOptions> = {}) {
     this.#random = new SeededRandom(seed);
+    this.#options = options;
   }
 
   advance(durationMs: number): Promise<void> {
@@ -75,7 +78,7 @@ export class Lanes {
           }
         },
       },
-      { name: "lanes", ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
+      { name: "lanes", ...this.#options, ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
     );
     const events: LaneNode["events"] = [];
     for (const event of ["replicaUp", "replicaDown", "replicaGone", "replicaLink", "error"] as const) {

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { virtualRuntime } from "../presence/virtual-runtime.js";
 import { Model, sequencesOf, textOf, type Alphabet, type Call, type Stage } from "./call-sequences.js";

@@ -3,7 +3,7 @@
  * differ only in which of two equals is called the first are the same, so the model numbers sessions, trackers and
  * topics in the order of their first use.
  */
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { codeOf } from "./recorder.js";
 

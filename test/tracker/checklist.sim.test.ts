@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { simulate } from "../../src/testing/cluster.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
-import type { Diff } from "../../src/tracker/behaviour.js";
+import type { Diff } from "../../src/words.js";
 import { plainDiff } from "./recorder.js";
 
 const DOWN_MS = 8_000 + 500;

@@ -4,7 +4,7 @@ import { MemoryHub } from "../../src/adapters/memory.js";
 import type { TrackerError } from "../../src/errors.js";
 import { DiffFold } from "../../src/testing/diff-fold.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { startAlone } from "./recorder.js";
 

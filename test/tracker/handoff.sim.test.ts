@@ -7,7 +7,7 @@ import { simulate } from "../../src/testing/cluster.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 
 const TOPIC = "room";
 const STEP_MS = 20;

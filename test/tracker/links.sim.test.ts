@@ -1,6 +1,7 @@
 /** Lanes that fail apart and links that fail one way: what is listed, and what is told of them. */
+import type { Limits } from "../../src/replication/limits.js";
+import { by, changed } from "../sim/protocol.js";
 import { describe, expect, it } from "vitest";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
 import { codesOf, Lanes, linksOf, track, type Lane, type LaneNode } from "../support/lanes.js";
 
 const DOWN_MS = 8_000;
@@ -18,8 +19,9 @@ function lists({ tracker }: LaneNode): string[] {
 async function clusterOf(
   seed: number,
   names: readonly string[],
+  limits?: Partial<Limits>,
 ): Promise<{ lanes: Lanes; nodes: LaneNode[] }> {
-  const lanes = new Lanes(seed);
+  const lanes = new Lanes(seed, by(changed({ limits }), {}));
   const nodes: LaneNode[] = [];
   for (const name of names) nodes.push(await lanes.start(name, { permdownPeriodMs: PERMDOWN_MS }));
   await lanes.advance(5_000);
@@ -113,20 +115,15 @@ describe("a lane that is lost", () => {
   });
 
   it.each(ways)("of direct messages, %s, does not keep pages away", async (_, isLost) => {
-    const usual = { ...AUTHOR_LIMITS };
-    Object.assign(AUTHOR_LIMITS, { removalsKept: 10, deltaDots: 10, pageItems: 20 });
-    try {
-      const { lanes, nodes } = await clusterOf(5, ["a", "b"]);
-      const [a, b] = nodes as [LaneNode, LaneNode];
-      lanes.loses = () => true;
-      track(a, ...Array.from({ length: 400 }, (_, user) => `user:${user}`));
-      await lanes.advance(3_000);
-      lanes.loses = lost("direct", isLost);
-      await lanes.advance(3 * DOWN_MS);
-      expect(b.tracker.count("room")).toBe(400);
-    } finally {
-      Object.assign(AUTHOR_LIMITS, usual);
-    }
+    const limits = { removalsKept: 10, deltaDots: 10, pageItems: 20 };
+    const { lanes, nodes } = await clusterOf(5, ["a", "b"], limits);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = () => true;
+    track(a, ...Array.from({ length: 400 }, (_, user) => `user:${user}`));
+    await lanes.advance(3_000);
+    lanes.loses = lost("direct", isLost);
+    await lanes.advance(3 * DOWN_MS);
+    expect(b.tracker.count("room")).toBe(400);
   });
 
   it.each(ways)("of broadcasts, %s, is made up for by asking", async (_, isLost) => {

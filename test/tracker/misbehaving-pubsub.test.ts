@@ -7,7 +7,7 @@ import type { TrackerError } from "../../src/errors.js";
 import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import type { Runtime } from "../../src/runtime.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { virtualRuntime } from "../presence/virtual-runtime.js";
 import { codeOf } from "./recorder.js";

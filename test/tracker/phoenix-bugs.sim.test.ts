@@ -4,8 +4,8 @@ import { simulate } from "../../src/testing/cluster.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { memoryPubSub } from "../../src/adapters/memory.js";
 import { codeOf, plainDiff, startAlone } from "./recorder.js";
-import type { Diff } from "../../src/tracker/behaviour.js";
-import { Session } from "../../src/tracker/session.js";
+import type { Diff } from "../../src/words.js";
+import { Session } from "../../src/session.js";
 
 describe("Phoenix.Tracker's", () => {
   it("B1: replicas that are gone are not kept for ever", async () => {

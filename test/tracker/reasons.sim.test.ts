@@ -1,13 +1,10 @@
 /** Why an entry left is what others hear, whatever was lost meanwhile: `closed` stays `closed`, and nothing else is. */
-import { afterEach, describe, expect, it } from "vitest";
-import { AUTHOR_LIMITS } from "../../src/replication/limits.js";
+import { describe, expect, it } from "vitest";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import type { Session } from "../../src/index.js";
-
-const limitsBefore = { ...AUTHOR_LIMITS };
-afterEach(() => void Object.assign(AUTHOR_LIMITS, limitsBefore));
+import { by, changed } from "../sim/protocol.js";
 
 function reasonsOn(cluster: SimulatedCluster, name: string): Map<string, string> {
   const reasons = new Map<string, string>();
@@ -49,12 +46,12 @@ describe("the reason of a leave", () => {
   it("is the true one in random runs of loss, reordering, overlap and rebuild", async () => {
     for (let seed = 1; seed <= 60; seed++) {
       // As many removals are kept as happen here: what is older is told as untracked, which another test covers.
-      Object.assign(AUTHOR_LIMITS, { removalsKept: 500, deltaDots: 12, pageItems: 3 });
+      const limits = { removalsKept: 500, deltaDots: 12, pageItems: 3 };
       const random = new SeededRandom(seed);
       const cluster = await simulate({
         seed,
         nodes: ["a", "b"],
-        options: { poolSize: 1, broadcastPeriodMs: 100 },
+        options: by(changed({ limits }), { poolSize: 1, broadcastPeriodMs: 100 }),
       });
       const { tracker } = cluster.node("a");
       const sessions = new Map<string, Session>();
@@ -91,8 +88,9 @@ describe("the reason of a leave", () => {
   }, 60_000);
 
   it("is `untracked` where its node does not know it any more", async () => {
-    Object.assign(AUTHOR_LIMITS, { removalsKept: 4, deltaDots: 4 });
-    const cluster = await simulate({ seed: 3, nodes: ["a", "b"], options: { poolSize: 1 } });
+    const protocol = changed({ limits: { removalsKept: 4, deltaDots: 4 } });
+    const options = by(protocol, { poolSize: 1 });
+    const cluster = await simulate({ seed: 3, nodes: ["a", "b"], options });
     await cluster.advance(3_000);
     const node = cluster.node("a");
     const [closes, busy] = [node.session(), node.session()];

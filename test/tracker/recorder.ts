@@ -1,6 +1,7 @@
 /** What the tests of the tracker share: a tracker alone on a memory pubsub, and its diffs in plain form. */
 import { memoryPubSub } from "../../src/adapters/memory.js";
-import type { AnyMeta, Diff, Meta, TrackerBehaviour } from "../../src/tracker/behaviour.js";
+import type { AnyMeta, Diff, Meta } from "../../src/words.js";
+import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import type { TrackerOptions } from "../../src/tracker/options.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { simulate } from "../../src/testing/cluster.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import type { Session } from "../../src/tracker/session.js";
+import type { Session } from "../../src/session.js";
 
 const USERS_PER_NODE = 3_000;
 const NODES = ["a", "b", "c"];

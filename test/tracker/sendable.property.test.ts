@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { TrackerError } from "../../src/errors.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { checkOptions } from "../../src/tracker/options.js";
-import { Session } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
 
 type Meta = Record<string, unknown>;
 

@@ -4,8 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { memoryPubSub } from "../../src/adapters/memory.js";
-import { Session } from "../../src/tracker/session.js";
-import type { SessionOwner } from "../../src/tracker/session.js";
+import { Session } from "../../src/session.js";
+import type { SessionOwner } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { codeOf } from "./recorder.js";
 

@@ -4,8 +4,8 @@ import { memoryPubSub } from "../../src/adapters/memory.js";
 import type { TrackerError } from "../../src/errors.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { nodeRuntime } from "../../src/runtime.js";
-import type { Diff } from "../../src/tracker/behaviour.js";
-import { Session } from "../../src/tracker/session.js";
+import type { Diff } from "../../src/words.js";
+import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { codeOf, plainDiff, startAlone } from "./recorder.js";
 

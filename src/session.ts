@@ -3,8 +3,8 @@
  * it does. One session serves any number of trackers, and knows none of them by type: a tracker attaches
  * itself as an owner and is told once, when the session closes.
  */
-import { TrackerError } from "../errors.js";
-import { randomText } from "../runtime.js";
+import { TrackerError } from "./errors.js";
+import { randomText } from "./runtime.js";
 import { hasFunction, onEnd } from "./on-end.js";
 import type { EndSource } from "./on-end.js";
 

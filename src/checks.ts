@@ -1,0 +1,75 @@
+/**
+ * The checks of options and arguments at the public borders, with one message for all: what was expected and what
+ * came. Behind the borders values are trusted. Pure.
+ */
+import { TrackerError } from "./errors.js";
+
+/** Node's timers cannot wait longer. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** An `INVALID_OPTION` with the option and its value. */
+export function wrongOption(option: string, value: unknown, expected: string): TrackerError {
+  return new TrackerError("INVALID_OPTION", messageOf(option, value, expected), { option, value });
+}
+
+/** An `INVALID_ARGUMENT` with the argument and its value. */
+export function wrongArgument(argument: string, value: unknown, expected: string): TrackerError {
+  return new TrackerError("INVALID_ARGUMENT", messageOf(argument, value, expected), { argument, value });
+}
+
+/** @throws TrackerError `INVALID_OPTION` */
+export function durationOption(option: string, value: unknown, leastMs: number): number {
+  if (typeof value === "number" && value >= leastMs && value <= LONGEST_TIMER_MS) return value;
+  throw wrongOption(option, value, `a number of milliseconds from ${leastMs} to ${LONGEST_TIMER_MS}`);
+}
+
+/** @throws TrackerError `INVALID_OPTION` */
+export function wholeOption(option: string, value: unknown, least: number, most: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) {
+    return value as number;
+  }
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw wrongOption(option, value, `a whole number ${range}`);
+}
+
+/** @throws TrackerError `INVALID_OPTION` for what is neither absent nor a function. */
+export function functionOption(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") throw wrongOption(option, value, "a function");
+}
+
+/** @throws TrackerError `INVALID_OPTION` for what cannot carry messages. */
+export function pubsubOption(option: string, value: unknown): void {
+  const { broadcast, subscribe } = Object(value) as Record<string, unknown>;
+  if (typeof broadcast === "function" && typeof subscribe === "function") return;
+  throw wrongOption(option, value, "a PubSub, such as memoryPubSub()");
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` */
+export function requireFunction(argument: string, value: unknown): void {
+  if (typeof value !== "function") throw wrongArgument(argument, value, "a function");
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` */
+export function requireText(argument: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw wrongArgument(argument, value, "a text");
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what no timer can wait for. */
+export function requireDuration(argument: string, value: unknown): void {
+  if (typeof value === "number" && value >= 0 && value <= LONGEST_TIMER_MS) return;
+  throw wrongArgument(argument, value, `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`);
+}
+
+function messageOf(name: string, value: unknown, expected: string): string {
+  return `Expected \`${name}\` to be ${expected}; got ${shown(value)}`;
+}
+
+/** Short, whatever it is: a text may be long, and an object may do anything when it is asked for one. */
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") {
+    return value.length > 40 ? `a text of ${value.length} characters` : JSON.stringify(value);
+  }
+  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+}

@@ -1,0 +1,266 @@
+/**
+ * The rules of the protocol, by the numbers that they have in docs/protocol.md: pure functions, each with the failure
+ * that it prevents. Whoever runs the protocol is given them, so that a test can run it with another one.
+ *
+ * Some rules are no decision but the shape of a structure, and are kept there:
+ *
+ * - R3: A delta is self-contained. (src/crdt/orswot.ts)
+ * - R4: The set counts the dots, and nobody else does. (src/replication/author.ts)
+ * - R5: How an entry ended is told of all its revisions. (src/replication/endings.ts)
+ * - R6: A dot is a birth or a removal, never both. (src/crdt/orswot.ts)
+ * - R24: What gets through is told. (src/replication/link.ts)
+ * - R27: Nobody speaks for another. (src/replication/authorship.ts)
+ * - R28: An update is one change. (src/replication/identity.ts)
+ * - R39: Who is heard after later lives of its name have ended was not before them. (src/replication/over-lives.ts)
+ * - R44: What was accepted can be sent. (src/replication/codec.ts)
+ * - R45: A payload is measured before it is parsed. (src/replication/codec.ts)
+ * - R46: What comes in is bounded as what `track` accepts. (src/replication/births.ts)
+ * - R47: A frame expands to at most 4 Mi UTF-16 units. (src/replication/births.ts)
+ * - R49: Names of nodes and trackers have no control characters and no line separators. (src/replication/codec.ts)
+ * - R50: Another protocol version is reported, not guessed. (src/replication/codec.ts)
+ */
+import { fitsUtf8 } from "./bytes.js";
+import { ReplicatedEntry } from "./entry.js";
+import { equalMetas } from "./equal.js";
+import {
+  COUNTER_JUMP,
+  COUNTER_JUMP_PER_MS,
+  GREETING_DELAY_MAX_MS,
+  HEARTBEATS_TO_DOWN,
+  LIMITS,
+  REQUEST_DELAY_MAX_MS,
+  REQUEST_DELAY_MIN_MS,
+  REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MS,
+} from "./limits.js";
+import type { Limits } from "./limits.js";
+import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
+
+/** What is known of the present life of a name when another one is heard. */
+interface PresentLife {
+  readonly incarnation: string;
+  readonly isDown: boolean;
+}
+
+export const RULES = {
+  // What a frame says, and when it counts.
+
+  /** R1: A late frame is a lost frame. Else an old heartbeat makes a dead life look alive, and a join comes back. */
+  isLate: (counter: number, lastCounter: number): boolean => counter <= lastCounter,
+
+  /** R1: Broadcasts and direct frames are late each by themselves, as they take different ways. */
+  lastCounter: (direct: boolean, lastDirect: number, lastBroadcast: number): number =>
+    direct ? lastDirect : lastBroadcast,
+
+  /**
+   * R1: A question, and an answer in one frame, hold however late they come: they name the clocks that they are about.
+   * Else of many answers on a network that reorders only the last few count.
+   */
+  holdsLate: (message: Message): boolean => {
+    switch (message.type) {
+      case "deltaRequest":
+      case "pageRequest":
+      case "page":
+        return true;
+      case "delta":
+        return message.parts === 1;
+      default:
+        return false;
+    }
+  },
+
+  /** R2: Only what joins on is merged. Else a gap stays for ever, and what ends at or below the clock brings back. */
+  joinsOn: (delta: { readonly since: number; readonly upTo: number }, clock: number): boolean =>
+    delta.since <= clock && delta.upTo > clock,
+
+  /** R7: A delta in parts is merged whole or not at all. Else the slice stands between two clocks. */
+  isWhole: (part: number, parts: number): boolean => part === parts,
+
+  /** R8: An answer that came in parts, not all or not in order, is fetched as pages. Else it fails again and again. */
+  isFetchedAsPages: (direct: boolean): boolean => direct,
+
+  /** R9: What is seen was flushed. Else a requester stands at a clock that no broadcast ends at. */
+  isFlushedFirst: (pendingDots: number): boolean => pendingDots > 0,
+
+  /** R26: An echo is dropped. Else a node lists its own entries twice. */
+  isOwn: (name: string, ownName: string): boolean => name === ownName,
+
+  // How a slice is held.
+
+  /** R10: Rebuild beside. The clock at which a page was cut, up to which deltas have to carry the new slice. */
+  standsAt: ({ asOf }: { readonly asOf: number; readonly until: number }): number => asOf,
+
+  /** R10: What a page says is kept has to be held. Else a hole is built into the new slice. */
+  isUnusable: (held: ReplicatedEntry | undefined): boolean => held === undefined,
+
+  /** R10: What stays through a rebuild stays the same. Else everybody is told of an update that there was not. */
+  isSameRevision: (held: ReplicatedEntry, { topic, key, session, meta }: WireBirth): boolean =>
+    ReplicatedEntry.isOf(held, topic, key, session) && equalMetas(held.meta, meta),
+
+  /** R11: The first sync shows its pages as they come. Else a newcomer lists nobody until everything is there. */
+  isFirstSync: (clock: number, isPartial: boolean, entries: number): boolean =>
+    clock === 0 && !isPartial && entries === 0,
+
+  /** R12: An equal clock with another count or digest is a divergence. Else what went wrong once stays for weeks. */
+  agrees: (summary: ShardSummary, entries: number, digest: number): boolean =>
+    summary.count === entries && summary.digest === digest,
+
+  /** R12: What is doubted is built from nothing that is held; what is not, from what is, or all travels again. */
+  rebuildBase: (isDoubted: boolean, heldBase: number): number => (isDoubted ? 0 : heldBase),
+
+  /** R13: A digest is of the values too. Else a value that was altered on its way stays, because its dot is right. */
+  hashOf: (entry: ReplicatedEntry): number => ReplicatedEntry.hashOf(entry),
+
+  /** R25: Slices are kept by the author's numbering. Else nodes of another `poolSize` lose each other's entries. */
+  sliceNumber: (shardOfAuthor: number): number => shardOfAuthor,
+
+  // Asking and answering.
+
+  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all nodes ask at once. */
+  requestDelayMs: (random: number): number =>
+    REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
+
+  /** R15: Every life is asked in its own turn. How many slices at a time: of one that fails, one. */
+  requestPlaces: (failures: number, limits: Limits): number =>
+    failures < limits.failuresOfSlowLives ? limits.requestsPerLife : 1,
+
+  /**
+   * R16: Patience follows the round trip. What RFC 6298 expects of it; what never varied may still meet a long turn.
+   * Else over a slow link everything is sent several times.
+   */
+  likelyAnswerMs: (smoothedMs: number, variationMs: number): number =>
+    Math.min(REQUEST_PATIENCE_MAX_MS, smoothedMs + Math.max(REQUEST_RETRY_MS, 4 * variationMs)),
+
+  /** R16: Patience is doubled with each failure, up to a bound: of one that never answered, a shorter one. */
+  patienceMs: (likelyMs: number, doublings: number, hasAnswered: boolean, retryMaxMs: number): number =>
+    Math.min(likelyMs * 2 ** doublings, Math.max(retryMaxMs, hasAnswered ? 2 * likelyMs : likelyMs)),
+
+  /** R17: Who asks has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
+  answerCredit: (entries: number, limits: Limits): number => limits.answerCreditItems + 2 * entries,
+
+  /** R17: What of it comes back in each millisecond. */
+  answerRefillPerMs: (entries: number, limits: Limits): number =>
+    (limits.answerItemsPerSecond + entries / limits.answerRefillSeconds) / 1_000,
+
+  /** R18: Goals stand still. A slice has reached one, whatever came since. Else on a busy network nobody is shown. */
+  hasReached: (clock: number, goal: number, target: number): boolean => clock >= Math.min(goal, target),
+
+  /** R19: One answer per turn of the event loop. A newer request takes the place of one that waits. */
+  isNewerRequest: (counter: number, lastCounter: number): boolean => counter > lastCounter,
+
+  /** R23: A request that stays unanswered is made aloud. Else one lost delta stops a slice for good. */
+  asksAloud: (isMissing: boolean, unanswered: number, unansweredMs: number, patienceMs: number): boolean =>
+    isMissing && unanswered > 3 && unansweredMs > patienceMs / 2,
+
+  /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
+  answersAloud: ({ aloud }: DeltaRequest | PageRequest): boolean => aloud === true,
+
+  // Saying.
+
+  /** R20: Flush on the leading edge. Else every change waits for a period, or every change is a message. */
+  flushDueMs: (nowMs: number, quietUntilMs: number): number => Math.max(nowMs, quietUntilMs),
+
+  /** R21: Heartbeats come whatever else is sent. Else in an idle cluster a loss is noticed late. */
+  heartbeatDueMs: (nowMs: number, heartbeatPeriodMs: number): number => nowMs + heartbeatPeriodMs,
+
+  /** R21: An unknown life is greeted after up to 60 ms at random. Else all greet a newcomer at once, or late. */
+  greetingDelayMs: (random: number): number => random * GREETING_DELAY_MAX_MS,
+
+  /** R29: What does not fit one frame is cut. Counted in bytes of UTF-8, as pubsubs do, or wide letters are lost. */
+  fitsFrame: (text: string, maxBytes: number): boolean => fitsUtf8(text, maxBytes),
+
+  /** R22: An author is silent only until it hears another node for the first time. Else who forgot all is mute. */
+  isSpokenTo: (hasHeard: boolean): boolean => hasHeard,
+
+  // Who is alive.
+
+  /** R30: Silence hides, it does not delete. Else the dead are listed for ever. */
+  isSilent: (silentMs: number, downPeriodMs: number): boolean => silentMs > downPeriodMs,
+
+  /** R30: One that is down is forgotten after `permdownPeriodMs`. Else every hiccup costs a full transfer. */
+  isForgotten: (silentMs: number, permdownPeriodMs: number): boolean => silentMs > permdownPeriodMs,
+
+  /** R31: One that is heard again is shown when it has caught up. Else its stale entries flash by. */
+  isShownAgain: ({ hasCaughtUp }: { readonly hasCaughtUp: boolean; readonly isComplete: boolean }): boolean =>
+    hasCaughtUp,
+
+  /** R32: Silence is counted in healthy time. Else a node that stalls declares everybody else dead. */
+  healthyMs: (elapsedMs: number, tickPeriodMs: number, isConnected: boolean): number =>
+    isConnected ? Math.min(elapsedMs, 2 * tickPeriodMs) : 0,
+
+  /**
+   * R32: A tick that comes late hides nobody: what was received meanwhile comes after it. But a node that stalls all
+   * the time does hide.
+   */
+  hides: (isLate: boolean, sinceLateMs: number, tickPeriodMs: number, isConnected: boolean): boolean =>
+    isConnected && isLate === sinceLateMs < tickPeriodMs,
+
+  /** R33: Reconnecting forgives the silence of those that were up, once. Else the dead stay up while it flaps. */
+  isForgiven: (forgivenMs: number | undefined): boolean => forgivenMs === undefined,
+
+  /** R34: One that is missed is asked, at half of its down period and at three quarters. */
+  isMissed: (silentMs: number, downPeriodMs: number, timesMissed: number): boolean =>
+    silentMs > (downPeriodMs * (2 + timesMissed)) / 4,
+
+  /** R35: A node is judged by its own period. Else nodes of different periods flicker. */
+  downPeriodOf: (periodMs: number | undefined, downPeriodMs: number, permdownPeriodMs: number): number =>
+    Math.max(downPeriodMs, Math.min(HEARTBEATS_TO_DOWN * (periodMs ?? 0), permdownPeriodMs)),
+
+  /** R35: Another period is reported. */
+  isOtherPeriod: (periodMs: number, ownPeriodMs: number): boolean => periodMs !== ownPeriodMs,
+
+  /**
+   * R36: A larger incarnation replaces a smaller at once. It departs with what is left of its down period. Else a crash
+   * and restart makes every user leave and rejoin.
+   */
+  restOfWindowMs: (patienceMs: number, silentMs: number): number => patienceMs - silentMs,
+
+  /** R37: A smaller incarnation is ignored while the larger is up or departing. Else old frames evict a new life. */
+  isSuperseded: (incarnation: string, present: PresentLife): boolean =>
+    incarnation < present.incarnation && !present.isDown,
+
+  /** R38: A life that was replaced, or whose window has ended, is over. Else a delayed frame brings back the dead. */
+  isOver: (isKnown: boolean, hasLaterEnded: boolean, isAlone: boolean): boolean =>
+    isKnown || (isAlone && hasLaterEnded),
+
+  /** R38: One that was taken for over and insists is heard. */
+  insists: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
+
+  /** R40: A counter runs ahead by what its life can have sent in the time. Else one forged frame closes the ears. */
+  isImplausible: (counter: number, highest: number, sinceMs: number): boolean =>
+    highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs,
+
+  /** R40: Late frames that were never heard are heard if they go on for longer than the down period. */
+  goesOn: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
+
+  /** R41: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
+  isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
+    isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
+
+  /**
+   * R42: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
+   * deploy flickers for every user, or ghosts stay.
+   */
+  stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
+
+  /** R42: What departs goes when its window ends. */
+  hasEnded: (windowMs: number): boolean => windowMs <= 0,
+
+  /** R43: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
+  isConflict: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > 2 * downPeriodMs,
+
+  // The border.
+
+  /** R48: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
+  windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
+};
+
+export type Rules = Readonly<typeof RULES>;
+
+/** What a replicator runs by. */
+export interface Protocol {
+  readonly rules: Rules;
+  readonly limits: Limits;
+}
+
+export const PROTOCOL: Protocol = { rules: RULES, limits: LIMITS };

@@ -1,0 +1,32 @@
+/** What a tracker tells besides diffs: its events, by name. */
+import type { TrackerError } from "../errors.js";
+import type { ReplicaLink } from "../replication/link.js";
+
+/** What a tracker tells besides diffs. */
+export interface TrackerEvents {
+  /** A node is heard for the first time, or shown again after it was down. */
+  replicaUp: { readonly name: string; readonly incarnation: string };
+  /** A node fell silent, or is known to have ended: its entries are hidden. */
+  replicaDown: { readonly name: string; readonly incarnation: string };
+  /** A life is forgotten: after `permdownPeriodMs`, or when it departed. */
+  replicaGone: { readonly name: string; readonly incarnation: string };
+  /** How frames get through between a node and this one has changed; `replicaDown` and `replicaGone` end it too. */
+  replicaLink: { readonly name: string; readonly incarnation: string; readonly link: ReplicaLink };
+  /** A slice differed from its author's at an equal clock. Should never happen; it is rebuilt. */
+  divergence: { readonly name: string; readonly incarnation: string; readonly shard: number };
+  /** Two nodes of one name are alive. */
+  nameConflict: { readonly name: string; readonly incarnations: readonly [string, string] };
+  /** Whatever went wrong where nobody could be told by a throw. */
+  error: TrackerError;
+}
+
+/** All events that there are. */
+export const trackerEventNames: Readonly<Record<keyof TrackerEvents, true>> = {
+  replicaUp: true,
+  replicaDown: true,
+  replicaGone: true,
+  replicaLink: true,
+  divergence: true,
+  nameConflict: true,
+  error: true,
+};

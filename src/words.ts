@@ -1,0 +1,74 @@
+/**
+ * The words that everybody speaks: metas, entries and diffs, as users see them. Types only; knows nothing.
+ */
+
+/**
+ * A JSON value of the given type, or `never`. Written so that an `interface` is accepted as a meta, which a
+ * type with an index signature would refuse.
+ */
+export type JsonValueOf<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends (...input: never[]) => unknown
+    ? never
+    : T extends object
+      ? { [K in keyof T]: JsonValueOf<T[K]> }
+      : never;
+
+/** What a meta may be: an object whose properties are JSON values. */
+export type Meta<M> = { [K in keyof M]: JsonValueOf<M[K]> };
+
+/** Any meta; the default where no type is given. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the one place: a meta of a type not stated
+export type AnyMeta = Record<string, any>;
+
+/** One entry of the presence list: who (`key`) is here, with what meta, through which session of which node. */
+export interface Entry<M = AnyMeta> {
+  readonly key: string;
+  /** A frozen copy of what was tracked. */
+  readonly meta: Readonly<M>;
+  /** Identifies this revision of the entry's meta, on all nodes alike. Opaque. */
+  readonly ref: string;
+  /** The ref of the revision that this one replaced on this node; absent if none was seen. */
+  readonly prevRef?: string | undefined;
+  /** The name of the node that owns the entry. */
+  readonly node: string;
+  /** The id of the session that the entry lives as long as. */
+  readonly session: string;
+}
+
+/** An entry whose meta changed: as it is now, and what was there before (`previous`, whose ref is `prevRef`). */
+export interface Update<M = AnyMeta> extends Entry<M> {
+  readonly prevRef: string;
+  readonly previous: Readonly<M>;
+}
+
+/**
+ * Why an entry left this node's list.
+ *
+ * - `untracked`: its owner untracked it; or it left more than 10,000 removals ago, while this node did not hear its
+ *   owner, so that nobody knows the reason any more.
+ * - `closed`: its session closed.
+ * - `down`: its node fell silent, or the pubsub knows that it ended. It may come back.
+ * - `replaced`: its node was restarted.
+ * - `departed`: its node said goodbye.
+ */
+export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed";
+
+/** An entry that left, as it was last, and why. */
+export interface Leave<M = AnyMeta> extends Entry<M> {
+  readonly reason: LeaveReason;
+}
+
+/**
+ * The changes of one topic. An entry is in at most one of the three; a key may be in several, because whoever
+ * reconnects within `broadcastPeriodMs` leaves with one session and joins with another. Fold `leaves` first, then
+ * `updates`, then `joins`. Whether a key is here at all, `tracker.has` tells.
+ */
+export interface TopicDiff<M = AnyMeta> {
+  readonly joins: readonly Entry<M>[];
+  readonly updates: readonly Update<M>[];
+  readonly leaves: readonly Leave<M>[];
+}
+
+/** What changed, per topic; only topics with a change are in it. */
+export type Diff<M = AnyMeta> = ReadonlyMap<string, TopicDiff<M>>;
