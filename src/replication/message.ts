@@ -112,7 +112,7 @@ export interface Page {
 }
 
 /** To all, on a graceful stop: how long the entries may wait for their keys to come back elsewhere. */
-export interface Goodbye {
+interface Goodbye {
   readonly type: "goodbye";
   readonly windowMs: number;
 }

@@ -7,7 +7,7 @@ import type { Life } from "../../src/replication/life.js";
 import type { Message } from "../../src/replication/message.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
-export function lifeOf(name: string): Life {
+function lifeOf(name: string): Life {
   return { name, incarnation: "00000000000001" };
 }
 
