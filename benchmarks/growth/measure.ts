@@ -9,7 +9,7 @@ export const phases = ["idle", "churn", "restart"] as const;
 export type Phase = (typeof phases)[number];
 
 /** Per node and second of virtual time, the mean over the observers. */
-export interface Cost {
+interface Cost {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly receivedFrames: number;

@@ -10,7 +10,7 @@ import { toRow, type Figure, type Row } from "./row.js";
 import { terminalTable } from "./table.js";
 
 /** What a benchmark gets. */
-export interface BenchmarkContext {
+interface BenchmarkContext {
   /** How many runs the median is of. */
   readonly runs: number;
   /** The numbers of entries to measure at. */

@@ -12,7 +12,7 @@ export interface Beside {
   readonly value: Spread;
 }
 
-export interface Target {
+interface Target {
   readonly text: string;
   readonly met: boolean;
 }

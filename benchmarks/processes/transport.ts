@@ -13,7 +13,7 @@ export const transportKinds = ["cluster", "redis", "nats"] as const;
 export type TransportKind = (typeof transportKinds)[number];
 
 /** The client without the adapter: text to everybody, and nothing else. */
-export interface BareClient {
+interface BareClient {
   publish(text: string): void;
   /** Hears what everybody publishes; with some clients also this process itself. */
   subscribe(receive: (text: string) => void): Promise<void>;

@@ -17,7 +17,7 @@ export interface PostgresClient {
   off(event: "end", listener: () => void): unknown;
 }
 
-export interface PostgresNotification {
+interface PostgresNotification {
   readonly channel: string;
   readonly payload?: string | undefined;
 }

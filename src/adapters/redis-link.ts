@@ -27,7 +27,7 @@ export interface IoredisClient {
 export type RedisClient = NodeRedisClient | IoredisClient;
 
 /** What a client tells its adapter. */
-export interface RedisWatcher {
+interface RedisWatcher {
   /** It has become ready, or is so no longer. May be told too often. */
   changed(): void;
   failed(error: unknown): void;

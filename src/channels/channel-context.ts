@@ -24,13 +24,13 @@ export interface Route<Assigns, SocketAssigns> {
   readonly handleOut: ReadonlyMap<string, OutHandler<Assigns, SocketAssigns>>;
 }
 
-export type PushHandler<Assigns, SocketAssigns, Data> = (
+type PushHandler<Assigns, SocketAssigns, Data> = (
   channel: Channel<Assigns, SocketAssigns>,
   data: Data,
   reply: (reply: Reply) => void,
 ) => HandlerResult;
 
-export type OutHandler<Assigns, SocketAssigns> = (
+type OutHandler<Assigns, SocketAssigns> = (
   channel: Channel<Assigns, SocketAssigns>,
   payload: JsonPayload,
 ) => void | Promise<void>;

@@ -5,7 +5,7 @@ import type { Change, Element, UpdatedElement } from "./delta.js";
 import { type Dot, DotMap } from "./dot.js";
 
 /** An element that a merge brought or took, with the dot that its chain of updates began with. */
-export interface Traced<V> {
+interface Traced<V> {
   readonly element: Element<V>;
   readonly origin: Dot;
 }

@@ -8,7 +8,7 @@ import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Reporter } from "../reports.js";
 
 /** How many changes may each follow on the release of another within one turn of the event loop. */
-export const MAX_ROUNDS_PER_TURN = 1_000;
+const MAX_ROUNDS_PER_TURN = 1_000;
 
 /** From here on it is asked whether the event loop turns: no timer is set for what ends soon. */
 const ROUNDS_BEFORE_ASKING = 100;

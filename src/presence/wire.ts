@@ -87,7 +87,7 @@ export function withoutPrototype<V>(): Record<string, V> {
 }
 
 /** One revision of a meta, with the refs that clients tell revisions apart by. Frozen. */
-export function toPresenceMeta<M>(meta: Readonly<M>, ref: string, prevRef?: string): PresenceMeta<M> {
+function toPresenceMeta<M>(meta: Readonly<M>, ref: string, prevRef?: string): PresenceMeta<M> {
   const presenceMeta: { phx_ref: string; phx_ref_prev?: string } = { ...meta, phx_ref: ref };
   if (prevRef !== undefined) presenceMeta.phx_ref_prev = prevRef;
   else if ("phx_ref_prev" in presenceMeta) delete presenceMeta.phx_ref_prev;

@@ -15,7 +15,7 @@ const maxHostLength = 32;
  * A name that no other process has: host, process id and a random part. The first two are for the reader of a
  * log; the last makes it unique where containers share a host name and all run as process 1.
  */
-export function defaultNodeName(): string {
+function defaultNodeName(): string {
   const machine = typeof process === "object" ? process : undefined;
   const host = machine?.getBuiltinModule?.("node:os").hostname() ?? machine?.env?.["HOSTNAME"] ?? "browser";
   return [host.slice(0, maxHostLength), machine?.pid, randomText(8)].filter(Boolean).join("-");

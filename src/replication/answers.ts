@@ -1,12 +1,15 @@
 /**
  * What others asked of this node, answered one at a time, so that a newcomer to a large cluster stalls
- * nobody. A newer request of the same life and shard takes the place of the one that waits. Whoever asks takes
+ * nobody. A newer request of the same life and shard takes the place of the one that waits; whether somebody is there
+ * is asked in a place of its own. Whoever asks takes
  * turns, and has an account: nobody gets much more than there is to tell. Time comes in as an argument.
  */
 import type { Life } from "./life.js";
 import { replicaOf } from "./life.js";
 import { ITEMS_OF_ANY_ANSWER } from "./limits.js";
+import { asksWhetherThere } from "./message.js";
 import type { DeltaRequest, PageRequest } from "./message.js";
+import { PROTOCOL } from "./rules.js";
 import type { Protocol } from "./rules.js";
 
 export interface Asked {
@@ -22,8 +25,9 @@ export interface Content {
 
 interface Requester {
   readonly by: Life;
+  /** By place. */
   readonly waiting: Map<number, DeltaRequest | PageRequest>;
-  /** The counter of the newest request by shard: an older one is answered already, or replaced. */
+  /** The counter of the newest request by place: an older one is answered already, or replaced. */
   readonly counters: Map<number, number>;
   /** Items that it may still have; below zero it waits. As of a time, and of the dots spent until then. */
   credit: number;
@@ -33,6 +37,11 @@ interface Requester {
   restsUntilMs: number;
 }
 
+/** Which requests take each other's place: those of a shard, and those that ask for none. */
+function placeOf(request: DeltaRequest | PageRequest): number {
+  return asksWhetherThere(request) ? -1 : request.shard;
+}
+
 export class Answers {
   readonly #protocol: Protocol;
   readonly #requesters = new Map<string, Requester>();
@@ -40,7 +49,7 @@ export class Answers {
   readonly #turns = new Set<Requester>();
   readonly #resting = new Set<Requester>();
 
-  constructor(protocol: Protocol) {
+  constructor(protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
   }
 
@@ -72,9 +81,10 @@ export class Answers {
       this.#requesters.set(id, requester);
     }
     const { waiting, counters } = requester;
-    if (!this.#protocol.rules.isNewerRequest(counter, counters.get(request.shard) ?? 0)) return;
-    counters.set(request.shard, counter);
-    waiting.set(request.shard, request);
+    const place = placeOf(request);
+    if (!this.#protocol.rules.isNewerRequest(counter, counters.get(place) ?? 0)) return;
+    counters.set(place, counter);
+    waiting.set(place, request);
     if (!this.#resting.has(requester)) this.#turns.add(requester);
   }
 
@@ -87,8 +97,8 @@ export class Answers {
     }
     for (const requester of this.#turns) {
       this.#turns.delete(requester);
-      for (const [shard, request] of requester.waiting) {
-        requester.waiting.delete(shard);
+      for (const [place, request] of requester.waiting) {
+        requester.waiting.delete(place);
         // Behind all others, if more of it waits.
         if (requester.waiting.size > 0) this.#turns.add(requester);
         return { by: requester.by, request };

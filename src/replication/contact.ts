@@ -7,6 +7,7 @@ import type { Life } from "./life.js";
 import { REFUSAL_REPORT_MS } from "./limits.js";
 import { Link } from "./link.js";
 import type { Deafness, Membership } from "./membership.js";
+import { WHETHER_THERE } from "./message.js";
 import type { DeltaRequest, PageRequest } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "./port.js";
@@ -120,7 +121,6 @@ export class Contact {
   /** Whoever is asked for what is held already answers with a heartbeat. */
   #askWhetherThere(replica: Replica, membership: Membership): void {
     if (!replica.isAlive) return;
-    const request = { type: "deltaRequest", shard: 0, clock: Number.MAX_SAFE_INTEGER } as const;
-    this.#ask(replica, request, membership, false);
+    this.#ask(replica, WHETHER_THERE, membership, false);
   }
 }

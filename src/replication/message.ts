@@ -112,7 +112,7 @@ export interface Page {
 }
 
 /** To all, on a graceful stop: how long the entries may wait for their keys to come back elsewhere. */
-export interface Goodbye {
+interface Goodbye {
   readonly type: "goodbye";
   readonly windowMs: number;
 }
@@ -125,4 +125,18 @@ export interface Frame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: Message;
+}
+
+/**
+ * A question for nothing but whether somebody is there: what comes after the last clock that there can be. The answer
+ * is a heartbeat.
+ */
+export const WHETHER_THERE: DeltaRequest = {
+  type: "deltaRequest",
+  shard: 0,
+  clock: Number.MAX_SAFE_INTEGER,
+};
+
+export function asksWhetherThere(request: DeltaRequest | PageRequest): boolean {
+  return request.type === "deltaRequest" && request.clock === WHETHER_THERE.clock;
 }

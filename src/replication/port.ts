@@ -22,7 +22,7 @@ export interface ReplicatorOptions {
 }
 
 /** What is told about other lives, for the tracker's events. */
-export interface ReplicaNews {
+interface ReplicaNews {
   readonly name: string;
   readonly incarnation: string;
 }

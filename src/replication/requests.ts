@@ -29,6 +29,7 @@ interface Missing {
   /** When its delay, or the patience with its request, ends. */
   dueMs: number;
   sentMs: number;
+  firstSentMs: number;
   /** Requests since the last answer. */
   attempts: number;
   /** What it was known to lack, and since when; renewed whenever that was reached. */
@@ -46,6 +47,8 @@ interface Line {
   /** When its first frame was heard; and what its greeting, the first word to this node alone, lets one expect. */
   metMs: number;
   greetingPatienceMs: number | undefined;
+  /** What an answer lets one expect of which nobody knows whether it answers the first question or the last. */
+  ambiguousPatienceMs: number | undefined;
   /** How often patience ran out since an answer came. */
   failures: number;
   /** Whether it ever answered: then its answers may take long, else there may be none. */
@@ -125,6 +128,7 @@ export class Requests {
       queue: line.delayed,
       dueMs: nowMs + delayMs,
       sentMs: nowMs,
+      firstSentMs: nowMs,
       attempts: 0,
       goal: slice.target,
       sinceMs: nowMs,
@@ -226,6 +230,7 @@ export class Requests {
       sent += 1;
       missing.attempts += 1;
       missing.sentMs = nowMs;
+      if (missing.attempts === 1) missing.firstSentMs = nowMs;
       missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
       this.#move(missing, line.asked);
       send(line.replica, missing.slice);
@@ -234,19 +239,27 @@ export class Requests {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs }: Line): number {
+  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line): number {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
-    const measuredMs = roundTrip.patienceMs ?? this.#roundTrip.patienceMs ?? guessedMs;
+    const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
+    const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
     return this.#protocol.rules.patienceMs(measuredMs, doublings, answers, this.#retryMaxMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
-  #learnFrom({ line, attempts, sentMs }: Missing, nowMs: number): void {
+  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
     line.answers = true;
     this.#laneOf(line).add(line);
-    if (attempts > 1) return;
+    if (attempts > 1) {
+      if (line.roundTrip.patienceMs !== undefined) return;
+      // It took no longer than since the first question; how much less, nobody knows.
+      const mostMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
+      line.doublings = 0;
+      return;
+    }
     line.roundTrip.measured(nowMs - sentMs);
     this.#roundTrip.measured(nowMs - sentMs);
     line.doublings = 0;
@@ -295,6 +308,7 @@ export class Requests {
         asked: new Set(),
         metMs: -Infinity,
         greetingPatienceMs: undefined,
+        ambiguousPatienceMs: undefined,
         failures: 0,
         answers: false,
         doublings: 0,

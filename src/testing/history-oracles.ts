@@ -124,7 +124,7 @@ export class HistoryOracles {
     if (!this.#isAsTracked(entry.meta)) this.#blame(node, `shows another meta than was tracked: ${what}`);
     const latestLife = memory.latestLife.get(entry.node) ?? 0;
     const isMistake = memory.lives.has(life) ? this.#mayInsist(entry.node) : this.#isMistakable(entry.node);
-    const isHandedBack = life < latestLife && this.#isHandedBack(node, topic, entry);
+    const isHandedBack = life < latestLife && this.#isHandedBack(node, memory, topic, entry);
     if (life < latestLife && !isHandedBack && !isMistake) {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
@@ -142,13 +142,21 @@ export class HistoryOracles {
     }
   }
 
-  /** Whether an entry waits in the window of its life, and nobody else who is there to stay shows its key. */
-  #isHandedBack({ tracker }: Node, topic: string, { key, ref }: Entry<VersionedMeta>): boolean {
-    const shown = tracker.explain(topic, key).filter(({ visible }) => visible);
-    const own = shown.find((each) => each.ref === ref);
-    if (own === undefined || shown.some(({ status }) => status !== "departing")) return false;
-    const { replicas } = tracker.health();
-    return replicas.some(({ name, incarnation }) => name === own.node && incarnation === own.incarnation);
+  /**
+   * Whether an entry waits in the window of its life, and nobody else who is there to stay shows its key. A handler may
+   * have shown it since, in the same task: then a later diff has handed it off again.
+   */
+  #isHandedBack(node: Node, memory: Memory, topic: string, { key, ref }: Entry<VersionedMeta>): boolean {
+    const { tracker, diffs } = node;
+    const explained = tracker.explain(topic, key);
+    const own = explained.find((each) => each.ref === ref);
+    const isHeld = tracker
+      .health()
+      .replicas.some(({ name, incarnation }) => name === own?.node && incarnation === own.incarnation);
+    if (own === undefined || !isHeld) return false;
+    if (own.visible) return explained.every(({ visible, status }) => !visible || status === "departing");
+    const later = diffs.slice(memory.diffs + 1).flatMap(({ diff }) => diff.get(topic)?.leaves ?? []);
+    return own.status === "departing" && later.some((leave) => leave.ref === ref);
   }
 
   /** Whether a meta is what its application gave as this version: each object is looked at once. */

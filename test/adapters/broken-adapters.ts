@@ -6,7 +6,7 @@ import { MemoryHub } from "../../src/adapters/memory.js";
 import type { ContractNode, OpenNodes } from "../../src/testing/pubsub-contract.js";
 import type { PubSubStatus, Unsubscribe } from "../../src/pubsub/pubsub.js";
 
-export const limitBytes = 2_000;
+const limitBytes = 2_000;
 
 /** What a broken adapter does instead; `sound` is what it would do if it were not broken. */
 type Defect = (

@@ -70,7 +70,7 @@ const unpredictableUses =
 /** About 400: a tenth of grace, so that nobody cuts a sentence short for a number. */
 export const maxLines = 440;
 
-export function layerOf(path: string): string {
+function layerOf(path: string): string {
   const folder = path.slice(0, path.indexOf("/"));
   return path.includes("/") ? folder : path.replace(/\.ts$/, "");
 }

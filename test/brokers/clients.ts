@@ -82,14 +82,14 @@ export const openPostgresNode: OpenNode = async (url, nodeName, prefix) => {
   return { node, end: async () => {} };
 };
 
-export async function connectPostgres(url: string): Promise<Client> {
+async function connectPostgres(url: string): Promise<Client> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   await client.connect();
   return client;
 }
 
 /** Needs no URL: its way is the IPC channel of the process. */
-export const openClusterNode: OpenNode = async (_url, nodeName) => ({
+const openClusterNode: OpenNode = async (_url, nodeName) => ({
   node: clusterPubSub({ nodeName }),
   end: async () => {},
 });

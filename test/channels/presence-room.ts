@@ -54,7 +54,7 @@ export async function startNodes(count: number): Promise<RoomNode[]> {
 }
 
 /** Retries at once instead of after seconds. */
-export const eager = { reconnectAfterMs: () => 1, rejoinAfterMs: () => 1 };
+const eager = { reconnectAfterMs: () => 1, rejoinAfterMs: () => 1 };
 
 /** A client in a room, with two views of who is there. */
 export class Visitor {

@@ -165,7 +165,7 @@ export class World {
 }
 
 /** Applies a change as a user would, and refuses one that does not fit what came before. */
-export function fold(held: Map<string, string>, change: Change<string>): void {
+function fold(held: Map<string, string>, change: Change<string>): void {
   const leave = ({ dot, value }: Element<string>): void => {
     if (held.get(nameOf(dot)) !== value) throw new Error(`left without having been there: ${nameOf(dot)}`);
     held.delete(nameOf(dot));
@@ -186,7 +186,7 @@ export function contentsOf(set: Orswot<string>): string[] {
   return [...set].map(describe).sort();
 }
 
-export function nameOf({ replica, clock }: Dot): string {
+function nameOf({ replica, clock }: Dot): string {
   return `${replica}:${clock}`;
 }
 

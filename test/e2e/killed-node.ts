@@ -8,7 +8,7 @@ const downPeriodMs = 8_000;
 const heartbeatPeriodMs = 2_000;
 
 /** So long after the death the numbers are right at the latest. */
-export const rightWithinMs = downPeriodMs + heartbeatPeriodMs;
+const rightWithinMs = downPeriodMs + heartbeatPeriodMs;
 /** Long enough to see that they stay right when the dead node's silence is over. */
 export const watchedMs = downPeriodMs + 2 * heartbeatPeriodMs;
 

@@ -85,4 +85,60 @@ describe("requests", () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(1.25 * REQUEST_FIRST_PATIENCE_MS + 10);
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(REQUEST_RETRY_MAX_MS);
   });
+
+  it("wait no longer than an answer took that may be to the first question or to the last", () => {
+    const requests = new Requests(() => 1, 0, 2_000);
+    const replica = new Replica({ name: "lossy", incarnation: "00000000000001" }, "b@1");
+    const slice = replica.slice(0);
+    slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
+    requests.want(replica, slice, 0);
+    const asked: number[] = [];
+    for (let nowMs = 0; nowMs < 20_000 && asked.length < 3; nowMs += 10) {
+      requests.advance(nowMs, () => asked.push(nowMs));
+      if (asked.length === 2) requests.answered(slice, nowMs); // the first was lost, and so is the next
+    }
+    const [first = 0, second = 0, third = 0] = asked;
+    expect(second - first).toBeLessThanOrEqual(1.25 * REQUEST_FIRST_PATIENCE_MS + 10);
+    expect(third - second).toBeLessThanOrEqual(10); // what is needed next
+    for (let nowMs = third; nowMs < third + 20_000 && asked.length < 4; nowMs += 10) {
+      requests.advance(nowMs, () => asked.push(nowMs));
+    }
+    expect(asked[3]! - third).toBeLessThanOrEqual(1.25 * (second - first + REQUEST_RETRY_MS) + 10);
+  });
+
+  it("learn how far one is, however near the others are", () => {
+    const requests = new Requests(() => 0.5, 0, 2_000);
+    const asked = ["near", "far"].map((name) => {
+      const replica = new Replica({ name, incarnation: "00000000000001" }, "b@1");
+      const slice = replica.slice(0);
+      slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, 1);
+      return { replica, slice };
+    });
+    const slices = asked.map(({ slice }) => slice);
+    const roundTripMs = [10, 5_000];
+    const answersMs: number[][] = [[], []];
+    const sent = [0, 0];
+    const answered = [0, 0];
+    for (let nowMs = 0; nowMs < 120_000; nowMs += 5) {
+      // The far one is met when the near one is known.
+      for (const [who, { replica, slice }] of asked.entries()) {
+        if (nowMs === who * 5_000) requests.want(replica, slice, nowMs);
+      }
+      requests.advance(nowMs, (_, slice) => {
+        const who = slices.indexOf(slice);
+        sent[who]! += 1;
+        answersMs[who]!.push(nowMs + roundTripMs[who]!);
+      });
+      for (const [who, slice] of slices.entries()) {
+        if (answersMs[who]![0] === undefined || answersMs[who]![0] > nowMs) continue;
+        answersMs[who]!.shift();
+        const clock = ++answered[who]!;
+        const delta = { type: "delta", shard: 0, since: clock - 1, upTo: clock, part: 1, parts: 1 } as const;
+        slice.receiveDelta({ ...delta, births: [], removed: [] }, 0, true);
+        requests.answered(slice, nowMs);
+      }
+    }
+    expect(answered[1]).toBeGreaterThan(20);
+    expect(sent[1]).toBeLessThan(1.5 * answered[1]!);
+  });
 });

@@ -8,7 +8,7 @@ import type { Message } from "../../src/replication/message.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
-export function lifeOf(name: string): Life {
+function lifeOf(name: string): Life {
   return { name, incarnation: "00000000000001" };
 }
 

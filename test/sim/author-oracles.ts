@@ -4,8 +4,9 @@
  */
 import { Answers } from "../../src/replication/answers.js";
 import { AuthoredShard } from "../../src/replication/author.js";
-import { replicaOf } from "../../src/replication/life.js";
+import { replicaOf, type Life } from "../../src/replication/life.js";
 import type { Limits } from "../../src/replication/limits.js";
+import { asksWhetherThere, type DeltaRequest, type PageRequest } from "../../src/replication/message.js";
 import { Outbox } from "../../src/replication/outbox.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";
@@ -156,6 +157,12 @@ export class AuthorOracles {
       if (counter > (newest.get(requester)?.counter ?? 0)) newest.set(requester, { request, counter });
     };
     const { deltaDots, pageItems } = this.#limits;
+    const forgotten = (answers: Answers, life: Life): void => {
+      const newest = this.#newest.get(answers);
+      for (const place of newest?.keys() ?? []) {
+        if (place.startsWith(`${replicaOf(life)} `)) newest?.delete(place);
+      }
+    };
     const taken = (answers: Answers, requester: string, request: unknown): void => {
       this.#answersGiven += 1;
       if (this.#newest.get(answers)?.get(requester)?.request !== request) {
@@ -175,12 +182,17 @@ export class AuthorOracles {
         return page;
       }),
       instead(Answers.prototype, "add", function (original, by, request, counter) {
-        asked(this, `${replicaOf(by)} ${request.shard}`, request, counter);
+        asked(this, placeOf(by, request), request, counter);
         original(by, request, counter);
+      }),
+      instead(Answers.prototype, "forget", function (original, life) {
+        // Whoever is heard again after that begins anew.
+        forgotten(this, life);
+        original(life);
       }),
       instead(Answers.prototype, "take", function (original, nowMs) {
         const next = original(nowMs);
-        if (next !== undefined) taken(this, `${replicaOf(next.by)} ${next.request.shard}`, next.request);
+        if (next !== undefined) taken(this, placeOf(next.by, next.request), next.request);
         return next;
       }),
     ];
@@ -200,4 +212,9 @@ export class AuthorOracles {
     if (isFull || this.#isLeaving) return;
     this.#afterwards.push(() => record.flushed(nowMs, broadcastPeriodMs));
   }
+}
+
+/** Where a request stands, and a newer one of the same place takes it: whether somebody is there is asked elsewhere. */
+function placeOf(by: Life, request: DeltaRequest | PageRequest): string {
+  return `${replicaOf(by)} ${asksWhetherThere(request) ? "whether there" : request.shard}`;
 }

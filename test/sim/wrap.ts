@@ -6,7 +6,7 @@
 export type Restore = () => void;
 
 /** Replaces a method of a class. `make` gets the original. */
-export function wrap<T extends object, K extends keyof T>(
+function wrap<T extends object, K extends keyof T>(
   prototype: T,
   name: K,
   make: (original: T[K]) => T[K],

@@ -3,7 +3,7 @@ import { Tracker, type PubSub, type TrackerBehaviour } from "rollcall";
 import type { Product } from "../store/catalogue.ts";
 
 /** A viewer's meta says nothing: that the entry is there is all there is to know. */
-export type ViewerMeta = Record<never, never>;
+type ViewerMeta = Record<never, never>;
 export type Viewers = Tracker<ViewerMeta>;
 
 export const viewersTopic = (product: Product): string => `product:${product.id}`;

@@ -6,7 +6,7 @@ import { itemById, type Item } from "./catalogue.ts";
 import type { Database } from "./database.ts";
 
 /** More would only serve somebody who wants to fill the disk. */
-export const maxItemsPerCart = 24;
+const maxItemsPerCart = 24;
 const keptMs = 7 * 24 * 3_600_000;
 /** Items in all carts together. Above it the carts that were left alone longest go, a week old or not. */
 const maxItemsKept = 200_000;

@@ -47,7 +47,7 @@ const fileName = "shop.db";
  * Makes the folder if it is missing, readable by its owner alone, as is what is in it: whoever reads a cart's id
  * has the cart.
  */
-export function prepareFolder(folder: string): void {
+function prepareFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of [fileName, `${fileName}-wal`, `${fileName}-shm`]) {
     const file = join(folder, name);
