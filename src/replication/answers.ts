@@ -9,6 +9,7 @@ import { replicaOf } from "./life.js";
 import { ITEMS_OF_ANY_ANSWER } from "./limits.js";
 import { asksWhetherThere } from "./message.js";
 import type { DeltaRequest, PageRequest } from "./message.js";
+import { PROTOCOL } from "./rules.js";
 import type { Protocol } from "./rules.js";
 
 export interface Asked {
@@ -48,7 +49,7 @@ export class Answers {
   readonly #turns = new Set<Requester>();
   readonly #resting = new Set<Requester>();
 
-  constructor(protocol: Protocol) {
+  constructor(protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
   }
 

@@ -181,9 +181,9 @@ export class Replicator {
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
     for (const replica of this.membership.replicas()) replica.summedUp.clear();
-    // What happened meanwhile is told by the first heartbeat; but a pubsub that flaps with every broadcast shall not
-    // cause the next by it.
-    this.#nextHeartbeatMs = Math.max(nowMs, this.#lastHeartbeatMs + this.#options.tickPeriodMs);
+    // What happened meanwhile is told by the first heartbeat.
+    const { tickPeriodMs } = this.#options;
+    this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
     this.#port.wakeAt(this.#nextHeartbeatMs);
   }
 

@@ -11,13 +11,15 @@
  * - R24: What gets through is told. (src/replication/link.ts)
  * - R27: Nobody speaks for another. (src/replication/authorship.ts)
  * - R28: An update is one change. (src/replication/identity.ts)
- * - R39: Who is heard after later lives of its name have ended was not before them. (src/replication/over-lives.ts)
- * - R44: What was accepted can be sent. (src/replication/codec.ts)
- * - R45: A payload is measured before it is parsed. (src/replication/codec.ts)
- * - R46: What comes in is bounded as what `track` accepts. (src/replication/births.ts)
- * - R47: A frame expands to at most 4 Mi UTF-16 units. (src/replication/births.ts)
- * - R49: Names of nodes and trackers have no control characters and no line separators. (src/replication/codec.ts)
- * - R50: Another protocol version is reported, not guessed. (src/replication/codec.ts)
+ * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/over-lives.ts)
+ * - R45: One heartbeat that all hear may be older than this life. (src/replication/replica.ts)
+ * - R46: Who asks for completeness hears the others out first. (src/tracker/engine.ts)
+ * - R47: What was accepted can be sent. (src/replication/codec.ts)
+ * - R48: A payload is measured before it is parsed. (src/replication/codec.ts)
+ * - R49: What comes in is bounded as what `track` accepts. (src/replication/births.ts)
+ * - R50: A frame expands to at most 4 Mi UTF-16 units. (src/replication/births.ts)
+ * - R52: Names of nodes and trackers have no control characters and no line separators. (src/replication/codec.ts)
+ * - R53: Another protocol version is reported, not guessed. (src/replication/codec.ts)
  */
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
@@ -195,63 +197,67 @@ export const RULES = {
   hides: (isLate: boolean, sinceLateMs: number, tickPeriodMs: number, isConnected: boolean): boolean =>
     isConnected && isLate === sinceLateMs < tickPeriodMs,
 
-  /** R33: Reconnecting forgives the silence of those that were up, once. Else the dead stay up while it flaps. */
+  /** R33: After a reconnect a heartbeat is sent at once. But not if the last one is what broke the connection. */
+  reconnectHeartbeatDueMs: (nowMs: number, lastMs: number, tickPeriodMs: number): number =>
+    Math.max(nowMs, lastMs + tickPeriodMs),
+
+  /** R34: Reconnecting forgives the silence of those that were up, once. Else the dead stay up while it flaps. */
   isForgiven: (forgivenMs: number | undefined): boolean => forgivenMs === undefined,
 
-  /** R34: One that is missed is asked, at half of its down period and at three quarters. */
+  /** R35: One that is missed is asked, at half of its down period and at three quarters. */
   isMissed: (silentMs: number, downPeriodMs: number, timesMissed: number): boolean =>
     silentMs > (downPeriodMs * (2 + timesMissed)) / 4,
 
-  /** R35: A node is judged by its own period. Else nodes of different periods flicker. */
+  /** R36: A node is judged by its own period. Else nodes of different periods flicker. */
   downPeriodOf: (periodMs: number | undefined, downPeriodMs: number, permdownPeriodMs: number): number =>
     Math.max(downPeriodMs, Math.min(HEARTBEATS_TO_DOWN * (periodMs ?? 0), permdownPeriodMs)),
 
-  /** R35: Another period is reported. */
+  /** R36: Another period is reported. */
   isOtherPeriod: (periodMs: number, ownPeriodMs: number): boolean => periodMs !== ownPeriodMs,
 
   /**
-   * R36: A larger incarnation replaces a smaller at once. It departs with what is left of its down period. Else a crash
+   * R37: A larger incarnation replaces a smaller at once. It departs with what is left of its down period. Else a crash
    * and restart makes every user leave and rejoin.
    */
   restOfWindowMs: (patienceMs: number, silentMs: number): number => patienceMs - silentMs,
 
-  /** R37: A smaller incarnation is ignored while the larger is up or departing. Else old frames evict a new life. */
+  /** R38: A smaller incarnation is ignored while the larger is up or departing. Else old frames evict a new life. */
   isSuperseded: (incarnation: string, present: PresentLife): boolean =>
     incarnation < present.incarnation && !present.isDown,
 
-  /** R38: A life that was replaced, or whose window has ended, is over. Else a delayed frame brings back the dead. */
+  /** R39: A life that was replaced, or whose window has ended, is over. Else a delayed frame brings back the dead. */
   isOver: (isKnown: boolean, hasLaterEnded: boolean, isAlone: boolean): boolean =>
     isKnown || (isAlone && hasLaterEnded),
 
-  /** R38: One that was taken for over and insists is heard. */
+  /** R39: One that was taken for over and insists is heard. */
   insists: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
-  /** R40: A counter runs ahead by what its life can have sent in the time. Else one forged frame closes the ears. */
+  /** R41: A counter runs ahead by what its life can have sent in the time. Else one forged frame closes the ears. */
   isImplausible: (counter: number, highest: number, sinceMs: number): boolean =>
     highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs,
 
-  /** R40: Late frames that were never heard are heard if they go on for longer than the down period. */
+  /** R41: Late frames that were never heard are heard if they go on for longer than the down period. */
   goesOn: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
-  /** R41: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
+  /** R42: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
   isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
 
   /**
-   * R42: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
+   * R43: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
    * deploy flickers for every user, or ghosts stay.
    */
   stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
 
-  /** R42: What departs goes when its window ends. */
+  /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
 
-  /** R43: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
+  /** R44: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
   isConflict: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > 2 * downPeriodMs,
 
   // The border.
 
-  /** R48: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
+  /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
 };
 

@@ -12,6 +12,7 @@ import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { reserveName } from "./names-in-use.js";
+import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { Readiness } from "./readiness.js";
@@ -84,6 +85,7 @@ export class Engine {
         life: { name: nodeName, incarnation },
         tickPeriodMs: this.#tickPeriodMs,
         random,
+        protocol: protocolOf(options),
       },
       {
         broadcast: (payload) => this.#publisher.broadcast(payload),
@@ -201,8 +203,9 @@ export class Engine {
   }
 
   #beginHearingOut(nowMs: number): void {
-    const { expect, heartbeatPeriodMs, pubsub, protocol } = this.#options;
-    this.#hearsOutUntilMs = nowMs + protocol.limits.hearingOutHeartbeats * heartbeatPeriodMs;
+    const { expect, heartbeatPeriodMs, pubsub } = this.#options;
+    const { limits } = protocolOf(this.#options);
+    this.#hearsOutUntilMs = nowMs + limits.hearingOutHeartbeats * heartbeatPeriodMs;
     this.#unheard = expect === undefined ? undefined : new Set(expect);
     this.#unheard?.delete(pubsub.nodeName);
   }

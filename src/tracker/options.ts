@@ -63,7 +63,7 @@ export type CheckedOptions = {
 } & {
   readonly expect: readonly string[] | undefined;
   readonly maxFrameBytes: number;
-  readonly protocol: Protocol;
+  readonly [protocolOption]: Protocol;
 };
 
 /**
@@ -149,7 +149,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     expect: namesOf("expect", options.expect),
     runtime,
     maxFrameBytes,
-    protocol: protocolOf(options),
+    [protocolOption]: protocolOf(options),
   };
 }
 

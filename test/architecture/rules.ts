@@ -43,7 +43,10 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Packages by the layer that may import them. All others are someone else's to install. */
-const packages: ReadonlyMap<string, readonly string[]> = new Map([["channels", ["ws"]]]);
+const packages: ReadonlyMap<string, readonly string[]> = new Map([
+  ["reports", ["eventemitter3"]],
+  ["channels", ["ws"]],
+]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
 const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "channels", "testing"]);

@@ -164,7 +164,7 @@ describe("the decoder", () => {
     expect(outcome.refused).toBeGreaterThan(frames / 10);
   });
 
-  it("takes no more out of a frame than its limits say, however the frame is put together", () => {
+  it("R50: takes no more out of a frame than its limits say, however the frame is put together", () => {
     const random = new SeededRandom("expanding frames");
     const outcome = { accepted: 0, refused: 0 };
     for (let count = 0; count < 300; count += 1) outcome[decodeAndCheck(expanding(random))] += 1;

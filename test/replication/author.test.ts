@@ -11,7 +11,7 @@ function summed(shard: AuthoredShard): unknown {
   return [shard.flushed, [...shard.entries.keys()]];
 }
 
-describe("what is not in the set", () => {
+describe("R4: what is not in the set", () => {
   it("cannot be removed a second time, and costs no dot", () => {
     const shard = author();
     const ann = shard.add("room", "ann", "s1", {});

@@ -19,7 +19,7 @@ describe("the border of replication", () => {
     ["the depth of a plain meta", births(["t", "k"], [], "", [1, 0, 1, "s", -1, { a: nested(64) }])],
     ["a node name", goodbyeOf("n".repeat(128))],
     ["births", births(["t", "k"], [[]], "", many(16_384, [1, 0, 1, "s", 0]), 20_000)],
-  ])("accepts %s of the largest size", (_, text) => {
+  ])("R49: accepts %s of the largest size", (_, text) => {
     expect(decodeFrame(text).frame).toBeDefined();
   });
 
@@ -45,12 +45,12 @@ describe("the border of replication", () => {
       births(["t", "k"], [[`v${"a".repeat(4_000)}`]], "", many(1_100, [1, 0, 1, "s", 0, 2]), 2_000),
     ],
     ["a payload", "too long", goodbyeOf("a") + " ".repeat(256 * 1_024)],
-  ])("refuses %s above it", (_, what, text) => {
+  ])("R49: refuses %s above it", (_, what, text) => {
     expect(decodeFrame(text)).toMatchObject({ refused: expect.stringContaining(what) as string });
   });
 
   it.each(["", "\n", "a\u001b[2K", "\u007f", "\u0085", "\u009b31m", "a\u2028b", 7, null])(
-    "refuses the node name %j",
+    "R52: refuses the node name %j",
     (name) => {
       const text = JSON.stringify([1, 6, name, "0".repeat(14), 0, 1, 0]);
       expect(decodeFrame(text)).toMatchObject({ refused: "bad name" });
@@ -67,7 +67,7 @@ describe("the border of replication", () => {
     expect(decodeFrame(births(["t", "k"], [], "", rows)).frame).toBeUndefined();
   });
 
-  it("does not parse what is longer than any frame", () => {
+  it("R48: does not parse what is longer than any frame", () => {
     const parse = vi.spyOn(JSON, "parse");
     try {
       expect(decodeFrame("x".repeat(20_000_000))).toMatchObject({ refused: "too long" });

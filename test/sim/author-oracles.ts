@@ -156,13 +156,13 @@ export class AuthorOracles {
       // One that was overtaken comes later, and is not newer.
       if (counter > (newest.get(requester)?.counter ?? 0)) newest.set(requester, { request, counter });
     };
+    const { deltaDots, pageItems } = this.#limits;
     const forgotten = (answers: Answers, life: Life): void => {
       const newest = this.#newest.get(answers);
       for (const place of newest?.keys() ?? []) {
         if (place.startsWith(`${replicaOf(life)} `)) newest?.delete(place);
       }
     };
-    const { deltaDots, pageItems } = this.#limits;
     const taken = (answers: Answers, requester: string, request: unknown): void => {
       this.#answersGiven += 1;
       if (this.#newest.get(answers)?.get(requester)?.request !== request) {

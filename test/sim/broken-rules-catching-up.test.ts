@@ -4,6 +4,7 @@ import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
+  answersInPartsArrive,
   askingHasALimit,
   inventedLivesCostLittle,
   newcomersHearOut,
@@ -16,6 +17,12 @@ import { startingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
+  {
+    rule: "R8 is missed: an answer that came in parts, and not in order, is fetched as pages",
+    found: /an answer in parts never gets through/,
+    run: answersInPartsArrive,
+    broken: { rules: { isFetchedAsPages: () => false } },
+  },
   {
     rule: "R18 is missed: who is heard again is shown when what it had then is held, whatever came since",
     found: /is not shown after/,
@@ -43,13 +50,13 @@ const rules: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "R51 is missed: others are heard out for a round of heartbeats",
+    rule: "R46 is missed: others are heard out for a round of heartbeats",
     found: /lists \d of 2 when/,
     run: newcomersHearOut,
     broken: { limits: { hearingOutHeartbeats: 0 } },
   },
   {
-    rule: "R51 is missed: one heartbeat that all hear may be older than this life",
+    rule: "R45 is missed: one heartbeat that all hear may be older than this life",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: startingAmongLateFrames,
     break: () => [wrapGetter(Replica.prototype, "hasBeenHeardOut", () => true)],

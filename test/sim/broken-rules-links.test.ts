@@ -9,6 +9,7 @@ import {
   clocksMayBeAheadOnce,
   forgedCountersAreDoubted,
   periodsMayDiffer,
+  reconnectsAreNotAnswered,
   theDeadGoDownWhileItFlaps,
   theForgottenAreSpokenTo,
   theLivingStayUpWhileItFlaps,
@@ -20,19 +21,25 @@ import { instead } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
-    rule: "R33 is missed: a silence is forgiven once",
+    rule: "R33 is missed: after a reconnect a heartbeat is sent, but not if the last one is what broke the connection",
+    found: /broadcasts in two seconds, of which each broke/,
+    run: reconnectsAreNotAnswered,
+    broken: { rules: { reconnectHeartbeatDueMs: (nowMs) => nowMs } },
+  },
+  {
+    rule: "R34 is missed: a silence is forgiven once",
     found: /is kept up by reconnecting/,
     run: theDeadGoDownWhileItFlaps,
     broken: { rules: { isForgiven: () => true } },
   },
   {
-    rule: "R33 is missed: who is not forgiven again is asked",
+    rule: "R34 is missed: who is not forgiven again is asked",
     found: /goes down while the connection flaps/,
     run: theLivingStayUpWhileItFlaps,
     break: () => [instead(Contact.prototype, "missed", () => undefined)],
   },
   {
-    rule: "R34 is missed: who is about to go down is asked",
+    rule: "R35 is missed: who is about to go down is asked",
     found: /without broadcasts a node goes down|without broadcasts something is missing for good/,
     run: withoutBroadcasts,
     broken: { rules: { isMissed: () => false } },
@@ -62,44 +69,44 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isSpokenTo: () => false } },
   },
   {
-    rule: "R35 is missed: a node is judged by its own period",
+    rule: "R36 is missed: a node is judged by its own period",
     // Asking keeps it up, but its link seems to be broken.
     found: /a node of another period flickers|does not tell, once, that periods differ/,
     run: periodsMayDiffer,
     broken: { rules: { downPeriodOf: (_, downPeriodMs) => downPeriodMs } },
   },
   {
-    rule: "R35 is missed: another period is told of",
+    rule: "R36 is missed: another period is told of",
     found: /does not tell, once, that periods differ/,
     run: periodsMayDiffer,
     broken: { rules: { isOtherPeriod: () => false } },
   },
   {
-    rule: "R39 is missed: who is heard after later lives of its name have ended was not before them",
+    rule: "R40 is missed: who is heard after later lives of its name have ended was not before them",
     found: /is not heard long after a clock that was ahead/,
     run: clocksMayBeAheadOnce,
     break: () => [instead(OverLives.prototype, "overtake", () => true)],
   },
   {
-    rule: "R41 is missed: a table that is full makes room",
+    rule: "R42 is missed: a table that is full makes room",
     found: /has no room for a node/,
     run: thoseMadeUpMakeRoom,
     broken: { rules: { isSpare: () => false } },
   },
   {
-    rule: "R40 is missed: late frames that were never heard and go on are heard",
+    rule: "R41 is missed: late frames that were never heard and go on are heard",
     // What it sends to this node alone is heard still.
     found: /one forged frame closes the ears to a node|does not tell of a forged counter/,
     run: forgedCountersAreDoubted,
     break: () => [instead(UnheardCounters.prototype, "take", () => false)],
   },
   {
-    rule: "R40 is missed: late frames are heard only if they go on",
+    rule: "R41 is missed: late frames are heard only if they go on",
     found: /hears a late frame of/,
     broken: { rules: { goesOn: () => true } },
   },
   {
-    rule: "R40 is missed: what came with a forged counter is doubted",
+    rule: "R41 is missed: what came with a forged counter is doubted",
     found: /one forged frame closes the ears to a node|is not complete after a forged frame/,
     run: forgedCountersAreDoubted,
     break: () => [instead(RemoteSlice.prototype, "forgetCounters", () => undefined)],

@@ -1,7 +1,6 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
 import { Insistence } from "../../src/replication/insistence.js";
 import { Membership } from "../../src/replication/membership.js";
-import { Alarm } from "../../src/tracker/alarm.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
@@ -38,7 +37,7 @@ const silence: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "R51 is missed: whoever is disconnected does not claim to be complete",
+    rule: "R46 is missed: whoever is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
@@ -47,7 +46,7 @@ const silence: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "R33 is missed: reconnecting forgives the silence before",
+    rule: "R34 is missed: reconnecting forgives the silence before",
     found: /falsely down/,
     schedule: losingTheBroker,
     break: () => [instead(Membership.prototype, "forgiveSilence", () => undefined)],
@@ -117,7 +116,7 @@ const silence: readonly BrokenRule[] = [
 
 const lives: readonly BrokenRule[] = [
   {
-    rule: "R36 is missed: a larger incarnation replaces a smaller at once",
+    rule: "R37 is missed: a larger incarnation replaces a smaller at once",
     found: /does not listen to .*, the latest life of its name/,
     broken: {
       rules: {
@@ -126,54 +125,54 @@ const lives: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "R37 is missed: a smaller incarnation is ignored while the larger is up",
+    rule: "R38 is missed: a smaller incarnation is ignored while the larger is up",
     found: /listens to .* while a later life of its name is there/,
     broken: { rules: { isSuperseded: () => false } },
   },
   {
-    rule: "R37 is missed: a smaller incarnation is admitted when the larger is down",
+    rule: "R38 is missed: a smaller incarnation is admitted when the larger is down",
     found: /does not know that life \d+ of [a-e] is up/,
     broken: {
       rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
     },
   },
   {
-    rule: "R38 is missed: a life that is over is not listened to",
+    rule: "R39 is missed: a life that is over is not listened to",
     found: /listens to .*, which is over/,
     broken: { rules: { isOver: () => false } },
   },
   {
-    rule: "R38 is missed: a life before one that is over is over too",
+    rule: "R39 is missed: a life before one that is over is over too",
     found: /listens at once to .*, which came before one that is over/,
     schedule: lateFirstFrames,
     broken: { rules: { isOver: (isKnown) => isKnown } },
   },
   {
-    rule: "R38 is missed: a life that was taken for over and insists is heard",
+    rule: "R39 is missed: a life that was taken for over and insists is heard",
     found: /does not know that life \d+ of [a-e] is up/,
     schedule: turningBack,
     broken: { rules: { insists: () => false } },
   },
   {
-    rule: "R38 is missed: the list of lives that are over is bounded",
+    rule: "R39 is missed: the list of lives that are over is bounded",
     found: /remembers too many lives that are over/,
     run: livesThatAreOverAreBounded,
     broken: { limits: { livesOver: Infinity } },
   },
   {
-    rule: "R41 is missed: the lives that are known are bounded",
+    rule: "R42 is missed: the lives that are known are bounded",
     found: /knows \d+ lives that somebody made up/,
     run: forgedNamesAreBounded,
     broken: { limits: { knownLives: Infinity } },
   },
   {
-    rule: "R43 is missed: two lives of a name that go on are reported",
+    rule: "R44 is missed: two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
     broken: { rules: { isConflict: () => false } },
   },
   {
-    rule: "R43 is missed: late frames of a life that has ended are no conflict",
+    rule: "R44 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
     break: () => [
       instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
@@ -184,32 +183,32 @@ const lives: readonly BrokenRule[] = [
 
 const departing: readonly BrokenRule[] = [
   {
-    rule: "R36 is missed: a restart leaves the earlier life what is left of its window",
+    rule: "R37 is missed: a restart leaves the earlier life what is left of its window",
     found: /cut at its replacement/,
     broken: { rules: { restOfWindowMs: () => 0 } },
   },
   {
-    rule: "R36 is missed: a restart leaves the earlier life no more than what is left",
+    rule: "R37 is missed: a restart leaves the earlier life no more than what is left",
     found: /is kept \d+ ms beyond its window/,
     broken: { rules: { restOfWindowMs: (patienceMs) => patienceMs } },
   },
   {
-    rule: "R42 is missed: a goodbye has a window",
+    rule: "R43 is missed: a goodbye has a window",
     found: /cut \S+ ms after a goodbye of/,
     broken: { rules: { windowMs: () => 0 } },
   },
   {
-    rule: "R42 is missed: a goodbye without a window ends at once",
+    rule: "R43 is missed: a goodbye without a window ends at once",
     found: /is kept \d+ ms beyond its window/,
     broken: { rules: { windowMs: () => 30_000 } },
   },
   {
-    rule: "R48 is missed: no goodbye has a window beyond permdownPeriodMs",
+    rule: "R51 is missed: no goodbye has a window beyond permdownPeriodMs",
     found: /is kept \d+ ms beyond its window/,
     broken: { rules: { windowMs: (askedMs) => askedMs } },
   },
   {
-    rule: "R42 is missed: a repeated goodbye does not extend the window",
+    rule: "R43 is missed: a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     break: () => [
@@ -220,12 +219,12 @@ const departing: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "R42 is missed: what departs goes when its window ends",
+    rule: "R43 is missed: what departs goes when its window ends",
     found: /is kept \d+ ms beyond its window/,
     broken: { rules: { hasEnded: () => false } },
   },
   {
-    rule: "R42 is missed: what departs is never declared down",
+    rule: "R43 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
     break: () => [
       instead(Membership.prototype, "pass", function (original, elapsedMs) {
@@ -235,17 +234,17 @@ const departing: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "R42 is missed: what departs leaves when its key is elsewhere",
+    rule: "R43 is missed: what departs leaves when its key is elsewhere",
     found: /which departs, is still shown beside another/,
     break: () => [instead(View.prototype, "handOff", () => undefined)],
   },
   {
-    rule: "R42 is missed: what was handed off is shown again when the last that took over goes",
+    rule: "R43 is missed: what was handed off is shown again when the last that took over goes",
     found: /which departs, is hidden though nobody else shows it/,
     break: () => [instead(View.prototype, "handBack", () => undefined)],
   },
   {
-    rule: "R42 is missed: what departs itself takes over from nobody",
+    rule: "R43 is missed: what departs itself takes over from nobody",
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,
     broken: { rules: { stays: () => true } },

@@ -163,7 +163,7 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { fitsFrame: (text, maxBytes) => text.length <= maxBytes } },
   },
   {
-    rule: "R50 is missed: another protocol version is reported, not guessed",
+    rule: "R53 is missed: another protocol version is reported, not guessed",
     found: /guesses what another protocol version says/,
     run: otherVersionsAreReported,
     break: () => [

@@ -169,3 +169,19 @@ export async function slowLinksFetchOnce(seed: number, protocol: Protocol = PROT
   if (slow.tracker.count("room") !== 6_000) fail(cluster, "has not caught up after 60 s");
   if (requestsSent > 1.5 * pagesMerged) fail(cluster, `asks ${requestsSent} times for ${pagesMerged} pages`);
 }
+
+/** An answer in parts gets through though the network changes their order each time. */
+export async function answersInPartsArrive(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const network = { maxPayloadBytes: 3_000 };
+  const options = { poolSize: 1, maxMetaBytes: 128 };
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], network, options });
+  await cluster.advance(3_000);
+  cluster.partition(["a"], ["b"]);
+  const { tracker } = cluster.node("a");
+  for (let i = 0; i < 400; i++) tracker.track(cluster.node("a").session(), "room", `user:${i}`, {});
+  await cluster.advance(2_000);
+  cluster.heal();
+  cluster.network.faults = { ...faultless, delayMs: [0, 400], reorder: true };
+  await cluster.advance(30_000);
+  if (cluster.node("b").tracker.count("room") !== 400) fail(cluster, "an answer in parts never gets through");
+}

@@ -162,3 +162,23 @@ export async function forgedCountersAreDoubted(seed: number, protocol: Protocol 
   if (!codesOf(a).includes("COUNTER_AHEAD")) fail(lanes, "does not tell of a forged counter");
   if (!a.tracker.health().complete) fail(lanes, "is not complete after a forged frame");
 }
+
+/** A pubsub that loses its connection with every broadcast, and has it back at once, is not broadcast to without end. */
+export async function reconnectsAreNotAnswered(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a } = await pair(seed, protocol);
+  let broadcasts = 0;
+  lanes.loses = (from, _to, lane) => {
+    if (from === "a" && lane === "broadcast") broadcasts += 1;
+    return false;
+  };
+  let seen = 0;
+  for (let turn = 0; turn < 200; turn += 1) {
+    await lanes.advance(10);
+    if (broadcasts === seen) continue;
+    seen = broadcasts;
+    a.setConnected(false);
+    a.setConnected(true);
+  }
+  if (broadcasts > 8)
+    fail(lanes, `${broadcasts} broadcasts in two seconds, of which each broke the connection`);
+}

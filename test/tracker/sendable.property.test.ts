@@ -178,7 +178,7 @@ async function play({
   }
 }
 
-describe("what was accepted", () => {
+describe("R47: what was accepted", () => {
   it(
     "arrives, and so does everything after it, within any limits that start accepts",
     { timeout: 300_000 },
