@@ -5,7 +5,7 @@ import { TcpProxy } from "../support/tcp-proxy.js";
 import type { Broker } from "./servers.js";
 
 /** A node, and how to end the clients under it. */
-interface OpenedNode {
+export interface OpenedNode {
   readonly node: ContractNode;
   end(): Promise<unknown>;
 }
