@@ -94,9 +94,9 @@ export class Requests {
     return failures < FAILURES_OF_SLOW_LIVES ? REQUESTS_PER_LIFE : 1;
   }
 
-  /** How many lives may be asked at a time of those that do not answer. */
+  /** How many lives may be asked at a time of those that do not answer: fewer where they are asked more often. */
   get slowPlaces(): number {
-    return SLOW_REQUESTS;
+    return Math.max(1, Math.floor((SLOW_REQUESTS * this.#retryMaxMs) / REQUEST_RETRY_MAX_MS));
   }
 
   /** A life is heard for the first time, or again. */
