@@ -94,6 +94,12 @@ export class Requests {
     return this.#missing.size;
   }
 
+  /** How many lives may be asked at a time of those that do not answer: fewer where they are asked more often. */
+  get #slowPlaces(): number {
+    const { slowRequests } = this.#protocol.limits;
+    return Math.max(1, Math.floor((slowRequests * this.#retryMaxMs) / REQUEST_RETRY_MAX_MS));
+  }
+
   /** A life is heard for the first time, or again. */
   met(replica: Replica, nowMs: number): void {
     this.#lineOf(replica).metMs = nowMs;
@@ -183,7 +189,7 @@ export class Requests {
       this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    let slowPlaces = this.#protocol.limits.slowRequests;
+    let slowPlaces = this.#slowPlaces;
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
       const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);

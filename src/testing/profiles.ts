@@ -335,11 +335,7 @@ function busyReturns(seed: number): Schedule {
   const { random, steps } = draft;
   const faults: Partial<NetworkFaults> = {
     reorder: true,
-    delayMs: random.pick([
-      [0, 40],
-      [0, 1_000],
-      [0, 2_000],
-    ] as const),
+    delayMs: [0, random.pick([40, 1_000, 2_000])],
     ...(random.chance(0.2) ? { lossRate: 0.05 } : {}),
   };
   draft.network = faults;
