@@ -7,7 +7,7 @@ import type { Benchmark } from "../harness/command.js";
 import { countAll, filledPair, Lab, quietOptions, trackRange } from "../harness/lab.js";
 import { alternate, timePerCallNs } from "../harness/stopwatch.js";
 import type { HeldFrame } from "../harness/wire.js";
-import { decodeFrame, encodeFrame } from "../../src/replication/codec.js";
+import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { DeltaMessage } from "../../src/replication/message.js";
 import type { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf } from "../workload.js";

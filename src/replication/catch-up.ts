@@ -4,7 +4,7 @@
  * network that always has something under way the wait ends too. Knows no time.
  */
 import type { Replica } from "./replica.js";
-import type { RemoteSlice } from "./slice.js";
+import type { RemoteSlice } from "./holding/remote-slice.js";
 
 export class CatchUp {
   readonly #pending = new Map<Replica, Map<RemoteSlice, number>>();

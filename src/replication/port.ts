@@ -3,8 +3,8 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
-import type { ReplicaLink } from "./link.js";
-import type { Carrier } from "./outbox.js";
+import type { ReplicaLink } from "./lives/link.js";
+import type { Carrier } from "./wire/outbox.js";
 import type { Protocol } from "./rules.js";
 
 export interface ReplicatorOptions {

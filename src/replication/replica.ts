@@ -6,11 +6,11 @@ import type { Departure, EntryOwner, ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
 import type { ShardSummary } from "./message.js";
-import { Link } from "./link.js";
+import { Link } from "./lives/link.js";
 import { RULES } from "./rules.js";
 import type { Rules } from "./rules.js";
-import { RemoteSlice } from "./slice.js";
-import { UnheardCounters } from "./unheard.js";
+import { RemoteSlice } from "./holding/remote-slice.js";
+import { UnheardCounters } from "./lives/unheard.js";
 
 /**
  * - `up`: heard lately; shown.

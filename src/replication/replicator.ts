@@ -6,25 +6,25 @@
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
 import type { AnyMeta, LeaveReason } from "../words.js";
-import type { AuthoredShard } from "./author.js";
-import { Authorship } from "./authorship.js";
+import type { AuthoredShard } from "./authoring/authored-shard.js";
+import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
-import { decodeFrame } from "./codec.js";
-import { Contact } from "./contact.js";
+import { decodeFrame } from "./wire/codec.js";
+import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
-import { Greetings } from "./greetings.js";
-import { Membership } from "./membership.js";
+import { Greetings } from "./lives/greetings.js";
+import { Membership } from "./lives/membership.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
-import { Outbox } from "./outbox.js";
+import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import type { Replica } from "./replica.js";
-import { Requests } from "./requests.js";
+import { Requests } from "./holding/requests.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
-import type { SliceChange } from "./identity.js";
-import type { RemoteSlice } from "./slice.js";
-import { View } from "./view.js";
+import type { SliceChange } from "./holding/identity.js";
+import type { RemoteSlice } from "./holding/remote-slice.js";
+import { View } from "./showing/view.js";
 
 export class Replicator {
   readonly view: View;

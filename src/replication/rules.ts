@@ -5,21 +5,21 @@
  * Some rules are no decision but the shape of a structure, and are kept there:
  *
  * - R3: A delta is self-contained. (src/crdt/orswot.ts)
- * - R4: The set counts the dots, and nobody else does. (src/replication/author.ts)
- * - R5: How an entry ended is told of all its revisions. (src/replication/endings.ts)
+ * - R4: The set counts the dots, and nobody else does. (src/replication/authoring/authored-shard.ts)
+ * - R5: How an entry ended is told of all its revisions. (src/replication/authoring/endings.ts)
  * - R6: A dot is a birth or a removal, never both. (src/crdt/orswot.ts)
- * - R24: What gets through is told. (src/replication/link.ts)
- * - R27: Nobody speaks for another. (src/replication/authorship.ts)
- * - R28: An update is one change. (src/replication/identity.ts)
- * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/over-lives.ts)
+ * - R24: What gets through is told. (src/replication/lives/link.ts)
+ * - R27: Nobody speaks for another. (src/replication/authoring/authorship.ts)
+ * - R28: An update is one change. (src/replication/holding/identity.ts)
+ * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/lives/over-lives.ts)
  * - R45: One heartbeat that all hear may be older than this life. (src/replication/replica.ts)
  * - R46: Who asks for completeness hears the others out first. (src/tracker/engine.ts)
- * - R47: What was accepted can be sent. (src/replication/codec.ts)
- * - R48: A payload is measured before it is parsed. (src/replication/codec.ts)
- * - R49: What comes in is bounded as what `track` accepts. (src/replication/births.ts)
- * - R50: A frame expands to at most 4 Mi UTF-16 units. (src/replication/births.ts)
- * - R52: Names of nodes and trackers have no control characters and no line separators. (src/replication/codec.ts)
- * - R53: Another protocol version is reported, not guessed. (src/replication/codec.ts)
+ * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
+ * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
+ * - R49: What comes in is bounded as what `track` accepts. (src/replication/wire/births.ts)
+ * - R50: A frame expands to at most 4 Mi UTF-16 units. (src/replication/wire/births.ts)
+ * - R52: Names of nodes and trackers have no control characters and no line separators. (src/replication/wire/codec.ts)
+ * - R53: Another protocol version is reported, not guessed. (src/replication/wire/codec.ts)
  */
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";

@@ -1,7 +1,7 @@
 /** What is known of an entry and of a replica, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
-import type { Membership } from "../replication/membership.js";
+import type { Membership } from "../replication/lives/membership.js";
 import { Replica } from "../replication/replica.js";
 import type { Explanation, ReplicaHealth } from "./health.js";
 

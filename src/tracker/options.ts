@@ -3,7 +3,7 @@
  */
 import { durationOption, pubsubOption, wholeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
-import { isNodeName, largestEntryFrameBytes } from "../replication/codec.js";
+import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
 import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
 import { PROTOCOL } from "../replication/rules.js";
 import type { Protocol } from "../replication/rules.js";

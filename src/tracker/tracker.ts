@@ -6,7 +6,7 @@ import { requireDuration, requireFunction, wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
-import type { View } from "../replication/view.js";
+import type { View } from "../replication/showing/view.js";
 import { requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";

@@ -3,7 +3,7 @@
  * accepts it would have sent the same way. `FUZZ_FRAMES` sets how many.
  */
 import { describe, expect, it } from "vitest";
-import { decodeFrame, encodeFrame } from "../../src/replication/codec.js";
+import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Frame, Message } from "../../src/replication/message.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { damage, expanding, nonsense } from "./mutate.js";

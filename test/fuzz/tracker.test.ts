@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { TrackerError } from "../../src/errors.js";
-import { decodeFrame } from "../../src/replication/codec.js";
+import { decodeFrame } from "../../src/replication/wire/codec.js";
 import { LIMITS } from "../../src/replication/limits.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";

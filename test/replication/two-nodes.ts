@@ -2,7 +2,7 @@
  * Replicators on a link of one millisecond, in virtual time, and frames of lives that nobody runs: what one node does
  * when others flood it, with no tracker and no broker in between.
  */
-import { encodeFrame } from "../../src/replication/codec.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import type { Message } from "../../src/replication/message.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";

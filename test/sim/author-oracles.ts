@@ -2,12 +2,12 @@
  * Oracles for what a node says of itself and when: the promise of the flush, heartbeats whatever else is sent, and
  * one answer at a time, to the newest request only. They look inside, for as long as they are installed.
  */
-import { Answers } from "../../src/replication/answers.js";
-import { AuthoredShard } from "../../src/replication/author.js";
+import { Answers } from "../../src/replication/authoring/answers.js";
+import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
 import type { Limits } from "../../src/replication/limits.js";
 import { asksWhetherThere, type DeltaRequest, type PageRequest } from "../../src/replication/message.js";
-import { Outbox } from "../../src/replication/outbox.js";
+import { Outbox } from "../../src/replication/wire/outbox.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";
 import { instead, type Restore } from "./wrap.js";

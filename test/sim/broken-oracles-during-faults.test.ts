@@ -2,14 +2,14 @@
  * The oracles that look while faults last see: trackers are damaged on purpose, or what a rule of theirs forbids is
  * done, so that the one oracle that is meant has to find it. So do those that compare exactly.
  */
-import { AuthoredShard } from "../../src/replication/author.js";
+import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { CatchUp } from "../../src/replication/catch-up.js";
-import { Membership } from "../../src/replication/membership.js";
+import { Membership } from "../../src/replication/lives/membership.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
-import { View } from "../../src/replication/view.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { View } from "../../src/replication/showing/view.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { Publisher } from "../../src/tracker/publisher.js";

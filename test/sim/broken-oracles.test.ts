@@ -2,14 +2,14 @@
  * Every oracle sees: the tracker is damaged on purpose, so that the one oracle that is meant has to find it. What
  * the rules of the protocol, switched off, show already is not repeated here.
  */
-import { AuthoredShard } from "../../src/replication/author.js";
-import { Greetings } from "../../src/replication/greetings.js";
-import { Membership } from "../../src/replication/membership.js";
-import { Outbox } from "../../src/replication/outbox.js";
+import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
+import { Greetings } from "../../src/replication/lives/greetings.js";
+import { Membership } from "../../src/replication/lives/membership.js";
+import { Outbox } from "../../src/replication/wire/outbox.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
-import { Requests } from "../../src/replication/requests.js";
-import { View } from "../../src/replication/view.js";
+import { Requests } from "../../src/replication/holding/requests.js";
+import { View } from "../../src/replication/showing/view.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";

@@ -1,5 +1,5 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
-import { Endings } from "../../src/replication/endings.js";
+import { Endings } from "../../src/replication/authoring/endings.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";

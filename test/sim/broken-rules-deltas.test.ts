@@ -1,9 +1,9 @@
 /** Rules of the set and of merging: each is needed, for an oracle sees when it is off. */
-import { AuthoredShard } from "../../src/replication/author.js";
+import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { DeltaMessage } from "../../src/replication/message.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { View } from "../../src/replication/view.js";
+import { View } from "../../src/replication/showing/view.js";
 import { KeptRemovals } from "../../src/crdt/removals.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import { rebuilding, smallLimits } from "./schedules.js";

@@ -1,9 +1,9 @@
 /** Rules of links, periods and connections that come and go: each is needed, for a run sees when it is off. */
-import { Contact } from "../../src/replication/contact.js";
-import { Link } from "../../src/replication/link.js";
-import { OverLives } from "../../src/replication/over-lives.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
-import { UnheardCounters } from "../../src/replication/unheard.js";
+import { Contact } from "../../src/replication/lives/contact.js";
+import { Link } from "../../src/replication/lives/link.js";
+import { OverLives } from "../../src/replication/lives/over-lives.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { UnheardCounters } from "../../src/replication/lives/unheard.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   clocksMayBeAheadOnce,

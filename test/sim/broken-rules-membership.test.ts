@@ -1,10 +1,10 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
-import { Insistence } from "../../src/replication/insistence.js";
-import { Membership } from "../../src/replication/membership.js";
+import { Insistence } from "../../src/replication/lives/insistence.js";
+import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { View } from "../../src/replication/view.js";
+import { View } from "../../src/replication/showing/view.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,

@@ -1,5 +1,5 @@
 /** Rules of rebuilding and of divergences: each is needed, for an oracle sees when it is off. */
-import { RemoteSlice } from "../../src/replication/slice.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   alteredValuesHeal,

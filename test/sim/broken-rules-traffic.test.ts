@@ -1,7 +1,7 @@
 /** Rules of what is said, asked and answered, and when: each is needed, for an oracle sees when it is off. */
-import { Answers, type Asked } from "../../src/replication/answers.js";
-import { Authorship } from "../../src/replication/authorship.js";
-import { Outbox } from "../../src/replication/outbox.js";
+import { Answers, type Asked } from "../../src/replication/authoring/answers.js";
+import { Authorship } from "../../src/replication/authoring/authorship.js";
+import { Outbox } from "../../src/replication/wire/outbox.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   answersGoToWhoAsks,

@@ -1,8 +1,8 @@
 /** Ways to damage what a tracker holds or tells, so that an oracle has something to see. */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { WireBirth } from "../../src/replication/message.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
-import { View } from "../../src/replication/view.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { View } from "../../src/replication/showing/view.js";
 import type { LeaveReason, TopicDiff } from "../../src/words.js";
 import { instead, type Restore } from "./wrap.js";
 

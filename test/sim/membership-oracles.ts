@@ -5,7 +5,7 @@
  */
 import { LIMITS } from "../../src/replication/limits.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
-import { Membership } from "../../src/replication/membership.js";
+import { Membership } from "../../src/replication/lives/membership.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";

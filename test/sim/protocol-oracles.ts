@@ -6,7 +6,7 @@
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Replica } from "../../src/replication/replica.js";
 import type { Replicator } from "../../src/replication/replicator.js";
-import type { RemoteSlice } from "../../src/replication/slice.js";
+import type { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 
 /** What was last seen of another life. */
 interface Remembered {

@@ -2,12 +2,12 @@
  * Oracles for what a node asks of others: never before its time, for a few slices at once, and for nothing once
  * it has everything. They look inside, for as long as they are installed.
  */
-import { Greetings } from "../../src/replication/greetings.js";
+import { Greetings } from "../../src/replication/lives/greetings.js";
 import { LIMITS, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { Requests } from "../../src/replication/requests.js";
+import { Requests } from "../../src/replication/holding/requests.js";
 import type { Replica } from "../../src/replication/replica.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import type { Situation } from "./situation.js";
 import { instead, type Restore } from "./wrap.js";
 

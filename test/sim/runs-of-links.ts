@@ -1,5 +1,5 @@
 /** Runs of their own for rules of links, of periods, and of connections that come and go: see `runs.ts`. */
-import { encodeFrame } from "../../src/replication/codec.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
 import { LIMITS } from "../../src/replication/limits.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError } from "../../src/testing/cluster.js";

@@ -1,6 +1,6 @@
 /** Runs of their own for rules of who is alive: see `runs.ts`. */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
-import { View } from "../../src/replication/view.js";
+import { View } from "../../src/replication/showing/view.js";
 import type { Life } from "../../src/replication/life.js";
 import { LIMITS } from "../../src/replication/limits.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";

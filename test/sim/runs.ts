@@ -7,7 +7,7 @@ import { KeptRemovals } from "../../src/crdt/removals.js";
 import { TrackerError } from "../../src/errors.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import { editBirths } from "./damage.js";
 import { changed, simulateBy } from "./protocol.js";
 import { instead } from "./wrap.js";

@@ -6,11 +6,11 @@
  * The production code offers no way in, so its prototypes are wrapped while a run lasts, and restored after it.
  */
 import type { DeltaMessage } from "../../src/replication/message.js";
-import { AuthoredShard } from "../../src/replication/author.js";
+import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import { RemoteSlice } from "../../src/replication/slice.js";
+import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";

@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Limits } from "../../src/replication/limits.js";
-import { View } from "../../src/replication/view.js";
+import { View } from "../../src/replication/showing/view.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { Session } from "../../src/session.js";
 import { by, changed } from "./protocol.js";

@@ -1,0 +1,204 @@
+/**
+ * What this node says of itself: its own shards, when their changes go out, and the answers to what others
+ * ask. Everything that leaves speaks of a flush. Time comes in as an argument; knows no other life's content.
+ */
+import type { AnyMeta } from "../../words.js";
+import { Answers } from "./answers.js";
+import type { Asked, Content } from "./answers.js";
+import { AuthoredShard } from "./authored-shard.js";
+import { ReplicatedEntry } from "../entry.js";
+import type { EntryOwner } from "../entry.js";
+import type { Life } from "../life.js";
+import { refPrefixOf, replicaOf } from "../life.js";
+import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import { itemsOf } from "../wire/outbox.js";
+import type { Outbox } from "../wire/outbox.js";
+import type { ReplicatorOptions } from "../port.js";
+import type { Protocol } from "../rules.js";
+
+export class Authorship {
+  readonly shards: readonly AuthoredShard[];
+  readonly #broadcastPeriodMs: number;
+  readonly #heartbeatPeriodMs: number;
+  readonly #outbox: Outbox;
+  readonly #wakeAt: (timeMs: number) => void;
+  readonly #isHeard: () => boolean;
+  readonly #protocol: Protocol;
+  readonly #answers: Answers;
+  /** Until when a shard's further changes wait, and when those that wait go out. */
+  readonly #quietUntilMs: number[];
+  readonly #flushDueMs: (number | undefined)[];
+
+  constructor(
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
+    outbox: Outbox,
+    wakeAt: (timeMs: number) => void,
+    isHeard: () => boolean,
+    protocol: Protocol,
+  ) {
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
+    const self: EntryOwner = { name: life.name, departure: undefined };
+    this.shards = Array.from(
+      { length: poolSize },
+      (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard), protocol),
+    );
+    this.#protocol = protocol;
+    this.#answers = new Answers(protocol);
+    this.#broadcastPeriodMs = broadcastPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#outbox = outbox;
+    this.#wakeAt = wakeAt;
+    this.#isHeard = isHeard;
+    this.#quietUntilMs = this.shards.map(() => -Infinity);
+    this.#flushDueMs = this.shards.map(() => undefined);
+  }
+
+  add(
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta: Readonly<AnyMeta>,
+    nowMs: number,
+  ): ReplicatedEntry {
+    const entry = this.#shard(shard).add(topic, key, session, meta);
+    this.#changed(shard, nowMs);
+    return entry;
+  }
+
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>, nowMs: number): ReplicatedEntry {
+    const shard = ReplicatedEntry.shardOf(previous);
+    const entry = this.#shard(shard).update(previous, meta);
+    this.#changed(shard, nowMs);
+    return entry;
+  }
+
+  remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
+    const shard = ReplicatedEntry.shardOf(entry);
+    this.#shard(shard).remove(entry, closed);
+    this.#changed(shard, nowMs);
+  }
+
+  /** Says everything that waits, whatever it waits for. */
+  flushAll(nowMs: number): void {
+    for (const { shard } of this.shards) this.#flush(shard, nowMs);
+  }
+
+  /** Says what is due; gives when something is due again, if ever. */
+  flushDue(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const [shard, dueMs] of this.#flushDueMs.entries()) {
+      if (dueMs === undefined) continue;
+      if (dueMs <= nowMs) this.#flush(shard, nowMs);
+      else nextMs = Math.min(nextMs, dueMs);
+    }
+    return nextMs;
+  }
+
+  sendHeartbeat(to?: Life): void {
+    this.#outbox.sendHeartbeat(this.#heartbeat(), to);
+  }
+
+  /**
+   * Somebody asks; the answer comes in its turn. Returns false, and does nothing, if there is no such shard: nobody
+   * who has heard this node asks for it.
+   */
+  ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
+    if (request.shard >= this.shards.length) return false;
+    this.#answers.add(by, request, counter);
+    this.#wakeAt(nowMs);
+    return true;
+  }
+
+  /** A life has ended, and asks for nothing more. */
+  forget(life: Life): void {
+    this.#answers.forget(life);
+  }
+
+  /** When the next question is to be answered: now, if one may be, or when an account allows it. */
+  answerDue(nowMs: number): number {
+    return this.#answers.isEmpty ? this.#answers.restsUntilMs : nowMs;
+  }
+
+  /** Answers as many questions as one turn may. */
+  answerSome(nowMs: number): void {
+    for (let turn = this.#protocol.limits.answersPerTurn; turn > 0; turn -= 1) {
+      const asked = this.#answers.take(nowMs);
+      if (asked === undefined) return;
+      this.#answerOne(asked, nowMs);
+    }
+  }
+
+  /** Flushes first: what is seen was flushed. */
+  #answerOne(asked: Asked, nowMs: number): void {
+    const shard = this.shards[asked.request.shard];
+    if (shard === undefined) return;
+    if (this.#protocol.rules.isFlushedFirst(shard.pendingDots)) this.#flush(shard.shard, nowMs);
+    const items = this.#answer(shard, asked);
+    this.#answers.charge(asked.by, items, this.#content(), nowMs);
+  }
+
+  /** Returns how many items the answer has. */
+  #answer(shard: AuthoredShard, { by: life, request }: Asked): number {
+    const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
+    if (request.type === "pageRequest") {
+      return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
+    }
+    const answer = shard.answer(request.clock);
+    if (answer === undefined) this.sendHeartbeat(by);
+    else if (answer.type === "delta") {
+      this.#outbox.sendDelta(answer, by);
+      return itemsOf(answer);
+    } else this.#outbox.send(answer, by);
+    return 0;
+  }
+
+  #content(): Content {
+    let entries = 0;
+    let dots = 0;
+    for (const { flushed } of this.shards) {
+      entries += flushed.count;
+      dots += flushed.clock;
+    }
+    return { entries, dots };
+  }
+
+  /** Lets go of what only running rebuilds of others need, if nobody asks. */
+  rest(): void {
+    if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
+  }
+
+  /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
+  #changed(shard: number, nowMs: number): void {
+    if (this.#shard(shard).pendingDots >= this.#protocol.limits.pendingDots) return this.#flush(shard, nowMs);
+    if (this.#flushDueMs[shard] !== undefined) return;
+    const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
+    this.#flushDueMs[shard] = dueMs;
+    this.#wakeAt(dueMs);
+  }
+
+  #flush(shard: number, nowMs: number): void {
+    this.#flushDueMs[shard] = undefined;
+    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
+    const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
+    if (delta === undefined) return;
+    this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
+    this.#outbox.sendDelta(delta);
+  }
+
+  #heartbeat(): Heartbeat {
+    return {
+      type: "heartbeat",
+      poolSize: this.shards.length,
+      firstShard: 0,
+      shards: this.shards.map(({ flushed }) => flushed),
+      periodMs: this.#heartbeatPeriodMs,
+    };
+  }
+
+  #shard(shard: number): AuthoredShard {
+    const found = this.shards[shard];
+    if (found === undefined) throw new RangeError(`no shard ${shard}`);
+    return found;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * What a merge changed, paired by identity: an entry that went and one that came of the same session, topic and
+ * key are an update. Every entry is looked at once, whatever its session, topic or key has in common with others.
+ */
+import { ReplicatedEntry } from "../entry.js";
+
+/** An entry that went, and whether its session closed. */
+export interface Gone {
+  readonly entry: ReplicatedEntry;
+  readonly closed: boolean;
+}
+
+export interface SliceChange {
+  readonly added: readonly ReplicatedEntry[];
+  readonly updated: readonly { readonly entry: ReplicatedEntry; readonly previous: ReplicatedEntry }[];
+  readonly removed: readonly Gone[];
+}
+
+export const NO_CHANGE: SliceChange = { added: [], updated: [], removed: [] };
+
+/** Two changes, one after the other. */
+export function both(a: SliceChange, b: SliceChange): SliceChange {
+  if (b === NO_CHANGE) return a;
+  if (a === NO_CHANGE) return b;
+  return {
+    added: [...a.added, ...b.added],
+    updated: [...a.updated, ...b.updated],
+    removed: [...a.removed, ...b.removed],
+  };
+}
+
+/** Finds the updates, and seals what came, with the ref of what it replaced. */
+export function pairByIdentity(added: readonly ReplicatedEntry[], removed: readonly Gone[]): SliceChange {
+  if (removed.length === 0) {
+    for (const entry of added) ReplicatedEntry.seal(entry, undefined);
+    return added.length === 0 ? NO_CHANGE : { added, updated: [], removed: [] };
+  }
+  if (added.length === 0) return { added: [], updated: [], removed };
+  const gone = new GoneByIdentity(removed);
+  const updated: { entry: ReplicatedEntry; previous: ReplicatedEntry }[] = [];
+  const joined: ReplicatedEntry[] = [];
+  const replaced = new Set<Gone>();
+  for (const entry of added) {
+    const found = gone.find(entry);
+    // A second entry of one identity, which no author has, is one that joined.
+    const previous = found === undefined || replaced.has(found) ? undefined : found;
+    ReplicatedEntry.seal(entry, previous?.entry.ref);
+    if (previous === undefined) joined.push(entry);
+    else {
+      replaced.add(previous);
+      updated.push({ entry, previous: previous.entry });
+    }
+  }
+  return { added: joined, updated, removed: removed.filter((each) => !replaced.has(each)) };
+}
+
+type ByTopic = Map<string, Map<string, Gone>>;
+
+/** What went, by session, topic and key. Most sessions have one entry, so maps are made only for the second. */
+class GoneByIdentity {
+  readonly #bySession = new Map<string, Gone | ByTopic>();
+
+  constructor(removed: readonly Gone[]) {
+    for (const gone of removed) this.#put(gone);
+  }
+
+  find(entry: ReplicatedEntry): Gone | undefined {
+    const found = this.#bySession.get(entry.session);
+    if (found === undefined) return undefined;
+    const topic = ReplicatedEntry.topicOf(entry);
+    if (found instanceof Map) return found.get(topic)?.get(entry.key);
+    return ReplicatedEntry.isOf(found.entry, topic, entry.key, entry.session) ? found : undefined;
+  }
+
+  #put(gone: Gone): void {
+    const { session } = gone.entry;
+    const present = this.#bySession.get(session);
+    if (present === undefined) this.#bySession.set(session, gone);
+    else if (present instanceof Map) putByTopic(present, gone);
+    else {
+      const byTopic: ByTopic = new Map();
+      putByTopic(byTopic, present);
+      putByTopic(byTopic, gone);
+      this.#bySession.set(session, byTopic);
+    }
+  }
+}
+
+function putByTopic(byTopic: ByTopic, gone: Gone): void {
+  const topic = ReplicatedEntry.topicOf(gone.entry);
+  const byKey = byTopic.get(topic);
+  if (byKey === undefined) byTopic.set(topic, new Map([[gone.entry.key, gone]]));
+  else byKey.set(gone.entry.key, gone);
+}

@@ -1,0 +1,335 @@
+/**
+ * What is missing, and when to ask for it: after a short random delay, and again when the answer takes longer than
+ * answers of that life take. Every life has places of its own, so nobody waits for another's answers; a life that
+ * has failed twice waits in the slow lane, whose places all such lives share. Knows no message's content; time
+ * comes in as an argument.
+ */
+import {
+  REQUEST_FIRST_PATIENCE_HEARTBEATS,
+  REQUEST_FIRST_PATIENCE_MS,
+  REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MAX_HEARTBEATS,
+  REQUEST_RETRY_MAX_MS,
+  REQUEST_RETRY_MS,
+} from "../limits.js";
+import type { Replica } from "../replica.js";
+import { RoundTrip } from "./round-trip.js";
+import { PROTOCOL } from "../rules.js";
+import type { Protocol } from "../rules.js";
+import type { RemoteSlice } from "./remote-slice.js";
+
+/** Patience is longer by up to this share at random, so that not all lose it at once. */
+const PATIENCE_SPREAD = 0.25;
+
+/** A slice that lacks something: it waits for its delay, then for a place, then for an answer. */
+interface Missing {
+  readonly slice: RemoteSlice;
+  readonly line: Line;
+  queue: Set<Missing>;
+  /** When its delay, or the patience with its request, ends. */
+  dueMs: number;
+  sentMs: number;
+  firstSentMs: number;
+  /** Requests since the last answer. */
+  attempts: number;
+  /** What it was known to lack, and since when; renewed whenever that was reached. */
+  goal: number;
+  sinceMs: number;
+}
+
+/** All that one life is asked for. */
+interface Line {
+  readonly replica: Replica;
+  readonly roundTrip: RoundTrip;
+  readonly delayed: Set<Missing>;
+  readonly ready: Set<Missing>;
+  readonly asked: Set<Missing>;
+  /** When its first frame was heard; and what its greeting, the first word to this node alone, lets one expect. */
+  metMs: number;
+  greetingPatienceMs: number | undefined;
+  /** What an answer lets one expect of which nobody knows whether it answers the first question or the last. */
+  ambiguousPatienceMs: number | undefined;
+  /** How often patience ran out since an answer came. */
+  failures: number;
+  /** Whether it ever answered: then its answers may take long, else there may be none. */
+  answers: boolean;
+  /** Karn's rule: how often patience was doubled since a round trip was measured, and when last. */
+  doublings: number;
+  doubledMs: number;
+}
+
+export class Requests {
+  readonly #random: () => number;
+  readonly #startMs: number;
+  /** Patience while no round trip is known, and up to which failures double it. */
+  readonly #firstPatienceMs: number;
+  readonly #retryMaxMs: number;
+  readonly #missing = new Map<RemoteSlice, Missing>();
+  /** A line lasts as long as its life is listened to, for its round trips. */
+  readonly #lines = new Map<Replica, Line>();
+  /** Those that lack something; whoever asked in the slow lane goes to its end. */
+  readonly #fast = new Set<Line>();
+  readonly #slow = new Set<Line>();
+  /** Round trips of all lives, for one that has not answered yet. */
+  readonly #roundTrip: RoundTrip;
+  readonly #protocol: Protocol;
+
+  constructor(
+    random: () => number,
+    startMs: number,
+    heartbeatPeriodMs: number,
+    protocol: Protocol = PROTOCOL,
+  ) {
+    this.#protocol = protocol;
+    this.#roundTrip = new RoundTrip(protocol.rules);
+    this.#random = random;
+    this.#startMs = startMs;
+    const within = (mostMs: number, heartbeats: number): number =>
+      Math.max(REQUEST_RETRY_MS, Math.min(mostMs, heartbeats * heartbeatPeriodMs));
+    this.#firstPatienceMs = within(REQUEST_FIRST_PATIENCE_MS, REQUEST_FIRST_PATIENCE_HEARTBEATS);
+    this.#retryMaxMs = within(REQUEST_RETRY_MAX_MS, REQUEST_RETRY_MAX_HEARTBEATS);
+  }
+
+  get size(): number {
+    return this.#missing.size;
+  }
+
+  /** How many lives may be asked at a time of those that do not answer: fewer where they are asked more often. */
+  get #slowPlaces(): number {
+    const { slowRequests } = this.#protocol.limits;
+    return Math.max(1, Math.floor((slowRequests * this.#retryMaxMs) / REQUEST_RETRY_MAX_MS));
+  }
+
+  /** A life is heard for the first time, or again. */
+  met(replica: Replica, nowMs: number): void {
+    this.#lineOf(replica).metMs = nowMs;
+  }
+
+  /**
+   * A life speaks to this node alone, so it has heard it: the first time that takes a round trip at most, or one and
+   * the time until it heard this node at all.
+   */
+  greetedBy(replica: Replica, nowMs: number): void {
+    const line = this.#lineOf(replica);
+    if (line.greetingPatienceMs !== undefined) return;
+    // One that is met soon after the start was asked by its first heartbeat, which all hear.
+    const isOlder = line.metMs - this.#startMs < REQUEST_PATIENCE_MAX_MS;
+    const tookMs = nowMs - (isOlder ? this.#startMs : line.metMs);
+    line.greetingPatienceMs = Math.max(REQUEST_RETRY_MS, Math.min(this.#firstPatienceMs, 2 * tookMs));
+    this.#losePatience(line);
+  }
+
+  /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
+  want(replica: Replica, slice: RemoteSlice, nowMs: number): number {
+    const present = this.#missing.get(slice);
+    if (present !== undefined) {
+      this.#renewGoal(present, nowMs);
+      return present.dueMs;
+    }
+    const line = this.#lineOf(replica);
+    const delayMs = this.#protocol.rules.requestDelayMs(this.#random());
+    const missing: Missing = {
+      slice,
+      line,
+      queue: line.delayed,
+      dueMs: nowMs + delayMs,
+      sentMs: nowMs,
+      firstSentMs: nowMs,
+      attempts: 0,
+      goal: slice.target,
+      sinceMs: nowMs,
+    };
+    line.delayed.add(missing);
+    this.#missing.set(slice, missing);
+    this.#laneOf(line).add(line);
+    return missing.dueMs;
+  }
+
+  /** An answer brought a slice on. If it was not the last one that is needed, the next request is due at once. */
+  answered(slice: RemoteSlice, nowMs: number): void {
+    const missing = this.#missing.get(slice);
+    if (missing === undefined) return;
+    if (missing.attempts > 0) this.#learnFrom(missing, nowMs);
+    if (slice.nextRequest() === undefined) return this.drop(slice);
+    this.#renewGoal(missing, nowMs);
+    // What answers an earlier request does not end the wait before the first.
+    if (missing.attempts === 0) return;
+    missing.attempts = 0;
+    missing.dueMs = nowMs;
+    this.#move(missing, missing.line.ready);
+  }
+
+  drop(slice: RemoteSlice): void {
+    const missing = this.#missing.get(slice);
+    if (missing === undefined) return;
+    const { line } = missing;
+    missing.queue.delete(missing);
+    this.#missing.delete(slice);
+    if (line.delayed.size + line.ready.size + line.asked.size === 0) this.#laneOf(line).delete(line);
+  }
+
+  dropAllOf(replica: Replica): void {
+    for (const slice of replica.slices.values()) this.drop(slice);
+    this.#lines.delete(replica);
+  }
+
+  /** Whether anything that was known to be missing at that time is missing still. */
+  isOverdue(sinceMs: number): boolean {
+    for (const { slice, goal, sinceMs: wantedMs } of this.#missing.values()) {
+      if (wantedMs < sinceMs && !slice.hasReached(goal)) return true;
+    }
+    return false;
+  }
+
+  /** Sends what is due and has a place; returns when to call again, if ever. */
+  advance(nowMs: number, send: (replica: Replica, slice: RemoteSlice) => void): number | undefined {
+    for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
+    let nextMs = Infinity;
+    for (const line of this.#fast) {
+      this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
+      nextMs = Math.min(nextMs, nextOf(line));
+    }
+    let slowPlaces = this.#slowPlaces;
+    for (const line of this.#slow) slowPlaces -= line.asked.size;
+    for (const line of [...this.#slow]) {
+      const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);
+      const sent = this.#ask(line, places, nowMs, send);
+      slowPlaces -= sent;
+      if (sent > 0 && this.#slow.delete(line)) this.#slow.add(line);
+      nextMs = Math.min(nextMs, nextOf(line));
+    }
+    return nextMs === Infinity ? undefined : nextMs;
+  }
+
+  /** Whose patience has run out frees its place, and waits for the next behind the others of its life. */
+  #freePlaces(line: Line, nowMs: number): void {
+    for (const missing of line.asked) {
+      if (missing.dueMs > nowMs) continue;
+      if (missing.slice.nextRequest() === undefined) {
+        this.drop(missing.slice);
+        continue;
+      }
+      this.#move(missing, line.ready);
+      // Requests that were sent together fail once together.
+      if (missing.sentMs < line.doubledMs) continue;
+      this.#laneOf(line).delete(line);
+      line.failures += 1;
+      line.doublings += 1;
+      line.doubledMs = nowMs;
+      this.#laneOf(line).add(line);
+    }
+    for (const missing of line.delayed) {
+      if (missing.dueMs <= nowMs) this.#move(missing, line.ready);
+    }
+  }
+
+  #ask(
+    line: Line,
+    places: number,
+    nowMs: number,
+    send: (replica: Replica, slice: RemoteSlice) => void,
+  ): number {
+    let sent = 0;
+    if (places <= 0) return sent;
+    for (const missing of line.ready) {
+      if (sent >= places) break;
+      sent += 1;
+      missing.attempts += 1;
+      missing.sentMs = nowMs;
+      if (missing.attempts === 1) missing.firstSentMs = nowMs;
+      missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
+      this.#move(missing, line.asked);
+      send(line.replica, missing.slice);
+    }
+    return sent;
+  }
+
+  /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
+  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line): number {
+    const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
+    const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
+    const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
+    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers, this.#retryMaxMs);
+  }
+
+  /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
+  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing, nowMs: number): void {
+    this.#laneOf(line).delete(line);
+    line.failures = 0;
+    line.answers = true;
+    this.#laneOf(line).add(line);
+    if (attempts > 1) {
+      if (line.roundTrip.patienceMs !== undefined) return;
+      // It took no longer than since the first question; how much less, nobody knows.
+      const mostMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
+      line.doublings = 0;
+      return;
+    }
+    line.roundTrip.measured(nowMs - sentMs);
+    this.#roundTrip.measured(nowMs - sentMs);
+    line.doublings = 0;
+    this.#losePatience(line);
+  }
+
+  /** What was asked with more patience, for want of knowledge, need not wait for so long. */
+  #losePatience(line: Line): void {
+    const patienceMs = this.#patienceMs(line);
+    for (const asked of line.asked) {
+      if (asked.attempts === 1)
+        asked.dueMs = Math.min(asked.dueMs, asked.sentMs + (1 + PATIENCE_SPREAD) * patienceMs);
+    }
+  }
+
+  #renewGoal(missing: Missing, nowMs: number): void {
+    const { slice } = missing;
+    if (!slice.hasReached(missing.goal)) return;
+    missing.goal = slice.target;
+    missing.sinceMs = nowMs;
+  }
+
+  #move(missing: Missing, queue: Set<Missing>): void {
+    missing.queue.delete(missing);
+    missing.queue = queue;
+    queue.add(missing);
+  }
+
+  /** How many slices a life may be asked for at a time. */
+  #placesOf({ failures }: Line): number {
+    return this.#protocol.rules.requestPlaces(failures, this.#protocol.limits);
+  }
+
+  #laneOf(line: Line): Set<Line> {
+    return line.failures < this.#protocol.limits.failuresOfSlowLives ? this.#fast : this.#slow;
+  }
+
+  #lineOf(replica: Replica): Line {
+    let line = this.#lines.get(replica);
+    if (line === undefined) {
+      line = {
+        replica,
+        roundTrip: new RoundTrip(this.#protocol.rules),
+        delayed: new Set(),
+        ready: new Set(),
+        asked: new Set(),
+        metMs: -Infinity,
+        greetingPatienceMs: undefined,
+        ambiguousPatienceMs: undefined,
+        failures: 0,
+        answers: false,
+        doublings: 0,
+        doubledMs: -Infinity,
+      };
+      this.#lines.set(replica, line);
+    }
+    return line;
+  }
+}
+
+/** When a life is to be looked at again. What waits for a place needs no timer: what frees it will call. */
+function nextOf({ delayed, asked }: Line): number {
+  let nextMs = Infinity;
+  for (const { dueMs } of asked) nextMs = Math.min(nextMs, dueMs);
+  for (const { dueMs } of delayed) nextMs = Math.min(nextMs, dueMs);
+  return nextMs;
+}

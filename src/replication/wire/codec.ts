@@ -1,0 +1,344 @@
+/**
+ * Messages as text: JSON of positional tuples, with strings and the shapes of metas stored once per message.
+ * The whole wire format is in this file, in `births.ts` and in docs/protocol.md.
+ *
+ * Promises: decoding never throws, never loops longer than its text and does not even parse a text that is
+ * longer than any frame; what it returns is fully checked; decoding what was encoded returns the same message.
+ * Knows no replica, no clock of its own and no pubsub.
+ *
+ *     frame   = [version, kind, name, incarnation, to | 0, counter, ...body]
+ *     births  = [strings, shapes, sessionPrefix, rows]
+ *     row     = clock step, topic, key, session, shape, ...values        (all rows in one flat array)
+ *
+ * A topic, key or text value is the index of a string. A clock is the step from the row before. A session is
+ * the step from the number before if its id is the prefix and a number, else the id itself. A shape names the
+ * properties of a meta, each with a letter before it: `s` for a text (an index), `v` for any other value; with
+ * -1 instead of a shape, the one value is the meta. A removal is the step of its clock, negative if a session closed, and the step of the dot that it removed.
+ */
+import { printable } from "../../errors.js";
+import { decodeBirths, encodeBirths } from "./births.js";
+import type { BirthsForm } from "./births.js";
+import { fitsJsonText, utf8Length } from "../bytes.js";
+import {
+  MAX_FRAME_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NODE_NAME_BYTES,
+  MAX_PAGE_KEPT,
+  MAX_PARTS,
+  MAX_POOL_SIZE,
+  MAX_SESSION_LENGTH,
+  PROTOCOL_VERSION,
+} from "../limits.js";
+import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
+import type { Frame, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
+import { Refusal, array, check, integer, positive, step } from "./checks.js";
+
+const KINDS = ["heartbeat", "delta", "deltaRequest", "far", "pageRequest", "page", "goodbye"] as const;
+type Kind = (typeof KINDS)[number];
+const kindNumbers = new Map<Kind, number>(KINDS.map((kind, number) => [kind, number]));
+
+/** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
+export type Decoded =
+  | { readonly frame: Frame }
+  | { readonly frame: undefined; readonly refused: string; readonly version?: unknown };
+
+export function encodeFrame(frame: Frame, form: BirthsForm = "shared"): string {
+  const { from, to, counter, message } = frame;
+  return JSON.stringify([
+    PROTOCOL_VERSION,
+    kindNumbers.get(message.type),
+    from.name,
+    from.incarnation,
+    to ?? 0,
+    counter,
+    ...encodeBody(message, form),
+  ]);
+}
+
+/**
+ * The most bytes that a frame with one entry in plain form may need, whatever the entry's names, the node's name
+ * and the numbers in the frame: where so many are allowed, an entry that was accepted can be sent.
+ */
+export function largestEntryFrameBytes(maxMetaBytes: number): number {
+  const most = Number.MAX_SAFE_INTEGER;
+  // Encoded as it would be, with the largest number in every place and one letter for each name.
+  // No unit takes more bytes than a control character.
+  const session = "\0".repeat(MAX_SESSION_LENGTH);
+  const births = [{ clock: 2 * most, topic: "t", key: "k", session, meta: {} }];
+  const common = { shard: most, upTo: most, births };
+  const messages: Message[] = [
+    { ...common, type: "delta", since: most, part: most, parts: most, removed: [] },
+    { ...common, type: "page", rebuild: most, from: most, to: most, until: most, asOf: most, kept: [] },
+  ];
+  const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));
+  const frames = messages.map((message) =>
+    encodeFrame({ from: { name: "n", incarnation }, to: incarnation, counter: most, message }, "plain"),
+  );
+  const bytes = Math.max(...frames.map(utf8Length)) - "nkt{}".length;
+  return bytes + MAX_NODE_NAME_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
+}
+
+function encodeBody(message: Message, form: BirthsForm): unknown[] {
+  switch (message.type) {
+    case "heartbeat":
+      return [
+        message.poolSize,
+        message.firstShard,
+        encodeSummaries(message.shards),
+        ...(message.periodMs === undefined ? [] : [message.periodMs]),
+      ];
+    case "delta":
+      return [
+        message.shard,
+        message.since,
+        message.upTo,
+        message.part,
+        message.parts,
+        encodeRemovals(message.removed, message.since),
+        encodeBirths(message.births, message.since, form),
+        ...encodeClosed(message.closed, message.since),
+      ];
+    case "deltaRequest":
+      return [message.shard, message.clock, ...(message.aloud === true ? [1] : [])];
+    case "far":
+      return [message.shard, message.clock];
+    case "pageRequest":
+      return [
+        ...[message.shard, message.rebuild, message.base, message.from, message.until],
+        ...(message.shown === undefined && message.aloud !== true ? [] : [message.shown ?? -1]),
+        ...(message.aloud === true ? [1] : []),
+      ];
+    case "page":
+      return [
+        message.shard,
+        message.rebuild,
+        message.from,
+        message.to,
+        message.until,
+        message.asOf,
+        encodeIntervals(message.kept, message.from),
+        encodeBirths(message.births, message.from, form),
+        ...encodeClosed(message.closed, 0),
+      ];
+    case "goodbye":
+      return [message.windowMs];
+  }
+}
+
+/** Never throws: a text that no replica could have sent is refused, with the reason. */
+export function decodeFrame(text: string): Decoded {
+  if (typeof text !== "string") return { frame: undefined, refused: "not a text" };
+  // No unit of a text takes less than a byte.
+  if (text.length > MAX_FRAME_BYTES) return { frame: undefined, refused: "too long" };
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return { frame: undefined, refused: "not JSON" };
+  }
+  if (!Array.isArray(parsed)) return { frame: undefined, refused: "not a frame" };
+  const [version, kind, name, incarnation, to, counter, ...body] = parsed as unknown[];
+  if (version !== PROTOCOL_VERSION) {
+    return Number.isSafeInteger(version) && typeof name === "string"
+      ? { frame: undefined, refused: "unknown protocol version", version }
+      : { frame: undefined, refused: "not a frame" };
+  }
+  try {
+    check(isNodeName(name), "name");
+    check(isIncarnation(incarnation), "incarnation");
+    check(to === 0 || isIncarnation(to), "addressee");
+    const message = decodeBody(KINDS[integer(kind, "kind")], body);
+    return {
+      frame: {
+        from: { name, incarnation },
+        to: to === 0 ? undefined : to,
+        counter: positive(counter, "counter"),
+        message,
+      },
+    };
+  } catch (problem) {
+    if (problem instanceof Refusal) return { frame: undefined, refused: problem.message };
+    throw problem;
+  }
+}
+
+/** Whether a value can be the name of a node: not empty, not too long, and one that a log can show. */
+export function isNodeName(value: unknown): value is string {
+  if (typeof value !== "string" || value === "" || printable(value) !== value) return false;
+  return fitsJsonText(value, MAX_NODE_NAME_BYTES);
+}
+
+function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
+  switch (kind) {
+    case "heartbeat": {
+      const poolSize = positive(body[0], "pool size");
+      check(poolSize <= MAX_POOL_SIZE, "pool size");
+      const firstShard = integer(body[1], "shard");
+      const shards = decodeSummaries(array(body[2], "summaries"));
+      check(firstShard + shards.length <= poolSize, "shard");
+      const periodMs = body[3];
+      if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
+      check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
+      return { type: kind, poolSize, firstShard, shards, periodMs };
+    }
+    case "delta": {
+      const since = integer(body[1], "since");
+      const upTo = integer(body[2], "upTo");
+      check(since < upTo, "range");
+      const part = positive(body[3], "part");
+      const parts = positive(body[4], "parts");
+      check(part <= parts && parts <= MAX_PARTS, "part");
+      const removed = decodeRemovals(array(body[5], "removals"), since, upTo);
+      const births = decodeBirths(array(body[6], "births"), since, upTo);
+      const closed = decodeClosed(body[7], since, upTo);
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        since,
+        upTo,
+        part,
+        parts,
+        births,
+        removed,
+        ...closed,
+      };
+    }
+    case "deltaRequest":
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        clock: integer(body[1], "clock"),
+        ...(body[2] === 1 && { aloud: true }),
+      };
+    case "far":
+      return { type: kind, shard: shardNumber(body[0]), clock: integer(body[1], "clock") };
+    case "pageRequest":
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        rebuild: positive(body[1], "rebuild"),
+        base: integer(body[2], "base"),
+        from: integer(body[3], "from"),
+        until: integer(body[4], "until"),
+        ...(body[5] !== undefined && body[5] !== -1 && { shown: integer(body[5], "shown") }),
+        ...(body[6] === 1 && { aloud: true }),
+      };
+    case "page": {
+      const from = integer(body[2], "from");
+      const to = integer(body[3], "to");
+      const until = integer(body[4], "until");
+      const asOf = integer(body[5], "asOf");
+      check(from <= to && to <= until && until <= asOf, "range");
+      return {
+        type: kind,
+        shard: shardNumber(body[0]),
+        rebuild: positive(body[1], "rebuild"),
+        from,
+        to,
+        until,
+        asOf,
+        kept: decodeIntervals(array(body[6], "intervals"), from, to),
+        births: decodeBirths(array(body[7], "births"), from, to),
+        ...decodeClosed(body[8], 0, to),
+      };
+    }
+    case "goodbye": {
+      const [windowMs] = body;
+      check(typeof windowMs === "number" && windowMs >= 0 && windowMs < 2 ** 31, "window");
+      return { type: kind, windowMs };
+    }
+    case undefined:
+      throw new Refusal("unknown kind");
+  }
+}
+
+function encodeSummaries(shards: readonly ShardSummary[]): number[] {
+  const flat: number[] = [];
+  for (const { clock, count, digest } of shards) flat.push(clock, count, digest);
+  return flat;
+}
+
+function decodeSummaries(flat: readonly unknown[]): ShardSummary[] {
+  check(flat.length % 3 === 0, "summaries");
+  const shards: ShardSummary[] = [];
+  for (let i = 0; i < flat.length; i += 3) {
+    shards.push({
+      clock: integer(flat[i], "clock"),
+      count: integer(flat[i + 1], "count"),
+      digest: step(flat[i + 2], "digest"),
+    });
+  }
+  return shards;
+}
+
+function encodeRemovals(removed: readonly WireRemoval[], since: number): number[] {
+  const flat: number[] = [];
+  let lastClock = since;
+  let lastRemoved = 0;
+  for (const { clock, removed: dot, closed } of removed) {
+    flat.push(closed ? lastClock - clock : clock - lastClock, dot - lastRemoved);
+    lastClock = clock;
+    lastRemoved = dot;
+  }
+  return flat;
+}
+
+function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): WireRemoval[] {
+  check(flat.length % 2 === 0, "removals");
+  const removals: WireRemoval[] = [];
+  let clock = since;
+  let removed = 0;
+  for (let i = 0; i < flat.length; i += 2) {
+    const clockStep = step(flat[i], "removal");
+    clock += Math.abs(clockStep);
+    removed += step(flat[i + 1], "removal");
+    check(clockStep !== 0 && clock <= upTo && removed >= 1 && removed <= since, "removal");
+    removals.push({ clock, removed, closed: clockStep < 0 });
+  }
+  return removals;
+}
+
+/** The last field of a delta and a page, left away if it is empty. */
+function encodeClosed(closed: readonly number[] | undefined, since: number): number[][] {
+  if (closed === undefined || closed.length === 0) return [];
+  return [closed.map((clock, i) => clock - (closed[i - 1] ?? since))];
+}
+
+function decodeClosed(steps: unknown, since: number, upTo: number): { closed?: readonly number[] } {
+  if (steps === undefined) return {};
+  let clock = since;
+  const closed = array(steps, "closed").map((each) => (clock += positive(each, "closed")));
+  check(clock <= upTo, "closed");
+  return { closed };
+}
+
+function encodeIntervals(intervals: readonly Interval[], from: number): number[] {
+  const flat: number[] = [];
+  let last = from;
+  for (const interval of intervals) {
+    flat.push(interval.first - last, interval.last - interval.first);
+    last = interval.last;
+  }
+  return flat;
+}
+
+function decodeIntervals(flat: readonly unknown[], from: number, to: number): Interval[] {
+  check(flat.length % 2 === 0, "intervals");
+  const intervals: Interval[] = [];
+  let last = from;
+  let dots = 0;
+  for (let i = 0; i < flat.length; i += 2) {
+    const first = last + positive(flat[i], "interval");
+    last = first + integer(flat[i + 1], "interval");
+    dots += last - first + 1;
+    check(last <= to && dots <= MAX_PAGE_KEPT, "interval");
+    intervals.push({ first, last });
+  }
+  return intervals;
+}
+
+function shardNumber(value: unknown): number {
+  const shard = integer(value, "shard");
+  check(shard < MAX_POOL_SIZE, "shard");
+  return shard;
+}

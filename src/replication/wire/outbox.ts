@@ -1,0 +1,138 @@
+/**
+ * Messages on their way out: gives each frame its counter and cuts what would not fit into one.
+ *
+ * One counter serves all frames of a life, so of any two frames the receiver knows which was sent first. One
+ * entry always fits: the options that start accepts see to it. Knows no replica and no time.
+ */
+import { fitExpanded } from "./births.js";
+import type { BirthsForm } from "./births.js";
+import { encodeFrame } from "./codec.js";
+import type { Life } from "../life.js";
+import type { DeltaMessage, Heartbeat, Message, Page, WireBirth } from "../message.js";
+import { RULES } from "../rules.js";
+import type { Rules } from "../rules.js";
+
+/** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
+export interface Addressee extends Life {
+  readonly aloud?: boolean | undefined;
+}
+
+/** Where payloads go. */
+export interface Carrier {
+  broadcast(payload: string): void;
+  send(node: string, payload: string): void;
+}
+
+export class Outbox {
+  readonly #life: Life;
+  readonly #maxBytes: number;
+  readonly #carrier: Carrier;
+  readonly #rules: Rules;
+  #counter = 0;
+
+  constructor(life: Life, maxBytes: number, carrier: Carrier, rules: Rules = RULES) {
+    this.#rules = rules;
+    this.#life = life;
+    this.#maxBytes = maxBytes;
+    this.#carrier = carrier;
+  }
+
+  /** Sends a message that fits any frame: to one life, or to all. */
+  send(message: Message, to?: Addressee): void {
+    this.#carry(this.#encode(message, to), to);
+  }
+
+  /** Sends a heartbeat; in several frames, if there are more shards than fit one. */
+  sendHeartbeat(heartbeat: Heartbeat, to?: Addressee): void {
+    const { shards, firstShard } = heartbeat;
+    const text = this.#encode(heartbeat, to);
+    if (shards.length < 2 || this.#fits(text)) return this.#carry(text, to);
+    const half = shards.length >>> 1;
+    this.sendHeartbeat({ ...heartbeat, shards: shards.slice(0, half) }, to);
+    this.sendHeartbeat({ ...heartbeat, firstShard: firstShard + half, shards: shards.slice(half) }, to);
+  }
+
+  /** Sends a delta; in parts, if it does not fit one frame. */
+  sendDelta(delta: DeltaMessage, to?: Addressee): void {
+    const text = this.#encode(delta, to);
+    if (this.#fitsWith(delta.births, text)) return this.#carry(text, to);
+    const pieces: DeltaMessage[] = [];
+    this.#cut(delta, to, pieces);
+    for (const [i, piece] of pieces.entries()) {
+      this.#carrySingle({ ...piece, part: i + 1, parts: pieces.length }, to);
+    }
+  }
+
+  /** Sends a page, made as long as fits one frame; returns how many items it has. */
+  sendPage(makePage: (maxItems?: number) => Page, to: Addressee): number {
+    let page = makePage();
+    let text = this.#encode(page, to);
+    let items = itemsOf(page);
+    while (!this.#fitsWith(page.births, text)) {
+      if (items < 2) {
+        this.#carrySingle(page, to);
+        return items;
+      }
+      items >>>= 1;
+      page = makePage(items);
+      text = this.#encode(page, to);
+    }
+    this.#carry(text, to);
+    return itemsOf(page);
+  }
+
+  /** Whether a payload is as short as the pubsub needs it. */
+  #fits(text: string): boolean {
+    return this.#rules.fitsFrame(text, this.#maxBytes);
+  }
+
+  /** Halves a delta until every piece fits, whatever the numbers of its part will be. */
+  #cut(delta: DeltaMessage, to: Addressee | undefined, pieces: DeltaMessage[]): void {
+    const { births, removed, closed = [] } = delta;
+    const length = births.length + removed.length + closed.length;
+    const longest = { ...delta, part: Number.MAX_SAFE_INTEGER, parts: Number.MAX_SAFE_INTEGER };
+    if (length < 2 || this.#fitsWith(births, this.#encode(longest, to))) {
+      pieces.push(delta);
+      return;
+    }
+    const half = length >>> 1;
+    const birthsHere = births.slice(0, half);
+    const removedHere = removed.slice(0, Math.max(0, half - births.length));
+    const closedHere = closed.slice(0, Math.max(0, half - births.length - removed.length));
+    this.#cut({ ...delta, births: birthsHere, removed: removedHere, closed: closedHere }, to, pieces);
+    const there = {
+      births: births.slice(birthsHere.length),
+      removed: removed.slice(removedHere.length),
+      closed: closed.slice(closedHere.length),
+    };
+    this.#cut({ ...delta, ...there }, to, pieces);
+  }
+
+  /** Sends what cannot be cut: in the shorter of the two forms, if it has a birth that is too long in one. */
+  #carrySingle(message: Message, to: Addressee | undefined): void {
+    const text = this.#encode(message, to);
+    this.#carry(this.#fits(text) ? text : this.#encode(message, to, "plain"), to);
+  }
+
+  /** Whether a message with these births can be sent as this text, and is taken in. */
+  #fitsWith(births: readonly WireBirth[], text: string): boolean {
+    return this.#fits(text) && (births.length < 2 || fitExpanded(births));
+  }
+
+  #encode(message: Message, to: Addressee | undefined, form?: BirthsForm): string {
+    // A text that is not sent after all leaves a hole in the counters, which means nothing.
+    this.#counter += 1;
+    return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message }, form);
+  }
+
+  #carry(text: string, to: Addressee | undefined): void {
+    if (to === undefined || to.aloud === true) this.#carrier.broadcast(text);
+    else this.#carrier.send(to.name, text);
+  }
+}
+
+/** How many items a delta or a page has: what it costs to make and to merge. */
+export function itemsOf(message: DeltaMessage | Page): number {
+  const others = message.type === "page" ? message.kept : message.removed;
+  return message.births.length + others.length + (message.closed?.length ?? 0);
+}

@@ -1,0 +1,30 @@
+/** What is missing, and when it is asked for. */
+import { describe, expect, it } from "vitest";
+import { Replica } from "../../../src/replication/replica.js";
+import { Requests } from "../../../src/replication/holding/requests.js";
+import type { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
+
+/** A slice that lacks something, of a life that was heard. */
+function makeMissing(): { replica: Replica; slice: RemoteSlice } {
+  const replica = new Replica({ name: "a", incarnation: "00000000000001" }, "b@1");
+  const slice = replica.slice(0);
+  slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
+  return { replica, slice };
+}
+
+describe("requests", () => {
+  it("wait for 20 to 60 ms, whatever earlier request is answered meanwhile", () => {
+    const requests = new Requests(() => 0.5, 0, 2_000);
+    const { replica, slice } = makeMissing();
+    const asked: number[] = [];
+    const advance = (nowMs: number): number | undefined => requests.advance(nowMs, () => asked.push(nowMs));
+    expect(requests.want(replica, slice, 1_000)).toBe(1_040);
+    requests.answered(slice, 1_001);
+    expect(advance(1_001)).toBe(1_040);
+    expect(asked).toEqual([]);
+    advance(1_040);
+    requests.answered(slice, 1_050); // not the last answer that is needed
+    advance(1_050);
+    expect(asked).toEqual([1_040, 1_050]);
+  });
+});

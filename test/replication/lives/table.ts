@@ -1,0 +1,79 @@
+/** A table of lives by itself, with what it has told, as short texts. */
+import type { Life } from "../../../src/replication/life.js";
+import { Membership } from "../../../src/replication/lives/membership.js";
+import type { Replica } from "../../../src/replication/replica.js";
+
+export const DOWN_MS = 8_000;
+export const PERMDOWN_MS = 100_000;
+
+export function life(name: string, number: number): Life {
+  return { name, incarnation: String(number).padStart(14, "0") };
+}
+
+export class Table {
+  readonly news: string[] = [];
+  /** Who was to be asked whether it is there. */
+  readonly asked: string[] = [];
+  readonly membership: Membership;
+  #nowMs = 0;
+
+  constructor() {
+    const note = (what: string) => (replica: Replica) => {
+      this.news.push(`${what} ${replica.name}${Number(replica.life.incarnation)}`);
+    };
+    this.membership = new Membership(
+      { self: life("self", 1), downPeriodMs: DOWN_MS, permdownPeriodMs: PERMDOWN_MS },
+      {
+        appeared: note("appeared"),
+        wentDown: note("down"),
+        cameBack: note("back"),
+        departs: note("departs"),
+        ended: note("ended"),
+        missed: ({ life: { name, incarnation } }) => this.asked.push(`${name}${Number(incarnation)}`),
+        insisted: note("insisted"),
+        conflict: (name, incarnations) =>
+          this.news.push(`conflict ${name} ${incarnations.map(Number).join(" ")}`),
+        clockAhead: ({ name, incarnation }) => this.news.push(`ahead of ${name}${Number(incarnation)}`),
+        crowded: (table) => this.news.push(`crowded ${table}`),
+      },
+    );
+  }
+
+  hear(of: Life, counter: number, direct = false, periodMs?: number): string {
+    const heard = this.membership.hear(of, counter, direct, periodMs);
+    if (typeof heard !== "string" && periodMs !== undefined) heard.heartbeatPeriodMs = periodMs;
+    return typeof heard === "string" ? heard : heard.status;
+  }
+
+  /** Healthy time passes, by the clock as well. */
+  pass(elapsedMs: number): void {
+    this.#nowMs += elapsedMs;
+    this.membership.setNow(this.#nowMs);
+    this.membership.pass(elapsedMs);
+  }
+
+  /** What it knows of a name. */
+  replica(name: string): Replica | undefined {
+    return [...this.membership.replicas()].findLast((replica) => replica.name === name);
+  }
+
+  /** Has it receive an entry of a life that it has heard. */
+  give(name: string): void {
+    const births = [{ clock: 1, topic: "room", key: name, session: "s-1", meta: {} }];
+    const delta = {
+      type: "delta",
+      shard: 0,
+      since: 0,
+      upTo: 1,
+      part: 1,
+      parts: 1,
+      births,
+      removed: [],
+    } as const;
+    this.replica(name)?.slice(0).receiveDelta(delta, 1, false);
+  }
+
+  take(): string[] {
+    return this.news.splice(0);
+  }
+}

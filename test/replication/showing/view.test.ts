@@ -1,0 +1,141 @@
+/** The view: reads that agree with each other, and diffs that are net. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ReplicatedEntry } from "../../../src/replication/entry.js";
+import { View } from "../../../src/replication/showing/view.js";
+import type { Diff, LeaveReason } from "../../../src/words.js";
+
+function ownerOf(name: string, departure?: "departed"): { name: string; departure: "departed" | undefined } {
+  return { name, departure };
+}
+
+let clock = 0;
+function entryOf(owner: ReturnType<typeof ownerOf>, topic: string, key: string): ReplicatedEntry {
+  clock += 1;
+  const entry = new ReplicatedEntry(
+    { owner, shard: 0, refPrefix: `${owner.name}.0.` },
+    clock,
+    topic,
+    key,
+    "s-1",
+    {},
+  );
+  ReplicatedEntry.seal(entry, undefined);
+  return entry;
+}
+
+/** What a follower of the diffs holds: ref by topic and ref. */
+function fold(held: Map<string, Set<string>>, diff: Diff | undefined): void {
+  for (const [topic, { joins, updates, leaves }] of diff ?? []) {
+    const refs = held.get(topic) ?? new Set();
+    held.set(topic, refs);
+    for (const { ref } of leaves) if (!refs.delete(ref)) throw new Error("a leave without its join");
+    for (const { prevRef } of updates) if (!refs.delete(prevRef)) throw new Error("an update of nothing");
+    for (const { ref } of [...joins, ...updates]) {
+      if (refs.has(ref)) throw new Error("a second join");
+      refs.add(ref);
+    }
+  }
+}
+
+describe("the view", () => {
+  it("gives diffs whose fold is its list, whatever happens between two deliveries", () => {
+    const command = fc.record({
+      what: fc.constantFrom("join", "leave", "update", "take"),
+      topic: fc.constantFrom("t", "u"),
+      which: fc.nat({ max: 5 }),
+    });
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 60, size: "max" }), (commands) => {
+        const view = new View();
+        const owner = ownerOf("a");
+        const shown = new Map<string, ReplicatedEntry>();
+        const held = new Map<string, Set<string>>();
+        for (const { what, topic, which } of commands) {
+          const slot = `${topic}${which}`;
+          const present = shown.get(slot);
+          if (what === "take") fold(held, view.takeDiff());
+          else if (what === "join" && present === undefined) {
+            const entry = entryOf(owner, topic, `k${which % 3}`);
+            shown.set(slot, entry);
+            view.join(entry);
+          } else if (what === "leave" && present !== undefined) {
+            shown.delete(slot);
+            view.leave(present, "untracked");
+          } else if (what === "update" && present !== undefined) {
+            const entry = entryOf(owner, topic, present.key);
+            shown.set(slot, entry);
+            view.update(entry, present);
+          }
+        }
+        fold(held, view.takeDiff());
+        expect(view.takeDiff()).toBeUndefined();
+        for (const topic of ["t", "u"]) {
+          const list = view.list(topic);
+          expect(new Set(list.map(({ ref }) => ref))).toEqual(held.get(topic) ?? new Set());
+          expect(view.count(topic)).toBe(list.length);
+          expect(view.countKeys(topic)).toBe(new Set(list.map(({ key }) => key)).size);
+          for (const { key } of list) expect(view.has(topic, key)).toBe(true);
+          expect(view.topics().includes(topic)).toBe(list.length > 0);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("shows nothing twice and hides nothing that is not shown", () => {
+    const view = new View();
+    const entry = entryOf(ownerOf("a"), "t", "k");
+    view.join(entry);
+    view.join(entry);
+    expect(view.takeDiff()?.get("t")?.joins).toHaveLength(1);
+    view.leave(entry, "down");
+    view.leave(entry, "down");
+    expect(
+      view
+        .takeDiff()
+        ?.get("t")
+        ?.leaves.map(({ reason }): LeaveReason => reason),
+    ).toEqual(["down"]);
+    view.leave(entry, "down");
+    expect(view.takeDiff()).toBeUndefined();
+  });
+
+  it("hands off an entry of a departing life when its key is shown by one that stays", () => {
+    const view = new View();
+    const departing = ownerOf("a", "departed");
+    const old = entryOf(departing, "t", "k");
+    const bystander = entryOf(departing, "t", "other");
+    view.departingLives = 1;
+    view.join(old);
+    view.join(bystander);
+    view.takeDiff();
+    const fresh = entryOf(ownerOf("b"), "t", "k");
+    view.join(fresh);
+    const changes = view.takeDiff()?.get("t");
+    expect(changes?.joins).toEqual([fresh]);
+    expect(changes?.leaves.map(({ ref, reason }) => [ref, reason])).toEqual([[old.ref, "departed"]]);
+    // While its window lasts it waits on: the successor may have been one of two connections.
+    view.leave(fresh, "untracked");
+    const back = view.takeDiff()?.get("t");
+    expect(back?.joins).toEqual([old]);
+    expect(back?.leaves.map(({ ref }) => ref)).toEqual([fresh.ref]);
+    expect(view.list("t")).toEqual([bystander, old]);
+    for (const entry of [old, bystander]) view.leave(entry, "departed");
+    expect(view.topics()).toEqual([]);
+  });
+
+  it("does not show an entry of a departing life whose key is elsewhere already", () => {
+    const view = new View();
+    view.join(entryOf(ownerOf("b"), "t", "k"));
+    view.takeDiff();
+    view.departingLives = 1;
+    const departing = ownerOf("a", "departed");
+    const late = entryOf(departing, "t", "k");
+    view.join(late);
+    expect(view.takeDiff()).toBeUndefined();
+    const revised = entryOf(departing, "t", "k");
+    view.update(revised, late);
+    expect(view.count("t")).toBe(1);
+  });
+});
