@@ -2,9 +2,9 @@
  * Replicators on a link of one millisecond, in virtual time, and frames of lives that nobody runs: what one node does
  * when others flood it, with no tracker and no broker in between.
  */
-import { encodeFrame } from "../../src/replication/wire/codec.js";
+import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
-import type { Message } from "../../src/replication/message.js";
+import { asksWhetherThere, type Message } from "../../src/replication/message.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
@@ -17,6 +17,8 @@ export interface LinkedNode {
   readonly replicator: Replicator;
   /** Bytes that it has sent to others alone, and to whom. */
   readonly sentTo: Map<string, number>;
+  /** How often it has asked for a slice; not whether somebody is there. */
+  slicesAsked: number;
 }
 
 export class Link {
@@ -33,6 +35,11 @@ export class Link {
   start(name: string, poolSize = 4): LinkedNode {
     const sentTo = new Map<string, number>();
     let wakeMs = Infinity;
+    const count = (payload: string): void => {
+      const { frame } = decodeFrame(payload);
+      if (frame?.message.type === "pageRequest") node.slicesAsked += 1;
+      if (frame?.message.type === "deltaRequest" && !asksWhetherThere(frame.message)) node.slicesAsked += 1;
+    };
     const replicator: Replicator = new Replicator(
       {
         life: lifeOf(name),
@@ -48,9 +55,11 @@ export class Link {
       },
       {
         broadcast: (payload) => {
+          count(payload);
           for (const other of this.nodes.values()) if (other.name !== name) this.#carry(other, payload);
         },
         send: (to, payload) => {
+          count(payload);
           sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
           const other = this.nodes.get(to);
           if (other !== undefined) this.#carry(other, payload);
@@ -77,7 +86,7 @@ export class Link {
       },
       this.nowMs,
     );
-    const node = { name, replicator, sentTo };
+    const node: LinkedNode = { name, replicator, sentTo, slicesAsked: 0 };
     this.nodes.set(name, node);
     this.at(this.nowMs, () => replicator.advance(this.nowMs));
     return node;
