@@ -5,7 +5,7 @@
 import { TrackerError } from "./errors.js";
 
 /** Node's timers cannot wait longer. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** An `INVALID_OPTION` with the option and its value. */
 export function wrongOption(option: string, value: unknown, expected: string): TrackerError {
