@@ -2,7 +2,8 @@
 import type { AnyMeta, Meta, TrackerBehaviour } from "../tracker/behaviour.js";
 import type { TrackerOptions } from "../tracker/tracker.js";
 import type { SimulatedCluster } from "./cluster.js";
-import type { Latency, NetworkFaults } from "./network.js";
+import type { Latency } from "./latencies.js";
+import type { NetworkFaults } from "./network.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 /** What is given to each tracker beside its pubsub and its runtime. */

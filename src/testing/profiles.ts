@@ -5,7 +5,8 @@
  */
 import { adapterManners } from "./adapter-manners.js";
 import { metaShapes } from "./metas.js";
-import type { Lane, Latency, NetworkFaults } from "./network.js";
+import type { Latency } from "./latencies.js";
+import type { Lane, NetworkFaults } from "./network.js";
 import { SeededRandom } from "./random.js";
 import type { Habit, Schedule, Step } from "./steps.js";
 
