@@ -58,8 +58,8 @@ export async function whoReturnsIsShown(seed: number): Promise<void> {
 
 /** A wait ends while everything goes on changing. */
 export async function waitsEnd(seed: number): Promise<void> {
-  const names = ["a", "b", "c", "d"];
-  const cluster = await simulate({ seed, nodes: names, options: { poolSize: 64 } });
+  const names = ["a", "b", "c"];
+  const cluster = await simulate({ seed, nodes: names, options: { poolSize: 32 } });
   await cluster.advance(3_000);
   const all = names.map((name) => new Busy(cluster, name, seed));
   cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };
