@@ -7,20 +7,50 @@
  */
 import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
 import { misbehave, misbehaveAtEnd, type AdapterManner } from "./adapter-manners.js";
+import { slowestOf, type Latency, type RangeMs } from "./latencies.js";
 import type { Machine } from "./machine.js";
-import {
-  faultless,
-  type Lane,
-  type Latency,
-  type NetworkFaults,
-  type Outage,
-  type RangeMs,
-} from "./network-faults.js";
 import type { SeededRandom } from "./random.js";
 import type { VirtualTime } from "./virtual-time.js";
 
-export { faultless } from "./network-faults.js";
-export type { Lane, Latency, NetworkFaults, Outage, RangeMs } from "./network-faults.js";
+/** What goes wrong with single payloads. Rates are probabilities from 0 to 1. */
+export interface NetworkFaults {
+  /** How many copies are lost. Default 0. */
+  readonly lossRate: number;
+  /** How many copies arrive a second time. Default 0. */
+  readonly repeatRate: number;
+  /** How much later than the first the second copy arrives. Default 0 to 5,000. */
+  readonly repeatDelayMs: RangeMs;
+  /** How long a copy is under way. Default 0.2 to 3. */
+  readonly delayMs: RangeMs;
+  /** Whether payloads of one link may overtake each other. Default false. */
+  readonly reorder: boolean;
+  /** How many calls of `broadcast` and `send` fail, though the payload may have gone out. Default 0. */
+  readonly sendErrorRate: number;
+  /** How many broadcasts come back to their sender. Default 0. */
+  readonly echoRate: number;
+}
+
+/** A network on which nothing goes wrong. */
+export const faultless: NetworkFaults = {
+  lossRate: 0,
+  repeatRate: 0,
+  repeatDelayMs: [0, 5_000],
+  delayMs: [0.2, 3],
+  reorder: false,
+  sendErrorRate: 0,
+  echoRate: 0,
+};
+
+/** What is broadcast and what is sent to one node may go different ways, and fail apart. */
+export type Lane = "broadcast" | "send";
+
+/** How a broker goes away. */
+export interface Outage {
+  /** Whether the adapters notice it (`disconnected`, later `connected`). Silent otherwise. */
+  readonly announced: boolean;
+  /** Whether sends fail meanwhile; otherwise they vanish. */
+  readonly refuses: boolean;
+}
 
 /** One payload on its way to one receiver. */
 export interface Delivery {
@@ -119,18 +149,7 @@ export class FaultyNetwork {
 
   /** The longest that distance alone keeps a payload under way. */
   get slowestMs(): number {
-    let slowestMs = 0;
-    for (const { from } of this.#latencies) {
-      let ofAllMs = 0;
-      let ofOneMs = 0;
-      for (const { from: other, to, delayMs } of this.#latencies) {
-        if (other !== from) continue;
-        if (to === undefined) ofAllMs += delayMs[1];
-        else ofOneMs = Math.max(ofOneMs, delayMs[1]);
-      }
-      slowestMs = Math.max(slowestMs, ofAllMs + ofOneMs);
-    }
-    return slowestMs;
+    return slowestOf(this.#latencies);
   }
 
   /** When a payload was last lost, by whatever it was. */
