@@ -16,7 +16,7 @@ export class CatchUp {
   constructor(replicas: Iterable<Replica>, asOfNow: boolean) {
     for (const replica of replicas) {
       const goals = new Map<RemoteSlice, number>();
-      if (asOfNow) for (const slice of replica.slices.values()) goals.set(slice, slice.target);
+      if (asOfNow) for (const slice of replica.held.slices.values()) goals.set(slice, slice.target);
       this.#pending.set(replica, goals);
     }
   }
@@ -29,7 +29,7 @@ export class CatchUp {
           if (!slice.hasReached(goal)) return false;
           goals.delete(slice);
         }
-        if (!replica.hasBeenHeardOut || !replica.hasCaughtUp) return false;
+        if (!replica.held.hasBeenHeardOut || !replica.held.hasCaughtUp) return false;
       }
       this.#pending.delete(replica);
     }

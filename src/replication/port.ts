@@ -3,9 +3,21 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
-import type { ReplicaLink } from "./lives/link.js";
-import type { Carrier } from "./wire/outbox.js";
 import type { Protocol } from "./rules.js";
+
+/**
+ * - `whole`: nothing is known to be missing.
+ * - `noBroadcasts`: only what it sends to this node alone is heard, and no broadcast of it.
+ * - `noDirect`: requests to it, or its answers, get through only as broadcasts.
+ * - `oneWay`: it is heard and answers nothing, so it does not hear this node.
+ */
+export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
+
+/** Where payloads go. */
+export interface Carrier {
+  broadcast(payload: string): void;
+  send(node: string, payload: string): void;
+}
 
 export interface ReplicatorOptions {
   readonly life: Life;

@@ -13,12 +13,13 @@ import { decodeFrame } from "./wire/codec.js";
 import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
+import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
-import type { Replica } from "./replica.js";
+import { Replica } from "./replica.js";
 import { Requests } from "./holding/requests.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
@@ -29,12 +30,12 @@ import { View } from "./showing/view.js";
 export class Replicator {
   readonly view: View;
   readonly counters: Counters = noCounts();
-  readonly membership: Membership;
+  readonly membership: Membership<Replica>;
   readonly #options: ReplicatorOptions;
   readonly #port: ReplicatorPort;
   readonly #rules: Rules;
   readonly #outbox: Outbox;
-  readonly #requests: Requests;
+  readonly #requests: Requests<Replica>;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
@@ -81,11 +82,19 @@ export class Replicator {
     this.#contact = new Contact(options, port, this.#outbox, this.counters, rules);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
-      { self: life, downPeriodMs, permdownPeriodMs },
+      {
+        self: life,
+        downPeriodMs,
+        permdownPeriodMs,
+        makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
+      },
       {
         appeared: (replica) => this.#appeared(replica),
         wentDown: (replica) => this.#wentDown(replica),
-        cameBack: (replica) => this.#greet(replica),
+        cameBack: (replica) => {
+          replica.held.summedUp.clear();
+          this.#greet(replica);
+        },
         departs: (replica) => this.#departs(replica),
         ended: (replica) => this.#ended(replica),
         missed: (replica) => this.#contact.missed(replica, this.#nowMs),
@@ -180,7 +189,7 @@ export class Replicator {
     if (!connected) return;
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.summedUp.clear();
+    for (const replica of this.membership.replicas()) replica.held.summedUp.clear();
     // What happened meanwhile is told by the first heartbeat.
     const { tickPeriodMs } = this.#options;
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
@@ -210,7 +219,7 @@ export class Replicator {
    */
   get hasCaughtUp(): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !(replica.hasBeenHeardOut && replica.hasCaughtUp)) return false;
+      if (isAwaited(replica) && !(replica.held.hasBeenHeardOut && replica.held.hasCaughtUp)) return false;
     }
     return !this.#requests.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }
@@ -262,12 +271,12 @@ export class Replicator {
   }
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {
-    replica.poolSize = heartbeat.poolSize;
+    replica.held.poolSize = heartbeat.poolSize;
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
-      replica.sumUp(shard, summary.clock, direct);
-      const slice = replica.sliceOf(shard, summary);
+      replica.held.sumUp(shard, summary.clock, direct);
+      const slice = replica.held.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       if (verdict === "diverged") this.#diverged(replica, slice);
@@ -277,7 +286,7 @@ export class Replicator {
   }
 
   #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
-    const slice = replica.slice(delta.shard);
+    const slice = replica.held.slice(delta.shard);
     const { steps } = slice;
     const change = slice.receiveDelta(delta, counter, direct);
     if (change !== "broken") this.#show(replica, change);
@@ -289,7 +298,7 @@ export class Replicator {
   }
 
   #receivePage(replica: Replica, page: Page, counter: number): void {
-    const slice = replica.slices.get(page.shard);
+    const slice = replica.held.slices.get(page.shard);
     const change = slice?.receivePage(page, counter) ?? "foreign";
     if (slice === undefined || change === "foreign") return;
     if (change === "unusable") this.#diverged(replica, slice);
@@ -301,7 +310,7 @@ export class Replicator {
   }
 
   #receiveFar(replica: Replica, shard: number): void {
-    const slice = replica.slices.get(shard);
+    const slice = replica.held.slices.get(shard);
     if (slice !== undefined) this.#rebuild(replica, slice);
   }
 
@@ -345,7 +354,7 @@ export class Replicator {
 
   /** Its counters were not its own, so neither may be what they came with. */
   #doubtAll(replica: Replica): void {
-    for (const slice of replica.slices.values()) {
+    for (const slice of replica.held.slices.values()) {
       slice.forgetCounters();
       this.#rebuilds += 1;
       slice.startRebuild(this.#rebuilds, true);
@@ -386,7 +395,7 @@ export class Replicator {
   #wentDown(replica: Replica): void {
     this.#requests.dropAllOf(replica);
     this.#contact.drop(replica);
-    for (const entry of replica.entries()) this.view.leave(entry, "down");
+    for (const entry of replica.held.entries()) this.view.leave(entry, "down");
     this.#port.replicaDown(replica.life);
   }
 
@@ -394,7 +403,7 @@ export class Replicator {
     this.view.departingLives += 1;
     // It has ended, and answers nobody.
     this.#requests.dropAllOf(replica);
-    this.view.depart(replica.entries());
+    this.view.depart(replica.held.entries());
   }
 
   #ended(replica: Replica): void {
@@ -404,15 +413,15 @@ export class Replicator {
     this.#greetings.drop(replica);
     this.#contact.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
-    for (const entry of replica.entries()) this.view.leave(entry, reason);
+    for (const entry of replica.held.entries()) this.view.leave(entry, reason);
     this.#port.replicaGone(replica.life);
   }
 
   /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
   #showIfCaughtUp(replica: Replica): void {
-    if (replica.status !== "returning" || !this.#rules.isShownAgain(replica)) return;
+    if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.entries()) this.view.join(entry);
+    for (const entry of replica.held.entries()) this.view.join(entry);
     this.#port.replicaUp(replica.life);
   }
 

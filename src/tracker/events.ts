@@ -1,6 +1,6 @@
 /** What a tracker tells besides diffs: its events, by name. */
 import type { TrackerError } from "../errors.js";
-import type { ReplicaLink } from "../replication/lives/link.js";
+import type { ReplicaLink } from "../replication/port.js";
 
 /** What a tracker tells besides diffs. */
 export interface TrackerEvents {

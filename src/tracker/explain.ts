@@ -5,7 +5,11 @@ import type { Membership } from "../replication/lives/membership.js";
 import { Replica } from "../replication/replica.js";
 import type { Explanation, ReplicaHealth } from "./health.js";
 
-export function explain(entry: ReplicatedEntry, visible: boolean, membership: Membership): Explanation {
+export function explain(
+  entry: ReplicatedEntry,
+  visible: boolean,
+  membership: Membership<Replica>,
+): Explanation {
   const owner = ReplicatedEntry.ownerOf(entry);
   const { key, ref, session, node } = entry;
   const remote = owner instanceof Replica ? owner : undefined;
@@ -23,11 +27,12 @@ export function explain(entry: ReplicatedEntry, visible: boolean, membership: Me
   };
 }
 
-export function healthOf(replica: Replica, membership: Membership): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, lagDots, isComplete } = replica;
+export function healthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
+  const { life, status, link, heartbeatPeriodMs } = replica;
+  const { lagDots, isComplete } = replica.held;
   const silentMs = membership.silenceOf(replica);
   let entries = 0;
-  for (const slice of replica.slices.values()) entries += slice.entries.size;
+  for (const slice of replica.held.slices.values()) entries += slice.entries.size;
   return {
     ...life,
     status,

@@ -1,5 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
-import type { ReplicaLink } from "../replication/lives/link.js";
+import type { ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 

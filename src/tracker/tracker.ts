@@ -208,7 +208,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     for (const entry of shown) explanations.push(explain(entry, true, membership));
     for (const replica of membership.replicas()) {
       if (replica.status === "up") continue;
-      for (const entry of replica.entries()) {
+      for (const entry of replica.held.entries()) {
         const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
         if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
       }

@@ -1,6 +1,6 @@
 /** What goes wrong between the nodes, as errors with their codes and in words. */
 import { TrackerError } from "../errors.js";
-import type { ReplicaLink } from "../replication/lives/link.js";
+import type { ReplicaLink } from "../replication/port.js";
 import { LIMITS } from "../replication/limits.js";
 import type { Trouble } from "../replication/port.js";
 

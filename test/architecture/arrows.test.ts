@@ -32,16 +32,27 @@ describe("the rules find", () => {
   it.each([
     ["crdt/set.ts", 'import { TrackerError } from "../errors.js";', "crdt -> errors"],
     [
-      "replication/shard.ts",
+      "replication/replicator.ts",
       'import type { Tracker } from "../tracker/tracker.js";',
-      "replication -> tracker",
+      "replication/replicator -> tracker",
+    ],
+    [
+      "replication/lives/peer.ts",
+      'import type { View } from "../showing/view.js";',
+      "replication/lives -> replication/showing",
     ],
     ["channels/server.ts", 'import { Tracker } from "../tracker/tracker.js";', "channels -> tracker"],
     ["tracker/tracker.ts", 'export * from "../testing/index.js";', "tracker -> testing"],
     ["adapters/redis.ts", 'const memory = await import("../presence/wire.js");', "adapters -> presence"],
     ["client/index.ts", 'let a: import("../tracker/tracker.js").Tracker;', "client -> tracker"],
   ])("a wrong arrow in %s", (path, text, expected) => {
-    const others = ["errors.ts", "tracker/tracker.ts", "testing/index.ts", "presence/wire.ts"];
+    const others = [
+      "replication/showing/view.ts",
+      "errors.ts",
+      "tracker/tracker.ts",
+      "testing/index.ts",
+      "presence/wire.ts",
+    ];
     const found = rules.layerViolations(made({ ...empty(others), [path]: text }));
     expect(found).toEqual([expect.stringMatching(new RegExp(`^${path}:1( \\(type\\))?: ${expected}$`))]);
   });

@@ -35,8 +35,8 @@ function msUntilHeld(link: Link, holder: LinkedNode, entries: number, withinMs: 
     link.advance(50);
     const replica = holder.replicator.membership.presentOf("good");
     let held = 0;
-    for (const slice of replica?.slices.values() ?? []) held += slice.entries.size;
-    if (held === entries && replica?.isComplete === true) break;
+    for (const slice of replica?.held.slices.values() ?? []) held += slice.entries.size;
+    if (held === entries && replica?.held.isComplete === true) break;
   }
   return link.nowMs - fromMs;
 }
@@ -68,7 +68,7 @@ describe("a node that answers", () => {
       link.advance(50);
       held = 0;
       const replica = a.replicator.membership.presentOf("good");
-      for (const slice of replica?.slices.values() ?? []) held += slice.entries.size;
+      for (const slice of replica?.held.slices.values() ?? []) held += slice.entries.size;
     }
     expect(held).toBe(6_000);
     expect(link.nowMs - fromMs).toBeLessThan(4_000);
@@ -131,7 +131,7 @@ describe("those that ask without end", () => {
     link.advance(2_000);
     const good = link.nodes.get("good")!;
     let heldThere = 0;
-    for (const slice of good.replicator.membership.presentOf("a")?.slices.values() ?? []) {
+    for (const slice of good.replicator.membership.presentOf("a")?.held.slices.values() ?? []) {
       heldThere += slice.entries.size;
     }
     link.advance(seconds * 1_000);

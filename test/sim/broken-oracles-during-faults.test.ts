@@ -142,7 +142,7 @@ const during: readonly BrokenRule[] = [
         original(nowMs);
         for (const replica of this.membership.replicas()) {
           if (replica.departure === undefined) continue;
-          for (const entry of replica.entries()) {
+          for (const entry of replica.held.entries()) {
             for (const other of this.view.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) {
               if (!isOwn(other)) this.view.leave(other, "untracked");
             }

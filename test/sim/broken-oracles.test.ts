@@ -5,9 +5,10 @@
 import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { Greetings } from "../../src/replication/lives/greetings.js";
 import { Membership } from "../../src/replication/lives/membership.js";
+import { Replica } from "../../src/replication/replica.js";
+import type { Peer } from "../../src/replication/lives/peer.js";
 import { Outbox } from "../../src/replication/wire/outbox.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
-import { Replica } from "../../src/replication/replica.js";
 import { Requests } from "../../src/replication/holding/requests.js";
 import { View } from "../../src/replication/showing/view.js";
 import { Engine } from "../../src/tracker/engine.js";
@@ -305,7 +306,7 @@ const surroundings: readonly BrokenRule[] = [
     rule: "direct frames in an idle cluster",
     found: /sent \d+ frames while idle/,
     break: () => {
-      const greeted = new WeakMap<Greetings, Set<Replica>>();
+      const greeted = new WeakMap<Greetings, Set<Peer>>();
       return [
         instead(Greetings.prototype, "want", function (original, replica, nowMs) {
           greeted.set(this, (greeted.get(this) ?? new Set()).add(replica));

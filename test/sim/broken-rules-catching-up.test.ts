@@ -1,6 +1,6 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
 import { Endings } from "../../src/replication/authoring/endings.js";
-import { Replica } from "../../src/replication/replica.js";
+import { Holding } from "../../src/replication/holding/holding.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
@@ -43,7 +43,7 @@ const rules: readonly BrokenRule[] = [
       instead(Replicator.prototype, "catchUp", function (original, asOfNow) {
         const goal = original(asOfNow);
         Object.defineProperty(goal, "isReached", {
-          get: () => [...this.membership.replicas()].every(({ isComplete }) => isComplete),
+          get: () => [...this.membership.replicas()].every(({ held }) => held.isComplete),
         });
         return goal;
       }),
@@ -59,7 +59,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R45 is missed: one heartbeat that all hear may be older than this life",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: startingAmongLateFrames,
-    break: () => [wrapGetter(Replica.prototype, "hasBeenHeardOut", () => true)],
+    break: () => [wrapGetter(Holding.prototype, "hasBeenHeardOut", () => true)],
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",

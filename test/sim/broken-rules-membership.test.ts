@@ -41,7 +41,7 @@ const silence: readonly BrokenRule[] = [
     found: /says that it is complete while it is disconnected/,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
-        return [...this.replicator.membership.replicas()].every((replica) => replica.isComplete);
+        return [...this.replicator.membership.replicas()].every((replica) => replica.held.isComplete);
       }),
     ],
   },
@@ -62,7 +62,7 @@ const silence: readonly BrokenRule[] = [
     break: () => [
       instead(Membership.prototype, "pass", function (original, elapsedMs) {
         original(elapsedMs);
-        for (const replica of this.replicas()) if (replica.status === "down") replica.slices.clear();
+        for (const replica of this.replicas()) if (replica.status === "down") replica.held.slices.clear();
       }),
     ],
   },
@@ -108,7 +108,7 @@ const silence: readonly BrokenRule[] = [
     break: () => [
       instead(Membership.prototype, "gone", function (original, name) {
         original(name);
-        for (const replica of this.replicas()) if (replica.name === name) replica.slices.clear();
+        for (const replica of this.replicas()) if (replica.name === name) replica.held.slices.clear();
       }),
     ],
   },

@@ -46,10 +46,14 @@ export class GoalOracles {
   #waitedMs(node: Watched, replica: Replica): number {
     const back = this.#returns.get(replica) ?? { goal: undefined, reachedMs: undefined };
     this.#returns.set(replica, back);
-    const isSummedUp = replica.poolSize !== undefined && replica.summedUp.size >= replica.poolSize;
+    const isSummedUp =
+      replica.held.poolSize !== undefined && replica.held.summedUp.size >= replica.held.poolSize;
     // A reconnection forgets the sums: what is to be caught up with is known anew.
     if (!isSummedUp) back.goal = undefined;
-    else back.goal ??= new Map(Array.from(replica.slices, ([shard, { clock, lag }]) => [shard, clock + lag]));
+    else
+      back.goal ??= new Map(
+        Array.from(replica.held.slices, ([shard, { clock, lag }]) => [shard, clock + lag]),
+      );
     if (back.goal === undefined || !isReached(replica, back.goal)) back.reachedMs = undefined;
     else back.reachedMs ??= this.#situation.nowMs;
     return back.reachedMs === undefined ? 0 : this.#situation.healthyMsSince(node, back.reachedMs);
@@ -58,7 +62,7 @@ export class GoalOracles {
 
 function isReached(replica: Replica, goal: ReadonlyMap<number, number>): boolean {
   for (const [shard, clock] of goal) {
-    const slice = replica.slices.get(shard);
+    const slice = replica.held.slices.get(shard);
     if (slice === undefined || slice.clock < clock) return false;
     // What is being fetched as pages stands at no clock yet.
     if (slice.nextRequest()?.type === "pageRequest") return false;

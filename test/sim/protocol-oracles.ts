@@ -40,14 +40,14 @@ export class ProtocolOracles {
         continue;
       }
       for (const [shard, clock] of before.clocks) {
-        const slice = replica.slices.get(shard);
+        const slice = replica.held.slices.get(shard);
         if (slice === undefined) wrong.push(`the slice ${shard} of ${replica.id} was dropped`);
         else if (slice.clock < clock && !isDamaged(slice)) {
           wrong.push(`the slice ${shard} of ${replica.id} went back from clock ${clock} to ${slice.clock}`);
         }
       }
       if (before.status === "returning" && replica.status === "up") {
-        for (const slice of replica.slices.values()) {
+        for (const slice of replica.held.slices.values()) {
           const goal = Math.min(before.goals.get(slice.shard) ?? 0, slice.target);
           if (slice.clock < goal) wrong.push(`${replica.id} is shown again before it has caught up`);
         }
@@ -64,7 +64,7 @@ export class ProtocolOracles {
   /** An entry of a life that departs is shown while no life that stays shows the same key, and not beside one. */
   #lookAtHandoff({ view }: Replicator, replica: Replica): string[] {
     const wrong: string[] = [];
-    for (const entry of replica.entries()) {
+    for (const entry of replica.held.entries()) {
       const shown = view.getByKey(ReplicatedEntry.topicOf(entry), entry.key);
       const isElsewhere = shown.some((other) => ReplicatedEntry.ownerOf(other).departure === undefined);
       if (shown.includes(entry) !== isElsewhere) continue;
@@ -88,9 +88,9 @@ export class ProtocolOracles {
 }
 
 function targetsOf(replica: Replica): Map<number, number> {
-  return new Map([...replica.slices].map(([shard, slice]) => [shard, slice.target]));
+  return new Map([...replica.held.slices].map(([shard, slice]) => [shard, slice.target]));
 }
 
 function clocksOf(replica: Replica): Map<number, number> {
-  return new Map([...replica.slices].map(([shard, slice]) => [shard, slice.clock]));
+  return new Map([...replica.held.slices].map(([shard, slice]) => [shard, slice.clock]));
 }

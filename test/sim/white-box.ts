@@ -196,14 +196,14 @@ export class WhiteBox {
   }
 
   #isDoubted(replica: Replica): boolean {
-    for (const slice of replica.slices.values()) if (this.#damaged.has(slice)) return true;
+    for (const slice of replica.held.slices.values()) if (this.#damaged.has(slice)) return true;
     return false;
   }
 
   #compareAll(node: Node, replicator: Replicator): string[] {
     const wrong: string[] = [];
     for (const replica of replicator.membership.replicas()) {
-      for (const slice of replica.slices.values()) {
+      for (const slice of replica.held.slices.values()) {
         if (slice.caughtUp) this.#partial.delete(slice);
         if (this.#partial.has(slice) || this.#damaged.has(slice) || slice.entries.size === 0) continue;
         const what = this.#compare(slice);
@@ -243,7 +243,7 @@ export class WhiteBox {
       if (replicator === undefined) continue;
       wrong.push(...this.#compareAll(node, replicator));
       for (const replica of replicator.membership.replicas()) {
-        for (const slice of replica.slices.values()) {
+        for (const slice of replica.held.slices.values()) {
           if (!slice.caughtUp && replica.status === "up") {
             wrong.push(`${node.name} has not caught up with ${replica.id}, shard ${slice.shard}`);
           }
@@ -264,7 +264,7 @@ export class WhiteBox {
     let armed = false;
     for (const replica of replicator?.membership.replicas() ?? []) {
       if (replica.name !== of || !replica.isShown) continue;
-      for (const slice of replica.slices.values()) {
+      for (const slice of replica.held.slices.values()) {
         if (!slice.caughtUp || this.#partial.has(slice)) continue;
         this.#toDamage.add(slice);
         armed = true;

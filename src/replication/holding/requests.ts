@@ -12,7 +12,7 @@ import {
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
 } from "../limits.js";
-import type { Replica } from "../replica.js";
+import type { Holding } from "./holding.js";
 import { RoundTrip } from "./round-trip.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
@@ -21,11 +21,16 @@ import type { RemoteSlice } from "./remote-slice.js";
 /** Patience is longer by up to this share at random, so that not all lose it at once. */
 const PATIENCE_SPREAD = 0.25;
 
+/** Whom something is asked of, and what is held of it. */
+interface Asked {
+  readonly held: Holding;
+}
+
 /** A slice that lacks something: it waits for its delay, then for a place, then for an answer. */
-interface Missing {
+interface Missing<A extends Asked> {
   readonly slice: RemoteSlice;
-  readonly line: Line;
-  queue: Set<Missing>;
+  readonly line: Line<A>;
+  queue: Set<Missing<A>>;
   /** When its delay, or the patience with its request, ends. */
   dueMs: number;
   sentMs: number;
@@ -38,12 +43,12 @@ interface Missing {
 }
 
 /** All that one life is asked for. */
-interface Line {
-  readonly replica: Replica;
+interface Line<A extends Asked> {
+  readonly replica: A;
   readonly roundTrip: RoundTrip;
-  readonly delayed: Set<Missing>;
-  readonly ready: Set<Missing>;
-  readonly asked: Set<Missing>;
+  readonly delayed: Set<Missing<A>>;
+  readonly ready: Set<Missing<A>>;
+  readonly asked: Set<Missing<A>>;
   /** When its first frame was heard; and what its greeting, the first word to this node alone, lets one expect. */
   metMs: number;
   greetingPatienceMs: number | undefined;
@@ -58,18 +63,18 @@ interface Line {
   doubledMs: number;
 }
 
-export class Requests {
+export class Requests<A extends Asked = Asked> {
   readonly #random: () => number;
   readonly #startMs: number;
   /** Patience while no round trip is known, and up to which failures double it. */
   readonly #firstPatienceMs: number;
   readonly #retryMaxMs: number;
-  readonly #missing = new Map<RemoteSlice, Missing>();
+  readonly #missing = new Map<RemoteSlice, Missing<A>>();
   /** A line lasts as long as its life is listened to, for its round trips. */
-  readonly #lines = new Map<Replica, Line>();
+  readonly #lines = new Map<A, Line<A>>();
   /** Those that lack something; whoever asked in the slow lane goes to its end. */
-  readonly #fast = new Set<Line>();
-  readonly #slow = new Set<Line>();
+  readonly #fast = new Set<Line<A>>();
+  readonly #slow = new Set<Line<A>>();
   /** Round trips of all lives, for one that has not answered yet. */
   readonly #roundTrip: RoundTrip;
   readonly #protocol: Protocol;
@@ -101,7 +106,7 @@ export class Requests {
   }
 
   /** A life is heard for the first time, or again. */
-  met(replica: Replica, nowMs: number): void {
+  met(replica: A, nowMs: number): void {
     this.#lineOf(replica).metMs = nowMs;
   }
 
@@ -109,7 +114,7 @@ export class Requests {
    * A life speaks to this node alone, so it has heard it: the first time that takes a round trip at most, or one and
    * the time until it heard this node at all.
    */
-  greetedBy(replica: Replica, nowMs: number): void {
+  greetedBy(replica: A, nowMs: number): void {
     const line = this.#lineOf(replica);
     if (line.greetingPatienceMs !== undefined) return;
     // One that is met soon after the start was asked by its first heartbeat, which all hear.
@@ -120,7 +125,7 @@ export class Requests {
   }
 
   /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
-  want(replica: Replica, slice: RemoteSlice, nowMs: number): number {
+  want(replica: A, slice: RemoteSlice, nowMs: number): number {
     const present = this.#missing.get(slice);
     if (present !== undefined) {
       this.#renewGoal(present, nowMs);
@@ -128,7 +133,7 @@ export class Requests {
     }
     const line = this.#lineOf(replica);
     const delayMs = this.#protocol.rules.requestDelayMs(this.#random());
-    const missing: Missing = {
+    const missing: Missing<A> = {
       slice,
       line,
       queue: line.delayed,
@@ -168,8 +173,8 @@ export class Requests {
     if (line.delayed.size + line.ready.size + line.asked.size === 0) this.#laneOf(line).delete(line);
   }
 
-  dropAllOf(replica: Replica): void {
-    for (const slice of replica.slices.values()) this.drop(slice);
+  dropAllOf(replica: A): void {
+    for (const slice of replica.held.slices.values()) this.drop(slice);
     this.#lines.delete(replica);
   }
 
@@ -182,7 +187,7 @@ export class Requests {
   }
 
   /** Sends what is due and has a place; returns when to call again, if ever. */
-  advance(nowMs: number, send: (replica: Replica, slice: RemoteSlice) => void): number | undefined {
+  advance(nowMs: number, send: (replica: A, slice: RemoteSlice) => void): number | undefined {
     for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
     let nextMs = Infinity;
     for (const line of this.#fast) {
@@ -202,7 +207,7 @@ export class Requests {
   }
 
   /** Whose patience has run out frees its place, and waits for the next behind the others of its life. */
-  #freePlaces(line: Line, nowMs: number): void {
+  #freePlaces(line: Line<A>, nowMs: number): void {
     for (const missing of line.asked) {
       if (missing.dueMs > nowMs) continue;
       if (missing.slice.nextRequest() === undefined) {
@@ -223,12 +228,7 @@ export class Requests {
     }
   }
 
-  #ask(
-    line: Line,
-    places: number,
-    nowMs: number,
-    send: (replica: Replica, slice: RemoteSlice) => void,
-  ): number {
+  #ask(line: Line<A>, places: number, nowMs: number, send: (replica: A, slice: RemoteSlice) => void): number {
     let sent = 0;
     if (places <= 0) return sent;
     for (const missing of line.ready) {
@@ -245,7 +245,7 @@ export class Requests {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line): number {
+  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line<A>): number {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
     const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
@@ -253,7 +253,7 @@ export class Requests {
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
-  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing, nowMs: number): void {
+  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing<A>, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
     line.answers = true;
@@ -273,7 +273,7 @@ export class Requests {
   }
 
   /** What was asked with more patience, for want of knowledge, need not wait for so long. */
-  #losePatience(line: Line): void {
+  #losePatience(line: Line<A>): void {
     const patienceMs = this.#patienceMs(line);
     for (const asked of line.asked) {
       if (asked.attempts === 1)
@@ -281,29 +281,29 @@ export class Requests {
     }
   }
 
-  #renewGoal(missing: Missing, nowMs: number): void {
+  #renewGoal(missing: Missing<A>, nowMs: number): void {
     const { slice } = missing;
     if (!slice.hasReached(missing.goal)) return;
     missing.goal = slice.target;
     missing.sinceMs = nowMs;
   }
 
-  #move(missing: Missing, queue: Set<Missing>): void {
+  #move(missing: Missing<A>, queue: Set<Missing<A>>): void {
     missing.queue.delete(missing);
     missing.queue = queue;
     queue.add(missing);
   }
 
   /** How many slices a life may be asked for at a time. */
-  #placesOf({ failures }: Line): number {
+  #placesOf({ failures }: Line<A>): number {
     return this.#protocol.rules.requestPlaces(failures, this.#protocol.limits);
   }
 
-  #laneOf(line: Line): Set<Line> {
+  #laneOf(line: Line<A>): Set<Line<A>> {
     return line.failures < this.#protocol.limits.failuresOfSlowLives ? this.#fast : this.#slow;
   }
 
-  #lineOf(replica: Replica): Line {
+  #lineOf(replica: A): Line<A> {
     let line = this.#lines.get(replica);
     if (line === undefined) {
       line = {
@@ -327,7 +327,7 @@ export class Requests {
 }
 
 /** When a life is to be looked at again. What waits for a place needs no timer: what frees it will call. */
-function nextOf({ delayed, asked }: Line): number {
+function nextOf<A extends Asked>({ delayed, asked }: Line<A>): number {
   let nextMs = Infinity;
   for (const { dueMs } of asked) nextMs = Math.min(nextMs, dueMs);
   for (const { dueMs } of delayed) nextMs = Math.min(nextMs, dueMs);

@@ -11,7 +11,7 @@ import { WHETHER_THERE } from "../message.js";
 import type { DeltaRequest, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "../port.js";
-import type { Replica } from "../replica.js";
+import type { Peer } from "./peer.js";
 import type { Rules } from "../rules.js";
 
 export class Contact {
@@ -27,13 +27,7 @@ export class Contact {
   /** When which kind of refusal was reported last. */
   readonly #reportedMs = new Map<string, number>();
 
-  constructor(
-    options: ReplicatorOptions,
-    port: ReplicatorPort,
-    outbox: Outbox,
-    counters: Counters,
-    rules: Rules,
-  ) {
+  constructor(options: ReplicatorOptions, port: ReplicatorPort, outbox: Outbox, counters: Counters, rules: Rules) {
     this.#rules = rules;
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#port = port;
@@ -43,14 +37,14 @@ export class Contact {
   }
 
   /** Asks for what is missing. */
-  ask(replica: Replica, request: DeltaRequest | PageRequest, membership: Membership): void {
+  ask(replica: Peer, request: DeltaRequest | PageRequest, membership: Membership<Peer>): void {
     this.#ask(replica, request, membership, true);
   }
 
   #ask(
-    replica: Replica,
+    replica: Peer,
     request: DeltaRequest | PageRequest,
-    membership: Membership,
+    membership: Membership<Peer>,
     isMissing: boolean,
   ): void {
     const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
@@ -61,23 +55,23 @@ export class Contact {
   }
 
   /** It has not been heard for a while: it is to be asked whether it is there. */
-  missed(replica: Replica, nowMs: number): void {
+  missed(replica: Peer, nowMs: number): void {
     this.#port.wakeAt(this.#missed.want(replica, nowMs));
   }
 
   /** Asks whoever is due; returns when to call again, `Infinity` if never. */
-  advance(nowMs: number, membership: Membership): number {
+  advance(nowMs: number, membership: Membership<Peer>): number {
     return this.#missed.advance(nowMs, (replica) => this.#askWhetherThere(replica, membership));
   }
 
   /** Its silence has been noticed, or it is forgotten: how frames got through means nothing any more. */
-  drop(replica: Replica): void {
+  drop(replica: Peer): void {
     this.#missed.drop(replica);
     replica.link = new Link(this.#rules);
   }
 
   /** A frame of it was heard. What gets through may have changed, and what was lost may get through again. */
-  heard(replica: Replica, direct: boolean, membership: Membership): void {
+  heard(replica: Peer, direct: boolean, membership: Membership<Peer>): void {
     if (!replica.isAlive) return;
     const { link, life } = replica;
     const { healthyMs } = membership;
@@ -97,7 +91,7 @@ export class Contact {
   }
 
   /** Nodes of different periods are judged each by its own, and reported, for it is seldom meant. */
-  learnPeriod(replica: Replica, periodMs: number | undefined): void {
+  learnPeriod(replica: Peer, periodMs: number | undefined): void {
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
     replica.heartbeatPeriodMs = periodMs;
@@ -127,7 +121,7 @@ export class Contact {
   }
 
   /** Whoever is asked for what is held already answers with a heartbeat. */
-  #askWhetherThere(replica: Replica, membership: Membership): void {
+  #askWhetherThere(replica: Peer, membership: Membership<Peer>): void {
     if (!replica.isAlive) return;
     this.#ask(replica, WHETHER_THERE, membership, false);
   }

@@ -2,13 +2,13 @@
  * Who is to be told soon that this node is there, or asked whether it is there itself: a life that was unknown,
  * comes back, or is missed, after a short random delay. Knows no message; time comes in as an argument.
  */
-import type { Replica } from "../replica.js";
+import type { Peer } from "./peer.js";
 import type { Rules } from "../rules.js";
 
 export class Greetings {
   readonly #random: () => number;
   readonly #rules: Rules;
-  readonly #dueMs = new Map<Replica, number>();
+  readonly #dueMs = new Map<Peer, number>();
 
   constructor(random: () => number, rules: Rules) {
     this.#random = random;
@@ -21,7 +21,7 @@ export class Greetings {
   }
 
   /** Gives when a replica is to be greeted: soon, or when it already was to be. */
-  want(replica: Replica, nowMs: number): number {
+  want(replica: Peer, nowMs: number): number {
     let dueMs = this.#dueMs.get(replica);
     if (dueMs === undefined) {
       dueMs = nowMs + this.#rules.greetingDelayMs(this.#random());
@@ -30,12 +30,12 @@ export class Greetings {
     return dueMs;
   }
 
-  drop(replica: Replica): void {
+  drop(replica: Peer): void {
     this.#dueMs.delete(replica);
   }
 
   /** Greets whoever is due; gives when to call again, `Infinity` if never. */
-  advance(nowMs: number, greet: (replica: Replica) => void): number {
+  advance(nowMs: number, greet: (replica: Peer) => void): number {
     let nextMs = Infinity;
     for (const [replica, dueMs] of this.#dueMs) {
       if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);

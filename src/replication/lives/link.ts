@@ -4,15 +4,8 @@
  * message's content.
  */
 import { ALOUD_MS, REQUEST_RETRY_MS, REQUESTS_UNANSWERED } from "../limits.js";
+import type { ReplicaLink } from "../port.js";
 import type { Rules } from "../rules.js";
-
-/**
- * - `whole`: nothing is known to be missing.
- * - `noBroadcasts`: only what it sends to this node alone is heard, and no broadcast of it.
- * - `noDirect`: requests to it, or its answers, get through only as broadcasts.
- * - `oneWay`: it is heard and answers nothing, so it does not hear this node.
- */
-export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
 
 export class Link {
   readonly #rules: Rules;

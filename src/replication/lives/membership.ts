@@ -9,32 +9,34 @@ import { Insistence } from "./insistence.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import { OverLives } from "./over-lives.js";
-import { Replica } from "../replica.js";
+import type { Peer } from "./peer.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
 
-export interface MembershipOptions {
+export interface MembershipOptions<P extends Peer> {
   readonly self: Life;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
+  /** Makes what stands for a life that is heard for the first time. */
+  readonly makePeer: (life: Life) => P;
 }
 
 /** What membership finds out, in the order in which it does. */
-export interface MembershipListener {
+export interface MembershipListener<P extends Peer> {
   /** A life is heard for the first time. */
-  appeared(replica: Replica): void;
+  appeared(replica: P): void;
   /** Its entries are to be hidden. */
-  wentDown(replica: Replica): void;
+  wentDown(replica: P): void;
   /** It was heard after it went down; its entries stay hidden until it has caught up. */
-  cameBack(replica: Replica): void;
+  cameBack(replica: P): void;
   /** It ended, and its entries wait for their keys. */
-  departs(replica: Replica): void;
+  departs(replica: P): void;
   /** All about it is to be forgotten. */
-  ended(replica: Replica): void;
+  ended(replica: P): void;
   /** It has not been heard for so long that it is to be asked whether it is there. */
-  missed(replica: Replica): void;
+  missed(replica: P): void;
   /** What was heard of a life before was not its own: its counters are believed anew. */
-  insisted(replica: Replica): void;
+  insisted(replica: P): void;
   /** Two lives of one name are alive. */
   conflict(name: string, incarnations: readonly [string, string]): void;
   /** An earlier life of the name had a clock that was ahead of this one's. */
@@ -46,21 +48,22 @@ export interface MembershipListener {
 /** Why a frame is not listened to. */
 export type Deafness = "own" | "over" | "late" | "implausible" | "superseded" | "crowded";
 
-export class Membership {
+export class Membership<P extends Peer = Peer> {
   readonly #self: Life;
   readonly #downPeriodMs: number;
   readonly #permdownPeriodMs: number;
-  readonly #listener: MembershipListener;
+  readonly #listener: MembershipListener<P>;
+  readonly #makePeer: (life: Life) => P;
   /** The present life of every name. */
-  readonly #present = new Map<string, Replica>();
+  readonly #present = new Map<string, P>();
   /** Lives that were replaced and whose window has not ended. */
-  readonly #replaced = new Set<Replica>();
+  readonly #replaced = new Set<P>();
   readonly #over: OverLives;
   /** Who is not listened to, and goes on. */
   readonly #insistence: Insistence;
   readonly #protocol: Protocol;
   /** Whom to forget when room is needed, the last first: found once between two passes. */
-  #spare: Replica[] | undefined;
+  #spare: P[] | undefined;
   /** The time by the clock, which also goes on while nothing is heard. */
   #nowMs = 0;
   /** Healthy time that has passed, in all. */
@@ -71,13 +74,14 @@ export class Membership {
    */
   #sincePassMs = 0;
 
-  constructor(options: MembershipOptions, listener: MembershipListener, protocol: Protocol = PROTOCOL) {
+  constructor(options: MembershipOptions<P>, listener: MembershipListener<P>, protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
     this.#over = new OverLives(protocol.limits.livesOver);
     this.#insistence = new Insistence(protocol.limits.livesOver);
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
     this.#permdownPeriodMs = options.permdownPeriodMs;
+    this.#makePeer = options.makePeer;
     this.#listener = listener;
   }
 
@@ -87,7 +91,7 @@ export class Membership {
   }
 
   /** The present life of a name. */
-  presentOf(name: string): Replica | undefined {
+  presentOf(name: string): P | undefined {
     return this.#present.get(name);
   }
 
@@ -110,12 +114,12 @@ export class Membership {
   }
 
   /** Healthy time since a replica was heard. */
-  silenceOf(replica: Replica): number {
+  silenceOf(replica: P): number {
     return Math.max(0, replica.silentMs + this.#sincePassMs);
   }
 
   /** All lives that something is held of: present and replaced. */
-  *replicas(): Generator<Replica> {
+  *replicas(): Generator<P> {
     yield* this.#present.values();
     yield* this.#replaced;
   }
@@ -133,7 +137,7 @@ export class Membership {
    * A frame of a life was received, which may tell how often it sends a heartbeat. Returns its replica, which now
    * counts as heard, or why it is not listened to: then nothing has changed.
    */
-  hear(life: Life, counter: number, direct: boolean, periodMs?: number): Replica | Deafness {
+  hear(life: Life, counter: number, direct: boolean, periodMs?: number): P | Deafness {
     const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
     if (rules.isOwn(life.name, this.#self.name)) {
@@ -174,7 +178,7 @@ export class Membership {
   }
 
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
-  goodbye(replica: Replica, windowMs: number): void {
+  goodbye(replica: P, windowMs: number): void {
     if (replica.status === "departing") return;
     const { rules } = this.#protocol;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
@@ -193,7 +197,7 @@ export class Membership {
   }
 
   /** A returning replica has caught up. */
-  caughtUp(replica: Replica): void {
+  caughtUp(replica: P): void {
     replica.status = "up";
   }
 
@@ -241,8 +245,8 @@ export class Membership {
     this.#insistence.pass(this.#elapsedMs);
   }
 
-  #appear(life: Life): Replica {
-    const replica = new Replica(life, replicaOf(this.#self), this.#protocol.rules);
+  #appear(life: Life): P {
+    const replica = this.#makePeer(life);
     this.#insistence.forget(replica.id);
     // Whoever is heard after later lives of its name have ended was not before them.
     if (this.#over.overtake(life)) this.#listener.clockAhead(life);
@@ -251,7 +255,7 @@ export class Membership {
     return replica;
   }
 
-  #listen(replica: Replica, counter: number, direct: boolean): Replica | Deafness {
+  #listen(replica: P, counter: number, direct: boolean): P | Deafness {
     const { rules } = this.#protocol;
     const last = rules.lastCounter(direct, replica.directCounter, replica.broadcastCounter);
     const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
@@ -280,14 +284,13 @@ export class Membership {
     replica.heard(this.#nowMs, this.#sincePassMs);
     if (replica.status === "down") {
       replica.status = "returning";
-      replica.summedUp.clear();
       this.#listener.cameBack(replica);
     }
     return replica;
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
-  #replace(replica: Replica): void {
+  #replace(replica: P): void {
     this.#present.delete(replica.name);
     this.#isOver(replica);
     if (replica.status === "departing") {
@@ -303,32 +306,32 @@ export class Membership {
     }
   }
 
-  #depart(replica: Replica, departure: Departure, windowMs: number): void {
+  #depart(replica: P, departure: Departure, windowMs: number): void {
     replica.status = "departing";
     replica.departure = departure;
     replica.windowMs = windowMs + this.#sincePassMs;
     this.#listener.departs(replica);
   }
 
-  #end(replica: Replica, departure: Departure): void {
+  #end(replica: P, departure: Departure): void {
     this.#isOver(replica);
     replica.departure = departure;
     this.#forget(replica);
   }
 
-  #goDown(replica: Replica): void {
+  #goDown(replica: P): void {
     const wasShown = replica.isShown;
     replica.status = "down";
     if (wasShown) this.#listener.wentDown(replica);
   }
 
-  #forget(replica: Replica): void {
+  #forget(replica: P): void {
     if (this.#present.get(replica.name) === replica) this.#present.delete(replica.name);
     this.#replaced.delete(replica);
     this.#listener.ended(replica);
   }
 
-  #isOver({ life, isEmpty }: Replica): void {
+  #isOver({ life, isEmpty }: P): void {
     const endedMs = this.#over.add(life, this.healthyMs, isEmpty);
     // A frame of what ended lately may still be under way, and would bring it back.
     if (endedMs !== undefined && this.healthyMs - endedMs <= 2 * this.#downPeriodMs) {
@@ -355,14 +358,14 @@ export class Membership {
     return true;
   }
 
-  #isSpare(replica: Replica): boolean {
+  #isSpare(replica: P): boolean {
     const { isEmpty, isAlive, heartbeatPeriodMs } = replica;
     const silentMs = this.silenceOf(replica);
     return this.#protocol.rules.isSpare(isEmpty, isAlive, silentMs, this.downPeriodOf(heartbeatPeriodMs));
   }
 
   /** A life is heard beside the present one of its name. */
-  #rival(life: Life, counter: number, patienceMs: number, present: Replica): void {
+  #rival(life: Life, counter: number, patienceMs: number, present: P): void {
     // One that departs has ended: another beside it is its successor, whose clock stands further back.
     if (present.status === "departing") this.#insistedMs(replicaOf(life), counter, patienceMs);
     else this.#contend(life, counter, patienceMs, present);
@@ -372,7 +375,7 @@ export class Membership {
    * A life is heard beside another of its name, or of this node's: a conflict, if it goes on, and the other was
    * heard meanwhile as well. What is left of a life that has ended is heard for a shorter time.
    */
-  #contend(life: Life, counter: number, patienceMs: number, other: Replica | undefined): void {
+  #contend(life: Life, counter: number, patienceMs: number, other: P | undefined): void {
     const who = replicaOf(life);
     const insistedMs = this.#insistedMs(who, counter, patienceMs);
     if (!this.#protocol.rules.isConflict(insistedMs, this.#downPeriodMs)) return;

@@ -7,7 +7,7 @@ import type { RemoteSlice } from "../../../src/replication/holding/remote-slice.
 /** A slice that lacks something, of a life that was heard. */
 function makeMissing(): { replica: Replica; slice: RemoteSlice } {
   const replica = new Replica({ name: "a", incarnation: "00000000000001" }, "b@1");
-  const slice = replica.slice(0);
+  const slice = replica.held.slice(0);
   slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
   return { replica, slice };
 }

@@ -38,7 +38,7 @@ describe("a round trip", () => {
 function askFar(roundTripMs: number, answersWanted: number) {
   const requests = new Requests(() => 0.5, 0, 2_000);
   const replica = new Replica({ name: "far", incarnation: "00000000000001" }, "b@1");
-  const slice = replica.slice(0);
+  const slice = replica.held.slice(0);
   const sentMs: number[] = [];
   const answersMs: number[] = [];
   let answers = 0;
@@ -76,7 +76,7 @@ describe("requests", () => {
     const requests = new Requests(() => 1, 0, 2_000);
     const replica = new Replica({ name: "deaf", incarnation: "00000000000001" }, "b@1");
     const slice = new RemoteSlice(replica, "deaf@1", "b@1", 0, "r.");
-    replica.slices.set(0, slice);
+    replica.held.slices.set(0, slice);
     slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
     requests.want(replica, slice, 0);
     const asked: number[] = [];
@@ -89,7 +89,7 @@ describe("requests", () => {
   it("wait no longer than an answer took that may be to the first question or to the last", () => {
     const requests = new Requests(() => 1, 0, 2_000);
     const replica = new Replica({ name: "lossy", incarnation: "00000000000001" }, "b@1");
-    const slice = replica.slice(0);
+    const slice = replica.held.slice(0);
     slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
     requests.want(replica, slice, 0);
     const asked: number[] = [];
@@ -110,7 +110,7 @@ describe("requests", () => {
     const requests = new Requests(() => 0.5, 0, 2_000);
     const asked = ["near", "far"].map((name) => {
       const replica = new Replica({ name, incarnation: "00000000000001" }, "b@1");
-      const slice = replica.slice(0);
+      const slice = replica.held.slice(0);
       slice.compare({ clock: 1_000_000, count: 1, digest: 1 }, 1);
       return { replica, slice };
     });

@@ -1,7 +1,7 @@
 /** A table of lives by itself, with what it has told, as short texts. */
 import type { Life } from "../../../src/replication/life.js";
 import { Membership } from "../../../src/replication/lives/membership.js";
-import type { Replica } from "../../../src/replication/replica.js";
+import { Replica } from "../../../src/replication/replica.js";
 
 export const DOWN_MS = 8_000;
 export const PERMDOWN_MS = 100_000;
@@ -14,7 +14,7 @@ export class Table {
   readonly news: string[] = [];
   /** Who was to be asked whether it is there. */
   readonly asked: string[] = [];
-  readonly membership: Membership;
+  readonly membership: Membership<Replica>;
   #nowMs = 0;
 
   constructor() {
@@ -22,7 +22,12 @@ export class Table {
       this.news.push(`${what} ${replica.name}${Number(replica.life.incarnation)}`);
     };
     this.membership = new Membership(
-      { self: life("self", 1), downPeriodMs: DOWN_MS, permdownPeriodMs: PERMDOWN_MS },
+      {
+        self: life("self", 1),
+        downPeriodMs: DOWN_MS,
+        permdownPeriodMs: PERMDOWN_MS,
+        makePeer: (heard) => new Replica(heard, "self@1"),
+      },
       {
         appeared: note("appeared"),
         wentDown: note("down"),
@@ -70,7 +75,7 @@ export class Table {
       births,
       removed: [],
     } as const;
-    this.replica(name)?.slice(0).receiveDelta(delta, 1, false);
+    this.replica(name)?.held.slice(0).receiveDelta(delta, 1, false);
   }
 
   take(): string[] {

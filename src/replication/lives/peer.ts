@@ -1,0 +1,77 @@
+/**
+ * A peer: one life of another node, as far as it is alive: since when, heard when, and how frames get through. A record
+ * with a few questions it can answer; who changes its status is membership's business. Knows nothing of what is held.
+ */
+import type { Departure, EntryOwner } from "../entry.js";
+import type { Life } from "../life.js";
+import { replicaOf } from "../life.js";
+import { RULES } from "../rules.js";
+import type { Rules } from "../rules.js";
+import { Link } from "./link.js";
+import { UnheardCounters } from "./unheard.js";
+
+/**
+ * - `up`: heard lately; shown.
+ * - `down`: silent for `downPeriodMs`; hidden.
+ * - `returning`: heard again; hidden until its slices have caught up.
+ * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its keys are elsewhere.
+ */
+export type PeerStatus = "up" | "down" | "returning" | "departing";
+
+export abstract class Peer implements EntryOwner {
+  readonly life: Life;
+  /** The life as the author of dots. */
+  readonly id: string;
+  status: PeerStatus = "up";
+  departure: Departure | undefined;
+  /** Healthy time from when it was heard last to membership's last pass; negative if it was heard since. */
+  silentMs = 0;
+  /** How much of this silence a reconnect has forgiven; undefined while none has. */
+  forgivenMs: number | undefined;
+  /** How often it was missed in this silence. */
+  missed = 0;
+  /** When it was heard last, by the clock. */
+  heardAtMs = 0;
+  /** How often it sends a heartbeat, if it has said so. */
+  heartbeatPeriodMs: number | undefined;
+  /** What was left of the window of a departing life at membership's last pass. */
+  windowMs = 0;
+  /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
+  broadcastCounter = 0;
+  directCounter = 0;
+  readonly unheardBroadcasts = new UnheardCounters();
+  readonly unheardDirect = new UnheardCounters();
+  /** How frames get through, as long as it is up. */
+  link: Link;
+
+  constructor(life: Life, rules: Rules = RULES) {
+    this.life = life;
+    this.id = replicaOf(life);
+    this.link = new Link(rules);
+  }
+
+  /** Whether nothing it has was ever received: then it may have been made up. */
+  abstract get isEmpty(): boolean;
+
+  get name(): string {
+    return this.life.name;
+  }
+
+  /** Whether its entries are shown, those apart that were handed off. */
+  get isShown(): boolean {
+    return this.status === "up" || this.status === "departing";
+  }
+
+  /** Whether it is taken for running: its silence is counted, and it can be asked. */
+  get isAlive(): boolean {
+    return this.status === "up" || this.status === "returning";
+  }
+
+  /** A frame of it was heard, `sincePassMs` after membership's last pass. */
+  heard(nowMs: number, sincePassMs: number): void {
+    this.silentMs = -sincePassMs;
+    this.forgivenMs = undefined;
+    this.missed = 0;
+    this.heardAtMs = nowMs;
+  }
+}
