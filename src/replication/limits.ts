@@ -61,6 +61,8 @@ export const MAX_UNHEARD_RUNS = 16;
 export const HEARTBEATS_TO_DOWN = 3;
 /** A life that is heard and left so many requests unanswered, for longer than its down period, does not hear. */
 export const REQUESTS_UNANSWERED = 5;
+/** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
+export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */
 export const ALOUD_MS = 30_000;
 /** What is refused because a table is full, or is implausible, is reported so often at the most. */

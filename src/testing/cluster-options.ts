@@ -3,7 +3,8 @@ import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { TrackerOptions } from "../tracker/tracker.js";
 import type { SimulatedCluster } from "./cluster.js";
-import type { Latency, NetworkFaults } from "./network.js";
+import type { Latency } from "./latencies.js";
+import type { NetworkFaults } from "./network.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 /** What is given to each tracker beside its pubsub and its runtime. */

@@ -19,6 +19,7 @@ export {
   type SimulateOptions,
 } from "./cluster.js";
 export { DiffFold } from "./diff-fold.js";
+export { type Latency, type RangeMs } from "./latencies.js";
 export { Machine, type Stall, type StallOrder } from "./machine.js";
 export {
   faultless,
@@ -26,10 +27,8 @@ export {
   type Delivery,
   type Endpoint,
   type Lane,
-  type Latency,
   type NetworkFaults,
   type Outage,
-  type RangeMs,
   type Traffic,
 } from "./network.js";
 export {

@@ -126,6 +126,8 @@ export class NaiveModel {
 
   #end(reason: Ending["reason"], session: string, topic?: string, key?: string): number {
     let removed = 0;
+    // Of those that end together any may be removed first. A session has one life.
+    const endedAt = 1 + (this.#removalsOfLife.get(this.lifeOf(session) ?? 0) ?? 0);
     for (const [identity, entry] of this.#present) {
       if (entry.session !== session) continue;
       if (topic !== undefined && entry.topic !== topic) continue;
@@ -136,7 +138,7 @@ export class NaiveModel {
       const stay = this.#stayOfVersion.get(entry.version);
       if (stay !== undefined) {
         stay.reason = reason;
-        stay.endedAt = this.#removalsOfLife.get(entry.life) ?? 0;
+        stay.endedAt = endedAt;
       }
       removed += 1;
     }

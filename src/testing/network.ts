@@ -1,17 +1,16 @@
 /**
  * A faulty network between simulated nodes: each life gets its own `PubSub` on it. It loses, repeats, reorders
  * and delays, cuts links one way or both or one of their lanes, refuses payloads, has nodes that are far away, and
- * its broker can go away with or without telling anybody. It promises to fail only in ways that the `PubSub` interface allows, never to change a payload, and
- * the same faults for the same seed. It knows no tracker: payloads are text.
+ * its broker can go away with or without telling anybody. It promises to fail only in ways that the `PubSub`
+ * interface allows, never to change a payload, and the same faults for the same seed. It knows no tracker: payloads
+ * are text.
  */
 import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
 import { misbehave, misbehaveAtEnd, type AdapterManner } from "./adapter-manners.js";
+import { slowestOf, type Latency, type RangeMs } from "./latencies.js";
 import type { Machine } from "./machine.js";
 import type { SeededRandom } from "./random.js";
 import type { VirtualTime } from "./virtual-time.js";
-
-/** From the first to the second, in milliseconds. */
-export type RangeMs = readonly [number, number];
 
 /** What goes wrong with single payloads. Rates are probabilities from 0 to 1. */
 export interface NetworkFaults {
@@ -44,13 +43,6 @@ export const faultless: NetworkFaults = {
 
 /** What is broadcast and what is sent to one node may go different ways, and fail apart. */
 export type Lane = "broadcast" | "send";
-
-/** How much longer what `from` sends is under way, to `to` or to all. No fault: it stays when all is healed. */
-export interface Latency {
-  readonly from: string;
-  readonly to?: string;
-  readonly delayMs: RangeMs;
-}
 
 /** How a broker goes away. */
 export interface Outage {
@@ -157,18 +149,7 @@ export class FaultyNetwork {
 
   /** The longest that distance alone keeps a payload under way. */
   get slowestMs(): number {
-    let slowestMs = 0;
-    for (const { from } of this.#latencies) {
-      let ofAllMs = 0;
-      let ofOneMs = 0;
-      for (const { from: other, to, delayMs } of this.#latencies) {
-        if (other !== from) continue;
-        if (to === undefined) ofAllMs += delayMs[1];
-        else ofOneMs = Math.max(ofOneMs, delayMs[1]);
-      }
-      slowestMs = Math.max(slowestMs, ofAllMs + ofOneMs);
-    }
-    return slowestMs;
+    return slowestOf(this.#latencies);
   }
 
   /** When a payload was last lost, by whatever it was. */

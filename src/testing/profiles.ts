@@ -5,7 +5,8 @@
  */
 import { adapterManners } from "./adapter-manners.js";
 import { metaShapes } from "./metas.js";
-import type { Lane, Latency, NetworkFaults } from "./network.js";
+import type { Latency } from "./latencies.js";
+import type { Lane, NetworkFaults } from "./network.js";
 import { SeededRandom } from "./random.js";
 import type { Habit, Schedule, Step } from "./steps.js";
 
@@ -411,11 +412,7 @@ function busyReturns(seed: number): Schedule {
   const { random, steps } = draft;
   const faults: Partial<NetworkFaults> = {
     reorder: true,
-    delayMs: random.pick([
-      [0, 40],
-      [0, 1_000],
-      [0, 2_000],
-    ] as const),
+    delayMs: [0, random.pick([40, 1_000, 2_000])],
     ...(random.chance(0.2) ? { lossRate: 0.05 } : {}),
   };
   draft.network = faults;

@@ -7,7 +7,8 @@ import type { AdapterManner } from "./adapter-manners.js";
 import type { SimulatedTrackerOptions } from "./cluster.js";
 import type { StallOrder } from "./machine.js";
 import type { MetaShape } from "./metas.js";
-import type { Lane, Latency, NetworkFaults } from "./network.js";
+import type { Latency } from "./latencies.js";
+import type { Lane, NetworkFaults } from "./network.js";
 
 /** Which of the trackers of a node a step means, by its place in the schedule. Default: the first. */
 interface OnTracker {

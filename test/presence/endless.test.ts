@@ -13,10 +13,10 @@ describe("a subscriber that changes what it is told of", () => {
       let n = 0;
       presence.subscribe("room", {
         state: () => undefined,
-        async diff() {
+        diff: (async () => {
           if (how === "after an await") await Promise.resolve();
           if (n < 3_500) presence.update(session, "room", "me", { n: ++n });
-        },
+        }) as () => unknown,
       });
       await cluster.now();
       presence.track(session, "room", "me", { n });

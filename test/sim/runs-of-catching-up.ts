@@ -60,8 +60,8 @@ export async function whoReturnsIsShown(seed: number, protocol: Protocol = PROTO
 
 /** A wait ends while everything goes on changing. */
 export async function waitsEnd(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
-  const names = ["a", "b", "c", "d"];
-  const cluster = await simulateBy(protocol, { seed, nodes: names, options: { poolSize: 64 } });
+  const names = ["a", "b", "c"];
+  const cluster = await simulateBy(protocol, { seed, nodes: names, options: { poolSize: 32 } });
   await cluster.advance(3_000);
   const all = names.map((name) => new Busy(cluster, name, seed));
   cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };

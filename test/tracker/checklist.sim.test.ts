@@ -156,7 +156,7 @@ describe("nodes", () => {
     cluster.trace.length = 0;
     await cluster.settle();
     expect(keys(cluster.node("b"))).toEqual(["x", "y"]);
-    const inbox = cluster.trace.filter((line) => line.includes(":to:"));
+    const inbox = cluster.trace.filter((line) => line.includes(":inbox "));
     expect(inbox.filter((line) => line.includes("b > a"))).toHaveLength(1);
     expect(inbox.filter((line) => line.includes("a > b"))).toHaveLength(1);
   });

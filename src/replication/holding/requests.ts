@@ -188,7 +188,7 @@ export class Requests<A extends Asked = Asked> {
       this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    let slowPlaces = this.#protocol.limits.slowRequests;
+    let slowPlaces = this.#protocol.rules.slowPlaces(this.#retryMaxMs, this.#protocol.limits);
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
       const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);

@@ -4,7 +4,7 @@
  */
 import { Greetings } from "./greetings.js";
 import type { Life } from "../life.js";
-import { REFUSAL_REPORT_MS } from "../limits.js";
+import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Deafness, Membership } from "./membership.js";
 import { WHETHER_THERE } from "../message.js";
@@ -22,10 +22,18 @@ export class Contact {
   readonly #rules: Rules;
   /** Who is to be asked whether it is there. */
   readonly #missed: Greetings;
+  /** When one that does not hear this node was tried last, in healthy time. */
+  #triedMs = -Infinity;
   /** When which kind of refusal was reported last. */
   readonly #reportedMs = new Map<string, number>();
 
-  constructor(options: ReplicatorOptions, port: ReplicatorPort, outbox: Outbox, counters: Counters, rules: Rules) {
+  constructor(
+    options: ReplicatorOptions,
+    port: ReplicatorPort,
+    outbox: Outbox,
+    counters: Counters,
+    rules: Rules,
+  ) {
     this.#rules = rules;
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#port = port;
@@ -79,7 +87,13 @@ export class Contact {
       this.#port.replicaLink({ ...life, link: changed });
       if (changed !== "whole") this.#port.trouble({ kind: "link", life, link: changed });
     }
-    if (link.isToBeTried(healthyMs, patienceMs)) this.#askWhetherThere(replica, membership);
+    if (!link.isToBeTried(healthyMs, patienceMs)) return;
+    if (link.status === "oneWay") {
+      // They may be many, and invented. Whoever hears this node again says so itself.
+      if (healthyMs - this.#triedMs < this.#heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT) return;
+      this.#triedMs = healthyMs;
+    }
+    this.#askWhetherThere(replica, membership);
   }
 
   /** Nodes of different periods are judged each by its own, and reported, for it is seldom meant. */
