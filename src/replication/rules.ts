@@ -33,6 +33,7 @@ import {
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
+  REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
@@ -125,6 +126,10 @@ export const RULES = {
   /** R15: Every life is asked in its own turn. How many slices at a time: of one that fails, one. */
   requestPlaces: (failures: number, limits: Limits): number =>
     failures < limits.failuresOfSlowLives ? limits.requestsPerLife : 1,
+
+  /** R15: How many lives of the slow lane are asked at a time: fewer where they are asked more often. */
+  slowPlaces: (retryMaxMs: number, limits: Limits): number =>
+    Math.max(1, Math.floor((limits.slowRequests * retryMaxMs) / REQUEST_RETRY_MAX_MS)),
 
   /**
    * R16: Patience follows the round trip. What RFC 6298 expects of it; what never varied may still meet a long turn.

@@ -99,12 +99,6 @@ export class Requests<A extends Asked = Asked> {
     return this.#missing.size;
   }
 
-  /** How many lives may be asked at a time of those that do not answer: fewer where they are asked more often. */
-  get #slowPlaces(): number {
-    const { slowRequests } = this.#protocol.limits;
-    return Math.max(1, Math.floor((slowRequests * this.#retryMaxMs) / REQUEST_RETRY_MAX_MS));
-  }
-
   /** A life is heard for the first time, or again. */
   met(replica: A, nowMs: number): void {
     this.#lineOf(replica).metMs = nowMs;
@@ -194,7 +188,7 @@ export class Requests<A extends Asked = Asked> {
       this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    let slowPlaces = this.#slowPlaces;
+    let slowPlaces = this.#protocol.rules.slowPlaces(this.#retryMaxMs, this.#protocol.limits);
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
       const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);

@@ -27,7 +27,13 @@ export class Contact {
   /** When which kind of refusal was reported last. */
   readonly #reportedMs = new Map<string, number>();
 
-  constructor(options: ReplicatorOptions, port: ReplicatorPort, outbox: Outbox, counters: Counters, rules: Rules) {
+  constructor(
+    options: ReplicatorOptions,
+    port: ReplicatorPort,
+    outbox: Outbox,
+    counters: Counters,
+    rules: Rules,
+  ) {
     this.#rules = rules;
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#port = port;
