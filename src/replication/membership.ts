@@ -155,10 +155,7 @@ export class Membership {
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) {
-      if (this.#isCrowded(1)) {
-        this.#listener.crowded("lives");
-        return "crowded";
-      }
+      if (this.#isCrowded(1)) return "crowded";
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
@@ -291,7 +288,9 @@ export class Membership {
     this.#present.delete(replica.name);
     this.#isOver(replica);
     if (replica.status === "departing") {
-      this.#replaced.add(replica);
+      // It needs a place beside the one that comes.
+      if (this.#isCrowded(2)) this.#end(replica, replica.departure ?? "departed");
+      else this.#replaced.add(replica);
       return;
     }
     const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
@@ -338,7 +337,7 @@ export class Membership {
 
   /**
    * Whether no further lives fit, and no room can be made: by forgetting those that never sent an entry, first the
-   * ones that are down or have ended, then the ones that have been silent for half their time.
+   * ones that are down or have ended, then the ones that have been silent for half their time. Reports it.
    */
   #isCrowded(needed: number): boolean {
     if (this.size + needed <= this.#protocol.limits.knownLives) return false;
@@ -352,6 +351,7 @@ export class Membership {
       else this.#forget(spare);
       return false;
     }
+    this.#listener.crowded("lives");
     return true;
   }
 
