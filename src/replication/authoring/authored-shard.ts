@@ -96,7 +96,10 @@ export class AuthoredShard {
     const { key, session } = previous;
     const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
     ReplicatedEntry.seal(entry, previous.ref);
-    this.#clock = this.#set.update(dot, entry).clock;
+    // The set's own update would also remember where the chain of revisions began, which does not travel: whoever
+    // receives them pairs them by identity.
+    this.#set.remove(dot);
+    this.#clock = this.#set.add(entry).clock;
     requireBirth(entry, this.#clock);
     return entry;
   }
