@@ -24,6 +24,9 @@ import type { RemoteSlice } from "./slice.js";
 /** Patience is longer by up to this share at random, so that not all lose it at once. */
 const PATIENCE_SPREAD = 0.25;
 
+/** What happens by chance within so small a share of the time between two questions is not thought of. */
+const SHARE_OF_CHANCE = 1 / 16;
+
 /** A slice that lacks something: it waits for its delay, then for a place, then for an answer. */
 interface Missing {
   readonly slice: RemoteSlice;
@@ -33,6 +36,8 @@ interface Missing {
   dueMs: number;
   sentMs: number;
   firstSentMs: number;
+  /** Between the last two requests. */
+  gapMs: number;
   /** Requests since the last answer. */
   attempts: number;
   /** What it was known to lack, and since when; renewed whenever that was reached. */
@@ -134,6 +139,7 @@ export class Requests {
       dueMs: nowMs + delayMs,
       sentMs: nowMs,
       firstSentMs: nowMs,
+      gapMs: 0,
       attempts: 0,
       goal: slice.target,
       sinceMs: nowMs,
@@ -234,6 +240,7 @@ export class Requests {
       if (sent >= places) break;
       sent += 1;
       missing.attempts += 1;
+      missing.gapMs = nowMs - missing.sentMs;
       missing.sentMs = nowMs;
       if (missing.attempts === 1) missing.firstSentMs = nowMs;
       missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
@@ -253,15 +260,18 @@ export class Requests {
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
-  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing, nowMs: number): void {
+  #learnFrom({ line, attempts, sentMs, firstSentMs, gapMs }: Missing, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
     line.answers = true;
     this.#laneOf(line).add(line);
     if (attempts > 1) {
       if (line.roundTrip.patienceMs !== undefined) return;
-      // It took no longer than since the first question; how much less, nobody knows.
-      const mostMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      // It took no longer than since the first question; how much less, nobody knows. One that comes right after the
+      // last question is hardly the answer to another.
+      const isProbablyLast = nowMs - sentMs < gapMs * SHARE_OF_CHANCE;
+      const doubledMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      const mostMs = isProbablyLast ? this.#firstPatienceMs : doubledMs;
       line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
       line.doublings = 0;
       return;
