@@ -219,7 +219,9 @@ export class PromiseOracles {
 
   /** The dead are hidden within twice the patience of whoever is connected, however often that was interrupted. */
   #lookAtTheDead(node: Node): void {
-    const { downPeriodMs, heartbeatPeriodMs } = this.#expected;
+    const { downPeriodMs, heartbeatPeriodMs, permdownPeriodMs, latestFrameMs } = this.#expected;
+    // Frames that come after all memory of their life has gone bring it back.
+    const revivedMs = latestFrameMs > permdownPeriodMs ? latestFrameMs : 0;
     const blamed = new Set<Node>();
     for (const { topic, entry } of listAll(node.tracker)) {
       const owner = this.#cluster.lives[(this.#model.lifeOf(entry.session) ?? 0) - 1];
@@ -227,7 +229,7 @@ export class PromiseOracles {
       if (this.#isMistakable(owner.name)) continue;
       const sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
       const windowMs = owner.goodbye?.windowMs ?? 0;
-      const limitMs = 2 * downPeriodMs + 3 * heartbeatPeriodMs + windowMs;
+      const limitMs = 2 * downPeriodMs + 3 * heartbeatPeriodMs + windowMs + revivedMs;
       const wellMs = this.#connectedMsSince(node, sinceMs);
       if (wellMs <= limitMs) continue;
       blamed.add(owner);

@@ -21,6 +21,9 @@ import type { RemoteSlice } from "./remote-slice.js";
 /** Patience is longer by up to this share at random, so that not all lose it at once. */
 const PATIENCE_SPREAD = 0.25;
 
+/** What happens by chance within so small a share of the time between two questions is not thought of. */
+const SHARE_OF_CHANCE = 1 / 16;
+
 /** Whom something is asked of, and what is held of it. */
 interface Asked {
   readonly held: Holding;
@@ -35,6 +38,8 @@ interface Missing<A extends Asked> {
   dueMs: number;
   sentMs: number;
   firstSentMs: number;
+  /** Between the last two requests. */
+  gapMs: number;
   /** Requests since the last answer. */
   attempts: number;
   /** What it was known to lack, and since when; renewed whenever that was reached. */
@@ -134,6 +139,7 @@ export class Requests<A extends Asked = Asked> {
       dueMs: nowMs + delayMs,
       sentMs: nowMs,
       firstSentMs: nowMs,
+      gapMs: 0,
       attempts: 0,
       goal: slice.target,
       sinceMs: nowMs,
@@ -229,6 +235,7 @@ export class Requests<A extends Asked = Asked> {
       if (sent >= places) break;
       sent += 1;
       missing.attempts += 1;
+      missing.gapMs = nowMs - missing.sentMs;
       missing.sentMs = nowMs;
       if (missing.attempts === 1) missing.firstSentMs = nowMs;
       missing.dueMs = nowMs + this.#patienceMs(line) * (1 + this.#random() * PATIENCE_SPREAD);
@@ -247,15 +254,18 @@ export class Requests<A extends Asked = Asked> {
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
-  #learnFrom({ line, attempts, sentMs, firstSentMs }: Missing<A>, nowMs: number): void {
+  #learnFrom({ line, attempts, sentMs, firstSentMs, gapMs }: Missing<A>, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
     line.answers = true;
     this.#laneOf(line).add(line);
     if (attempts > 1) {
       if (line.roundTrip.patienceMs !== undefined) return;
-      // It took no longer than since the first question; how much less, nobody knows.
-      const mostMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      // It took no longer than since the first question; how much less, nobody knows. One that comes right after the
+      // last question is hardly the answer to another.
+      const isProbablyLast = nowMs - sentMs < gapMs * SHARE_OF_CHANCE;
+      const doubledMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      const mostMs = isProbablyLast ? this.#firstPatienceMs : doubledMs;
       line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
       line.doublings = 0;
       return;
