@@ -4,8 +4,10 @@
  * were left, and no longer. Time comes in as an argument; knows no socket.
  */
 import type { IncomingMessage } from "node:http";
+import { TrackerError } from "../errors.js";
 import type { ChannelLimits } from "./options.js";
 import { RateLimit } from "./rate-limit.js";
+import { isThenable } from "./serial-queue.js";
 
 /** What one socket, or those of one key together, may send and cause to be sent. */
 export class SocketRates {
@@ -55,10 +57,14 @@ export class Admission {
     this.#keyOf = keyOf;
   }
 
-  /** Takes a place for a socket. Throws what the application's `key` throws. */
+  /**
+   * Takes a place for a socket. Throws what the application's `key` throws.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a key that is no text: a promise would be another one each time.
+   */
   enter(request: IncomingMessage, nowMs: number): Place | NoPlace {
     if (this.#sockets >= this.#limits.maxSockets) return "maxSockets";
-    const key = this.#keyOf?.(request);
+    const key = checkKey(this.#keyOf?.(request));
     let use = key === undefined ? undefined : this.#uses.get(key);
     if (use !== undefined && use.sockets >= this.#limits.maxSocketsPerKey) return "maxSocketsPerKey";
     if (key !== undefined && use === undefined) {
@@ -83,4 +89,14 @@ export class Admission {
       if (sockets === 0 && rates.areFull(nowMs)) this.#uses.delete(key);
     }
   }
+}
+
+function checkKey(key: unknown): string | undefined {
+  if (key === undefined || typeof key === "string") return key;
+  // Nobody else would hear of its rejection, which would end the process.
+  if (isThenable(key)) key.then(undefined, () => undefined);
+  throw new TrackerError("INVALID_ARGUMENT", "the key of a connection must be a string or undefined", {
+    argument: "key",
+    type: typeof key,
+  });
 }

@@ -86,7 +86,7 @@ export type NoAssigns = false | null | undefined | "" | 0;
 export interface SocketOptions<SocketAssigns> {
   /**
    * Decides who may connect: returns what is known about the socket, or `refuse(status)`. One that returns nothing,
-   * or anything that counts as false, refuses with 403 and is reported once. One that throws or rejects refuses
+   * anything that counts as false, `true`, a list or an error refuses with 403 and is reported once. One that throws or rejects refuses
    * with 500 and is reported; one that takes longer than `connectTimeoutMs` with 503. Without it everyone may
    * connect.
    *
@@ -101,7 +101,8 @@ export interface SocketOptions<SocketAssigns> {
     | undefined;
   /**
    * Names the socket, so that `channels.disconnect(id)` ends all sockets of a user, on all nodes, and
-   * `maxSocketsPerId` counts them.
+   * `maxSocketsPerId` counts them. One that throws, or returns anything but a string or `undefined`, refuses with 500
+   * and is reported.
    */
   readonly id?: ((assigns: SocketAssigns) => string | undefined) | undefined;
   /** Default: the server's. */

@@ -5,6 +5,8 @@
  */
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { types } from "node:util";
+import { TrackerError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
 import type { ErrorReports } from "./error-reports.js";
 import type { ChannelCounters } from "./counters.js";
@@ -17,7 +19,7 @@ import {
   type Refusal,
   type SocketOptions,
 } from "./handlers.js";
-import { originAllowed } from "./origin.js";
+import { askOrigin } from "./origin.js";
 import { parseParams } from "./params.js";
 import type { Revocations } from "./revocations.js";
 import { isThenable } from "./serial-queue.js";
@@ -55,7 +57,7 @@ interface RefusedRequest {
   readonly reason: string;
 }
 
-/** Hooks that returned nothing and were told of: once each. */
+/** Hooks that returned what is no answer and were told of: once each. */
 const toldToRefuse = new WeakSet<object>();
 
 /** Whoever asks to be let in. */
@@ -100,7 +102,7 @@ export function shakeHands<SocketAssigns>(
   const decide = (result: SocketAssigns | Refusal | NoAssigns): void => {
     if (settled) return;
     if (isRefusal(result)) return refuse(result.status);
-    if (!result && options.connect) {
+    if (options.connect && !isAssigns(result)) {
       tellToRefuse(options, context, request);
       return refuse(403);
     }
@@ -108,7 +110,7 @@ export function shakeHands<SocketAssigns>(
     const expiresAtMs = (assigns as { readonly expiresAtMs?: unknown } | undefined)?.expiresAtMs;
     checkExpiry(expiresAtMs);
     if (expiresAtMs !== undefined && expiresAtMs <= runtime.wallClockMs()) return refuse(403, "expired");
-    const id = options.id?.(assigns);
+    const id = checkId(options.id?.(assigns));
     if (id !== undefined && revocations.isRevoked(id, begunAt)) {
       return refuse(403, "disconnected while connecting");
     }
@@ -142,7 +144,7 @@ export function shakeHands<SocketAssigns>(
       socket.off("close", gone);
     };
     socket.once("close", gone);
-    result
+    Promise.resolve(result)
       .then((value) => decide(value as SocketAssigns | Refusal | NoAssigns))
       .then(done, (error: unknown) => {
         done();
@@ -183,8 +185,8 @@ function tellToRefuse(
   if (toldToRefuse.has(options)) return;
   toldToRefuse.add(options);
   const message =
-    "a connect hook returned nothing, and the connection was refused: return refuse(403) to refuse, or " +
-    "what is known about the socket, such as {}; said once per path";
+    "a connect hook returned nothing, true, a list or an error, and the connection was refused: return " +
+    "refuse(403) to refuse, or what is known about the socket, such as {}; said once per path";
   reports.report("CONNECTION_REFUSED", message, { path: pathOf(request) }, undefined);
 }
 
@@ -209,20 +211,59 @@ function readRequest(
     reports.remark("UNKNOWN_PROTOCOL", `a client was refused: ${reason}`, { path: pathOf(request) });
     return { status: 403, reason };
   }
-  if (!originAllowed(check, request)) {
-    return { status: 403, reason: tellOrigin(request, { reports, counters }) };
-  }
-  return { params, authToken: takeAuthToken(request), request };
+  const refused = refusedForOrigin(check, request, { reports, counters });
+  return refused ?? { params, authToken: takeAuthToken(request), request };
 }
 
-/** Counts and reports a page of an origin that may not connect. Returns what to tell it. */
-export function tellOrigin(
+/** What a connect hook meant to refuse with, or to say yes with, is known about no socket. */
+function isAssigns(result: unknown): boolean {
+  if (!result || result === true || Array.isArray(result)) return false;
+  return !(result instanceof Error) && !types.isNativeError(result);
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what names no socket: nobody could disconnect it by that. */
+function checkId(id: unknown): string | undefined {
+  if (id === undefined || typeof id === "string") return id;
+  ignoreRejection(id);
+  throw new TrackerError("INVALID_ARGUMENT", "the id of a socket must be a string or undefined", {
+    argument: "id",
+    type: typeof id,
+  });
+}
+
+/** The rejection of a promise that nobody asked for would end the process. */
+function ignoreRejection(value: unknown): void {
+  if (isThenable(value)) value.then(undefined, () => undefined);
+}
+
+/**
+ * Counts and reports a page of an origin that may not connect, and a check that fails. Returns how it is refused, and
+ * nothing where it may connect. A check that is a function allows by `true` alone: a promise is no answer yet.
+ */
+export function refusedForOrigin(
+  check: OriginCheck,
   request: IncomingMessage,
   {
     reports,
     counters,
   }: Pick<HandshakeContext, "reports"> & { counters: Pick<ChannelCounters, "refusedOrigins"> },
-): string {
+): RefusedRequest | undefined {
+  let answer: unknown;
+  try {
+    answer = askOrigin(check, request);
+    if (answer === true) return undefined;
+    ignoreRejection(answer);
+  } catch (error) {
+    reports.report("HANDLER_FAILED", "an origin check failed", { path: pathOf(request) }, error);
+    return { status: 500, reason: "the origin check failed" };
+  }
+  if (answer !== false && typeof check === "function" && !toldToRefuse.has(check)) {
+    toldToRefuse.add(check);
+    const message =
+      "an origin check returned neither true nor false, and the connection was refused: it must answer at once; " +
+      "said once per check";
+    reports.report("CONNECTION_REFUSED", message, { path: pathOf(request), type: typeof answer }, undefined);
+  }
   counters.refusedOrigins++;
   const origin = (request.headers.origin ?? "").slice(0, MAX_REPORTED_LENGTH);
   reports.remark("ORIGIN_REFUSED", `the origin ${JSON.stringify(origin)} may not connect: see checkOrigin`, {
@@ -230,7 +271,7 @@ export function tellOrigin(
     host: request.headers.host?.slice(0, MAX_REPORTED_LENGTH),
     path: pathOf(request),
   });
-  return "this origin may not connect (checkOrigin)";
+  return { status: 403, reason: "this origin may not connect (checkOrigin)" };
 }
 
 /**

@@ -10,12 +10,11 @@ import type { CancelTimer } from "../runtime.js";
 import type { ClusterLink, RemoteAsk } from "./cluster-link.js";
 import type { ChannelCounters } from "./counters.js";
 import type { Visitor } from "./handshake.js";
-import { tellOrigin } from "./handshake.js";
+import { pathOf, refusedForOrigin } from "./handshake.js";
 import type { ErrorReports } from "./error-reports.js";
 import type { OriginCheck } from "./handlers.js";
 import { GONE, LongPollTransport, type PollAnswer } from "./long-poll-transport.js";
 import type { Settings } from "./options.js";
-import { originAllowed } from "./origin.js";
 import { HEARD, PollRelay } from "./poll-relay.js";
 
 /** Lets a visitor in: makes a connection on the transport that is asked for. */
@@ -49,10 +48,26 @@ export class LongPolling {
     // An error of a connection that is gone has nobody to go to.
     request.on("error", () => undefined);
     response.on("error", () => undefined);
-    if (!originAllowed(check, request)) {
+    try {
+      this.#handle(check, request, response, open);
+    } catch (error) {
+      // Whatever it was: a request of one client must not end the process.
+      const path = pathOf(request);
+      this.#reports.report(
+        "HANDLER_FAILED",
+        "a request of long polling could not be handled",
+        { path },
+        error,
+      );
+      respond(response, { status: 500, reason: "the request could not be handled" });
+    }
+  }
+
+  #handle(check: OriginCheck, request: IncomingMessage, response: ServerResponse, open: OpenSession): void {
+    const refused = refusedForOrigin(check, request, { reports: this.#reports, counters: this.#counters });
+    if (refused) {
       this.#counters.refusedConnections++;
-      const reason = tellOrigin(request, { reports: this.#reports, counters: this.#counters });
-      return respond(response, { status: 403, reason });
+      return respond(response, refused);
     }
     allowOrigin(request, response);
     const token = tokenOf(request);

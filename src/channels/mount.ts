@@ -3,6 +3,7 @@
  */
 import { functionOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import type { Ref } from "./frames.js";
 import type { ChannelSource } from "./connection.js";
@@ -16,6 +17,13 @@ type OpenRoute<SocketAssigns> = (
   connection: ChannelConnection<SocketAssigns>,
 ) => RunningChannel;
 
+const knownOptions: Readonly<Record<keyof SocketOptions<unknown>, unknown>> = {
+  connect: true,
+  id: true,
+  checkOrigin: true,
+  longPoll: true,
+};
+
 export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, ChannelSource<SocketAssigns> {
   readonly options: SocketOptions<SocketAssigns>;
   readonly #context: ChannelContext;
@@ -24,6 +32,7 @@ export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, Channel
 
   /** @throws TrackerError `INVALID_OPTION`. */
   constructor(options: SocketOptions<SocketAssigns>, context: ChannelContext) {
+    requireKnownOptions(options, knownOptions);
     for (const name of ["connect", "id"] as const) functionOption(name, options[name]);
     if (options.checkOrigin !== undefined) validateOriginCheck(options.checkOrigin);
     this.options = options;

@@ -19,13 +19,14 @@ export function validateOriginCheck(check: OriginCheck): OriginCheck {
 
 /**
  * Applies a check to a request. No `Origin` header means no browser, or one that asks its own server, and passes;
- * unless it says that another site asks, as with a picture whose address is that of a long poll.
+ * unless it says that another site asks, as with a picture whose address is that of a long poll. Returns what a check
+ * that is a function returned, which only allows where it is `true`; throws what it throws.
  */
-export function originAllowed(check: OriginCheck, request: IncomingMessage): boolean {
+export function askOrigin(check: OriginCheck, request: IncomingMessage): unknown {
   const { origin, host } = request.headers;
   if (check === false) return true;
   if (origin === undefined) return request.headers["sec-fetch-site"] !== "cross-site";
-  if (typeof check === "function") return check(origin, request);
+  if (typeof check === "function") return check(origin, request) as unknown;
   if (origin === NO_ORIGIN) return check !== true && check.includes(NO_ORIGIN);
   const url = parseUrl(origin);
   if (!url) return false;

@@ -250,6 +250,69 @@ describe("the origin", () => {
   });
 });
 
+describe("hooks that answer with what is no answer", () => {
+  const origin = { headers: { Origin: "https://shop.example" } };
+
+  it("refuse: an origin check allows by true alone, and is told once", async () => {
+    const { url, errors } = await startServer((channels) => {
+      for (const [path, result] of [
+        ["/promise", Promise.resolve(true)],
+        ["/rejection", Promise.reject(new Error("late"))],
+        ["/text", "yes"],
+        ["/nothing", undefined],
+      ] as const) {
+        if (result instanceof Promise) result.catch(() => undefined);
+        const checkOrigin = (): never =>
+          (result instanceof Promise ? result.then((value) => value) : result) as never;
+        channels.socket(path, { checkOrigin });
+      }
+    });
+    for (const path of ["promise", "rejection", "text", "nothing"]) {
+      for (let time = 0; time < 2; time++) {
+        expect(await refusedStatus(`${url}/${path}/websocket?vsn=2.0.0`, origin), path).toBe(403);
+      }
+    }
+    expect(errors.filter(({ code }) => code === "CONNECTION_REFUSED")).toHaveLength(4);
+    expect(errors.filter(({ code }) => code === "HANDLER_FAILED")).toEqual([]);
+  });
+
+  it("refuse: an id or a key that is no text, with 500", async () => {
+    const { url, channels, errors } = await startServer(
+      (server) => {
+        server.socket("/number", { connect: () => ({}), id: () => 7 as never });
+        server.socket("/promise", {
+          connect: () => ({}),
+          id: () => Promise.reject(new Error("late")) as never,
+        });
+      },
+      { key: ({ headers }) => (headers["x-key"] ? (Promise.reject(new Error("late")) as never) : undefined) },
+    );
+    expect(await refusedStatus(`${url}/number/websocket?vsn=2.0.0`)).toBe(500);
+    expect(await refusedStatus(`${url}/promise/websocket?vsn=2.0.0`)).toBe(500);
+    expect(await refusedStatus(`${url}/number/websocket?vsn=2.0.0`, { headers: { "X-Key": "1" } })).toBe(500);
+    expect(errors.map(({ code }) => code)).toEqual(["HANDLER_FAILED", "HANDLER_FAILED", "HANDLER_FAILED"]);
+    expect(channels.health().sockets).toBe(0);
+  });
+
+  it("refuse: a connect hook that returns an error, true or a list, with 403 and told once", async () => {
+    const results: unknown[] = [new Error("not you"), true, []];
+    const { url, errors } = await startServer((channels) => {
+      for (const [at, result] of results.entries()) {
+        channels.socket(`/now${at}`, { connect: () => result as object });
+        channels.socket(`/later${at}`, { connect: () => Promise.resolve(result as object) });
+      }
+    });
+    for (const when of ["now", "later"]) {
+      for (const at of results.keys()) {
+        for (let time = 0; time < 2; time++) {
+          expect(await refusedStatus(`${url}/${when}${at}/websocket?vsn=2.0.0`), `${when}${at}`).toBe(403);
+        }
+      }
+    }
+    expect(errors.map(({ code }) => code)).toEqual(Array(6).fill("CONNECTION_REFUSED"));
+  });
+});
+
 describe("the HTTP server", () => {
   it("gets its unknown upgrades ended with 404, and plain requests answered, where nobody else listens", async () => {
     const { url, port } = await startServer((channels) => channels.socket("/socket"));
@@ -361,6 +424,9 @@ describe("misuse", () => {
     }
     expect(code(() => mount.channel("x", {} as typeof handlers))).toBe("INVALID_ARGUMENT");
     expect(code(() => server.socket("/x", { connect: 7 as never }))).toBe("INVALID_OPTION");
+    expect(() => server.socket("/x", { checkOrigins: false } as never)).toThrow(
+      "did you mean `checkOrigin`?",
+    );
     for (const status of [200, 399, 600, 403.5, NaN])
       expect(code(() => refuse(status))).toBe("INVALID_ARGUMENT");
     for (const payload of [undefined, null, 7, "text", [], { toJSON: () => undefined }, { big: 1n }]) {

@@ -364,6 +364,21 @@ describe("long polling", () => {
     expect(channels.health()).toMatchObject({ sockets: 1, counters: { refusedOrigins: 6 } });
   });
 
+  it("answers 500 where the origin check throws, and goes on", async () => {
+    const { port, channels, errors } = await startServer(
+      (server) =>
+        server.socket("/socket", { checkOrigin: (origin) => new URL(origin).hostname === "shop.example" }),
+      { runtime: new VirtualRuntime() },
+    );
+    for (const method of ["GET", "POST", "OPTIONS"]) {
+      const answered = await ask(port, `${PATH}&token=x`, { method, headers: { Origin: "null" } });
+      expect(answered.status, method).toBe(500);
+    }
+    expect(errors.map(({ code }) => code)).toEqual(Array(3).fill("HANDLER_FAILED"));
+    expect(channels.health().counters).toMatchObject({ refusedConnections: 3, refusedOrigins: 0 });
+    expect((await ask(port, PATH, { headers: { Origin: "https://shop.example" } })).status).toBe(410);
+  });
+
   it("is refused by the hook, by the version, and where it is switched off", async () => {
     const { port } = await startServer((channels) => {
       room(channels);
