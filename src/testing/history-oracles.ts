@@ -30,6 +30,8 @@ export interface Expected {
   readonly handlersFail: boolean;
   /** How late a payload may arrive. */
   readonly latestFrameMs: number;
+  /** How long a fault of the network keeps a frame under way. */
+  readonly slowestFaultMs: number;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;

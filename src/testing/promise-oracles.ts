@@ -22,6 +22,8 @@ const ticksPerStall = 3;
 const stopLimitMs = 5_000;
 /** Timers are late, and what ends a wait takes a turn or two. */
 const slackMs = 500;
+/** No answer is waited for longer, however slow others were. */
+const longestPatienceMs = 1.25 * 15_000;
 /** A turn of this length delays nobody's greeting. */
 const shortStallMs = 400;
 /** Heartbeats within which a wait ends whose goal is reached: far more than one would need, far fewer than for ever. */
@@ -256,11 +258,13 @@ export class PromiseOracles {
 
   /** Whoever has started, and has something to show, is seen where nothing was lost. */
   #lookAtStarts(node: Node, memory: Memory): void {
-    const { heartbeatPeriodMs, corrupted } = this.#expected;
+    const { heartbeatPeriodMs, corrupted, slowestFaultMs } = this.#expected;
     if (corrupted || this.#isMistakable(node.name)) return;
     const now = this.#cluster.nowMs;
     const { broadcastPeriodMs, network } = this.#cluster;
-    const limitMs = 2 * heartbeatPeriodMs + broadcastPeriodMs + 6 * network.slowestMs;
+    // Whoever has measured slow answers waits for one that was lost as long as such a round trip and its variation.
+    const patienceMs = Math.min(6 * (network.slowestMs + slowestFaultMs), longestPatienceMs);
+    const limitMs = 2 * heartbeatPeriodMs + broadcastPeriodMs + patienceMs;
     for (const owner of this.#others(node)) {
       if (now - this.#quietSinceMs(node, owner) < limitMs || this.#paysForItsClock(owner, memory)) continue;
       const expected = this.#model.of(owner.life).find(({ atMs = 0 }) => now - atMs >= limitMs);

@@ -144,6 +144,7 @@ class ScheduleRun {
       hints: announceCrashes,
       handlersFail: habits.includes("throw"),
       latestFrameMs: latestFrameMs({ ...faultless, ...network }) + slowestMs,
+      slowestFaultMs: { ...faultless, ...network }.delayMs[1],
       heartbeatPeriodMs: cluster.heartbeatPeriodMs,
       downPeriodMs: cluster.downPeriodMs,
       permdownPeriodMs: cluster.permdownPeriodMs,

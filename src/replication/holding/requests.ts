@@ -61,8 +61,6 @@ interface Line<A extends Asked> {
   ambiguousPatienceMs: number | undefined;
   /** How often patience ran out since an answer came. */
   failures: number;
-  /** Whether it ever answered: then its answers may take long, else there may be none. */
-  answers: boolean;
   /** Karn's rule: how often patience was doubled since a round trip was measured, and when last. */
   doublings: number;
   doubledMs: number;
@@ -246,25 +244,26 @@ export class Requests<A extends Asked = Asked> {
   }
 
   /** How long an answer of a life is waited for: what its round trips make likely, doubled for every failure. */
-  #patienceMs({ roundTrip, doublings, answers, greetingPatienceMs, ambiguousPatienceMs }: Line<A>): number {
+  #patienceMs({ roundTrip, doublings, greetingPatienceMs, ambiguousPatienceMs }: Line<A>): number {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
     const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
-    return this.#protocol.rules.patienceMs(measuredMs, doublings, answers, this.#retryMaxMs);
+    // What is only guessed is patient enough: nothing makes it likely that the answer takes longer.
+    const isMeasured = roundTrip.patienceMs !== undefined;
+    return this.#protocol.rules.patienceMs(measuredMs, doublings, isMeasured, this.#retryMaxMs);
   }
 
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
   #learnFrom({ line, attempts, sentMs, firstSentMs, gapMs }: Missing<A>, nowMs: number): void {
     this.#laneOf(line).delete(line);
     line.failures = 0;
-    line.answers = true;
     this.#laneOf(line).add(line);
     if (attempts > 1) {
       if (line.roundTrip.patienceMs !== undefined) return;
       // It took no longer than since the first question; how much less, nobody knows. One that comes right after the
       // last question is hardly the answer to another.
       const isProbablyLast = nowMs - sentMs < gapMs * SHARE_OF_CHANCE;
-      const doubledMs = Math.max(this.#patienceMs(line), 2 * this.#firstPatienceMs);
+      const doubledMs = 2 * Math.max(this.#patienceMs(line), this.#firstPatienceMs);
       const mostMs = isProbablyLast ? this.#firstPatienceMs : doubledMs;
       line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
       line.doublings = 0;
@@ -320,7 +319,6 @@ export class Requests<A extends Asked = Asked> {
         greetingPatienceMs: undefined,
         ambiguousPatienceMs: undefined,
         failures: 0,
-        answers: false,
         doublings: 0,
         doubledMs: -Infinity,
       };
