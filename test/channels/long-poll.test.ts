@@ -6,6 +6,7 @@ import {
   request as httpRequest,
   type ClientRequest,
   type IncomingMessage,
+  type Server,
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import * as phoenix18 from "phoenix";
@@ -407,6 +408,19 @@ describe("long polling", () => {
     expect(new Set(counts).size).toBe(1);
   });
 
+  it("counts what a session that is closing still holds, until it is gone", async () => {
+    const runtime = new VirtualRuntime();
+    const { port, channels, errors } = await startServer(room, { runtime, maxBufferedBytesTotal: 350_000 });
+    for (let at = 0; at < 4; at++) {
+      const session = await openSession(port, `${PATH}&at=${at}`);
+      await post(port, session, ["1", "1", "room:1", "phx_join", {}]);
+      await post(port, session, ["1", "2", "room:1", "big", {}]);
+      channels.disconnect("none");
+    }
+    expect(channels.health().counters.crowdedOut).toBe(1);
+    expect(errors.map(({ details }) => details["limit"])).toEqual(["maxBufferedBytesTotal"]);
+  });
+
   describe("reads bodies", () => {
     /** Sends the beginning of a body of bytes; resolves with the answer. */
     const begin = (
@@ -427,6 +441,16 @@ describe("long polling", () => {
       onTestFinished(() => void request.destroy());
       return { answered, request };
     };
+    /** Resolves when the next request has been handed to the channels, past whom no listener hears of it. */
+    const nextRequest = (httpServer: Server): Promise<void> =>
+      new Promise((resolve) => {
+        const emit = httpServer.emit.bind(httpServer) as (...args: unknown[]) => boolean;
+        httpServer.emit = (...args: unknown[]) => {
+          const heard = emit(...args);
+          if (args[0] === "request") resolve();
+          return heard;
+        };
+      });
     const limits = (errors: readonly TrackerError[]): unknown[] =>
       errors.map(({ details }) => details["limit"]);
 
@@ -434,13 +458,7 @@ describe("long polling", () => {
       const runtime = new VirtualRuntime();
       const { port, httpServer, channels, errors } = await startServer(room, { runtime });
       const session = await openSession(port);
-      const requested = once(httpServer, "request-seen");
-      const { emit } = httpServer;
-      httpServer.emit = function (event: string, ...args: unknown[]) {
-        const result = emit.call(httpServer, event, ...args);
-        if (event === "request") emit.call(httpServer, "request-seen");
-        return result;
-      } as typeof emit;
+      const requested = nextRequest(httpServer);
       const { answered } = begin(port, session, 10);
       await requested;
       await runtime.advance(20_000);
@@ -460,10 +478,13 @@ describe("long polling", () => {
     });
 
     it("one of a session at once, and unharmed in pieces of one byte", async () => {
-      const { port } = await startServer(room, { runtime: new VirtualRuntime() });
+      const { port, httpServer } = await startServer(room, { runtime: new VirtualRuntime() });
       const session = await openSession(port);
+      const requested = nextRequest(httpServer);
       const { answered, request } = begin(port, session, 0);
       request.setNoDelay(true);
+      request.flushHeaders();
+      await requested;
       for (const byte of '["1","1","room:ä","phx_join",{}]') {
         request.write(byte);
         await new Promise((resolve) => setImmediate(resolve));
