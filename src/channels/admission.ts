@@ -16,7 +16,9 @@ export class SocketRates {
   readonly joinBytes: RateLimit;
 
   constructor(limits: ChannelLimits, sockets: number, nowMs: number) {
-    this.messages = new RateLimit(limits.messagesPerSecond * sockets, limits.messageBurst * sockets, nowMs);
+    const messageBurst = limits.messageBurst * sockets;
+    // What sockets that are closing or share a key had on the way must not keep the others waiting for minutes.
+    this.messages = new RateLimit(limits.messagesPerSecond * sockets, messageBurst, nowMs, messageBurst);
     this.joins = new RateLimit(limits.joinsPerSecond * sockets, limits.joinBurst * sockets, nowMs);
     this.joinBytes = new RateLimit(
       limits.joinBytesPerSecond * sockets,

@@ -52,6 +52,9 @@ export interface ChannelHealth {
   readonly counters: Readonly<ChannelCounters>;
 }
 
+/** Frames that one message may come in. Browsers send one; each further one takes time and memory, even an empty one. */
+const MAX_FRAGMENTS = 128;
+
 export class ChannelServer implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #reports: ErrorReports;
@@ -99,7 +102,8 @@ export class ChannelServer implements AsyncDisposable {
     });
     const counters = zeroCounters();
     this.#paths = new ServedPaths(this.#reports, counters);
-    this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link);
+    const backlog = new Backlog(limits.maxBufferedBytesTotal);
+    this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link, backlog);
     this.#door = new Door(settings, this.#reports, counters, {
       isClosing: () => this.#draining !== undefined,
       countOfId: (id) => this.#connectionsById.get(id)?.size ?? 0,
@@ -118,7 +122,7 @@ export class ChannelServer implements AsyncDisposable {
       limits,
       reports: this.#reports,
       counters,
-      backlog: new Backlog(limits.maxBufferedBytesTotal),
+      backlog,
       expiries: new Expiries(runtime),
       connectionClosed: (connection) => this.#forget(connection),
     };
@@ -308,7 +312,10 @@ export class ChannelServer implements AsyncDisposable {
 
   /** By what it offers and not by its version: other runtimes bring their own `ws`, of any number. */
   #checkDependency(): void {
-    if ("maxFragments" in this.#webSockets.options) return;
+    if ("maxFragments" in this.#webSockets.options) {
+      this.#webSockets.options.maxFragments = MAX_FRAGMENTS;
+      return;
+    }
     const message =
       "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
     this.#reports.report(

@@ -95,6 +95,8 @@ export class Connection<SocketAssigns>
   #heardAtMs: number;
   #wasSlowed = false;
   #ended = false;
+  /** Until it is cut off or gone: one that is closing still holds what it has not sent. */
+  #isCounted = true;
 
   constructor(
     transport: Transport,
@@ -132,7 +134,8 @@ export class Connection<SocketAssigns>
   }
 
   get bytesWaiting(): number {
-    let bytes = this.#transport.bytesBuffered + this.#intake.queuedBytes + this.#broadcastBytes;
+    const { bytesBuffered, bytesUnread } = this.#transport;
+    let bytes = bytesBuffered + bytesUnread + this.#intake.queuedBytes + this.#broadcastBytes;
     if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
     return bytes;
   }
@@ -170,12 +173,12 @@ export class Connection<SocketAssigns>
 
   bytesHeld(change: number): void {
     this.#intake.hold(change);
-    if (change > 0) this.#context.backlog.note(this);
+    if (change > 0) this.#noteWaiting();
   }
 
   broadcastBytesHeld(change: number): void {
     this.#broadcastBytes += change;
-    if (change > 0) this.#context.backlog.note(this);
+    if (change > 0) this.#noteWaiting();
   }
 
   canHoldBroadcast(bytes: number): boolean {
@@ -190,7 +193,7 @@ export class Connection<SocketAssigns>
 
   addPending(state: PendingState): void {
     (this.#pendingStates ??= new Set()).add(state);
-    this.#context.backlog.note(this);
+    this.#noteWaiting();
   }
 
   removePending(state: PendingState): void {
@@ -226,16 +229,19 @@ export class Connection<SocketAssigns>
     if (this.#ended) return;
     this.#end();
     this.#transport.close(code, reason);
+    this.#noteWaiting();
   }
 
   /** Ends all channels and cuts the connection. */
   terminate(): void {
     this.#end();
+    this.#stopCounting();
     this.#transport.terminate();
   }
 
   slowed(limit: "messagesPerSecond" | "maxQueuedBytes"): void {
     this.#context.counters.pausedReads++;
+    if (this.#transport.bytesUnread > 0) this.#noteWaiting();
     if (this.#wasSlowed) return;
     this.#wasSlowed = true;
     this.#limitReached(limit, "a socket is read no faster; said once per socket");
@@ -273,6 +279,7 @@ export class Connection<SocketAssigns>
 
   closed(): void {
     this.#end();
+    this.#stopCounting();
     this.#context.connectionClosed(this);
   }
 
@@ -285,7 +292,16 @@ export class Connection<SocketAssigns>
   }
 
   #noteBuffered(): void {
-    if (this.#transport.bytesBuffered > 0) this.#context.backlog.note(this);
+    if (this.#transport.bytesBuffered > 0) this.#noteWaiting();
+  }
+
+  #noteWaiting(): void {
+    if (this.#isCounted) this.#context.backlog.note(this);
+  }
+
+  #stopCounting(): void {
+    this.#isCounted = false;
+    this.#context.backlog.forget(this);
   }
 
   /** Charges what was received. Returns whether it is to be handled. */
@@ -306,7 +322,6 @@ export class Connection<SocketAssigns>
     this.#ended = true;
     for (const channel of this.#channels.values()) channel.end("closed");
     this.#intake.stop();
-    this.#context.backlog.forget(this);
     this.#context.expiries.forget(this);
   }
 

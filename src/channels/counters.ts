@@ -22,6 +22,8 @@ export interface ChannelCounters {
   overflowedChannels: number;
   /** Frames of bytes that were not sent, because a client on long polling could not take them. */
   undeliverableFrames: number;
+  /** Bodies of long polling that were not read to their end: too large, too slow, or too much on all sockets. */
+  refusedBodies: number;
   /** Connections refused before the upgrade, for whatever reason, the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -39,6 +41,7 @@ export function zeroCounters(): ChannelCounters {
     pausedReads: 0,
     overflowedChannels: 0,
     undeliverableFrames: 0,
+    refusedBodies: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

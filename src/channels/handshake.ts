@@ -93,6 +93,8 @@ export function shakeHands<SocketAssigns>(
     settled = true;
     counters.refusedConnections++;
     visitor.refuse(status, reason);
+    // An upgrade that is refused has a listener of its own; a connection that is kept alive may be refused often.
+    socket.off("error", ignore);
     refused();
   };
   const failed = (error: unknown): void => {
@@ -137,6 +139,7 @@ export function shakeHands<SocketAssigns>(
       cancel();
       if (settled) return;
       settled = true;
+      socket.off("error", ignore);
       refused();
     };
     const done = (): void => {

@@ -33,7 +33,9 @@ interface Message {
 
 /** Frames of one request that have yet to be handled. */
 interface Intake {
-  readonly lines: readonly string[];
+  /** The frames, one a line. Lists of lines would take many times the memory of short ones. */
+  readonly text: string;
+  /** Where the next line starts; beyond the text, there is none. */
   next: number;
   done(answer: PollAnswer): void;
 }
@@ -82,6 +84,11 @@ export class LongPollTransport implements Transport {
 
   get bytesBuffered(): number {
     return this.#bytesBuffered;
+  }
+
+  /** A text takes up to two bytes a character, and all of it until its last line is handled. */
+  get bytesUnread(): number {
+    return this.#intake === undefined ? 0 : 2 * this.#intake.text.length;
   }
 
   /** Whether the client has not asked for so long that it is gone. */
@@ -155,7 +162,7 @@ export class LongPollTransport implements Transport {
   receive(body: string, done: (answer: PollAnswer) => void): void {
     if (this.#state !== "open" || this.#intake !== undefined) return done(GONE);
     this.#hear();
-    this.#intake = { lines: body.split("\n"), next: 0, done };
+    this.#intake = { text: body, next: 0, done };
     this.#handleIntake();
   }
 
@@ -174,11 +181,13 @@ export class LongPollTransport implements Transport {
 
   #handleLines(intake: Intake | undefined): void {
     while (intake !== undefined && intake === this.#intake && !this.#paused && this.#state === "open") {
-      const line = intake.lines[intake.next++];
-      if (line === undefined) {
+      if (intake.next > intake.text.length) {
         this.#intake = undefined;
         return intake.done(DONE);
       }
+      const end = intake.text.indexOf("\n", intake.next);
+      const line = intake.text.slice(intake.next, end < 0 ? undefined : end);
+      intake.next = (end < 0 ? intake.text.length : end) + 1;
       if (line.trim() !== "") this.#handleLine(line);
     }
     if (intake === undefined || intake !== this.#intake || this.#state === "open") return;

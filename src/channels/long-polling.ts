@@ -7,6 +7,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CancelTimer } from "../runtime.js";
+import type { Backlog } from "./backlog.js";
 import type { ClusterLink, RemoteAsk } from "./cluster-link.js";
 import type { ChannelCounters } from "./counters.js";
 import type { Visitor } from "./handshake.js";
@@ -16,6 +17,7 @@ import type { OriginCheck } from "./handlers.js";
 import { GONE, LongPollTransport, type PollAnswer } from "./long-poll-transport.js";
 import type { Settings } from "./options.js";
 import { HEARD, PollRelay } from "./poll-relay.js";
+import { RequestBody } from "./request-body.js";
 
 /** Lets a visitor in: makes a connection on the transport that is asked for. */
 export type OpenSession = (visitor: Visitor, makeTransport: (leave: () => void) => LongPollTransport) => void;
@@ -24,6 +26,8 @@ export type OpenSession = (visitor: Visitor, makeTransport: (leave: () => void) 
 const MAX_TOKEN_LENGTH = 512;
 /** Sessions of silent clients are looked for so many times per window. */
 const SWEEPS_PER_WINDOW = 2;
+/** How long a body may take to come, in windows: as long as the official client waits for the answer. */
+const BODY_WINDOWS = 2;
 
 export class LongPolling {
   readonly #settings: Settings;
@@ -33,9 +37,19 @@ export class LongPolling {
   readonly #relay: PollRelay;
   readonly #key = randomBytes(32);
   readonly #sessions = new Map<string, LongPollTransport>();
+  readonly #backlog: Backlog;
+  /** Tokens of which a body is being read. */
+  readonly #bodies = new Set<string>();
   #cancelSweep: CancelTimer | undefined;
 
-  constructor(settings: Settings, reports: ErrorReports, counters: ChannelCounters, link: ClusterLink) {
+  constructor(
+    settings: Settings,
+    reports: ErrorReports,
+    counters: ChannelCounters,
+    link: ClusterLink,
+    backlog: Backlog,
+  ) {
+    this.#backlog = backlog;
     this.#settings = settings;
     this.#reports = reports;
     this.#counters = counters;
@@ -141,16 +155,32 @@ export class LongPolling {
     };
     // Before it is read: whoever has no session has nothing to say.
     if (!this.#find(token) && !this.#isElsewhere(token)) return gone();
-    readBody(request, this.#settings.limits.maxQueuedBytes, (body) => {
-      if (body === undefined) {
-        this.#reports.remark("LIMIT_REACHED", "a request of long polling was too large", {
-          limit: "maxQueuedBytes",
-        });
-        return gone();
-      }
-      const session = this.#find(token);
-      if (session) session.receive(body, answer);
-      else this.#ask(token, body || "\n", answer);
+    // A client sends the next one when this one is answered; more at once would be more than a session may send.
+    if (this.#bodies.has(token)) return gone();
+    this.#bodies.add(token);
+    const { runtime, limits } = this.#settings;
+    const bodyLimits = {
+      runtime,
+      backlog: this.#backlog,
+      maxBytes: this.#isElsewhere(token)
+        ? Math.min(limits.maxQueuedBytes, this.#link.maxBodyBytes)
+        : limits.maxQueuedBytes,
+      timeoutMs: BODY_WINDOWS * limits.longPollWindowMs,
+    };
+    new RequestBody(request, bodyLimits, {
+      bodyRead: (body) => {
+        this.#bodies.delete(token);
+        const session = this.#find(token);
+        if (session) session.receive(body, answer);
+        else this.#ask(token, body || "\n", answer);
+      },
+      bodyRefused: (limit) => {
+        this.#bodies.delete(token);
+        this.#counters.refusedBodies++;
+        this.#reports.remark("LIMIT_REACHED", "a request of long polling was not read to its end", { limit });
+        gone();
+      },
+      bodyGone: () => void this.#bodies.delete(token),
     });
   }
 
@@ -245,24 +275,4 @@ function respond(response: ServerResponse, body: object): void {
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.end(JSON.stringify(body));
-}
-
-/** Reads a body of at most so many bytes; `undefined` for a larger one, of which the rest is not read. */
-function readBody(
-  request: IncomingMessage,
-  maxBytes: number,
-  done: (body: string | undefined) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  request.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= maxBytes) return void chunks.push(chunk);
-    request.removeAllListeners("data");
-    request.pause();
-    done(undefined);
-  });
-  request.once("end", () => {
-    if (bytes <= maxBytes) done(Buffer.concat(chunks).toString());
-  });
 }

@@ -8,7 +8,11 @@ export class RateLimit {
   #tokens: number;
   #filledAtMs: number;
 
-  constructor(perSecond: number, burst: number, nowMs: number) {
+  readonly #maxDebt: number;
+
+  /** Of what is spent where there is nothing, no more than `maxDebt` is owed, or what was spent last if that is more. */
+  constructor(perSecond: number, burst: number, nowMs: number, maxDebt = Infinity) {
+    this.#maxDebt = maxDebt;
     this.#perSecond = perSecond;
     this.#burst = burst;
     this.#tokens = burst;
@@ -28,7 +32,7 @@ export class RateLimit {
    */
   spend(nowMs: number, tokens = 1): number {
     this.#fill(nowMs);
-    this.#tokens -= tokens;
+    this.#tokens = Math.max(this.#tokens - tokens, -Math.max(this.#maxDebt, tokens));
     return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#perSecond) * 1000;
   }
 

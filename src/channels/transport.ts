@@ -13,6 +13,8 @@ export interface Transport extends Readable {
   readonly isOpen: boolean;
   /** What the client has not taken yet, in bytes. */
   readonly bytesBuffered: number;
+  /** What was received and is not handled yet, because the transport is paused, in bytes. */
+  readonly bytesUnread: number;
   /** Sends a frame. `taken` is called in a later turn, once it and all before it have left this process. */
   send(frame: Frame, taken?: () => void): void;
   sendShared(frame: SharedFrame): void;
@@ -62,6 +64,11 @@ export class WebSocketTransport implements Transport {
 
   get bytesBuffered(): number {
     return this.#webSocket.bufferedAmount;
+  }
+
+  /** A socket that is paused leaves it to TCP. */
+  get bytesUnread(): number {
+    return 0;
   }
 
   send({ data, binary }: Frame, taken?: () => void): void {

@@ -162,6 +162,22 @@ describe("limits", () => {
     await unharmed();
   });
 
+  it("a message in more than 128 fragments closes its socket with 1008, be they empty or not", async () => {
+    const server = await startServer(roomServer);
+    for (const filling of ["", "x"]) {
+      const client = await RawClient.connect(server.url);
+      client.socket.send("[", { fin: false });
+      for (let count = 0; count < 128; count++) client.socket.send(filling, { fin: false });
+      expect((await client.closed).code).toBe(1008);
+    }
+    const client = await RawClient.connect(server.url);
+    const text = '[null,"1","phoenix","heartbeat",{}]';
+    for (const [at, byte] of [...text].entries()) {
+      client.socket.send(byte, { fin: at === text.length - 1 });
+    }
+    expect((await client.next())[4]).toEqual({ status: "ok", response: {} });
+  });
+
   it("maxChannelsPerSocket: joining ones count, a rejoin does not, an end frees a place", async () => {
     const { url } = await startServer(
       (channels) =>

@@ -1,12 +1,20 @@
 /** Clients without a WebSocket: the official ones with their own long polling, and requests as they are. */
 import { once } from "node:events";
-import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type Server,
+} from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import * as phoenix18 from "phoenix";
 import * as phoenix17 from "phoenix17";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemoryHub, memoryPubSub } from "../../src/adapters/memory.js";
 import { refuse, type ChannelServer } from "../../src/channels/index.js";
+import type { TrackerError } from "../../src/errors.js";
 import { Presence } from "../../src/presence/index.js";
 import {
   answer,
@@ -109,7 +117,7 @@ interface Answered {
 function ask(
   port: number,
   path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  options: { method?: string; headers?: Record<string, string>; body?: string; agent?: Agent } = {},
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ port, host: "127.0.0.1", path, ...options }, (response) => {
@@ -377,6 +385,115 @@ describe("long polling", () => {
     expect(errors.map(({ code }) => code)).toEqual(Array(3).fill("HANDLER_FAILED"));
     expect(channels.health().counters).toMatchObject({ refusedConnections: 3, refusedOrigins: 0 });
     expect((await ask(port, PATH, { headers: { Origin: "https://shop.example" } })).status).toBe(410);
+  });
+
+  it("leaves nothing on a connection that is kept alive, however often it is refused", async () => {
+    const sockets = new Set<Socket>();
+    const { port } = await startServer((server) =>
+      server.socket("/socket", {
+        connect: ({ request, params }) => {
+          sockets.add(request.socket);
+          return params["later"] ? Promise.resolve(refuse(403)) : refuse(403);
+        },
+      }),
+    );
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const counts: number[] = [];
+    for (let time = 0; time < 6; time++) {
+      await ask(port, time % 2 === 0 ? PATH : `${PATH}&later=1`, { agent });
+      counts.push([...sockets].at(-1)?.listenerCount("error") ?? 0);
+    }
+    expect(sockets.size).toBe(1);
+    expect(new Set(counts).size).toBe(1);
+  });
+
+  it("counts what a session that is closing still holds, until it is gone", async () => {
+    const runtime = new VirtualRuntime();
+    const { port, channels, errors } = await startServer(room, { runtime, maxBufferedBytesTotal: 350_000 });
+    for (let at = 0; at < 4; at++) {
+      const session = await openSession(port, `${PATH}&at=${at}`);
+      await post(port, session, ["1", "1", "room:1", "phx_join", {}]);
+      await post(port, session, ["1", "2", "room:1", "big", {}]);
+      channels.disconnect("none");
+    }
+    expect(channels.health().counters.crowdedOut).toBe(1);
+    expect(errors.map(({ details }) => details["limit"])).toEqual(["maxBufferedBytesTotal"]);
+  });
+
+  describe("reads bodies", () => {
+    /** Sends the beginning of a body of bytes; resolves with the answer. */
+    const begin = (
+      port: number,
+      path: string,
+      bytes: number,
+    ): { readonly answered: Promise<string>; readonly request: ClientRequest } => {
+      const request = httpRequest({ port, host: "127.0.0.1", path, method: "POST" });
+      const answered = new Promise<string>((resolve) => {
+        request.on("error", () => undefined);
+        request.on("response", (response) => {
+          let text = "";
+          response.on("data", (data) => (text += String(data)));
+          response.on("close", () => resolve(text));
+        });
+      });
+      request.write("x".repeat(bytes));
+      onTestFinished(() => void request.destroy());
+      return { answered, request };
+    };
+    /** Resolves when the next request has been handed to the channels, past whom no listener hears of it. */
+    const nextRequest = (httpServer: Server): Promise<void> =>
+      new Promise((resolve) => {
+        const emit = httpServer.emit.bind(httpServer) as (...args: unknown[]) => boolean;
+        httpServer.emit = (...args: unknown[]) => {
+          const heard = emit(...args);
+          if (args[0] === "request") resolve();
+          return heard;
+        };
+      });
+    const limits = (errors: readonly TrackerError[]): unknown[] =>
+      errors.map(({ details }) => details["limit"]);
+
+    it("for no longer than two windows", async () => {
+      const runtime = new VirtualRuntime();
+      const { port, httpServer, channels, errors } = await startServer(room, { runtime });
+      const session = await openSession(port);
+      const requested = nextRequest(httpServer);
+      const { answered } = begin(port, session, 10);
+      await requested;
+      await runtime.advance(20_000);
+      expect(JSON.parse(await answered)).toEqual({ status: 500 });
+      expect(limits(errors)).toEqual(["longPollWindowMs"]);
+      expect(channels.health().counters.refusedBodies).toBe(1);
+    });
+
+    it("of which all together are no more than may wait on all sockets", async () => {
+      const runtime = new VirtualRuntime();
+      const { port, channels, errors } = await startServer(room, { runtime, maxBufferedBytesTotal: 100_000 });
+      const begun: Promise<string>[] = [];
+      for (let at = 0; at < 4; at++) begun.push(begin(port, await openSession(port), 50_000).answered);
+      expect(JSON.parse(await Promise.race(begun))).toEqual({ status: 500 });
+      expect(channels.health().counters.refusedBodies).toBeGreaterThan(0);
+      expect(limits(errors)).toContain("maxBufferedBytesTotal");
+    });
+
+    it("one of a session at once, and unharmed in pieces of one byte", async () => {
+      const { port, httpServer } = await startServer(room, { runtime: new VirtualRuntime() });
+      const session = await openSession(port);
+      const requested = nextRequest(httpServer);
+      const { answered, request } = begin(port, session, 0);
+      request.setNoDelay(true);
+      request.flushHeaders();
+      await requested;
+      for (const byte of '["1","1","room:ä","phx_join",{}]') {
+        request.write(byte);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect((await post(port, session, [null, "1", "phoenix", "heartbeat", {}])).status).toBe(500);
+      request.end();
+      expect(JSON.parse(await answered)).toMatchObject({ status: 200 });
+      expect((await ask(port, session)).messages?.[0]).toContain('"room:ä","phx_reply",{"status":"ok"');
+    });
   });
 
   it("is refused by the hook, by the version, and where it is switched off", async () => {

@@ -242,6 +242,15 @@ describe("a rate limit", () => {
     );
   });
 
+  it("is owed no more than the debt it may have, or what was spent last", () => {
+    const limit = new RateLimit(10, 20, 0, 20);
+    for (let count = 0; count < 1_000; count++) limit.spend(0);
+    expect(limit.spend(0)).toBe(2_000);
+    expect(limit.spend(0, 50)).toBe(5_000);
+    expect(limit.isSpent(4_900)).toBe(true);
+    expect(limit.isFull(7_000)).toBe(true);
+  });
+
   it("says how long to wait for what is owed", () => {
     const limit = new RateLimit(10, 2, 0);
     expect([limit.spend(0), limit.spend(0), limit.spend(0), limit.spend(0)]).toEqual([0, 0, 100, 200]);
