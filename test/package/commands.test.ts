@@ -52,35 +52,38 @@ describe("npm test", () => {
   });
   const good = { testResults: [file("passed", "passed", "passed", "pending")] };
 
-  it("counts lint, build and types as one each, and hands its arguments to vitest", async () => {
+  it("counts each step before vitest as one, and hands its arguments to vitest", async () => {
     const { status, output } = await testAll(good);
-    expect([status, lastLine(output)]).toEqual([0, "5 passed, 0 failed"]);
+    expect([status, lastLine(output)]).toEqual([0, "7 passed, 0 failed"]);
     expect(output).toContain("tests: 2 passed, 0 failed, 1 skipped");
     expect(readFileSync(join(folder, "vitest-arguments"), "utf8")).toMatch(/^vitest run .*--project unit$/m);
   });
 
-  it.each(["lint", "build", "typecheck"])("counts a failed %s, and still runs the tests", async (step) => {
-    const { status, output } = await testAll(good, 0, step);
-    expect([status, lastLine(output)]).toEqual([1, "4 passed, 1 failed"]);
-  });
+  it.each(["lint", "build", "typecheck", "dead-code", "api:check"])(
+    "counts a failed %s, and still runs the tests",
+    async (step) => {
+      const { status, output } = await testAll(good, 0, step);
+      expect([status, lastLine(output)]).toEqual([1, "6 passed, 1 failed"]);
+    },
+  );
 
   it.each([
     [
       "failed tests",
       { testResults: [file("failed", "passed", "failed", "failed")] },
       1,
-      "4 passed, 2 failed",
+      "6 passed, 2 failed",
     ],
     [
       "a file that does not load",
       { testResults: [file("failed"), file("passed", "passed")] },
       1,
-      "4 passed, 1 failed",
+      "6 passed, 1 failed",
     ],
-    ["an error outside of any test", good, 1, "5 passed, 1 failed"],
-    ["no tests at all", { testResults: [] }, 0, "3 passed, 1 failed"],
-    ["a vitest that crashes", undefined, 1, "3 passed, 1 failed"],
-    ["a vitest that ends without a report", undefined, 0, "3 passed, 1 failed"],
+    ["an error outside of any test", good, 1, "7 passed, 1 failed"],
+    ["no tests at all", { testResults: [] }, 0, "5 passed, 1 failed"],
+    ["a vitest that crashes", undefined, 1, "5 passed, 1 failed"],
+    ["a vitest that ends without a report", undefined, 0, "5 passed, 1 failed"],
   ])("counts %s", async (_, report, vitestStatus, expected) => {
     const { status, output } = await testAll(report, vitestStatus);
     expect([status, lastLine(output)]).toEqual([1, expected]);
