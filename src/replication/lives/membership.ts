@@ -159,7 +159,10 @@ export class Membership<P extends Peer = Peer> {
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) {
-      if (this.#isCrowded(1)) return "crowded";
+      if (this.#isCrowded(1)) {
+        this.#listener.crowded("lives");
+        return "crowded";
+      }
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
@@ -291,9 +294,7 @@ export class Membership<P extends Peer = Peer> {
     this.#present.delete(replica.name);
     this.#isOver(replica);
     if (replica.status === "departing") {
-      // It needs a place beside the one that comes.
-      if (this.#isCrowded(2)) this.#end(replica, replica.departure ?? "departed");
-      else this.#replaced.add(replica);
+      this.#replaced.add(replica);
       return;
     }
     const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
@@ -340,7 +341,7 @@ export class Membership<P extends Peer = Peer> {
 
   /**
    * Whether no further lives fit, and no room can be made: by forgetting those that never sent an entry, first the
-   * ones that are down or have ended, then the ones that have been silent for half their time. Reports it.
+   * ones that are down or have ended, then the ones that have been silent for half their time.
    */
   #isCrowded(needed: number): boolean {
     if (this.size + needed <= this.#protocol.limits.knownLives) return false;
@@ -354,7 +355,6 @@ export class Membership<P extends Peer = Peer> {
       else this.#forget(spare);
       return false;
     }
-    this.#listener.crowded("lives");
     return true;
   }
 

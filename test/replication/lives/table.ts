@@ -57,10 +57,9 @@ export class Table {
     this.membership.pass(elapsedMs);
   }
 
-  /** What it knows of a name: its present life, if there is one. */
+  /** What it knows of a name. */
   replica(name: string): Replica | undefined {
-    const present = this.membership.presentOf(name);
-    return present ?? [...this.membership.replicas()].findLast((replica) => replica.name === name);
+    return [...this.membership.replicas()].findLast((replica) => replica.name === name);
   }
 
   /** Has it receive an entry of a life that it has heard. */
