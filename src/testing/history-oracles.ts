@@ -203,7 +203,7 @@ export class HistoryOracles {
   #lookAtReason(node: Node, entry: Entry<VersionedMeta>, reason: LeaveReason, what: string): void {
     const ending = this.#model.endingOf(entry.meta.version);
     if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
-    // What an author no longer remembers it cannot tell.
+    // An author tells how a revision ended for as long as it remembers that it removed it (R5).
     if (ending.removalsSince >= protocolOf(node.options).limits.removalsKept) return;
     this.#blame(node, `has left as ${reason} though it was ${ending.reason}: ${what}`);
   }

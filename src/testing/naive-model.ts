@@ -19,7 +19,7 @@ export interface ModelEntry {
 /** How the application ended an entry. */
 export interface Ending {
   readonly reason: "untracked" | "closed";
-  /** Removals of its life since, with those that updates spend. */
+  /** Removals of its life since that of the revision in question, with those that updates spend. */
   readonly removalsSince: number;
 }
 
@@ -27,8 +27,13 @@ export interface Ending {
 interface Stay {
   readonly life: number;
   reason: Ending["reason"] | undefined;
-  /** How many removals its life had had when it ended. */
-  endedAt: number;
+}
+
+/** One revision of an entry. */
+interface Revision {
+  readonly stay: Stay;
+  /** How many removals its life had had when this one was updated, or ended. */
+  removedAt: number;
 }
 
 /** One entry's identity, as a text that is only compared. */
@@ -41,7 +46,7 @@ export class NaiveModel {
   readonly #removals = new Map<string, number>();
   readonly #lifeOfSession = new Map<string, number>();
   readonly #lastVersion = new Map<string, number>();
-  readonly #stayOfVersion = new Map<number, Stay>();
+  readonly #revisions = new Map<number, Revision>();
   readonly #metas = new Map<number, unknown>();
   readonly #removalsOfLife = new Map<number, number>();
   #versions = 0;
@@ -60,9 +65,11 @@ export class NaiveModel {
   put(entry: ModelEntry, meta?: unknown): void {
     const identity = identityOf(entry);
     const before = this.#present.get(identity);
+    const replaced = before === undefined ? undefined : this.#revisions.get(before.version);
     if (before !== undefined) this.#countRemoval(entry.life);
-    const stay = before === undefined ? undefined : this.#stayOfVersion.get(before.version);
-    this.#stayOfVersion.set(entry.version, stay ?? { life: entry.life, reason: undefined, endedAt: 0 });
+    if (replaced !== undefined) replaced.removedAt = this.#removalsOfLife.get(entry.life) ?? 0;
+    const stay = replaced?.stay ?? { life: entry.life, reason: undefined };
+    this.#revisions.set(entry.version, { stay, removedAt: 0 });
     if (meta !== undefined) this.#metas.set(entry.version, meta);
     this.#present.set(identity, entry);
     this.#lastVersion.set(identity, entry.version);
@@ -98,10 +105,10 @@ export class NaiveModel {
 
   /** How the stay ended in which an entry had the meta of this version; undefined if it goes on. */
   endingOf(version: number): Ending | undefined {
-    const stay = this.#stayOfVersion.get(version);
-    if (stay?.reason === undefined) return undefined;
-    const removals = this.#removalsOfLife.get(stay.life) ?? 0;
-    return { reason: stay.reason, removalsSince: removals - stay.endedAt };
+    const revision = this.#revisions.get(version);
+    if (revision?.stay.reason === undefined) return undefined;
+    const removals = this.#removalsOfLife.get(revision.stay.life) ?? 0;
+    return { reason: revision.stay.reason, removalsSince: removals - revision.removedAt };
   }
 
   /** The latest version that the application has given to this entry. */
@@ -135,10 +142,10 @@ export class NaiveModel {
       this.#present.delete(identity);
       this.#removals.set(identity, this.removalsOf(identity) + 1);
       this.#countRemoval(entry.life);
-      const stay = this.#stayOfVersion.get(entry.version);
-      if (stay !== undefined) {
-        stay.reason = reason;
-        stay.endedAt = endedAt;
+      const revision = this.#revisions.get(entry.version);
+      if (revision !== undefined) {
+        revision.stay.reason = reason;
+        revision.removedAt = endedAt;
       }
       removed += 1;
     }
