@@ -59,8 +59,14 @@ export const COUNTER_JUMP_PER_MS = 100;
 export const MAX_UNHEARD_RUNS = 16;
 /** A node's down period is at least so many of its heartbeats; a node with another period is judged by its own. */
 export const HEARTBEATS_TO_DOWN = 3;
-/** A life that is heard and left so many requests unanswered, for longer than its down period, does not hear. */
-export const REQUESTS_UNANSWERED = 5;
+/**
+ * A life that is heard and left so many requests unanswered, for longer than its down period, does not hear; or its
+ * direct messages get lost. Where every fifth frame is lost at random, a third of the questions are left unanswered, and
+ * fewer in a row often are.
+ */
+export const REQUESTS_UNANSWERED = 8;
+/** One that does not hear has left so many requests unanswered that were made aloud. */
+export const ALOUD_UNANSWERED = 4;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */

@@ -79,7 +79,7 @@ export class Replicator {
     );
     this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
     this.#greetings = new Greetings(options.random, rules);
-    this.#contact = new Contact(options, port, this.#outbox, this.counters, rules);
+    this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       {
@@ -93,6 +93,7 @@ export class Replicator {
         wentDown: (replica) => this.#wentDown(replica),
         cameBack: (replica) => {
           replica.held.summedUp.clear();
+          this.#contact.cameBack(replica);
           this.#greet(replica);
         },
         departs: (replica) => this.#departs(replica),
@@ -237,7 +238,7 @@ export class Replicator {
   // Frames.
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
-    this.#contact.heard(replica, to !== undefined, this.membership);
+    this.#contact.heard(replica, message, to !== undefined, this.membership);
     switch (message.type) {
       case "heartbeat":
         if (to !== undefined) {
@@ -373,6 +374,7 @@ export class Replicator {
     const hides = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, this.#connected);
     if (this.#connected) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
     this.membership.pass(healthyMs, hides);
+    if (this.#connected) this.#contact.tryDoubted(this.membership);
     this.#lastTickMs = nowMs;
     this.#authorship.rest();
   }
@@ -394,7 +396,7 @@ export class Replicator {
 
   #wentDown(replica: Replica): void {
     this.#requests.dropAllOf(replica);
-    this.#contact.drop(replica);
+    this.#contact.wentDown(replica, this.membership);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
     this.#port.replicaDown(replica.life);
   }

@@ -159,6 +159,18 @@ export const RULES = {
   asksAloud: (isMissing: boolean, unanswered: number, unansweredMs: number, patienceMs: number): boolean =>
     isMissing && unanswered > 3 && unansweredMs > patienceMs / 2,
 
+  /**
+   * R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud, and its list is
+   * wrong for good.
+   */
+  isAnswer: (message: Message): boolean => message.type !== "deltaRequest" && message.type !== "pageRequest",
+
+  /**
+   * R24: A link in doubt is tried by time, not by what is heard: about once a heartbeat, and less often while it is
+   * down. Else where no broadcast comes, one lost question ends the chain of them.
+   */
+  triedAfterMs: (isDown: boolean, patienceMs: number): number => (isDown ? patienceMs / 2 : patienceMs / 8),
+
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
   answersAloud: ({ aloud }: DeltaRequest | PageRequest): boolean => aloud === true,
 

@@ -7,7 +7,9 @@ import { UnheardCounters } from "../../src/replication/lives/unheard.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   clocksMayBeAheadOnce,
+  deafInboxesAreMadeUpFor,
   forgedCountersAreDoubted,
+  hiccupsEnd,
   periodsMayDiffer,
   reconnectsAreNotAnswered,
   theDeadGoDownWhileItFlaps,
@@ -49,6 +51,18 @@ const rules: readonly BrokenRule[] = [
     found: /without directs something is missing for good/,
     run: withoutDirectMessages,
     broken: { rules: { asksAloud: () => false } },
+  },
+  {
+    rule: "R23 is missed: a question is no answer",
+    found: /does not list what a node with a deaf inbox tracks/,
+    run: deafInboxesAreMadeUpFor,
+    broken: { rules: { isAnswer: () => true } },
+  },
+  {
+    rule: "R24 is missed: a link in doubt is tried by time, also while the node is down",
+    found: /does not reach again a node whose broadcasts are lost/,
+    run: hiccupsEnd,
+    broken: { rules: { triedAfterMs: (isDown, patienceMs) => (isDown ? Infinity : patienceMs / 8) } },
   },
   {
     rule: "R23 is missed: what is asked for aloud is answered aloud",

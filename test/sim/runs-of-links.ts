@@ -80,6 +80,35 @@ export function withoutBroadcasts(seed: number, protocol: Protocol = PROTOCOL): 
   return oneLane(seed, "broadcast", protocol);
 }
 
+/** A node that no direct message reaches starts again, and goes on asking: what it tracks is listed all the same. */
+export async function deafInboxesAreMadeUpFor(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
+  track(a, user);
+  await lanes.advance(1_000);
+  lanes.loses = (_from, to, lane) => to === "b" && lane === "direct";
+  b.kill();
+  await lanes.advance(500);
+  const again = await lanes.start("b", { permdownPeriodMs: PERMDOWN_MS });
+  track(again, "ben");
+  await lanes.advance(3 * DOWN_MS);
+  if (!a.tracker.has("room", "ben")) fail(lanes, "does not list what a node with a deaf inbox tracks");
+}
+
+/** A node that is heard only when it is asked is heard again after a time in which nothing of it is. */
+export async function hiccupsEnd(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
+  track(a, user);
+  await lanes.advance(100);
+  const loses: Lanes["loses"] = (from, _to, lane) => from === "a" && lane === "broadcast";
+  lanes.loses = loses;
+  await lanes.advance(3 * DOWN_MS);
+  lanes.loses = (from) => from === "a";
+  await lanes.advance(1.5 * DOWN_MS);
+  lanes.loses = loses;
+  await lanes.advance(DOWN_MS);
+  if (!b.tracker.has("room", user)) fail(lanes, "does not reach again a node whose broadcasts are lost");
+}
+
 /** Who does not hear any more may still be heard. */
 export async function theForgottenAreSpokenTo(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a, b } = await pair(seed, protocol);
@@ -93,7 +122,7 @@ export async function theForgottenAreSpokenTo(seed: number, protocol: Protocol =
 /** A node that sends its heartbeats less often stays up as well, and is told of. */
 export async function periodsMayDiffer(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a } = await pair(seed, protocol);
-  const slow = await lanes.start("slow", { heartbeatPeriodMs: 10_000, downPeriodMs: 40_000 });
+  const slow = await lanes.start("slow", { heartbeatPeriodMs: 20_000, downPeriodMs: 80_000 });
   track(slow, user);
   await lanes.advance(10 * DOWN_MS);
   if (a.seen.join() !== `join ${user}`) fail(lanes, "a node of another period flickers");

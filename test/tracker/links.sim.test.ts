@@ -1,5 +1,6 @@
 /** Lanes that fail apart and links that fail one way: what is listed, and what is told of them. */
 import type { Limits } from "../../src/replication/limits.js";
+import { SeededRandom } from "../../src/testing/random.js";
 import { by, changed } from "../sim/protocol.js";
 import { describe, expect, it } from "vitest";
 import { codesOf, Lanes, linksOf, track, type Lane, type LaneNode } from "../support/lanes.js";
@@ -82,6 +83,99 @@ describe("a node that is heard and does not hear", () => {
     a.kill();
     await lanes.advance(3 * DOWN_MS);
     expect([linksOf(b), linksOf(c), codesOf(b), codesOf(c)]).toEqual([[], [], [], []]);
+  });
+});
+
+describe("a node whose inbox is deaf", () => {
+  it("is asked aloud by those that it asks, when it has restarted", async () => {
+    const { lanes, nodes } = await clusterOf(7, ["a", "b", "c"]);
+    const [a, b, c] = nodes as [LaneNode, LaneNode, LaneNode];
+    track(a, "ann");
+    await lanes.advance(1_000);
+    lanes.loses = (_from, to, lane) => to === "b" && lane === "direct";
+    await lanes.advance(2 * DOWN_MS);
+    b.kill();
+    await lanes.advance(500);
+    const again = await lanes.start("b", { permdownPeriodMs: PERMDOWN_MS });
+    track(again, "ben");
+    await lanes.advance(2 * DOWN_MS);
+    for (const node of [a, again, c]) expect(lists(node).sort(), node.name).toEqual(["ann", "ben"]);
+  });
+
+  it("is asked aloud by one that it goes on asking", async () => {
+    const { lanes, nodes } = await clusterOf(8, ["a", "b"]);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = (from, _to, lane) => from === "a" && lane === "direct";
+    await missOne(lanes, a, "ann");
+    await lanes.advance(3 * DOWN_MS);
+    const { loses } = lanes;
+    lanes.loses = () => true;
+    track(b, "ben");
+    await lanes.advance(100);
+    lanes.loses = loses;
+    await lanes.advance(2.5 * DOWN_MS);
+    expect(lists(a).sort()).toEqual(["ann", "ben"]);
+    expect([linkOf(a, "b"), linkOf(b, "a")]).toEqual(["noDirect", "noDirect"]);
+  });
+});
+
+describe("a node whose broadcasts are lost", () => {
+  /** How long all frames of it are lost, so that it stays up or goes down. */
+  it.each([5_000, DOWN_MS + 4_000, PERMDOWN_MS / 2])(
+    "is reached again after a hiccup of %i ms",
+    async (hiccupMs) => {
+      const { lanes, nodes } = await clusterOf(9, ["a", "b"]);
+      const [a, b] = nodes as [LaneNode, LaneNode];
+      track(a, "ann");
+      await lanes.advance(100);
+      const loses: Lanes["loses"] = (from, _to, lane) => from === "a" && lane === "broadcast";
+      lanes.loses = loses;
+      await lanes.advance(5 * DOWN_MS);
+      expect(linkOf(b, "a")).toBe("noBroadcasts");
+      lanes.loses = (from) => from === "a";
+      await lanes.advance(hiccupMs);
+      lanes.loses = loses;
+      await lanes.advance(DOWN_MS);
+      expect(lists(b)).toEqual(["ann"]);
+      expect(b.tracker.health().replicas.map(({ name, status }) => `${name} ${status}`)).toEqual(["a up"]);
+    },
+  );
+
+  it("is asked until it is forgotten, and no longer", async () => {
+    const { lanes, nodes } = await clusterOf(10, ["a", "b"]);
+    const [a, b] = nodes as [LaneNode, LaneNode];
+    lanes.loses = (from, _to, lane) => from === "a" && lane === "broadcast";
+    await lanes.advance(3 * DOWN_MS);
+    a.kill();
+    await lanes.advance(2 * DOWN_MS);
+    const sent = (): number => b.tracker.health().counters.requestsSent;
+    const down = sent();
+    await lanes.advance(PERMDOWN_MS / 2);
+    // Twice in each down period.
+    const asked = sent() - down;
+    expect(asked).toBeGreaterThanOrEqual(PERMDOWN_MS / DOWN_MS - 2);
+    expect(asked).toBeLessThanOrEqual(PERMDOWN_MS / DOWN_MS + 1);
+    await lanes.advance(PERMDOWN_MS);
+    const forgotten = sent();
+    await lanes.advance(PERMDOWN_MS);
+    expect([b.tracker.health().replicas, sent()]).toEqual([[], forgotten]);
+  });
+});
+
+describe("frames that are lost at random", () => {
+  it("are taken for no broken link while each way loses a fifth", async () => {
+    let told = 0;
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const { lanes, nodes } = await clusterOf(seed, ["a", "b", "c"]);
+      const random = new SeededRandom(seed);
+      lanes.loses = () => random.next() < 0.2;
+      for (let second = 0; second < 600; second += 1) {
+        for (const node of nodes) track(node, `${node.name}:${second}`);
+        await lanes.advance(1_000);
+      }
+      told += nodes.flatMap((node) => codesOf(node)).filter((code) => code === "LINK_BROKEN").length;
+    }
+    expect(told).toBeLessThanOrEqual(3);
   });
 });
 

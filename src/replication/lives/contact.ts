@@ -6,13 +6,14 @@ import { Greetings } from "./greetings.js";
 import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
+import type { Heard } from "./link.js";
 import type { Deafness, Membership } from "./membership.js";
 import { WHETHER_THERE } from "../message.js";
-import type { DeltaRequest, PageRequest } from "../message.js";
+import type { DeltaRequest, Message, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "../port.js";
 import type { Peer } from "./peer.js";
-import type { Rules } from "../rules.js";
+import type { Protocol, Rules } from "../rules.js";
 
 export class Contact {
   readonly #heartbeatPeriodMs: number;
@@ -20,6 +21,10 @@ export class Contact {
   readonly #outbox: Outbox;
   readonly #counters: Counters;
   readonly #rules: Rules;
+  /** How many lives that are down are asked in one tick: invented ones cost no more, however many. */
+  readonly #downPerTick: number;
+  /** Those whose link may be in doubt, among them some that went down while it was; whoever was asked last is last. */
+  readonly #doubted = new Set<Peer>();
   /** Who is to be asked whether it is there. */
   readonly #missed: Greetings;
   /** When one that does not hear this node was tried last, in healthy time. */
@@ -32,9 +37,10 @@ export class Contact {
     port: ReplicatorPort,
     outbox: Outbox,
     counters: Counters,
-    rules: Rules,
+    { rules, limits }: Protocol,
   ) {
     this.#rules = rules;
+    this.#downPerTick = Math.ceil(limits.slowRequests / 4);
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#port = port;
     this.#outbox = outbox;
@@ -55,6 +61,7 @@ export class Contact {
   ): void {
     const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
     const aloud = replica.link.ask(membership.healthyMs, patienceMs, isMissing);
+    this.#doubted.add(replica);
     this.#counters.requestsSent += 1;
     if (aloud) this.#outbox.send({ ...request, aloud }, { ...replica.life, aloud });
     else this.#outbox.send(request, replica.life);
@@ -70,30 +77,65 @@ export class Contact {
     return this.#missed.advance(nowMs, (replica) => this.#askWhetherThere(replica, membership));
   }
 
-  /** Its silence has been noticed, or it is forgotten: how frames got through means nothing any more. */
-  drop(replica: Peer): void {
-    this.#missed.drop(replica);
+  /**
+   * Asks those whose link is in doubt, and those that went down while it was: they may live, and nothing but an answer
+   * can tell. To be called once a tick.
+   */
+  tryDoubted(membership: Membership<Peer>): void {
+    let downLeft = this.#downPerTick;
+    for (const replica of [...this.#doubted]) {
+      const { link, isAlive } = replica;
+      const isDown = replica.status === "down";
+      if (isAlive ? link.isClear : !isDown) this.#doubted.delete(replica);
+      else if (!isDown || downLeft > 0) {
+        const { healthyMs } = membership;
+        const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
+        if (isAlive && !link.isDoubted(healthyMs, patienceMs)) continue;
+        if (!link.isToBeTried(isDown, healthyMs, patienceMs)) continue;
+        if (isAlive && link.status === "oneWay") {
+          // They may be many, and invented. Whoever hears this node again says so itself.
+          if (healthyMs - this.#triedMs < this.#heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT) continue;
+          this.#triedMs = healthyMs;
+        }
+        if (isDown) downLeft -= 1;
+        this.#doubted.delete(replica);
+        this.#ask(replica, WHETHER_THERE, membership, false);
+      }
+    }
+  }
+
+  /** Its silence has been noticed. How frames got through means nothing any more, but that they may still do. */
+  wentDown(replica: Peer, membership: Membership<Peer>): void {
+    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
+    const isDoubted = replica.link.isDoubted(membership.healthyMs, patienceMs);
+    this.drop(replica);
+    if (isDoubted) this.#doubted.add(replica);
+  }
+
+  /** It is heard again: what it did not answer until now tells nothing. */
+  cameBack(replica: Peer): void {
     replica.link = new Link(this.#rules);
   }
 
-  /** A frame of it was heard. What gets through may have changed, and what was lost may get through again. */
-  heard(replica: Peer, direct: boolean, membership: Membership<Peer>): void {
+  /** It has ended, or is forgotten. */
+  drop(replica: Peer): void {
+    this.#missed.drop(replica);
+    this.#doubted.delete(replica);
+    replica.link = new Link(this.#rules);
+  }
+
+  /** A frame of it was heard, to this life alone or to all: what gets through may have changed. */
+  heard(replica: Peer, message: Message, direct: boolean, membership: Membership<Peer>): void {
     if (!replica.isAlive) return;
     const { link, life } = replica;
     const { healthyMs } = membership;
     const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const changed = link.heard(direct, healthyMs, patienceMs);
+    const changed = link.heard(direct ? this.#kindOf(message) : "broadcast", healthyMs, patienceMs);
     if (changed !== undefined) {
       this.#port.replicaLink({ ...life, link: changed });
       if (changed !== "whole") this.#port.trouble({ kind: "link", life, link: changed });
     }
-    if (!link.isToBeTried(healthyMs, patienceMs)) return;
-    if (link.status === "oneWay") {
-      // They may be many, and invented. Whoever hears this node again says so itself.
-      if (healthyMs - this.#triedMs < this.#heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT) return;
-      this.#triedMs = healthyMs;
-    }
-    this.#askWhetherThere(replica, membership);
+    if (!link.isClear) this.#doubted.add(replica);
   }
 
   /** Nodes of different periods are judged each by its own, and reported, for it is seldom meant. */
@@ -124,6 +166,11 @@ export class Contact {
     if (nowMs - lastMs < REFUSAL_REPORT_MS) return;
     this.#reportedMs.set(trouble.kind, nowMs);
     this.#port.trouble(trouble);
+  }
+
+  #kindOf(message: Message): Heard {
+    if (!this.#rules.isAnswer(message)) return "question";
+    return message.type === "heartbeat" ? "heartbeat" : "answer";
   }
 
   /** Whoever is asked for what is held already answers with a heartbeat. */

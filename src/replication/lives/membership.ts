@@ -159,10 +159,7 @@ export class Membership<P extends Peer = Peer> {
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (present === undefined) {
-      if (this.#isCrowded(1)) {
-        this.#listener.crowded("lives");
-        return "crowded";
-      }
+      if (this.#isCrowded(1)) return "crowded";
       return this.#listen(this.#appear(life), counter, direct);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
@@ -294,7 +291,9 @@ export class Membership<P extends Peer = Peer> {
     this.#present.delete(replica.name);
     this.#isOver(replica);
     if (replica.status === "departing") {
-      this.#replaced.add(replica);
+      // It needs a place beside the one that comes.
+      if (this.#isCrowded(2)) this.#end(replica, replica.departure ?? "departed");
+      else this.#replaced.add(replica);
       return;
     }
     const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
@@ -341,7 +340,7 @@ export class Membership<P extends Peer = Peer> {
 
   /**
    * Whether no further lives fit, and no room can be made: by forgetting those that never sent an entry, first the
-   * ones that are down or have ended, then the ones that have been silent for half their time.
+   * ones that are down or have ended, then the ones that have been silent for half their time. Reports it.
    */
   #isCrowded(needed: number): boolean {
     if (this.size + needed <= this.#protocol.limits.knownLives) return false;
@@ -355,6 +354,7 @@ export class Membership<P extends Peer = Peer> {
       else this.#forget(spare);
       return false;
     }
+    this.#listener.crowded("lives");
     return true;
   }
 

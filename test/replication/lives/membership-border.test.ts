@@ -137,6 +137,23 @@ describe("a table that is full", () => {
     expect(table.membership.size).toBe(LIMITS.knownLives);
   });
 
+  it("is not filled above its limit by one name that says goodbye again and again", () => {
+    const table = new Table();
+    for (let number = 1; number <= LIMITS.knownLives + 100; number += 1) {
+      expect(table.hear(life("n", number), 1)).toBe("up");
+      table.give("n");
+      table.membership.goodbye(table.replica("n")!, PERMDOWN_MS);
+    }
+    expect(table.membership.size).toBe(LIMITS.knownLives);
+    const news = table.take();
+    // What finds no place ends at once, as what it is: a departure.
+    expect(news.filter((what) => what.startsWith("ended"))).toHaveLength(100);
+    expect(news.filter((what) => what === "crowded lives")).toHaveLength(100);
+    expect(table.hear(life("good", 1), 1)).toBe("crowded");
+    table.pass(PERMDOWN_MS);
+    expect(table.hear(life("good", 1), 1)).toBe("up");
+  });
+
   it("of lives that are over forgets those first that never sent an entry, and tells of one that ended lately", () => {
     const table = new Table();
     table.hear(life("good", 2), 1);

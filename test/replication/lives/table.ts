@@ -57,9 +57,10 @@ export class Table {
     this.membership.pass(elapsedMs);
   }
 
-  /** What it knows of a name. */
+  /** What it knows of a name: its present life, if there is one. */
   replica(name: string): Replica | undefined {
-    return [...this.membership.replicas()].findLast((replica) => replica.name === name);
+    const present = this.membership.presentOf(name);
+    return present ?? [...this.membership.replicas()].findLast((replica) => replica.name === name);
   }
 
   /** Has it receive an entry of a life that it has heard. */
