@@ -13,6 +13,7 @@ import { decodeFrame } from "./wire/codec.js";
 import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
+import { HealthyClock } from "./lives/healthy-clock.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
@@ -39,12 +40,10 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
+  readonly #clock: HealthyClock;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
   #nowMs: number;
-  #lastTickMs: number;
-  /** Healthy time since a tick came late. */
-  #sinceLateMs = Infinity;
   #nextHeartbeatMs: number;
   /** When the last one was sent while connected. */
   #lastHeartbeatMs = -Infinity;
@@ -59,7 +58,7 @@ export class Replicator {
     this.view = new View(rules);
     this.#port = port;
     this.#nowMs = nowMs;
-    this.#lastTickMs = nowMs;
+    this.#clock = new HealthyClock(options.tickPeriodMs, nowMs, rules);
     this.#nextHeartbeatMs = nowMs;
     const carrier = {
       broadcast: (payload: string): void => {
@@ -131,7 +130,7 @@ export class Replicator {
   setTime(nowMs: number): void {
     this.#nowMs = nowMs;
     this.membership.setNow(nowMs);
-    this.membership.setSincePass(this.#healthyMs(nowMs));
+    this.membership.setSincePass(this.#clock.sinceTickMs(nowMs, this.#connected));
   }
 
   // From outside.
@@ -151,7 +150,7 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
     if (replica !== "own") this.#hasHeard = true;
-    if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
+    if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
@@ -163,7 +162,7 @@ export class Replicator {
   /** Does what is due; gives nothing, but asks to be woken for the rest. */
   advance(nowMs: number): void {
     this.setTime(nowMs);
-    if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
+    if (nowMs >= this.#clock.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (nowMs >= this.#nextHeartbeatMs) {
       this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
@@ -172,8 +171,7 @@ export class Replicator {
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
     const missedMs = this.#contact.advance(nowMs, this.membership);
-    const tickMs = this.#lastTickMs + this.#options.tickPeriodMs;
-    let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
+    let nextMs = Math.min(this.#clock.nextTickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
@@ -245,7 +243,7 @@ export class Replicator {
           this.#requests.greetedBy(replica, this.#nowMs);
           if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
         }
-        return this.#receiveHeartbeat(replica, message, counter, to !== undefined);
+        return this.#receiveHeartbeat(replica, message, counter, to === undefined ? "broadcast" : "direct");
       case "delta":
         return this.#receiveDelta(replica, message, counter, to !== undefined);
       case "page":
@@ -263,20 +261,38 @@ export class Replicator {
     }
   }
 
-  /** A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time. */
+  /**
+   * A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time, and
+   * what a life had after it appeared or came back any heartbeat since can tell.
+   */
   #receiveLate(frame: Frame): void {
-    const replica = this.membership.presentOf(frame.from.name);
-    const isHeard = replica?.life.incarnation === frame.from.incarnation && isAwaited(replica);
-    if (isHeard && frame.to === this.#options.life.incarnation) this.#dispatch(frame, replica);
-    else this.#contact.refused("late", frame.from, this.#nowMs);
+    const { from, to, message, counter } = frame;
+    const isForThis = to === this.#options.life.incarnation;
+    const replica = this.membership.presentOf(from.name);
+    const isHeard = replica?.life.incarnation === from.incarnation && isAwaited(replica);
+    if (isHeard && isForThis && this.#rules.holdsLate(message)) this.#dispatch(frame, replica);
+    else if (
+      isHeard &&
+      (isForThis || to === undefined) &&
+      message.type === "heartbeat" &&
+      this.#rules.sumsUpLate(counter, replica.metCounter, replica.held.hasSummedUpAll)
+    )
+      this.#receiveHeartbeat(replica, message, counter, isForThis ? "direct" : "late");
+    else this.#contact.refused("late", from, this.#nowMs);
   }
 
-  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {
+  #receiveHeartbeat(
+    replica: Replica,
+    heartbeat: Heartbeat,
+    counter: number,
+    way: "broadcast" | "direct" | "late",
+  ): void {
     replica.held.poolSize = heartbeat.poolSize;
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
-      replica.held.sumUp(shard, summary.clock, direct);
+      if (way === "late") replica.held.sumUpLate(shard, summary.clock);
+      else replica.held.sumUp(shard, summary.clock, way === "direct");
       const slice = replica.held.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
@@ -367,21 +383,10 @@ export class Replicator {
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const { tickPeriodMs } = this.#options;
-    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
-    const healthyMs = this.#healthyMs(nowMs);
-    const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
-    const hides = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, this.#connected);
-    if (this.#connected) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
+    const { healthyMs, hides } = this.#clock.tick(nowMs, this.#connected);
     this.membership.pass(healthyMs, hides);
     if (this.#connected) this.#contact.tryDoubted(this.membership);
-    this.#lastTickMs = nowMs;
     this.#authorship.rest();
-  }
-
-  /** The healthy time since the last tick. */
-  #healthyMs(nowMs: number): number {
-    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, this.#connected);
   }
 
   #appeared(replica: Replica): void {

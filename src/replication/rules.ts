@@ -72,6 +72,14 @@ export const RULES = {
     }
   },
 
+  /**
+   * R1: A heartbeat that was overtaken, and was sent after the frame by which its life appeared or came back, still tells
+   * what the life had then, where no other did. Else a busy node on a network that reorders is not shown, as every
+   * heartbeat is overtaken by a delta.
+   */
+  sumsUpLate: (counter: number, metCounter: number, hasSummedUpAll: boolean): boolean =>
+    !hasSummedUpAll && counter > metCounter,
+
   /** R2: Only what joins on is merged. Else a gap stays for ever, and what ends at or below the clock brings back. */
   joinsOn: (delta: { readonly since: number; readonly upTo: number }, clock: number): boolean =>
     delta.since <= clock && delta.upTo > clock,

@@ -36,6 +36,12 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { holdsLate: () => false } },
   },
   {
+    rule: "R1 is missed: a heartbeat that was overtaken tells what its life had when it came back",
+    found: /is not shown after/,
+    run: whoReturnsIsShown,
+    broken: { rules: { sumsUpLate: () => false } },
+  },
+  {
     rule: "R18 is missed: a wait for completeness ends with what was known when it began",
     found: /is not complete after/,
     run: waitsEnd,

@@ -38,7 +38,7 @@ export class Holding {
 
   /** Whether all it said that it has is held. */
   get isComplete(): boolean {
-    if (!this.#hasSummedUpAll) return false;
+    if (!this.hasSummedUpAll) return false;
     for (const slice of this.slices.values()) if (!slice.caughtUp) return false;
     return true;
   }
@@ -48,7 +48,7 @@ export class Holding {
    * meanwhile moves no goal: on a busy network there may be no moment at which nothing is under way.
    */
   get hasCaughtUp(): boolean {
-    if (!this.#hasSummedUpAll) return false;
+    if (!this.hasSummedUpAll) return false;
     for (const [shard, goal] of this.summedUp) {
       const slice = this.slices.get(shard);
       if (slice === undefined ? goal > 0 : !slice.hasReached(goal)) return false;
@@ -66,6 +66,11 @@ export class Holding {
     if (this.hasBeenHeardOut) this.#surely = undefined;
   }
 
+  /** The same by a heartbeat to all that was overtaken: it may be one that was heard before. */
+  sumUpLate(shard: number, clock: number): void {
+    if (!this.summedUp.has(shard)) this.summedUp.set(shard, clock);
+  }
+
   /**
    * Whether it has summed up its shards to this life alone, or twice to all. Of one heartbeat that all hear nobody
    * knows how old it is: it may have been sent before this life began, and before what others had then.
@@ -77,7 +82,8 @@ export class Holding {
     return true;
   }
 
-  get #hasSummedUpAll(): boolean {
+  /** Whether it has told of all its shards since it appeared or came back. */
+  get hasSummedUpAll(): boolean {
     return this.poolSize !== undefined && this.summedUp.size >= this.poolSize;
   }
 

@@ -276,6 +276,7 @@ export class Membership<P extends Peer = Peer> {
         this.#insistence.forget(`${replica.id} ahead`);
       }
     }
+    if (highest === 0 || replica.status === "down") replica.metCounter = counter;
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
     replica.heard(this.#nowMs, this.#sincePassMs);

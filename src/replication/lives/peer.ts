@@ -39,6 +39,8 @@ export abstract class Peer implements EntryOwner {
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
+  /** The counter of the frame by which it appeared or came back: whatever has a higher one was sent after it. */
+  metCounter = 0;
   readonly unheardBroadcasts = new UnheardCounters();
   readonly unheardDirect = new UnheardCounters();
   /** How frames get through, as long as it is up. */
