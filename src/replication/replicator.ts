@@ -14,7 +14,7 @@ import { Contact } from "./contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./greetings.js";
 import { Membership } from "./membership.js";
-import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
+import type { DeltaMessage, Frame, Heartbeat, Message, Page } from "./message.js";
 import { Outbox } from "./outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
@@ -141,7 +141,7 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
     if (replica !== "own") this.#hasHeard = true;
-    if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
+    if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
@@ -253,12 +253,20 @@ export class Replicator {
     }
   }
 
-  /** A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time. */
+  /** A frame that was overtaken: it says nothing of who is alive, but what names its clocks holds at any time. */
   #receiveLate(frame: Frame): void {
-    const replica = this.membership.presentOf(frame.from.name);
-    const isHeard = replica?.life.incarnation === frame.from.incarnation && isAwaited(replica);
-    if (isHeard && frame.to === this.#options.life.incarnation) this.#dispatch(frame, replica);
-    else this.#contact.refused("late", frame.from, this.#nowMs);
+    const { from, to, message } = frame;
+    const replica = this.membership.presentOf(from.name);
+    if (replica?.life.incarnation === from.incarnation && this.#holdsLate(replica, to, message)) {
+      this.#dispatch(frame, replica);
+    } else this.#contact.refused("late", from, this.#nowMs);
+  }
+
+  #holdsLate(replica: Replica, to: string | undefined, message: Message): boolean {
+    if (to !== undefined && to !== this.#options.life.incarnation) return false;
+    if (!this.#rules.holdsLate(message, to !== undefined)) return false;
+    if (replica.status === "departing") return this.#rules.holdsAfterGoodbye(message);
+    return isAwaited(replica);
   }
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {

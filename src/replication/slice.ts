@@ -2,7 +2,7 @@
  * A slice as it is held away from its author: what one life has in one shard.
  *
  * It serves the one invariant of the protocol: what is held is exactly what the author had at one flushed
- * clock. So only a delta that joins on is merged, and where deltas cannot reach, a new slice is built beside
+ * clock. So only a delta that joins on is merged (one that has overtaken another waits for it), and where deltas cannot reach, a new slice is built beside
  * the old one and takes its place in one step, once it stands at one clock too. The one exception is a slice
  * that never stood: its pages become visible as they come.
  *
@@ -23,6 +23,8 @@ import type { Rules } from "./rules.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
+/** Deltas that wait for one before them which they have overtaken: what a life sends within a reordering. */
+const MAX_DELTAS_EARLY = 8;
 
 /** A delta, ready to be merged. */
 interface Merge {
@@ -75,6 +77,8 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
+  /** Deltas that came before the one which they join on. */
+  #early: Merge[] | undefined;
   readonly #broadcast: Assembly;
   readonly #direct: Assembly;
   readonly #rules: Rules;
@@ -184,6 +188,7 @@ export class RemoteSlice {
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
+    this.#early = undefined;
     const first = this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     this.#rebuild = {
       id,
@@ -279,19 +284,46 @@ export class RemoteSlice {
     return both(change, this.#finishRebuild());
   }
 
-  /** Merges a delta into what is held, if it joins on. */
-  #merge({ since, upTo, counter, part, closed }: Merge): SliceChange {
-    const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (waitsForFirstPage || !this.#rules.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
-    const { added, updated, removed } = this.#set.mergePart(part);
-    this.#clock = upTo;
-    this.#clockCounter = Math.max(this.#clockCounter, counter);
-    this.#steps += 1;
+  /** Merges a delta into what is held, if it joins on, and those that have waited for it. */
+  #merge(merge: Merge): SliceChange {
+    if (this.#partial && this.#clock === 0) return NO_CHANGE;
+    if (!this.#rules.joinsOn(merge, this.#clock)) {
+      if (this.#rebuild === undefined && this.#rules.isEarly(merge, this.#clock)) this.#keepEarly(merge);
+      return NO_CHANGE;
+    }
+    const merges: Merge[] = [];
+    for (let next: Merge | undefined = merge; next !== undefined; next = this.#takeEarly()) {
+      merges.push(next);
+      this.#clock = next.upTo;
+      this.#clockCounter = Math.max(this.#clockCounter, next.counter);
+      this.#steps += 1;
+    }
+    // All in one: what was born and has died meanwhile was never here.
+    const { added, updated, removed } = this.#set.merge({ parts: merges.map(({ part }) => part) });
     const gone = [...removed, ...updated.map(({ previous }) => previous)];
     return pairByIdentity(
       [...added, ...updated].map(({ value }) => value),
-      gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
+      gone.map(({ dot, value }) => ({
+        entry: value,
+        closed: merges.some(({ closed }) => closed.has(dot.clock)),
+      })),
     );
+  }
+
+  /** Keeps a delta for the one before it, which may come yet: whose author has ended, nobody can be asked for it. */
+  #keepEarly(merge: Merge): void {
+    this.#early ??= [];
+    this.#early.push(merge);
+    if (this.#early.length > MAX_DELTAS_EARLY) this.#early.shift();
+  }
+
+  /** The next delta that has waited and joins on now. */
+  #takeEarly(): Merge | undefined {
+    const early = this.#early?.filter(({ upTo }) => upTo > this.#clock) ?? [];
+    const at = early.findIndex((merge) => this.#rules.joinsOn(merge, this.#clock));
+    const [next] = at < 0 ? [] : early.splice(at, 1);
+    this.#early = early.length > 0 ? early : undefined;
+    return next;
   }
 
   /** Merges into the new slice what has waited for it to come so far. */
