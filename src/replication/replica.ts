@@ -5,11 +5,12 @@
 import type { Departure, EntryOwner, ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
 import { refPrefixOf, replicaOf } from "./life.js";
-import type { ShardSummary } from "./message.js";
 import { Link } from "./link.js";
 import { RULES } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { RemoteSlice } from "./slice.js";
+import type { SlicesOf } from "./slice.js";
+import { Summaries } from "./summaries.js";
 import { UnheardCounters } from "./unheard.js";
 
 /**
@@ -47,19 +48,17 @@ export class Replica implements EntryOwner {
   readonly unheardDirect = new UnheardCounters();
   /** How frames get through, as long as it is up. */
   link: Link;
-  /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
-  readonly summedUp = new Map<number, number>();
-  /** Which shards it has summed up surely since it appeared: undefined once it has done so for all. */
-  #surely: Map<number, boolean> | undefined = new Map();
-  readonly #holder: string;
-  readonly #rules: Rules;
+  /** The shards it has summed up since it appeared or came back, with the clocks that the first summaries told. */
+  readonly summedUp = new Summaries();
+  #heardOut = false;
+  readonly #slicesOf: SlicesOf;
 
   constructor(life: Life, holder: string, rules: Rules = RULES) {
-    this.#rules = rules;
     this.link = new Link(rules);
     this.life = life;
     this.id = replicaOf(life);
-    this.#holder = holder;
+    const refPrefix = (shard: number): string => refPrefixOf(life, shard);
+    this.#slicesOf = { owner: this, author: this.id, holder, rules, refPrefixOf: refPrefix };
   }
 
   get name(): string {
@@ -103,21 +102,16 @@ export class Replica implements EntryOwner {
    */
   get hasCaughtUp(): boolean {
     if (!this.#hasSummedUpAll) return false;
-    for (const [shard, goal] of this.summedUp) {
-      const slice = this.slices.get(shard);
-      if (slice === undefined ? goal > 0 : !slice.hasReached(goal)) return false;
-    }
+    const { goals } = this.summedUp;
+    for (const shard of goals.keys()) if (!this.slices.has(shard)) return false;
+    for (const [shard, slice] of this.slices) if (!slice.hasReached(goals.get(shard) ?? 0)) return false;
     return true;
   }
 
   /** It sums up a shard: to this life alone if `direct`, else to all. */
   sumUp(shard: number, clock: number, direct: boolean): void {
-    const isSure = this.#surely?.get(shard);
-    // What replaces the goal is what it had when it spoke to this life for certain.
-    if (isSure === false || !this.summedUp.has(shard)) this.summedUp.set(shard, clock);
-    if (this.#surely === undefined || isSure === true) return;
-    this.#surely.set(shard, direct || isSure === false);
-    if (this.hasBeenHeardOut) this.#surely = undefined;
+    this.summedUp.add(shard, clock, direct);
+    if (this.poolSize !== undefined && this.summedUp.sure >= this.poolSize) this.#heardOut = true;
   }
 
   /**
@@ -125,10 +119,7 @@ export class Replica implements EntryOwner {
    * knows how old it is: it may have been sent before this life began, and before what others had then.
    */
   get hasBeenHeardOut(): boolean {
-    if (this.#surely === undefined) return true;
-    if (this.poolSize === undefined || this.#surely.size < this.poolSize) return false;
-    for (const isSure of this.#surely.values()) if (!isSure) return false;
-    return true;
+    return this.#heardOut;
   }
 
   get #hasSummedUpAll(): boolean {
@@ -141,20 +132,20 @@ export class Replica implements EntryOwner {
     return dots;
   }
 
-  /** The slice of a shard by the author's own numbering, made when it is first spoken of. */
+  /** The slice of a shard by the author's own numbering, if there is one. */
+  heldSlice(shardOfAuthor: number): RemoteSlice | undefined {
+    return this.slices.get(this.#slicesOf.rules.sliceNumber(shardOfAuthor));
+  }
+
+  /** The same; it is made if there is none. */
   slice(shardOfAuthor: number): RemoteSlice {
-    const shard = this.#rules.sliceNumber(shardOfAuthor);
+    const shard = this.#slicesOf.rules.sliceNumber(shardOfAuthor);
     let slice = this.slices.get(shard);
     if (slice === undefined) {
-      slice = new RemoteSlice(this, this.id, this.#holder, shard, refPrefixOf(this.life, shard), this.#rules);
+      slice = new RemoteSlice(this.#slicesOf, shard);
       this.slices.set(shard, slice);
     }
     return slice;
-  }
-
-  /** The slice that a summary speaks of; none for a shard that was never used. */
-  sliceOf(shard: number, summary: ShardSummary): RemoteSlice | undefined {
-    return summary.clock === 0 ? this.slices.get(shard) : this.slice(shard);
   }
 
   *entries(): Generator<ReplicatedEntry> {

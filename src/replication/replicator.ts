@@ -9,6 +9,7 @@ import type { AnyMeta, LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./author.js";
 import { Authorship } from "./authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
+import { Claims } from "./claims.js";
 import { decodeFrame } from "./codec.js";
 import { Contact } from "./contact.js";
 import type { ReplicatedEntry } from "./entry.js";
@@ -35,6 +36,7 @@ export class Replicator {
   readonly #rules: Rules;
   readonly #outbox: Outbox;
   readonly #requests: Requests;
+  readonly #claims: Claims;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
@@ -77,6 +79,7 @@ export class Replicator {
       protocol,
     );
     this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
+    this.#claims = new Claims(protocol);
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, port, this.#outbox, this.counters, rules);
     const { downPeriodMs, permdownPeriodMs } = options;
@@ -265,6 +268,10 @@ export class Replicator {
   #holdsLate(replica: Replica, to: string | undefined, message: Message): boolean {
     if (to !== undefined && to !== this.#options.life.incarnation) return false;
     if (!this.#rules.holdsLate(message, to !== undefined)) return false;
+    // One that all hear is sent once: what tells nothing new is a repetition.
+    if (to === undefined && message.type === "delta") {
+      if (message.upTo <= (replica.heldSlice(message.shard)?.clock ?? 0)) return false;
+    }
     if (replica.status === "departing") return this.#rules.holdsAfterGoodbye(message);
     return isAwaited(replica);
   }
@@ -274,8 +281,10 @@ export class Replicator {
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
+      const slice = replica.heldSlice(shard) ?? (summary.clock > 0 ? this.#claim(replica, shard) : undefined);
+      // What is not kept is not summed up either, so nothing counts as complete without it.
+      if (slice === undefined && summary.clock > 0) continue;
       replica.sumUp(shard, summary.clock, direct);
-      const slice = replica.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       if (verdict === "diverged") this.#diverged(replica, slice);
@@ -285,9 +294,12 @@ export class Replicator {
   }
 
   #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
-    const slice = replica.slice(delta.shard);
+    // One that begins with nothing needs no room: it brings all that it claims.
+    const slice = replica.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, delta.since === 0);
+    if (slice === undefined) return;
     const { steps } = slice;
     const change = slice.receiveDelta(delta, counter, direct);
+    if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
     if (change !== "broken") this.#show(replica, change);
     // What was lost of an answer once may be lost of each: pages come one at a time.
     else if (this.#rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice);
@@ -298,8 +310,10 @@ export class Replicator {
 
   #receivePage(replica: Replica, page: Page, counter: number): void {
     const slice = replica.slices.get(page.shard);
+    const isClaim = slice?.steps === 0;
     const change = slice?.receivePage(page, counter) ?? "foreign";
     if (slice === undefined || change === "foreign") return;
+    if (isClaim && slice.steps > 0) this.#claims.settle(replica);
     if (change === "unusable") this.#diverged(replica, slice);
     else {
       this.counters.pagesMerged += 1;
@@ -311,6 +325,17 @@ export class Replicator {
   #receiveFar(replica: Replica, shard: number): void {
     const slice = replica.slices.get(shard);
     if (slice !== undefined) this.#rebuild(replica, slice);
+  }
+
+  /** The slice of a shard that a life speaks of for the first time; none if there is no room for it. */
+  #claim(replica: Replica, shard: number, isSettled = false): RemoteSlice | undefined {
+    if (!isSettled && !this.#claims.admits(replica)) {
+      this.counters.claimsCrowded += 1;
+      this.#contact.reportRefusal({ kind: "crowded", table: "claims" }, this.#nowMs);
+      return undefined;
+    }
+    this.#claims.add(replica);
+    return replica.slice(shard);
   }
 
   /** Asks for pages where a delta was asked for. */
@@ -406,6 +431,7 @@ export class Replicator {
   }
 
   #ended(replica: Replica): void {
+    this.#claims.forget(replica);
     if (replica.status === "departing") this.view.departingLives -= 1;
     this.#requests.dropAllOf(replica);
     this.#authorship.forget(replica.life);

@@ -253,6 +253,13 @@ export const RULES = {
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
 
   /**
+   * R42: What lives claim to have is bounded over all, but each may claim what it is asked for at a time. Else a frame
+   * that names a thousand shards costs four hundred times its bytes.
+   */
+  isClaimKept: (claimed: number, claimedByLife: number, limits: Limits): boolean =>
+    claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
+
+  /**
    * R43: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
    * deploy flickers for every user, or ghosts stay.
    */

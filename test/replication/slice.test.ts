@@ -4,6 +4,7 @@ import { AuthoredShard } from "../../src/replication/author.js";
 import type { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { DeltaMessage, Page } from "../../src/replication/message.js";
 import { RemoteSlice } from "../../src/replication/slice.js";
+import { slicesOf } from "./table.js";
 import type { SliceChange } from "../../src/replication/identity.js";
 
 const owner = { name: "a", departure: undefined };
@@ -11,7 +12,7 @@ const owner = { name: "a", departure: undefined };
 /** An author and a slice of it, with the counter of the author's frames. */
 class Pair {
   readonly author = new AuthoredShard(owner, "a@1", 0, "r.0.");
-  readonly slice = new RemoteSlice(owner, "a@1", "b@1", 0, "r.0.");
+  readonly slice = new RemoteSlice(slicesOf(owner), 0);
   readonly entries = new Map<string, ReplicatedEntry>();
   counter = 0;
 
