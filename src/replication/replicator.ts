@@ -9,13 +9,14 @@ import type { AnyMeta, LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
+import { Claims } from "./holding/claims.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
-import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
+import type { DeltaMessage, Frame, Heartbeat, Message, Page } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
@@ -36,6 +37,7 @@ export class Replicator {
   readonly #rules: Rules;
   readonly #outbox: Outbox;
   readonly #requests: Requests<Replica>;
+  readonly #claims: Claims<Replica>;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
@@ -78,6 +80,7 @@ export class Replicator {
       protocol,
     );
     this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
+    this.#claims = new Claims(protocol);
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
     const { downPeriodMs, permdownPeriodMs } = options;
@@ -151,7 +154,7 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
     if (replica !== "own") this.#hasHeard = true;
-    if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
+    if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
@@ -263,12 +266,24 @@ export class Replicator {
     }
   }
 
-  /** A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time. */
+  /** A frame that was overtaken: it says nothing of who is alive, but what names its clocks holds at any time. */
   #receiveLate(frame: Frame): void {
-    const replica = this.membership.presentOf(frame.from.name);
-    const isHeard = replica?.life.incarnation === frame.from.incarnation && isAwaited(replica);
-    if (isHeard && frame.to === this.#options.life.incarnation) this.#dispatch(frame, replica);
-    else this.#contact.refused("late", frame.from, this.#nowMs);
+    const { from, to, message } = frame;
+    const replica = this.membership.presentOf(from.name);
+    if (replica?.life.incarnation === from.incarnation && this.#holdsLate(replica, to, message)) {
+      this.#dispatch(frame, replica);
+    } else this.#contact.refused("late", from, this.#nowMs);
+  }
+
+  #holdsLate(replica: Replica, to: string | undefined, message: Message): boolean {
+    if (to !== undefined && to !== this.#options.life.incarnation) return false;
+    if (!this.#rules.holdsLate(message, to !== undefined)) return false;
+    // One that all hear is sent once: what tells nothing new is a repetition.
+    if (to === undefined && message.type === "delta") {
+      if (message.upTo <= (replica.held.heldSlice(message.shard)?.clock ?? 0)) return false;
+    }
+    if (replica.status === "departing") return this.#rules.holdsAfterGoodbye(message);
+    return isAwaited(replica);
   }
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, direct: boolean): void {
@@ -276,8 +291,11 @@ export class Replicator {
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
+      const slice =
+        replica.held.heldSlice(shard) ?? (summary.clock > 0 ? this.#claim(replica, shard) : undefined);
+      // What is not kept is not summed up either, so nothing counts as complete without it.
+      if (slice === undefined && summary.clock > 0) continue;
       replica.held.sumUp(shard, summary.clock, direct);
-      const slice = replica.held.sliceOf(shard, summary);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       if (verdict === "diverged") this.#diverged(replica, slice);
@@ -287,9 +305,12 @@ export class Replicator {
   }
 
   #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
-    const slice = replica.held.slice(delta.shard);
+    // One that begins with nothing needs no room: it brings all that it claims.
+    const slice = replica.held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, delta.since === 0);
+    if (slice === undefined) return;
     const { steps } = slice;
     const change = slice.receiveDelta(delta, counter, direct);
+    if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
     if (change !== "broken") this.#show(replica, change);
     // What was lost of an answer once may be lost of each: pages come one at a time.
     else if (this.#rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice);
@@ -300,8 +321,10 @@ export class Replicator {
 
   #receivePage(replica: Replica, page: Page, counter: number): void {
     const slice = replica.held.slices.get(page.shard);
+    const isClaim = slice?.steps === 0;
     const change = slice?.receivePage(page, counter) ?? "foreign";
     if (slice === undefined || change === "foreign") return;
+    if (isClaim && slice.steps > 0) this.#claims.settle(replica);
     if (change === "unusable") this.#diverged(replica, slice);
     else {
       this.counters.pagesMerged += 1;
@@ -313,6 +336,17 @@ export class Replicator {
   #receiveFar(replica: Replica, shard: number): void {
     const slice = replica.held.slices.get(shard);
     if (slice !== undefined) this.#rebuild(replica, slice);
+  }
+
+  /** The slice of a shard that a life speaks of for the first time; none if there is no room for it. */
+  #claim(replica: Replica, shard: number, isSettled = false): RemoteSlice | undefined {
+    if (!isSettled && !this.#claims.admits(replica)) {
+      this.counters.claimsCrowded += 1;
+      this.#contact.reportRefusal({ kind: "crowded", table: "claims" }, this.#nowMs);
+      return undefined;
+    }
+    this.#claims.add(replica);
+    return replica.held.slice(shard);
   }
 
   /** Asks for pages where a delta was asked for. */
@@ -409,6 +443,7 @@ export class Replicator {
   }
 
   #ended(replica: Replica): void {
+    this.#claims.forget(replica);
     if (replica.status === "departing") this.view.departingLives -= 1;
     this.#requests.dropAllOf(replica);
     this.#authorship.forget(replica.life);

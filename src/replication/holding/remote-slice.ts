@@ -2,9 +2,9 @@
  * A slice as it is held away from its author: what one life has in one shard.
  *
  * It serves the one invariant of the protocol: what is held is exactly what the author had at one flushed
- * clock. So only a delta that joins on is merged, and where deltas cannot reach, a new slice is built beside
- * the old one and takes its place in one step, once it stands at one clock too. The one exception is a slice
- * that never stood: its pages become visible as they come.
+ * clock. So only a delta that joins on is merged (one that has overtaken another waits for it), and where deltas
+ * cannot reach, a new slice is built beside the old one and takes its place in one step, once it stands at one
+ * clock too. The one exception is a slice that never stood: its pages become visible as they come.
  *
  * Knows no time, no pubsub and no other slice. What it lacks it tells when asked: `nextRequest`.
  */
@@ -18,11 +18,12 @@ import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
 import type { Gone, SliceChange } from "./identity.js";
 import type { DeltaMessage, DeltaRequest, Page, PageRequest, ShardSummary, WireBirth } from "../message.js";
-import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
+/** Deltas that wait for one before them which they have overtaken: what a life sends within a reordering. */
+const MAX_DELTAS_EARLY = 8;
 
 /** A delta, ready to be merged. */
 interface Merge {
@@ -40,7 +41,8 @@ interface Rebuild {
   readonly first: boolean;
   /** What is held may be wrong. */
   readonly doubted: boolean;
-  readonly set: Orswot<ReplicatedEntry>;
+  /** Made with the first page. */
+  set: Orswot<ReplicatedEntry> | undefined;
   /** Dots up to here are only named by the pages, their values are held; 0 where the held ones are doubted. */
   readonly base: number;
   /** The flushed clock of the author at the first page: pages cover the dots up to it. */
@@ -55,17 +57,30 @@ interface Rebuild {
   /** Deltas above `clock` that the held slice has merged, in order: the set must not lag behind it for ever. */
   readonly ahead: Merge[];
   /** Held births that went with their session while deltas did not reach. */
-  readonly closed: Set<number>;
+  closed: Set<number> | undefined;
   /** The identities of what did so in a revision that only the new slice had. */
-  readonly closedLater: Set<string>;
+  closedLater: Set<string> | undefined;
 }
+
+/** What the slices of one life have in common: held once, not in each. */
+export interface SlicesOf {
+  readonly owner: EntryOwner;
+  /** The life as the author of dots. */
+  readonly author: string;
+  readonly holder: string;
+  readonly rules: Rules;
+  readonly refPrefixOf: (shard: number) => string;
+}
+
+/** What is held where nothing was born yet. */
+const NO_ENTRIES: ReadonlyMap<number, ReplicatedEntry> = new Map();
 
 export class RemoteSlice {
   readonly shard: number;
-  readonly #origin: EntryOrigin;
-  readonly #author: string;
-  readonly #holder: string;
-  #set: Orswot<ReplicatedEntry>;
+  readonly #of: SlicesOf;
+  // Until something of it came a slice is but what its author claims, so that it costs little more than the claim.
+  #origin: EntryOrigin | undefined;
+  #set: Orswot<ReplicatedEntry> | undefined;
   #clock = 0;
   /** Until the first sync is through: what is held stands at no one clock yet. */
   #partial = false;
@@ -75,33 +90,21 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
-  readonly #broadcast: Assembly;
-  readonly #direct: Assembly;
-  readonly #rules: Rules;
+  /** Deltas that came before the one which they join on. */
+  #early: Merge[] | undefined;
+  #broadcast: Assembly | undefined;
+  #direct: Assembly | undefined;
   /** Counts the answers and broadcasts that brought it on. */
   #steps = 0;
 
-  constructor(
-    owner: EntryOwner,
-    author: string,
-    holder: string,
-    shard: number,
-    refPrefix: string,
-    rules: Rules = RULES,
-  ) {
-    this.#rules = rules;
-    this.#broadcast = new Assembly(rules);
-    this.#direct = new Assembly(rules);
+  constructor(of: SlicesOf, shard: number) {
+    this.#of = of;
     this.shard = shard;
-    this.#origin = { owner, shard, refPrefix };
-    this.#author = author;
-    this.#holder = holder;
-    this.#set = this.#emptySet();
   }
 
   /** The live entries by clock. */
   get entries(): ReadonlyMap<number, ReplicatedEntry> {
-    return this.#set.live(this.#author);
+    return this.#set?.live(this.#author) ?? NO_ENTRIES;
   }
 
   get clock(): number {
@@ -109,7 +112,7 @@ export class RemoteSlice {
   }
 
   get digest(): number {
-    return this.#set.digest(this.#author);
+    return this.#set?.digest(this.#author) ?? 0;
   }
 
   /** Dots that the author is known to have and that are not held. */
@@ -177,19 +180,23 @@ export class RemoteSlice {
    */
   receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange | "broken" {
     this.#learnTarget(message.upTo, counter);
-    const whole = (direct ? this.#direct : this.#broadcast).add(message);
+    const assembly = direct
+      ? (this.#direct ??= new Assembly(this.#rules))
+      : (this.#broadcast ??= new Assembly(this.#rules));
+    const whole = assembly.add(message);
     if (whole !== undefined) return this.#applyDelta(whole, counter);
     return message.part === message.parts ? "broken" : NO_CHANGE;
   }
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
+    this.#early = undefined;
     const first = this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     this.#rebuild = {
       id,
       first,
       doubted,
-      set: first ? this.#set : this.#emptySet(),
+      set: undefined,
       base: this.#rules.rebuildBase(doubted, this.#heldBase()),
       until: undefined,
       next: 0,
@@ -197,8 +204,8 @@ export class RemoteSlice {
       counter: 0,
       highestAsOf: 0,
       ahead: [],
-      closed: new Set(),
-      closedLater: new Set(),
+      closed: undefined,
+      closedLater: undefined,
     };
     if (first) this.#partial = true;
   }
@@ -238,6 +245,7 @@ export class RemoteSlice {
     rebuild.next = page.to;
     rebuild.highestAsOf = Math.max(rebuild.highestAsOf, asOf);
     this.#noteClosed(rebuild, page.closed ?? []);
+    rebuild.set ??= rebuild.first ? this.#heldSet() : this.#emptySet();
     const { added } = rebuild.set.mergePart(part);
     const change = rebuild.first
       ? pairByIdentity(
@@ -279,24 +287,54 @@ export class RemoteSlice {
     return both(change, this.#finishRebuild());
   }
 
-  /** Merges a delta into what is held, if it joins on. */
-  #merge({ since, upTo, counter, part, closed }: Merge): SliceChange {
-    const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (waitsForFirstPage || !this.#rules.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
-    const { added, updated, removed } = this.#set.mergePart(part);
-    this.#clock = upTo;
-    this.#clockCounter = Math.max(this.#clockCounter, counter);
-    this.#steps += 1;
+  /** Merges a delta into what is held, if it joins on, and those that have waited for it. */
+  #merge(merge: Merge): SliceChange {
+    if (this.#partial && this.#clock === 0) return NO_CHANGE;
+    if (!this.#rules.joinsOn(merge, this.#clock)) {
+      if (this.#rebuild === undefined && this.#rules.isEarly(merge, this.#clock)) this.#keepEarly(merge);
+      return NO_CHANGE;
+    }
+    const merges: Merge[] = [];
+    for (let next: Merge | undefined = merge; next !== undefined; next = this.#takeEarly()) {
+      merges.push(next);
+      this.#clock = next.upTo;
+      this.#clockCounter = Math.max(this.#clockCounter, next.counter);
+      this.#steps += 1;
+    }
+    // All in one: what was born and has died meanwhile was never here.
+    const parts = merges.map(({ part }) => part);
+    if (this.#set === undefined && parts.every(({ births }) => births.length === 0)) return NO_CHANGE;
+    const { added, updated, removed } = this.#heldSet().merge({ parts });
     const gone = [...removed, ...updated.map(({ previous }) => previous)];
     return pairByIdentity(
       [...added, ...updated].map(({ value }) => value),
-      gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
+      gone.map(({ dot, value }) => ({
+        entry: value,
+        closed: merges.some(({ closed }) => closed.has(dot.clock)),
+      })),
     );
+  }
+
+  /** Keeps a delta for the one before it, which may come yet: whose author has ended, nobody can be asked for it. */
+  #keepEarly(merge: Merge): void {
+    this.#early ??= [];
+    if (this.#early.some(({ since, upTo }) => since === merge.since && upTo === merge.upTo)) return;
+    this.#early.push(merge);
+    if (this.#early.length > MAX_DELTAS_EARLY) this.#early.shift();
+  }
+
+  /** The next delta that has waited and joins on now. */
+  #takeEarly(): Merge | undefined {
+    const early = this.#early?.filter(({ upTo }) => upTo > this.#clock) ?? [];
+    const at = early.findIndex((merge) => this.#rules.joinsOn(merge, this.#clock));
+    const [next] = at < 0 ? [] : early.splice(at, 1);
+    this.#early = early.length > 0 ? early : undefined;
+    return next;
   }
 
   /** Merges into the new slice what has waited for it to come so far. */
   #catchUpRebuild(rebuild: Rebuild): void {
-    if (rebuild.first || rebuild.until === undefined) return;
+    if (rebuild.first || rebuild.set === undefined) return;
     const waiting = rebuild.ahead.splice(0);
     for (const merge of waiting) {
       if (merge.upTo <= rebuild.clock) continue;
@@ -306,7 +344,7 @@ export class RemoteSlice {
       }
       const { removed } = rebuild.set.mergePart(merge.part);
       for (const { dot, value } of removed) {
-        if (merge.closed.has(dot.clock)) rebuild.closedLater.add(identityOf(value));
+        if (merge.closed.has(dot.clock)) (rebuild.closedLater ??= new Set()).add(identityOf(value));
       }
       rebuild.clock = merge.upTo;
       rebuild.counter = Math.max(rebuild.counter, merge.counter);
@@ -333,8 +371,8 @@ export class RemoteSlice {
     const removed: Gone[] = [];
     for (const [clock, entry] of before) {
       if (after.get(clock) === entry) continue;
-      const closedLater = rebuild.closedLater.size > 0 && rebuild.closedLater.has(identityOf(entry));
-      removed.push({ entry, closed: closedLater || rebuild.closed.has(clock) });
+      const closedLater = rebuild.closedLater?.has(identityOf(entry)) === true;
+      removed.push({ entry, closed: closedLater || rebuild.closed?.has(clock) === true });
     }
     for (const [clock, entry] of after) if (before.get(clock) !== entry) added.push(entry);
     return pairByIdentity(added, removed);
@@ -360,7 +398,7 @@ export class RemoteSlice {
   /** Remembers which of the entries that are held went with their session. */
   #noteClosed(rebuild: Rebuild, clocks: Iterable<number>): void {
     if (rebuild.first) return;
-    for (const clock of clocks) if (this.entries.has(clock)) rebuild.closed.add(clock);
+    for (const clock of clocks) if (this.entries.has(clock)) (rebuild.closed ??= new Set()).add(clock);
   }
 
   #learnTarget(clock: number, counter: number): void {
@@ -374,12 +412,27 @@ export class RemoteSlice {
     const held = this.entries.get(clock);
     // What stays through a rebuild has to stay the same object, or it would seem to have changed.
     if (held !== undefined && this.#rules.isSameRevision(held, birth)) return { clock, value: held };
+    const { owner, refPrefixOf } = this.#of;
+    this.#origin ??= { owner, shard: this.shard, refPrefix: refPrefixOf(this.shard) };
     return { clock, value: new ReplicatedEntry(this.#origin, clock, topic, key, session, meta) };
+  }
+
+  get #author(): string {
+    return this.#of.author;
+  }
+
+  get #rules(): Rules {
+    return this.#of.rules;
+  }
+
+  #heldSet(): Orswot<ReplicatedEntry> {
+    this.#set ??= this.#emptySet();
+    return this.#set;
   }
 
   #emptySet(): Orswot<ReplicatedEntry> {
     // Nobody relays another's slice, so no removal has to be remembered here.
-    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: this.#rules.hashOf });
+    return new Orswot<ReplicatedEntry>(this.#of.holder, { removalsKept: 0, hash: this.#rules.hashOf });
   }
 }
 
