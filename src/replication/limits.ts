@@ -109,6 +109,12 @@ export const LIMITS = Object.freeze({
   slowRequests: 16,
   /** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
   knownLives: 4_096,
+  /**
+   * Slices of which nothing came yet but that their authors claim them, over all lives: those of 256 nodes with 64 shards.
+   * With what is kept to ask for it each costs some four hundred bytes, and six bytes of a heartbeat claim it. Beyond it
+   * every life may claim as many as it is asked for at a time, and the rest with its next heartbeats.
+   */
+  claimedSlices: 16_384,
   /** Lives that are over and remembered as such. */
   livesOver: 1_000,
   /**

@@ -44,7 +44,7 @@ export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
-  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" };
+  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
 
 /** The way out. */
 export interface ReplicatorPort extends Carrier {
@@ -70,6 +70,8 @@ export interface Counters {
   framesMisaddressed: number;
   /** Of lives for which there was no room. */
   framesCrowded: number;
+  /** Shards that were claimed, by a heartbeat or a delta, and for which there was no room. */
+  claimsCrowded: number;
   /** With a counter that their life cannot have reached. */
   framesImplausible: number;
   deltasMerged: number;
@@ -87,6 +89,7 @@ export function noCounts(): Counters {
     framesSuperseded: 0,
     framesMisaddressed: 0,
     framesCrowded: 0,
+    claimsCrowded: 0,
     framesImplausible: 0,
     deltasMerged: 0,
     pagesMerged: 0,

@@ -14,18 +14,19 @@ import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { HealthyClock } from "./lives/healthy-clock.js";
+import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
-import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
+import { Merging } from "./merging.js";
+import type { SummaryWay } from "./merging.js";
+import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import { Replica } from "./replica.js";
-import { Requests } from "./holding/requests.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
-import type { RemoteSlice } from "./holding/remote-slice.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -36,7 +37,7 @@ export class Replicator {
   readonly #port: ReplicatorPort;
   readonly #rules: Rules;
   readonly #outbox: Outbox;
-  readonly #requests: Requests<Replica>;
+  readonly #merging: Merging;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
@@ -48,7 +49,6 @@ export class Replicator {
   /** When the last one was sent while connected. */
   #lastHeartbeatMs = -Infinity;
   #connected = true;
-  #rebuilds = 0;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
     const { life, protocol = PROTOCOL } = options;
@@ -76,9 +76,13 @@ export class Replicator {
       () => this.#hasHeard,
       protocol,
     );
-    this.#requests = new Requests(options.random, nowMs, options.heartbeatPeriodMs, protocol);
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
+    const listener = {
+      changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
+      broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
+    };
+    this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       {
@@ -98,7 +102,10 @@ export class Replicator {
         departs: (replica) => this.#departs(replica),
         ended: (replica) => this.#ended(replica),
         missed: (replica) => this.#contact.missed(replica, this.#nowMs),
-        insisted: (replica) => this.#doubtAll(replica),
+        insisted: (replica) => {
+          this.#merging.doubtAll(replica, this.#nowMs);
+          port.trouble({ kind: "counterAhead", life: replica.life });
+        },
         conflict: (name, incarnations) => port.nameConflict(name, incarnations),
         clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
         crowded: (table) => this.#contact.reportRefusal({ kind: "crowded", table }, this.#nowMs),
@@ -172,7 +179,7 @@ export class Replicator {
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
     const missedMs = this.#contact.advance(nowMs, this.membership);
     let nextMs = Math.min(this.#clock.nextTickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
-    const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
+    const requestMs = this.#merging.advance(nowMs, this.membership);
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
     this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
@@ -220,7 +227,7 @@ export class Replicator {
     for (const replica of this.membership.replicas()) {
       if (isAwaited(replica) && !(replica.held.hasBeenHeardOut && replica.held.hasCaughtUp)) return false;
     }
-    return !this.#requests.isOverdue(this.#nowMs - this.#options.downPeriodMs);
+    return !this.#merging.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }
 
   /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
@@ -236,23 +243,21 @@ export class Replicator {
   // Frames.
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
+    const nowMs = this.#nowMs;
     this.#contact.heard(replica, message, to !== undefined, this.membership);
     switch (message.type) {
       case "heartbeat":
-        if (to !== undefined) {
-          this.#requests.greetedBy(replica, this.#nowMs);
-          if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
-        }
+        if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
         return this.#receiveHeartbeat(replica, message, counter, to === undefined ? "broadcast" : "direct");
       case "delta":
-        return this.#receiveDelta(replica, message, counter, to !== undefined);
+        return this.#merging.delta(replica, message, counter, to !== undefined, nowMs);
       case "page":
-        return this.#receivePage(replica, message, counter);
+        return this.#merging.page(replica, message, counter, nowMs);
       case "far":
-        return this.#receiveFar(replica, message.shard);
+        return this.#merging.far(replica, message.shard, nowMs);
       case "deltaRequest":
       case "pageRequest":
-        if (!this.#authorship.ask(from, message, counter, this.#nowMs)) this.counters.framesRefused += 1;
+        if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs);
@@ -261,123 +266,18 @@ export class Replicator {
     }
   }
 
-  /**
-   * A frame that was overtaken: it says nothing of who is alive, but a question and its answer hold at any time, and
-   * what a life had after it appeared or came back any heartbeat since can tell.
-   */
+  /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
   #receiveLate(frame: Frame): void {
-    const { from, to, message, counter } = frame;
-    const isForThis = to === this.#options.life.incarnation;
-    const replica = this.membership.presentOf(from.name);
-    const isHeard = replica?.life.incarnation === from.incarnation && isAwaited(replica);
-    if (isHeard && isForThis && this.#rules.holdsLate(message)) this.#dispatch(frame, replica);
-    else if (
-      isHeard &&
-      (isForThis || to === undefined) &&
-      message.type === "heartbeat" &&
-      this.#rules.sumsUpLate(counter, replica.metCounter, replica.held.hasSummedUpAll)
-    )
-      this.#receiveHeartbeat(replica, message, counter, isForThis ? "direct" : "late");
-    else this.#contact.refused("late", from, this.#nowMs);
+    const replica = this.membership.presentOf(frame.from.name);
+    const use = useOfLate(frame, replica, this.#options.life, this.#rules);
+    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, this.#nowMs);
+    else if (use === "whole") this.#dispatch(frame, replica);
+    else this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct");
   }
 
-  #receiveHeartbeat(
-    replica: Replica,
-    heartbeat: Heartbeat,
-    counter: number,
-    way: "broadcast" | "direct" | "late",
-  ): void {
-    replica.held.poolSize = heartbeat.poolSize;
+  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay): void {
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
-    for (const [i, summary] of heartbeat.shards.entries()) {
-      const shard = heartbeat.firstShard + i;
-      if (way === "late") replica.held.sumUpLate(shard, summary.clock);
-      else replica.held.sumUp(shard, summary.clock, way === "direct");
-      const slice = replica.held.sliceOf(shard, summary);
-      if (slice === undefined) continue;
-      const verdict = slice.compare(summary, counter);
-      if (verdict === "diverged") this.#diverged(replica, slice);
-      else if (verdict === "behind") this.#want(replica, slice);
-    }
-    this.#showIfCaughtUp(replica);
-  }
-
-  #receiveDelta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean): void {
-    const slice = replica.held.slice(delta.shard);
-    const { steps } = slice;
-    const change = slice.receiveDelta(delta, counter, direct);
-    if (change !== "broken") this.#show(replica, change);
-    // What was lost of an answer once may be lost of each: pages come one at a time.
-    else if (this.#rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice);
-    this.counters.deltasMerged += 1;
-    // One that tells nothing new is the second answer to what was asked twice.
-    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct && slice.steps > steps);
-  }
-
-  #receivePage(replica: Replica, page: Page, counter: number): void {
-    const slice = replica.held.slices.get(page.shard);
-    const change = slice?.receivePage(page, counter) ?? "foreign";
-    if (slice === undefined || change === "foreign") return;
-    if (change === "unusable") this.#diverged(replica, slice);
-    else {
-      this.counters.pagesMerged += 1;
-      this.#show(replica, change);
-      this.#afterAnswer(replica, slice, true);
-    }
-  }
-
-  #receiveFar(replica: Replica, shard: number): void {
-    const slice = replica.held.slices.get(shard);
-    if (slice !== undefined) this.#rebuild(replica, slice);
-  }
-
-  /** Asks for pages where a delta was asked for. */
-  #rebuild(replica: Replica, slice: RemoteSlice): void {
-    if (slice.nextRequest()?.type !== "deltaRequest") return;
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, false);
-    this.#afterAnswer(replica, slice, true);
-  }
-
-  /** After anything that may have brought a slice on; `answered` if it was an answer, and did. */
-  #afterAnswer(replica: Replica, slice: RemoteSlice, answered: boolean): void {
-    if (answered) this.#requests.answered(slice, this.#nowMs);
-    if (slice.nextRequest() === undefined) {
-      this.#requests.drop(slice);
-      // What waited for this answer is due now; nobody else would call for it before the next tick.
-      if (this.#requests.size > 0) this.#port.wakeAt(this.#nowMs);
-    } else this.#want(replica, slice);
-    this.#showIfCaughtUp(replica);
-  }
-
-  #want(replica: Replica, slice: RemoteSlice): void {
-    if (replica.status === "departing" || slice.nextRequest() === undefined) return;
-    this.#port.wakeAt(this.#requests.want(replica, slice, this.#nowMs));
-  }
-
-  #request(replica: Replica, slice: RemoteSlice): void {
-    const request = slice.nextRequest();
-    if (request === undefined || !replica.isAlive) return this.#requests.drop(slice);
-    this.#contact.ask(replica, request, this.membership);
-  }
-
-  #diverged(replica: Replica, slice: RemoteSlice): void {
-    this.counters.divergences += 1;
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, true);
-    this.#port.divergence({ ...replica.life, shard: slice.shard });
-    this.#want(replica, slice);
-  }
-
-  /** Its counters were not its own, so neither may be what they came with. */
-  #doubtAll(replica: Replica): void {
-    for (const slice of replica.held.slices.values()) {
-      slice.forgetCounters();
-      this.#rebuilds += 1;
-      slice.startRebuild(this.#rebuilds, true);
-      this.#want(replica, slice);
-    }
-    this.#port.trouble({ kind: "counterAhead", life: replica.life });
+    this.#merging.heartbeat(replica, heartbeat, counter, way, this.#nowMs);
   }
 
   // Who is alive.
@@ -395,12 +295,12 @@ export class Replicator {
   }
 
   #greet(replica: Replica): void {
-    this.#requests.met(replica, this.#nowMs);
+    this.#merging.met(replica, this.#nowMs);
     this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 
   #wentDown(replica: Replica): void {
-    this.#requests.dropAllOf(replica);
+    this.#merging.dropRequests(replica);
     this.#contact.wentDown(replica, this.membership);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
     this.#port.replicaDown(replica.life);
@@ -409,13 +309,13 @@ export class Replicator {
   #departs(replica: Replica): void {
     this.view.departingLives += 1;
     // It has ended, and answers nobody.
-    this.#requests.dropAllOf(replica);
+    this.#merging.dropRequests(replica);
     this.view.depart(replica.held.entries());
   }
 
   #ended(replica: Replica): void {
     if (replica.status === "departing") this.view.departingLives -= 1;
-    this.#requests.dropAllOf(replica);
+    this.#merging.forget(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
     this.#contact.drop(replica);

@@ -56,15 +56,15 @@ export const RULES = {
     direct ? lastDirect : lastBroadcast,
 
   /**
-   * R1: A question, and an answer in one frame, hold however late they come: they name the clocks that they are about.
-   * Else of many answers on a network that reorders only the last few count.
+   * R1: A question to this life, a page for it, and a delta in one frame hold however late they come: they name the
+   * clocks that they are about. Else of many answers on a network that reorders only the last few count.
    */
-  holdsLate: (message: Message): boolean => {
+  holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
       case "pageRequest":
       case "page":
-        return true;
+        return isDirect;
       case "delta":
         return message.parts === 1;
       default:
@@ -80,9 +80,18 @@ export const RULES = {
   sumsUpLate: (counter: number, metCounter: number, hasSummedUpAll: boolean): boolean =>
     !hasSummedUpAll && counter > metCounter,
 
+  /**
+   * R1: What holds late is heard of a life that has said goodbye too, but for its questions. Else a goodbye that
+   * overtakes the last changes of its life takes them away, and nobody can be asked for them.
+   */
+  holdsAfterGoodbye: (message: Message): boolean => message.type === "delta" || message.type === "page",
+
   /** R2: Only what joins on is merged. Else a gap stays for ever, and what ends at or below the clock brings back. */
   joinsOn: (delta: { readonly since: number; readonly upTo: number }, clock: number): boolean =>
     delta.since <= clock && delta.upTo > clock,
+
+  /** R2: What came before the delta that it joins on waits for it. Else what a goodbye has overtaken never comes. */
+  isEarly: (delta: { readonly since: number }, clock: number): boolean => delta.since > clock,
 
   /** R7: A delta in parts is merged whole or not at all. Else the slice stands between two clocks. */
   isWhole: (part: number, parts: number): boolean => part === parts,
@@ -267,6 +276,13 @@ export const RULES = {
   /** R42: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
   isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
+
+  /**
+   * R42: What lives claim to have is bounded over all, but each may claim what it is asked for at a time. Else a frame
+   * that names a thousand shards costs four hundred times its bytes.
+   */
+  isClaimKept: (claimed: number, claimedByLife: number, limits: Limits): boolean =>
+    claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
   /**
    * R43: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling

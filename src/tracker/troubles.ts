@@ -10,6 +10,21 @@ const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
   oneWay: "is heard and answers nothing: it does not hear this node, and what is missing of it stays missing",
 };
 
+const CROWDED = {
+  lives: {
+    limit: LIMITS.knownLives,
+    text: "lives are known, and none can be forgotten: further nodes are not heard",
+  },
+  livesOver: {
+    limit: LIMITS.livesOver,
+    text: "lives have ended lately: late frames of earlier ones may bring those back for a while",
+  },
+  claims: {
+    limit: LIMITS.claimedSlices,
+    text: "shards are claimed by nodes that have sent nothing of them: what further ones have comes a few shards at a time",
+  },
+};
+
 export function errorOfTrouble(trouble: Trouble): TrackerError {
   switch (trouble.kind) {
     case "link": {
@@ -38,12 +53,8 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
     }
     case "crowded": {
       const { table } = trouble;
-      const limit = table === "lives" ? LIMITS.knownLives : LIMITS.livesOver;
-      const text =
-        table === "lives"
-          ? `${limit} lives are known, and none can be forgotten: further nodes are not heard`
-          : `${limit} lives have ended lately: late frames of earlier ones may bring those back for a while`;
-      return new TrackerError("CROWDED", text, { table, limit });
+      const { limit, text } = CROWDED[table];
+      return new TrackerError("CROWDED", `${limit} ${text}`, { table, limit });
     }
     default:
       return trouble satisfies never;

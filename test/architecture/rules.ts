@@ -59,9 +59,11 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
+  ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
+  ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
-    ["replication/catch-up", "replication/replica", "replication/wire", ...rooms, ...terms],
+    [...["catch-up", "late", "merging", "replica", "wire"].map(inReplication), ...rooms, ...terms],
   ],
   ["tracker", [...replication, "crdt", ...below]],
   ["presence", ["tracker", ...below]],

@@ -92,9 +92,8 @@ export class Link {
     return node;
   }
 
-  /** A frame of a life that nobody runs arrives at a node. */
-  forge(from: string, to: LinkedNode, message: Message): void {
-    const counter = (this.#counters.get(from) ?? 0) + 1;
+  /** A frame of a life that nobody runs arrives at a node. Default: it is the next of that life. */
+  forge(from: string, to: LinkedNode, message: Message, counter = (this.#counters.get(from) ?? 0) + 1): void {
     this.#counters.set(from, counter);
     const text = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
     to.replicator.receive(text, this.nowMs);

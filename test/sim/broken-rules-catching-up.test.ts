@@ -8,10 +8,12 @@ import {
   askingHasALimit,
   inventedLivesCostLittle,
   newcomersHearOut,
+  overtakenHeartbeatsTell,
   reasonsAreTold,
   slowLinksFetchOnce,
   waitsEnd,
   whoReturnsIsShown,
+  whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
 import { startingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
@@ -26,7 +28,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R18 is missed: who is heard again is shown when what it had then is held, whatever came since",
     found: /is not shown after/,
-    run: whoReturnsIsShown,
+    run: whoReturnsIsShownThoughMuchIsLost,
     broken: { rules: { isShownAgain: ({ isComplete }) => isComplete } },
   },
   {
@@ -37,8 +39,8 @@ const rules: readonly BrokenRule[] = [
   },
   {
     rule: "R1 is missed: a heartbeat that was overtaken tells what its life had when it came back",
-    found: /is not shown after/,
-    run: whoReturnsIsShown,
+    found: /whose heartbeat was overtaken is not shown/,
+    run: overtakenHeartbeatsTell,
     broken: { rules: { sumsUpLate: () => false } },
   },
   {

@@ -2,6 +2,7 @@
  * Runs for the rules of catching up: who waits for what, who is asked and told how much, and what is told of those
  * who left. Each throws what it finds wrong; with all rules in place it finds nothing.
  */
+import type { Message, WireBirth } from "../../src/replication/message.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
@@ -20,9 +21,12 @@ class Busy {
   readonly #name: string;
   readonly #random: SeededRandom;
   readonly #session: Session;
+  readonly #changes: number;
   #version = 0;
 
-  constructor(cluster: SimulatedCluster, name: string, seed: number) {
+  /** With so many changes in 100 ms, at most. */
+  constructor(cluster: SimulatedCluster, name: string, seed: number, changes = 1) {
+    this.#changes = changes;
     this.#cluster = cluster;
     this.#name = name;
     this.#random = new SeededRandom(`${name} ${seed}`);
@@ -32,8 +36,14 @@ class Busy {
 
   async advance(ms: number): Promise<void> {
     for (let gone = 0; gone < ms; gone += 100) {
-      if (this.#random.chance(0.8)) this.#set(this.#random.integer(0, 99));
+      this.change();
       await this.#cluster.advance(100);
+    }
+  }
+
+  change(): void {
+    for (let i = 0; i < this.#changes; i++) {
+      if (this.#random.chance(0.8)) this.#set(this.#random.integer(0, 99));
     }
   }
 
@@ -58,21 +68,53 @@ export async function whoReturnsIsShown(seed: number, protocol: Protocol = PROTO
     fail(cluster, "who is heard again is not shown after 40 s");
 }
 
-/** A wait ends while everything goes on changing. */
+/** The same where every other broadcast is lost, and what is asked for takes its time: something is always missing. */
+export async function whoReturnsIsShownThoughMuchIsLost(
+  seed: number,
+  protocol: Protocol = PROTOCOL,
+): Promise<void> {
+  const options = { poolSize: 64, broadcastPeriodMs: 100, heartbeatPeriodMs: 500, downPeriodMs: 6_000 };
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options });
+  await cluster.advance(3_000);
+  const busy = new Busy(cluster, "a", seed, 6);
+  await busy.advance(2_000);
+  cluster.partition(["a"], ["b"]);
+  await busy.advance(10_000);
+  cluster.heal();
+  cluster.network.faults = { ...faultless, delayMs: [300, 400] };
+  const random = new SeededRandom(seed);
+  for (let turn = 0; turn < 120; turn++) {
+    if (random.chance(0.5)) cluster.cutLane("a", "b", "broadcast");
+    await busy.advance(100);
+    cluster.network.mendAll();
+  }
+  if (!cluster.node("b").tracker.has("room:1", "a"))
+    fail(cluster, "who is heard again is not shown after 12 s");
+}
+
+/** A wait ends while everything goes on changing, and every other broadcast is lost. */
 export async function waitsEnd(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const names = ["a", "b", "c"];
-  const cluster = await simulateBy(protocol, { seed, nodes: names, options: { poolSize: 32 } });
+  const options = { poolSize: 32, broadcastPeriodMs: 100, heartbeatPeriodMs: 500, downPeriodMs: 6_000 };
+  const cluster = await simulateBy(protocol, { seed, nodes: names, options });
   await cluster.advance(3_000);
-  const all = names.map((name) => new Busy(cluster, name, seed));
-  cluster.network.faults = { ...faultless, delayMs: [0, 2_000], reorder: true };
-  for (let turn = 0; turn < 12; turn++) for (const busy of all) await busy.advance(100);
+  const all = names.map((name) => new Busy(cluster, name, seed, 6));
+  cluster.network.faults = { ...faultless, delayMs: [300, 400] };
+  const random = new SeededRandom(seed);
+  const goOn = async (): Promise<void> => {
+    for (const from of names) if (random.chance(0.5)) cluster.cutLane(from, "a", "broadcast");
+    for (const busy of all) busy.change();
+    await cluster.advance(100);
+    cluster.network.mendAll();
+  };
+  for (let turn = 0; turn < 20; turn++) await goOn();
   let isComplete = false;
   void cluster
     .node("a")
     .tracker.whenComplete()
     .then(() => (isComplete = true));
-  for (let turn = 0; turn < 100 && !isComplete; turn++) for (const busy of all) await busy.advance(100);
-  if (!isComplete) fail(cluster, "is not complete after 40 s, though all that was known at the call is here");
+  for (let turn = 0; turn < 100 && !isComplete; turn++) await goOn();
+  if (!isComplete) fail(cluster, "is not complete after 10 s, though all that was known at the call is here");
 }
 
 /** A newcomer far from the others lists what they have when it says that it is complete. */
@@ -134,6 +176,38 @@ export function inventedLivesCostLittle(_seed: number, protocol: Protocol = PROT
   link.advance(10_000);
   const perSecond = (a.replicator.counters.requestsSent - before) / 10;
   if (perSecond > 20) throw new Error(`${perSecond} requests a second to lives that do not answer`);
+  return Promise.resolve();
+}
+
+/** A node that came back, and whose only heartbeat since was overtaken, is shown. */
+export function overtakenHeartbeatsTell(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const link = new Link(protocol);
+  const a = link.start("a");
+  const birth = (clock: number): WireBirth => ({ clock, topic: "room", key: `user:${clock}`, session: "s", meta: {} });
+  const delta = (since: number): Message => ({
+    type: "delta",
+    shard: 0,
+    since,
+    upTo: since + 1,
+    part: 1,
+    parts: 1,
+    births: [birth(since + 1)],
+    removed: [],
+  });
+  const heartbeat = (clock: number) =>
+    ({
+      type: "heartbeat",
+      poolSize: 1,
+      firstShard: 0,
+      shards: [{ clock, count: clock, digest: 0 }],
+    }) as const;
+  link.forge("b", a, heartbeat(0));
+  link.advance(10_000);
+  link.forge("b", a, delta(0), 10);
+  link.forge("b", a, delta(1), 14);
+  link.forge("b", a, heartbeat(1), 12);
+  if (a.replicator.membership.presentOf("b")?.status !== "up")
+    throw new Error("a node whose heartbeat was overtaken is not shown");
   return Promise.resolve();
 }
 

@@ -5,29 +5,24 @@
 import type { EntryOwner, ReplicatedEntry } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
-import type { ShardSummary } from "../message.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
 import { RemoteSlice } from "./remote-slice.js";
+import type { SlicesOf } from "./remote-slice.js";
+import { Summaries } from "./summaries.js";
 
 export class Holding {
   readonly slices = new Map<number, RemoteSlice>();
   poolSize: number | undefined;
-  /** The shards it has summed up since it appeared or came back, with the clock that the first summary told. */
-  readonly summedUp = new Map<number, number>();
-  /** Which shards it has summed up surely since it appeared: undefined once it has done so for all. */
-  #surely: Map<number, boolean> | undefined = new Map();
-  readonly #owner: EntryOwner;
-  readonly #life: Life;
-  readonly #holder: string;
-  readonly #rules: Rules;
+  /** The shards it has summed up since it appeared or came back, with the clocks that the first summaries told. */
+  readonly summedUp = new Summaries();
+  #heardOut = false;
+  readonly #slicesOf: SlicesOf;
 
   /** `owner` stands in the entries, `holder` is who holds them. */
   constructor(owner: EntryOwner, life: Life, holder: string, rules: Rules = RULES) {
-    this.#owner = owner;
-    this.#life = life;
-    this.#holder = holder;
-    this.#rules = rules;
+    const prefixOf = (shard: number): string => refPrefixOf(life, shard);
+    this.#slicesOf = { owner, author: replicaOf(life), holder, rules, refPrefixOf: prefixOf };
   }
 
   /** Whether nothing it has was ever received. */
@@ -49,26 +44,21 @@ export class Holding {
    */
   get hasCaughtUp(): boolean {
     if (!this.hasSummedUpAll) return false;
-    for (const [shard, goal] of this.summedUp) {
-      const slice = this.slices.get(shard);
-      if (slice === undefined ? goal > 0 : !slice.hasReached(goal)) return false;
-    }
+    const { goals } = this.summedUp;
+    for (const shard of goals.keys()) if (!this.slices.has(shard)) return false;
+    for (const [shard, slice] of this.slices) if (!slice.hasReached(goals.get(shard) ?? 0)) return false;
     return true;
   }
 
   /** It sums up a shard: to this life alone if `direct`, else to all. */
   sumUp(shard: number, clock: number, direct: boolean): void {
-    const isSure = this.#surely?.get(shard);
-    // What replaces the goal is what it had when it spoke to this life for certain.
-    if (isSure === false || !this.summedUp.has(shard)) this.summedUp.set(shard, clock);
-    if (this.#surely === undefined || isSure === true) return;
-    this.#surely.set(shard, direct || isSure === false);
-    if (this.hasBeenHeardOut) this.#surely = undefined;
+    this.summedUp.add(shard, clock, direct);
+    if (this.poolSize !== undefined && this.summedUp.sure >= this.poolSize) this.#heardOut = true;
   }
 
   /** The same by a heartbeat to all that was overtaken: it may be one that was heard before. */
   sumUpLate(shard: number, clock: number): void {
-    if (!this.summedUp.has(shard)) this.summedUp.set(shard, clock);
+    this.summedUp.addLate(shard, clock);
   }
 
   /**
@@ -76,10 +66,7 @@ export class Holding {
    * knows how old it is: it may have been sent before this life began, and before what others had then.
    */
   get hasBeenHeardOut(): boolean {
-    if (this.#surely === undefined) return true;
-    if (this.poolSize === undefined || this.#surely.size < this.poolSize) return false;
-    for (const isSure of this.#surely.values()) if (!isSure) return false;
-    return true;
+    return this.#heardOut;
   }
 
   /** Whether it has told of all its shards since it appeared or came back. */
@@ -93,27 +80,20 @@ export class Holding {
     return dots;
   }
 
-  /** The slice of a shard by the author's own numbering, made when it is first spoken of. */
+  /** The slice of a shard by the author's own numbering, if there is one. */
+  heldSlice(shardOfAuthor: number): RemoteSlice | undefined {
+    return this.slices.get(this.#slicesOf.rules.sliceNumber(shardOfAuthor));
+  }
+
+  /** The same; it is made if there is none. */
   slice(shardOfAuthor: number): RemoteSlice {
-    const shard = this.#rules.sliceNumber(shardOfAuthor);
+    const shard = this.#slicesOf.rules.sliceNumber(shardOfAuthor);
     let slice = this.slices.get(shard);
     if (slice === undefined) {
-      slice = new RemoteSlice(
-        this.#owner,
-        replicaOf(this.#life),
-        this.#holder,
-        shard,
-        refPrefixOf(this.#life, shard),
-        this.#rules,
-      );
+      slice = new RemoteSlice(this.#slicesOf, shard);
       this.slices.set(shard, slice);
     }
     return slice;
-  }
-
-  /** The slice that a summary speaks of; none for a shard that was never used. */
-  sliceOf(shard: number, summary: ShardSummary): RemoteSlice | undefined {
-    return summary.clock === 0 ? this.slices.get(shard) : this.slice(shard);
   }
 
   *entries(): Generator<ReplicatedEntry> {

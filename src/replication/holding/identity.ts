@@ -54,6 +54,11 @@ export function pairByIdentity(added: readonly ReplicatedEntry[], removed: reado
   return { added: joined, updated, removed: removed.filter((each) => !replaced.has(each)) };
 }
 
+/** Session, topic and key as one text, which is only compared. */
+export function identityText(entry: ReplicatedEntry): string {
+  return JSON.stringify([entry.session, ReplicatedEntry.topicOf(entry), entry.key]);
+}
+
 type ByTopic = Map<string, Map<string, Gone>>;
 
 /** What went, by session, topic and key. Most sessions have one entry, so maps are made only for the second. */

@@ -2,70 +2,49 @@
  * A slice as it is held away from its author: what one life has in one shard.
  *
  * It serves the one invariant of the protocol: what is held is exactly what the author had at one flushed
- * clock. So only a delta that joins on is merged, and where deltas cannot reach, a new slice is built beside
- * the old one and takes its place in one step, once it stands at one clock too. The one exception is a slice
- * that never stood: its pages become visible as they come.
+ * clock. So only a delta that joins on is merged (one that has overtaken another waits for it), and where deltas
+ * cannot reach, a new slice is built beside the old one and takes its place in one step, once it stands at one
+ * clock too. The one exception is a slice that never stood: its pages become visible as they come.
  *
  * Knows no time, no pubsub and no other slice. What it lacks it tells when asked: `nextRequest`.
  */
 import { faultOf } from "../../crdt/delta.js";
 import { Orswot } from "../../crdt/index.js";
-import type { Birth, Part } from "../../crdt/index.js";
+import type { Birth } from "../../crdt/index.js";
 import { Assembly } from "./assembly.js";
 import type { WholeDelta } from "./assembly.js";
+import { WaitingDeltas, closedBy } from "./delta.js";
+import type { Delta } from "./delta.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
 import type { Gone, SliceChange } from "./identity.js";
 import type { DeltaMessage, DeltaRequest, Page, PageRequest, ShardSummary, WireBirth } from "../message.js";
-import { RULES } from "../rules.js";
+import { Rebuild } from "./rebuild.js";
 import type { Rules } from "../rules.js";
 
-/** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
-const MAX_DELTAS_AHEAD = 64;
+/** Deltas that wait for one before them which they have overtaken: what a life sends within a reordering. */
+const MAX_DELTAS_EARLY = 8;
 
-/** A delta, ready to be merged. */
-interface Merge {
-  readonly since: number;
-  readonly upTo: number;
-  readonly counter: number;
-  readonly part: Part<ReplicatedEntry>;
-  /** The births that went with their session, as far as the delta knows. */
-  readonly closed: ReadonlySet<number>;
+/** What the slices of one life have in common: held once, not in each. */
+export interface SlicesOf {
+  readonly owner: EntryOwner;
+  /** The life as the author of dots. */
+  readonly author: string;
+  readonly holder: string;
+  readonly rules: Rules;
+  readonly refPrefixOf: (shard: number) => string;
 }
 
-/** A slice under construction. For a first sync its set is the held one. */
-interface Rebuild {
-  readonly id: number;
-  readonly first: boolean;
-  /** What is held may be wrong. */
-  readonly doubted: boolean;
-  readonly set: Orswot<ReplicatedEntry>;
-  /** Dots up to here are only named by the pages, their values are held; 0 where the held ones are doubted. */
-  readonly base: number;
-  /** The flushed clock of the author at the first page: pages cover the dots up to it. */
-  until: number | undefined;
-  /** Where the next page begins. */
-  next: number;
-  /** The clock at which `set` stands, as far as pages have come, and the highest counter that moved it. */
-  clock: number;
-  counter: number;
-  /** The highest clock that a page spoke of: deltas have to carry the set on to it. Fixed with the last page. */
-  highestAsOf: number;
-  /** Deltas above `clock` that the held slice has merged, in order: the set must not lag behind it for ever. */
-  readonly ahead: Merge[];
-  /** Held births that went with their session while deltas did not reach. */
-  readonly closed: Set<number>;
-  /** The identities of what did so in a revision that only the new slice had. */
-  readonly closedLater: Set<string>;
-}
+/** What is held where nothing was born yet. */
+const NO_ENTRIES: ReadonlyMap<number, ReplicatedEntry> = new Map();
 
 export class RemoteSlice {
   readonly shard: number;
-  readonly #origin: EntryOrigin;
-  readonly #author: string;
-  readonly #holder: string;
-  #set: Orswot<ReplicatedEntry>;
+  readonly #of: SlicesOf;
+  // Until something of it came a slice is but what its author claims, so that it costs little more than the claim.
+  #origin: EntryOrigin | undefined;
+  #set: Orswot<ReplicatedEntry> | undefined;
   #clock = 0;
   /** Until the first sync is through: what is held stands at no one clock yet. */
   #partial = false;
@@ -75,33 +54,21 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
-  readonly #broadcast: Assembly;
-  readonly #direct: Assembly;
-  readonly #rules: Rules;
+  /** Deltas that came before the one which they join on. */
+  #early: WaitingDeltas | undefined;
+  #broadcast: Assembly | undefined;
+  #direct: Assembly | undefined;
   /** Counts the answers and broadcasts that brought it on. */
   #steps = 0;
 
-  constructor(
-    owner: EntryOwner,
-    author: string,
-    holder: string,
-    shard: number,
-    refPrefix: string,
-    rules: Rules = RULES,
-  ) {
-    this.#rules = rules;
-    this.#broadcast = new Assembly(rules);
-    this.#direct = new Assembly(rules);
+  constructor(of: SlicesOf, shard: number) {
+    this.#of = of;
     this.shard = shard;
-    this.#origin = { owner, shard, refPrefix };
-    this.#author = author;
-    this.#holder = holder;
-    this.#set = this.#emptySet();
   }
 
   /** The live entries by clock. */
   get entries(): ReadonlyMap<number, ReplicatedEntry> {
-    return this.#set.live(this.#author);
+    return this.#set?.live(this.#author) ?? NO_ENTRIES;
   }
 
   get clock(): number {
@@ -109,7 +76,7 @@ export class RemoteSlice {
   }
 
   get digest(): number {
-    return this.#set.digest(this.#author);
+    return this.#set?.digest(this.#author) ?? 0;
   }
 
   /** Dots that the author is known to have and that are not held. */
@@ -145,17 +112,8 @@ export class RemoteSlice {
   /** What to ask the author for, if anything is missing. */
   nextRequest(): DeltaRequest | PageRequest | undefined {
     const { shard } = this;
-    const rebuild = this.#rebuild;
-    if (rebuild === undefined) {
-      return this.#target > this.#clock ? { type: "deltaRequest", shard, clock: this.#clock } : undefined;
-    }
-    if (rebuild.until === undefined || rebuild.next < rebuild.until) {
-      const { id, base, next, until = 0 } = rebuild;
-      const request = { type: "pageRequest", shard, rebuild: id, base, from: next, until } as const;
-      // Of what is shown, the author tells which sessions closed.
-      return rebuild.first ? request : { ...request, shown: this.#clock };
-    }
-    return { type: "deltaRequest", shard, clock: rebuild.clock };
+    if (this.#rebuild !== undefined) return this.#rebuild.nextRequest(shard, this.#clock);
+    return this.#target > this.#clock ? { type: "deltaRequest", shard, clock: this.#clock } : undefined;
   }
 
   /**
@@ -177,29 +135,20 @@ export class RemoteSlice {
    */
   receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange | "broken" {
     this.#learnTarget(message.upTo, counter);
-    const whole = (direct ? this.#direct : this.#broadcast).add(message);
+    const assembly = direct
+      ? (this.#direct ??= new Assembly(this.#rules))
+      : (this.#broadcast ??= new Assembly(this.#rules));
+    const whole = assembly.add(message);
     if (whole !== undefined) return this.#applyDelta(whole, counter);
     return message.part === message.parts ? "broken" : NO_CHANGE;
   }
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
+    this.#early = undefined;
     const first = this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
-    this.#rebuild = {
-      id,
-      first,
-      doubted,
-      set: first ? this.#set : this.#emptySet(),
-      base: this.#rules.rebuildBase(doubted, this.#heldBase()),
-      until: undefined,
-      next: 0,
-      clock: 0,
-      counter: 0,
-      highestAsOf: 0,
-      ahead: [],
-      closed: new Set(),
-      closedLater: new Set(),
-    };
+    const base = this.#rules.rebuildBase(doubted, this.#heldBase());
+    this.#rebuild = new Rebuild(id, first, doubted, base, this.#rules);
     if (first) this.#partial = true;
   }
 
@@ -213,9 +162,7 @@ export class RemoteSlice {
   /** Takes a page of the running rebuild; any other page is none of ours and changes nothing. */
   receivePage(page: Page, counter: number): SliceChange | "foreign" | "unusable" {
     const rebuild = this.#rebuild;
-    if (rebuild === undefined || page.rebuild !== rebuild.id || page.from !== rebuild.next) return "foreign";
-    if (rebuild.until !== undefined && page.until !== rebuild.until) return "foreign";
-    if (page.to === page.from && page.to < page.until) return "foreign";
+    if (rebuild?.takes(page) !== true) return "foreign";
     const births: Birth<ReplicatedEntry>[] = [];
     for (const { first, last } of page.kept) {
       if (last > rebuild.base) return "foreign";
@@ -230,14 +177,13 @@ export class RemoteSlice {
     const part = { replica: this.#author, since: page.from, upTo: page.to, births, removed: [] };
     if (faultOf(part) !== undefined) return "foreign";
     const asOf = this.#rules.standsAt(page);
-    if (rebuild.until === undefined) {
-      rebuild.until = page.until;
-      this.#moveRebuild(rebuild, asOf, counter);
+    if (rebuild.turn(page, asOf, counter) && rebuild.first) {
+      this.#clock = asOf;
+      this.#clockCounter = Math.max(this.#clockCounter, counter);
     }
     this.#steps += 1;
-    rebuild.next = page.to;
-    rebuild.highestAsOf = Math.max(rebuild.highestAsOf, asOf);
-    this.#noteClosed(rebuild, page.closed ?? []);
+    rebuild.noteClosed(page.closed ?? [], this.entries);
+    rebuild.set ??= rebuild.first ? this.#heldSet() : this.#emptySet();
     const { added } = rebuild.set.mergePart(part);
     const change = rebuild.first
       ? pairByIdentity(
@@ -245,48 +191,62 @@ export class RemoteSlice {
           [],
         )
       : NO_CHANGE;
-    this.#catchUpRebuild(rebuild);
+    this.#steps += rebuild.catchUp();
     return both(change, this.#finishRebuild());
   }
 
-  #applyDelta(delta: WholeDelta, counter: number): SliceChange {
-    const { since, upTo } = delta;
-    const part: Part<ReplicatedEntry> = {
+  #applyDelta(whole: WholeDelta, counter: number): SliceChange {
+    const { since, upTo } = whole;
+    const part = {
       replica: this.#author,
       since,
       upTo,
-      births: delta.births.map((birth) => this.#birth(birth)),
-      removed: delta.removed.map(({ clock, removed }) => ({
+      births: whole.births.map((birth) => this.#birth(birth)),
+      removed: whole.removed.map(({ clock, removed }) => ({
         clock,
         dot: { replica: this.#author, clock: removed },
       })),
     };
     // Parts of different deltas, put together, may contradict each other.
     if (faultOf(part) !== undefined) return NO_CHANGE;
-    const closed = new Set(delta.closed);
-    for (const removal of delta.removed) if (removal.closed) closed.add(removal.removed);
-    const merge: Merge = { since, upTo, counter, part, closed };
+    const closed = new Set(whole.closed);
+    for (const removal of whole.removed) if (removal.closed) closed.add(removal.removed);
+    const delta: Delta = { since, upTo, counter, part, closed };
     const rebuild = this.#rebuild;
-    if (rebuild !== undefined && !rebuild.first) {
-      this.#noteClosed(rebuild, closed);
-      if (upTo > rebuild.clock) rebuild.ahead.push(merge);
-      if (rebuild.ahead.length > MAX_DELTAS_AHEAD) rebuild.ahead.shift();
+    if (rebuild?.first === false) {
+      rebuild.noteClosed(closed, this.entries);
+      rebuild.keep(delta);
     }
-    const change = this.#merge(merge);
+    const change = this.#merge(delta);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else this.#catchUpRebuild(rebuild);
+    else this.#steps += rebuild.catchUp();
     return both(change, this.#finishRebuild());
   }
 
-  /** Merges a delta into what is held, if it joins on. */
-  #merge({ since, upTo, counter, part, closed }: Merge): SliceChange {
-    const waitsForFirstPage = this.#partial && this.#clock === 0;
-    if (waitsForFirstPage || !this.#rules.joinsOn({ since, upTo }, this.#clock)) return NO_CHANGE;
-    const { added, updated, removed } = this.#set.mergePart(part);
-    this.#clock = upTo;
-    this.#clockCounter = Math.max(this.#clockCounter, counter);
-    this.#steps += 1;
+  /** Merges a delta into what is held, if it joins on, and those that have waited for it. */
+  #merge(delta: Delta): SliceChange {
+    if (this.#partial && this.#clock === 0) return NO_CHANGE;
+    if (!this.#rules.joinsOn(delta, this.#clock)) {
+      // The one before it may come yet: whose author has ended, nobody can be asked for it.
+      if (this.#rebuild === undefined && this.#rules.isEarly(delta, this.#clock)) {
+        (this.#early ??= new WaitingDeltas(MAX_DELTAS_EARLY, this.#rules)).add(delta);
+      }
+      return NO_CHANGE;
+    }
+    const merges: Delta[] = [];
+    for (let next: Delta | undefined = delta; next !== undefined; next = this.#early?.take(this.#clock)) {
+      merges.push(next);
+      this.#clock = next.upTo;
+      this.#clockCounter = Math.max(this.#clockCounter, next.counter);
+      this.#steps += 1;
+    }
+    if (this.#early?.isEmpty === true) this.#early = undefined;
+    // All in one: what was born and has died meanwhile was never here.
+    const parts = merges.map(({ part }) => part);
+    if (this.#set === undefined && parts.every(({ births }) => births.length === 0)) return NO_CHANGE;
+    const closed = closedBy(merges, (clock) => this.entries.get(clock));
+    const { added, updated, removed } = this.#heldSet().merge({ parts });
     const gone = [...removed, ...updated.map(({ previous }) => previous)];
     return pairByIdentity(
       [...added, ...updated].map(({ value }) => value),
@@ -294,33 +254,10 @@ export class RemoteSlice {
     );
   }
 
-  /** Merges into the new slice what has waited for it to come so far. */
-  #catchUpRebuild(rebuild: Rebuild): void {
-    if (rebuild.first || rebuild.until === undefined) return;
-    const waiting = rebuild.ahead.splice(0);
-    for (const merge of waiting) {
-      if (merge.upTo <= rebuild.clock) continue;
-      if (!this.#rules.joinsOn(merge, rebuild.clock)) {
-        rebuild.ahead.push(merge);
-        continue;
-      }
-      const { removed } = rebuild.set.mergePart(merge.part);
-      for (const { dot, value } of removed) {
-        if (merge.closed.has(dot.clock)) rebuild.closedLater.add(identityOf(value));
-      }
-      rebuild.clock = merge.upTo;
-      rebuild.counter = Math.max(rebuild.counter, merge.counter);
-      this.#steps += 1;
-    }
-  }
-
   /** Puts the new slice in the place of the old one, if it stands at one clock. */
   #finishRebuild(): SliceChange {
     const rebuild = this.#rebuild;
-    if (rebuild?.until === undefined || rebuild.next < rebuild.until) return NO_CHANGE;
-    if (rebuild.clock < rebuild.highestAsOf) return NO_CHANGE;
-    // Never back: what is held may have gone on meanwhile. Its clock counts as far as the author confirms it.
-    if (!rebuild.first && rebuild.clock < Math.min(this.#clock, this.#target)) return NO_CHANGE;
+    if (rebuild?.isThrough(this.#clock, this.#target) !== true) return NO_CHANGE;
     this.#rebuild = undefined;
     this.#partial = false;
     if (rebuild.first) return NO_CHANGE;
@@ -333,34 +270,17 @@ export class RemoteSlice {
     const removed: Gone[] = [];
     for (const [clock, entry] of before) {
       if (after.get(clock) === entry) continue;
-      const closedLater = rebuild.closedLater.size > 0 && rebuild.closedLater.has(identityOf(entry));
-      removed.push({ entry, closed: closedLater || rebuild.closed.has(clock) });
+      removed.push({ entry, closed: rebuild.hasClosed(clock, entry) });
     }
     for (const [clock, entry] of after) if (before.get(clock) !== entry) added.push(entry);
     return pairByIdentity(added, removed);
-  }
-
-  #moveRebuild(rebuild: Rebuild, clock: number, counter: number): void {
-    rebuild.clock = clock;
-    rebuild.counter = counter;
-    if (!rebuild.first) return;
-    this.#clock = clock;
-    this.#clockCounter = Math.max(this.#clockCounter, counter);
   }
 
   /** Up to which dot all that lives is held, so that pages need only name it. */
   #heldBase(): number {
     if (!this.#partial) return this.#clock;
     // A first sync that has all its pages, and that deltas could not carry on, need not fetch them again.
-    const { first = false, until = 0, next = 0, base = 0 } = this.#rebuild ?? {};
-    if (!first) return base;
-    return next >= until ? until : 0;
-  }
-
-  /** Remembers which of the entries that are held went with their session. */
-  #noteClosed(rebuild: Rebuild, clocks: Iterable<number>): void {
-    if (rebuild.first) return;
-    for (const clock of clocks) if (this.entries.has(clock)) rebuild.closed.add(clock);
+    return this.#rebuild?.first === true ? this.#rebuild.heldBase : (this.#rebuild?.base ?? 0);
   }
 
   #learnTarget(clock: number, counter: number): void {
@@ -374,15 +294,26 @@ export class RemoteSlice {
     const held = this.entries.get(clock);
     // What stays through a rebuild has to stay the same object, or it would seem to have changed.
     if (held !== undefined && this.#rules.isSameRevision(held, birth)) return { clock, value: held };
+    const { owner, refPrefixOf } = this.#of;
+    this.#origin ??= { owner, shard: this.shard, refPrefix: refPrefixOf(this.shard) };
     return { clock, value: new ReplicatedEntry(this.#origin, clock, topic, key, session, meta) };
+  }
+
+  get #author(): string {
+    return this.#of.author;
+  }
+
+  get #rules(): Rules {
+    return this.#of.rules;
+  }
+
+  #heldSet(): Orswot<ReplicatedEntry> {
+    this.#set ??= this.#emptySet();
+    return this.#set;
   }
 
   #emptySet(): Orswot<ReplicatedEntry> {
     // Nobody relays another's slice, so no removal has to be remembered here.
-    return new Orswot<ReplicatedEntry>(this.#holder, { removalsKept: 0, hash: this.#rules.hashOf });
+    return new Orswot<ReplicatedEntry>(this.#of.holder, { removalsKept: 0, hash: this.#rules.hashOf });
   }
-}
-
-function identityOf(entry: ReplicatedEntry): string {
-  return JSON.stringify([entry.session, ReplicatedEntry.topicOf(entry), entry.key]);
 }

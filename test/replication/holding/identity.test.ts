@@ -5,6 +5,7 @@ import { AuthoredShard } from "../../../src/replication/authoring/authored-shard
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import type { DeltaMessage } from "../../../src/replication/message.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
+import { slicesOf } from "../lives/table.js";
 
 const owner = { name: "a", departure: undefined, handedOff: new Set<ReplicatedEntry>() };
 
@@ -19,7 +20,7 @@ interface Identity {
 /** Tracks all in the order given, updates them in another, and returns what the delta, or the page, changed. */
 function updateAll(identities: readonly Identity[], order: readonly number[], by: "delta" | "page") {
   const author = new AuthoredShard(owner, "a@1", 0, "r.0.");
-  const slice = new RemoteSlice(owner, "a@1", "b@1", 0, "r.0.");
+  const slice = new RemoteSlice(slicesOf(owner), 0);
   const entries = identities.map(({ session, topic, key }) =>
     author.add(`t${topic}`, `k${key}`, `s-${session}`, { v: 0 }),
   );

@@ -5,13 +5,14 @@ import type { ReplicatedEntry } from "../../../src/replication/entry.js";
 import type { DeltaMessage, Page } from "../../../src/replication/message.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
 import type { SliceChange } from "../../../src/replication/holding/identity.js";
+import { slicesOf } from "../lives/table.js";
 
 const owner = { name: "a", departure: undefined };
 
 /** An author and a slice of it, with the counter of the author's frames. */
 class Pair {
   readonly author = new AuthoredShard(owner, "a@1", 0, "r.0.");
-  readonly slice = new RemoteSlice(owner, "a@1", "b@1", 0, "r.0.");
+  readonly slice = new RemoteSlice(slicesOf(owner), 0);
   readonly entries = new Map<string, ReplicatedEntry>();
   counter = 0;
 

@@ -11,6 +11,7 @@ import { Replica } from "../../../src/replication/replica.js";
 import { Requests } from "../../../src/replication/holding/requests.js";
 import { RoundTrip } from "../../../src/replication/holding/round-trip.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
+import { slicesOf } from "../lives/table.js";
 
 describe("a round trip", () => {
   it("is what RFC 6298 says", () => {
@@ -75,7 +76,7 @@ describe("requests", () => {
   it("are repeated within some seconds by whoever has never got an answer", () => {
     const requests = new Requests(() => 1, 0, 2_000);
     const replica = new Replica({ name: "deaf", incarnation: "00000000000001" }, "b@1");
-    const slice = new RemoteSlice(replica, "deaf@1", "b@1", 0, "r.");
+    const slice = new RemoteSlice(slicesOf(replica), 0);
     replica.held.slices.set(0, slice);
     slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
     requests.want(replica, slice, 0);

@@ -1,4 +1,7 @@
 /** A table of lives by itself, with what it has told, as short texts. */
+import type { EntryOwner } from "../../../src/replication/entry.js";
+import type { SlicesOf } from "../../../src/replication/holding/remote-slice.js";
+import { RULES } from "../../../src/replication/rules.js";
 import type { Life } from "../../../src/replication/life.js";
 import { Membership } from "../../../src/replication/lives/membership.js";
 import { Replica } from "../../../src/replication/replica.js";
@@ -82,4 +85,9 @@ export class Table {
   take(): string[] {
     return this.news.splice(0);
   }
+}
+
+/** What the slices of a life have in common that is held by another. */
+export function slicesOf(owner: EntryOwner): SlicesOf {
+  return { owner, author: `${owner.name}@1`, holder: "b@1", rules: RULES, refPrefixOf: () => "r.0." };
 }

@@ -1,0 +1,135 @@
+/**
+ * A slice under construction: from pages, beside the held one, and carried on by deltas to the highest clock that a
+ * page spoke of. Knows no frame and no time, and of the held slice only what it is told.
+ */
+import type { Orswot } from "../../crdt/index.js";
+import type { ReplicatedEntry } from "../entry.js";
+import type { DeltaRequest, Page, PageRequest } from "../message.js";
+import type { Rules } from "../rules.js";
+import { WaitingDeltas } from "./delta.js";
+import type { Delta } from "./delta.js";
+import { identityText } from "./identity.js";
+
+/** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
+const MAX_DELTAS_AHEAD = 64;
+
+export class Rebuild {
+  readonly #id: number;
+  /** Whether nothing stood before it: then its set is the held one. */
+  readonly first: boolean;
+  /** What is held may be wrong. */
+  readonly doubted: boolean;
+  /** Made with the first page. */
+  set: Orswot<ReplicatedEntry> | undefined;
+  /** Dots up to here are only named by the pages, their values are held; 0 where the held ones are doubted. */
+  readonly base: number;
+  /** The clock at which `set` stands, as far as pages have come, and the highest counter that moved it. */
+  clock = 0;
+  counter = 0;
+  /** The flushed clock of the author at the first page: pages cover the dots up to it. */
+  #until: number | undefined;
+  /** Where the next page begins. */
+  #next = 0;
+  /** The highest clock that a page spoke of: deltas have to carry the set on to it. Fixed with the last page. */
+  #highestAsOf = 0;
+  /** Deltas above `clock` that the held slice has merged: the set must not lag behind it for ever. */
+  readonly #ahead: WaitingDeltas;
+  /** Held births that went with their session while deltas did not reach. */
+  #closed: Set<number> | undefined;
+  /** The identities of what did so in a revision that only the new slice had. */
+  #closedLater: Set<string> | undefined;
+
+  constructor(id: number, first: boolean, doubted: boolean, base: number, rules: Rules) {
+    this.#id = id;
+    this.first = first;
+    this.doubted = doubted;
+    this.base = base;
+    this.#ahead = new WaitingDeltas(MAX_DELTAS_AHEAD, rules);
+  }
+
+  /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
+  nextRequest(shard: number, shown: number): DeltaRequest | PageRequest {
+    if (this.hasAllPages) return { type: "deltaRequest", shard, clock: this.clock };
+    const { base } = this;
+    const request = {
+      type: "pageRequest",
+      shard,
+      rebuild: this.#id,
+      base,
+      from: this.#next,
+      until: this.#until ?? 0,
+    } as const;
+    return this.first ? request : { ...request, shown };
+  }
+
+  get hasAllPages(): boolean {
+    return this.#until !== undefined && this.#next >= this.#until;
+  }
+
+  /** Up to which dot all that lives is held, if this is a first sync: nothing before the last page. */
+  get heldBase(): number {
+    return this.hasAllPages ? (this.#until ?? 0) : 0;
+  }
+
+  /** Whether it is the page that was asked for. */
+  takes(page: Page): boolean {
+    if (page.rebuild !== this.#id || page.from !== this.#next) return false;
+    if (this.#until !== undefined && page.until !== this.#until) return false;
+    return page.to > page.from || page.to >= page.until;
+  }
+
+  /** A page has come. Returns whether it was the first. */
+  turn(page: Page, asOf: number, counter: number): boolean {
+    const isFirst = this.#until === undefined;
+    if (isFirst) {
+      this.#until = page.until;
+      this.clock = asOf;
+      this.counter = counter;
+    }
+    this.#next = page.to;
+    this.#highestAsOf = Math.max(this.#highestAsOf, asOf);
+    return isFirst;
+  }
+
+  /** A delta came for the held slice, which this one will need as well. */
+  keep(delta: Delta): void {
+    if (delta.upTo > this.clock) this.#ahead.add(delta);
+  }
+
+  /** Merges what has waited for it to come so far. Returns how many deltas. */
+  catchUp(): number {
+    let merged = 0;
+    if (this.first || this.set === undefined) return merged;
+    for (let next = this.#ahead.take(this.clock); next !== undefined; next = this.#ahead.take(this.clock)) {
+      const { removed } = this.set.mergePart(next.part);
+      for (const { dot, value } of removed) {
+        if (next.closed.has(dot.clock)) (this.#closedLater ??= new Set()).add(identityText(value));
+      }
+      this.clock = next.upTo;
+      this.counter = Math.max(this.counter, next.counter);
+      merged += 1;
+    }
+    return merged;
+  }
+
+  /**
+   * Whether it stands at one clock and can take the place of a slice that stands at `heldClock`. Never back: what is held
+   * may have gone on meanwhile. Its clock counts as far as the author confirms it by the clock that it told.
+   */
+  isThrough(heldClock: number, toldClock: number): boolean {
+    if (!this.hasAllPages || this.clock < this.#highestAsOf) return false;
+    return this.first || this.clock >= Math.min(heldClock, toldClock);
+  }
+
+  /** Remembers which of the held births went with their session. */
+  noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>): void {
+    if (this.first) return;
+    for (const clock of clocks) if (held.has(clock)) (this.#closed ??= new Set()).add(clock);
+  }
+
+  /** Whether an entry that is held and gone from the new slice went with its session. */
+  hasClosed(clock: number, entry: ReplicatedEntry): boolean {
+    if (this.#closed?.has(clock) === true) return true;
+    return this.#closedLater?.has(identityText(entry)) === true;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Which of its shards a life has summed up since it appeared, came back or could be heard again, and where it stood
+ * then. Little is kept of a shard, however many a frame names. Knows no slice.
+ */
+
+/** What is known of a shard, in one byte. */
+const SUMMED_UP = 1;
+const UNSURE = 2;
+const SURE = 4;
+
+export class Summaries {
+  #shards = new Uint8Array(0);
+  /** The clock that the first summary told, of those shards that were ever used. */
+  readonly #goals = new Map<number, number>();
+  #size = 0;
+  #sure = 0;
+
+  /** How many shards have been summed up. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many have been summed up to this life alone, or twice to all. */
+  get sure(): number {
+    return this.#sure;
+  }
+
+  /** Clocks to be reached; 0 for a shard that is not among them. */
+  get goals(): ReadonlyMap<number, number> {
+    return this.#goals;
+  }
+
+  add(shard: number, clock: number, direct: boolean): void {
+    if (shard >= this.#shards.length) this.#grow(shard + 1);
+    let known = this.#shards[shard] ?? 0;
+    const isUnsure = (known & UNSURE) !== 0;
+    // What replaces the goal is what it had when it spoke to this life for certain.
+    if (isUnsure || (known & SUMMED_UP) === 0) {
+      if (clock > 0) this.#goals.set(shard, clock);
+      else this.#goals.delete(shard);
+    }
+    if ((known & SUMMED_UP) === 0) this.#size += 1;
+    if ((known & SURE) === 0) {
+      if (direct || isUnsure) this.#sure += 1;
+      known = direct || isUnsure ? SURE : UNSURE;
+    }
+    this.#shards[shard] = known | SUMMED_UP;
+  }
+
+  /** By a frame that was overtaken: it replaces no goal, and makes none sure. */
+  addLate(shard: number, clock: number): void {
+    if (shard >= this.#shards.length) this.#grow(shard + 1);
+    const known = this.#shards[shard] ?? 0;
+    if ((known & SUMMED_UP) !== 0) return;
+    if (clock > 0) this.#goals.set(shard, clock);
+    this.#size += 1;
+    this.#shards[shard] = known | SUMMED_UP;
+  }
+
+  /** It is to sum up its shards anew; of which it has done so surely is remembered. */
+  clear(): void {
+    for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~SUMMED_UP;
+    this.#goals.clear();
+    this.#size = 0;
+  }
+
+  #grow(length: number): void {
+    const grown = new Uint8Array(length);
+    grown.set(this.#shards);
+    this.#shards = grown;
+  }
+}

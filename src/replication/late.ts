@@ -1,0 +1,34 @@
+/**
+ * What a frame that was overtaken tells nevertheless (R1): what names the clocks that it is about holds at any time, and
+ * what a life had after it appeared or came back any heartbeat since can tell. None of it is a sign of life. Changes
+ * nothing.
+ */
+import { isAwaited } from "./catch-up.js";
+import type { Life } from "./life.js";
+import type { Frame, Heartbeat } from "./message.js";
+import type { Replica } from "./replica.js";
+import type { Rules } from "./rules.js";
+
+/** Returns `whole` for a frame that is to be taken as if it were not late, or the summary that it tells. */
+export function useOfLate(
+  { from, to, message, counter }: Frame,
+  replica: Replica | undefined,
+  self: Life,
+  rules: Rules,
+): "whole" | Heartbeat | "none" {
+  if (replica?.life.incarnation !== from.incarnation) return "none";
+  const isDirect = to !== undefined;
+  if (isDirect && to !== self.incarnation) return "none";
+  const { status, held, metCounter } = replica;
+  if (message.type === "heartbeat") {
+    const tells = isAwaited(replica) && rules.sumsUpLate(counter, metCounter, held.hasSummedUpAll);
+    return tells ? message : "none";
+  }
+  if (!rules.holdsLate(message, isDirect)) return "none";
+  // One that all hear is sent once: what tells nothing new is a repetition.
+  if (!isDirect && message.type === "delta") {
+    if (message.upTo <= (held.heldSlice(message.shard)?.clock ?? 0)) return "none";
+  }
+  const holds = status === "departing" ? rules.holdsAfterGoodbye(message) : isAwaited(replica);
+  return holds ? "whole" : "none";
+}

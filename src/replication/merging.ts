@@ -1,0 +1,205 @@
+/**
+ * What comes of the slices of others: compared, merged, and asked for where something is missing. Tells what changed
+ * and whose slices were brought on, and shows nothing itself. Knows no time but what it is told, and decides nothing
+ * about who is alive.
+ */
+import { Claims } from "./holding/claims.js";
+import type { SliceChange } from "./holding/identity.js";
+import type { RemoteSlice } from "./holding/remote-slice.js";
+import { Requests } from "./holding/requests.js";
+import type { Contact } from "./lives/contact.js";
+import type { Membership } from "./lives/membership.js";
+import type { DeltaMessage, Heartbeat, Page } from "./message.js";
+import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
+import type { Replica } from "./replica.js";
+import type { Protocol } from "./rules.js";
+
+/** How a summary came; `late`: to all, and overtaken. */
+export type SummaryWay = "broadcast" | "direct" | "late";
+
+export interface MergingListener {
+  /** Something that is held has changed. */
+  changed(replica: Replica, change: SliceChange): void;
+  /** A slice was brought on, or summed up: a goal may have been reached. */
+  broughtOn(replica: Replica): void;
+}
+
+export class Merging {
+  readonly #port: ReplicatorPort;
+  readonly #protocol: Protocol;
+  readonly #counters: Counters;
+  readonly #contact: Contact;
+  readonly #listener: MergingListener;
+  readonly #requests: Requests<Replica>;
+  readonly #claims: Claims<Replica>;
+  #rebuilds = 0;
+
+  constructor(
+    { random, heartbeatPeriodMs }: ReplicatorOptions,
+    port: ReplicatorPort,
+    counters: Counters,
+    contact: Contact,
+    listener: MergingListener,
+    protocol: Protocol,
+    nowMs: number,
+  ) {
+    this.#port = port;
+    this.#protocol = protocol;
+    this.#counters = counters;
+    this.#contact = contact;
+    this.#listener = listener;
+    this.#requests = new Requests(random, nowMs, heartbeatPeriodMs, protocol);
+    this.#claims = new Claims(protocol);
+  }
+
+  /** A life is heard for the first time, or again. */
+  met(replica: Replica, nowMs: number): void {
+    this.#requests.met(replica, nowMs);
+  }
+
+  /** A life speaks to this node alone. */
+  greetedBy(replica: Replica, nowMs: number): void {
+    this.#requests.greetedBy(replica, nowMs);
+    this.#wakeWaiting(nowMs);
+  }
+
+  /** It answers no more: nothing is asked of it. */
+  dropRequests(replica: Replica): void {
+    this.#requests.dropAllOf(replica);
+  }
+
+  /** It is forgotten, with all that it claimed. */
+  forget(replica: Replica): void {
+    this.#claims.forget(replica);
+    this.#requests.dropAllOf(replica);
+  }
+
+  /** Whether anything that was known to be missing at that time is missing still. */
+  isOverdue(sinceMs: number): boolean {
+    return this.#requests.isOverdue(sinceMs);
+  }
+
+  /** Asks for what is due; returns when to call again, if ever. */
+  advance(nowMs: number, membership: Membership<Replica>): number | undefined {
+    return this.#requests.advance(nowMs, (replica, slice) => {
+      const request = slice.nextRequest();
+      if (request === undefined || !replica.isAlive) this.#requests.drop(slice);
+      else this.#contact.ask(replica, request, membership);
+    });
+  }
+
+  heartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay, nowMs: number): void {
+    const { held } = replica;
+    held.poolSize = heartbeat.poolSize;
+    for (const [i, summary] of heartbeat.shards.entries()) {
+      const shard = heartbeat.firstShard + i;
+      const isUsed = summary.clock > 0;
+      const slice = held.heldSlice(shard) ?? (isUsed ? this.#claim(replica, shard, nowMs) : undefined);
+      // What is not kept is not summed up either, so nothing counts as complete without it.
+      if (slice === undefined && isUsed) continue;
+      if (way === "late") held.sumUpLate(shard, summary.clock);
+      else held.sumUp(shard, summary.clock, way === "direct");
+      if (slice === undefined) continue;
+      const verdict = slice.compare(summary, counter);
+      if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
+      else if (verdict === "behind") this.#want(replica, slice, nowMs);
+    }
+    this.#listener.broughtOn(replica);
+  }
+
+  delta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean, nowMs: number): void {
+    const { held } = replica;
+    // One that begins with nothing needs no room: it brings all that it claims.
+    const isSettled = delta.since === 0;
+    const slice = held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, nowMs, isSettled);
+    if (slice === undefined) return;
+    const { steps } = slice;
+    const change = slice.receiveDelta(delta, counter, direct);
+    if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
+    if (change !== "broken") this.#listener.changed(replica, change);
+    // What was lost of an answer once may be lost of each: pages come one at a time.
+    else if (this.#protocol.rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice, nowMs);
+    this.#counters.deltasMerged += 1;
+    // One that tells nothing new is the second answer to what was asked twice.
+    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct && slice.steps > steps, nowMs);
+  }
+
+  page(replica: Replica, page: Page, counter: number, nowMs: number): void {
+    const slice = replica.held.slices.get(page.shard);
+    const isClaim = slice?.steps === 0;
+    const change = slice?.receivePage(page, counter) ?? "foreign";
+    if (slice === undefined || change === "foreign") return;
+    if (isClaim && slice.steps > 0) this.#claims.settle(replica);
+    if (change === "unusable") this.#diverged(replica, slice, nowMs);
+    else {
+      this.#counters.pagesMerged += 1;
+      this.#listener.changed(replica, change);
+      this.#afterAnswer(replica, slice, true, nowMs);
+    }
+  }
+
+  /** A delta would not reach, or be too long. */
+  far(replica: Replica, shard: number, nowMs: number): void {
+    const slice = replica.held.slices.get(shard);
+    if (slice !== undefined) this.#rebuild(replica, slice, nowMs);
+  }
+
+  /** The counters of a life were not its own, so neither may be what they came with: all of it is fetched anew. */
+  doubtAll(replica: Replica, nowMs: number): void {
+    for (const slice of replica.held.slices.values()) {
+      slice.forgetCounters();
+      this.#doubt(replica, slice, nowMs);
+    }
+  }
+
+  #diverged(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    this.#counters.divergences += 1;
+    this.#port.divergence({ ...replica.life, shard: slice.shard });
+    this.#doubt(replica, slice, nowMs);
+  }
+
+  /** Asks for pages where a delta was asked for. */
+  #rebuild(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    if (slice.nextRequest()?.type !== "deltaRequest") return;
+    this.#rebuilds += 1;
+    slice.startRebuild(this.#rebuilds, false);
+    this.#afterAnswer(replica, slice, true, nowMs);
+  }
+
+  #doubt(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    this.#rebuilds += 1;
+    slice.startRebuild(this.#rebuilds, true);
+    this.#want(replica, slice, nowMs);
+  }
+
+  /** The slice of a shard that a life speaks of for the first time; none if there is no room for it. */
+  #claim(replica: Replica, shard: number, nowMs: number, isSettled = false): RemoteSlice | undefined {
+    if (!isSettled && !this.#claims.admits(replica)) {
+      this.#counters.claimsCrowded += 1;
+      this.#contact.reportRefusal({ kind: "crowded", table: "claims" }, nowMs);
+      return undefined;
+    }
+    this.#claims.add(replica);
+    return replica.held.slice(shard);
+  }
+
+  /** After anything that may have brought a slice on; `answered` if it was an answer, and did. */
+  #afterAnswer(replica: Replica, slice: RemoteSlice, answered: boolean, nowMs: number): void {
+    if (answered) this.#requests.answered(slice, nowMs);
+    if (slice.nextRequest() === undefined) {
+      this.#requests.drop(slice);
+      this.#wakeWaiting(nowMs);
+    } else this.#want(replica, slice, nowMs);
+    this.#listener.broughtOn(replica);
+  }
+
+  #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    if (replica.status === "departing" || slice.nextRequest() === undefined) return;
+    this.#port.wakeAt(this.#requests.want(replica, slice, nowMs));
+  }
+
+  /** What waited for an answer is due now; nobody else would call for it before the next tick. */
+  #wakeWaiting(nowMs: number): void {
+    if (this.#requests.size > 0) this.#port.wakeAt(nowMs);
+  }
+}

@@ -1,0 +1,97 @@
+/** The last frames of a life, in whatever order they come: its goodbye takes nothing away that it said before. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
+import type { DeltaMessage, Message, WireBirth, WireRemoval } from "../../src/replication/message.js";
+import { PROTOCOL, RULES } from "../../src/replication/rules.js";
+import type { Protocol } from "../../src/replication/rules.js";
+import { Link } from "./two-nodes.js";
+import type { LinkedNode } from "./two-nodes.js";
+
+const from = { name: "b", incarnation: "00000000000002" };
+const heartbeat: Message = {
+  type: "heartbeat",
+  poolSize: 1,
+  firstShard: 0,
+  shards: [{ clock: 0, count: 0, digest: 0 }],
+};
+const said: readonly Message[] = [
+  delta(0, 2, [birth(1, "ann"), birth(2, "bob")]),
+  delta(2, 4, [birth(4, "bob", { away: true })], [{ clock: 3, removed: 2, closed: false }]),
+  delta(4, 6, [birth(6, "eve")], [{ clock: 5, removed: 1, closed: true }]),
+  { type: "goodbye", windowMs: 30_000 },
+];
+
+function birth(clock: number, key: string, meta: object = {}): WireBirth {
+  return { clock, topic: "t", key, session: `s-${key}`, meta: { ...meta } };
+}
+
+function delta(
+  since: number,
+  upTo: number,
+  births: readonly WireBirth[],
+  removed: readonly WireRemoval[] = [],
+): DeltaMessage {
+  return { type: "delta", shard: 0, since, upTo, part: 1, parts: 1, births, removed };
+}
+
+/** What a node lists that knows a life and hears the frames of these numbers, in this order. */
+function listAfter(order: readonly number[], protocol: Protocol = PROTOCOL): [string, object][] {
+  const node = new Link(protocol).start("a");
+  hear(node, heartbeat, 1);
+  for (const index of order) hear(node, said[index]!, index + 2);
+  const listed = node.replicator.view.list("t").map(({ key, meta }): [string, object] => [key, meta]);
+  return listed.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function hear(node: LinkedNode, message: Message, counter: number): void {
+  node.replicator.receive(encodeFrame({ from, to: undefined, counter, message }), 1_000);
+}
+
+const all = said.map((_, index) => index);
+const right = [
+  ["bob", { away: true }],
+  ["eve", {}],
+];
+/** Every frame at least once, some of them again. */
+const orders = fc
+  .tuple(fc.shuffledSubarray(all, { minLength: all.length }), fc.array(fc.constantFrom(...all)))
+  .map(([once, again]) => [...once, ...again]);
+
+describe("the last frames of a life", () => {
+  it("R1: say the same in any order, and repeated", () => {
+    fc.assert(
+      fc.property(orders, (order) => {
+        expect(listAfter(order)).toEqual(right);
+      }),
+      { examples: [[[3, 0, 1, 2]], [[3, 2, 1, 0]], [[0, 2, 3, 1]], [[2, 1, 3, 0, 2, 1]]] },
+    );
+  });
+
+  it("R1: are lost without the rule when their goodbye overtakes them", () => {
+    const protocol = { ...PROTOCOL, rules: { ...RULES, holdsAfterGoodbye: () => false } };
+    expect(listAfter([0, 3, 1, 2], protocol)).toEqual([
+      ["ann", {}],
+      ["bob", {}],
+    ]);
+  });
+
+  it("R2: are lost without the rule when one overtakes the one before it", () => {
+    const protocol = { ...PROTOCOL, rules: { ...RULES, isEarly: () => false } };
+    expect(listAfter([0, 2, 3, 1], protocol)).toEqual([
+      ["ann", {}],
+      ["bob", { away: true }],
+    ]);
+  });
+
+  it("R1: are not heard of a life that is down", () => {
+    const link = new Link();
+    const node = link.start("a");
+    hear(node, heartbeat, 1);
+    hear(node, said[1]!, 3);
+    node.replicator.nodeGone("b", 1_000);
+    hear(node, said[0]!, 2);
+    expect(node.replicator.counters.framesLate).toBe(1);
+    expect(node.replicator.membership.presentOf("b")?.status).toBe("down");
+  });
+});
