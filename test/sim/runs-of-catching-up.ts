@@ -183,7 +183,13 @@ export function inventedLivesCostLittle(_seed: number, protocol: Protocol = PROT
 export function overtakenHeartbeatsTell(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const link = new Link(protocol);
   const a = link.start("a");
-  const birth = (clock: number): WireBirth => ({ clock, topic: "room", key: `user:${clock}`, session: "s", meta: {} });
+  const birth = (clock: number): WireBirth => ({
+    clock,
+    topic: "room",
+    key: `user:${clock}`,
+    session: "s",
+    meta: {},
+  });
   const delta = (since: number): Message => ({
     type: "delta",
     shard: 0,
