@@ -13,6 +13,9 @@ import type { Protocol } from "./rules.js";
  */
 export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
 
+/** The channel by which a payload came: the one that all hear, or the one of this node alone. */
+export type Way = "broadcast" | "inbox";
+
 /** Where payloads go. */
 export interface Carrier {
   broadcast(payload: string): void;

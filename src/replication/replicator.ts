@@ -22,7 +22,7 @@ import type { SummaryWay } from "./merging.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
+import type { Counters, ReplicatorOptions, ReplicatorPort, Way } from "./port.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
@@ -143,7 +143,7 @@ export class Replicator {
   // From outside.
 
   /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
-  receive(payload: string, nowMs: number): void {
+  receive(payload: string, nowMs: number, way: Way): void {
     this.setTime(nowMs);
     this.counters.framesReceived += 1;
     const decoded = decodeFrame(payload);
@@ -155,7 +155,7 @@ export class Replicator {
     const { frame } = decoded;
     const { from, message } = frame;
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
-    const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
+    const replica = this.membership.hear(from, frame.counter, way === "inbox", periodMs);
     if (replica !== "own") this.#hasHeard = true;
     if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
@@ -195,7 +195,7 @@ export class Replicator {
     if (!connected) return;
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.held.summedUp.clear();
+    for (const replica of this.membership.replicas()) replica.held.hearOutAnew();
     // What happened meanwhile is told by the first heartbeat.
     const { tickPeriodMs } = this.#options;
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);

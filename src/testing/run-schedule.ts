@@ -375,9 +375,12 @@ class ScheduleRun {
     const periods = 3;
     const { network } = this.#schedule;
     const running = this.#trackers.flatMap((tracked) => tracked.cluster.running());
-    const before = running.map((node) => ({ node, ...node.endpoint.traffic }));
+    const before = running.map((node) => {
+      const down = node.tracker.health().replicas.filter(({ status }) => status === "down").length;
+      return { node, down, ...node.endpoint.traffic };
+    });
     await cluster.advance(periods * periodMs);
-    return before.flatMap(({ node, broadcasts, sends }) => {
+    return before.flatMap(({ node, down, broadcasts, sends }) => {
       const { options, endpoint } = node;
       const { traffic } = endpoint;
       // A heartbeat of very many shards takes several frames.
@@ -386,7 +389,6 @@ class ScheduleRun {
       const heartbeats = Math.ceil((periods * periodMs) / options.heartbeatPeriodMs);
       const wrong: string[] = [];
       // One that went down while its link was in doubt is asked twice in a down period, for it may live.
-      const down = node.tracker.health().replicas.filter(({ status }) => status === "down").length;
       const asked = down * Math.ceil((2 * periods * periodMs) / options.downPeriodMs);
       if (traffic.sends > sends + asked) {
         wrong.push(`${node.name} sent ${traffic.sends - sends} frames while idle`);

@@ -6,6 +6,7 @@ import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import { MAX_FRAME_BYTES } from "../replication/limits.js";
+import type { Way } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
 import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
@@ -112,11 +113,13 @@ export class Engine {
   async start(): Promise<void> {
     const { pubsub, name, runtime, startTimeoutMs } = this.#options;
     this.#unsubscribes.push(reserveName(pubsub, name));
-    const receive = (payload: string): void => this.#receive(payload);
     const { broadcastChannel, inboxChannel } = this.#publisher;
     try {
       const subscriptions = await subscribeAll(
-        [() => pubsub.subscribe(broadcastChannel, receive), () => pubsub.subscribe(inboxChannel, receive)],
+        [
+          () => pubsub.subscribe(broadcastChannel, (payload) => this.#receive(payload, "broadcast")),
+          () => pubsub.subscribe(inboxChannel, (payload) => this.#receive(payload, "inbox")),
+        ],
         pubsub,
         runtime,
         startTimeoutMs,
@@ -265,21 +268,21 @@ export class Engine {
     if (this.#status === "listening") this.#alarm.wakeAt(this.now());
   }
 
-  #receive(payload: unknown): void {
+  #receive(payload: unknown, way: Way): void {
     if (this.#status === "stopped") return;
     if (this.#status === "starting" || this.#isBusy) {
       const length = typeof payload === "string" ? payload.length : 0;
       const fits = this.#waitingLength + length <= MAX_WAITING_LENGTH;
       if (fits && this.#waiting.length < MAX_WAITING_FRAMES) {
         this.#waitingLength += length;
-        return this.#wait(() => this.#receive(payload));
+        return this.#wait(() => this.#receive(payload, way));
       }
       const most = `${MAX_WAITING_FRAMES} frames or ${MAX_WAITING_LENGTH} characters`;
       this.#refuse(`more than ${most} came at once`, !this.#overflows);
       this.#overflows = true;
       return;
     }
-    if (typeof payload === "string") this.replicator.receive(payload, this.now());
+    if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
     else this.#refuse(`no text but ${typeof payload}`);
     this.deliver();
   }

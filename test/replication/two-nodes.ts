@@ -5,10 +5,11 @@
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import { asksWhetherThere, type Message } from "../../src/replication/message.js";
+import type { Way } from "../../src/replication/port.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
-function lifeOf(name: string): Life {
+export function lifeOf(name: string): Life {
   return { name, incarnation: "00000000000001" };
 }
 
@@ -56,13 +57,14 @@ export class Link {
       {
         broadcast: (payload) => {
           count(payload);
-          for (const other of this.nodes.values()) if (other.name !== name) this.#carry(other, payload);
+          for (const other of this.nodes.values())
+            if (other.name !== name) this.#carry(other, payload, "broadcast");
         },
         send: (to, payload) => {
           count(payload);
           sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
           const other = this.nodes.get(to);
-          if (other !== undefined) this.#carry(other, payload);
+          if (other !== undefined) this.#carry(other, payload, "inbox");
         },
         wakeAt: (timeMs) => {
           if (timeMs >= wakeMs) return;
@@ -96,7 +98,7 @@ export class Link {
   forge(from: string, to: LinkedNode, message: Message, counter = (this.#counters.get(from) ?? 0) + 1): void {
     this.#counters.set(from, counter);
     const text = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
-    to.replicator.receive(text, this.nowMs);
+    to.replicator.receive(text, this.nowMs, "broadcast");
   }
 
   at(atMs: number, run: () => void): void {
@@ -120,7 +122,7 @@ export class Link {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
-  #carry(to: LinkedNode, payload: string): void {
-    this.at(this.nowMs + 1, () => to.replicator.receive(payload, this.nowMs));
+  #carry(to: LinkedNode, payload: string, way: Way): void {
+    this.at(this.nowMs + 1, () => to.replicator.receive(payload, this.nowMs, way));
   }
 }

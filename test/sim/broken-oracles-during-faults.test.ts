@@ -180,8 +180,8 @@ const during: readonly BrokenRule[] = [
     schedule: scheduleOf([set("a"), wait(60_000)]),
     break: () => [
       instead(Membership.prototype, "pass", (original, elapsedMs, hides) => original(3 * elapsedMs, hides)),
-      instead(Replicator.prototype, "receive", function (original, payload, nowMs) {
-        if (nowMs % 30_000 < 10_000 || !payload.startsWith("[1,0,")) original(payload, nowMs);
+      instead(Replicator.prototype, "receive", function (original, payload, nowMs, way) {
+        if (nowMs % 30_000 < 10_000 || !payload.startsWith("[1,0,")) original(payload, nowMs, way);
       }),
     ],
   },

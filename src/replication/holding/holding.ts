@@ -61,9 +61,15 @@ export class Holding {
     this.summedUp.addLate(shard, clock);
   }
 
+  /** This node could not hear it for a while: what it says next may be older than that, as at the start of this life. */
+  hearOutAnew(): void {
+    this.summedUp.forget();
+    this.#heardOut = false;
+  }
+
   /**
    * Whether it has summed up its shards to this life alone, or twice to all. Of one heartbeat that all hear nobody
-   * knows how old it is: it may have been sent before this life began, and before what others had then.
+   * knows how old it is: it may have been sent before this life began or could hear again, and before what others had then.
    */
   get hasBeenHeardOut(): boolean {
     return this.#heardOut;

@@ -7,6 +7,8 @@
 const SUMMED_UP = 1;
 const UNSURE = 2;
 const SURE = 4;
+/** By a frame that was overtaken: the next in time replaces the goal. */
+const LATE = 8;
 
 export class Summaries {
   #shards = new Uint8Array(0);
@@ -35,7 +37,7 @@ export class Summaries {
     let known = this.#shards[shard] ?? 0;
     const isUnsure = (known & UNSURE) !== 0;
     // What replaces the goal is what it had when it spoke to this life for certain.
-    if (isUnsure || (known & SUMMED_UP) === 0) {
+    if (isUnsure || (known & LATE) !== 0 || (known & SUMMED_UP) === 0) {
       if (clock > 0) this.#goals.set(shard, clock);
       else this.#goals.delete(shard);
     }
@@ -44,7 +46,7 @@ export class Summaries {
       if (direct || isUnsure) this.#sure += 1;
       known = direct || isUnsure ? SURE : UNSURE;
     }
-    this.#shards[shard] = known | SUMMED_UP;
+    this.#shards[shard] = (known & ~LATE) | SUMMED_UP;
   }
 
   /** By a frame that was overtaken: it replaces no goal, and makes none sure. */
@@ -54,12 +56,20 @@ export class Summaries {
     if ((known & SUMMED_UP) !== 0) return;
     if (clock > 0) this.#goals.set(shard, clock);
     this.#size += 1;
-    this.#shards[shard] = known | SUMMED_UP;
+    this.#shards[shard] = known | SUMMED_UP | LATE;
+  }
+
+  /** Nothing that it has summed up counts any more. */
+  forget(): void {
+    this.#shards.fill(0);
+    this.#goals.clear();
+    this.#size = 0;
+    this.#sure = 0;
   }
 
   /** It is to sum up its shards anew; of which it has done so surely is remembered. */
   clear(): void {
-    for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~SUMMED_UP;
+    for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~(SUMMED_UP | LATE);
     this.#goals.clear();
     this.#size = 0;
   }
