@@ -155,7 +155,9 @@ export class Replicator {
     const { frame } = decoded;
     const { from, message } = frame;
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
-    const replica = this.membership.hear(from, frame.counter, way === "inbox", periodMs);
+    // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
+    const isDirect = way === "inbox" && frame.to !== undefined;
+    const replica = this.membership.hear(from, frame.counter, isDirect, periodMs);
     if (replica !== "own") this.#hasHeard = true;
     if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);

@@ -12,7 +12,7 @@
  * - R27: Nobody speaks for another. (src/replication/authoring/authorship.ts)
  * - R28: An update is one change. (src/replication/holding/identity.ts)
  * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/lives/over-lives.ts)
- * - R45: One heartbeat that all hear may be older than this life. (src/replication/replica.ts)
+ * - R45: One heartbeat that all hear may be older than this life, or than its last reconnect. (src/replication/holding/holding.ts)
  * - R46: Who asks for completeness hears the others out first. (src/tracker/engine.ts)
  * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
  * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
