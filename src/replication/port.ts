@@ -3,6 +3,7 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
+import type { VoiceWay } from "./lives/own-voice.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -12,6 +13,13 @@ import type { Protocol } from "./rules.js";
  * - `oneWay`: it is heard and answers nothing, so it does not hear this node.
  */
 export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
+
+/**
+ * - `connected`: as the pubsub says, and this node hears itself.
+ * - `disconnected`: as the pubsub says.
+ * - `deaf`: the pubsub says that it is connected, and this node does not hear itself: nor may others, or it them.
+ */
+export type ConnectionStatus = "connected" | "disconnected" | "deaf";
 
 /** Where payloads go. */
 export interface Carrier {
@@ -50,6 +58,10 @@ export type Trouble =
 export interface ReplicatorPort extends Carrier {
   /** Asks to be advanced at that time, or sooner. */
   wakeAt(timeMs: number): void;
+  /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
+  connection(status: ConnectionStatus, unheard: readonly VoiceWay[]): void;
+  /** The present connection is of no use: another one is wanted. */
+  reconnect(): void;
   replicaUp(news: ReplicaNews): void;
   replicaDown(news: ReplicaNews): void;
   replicaGone(news: ReplicaNews): void;

@@ -10,11 +10,14 @@ import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
+import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
+import { VOICE_WAYS } from "./lives/own-voice.js";
+import type { VoiceWay } from "./lives/own-voice.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
@@ -31,6 +34,7 @@ export class Replicator {
   readonly view: View;
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
+  readonly connection: Connection;
   readonly #options: ReplicatorOptions;
   readonly #port: ReplicatorPort;
   readonly #rules: Rules;
@@ -42,13 +46,6 @@ export class Replicator {
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
   #nowMs: number;
-  #lastTickMs: number;
-  /** Healthy time since a tick came late. */
-  #sinceLateMs = Infinity;
-  #nextHeartbeatMs: number;
-  /** When the last one was sent while connected. */
-  #lastHeartbeatMs = -Infinity;
-  #connected = true;
   #rebuilds = 0;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
@@ -59,14 +56,13 @@ export class Replicator {
     this.view = new View(rules);
     this.#port = port;
     this.#nowMs = nowMs;
-    this.#lastTickMs = nowMs;
-    this.#nextHeartbeatMs = nowMs;
+    this.connection = new Connection(options, rules, port, nowMs);
     const carrier = {
       broadcast: (payload: string): void => {
-        if (this.#connected) port.broadcast(payload);
+        if (this.connection.isAttached) port.broadcast(payload);
       },
       send: (node: string, payload: string): void => {
-        if (this.#connected) port.send(node, payload);
+        if (this.connection.isAttached) port.send(node, payload);
       },
     };
     this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
@@ -130,7 +126,7 @@ export class Replicator {
   setTime(nowMs: number): void {
     this.#nowMs = nowMs;
     this.membership.setNow(nowMs);
-    this.membership.setSincePass(this.#healthyMs(nowMs));
+    this.membership.setSincePass(this.connection.healthyMs(nowMs));
   }
 
   // From outside.
@@ -150,6 +146,7 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
     if (replica !== "own") this.#hasHeard = true;
+    else this.#hearOwn(frame);
     if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
@@ -162,17 +159,16 @@ export class Replicator {
   /** Does what is due; gives nothing, but asks to be woken for the rest. */
   advance(nowMs: number): void {
     this.setTime(nowMs);
-    if (nowMs - this.#lastTickMs >= this.#options.tickPeriodMs) this.#tick(nowMs);
+    if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
-    if (nowMs >= this.#nextHeartbeatMs) {
-      this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
-      if (this.#connected) this.#lastHeartbeatMs = nowMs;
+    if (this.connection.takeHeartbeat(nowMs)) {
+      this.connection.voice.speaks(this.#outbox.counter);
       this.#authorship.sendHeartbeat();
+      this.#authorship.sendSign(this.#options.life);
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
     const missedMs = this.#contact.advance(nowMs, this.membership);
-    const tickMs = this.#lastTickMs + this.#options.tickPeriodMs;
-    let nextMs = Math.min(tickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
+    let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
     const requestMs = this.#requests.advance(nowMs, (replica, slice) => this.#request(replica, slice));
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
@@ -181,19 +177,19 @@ export class Replicator {
 
   /** The pubsub lost its connection, or has it back. */
   setConnected(connected: boolean, nowMs: number): void {
-    if (connected === this.#connected) return;
+    if (connected === this.connection.isAttached) return;
     // What was healthy until now counts; nothing does while it is disconnected.
     this.#tick(nowMs);
-    this.#connected = connected;
+    this.connection.attach(connected);
     this.setTime(nowMs);
-    if (!connected) return;
-    this.membership.forgiveSilence();
-    // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.held.summedUp.clear();
-    // What happened meanwhile is told by the first heartbeat.
-    const { tickPeriodMs } = this.#options;
-    this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
-    this.#port.wakeAt(this.#nextHeartbeatMs);
+    if (connected) this.#resume();
+  }
+
+  /** Says no more than that this node is there, so that it may hear itself. */
+  sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
+    this.setTime(nowMs);
+    this.connection.voice.speaks(this.#outbox.counter);
+    for (const way of ways) this.#authorship.sendSign(way === "inbox" ? this.#options.life : undefined);
   }
 
   /** The pubsub knows that a node has ended. */
@@ -207,10 +203,6 @@ export class Replicator {
     this.setTime(nowMs);
     this.#authorship.flushAll(nowMs);
     this.#outbox.send({ type: "goodbye", windowMs });
-  }
-
-  get connected(): boolean {
-    return this.#connected;
   }
 
   /**
@@ -366,20 +358,28 @@ export class Replicator {
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const { tickPeriodMs } = this.#options;
-    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
-    const healthyMs = this.#healthyMs(nowMs);
-    const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
-    const hides = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, this.#connected);
-    if (this.#connected) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
-    this.membership.pass(healthyMs, hides);
-    this.#lastTickMs = nowMs;
+    const { healthyMs, hides, graceMs, soundings } = this.connection.tick(nowMs);
+    this.membership.pass(healthyMs, hides, graceMs);
+    if (soundings.length > 0) this.sound(nowMs, soundings);
     this.#authorship.rest();
   }
 
-  /** The healthy time since the last tick. */
-  #healthyMs(nowMs: number): number {
-    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, this.#connected);
+  /** A frame of this node's own name came: of this life, it shows that this node is heard. */
+  #hearOwn(frame: Frame): void {
+    // Of the time until now nothing counts in which it could not hear.
+    if (this.connection.voice.isDeaf) this.#tick(this.#nowMs);
+    const hearsAgain = this.connection.hear(frame, this.#nowMs);
+    this.setTime(this.#nowMs);
+    if (hearsAgain) this.#resume();
+  }
+
+  /** Nothing could be heard until now. */
+  #resume(): void {
+    this.membership.forgiveSilence();
+    // What others have now is known again when they have summed it up.
+    for (const replica of this.membership.replicas()) replica.held.summedUp.clear();
+    // What happened meanwhile is told by the first heartbeat.
+    this.#port.wakeAt(this.connection.resume(this.#nowMs));
   }
 
   #appeared(replica: Replica): void {

@@ -189,6 +189,7 @@ class ScheduleRun {
   async #start(name: string, clockOffsetMs: number, poolSize?: number): Promise<void> {
     const turnsBack = clockOffsetMs < (this.#clockOffsetMs.get(name) ?? -Infinity);
     this.#clockOffsetMs.set(name, clockOffsetMs);
+    if (turnsBack) this.#turnedBack.add(name);
     for (const { cluster } of this.#trackers) {
       const node = await cluster.start(name, {
         clockOffsetMs,
@@ -197,7 +198,6 @@ class ScheduleRun {
       this.#listen(cluster, node);
       if (turnsBack) this.#turnBackLife.set(name, node.life);
     }
-    if (turnsBack) this.#turnedBack.add(name);
   }
 
   #takeWrong(): string[] {
@@ -377,7 +377,7 @@ class ScheduleRun {
     const running = this.#trackers.flatMap((tracked) => tracked.cluster.running());
     const before = running.map((node) => ({ node, ...node.endpoint.traffic }));
     await cluster.advance(periods * periodMs);
-    return before.flatMap(({ node, broadcasts, sends }) => {
+    return before.flatMap(({ node, broadcasts, sends, signs }) => {
       const { options, endpoint } = node;
       const { traffic } = endpoint;
       // A heartbeat of very many shards takes several frames.
@@ -386,6 +386,11 @@ class ScheduleRun {
       const heartbeats = Math.ceil((periods * periodMs) / options.heartbeatPeriodMs);
       const wrong: string[] = [];
       if (traffic.sends > sends) wrong.push(`${node.name} sent ${traffic.sends - sends} frames while idle`);
+      if (traffic.signs - signs > heartbeats + 1) {
+        wrong.push(
+          `${node.name} sent itself ${traffic.signs - signs} frames in ${heartbeats} idle heartbeats`,
+        );
+      }
       if (traffic.broadcasts - broadcasts > (heartbeats + 1) * framesEach) {
         wrong.push(
           `${node.name} broadcast ${traffic.broadcasts - broadcasts} frames in ${heartbeats} idle heartbeats`,

@@ -1,5 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
-import type { ReplicaLink } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
@@ -35,7 +35,10 @@ export interface Health {
    * in their window.
    */
   readonly complete: boolean;
+  /** Whether the pubsub says that it is connected, and this node hears itself through it. */
   readonly connected: boolean;
+  /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
+  readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */

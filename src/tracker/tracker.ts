@@ -219,10 +219,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
     this.#engine.setTime();
-    const { membership, counters, connected } = this.#engine.replicator;
+    const { membership, counters, connection } = this.#engine.replicator;
+    const { status } = connection;
     return {
       complete: this.#engine.isComplete(),
-      connected,
+      connected: status === "connected",
+      connection: status,
       replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
       counters: { ...counters, closedSessionCalls: this.#closedSessionCalls },
     };

@@ -56,11 +56,11 @@ export class Link {
       {
         broadcast: (payload) => {
           count(payload);
-          for (const other of this.nodes.values()) if (other.name !== name) this.#carry(other, payload);
+          for (const other of this.nodes.values()) this.#carry(other, payload);
         },
         send: (to, payload) => {
           count(payload);
-          sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
+          if (to !== name) sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
           const other = this.nodes.get(to);
           if (other !== undefined) this.#carry(other, payload);
         },
@@ -73,6 +73,8 @@ export class Link {
             replicator.advance(this.nowMs);
           });
         },
+        connection: () => {},
+        reconnect: () => {},
         replicaUp: () => {},
         replicaDown: () => {},
         replicaGone: () => {},
