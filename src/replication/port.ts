@@ -3,7 +3,6 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
-import type { VoiceWay } from "./lives/own-voice.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -20,6 +19,9 @@ export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
  * - `deaf`: the pubsub says that it is connected, and this node does not hear itself: nor may others, or it them.
  */
 export type ConnectionStatus = "connected" | "disconnected" | "deaf";
+
+/** The two ways on which a node hears: what is broadcast, and what is sent to it alone. */
+export type VoiceWay = "broadcasts" | "inbox";
 
 /** Where payloads go. */
 export interface Carrier {
@@ -74,6 +76,7 @@ export interface ReplicatorPort extends Carrier {
 
 /** What was received and not listened to, by reason. Counts since the start. */
 export interface Counters {
+  /** Of all nodes but this one. */
   framesReceived: number;
   framesRefused: number;
   framesLate: number;

@@ -17,11 +17,10 @@ import { Greetings } from "./lives/greetings.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
 import { VOICE_WAYS } from "./lives/own-voice.js";
-import type { VoiceWay } from "./lives/own-voice.js";
 import type { DeltaMessage, Frame, Heartbeat, Page } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
+import type { Counters, ReplicatorOptions, ReplicatorPort, VoiceWay } from "./port.js";
 import { Replica } from "./replica.js";
 import { Requests } from "./holding/requests.js";
 import { PROTOCOL } from "./rules.js";
@@ -134,9 +133,9 @@ export class Replicator {
   /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
   receive(payload: string, nowMs: number): void {
     this.setTime(nowMs);
-    this.counters.framesReceived += 1;
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
+      this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
       this.#port.refused(decoded.refused, decoded.version);
       return;
@@ -145,8 +144,9 @@ export class Replicator {
     const { from, message } = frame;
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     const replica = this.membership.hear(from, frame.counter, frame.to !== undefined, periodMs);
-    if (replica !== "own") this.#hasHeard = true;
-    else this.#hearOwn(frame);
+    if (replica === "own") return this.#hearOwn(frame);
+    this.counters.framesReceived += 1;
+    this.#hasHeard = true;
     if (replica === "late" && this.#rules.holdsLate(message)) this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {

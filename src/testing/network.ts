@@ -9,38 +9,12 @@ import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
 import { misbehave, misbehaveAtEnd, type AdapterManner } from "./adapter-manners.js";
 import { latencyOf, slowestOf, type Latency, type RangeMs } from "./latencies.js";
 import type { Machine } from "./machine.js";
+import { faultless, type NetworkFaults } from "./network-faults.js";
 import { OwnHearing, type Stretch } from "./own-hearing.js";
 import type { SeededRandom } from "./random.js";
 import type { VirtualTime } from "./virtual-time.js";
 
-/** What goes wrong with single payloads. Rates are probabilities from 0 to 1. */
-export interface NetworkFaults {
-  /** How many copies are lost. Default 0. */
-  readonly lossRate: number;
-  /** How many copies arrive a second time. Default 0. */
-  readonly repeatRate: number;
-  /** How much later than the first the second copy arrives. Default 0 to 5,000. */
-  readonly repeatDelayMs: RangeMs;
-  /** How long a copy is under way. Default 0.2 to 3. */
-  readonly delayMs: RangeMs;
-  /** Whether payloads of one link may overtake each other. Default false. */
-  readonly reorder: boolean;
-  /** How many calls of `broadcast` and `send` fail, though the payload may have gone out. Default 0. */
-  readonly sendErrorRate: number;
-  /** How many broadcasts come back to their sender, as they have to. Default 1. */
-  readonly echoRate: number;
-}
-
-/** A network on which nothing goes wrong. */
-export const faultless: NetworkFaults = {
-  lossRate: 0,
-  repeatRate: 0,
-  repeatDelayMs: [0, 5_000],
-  delayMs: [0.2, 3],
-  reorder: false,
-  sendErrorRate: 0,
-  echoRate: 1,
-};
+export { faultless, type NetworkFaults } from "./network-faults.js";
 
 /** What is broadcast and what is sent to one node may go different ways, and fail apart. */
 export type Lane = "broadcast" | "send";

@@ -1,7 +1,6 @@
 /** What a tracker tells besides diffs: its events, by name. */
 import type { TrackerError } from "../errors.js";
-import type { VoiceWay } from "../replication/lives/own-voice.js";
-import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink, VoiceWay } from "../replication/port.js";
 
 /** What a tracker tells besides diffs. */
 export interface TrackerEvents {

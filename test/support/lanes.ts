@@ -23,6 +23,8 @@ export interface LaneNode {
   /** Says goodbye. */
   stop(handoffMs?: number): Promise<void>;
   setConnected(connected: boolean): void;
+  /** How often it has asked for another connection. */
+  readonly reconnects: number;
   /** Hands it a payload as a broadcast. */
   receive(payload: string): void;
 }
@@ -33,6 +35,7 @@ interface Port {
   readonly receivers: Map<string, (payload: string) => void>;
   readonly listeners: Set<(status: PubSubStatus) => void>;
   connected: boolean;
+  reconnects: number;
 }
 
 const latencyMs = 5;
@@ -70,7 +73,14 @@ export class Lanes {
       clockOffsetMs,
       afterTask: () => undefined,
     });
-    const port: Port = { name, machine, receivers: new Map(), listeners: new Set(), connected: true };
+    const port: Port = {
+      name,
+      machine,
+      receivers: new Map(),
+      listeners: new Set(),
+      connected: true,
+      reconnects: 0,
+    };
     this.#ports.add(port);
     const seen: string[] = [];
     const starting = Tracker.start(
@@ -100,6 +110,9 @@ export class Lanes {
       events,
       seen,
       kill,
+      get reconnects() {
+        return port.reconnects;
+      },
       stop: async (handoffMs) => {
         await tracker.stop(handoffMs === undefined ? {} : { handoffMs });
         kill();
@@ -150,6 +163,7 @@ export class Lanes {
         port.receivers.set(channel, receive);
         return () => void port.receivers.delete(channel);
       },
+      reconnect: () => void (port.reconnects += 1),
       onStatus: (listener) => {
         port.listeners.add(listener);
         return () => void port.listeners.delete(listener);

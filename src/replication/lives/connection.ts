@@ -4,10 +4,9 @@
  */
 import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
-import type { ConnectionStatus, ReplicatorPort } from "../port.js";
+import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
 import { OwnVoice } from "./own-voice.js";
-import type { VoiceWay } from "./own-voice.js";
 
 export interface ConnectionOptions {
   readonly life: Life;

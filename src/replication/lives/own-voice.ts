@@ -4,10 +4,8 @@
  * and no other life.
  */
 import { SOUNDING_MARKS } from "../limits.js";
+import type { VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
-
-/** The two ways on which a node hears: what is broadcast, and what is sent to it alone. */
-export type VoiceWay = "broadcasts" | "inbox";
 
 export const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];
 
