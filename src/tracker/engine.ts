@@ -11,6 +11,7 @@ import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
+import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
@@ -19,7 +20,7 @@ import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
-import { Readiness } from "./readiness.js";
+import { Readiness, type NotComplete } from "./readiness.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames } from "./events.js";
 import type { TrackerEvents } from "./events.js";
@@ -54,6 +55,7 @@ export class Engine {
   readonly #sounding: Sounding;
   #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
   #hasStarted = false;
+  #wasComplete = false;
   /** What came before the start was through, or while the pubsub was being called. */
   #waiting: (() => void)[] = [];
   /** How many UTF-16 units of frames wait, and whether more came than can. */
@@ -102,7 +104,9 @@ export class Engine {
         send: (node, payload) => this.#publisher.send(node, payload),
         wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
         connection: (status, unheard) => this.#connectionChanged(status, unheard),
-        reconnect: () => this.#askToReconnect(),
+        reconnect: () => {
+          askToReconnect(pubsub, (cause) => this.#unavailable("The pubsub refused to reconnect", cause));
+        },
         replicaUp: (news) => this.#delivery.add(() => this.reporter.emit("replicaUp", news)),
         replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
         replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
@@ -205,8 +209,7 @@ export class Engine {
   hasHeardOut(): boolean {
     const { status, voice } = this.replicator.connection;
     if (status !== "connected" || voice.unproven.length > 0 || this.#status !== "listening") return false;
-    const { membership } = this.replicator;
-    return this.#hearingOut.isOver(this.now(), (name) => membership.presentOf(name) !== undefined);
+    return this.#hearingOut.isOver(this.now(), (name) => this.#isHeard(name));
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
@@ -214,12 +217,27 @@ export class Engine {
     return this.hasHeardOut() && this.replicator.hasCaughtUp;
   }
 
+  /** Whether it was complete once, and runs. */
+  isReady(): boolean {
+    this.#wasComplete ||= this.isComplete();
+    return this.#wasComplete && this.#status !== "stopped";
+  }
+
+  /** The nodes of `expect` that were not heard since it began to hear the others out. */
+  expectedAndUnheard(): readonly string[] {
+    return this.#hearingOut.unheard((name) => this.#isHeard(name));
+  }
+
+  #isHeard(name: string): boolean {
+    return this.replicator.membership.presentOf(name) !== undefined;
+  }
+
   /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
-  async whenComplete(timeoutMs: number | undefined, details: () => Record<string, unknown>): Promise<void> {
+  async whenComplete(timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
     const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
     if (goal?.isReached === true) return;
     this.#alarm.wakeAt(this.#hearingOut.untilMs);
-    await this.#readiness.wait(goal, timeoutMs, details);
+    await this.#readiness.wait(goal, timeoutMs, why);
   }
 
   #takeDiff(): Diff | undefined {
@@ -258,6 +276,7 @@ export class Engine {
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
       const { untilMs } = this.#hearingOut;
+      if (!this.#wasComplete) this.isReady();
       if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
       this.deliver();
     } finally {
@@ -329,17 +348,6 @@ export class Engine {
     if (status === "deaf" && !this.#isToldDeaf)
       this.#delivery.add(() => this.reporter.error(deaf(unheard, this.#options.pubsub)));
     if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
-  }
-
-  /** Asks the pubsub for another connection: nothing is heard by the present one. */
-  #askToReconnect(): void {
-    const { pubsub } = this.#options;
-    const failed = (cause: unknown): void => this.#unavailable("The pubsub refused to reconnect", cause);
-    try {
-      promiseOf(pubsub.reconnect?.())?.catch(failed);
-    } catch (cause) {
-      failed(cause);
-    }
   }
 
   #nodeGone(nodeName: string): void {

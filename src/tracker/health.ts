@@ -22,12 +22,22 @@ export interface ReplicaHealth {
   readonly lagDots: number;
   /** Whether all it said that it has is held. */
   readonly complete: boolean;
+  /**
+   * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
+   * if it has, and something of that is missing. Undefined if nothing is.
+   */
+  readonly waitsFor: "summary" | "entries" | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }
 
 /** How a tracker is. */
 export interface Health {
+  /**
+   * Whether this node has been complete since it started, and was not stopped: it answers from memory ever since, also
+   * in an outage, while it is not `complete`. For a probe that says where to send requests.
+   */
+  readonly ready: boolean;
   /**
    * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
    * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said

@@ -25,6 +25,11 @@ export class HearingOut {
     this.#unheard = this.#expected === undefined ? undefined : new Set(this.#expected);
   }
 
+  /** The names that are expected and were not heard; none if nobody knows whom to expect. */
+  unheard(isHeard: (name: string) => boolean): readonly string[] {
+    return [...(this.#unheard ?? [])].filter((name) => !isHeard(name));
+  }
+
   isOver(nowMs: number, isHeard: (name: string) => boolean): boolean {
     if (nowMs >= this.#untilMs) return true;
     if (this.#unheard === undefined) return false;
