@@ -15,6 +15,7 @@
  * - `INVALID_META`: a meta that is not a JSON object; `path` says where.
  * - `META_TOO_LARGE`: a meta above `maxMetaBytes`.
  * - `PUBSUB_UNAVAILABLE`: the pubsub did not answer in time, or refused.
+ * - `DEAF`: this node does not hear itself any more, though the pubsub says that it is connected; `unheard` says how.
  * - `NAME_IN_USE`: a tracker of this name runs on this pubsub already.
  * - `NAME_CONFLICT`: two lives of one node name are alive at once.
  * - `NO_RELAY`: the cluster adapter runs where no primary relays.
@@ -45,6 +46,7 @@ export type TrackerErrorCode =
   | "INVALID_META"
   | "META_TOO_LARGE"
   | "PUBSUB_UNAVAILABLE"
+  | "DEAF"
   | "NAME_IN_USE"
   | "NAME_CONFLICT"
   | "NO_RELAY"

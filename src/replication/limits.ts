@@ -67,6 +67,16 @@ export const HEARTBEATS_TO_DOWN = 3;
 export const REQUESTS_UNANSWERED = 8;
 /** One that does not hear has left so many requests unanswered that were made aloud. */
 export const ALOUD_UNANSWERED = 4;
+/**
+ * A node that has not heard itself for so many heartbeats doubts its connection, and is deaf after the second: in each
+ * it speaks, and a quarter is for the way and for a long turn. Deaf comes before the shortest down period of others.
+ */
+export const HEARTBEATS_TO_DOUBT = 1.25;
+export const HEARTBEATS_TO_DEAF = 2.25;
+/** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
+export const HEARTBEATS_OF_SOUNDING = 8;
+/** Times at which it spoke that a node remembers: more than there are ticks in four heartbeats. */
+export const SOUNDING_MARKS = 32;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */

@@ -13,8 +13,15 @@ import type { Protocol } from "./rules.js";
  */
 export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
 
-/** The channel by which a payload came: the one that all hear, or the one of this node alone. */
-export type Way = "broadcast" | "inbox";
+/**
+ * - `connected`: as the pubsub says, and this node hears itself.
+ * - `disconnected`: as the pubsub says.
+ * - `deaf`: the pubsub says that it is connected, and this node does not hear itself: nor may others, or it them.
+ */
+export type ConnectionStatus = "connected" | "disconnected" | "deaf";
+
+/** The two ways on which a node hears: what is broadcast, and what is sent to it alone. */
+export type VoiceWay = "broadcasts" | "inbox";
 
 /** Where payloads go. */
 export interface Carrier {
@@ -53,6 +60,10 @@ export type Trouble =
 export interface ReplicatorPort extends Carrier {
   /** Asks to be advanced at that time, or sooner. */
   wakeAt(timeMs: number): void;
+  /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
+  connection(status: ConnectionStatus, unheard: readonly VoiceWay[]): void;
+  /** The present connection is of no use: another one is wanted. */
+  reconnect(): void;
   replicaUp(news: ReplicaNews): void;
   replicaDown(news: ReplicaNews): void;
   replicaGone(news: ReplicaNews): void;
@@ -65,6 +76,7 @@ export interface ReplicatorPort extends Carrier {
 
 /** What was received and not listened to, by reason. Counts since the start. */
 export interface Counters {
+  /** Of all nodes but this one. */
   framesReceived: number;
   framesRefused: number;
   framesLate: number;

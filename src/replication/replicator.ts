@@ -10,19 +10,20 @@ import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
+import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
-import { HealthyClock } from "./lives/healthy-clock.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
+import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort, Way } from "./port.js";
+import type { Counters, ReplicatorOptions, ReplicatorPort, VoiceWay } from "./port.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
@@ -33,6 +34,7 @@ export class Replicator {
   readonly view: View;
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
+  readonly connection: Connection;
   readonly #options: ReplicatorOptions;
   readonly #port: ReplicatorPort;
   readonly #rules: Rules;
@@ -41,14 +43,9 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
-  readonly #clock: HealthyClock;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
   #nowMs: number;
-  #nextHeartbeatMs: number;
-  /** When the last one was sent while connected. */
-  #lastHeartbeatMs = -Infinity;
-  #connected = true;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
     const { life, protocol = PROTOCOL } = options;
@@ -58,14 +55,13 @@ export class Replicator {
     this.view = new View(rules);
     this.#port = port;
     this.#nowMs = nowMs;
-    this.#clock = new HealthyClock(options.tickPeriodMs, nowMs, rules);
-    this.#nextHeartbeatMs = nowMs;
+    this.connection = new Connection(options, rules, port, nowMs);
     const carrier = {
       broadcast: (payload: string): void => {
-        if (this.#connected) port.broadcast(payload);
+        if (this.connection.isAttached) port.broadcast(payload);
       },
       send: (node: string, payload: string): void => {
-        if (this.#connected) port.send(node, payload);
+        if (this.connection.isAttached) port.send(node, payload);
       },
     };
     this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
@@ -137,17 +133,17 @@ export class Replicator {
   setTime(nowMs: number): void {
     this.#nowMs = nowMs;
     this.membership.setNow(nowMs);
-    this.membership.setSincePass(this.#clock.sinceTickMs(nowMs, this.#connected));
+    this.membership.setSincePass(this.connection.healthyMs(nowMs));
   }
 
   // From outside.
 
   /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
-  receive(payload: string, nowMs: number, way: Way): void {
+  receive(payload: string, nowMs: number, way: VoiceWay): void {
     this.setTime(nowMs);
-    this.counters.framesReceived += 1;
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
+      this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
       this.#port.refused(decoded.refused, decoded.version);
       return;
@@ -158,7 +154,9 @@ export class Replicator {
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
     const replica = this.membership.hear(from, frame.counter, isDirect, periodMs);
-    if (replica !== "own") this.#hasHeard = true;
+    if (replica === "own") return this.#hearOwn(frame);
+    this.counters.framesReceived += 1;
+    this.#hasHeard = true;
     if (replica === "late") this.#receiveLate(frame);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
@@ -171,16 +169,16 @@ export class Replicator {
   /** Does what is due; gives nothing, but asks to be woken for the rest. */
   advance(nowMs: number): void {
     this.setTime(nowMs);
-    if (nowMs >= this.#clock.nextTickMs) this.#tick(nowMs);
+    if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
-    if (nowMs >= this.#nextHeartbeatMs) {
-      this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
-      if (this.#connected) this.#lastHeartbeatMs = nowMs;
+    if (this.connection.takeHeartbeat(nowMs)) {
+      this.connection.voice.speaks(this.#outbox.counter);
       this.#authorship.sendHeartbeat();
+      this.#authorship.sendSign(this.#options.life);
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
     const missedMs = this.#contact.advance(nowMs, this.membership);
-    let nextMs = Math.min(this.#clock.nextTickMs, flushMs, this.#nextHeartbeatMs, greetingMs, missedMs);
+    let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
     const requestMs = this.#merging.advance(nowMs, this.membership);
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
@@ -189,19 +187,19 @@ export class Replicator {
 
   /** The pubsub lost its connection, or has it back. */
   setConnected(connected: boolean, nowMs: number): void {
-    if (connected === this.#connected) return;
+    if (connected === this.connection.isAttached) return;
     // What was healthy until now counts; nothing does while it is disconnected.
     this.#tick(nowMs);
-    this.#connected = connected;
+    this.connection.attach(connected);
     this.setTime(nowMs);
-    if (!connected) return;
-    this.membership.forgiveSilence();
-    // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.held.hearOutAnew();
-    // What happened meanwhile is told by the first heartbeat.
-    const { tickPeriodMs } = this.#options;
-    this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
-    this.#port.wakeAt(this.#nextHeartbeatMs);
+    if (connected) this.#resume();
+  }
+
+  /** Says no more than that this node is there, so that it may hear itself. */
+  sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
+    this.setTime(nowMs);
+    this.connection.voice.speaks(this.#outbox.counter);
+    for (const way of ways) this.#authorship.sendSign(way === "inbox" ? this.#options.life : undefined);
   }
 
   /** The pubsub knows that a node has ended. */
@@ -215,10 +213,6 @@ export class Replicator {
     this.setTime(nowMs);
     this.#authorship.flushAll(nowMs);
     this.#outbox.send({ type: "goodbye", windowMs });
-  }
-
-  get connected(): boolean {
-    return this.#connected;
   }
 
   /**
@@ -285,10 +279,29 @@ export class Replicator {
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const { healthyMs, hides } = this.#clock.tick(nowMs, this.#connected);
-    this.membership.pass(healthyMs, hides);
-    if (this.#connected) this.#contact.tryDoubted(this.membership);
+    const { healthyMs, hides, graceMs, soundings } = this.connection.tick(nowMs);
+    this.membership.pass(healthyMs, hides, graceMs);
+    if (this.connection.isAttached) this.#contact.tryDoubted(this.membership);
+    if (soundings.length > 0) this.sound(nowMs, soundings);
     this.#authorship.rest();
+  }
+
+  /** A frame of this node's own name came: of this life, it shows that this node is heard. */
+  #hearOwn(frame: Frame): void {
+    // Of the time until now nothing counts in which it could not hear.
+    if (this.connection.voice.isDeaf) this.#tick(this.#nowMs);
+    const hearsAgain = this.connection.hear(frame, this.#nowMs);
+    this.setTime(this.#nowMs);
+    if (hearsAgain) this.#resume();
+  }
+
+  /** Nothing could be heard until now. */
+  #resume(): void {
+    this.membership.forgiveSilence();
+    // What others have now is known again when they have summed it up.
+    for (const replica of this.membership.replicas()) replica.held.hearOutAnew();
+    // What happened meanwhile is told by the first heartbeat.
+    this.#port.wakeAt(this.connection.resume(this.#nowMs));
   }
 
   #appeared(replica: Replica): void {

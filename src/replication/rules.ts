@@ -13,7 +13,7 @@
  * - R28: An update is one change. (src/replication/holding/identity.ts)
  * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/lives/over-lives.ts)
  * - R45: One heartbeat that all hear may be older than this life, or than its last reconnect. (src/replication/holding/holding.ts)
- * - R46: Who asks for completeness hears the others out first. (src/tracker/engine.ts)
+ * - R46: Who asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
  * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
  * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
  * - R49: What comes in is bounded as what `track` accepts. (src/replication/wire/births.ts)
@@ -28,6 +28,9 @@ import {
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
   GREETING_DELAY_MAX_MS,
+  HEARTBEATS_OF_SOUNDING,
+  HEARTBEATS_TO_DEAF,
+  HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
   REQUEST_DELAY_MAX_MS,
@@ -295,6 +298,42 @@ export const RULES = {
 
   /** R44: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
   isConflict: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > 2 * downPeriodMs,
+
+  // Whether this node is heard.
+
+  /**
+   * R54: A node is connected as far as it hears itself. Not heard for two heartbeats, on either way, it is deaf. Else a
+   * node that hears nobody says that it is connected and complete.
+   */
+  isDeaf: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
+    unheardMs > HEARTBEATS_TO_DEAF * heartbeatPeriodMs,
+
+  /** R54: Before that it doubts its connection. */
+  isOverdue: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
+    unheardMs > HEARTBEATS_TO_DOUBT * heartbeatPeriodMs,
+
+  /** R54: Whoever doubts its connection speaks with every tick, for a while: one frame may have been lost. */
+  soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
+    unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
+
+  /**
+   * R55: A node that does not hear itself counts nobody's silence. Else whoever loses its connection without a word
+   * declares everybody else dead.
+   */
+  countsSilence: (isDeaf: boolean): boolean => !isDeaf,
+
+  /** R55: While it doubts its connection it hides nobody. */
+  hidesUnheard: (isDoubted: boolean): boolean => !isDoubted,
+
+  /** R55: And for a round of heartbeats more than it would otherwise wait, whoever it may not have heard may speak. */
+  graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
+    sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
+
+  /**
+   * R56: Whoever hears itself again is as after a reconnect. Else those whose heartbeats went the way of its own are
+   * hidden although they are there.
+   */
+  isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
 
   // The border.
 

@@ -10,6 +10,7 @@ import { Machine, type StallOrder } from "./machine.js";
 import { faultless, FaultyNetwork, type Lane, type Outage } from "./network.js";
 import {
   convergence,
+  deafnessIsAdmitted,
   foldEqualsList,
   membershipIsRight,
   noDivergence,
@@ -58,6 +59,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   readonly network: FaultyNetwork;
   /** Every life so far, in the order of their starts. */
   readonly lives: SimulatedNode<M>[] = [];
+  /** Who is starting, and with what: others may hear of it already. */
+  readonly starting = new Map<string, SimulatedNodeOptions<M>["options"]>();
   /** One line per payload that arrived and per fault, if asked for. */
   readonly trace: string[] = [];
   readonly #options: SimulateOptions<M>;
@@ -157,6 +160,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     });
     const endpoint = this.network.connect(name, machine);
     this.#note(`start ${name} (life ${life}, clock ${clockOffsetMs})`);
+    const itsOptions = this.#optionsOf(name, options);
     const starting = SimulatedNode.start<M>({
       name,
       life,
@@ -164,13 +168,20 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       machine,
       endpoint,
       behaviour: this.#options.behaviour?.(name) ?? {},
-      options: this.#optionsOf(name, options),
+      options: itsOptions,
+    }).then((node) => {
+      // Before anything else happens to it.
+      started.node = node;
+      this.lives.push(node);
+      this.#latest.set(name, node);
+      return node;
     });
-    const node = await this.#drive(starting);
-    started.node = node;
-    this.lives.push(node);
-    this.#latest.set(name, node);
-    return node;
+    this.starting.set(name, itsOptions);
+    try {
+      return await this.#drive(starting);
+    } finally {
+      this.starting.delete(name);
+    }
   }
 
   /** Ends a life as `kill -9` does: it says nothing. What it has sent is still under way. */
@@ -398,6 +409,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       ...node.violations.splice(0),
       ...foldEqualsList(node.fold, node.tracker),
       ...outageIsAdmitted(node),
+      ...deafnessIsAdmitted(node, this.nowMs),
     ];
     for (const line of wrong) this.#violations.push(`${node.name} at ${this.nowMs} ms: ${line}`);
   }

@@ -10,6 +10,7 @@ import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
+import { unwellStretches } from "./own-hearing.js";
 import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
 
 export type { VersionedMeta } from "./metas.js";
@@ -231,7 +232,9 @@ export class HistoryOracles {
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
     let isForgiven = false;
     let lostMs = 0;
-    for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
+    // That it is deaf it notices with a tick.
+    const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
+    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
       if (isForgiven) lostMs += untilMs - fromMs;
@@ -244,6 +247,7 @@ export class HistoryOracles {
       sinceMs -
       lostMs -
       node.machine.stalledMsSince(sinceMs) +
+      lateMs +
       (1 + stalls * ticksPerStall) * this.#tickPeriodMs
     );
   }
@@ -308,13 +312,18 @@ export class HistoryOracles {
         const lives = this.#cluster.lives.filter((life) => life.name === name);
         for (const { life } of lives) memory.lives.delete(life);
         // Lives that were replaced or said goodbye are over without having been down.
+        if (this.#cluster.starting.has(name)) return;
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
         const downSinceMs = memory.downSinceMs.get(name);
         const { downPeriodMs } = this.#expected;
         const permdownPeriodMs = node.options.permdownPeriodMs;
         if (downSinceMs === undefined) this.#blame(node, `${name} is gone without having been down`);
         // The tick that found it down may have come late, and then counted two periods.
-        else if (atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs) {
+        else if (
+          atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs &&
+          // Who doubts its connection hides nobody, and so somebody late; it remembers him no longer for that.
+          lives.some((life) => this.#healthySilenceMs(node, life) < permdownPeriodMs)
+        ) {
           this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);
         }
         return;
@@ -336,6 +345,7 @@ export class HistoryOracles {
     if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
     if (code === "HANDLER_FAILED" && this.#expected.handlersFail) return;
     if (code === "NAME_CONFLICT") return; // looked at as an event
+    if (code === "DEAF" && node.endpoint.ownHearing.deafStretches.at(-1)?.untilMs === Infinity) return;
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
     if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;
@@ -353,6 +363,7 @@ export class HistoryOracles {
     const periodMs = detail.details["heartbeatPeriodMs"];
     const name = nameIn(detail.details);
     if (periodMs === node.options.heartbeatPeriodMs) return false;
+    if (this.#cluster.starting.get(name)?.heartbeatPeriodMs === periodMs) return true;
     return this.#cluster.lives.some(
       (life) => life.name === name && life.options.heartbeatPeriodMs === periodMs,
     );

@@ -1,4 +1,5 @@
 /** How far apart nodes are. Knows no fault, and no payload. */
+import type { SeededRandom } from "./random.js";
 
 /** From the first to the second, in milliseconds. */
 export type RangeMs = readonly [number, number];
@@ -24,4 +25,19 @@ export function slowestOf(latencies: readonly Latency[]): number {
     slowestMs = Math.max(slowestMs, ofAllMs + ofOneMs);
   }
   return slowestMs;
+}
+
+/** How much longer a payload is under way because of where the nodes are. */
+export function latencyOf(
+  latencies: readonly Latency[],
+  from: string,
+  to: string,
+  random: SeededRandom,
+): number {
+  let latencyMs = 0;
+  for (const latency of latencies) {
+    const isMeant = latency.from === from && (latency.to ?? to) === to;
+    if (isMeant) latencyMs += random.between(...latency.delayMs);
+  }
+  return latencyMs;
 }

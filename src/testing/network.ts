@@ -7,39 +7,14 @@
  */
 import type { PubSub, PubSubStatus } from "../pubsub/pubsub.js";
 import { misbehave, misbehaveAtEnd, type AdapterManner } from "./adapter-manners.js";
-import { slowestOf, type Latency, type RangeMs } from "./latencies.js";
+import { latencyOf, slowestOf, type Latency, type RangeMs } from "./latencies.js";
 import type { Machine } from "./machine.js";
+import { faultless, type NetworkFaults } from "./network-faults.js";
+import { OwnHearing, type Stretch } from "./own-hearing.js";
 import type { SeededRandom } from "./random.js";
 import type { VirtualTime } from "./virtual-time.js";
 
-/** What goes wrong with single payloads. Rates are probabilities from 0 to 1. */
-export interface NetworkFaults {
-  /** How many copies are lost. Default 0. */
-  readonly lossRate: number;
-  /** How many copies arrive a second time. Default 0. */
-  readonly repeatRate: number;
-  /** How much later than the first the second copy arrives. Default 0 to 5,000. */
-  readonly repeatDelayMs: RangeMs;
-  /** How long a copy is under way. Default 0.2 to 3. */
-  readonly delayMs: RangeMs;
-  /** Whether payloads of one link may overtake each other. Default false. */
-  readonly reorder: boolean;
-  /** How many calls of `broadcast` and `send` fail, though the payload may have gone out. Default 0. */
-  readonly sendErrorRate: number;
-  /** How many broadcasts come back to their sender. Default 0. */
-  readonly echoRate: number;
-}
-
-/** A network on which nothing goes wrong. */
-export const faultless: NetworkFaults = {
-  lossRate: 0,
-  repeatRate: 0,
-  repeatDelayMs: [0, 5_000],
-  delayMs: [0.2, 3],
-  reorder: false,
-  sendErrorRate: 0,
-  echoRate: 0,
-};
+export { faultless, type NetworkFaults } from "./network-faults.js";
 
 /** What is broadcast and what is sent to one node may go different ways, and fail apart. */
 export type Lane = "broadcast" | "send";
@@ -74,7 +49,10 @@ export interface NetworkOptions {
 /** What one life has given to the network. */
 export interface Traffic {
   broadcasts: number;
+  /** To others. */
   sends: number;
+  /** To itself alone. */
+  signs: number;
   bytes: number;
 }
 
@@ -90,7 +68,8 @@ export interface Endpoint {
   /** When a fresh payload of another life last arrived here, before one of a later life of its name did. */
   readonly lastFreshMs: Map<Endpoint, number>;
   /** Stretches of time in which this endpoint knew that it was disconnected. */
-  readonly knownOutages: { readonly fromMs: number; untilMs: number }[];
+  readonly knownOutages: Stretch[];
+  readonly ownHearing: OwnHearing;
 }
 
 interface Port extends Endpoint {
@@ -117,6 +96,7 @@ export class FaultyNetwork {
   faults: NetworkFaults = faultless;
   readonly #options: NetworkOptions;
   readonly #random: SeededRandom;
+  readonly #echoRandom: SeededRandom;
   readonly #ports = new Set<Port>();
   /** Which node cannot be heard by which. */
   readonly #cut = { broadcast: new Map<string, Set<string>>(), send: new Map<string, Set<string>>() };
@@ -131,6 +111,7 @@ export class FaultyNetwork {
   constructor(options: NetworkOptions) {
     this.#options = options;
     this.#random = options.random;
+    this.#echoRandom = options.random.fork("echo");
   }
 
   /** When the last payload now under way arrives. */
@@ -175,10 +156,11 @@ export class FaultyNetwork {
     const port: Port = {
       number: this.#connected,
       machine,
-      traffic: { broadcasts: 0, sends: 0, bytes: 0 },
+      traffic: { broadcasts: 0, sends: 0, signs: 0, bytes: 0 },
       oversized: [],
       lastFreshMs: new Map(),
       knownOutages: [],
+      ownHearing: new OwnHearing(this.#options.time, machine),
       subscribers: new Map(),
       statusListeners: new Set(),
       goneListeners: new Set(),
@@ -292,6 +274,7 @@ export class FaultyNetwork {
           port.knownOutages.push({ fromMs: time.nowMs, untilMs: Infinity });
         } else if (status === "connected" && isKnown) {
           last.untilMs = time.nowMs;
+          port.ownHearing.reconnected(last.fromMs);
         } else {
           return; // went and came back before it was noticed
         }
@@ -305,7 +288,7 @@ export class FaultyNetwork {
     from.traffic.broadcasts += 1;
     return this.#give(from, channel, payload, () => {
       for (const to of this.#ports) {
-        if (to !== from || this.#random.chance(this.faults.echoRate)) {
+        if (to !== from || this.#echoRandom.chance(this.faults.echoRate)) {
           this.#transmit(from, to, "broadcast", channel, payload);
         }
       }
@@ -313,7 +296,7 @@ export class FaultyNetwork {
   }
 
   #send(from: Port, node: string, channel: string, payload: string): void | Promise<void> {
-    from.traffic.sends += 1;
+    from.traffic[node === from.pubsub.nodeName ? "signs" : "sends"] += 1;
     return this.#give(from, channel, payload, () => {
       for (const to of this.#ports) {
         if (to.pubsub.nodeName === node) this.#transmit(from, to, "send", channel, payload);
@@ -364,29 +347,21 @@ export class FaultyNetwork {
     if (mark !== undefined) this.#broadcastLossMs.set(mark, this.#lossMs);
   }
 
-  /** How much longer a payload is under way because of where the nodes are. */
-  #latencyMs(from: string, to: string): number {
-    let latencyMs = 0;
-    for (const latency of this.#latencies) {
-      const isMeant = latency.from === from && (latency.to ?? to) === to;
-      if (isMeant) latencyMs += this.#random.between(...latency.delayMs);
-    }
-    return latencyMs;
-  }
-
   #transmit(from: Port, to: Port, kind: Lane, channel: string, payload: string): void {
     // Nobody there has ever asked for it: another tracker's.
     if (!to.subscribers.has(channel)) return;
     const { time } = this.#options;
     const { lossRate, repeatRate, repeatDelayMs, delayMs, reorder } = this.faults;
-    const random = this.#random;
+    const random = to === from ? this.#echoRandom : this.#random;
     const unheard = this.#cut[kind].get(from.pubsub.nodeName)?.has(to.pubsub.nodeName) === true;
     const lost = random.chance(lossRate);
     const repeated = random.chance(repeatRate);
     if (unheard || lost) {
+      // What a node does not hear of itself is missing nowhere.
+      if (to === from) return;
       return this.#lose(kind === "broadcast" ? `${from.pubsub.nodeName}>${to.pubsub.nodeName}` : undefined);
     }
-    const latencyMs = this.#latencyMs(from.pubsub.nodeName, to.pubsub.nodeName);
+    const latencyMs = latencyOf(this.#latencies, from.pubsub.nodeName, to.pubsub.nodeName, random);
     let arrivesMs = time.nowMs + latencyMs + random.between(...delayMs);
     if (reorder || delayMs[1] > longDelayMs) this.#disorderMs = Math.max(this.#disorderMs, arrivesMs);
     if (!reorder) {
@@ -394,10 +369,11 @@ export class FaultyNetwork {
       from.linkBusyUntilMs.set(to, arrivesMs);
     }
     const number = from.sentCount;
+    const sentMs = time.nowMs;
     const arrive = (): void => {
       // A broker that addresses by name brings what is late to the life that has the name by then.
       const bearer = this.#ports.has(to) ? to : this.#latestOf(to.pubsub.nodeName, channel);
-      bearer?.machine.arrive(() => this.#deliver(from, bearer, kind, number, channel, payload));
+      bearer?.machine.arrive(() => this.#deliver(from, bearer, kind, number, sentMs, channel, payload));
     };
     const arriveAt = (atMs: number): void => {
       this.#lastArrivalMs = Math.max(this.#lastArrivalMs, atMs);
@@ -413,9 +389,18 @@ export class FaultyNetwork {
     );
   }
 
-  #deliver(from: Port, to: Port, kind: Lane, number: number, channel: string, payload: string): void {
-    if (to.outage !== undefined) this.#lose(`>${to.pubsub.nodeName}`);
+  #deliver(
+    from: Port,
+    to: Port,
+    kind: Lane,
+    number: number,
+    sentMs: number,
+    channel: string,
+    payload: string,
+  ): void {
+    if (to.outage !== undefined && to !== from) this.#lose(`>${to.pubsub.nodeName}`);
     if (to.outage !== undefined || !this.#ports.has(to)) return;
+    if (to === from) to.ownHearing.heard(kind, sentMs);
     const latest = from.arrived.get(to) ?? { broadcast: 0, send: 0 };
     const fresh = number > latest[kind];
     if (fresh) {
@@ -425,7 +410,7 @@ export class FaultyNetwork {
       const isLatest = ![...to.lastFreshMs.keys()].some(
         (other) => other.pubsub.nodeName === from.pubsub.nodeName && other.number > from.number,
       );
-      if (isLatest) to.lastFreshMs.set(from, this.#options.time.nowMs);
+      if (isLatest && to !== from) to.lastFreshMs.set(from, this.#options.time.nowMs);
     }
     this.#options.onDelivery?.({ from, to, channel, payload, fresh });
     this.#receive(to, channel, payload);

@@ -172,6 +172,22 @@ export function outageIsAdmitted<M extends Meta<M>>({ name, endpoint, tracker }:
   return [`${name} says that it is complete while it is disconnected`];
 }
 
+/** Whoever has not heard himself for long says so; and nobody says so who has. */
+export function deafnessIsAdmitted<M extends Meta<M>>(
+  { name, endpoint, machine, tracker, options }: SimulatedNode<M>,
+  nowMs: number,
+): string[] {
+  const { connection } = tracker.health();
+  const deaf = endpoint.ownHearing.deafStretches.at(-1);
+  if (deaf?.untilMs !== Infinity) {
+    return connection === "deaf" ? [`${name} says that it does not hear itself, and it does`] : [];
+  }
+  // It looks with every tick, and after a stall a tick counts for two.
+  const forMs = nowMs - deaf.fromMs - machine.stalledMsSince(deaf.fromMs - options.heartbeatPeriodMs);
+  if (forMs < options.heartbeatPeriodMs || connection !== "connected") return [];
+  return [`${name} says that it is connected, and has not heard itself for long`];
+}
+
 /** No life has offered the network a payload above its limit. */
 export function payloadsFit<M extends Meta<M>>(nodes: readonly SimulatedNode<M>[]): string[] {
   return nodes.flatMap(({ name, endpoint }) =>

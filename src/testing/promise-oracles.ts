@@ -10,6 +10,7 @@ import type { Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
 import { identityOf, type ModelEntry, type NaiveModel } from "./naive-model.js";
 import { listAll } from "./oracles.js";
+import { unwellStretches } from "./own-hearing.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
@@ -164,7 +165,7 @@ export class PromiseOracles {
     return Math.max(
       -Infinity,
       machine.stalls.at(-1)?.untilMs ?? -Infinity,
-      endpoint.knownOutages.at(-1)?.untilMs ?? -Infinity,
+      unwellStretches(endpoint).at(-1)?.untilMs ?? -Infinity,
     );
   }
 
@@ -248,7 +249,7 @@ export class PromiseOracles {
     let lostMs = node.machine.stalledMsSince(sinceMs);
     const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
     let ticks = 1 + ticksPerStall * stalls;
-    for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
+    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
       if (untilMs < sinceMs) continue;
       lostMs += Math.max(0, Math.min(untilMs, now) - Math.max(fromMs, sinceMs));
       ticks += 1;
@@ -330,7 +331,10 @@ export class PromiseOracles {
   #lookAtCompletion(node: Node): void {
     if (this.#expected.corrupted || this.#isMistakable(node.name)) return;
     const { broadcastPeriodMs, network } = this.#cluster;
-    const sinceMs = Math.max(node.startedMs, node.endpoint.knownOutages.at(-1)?.untilMs ?? 0);
+    const sinceMs = Math.max(
+      node.startedMs,
+      unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs ?? 0,
+    );
     const up = new Set<string>();
     for (const { name, status } of node.tracker.health().replicas) if (status === "up") up.add(name);
     const missing: string[] = [];

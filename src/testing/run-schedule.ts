@@ -189,6 +189,7 @@ class ScheduleRun {
   async #start(name: string, clockOffsetMs: number, poolSize?: number): Promise<void> {
     const turnsBack = clockOffsetMs < (this.#clockOffsetMs.get(name) ?? -Infinity);
     this.#clockOffsetMs.set(name, clockOffsetMs);
+    if (turnsBack) this.#turnedBack.add(name);
     for (const { cluster } of this.#trackers) {
       const node = await cluster.start(name, {
         clockOffsetMs,
@@ -197,7 +198,6 @@ class ScheduleRun {
       this.#listen(cluster, node);
       if (turnsBack) this.#turnBackLife.set(name, node.life);
     }
-    if (turnsBack) this.#turnedBack.add(name);
   }
 
   #takeWrong(): string[] {
@@ -380,7 +380,7 @@ class ScheduleRun {
       return { node, down, ...node.endpoint.traffic };
     });
     await cluster.advance(periods * periodMs);
-    return before.flatMap(({ node, down, broadcasts, sends }) => {
+    return before.flatMap(({ node, down, broadcasts, sends, signs }) => {
       const { options, endpoint } = node;
       const { traffic } = endpoint;
       // A heartbeat of very many shards takes several frames.
@@ -392,6 +392,11 @@ class ScheduleRun {
       const asked = down * Math.ceil((2 * periods * periodMs) / options.downPeriodMs);
       if (traffic.sends > sends + asked) {
         wrong.push(`${node.name} sent ${traffic.sends - sends} frames while idle`);
+      }
+      if (traffic.signs - signs > heartbeats + 1) {
+        wrong.push(
+          `${node.name} sent itself ${traffic.signs - signs} frames in ${heartbeats} idle heartbeats`,
+        );
       }
       if (traffic.broadcasts - broadcasts > (heartbeats + 1) * framesEach) {
         wrong.push(

@@ -5,21 +5,26 @@
 import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
+import type { Life } from "../replication/life.js";
 import { MAX_FRAME_BYTES } from "../replication/limits.js";
-import type { Way } from "../replication/port.js";
+import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
+import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
+import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
+import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
-import { Readiness } from "./readiness.js";
+import { Readiness, type NotComplete } from "./readiness.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames } from "./events.js";
 import type { TrackerEvents } from "./events.js";
+import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
 import { errorOfTrouble } from "./troubles.js";
 import { settlesWithin } from "./within.js";
@@ -46,16 +51,19 @@ export class Engine {
   readonly #wantsDiffs: boolean;
   /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
   readonly #unsubscribes: unknown[] = [];
-  #status: "starting" | "listening" | "stopped" = "starting";
+  readonly #life: Life;
+  readonly #sounding: Sounding;
+  #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
+  #hasStarted = false;
+  #wasComplete = false;
   /** What came before the start was through, or while the pubsub was being called. */
   #waiting: (() => void)[] = [];
   /** How many UTF-16 units of frames wait, and whether more came than can. */
   #waitingLength = 0;
   #overflows = false;
-  /** Until then, others may not have had the time to say that they are there. */
-  #hearsOutUntilMs: number;
-  /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
-  #unheard: Set<string> | undefined;
+  /** Whether it was reported that this node does not hear itself. */
+  #isToldDeaf = false;
+  readonly #hearingOut: HearingOut;
 
   /** Without `handleDiff` no diff is made. */
   constructor(options: CheckedOptions, handleDiff: ((diff: Diff) => unknown) | undefined) {
@@ -65,7 +73,7 @@ export class Engine {
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
-    this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
+    this.#publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
@@ -76,14 +84,17 @@ export class Engine {
     );
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();
-    this.#hearsOutUntilMs = nowMs;
-    this.#beginHearingOut(nowMs);
+    this.#hearingOut = new HearingOut(
+      protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
+      options.expect?.filter((other) => other !== nodeName),
+    );
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
+    this.#life = { name: nodeName, incarnation };
     this.replicator = new Replicator(
       {
         ...options,
-        life: { name: nodeName, incarnation },
+        life: this.#life,
         tickPeriodMs: this.#tickPeriodMs,
         random,
         protocol: protocolOf(options),
@@ -92,6 +103,10 @@ export class Engine {
         broadcast: (payload) => this.#publisher.broadcast(payload),
         send: (node, payload) => this.#publisher.send(node, payload),
         wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
+        connection: (status, unheard) => this.#connectionChanged(status, unheard),
+        reconnect: () => {
+          askToReconnect(pubsub, (cause) => this.#unavailable("The pubsub refused to reconnect", cause));
+        },
         replicaUp: (news) => this.#delivery.add(() => this.reporter.emit("replicaUp", news)),
         replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
         replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
@@ -103,10 +118,15 @@ export class Engine {
       },
       nowMs,
     );
+    this.#sounding = new Sounding(
+      runtime,
+      (ways) => this.replicator.sound(this.now(), ways),
+      () => this.replicator.connection.voice.unproven,
+    );
   }
 
   /**
-   * Subscribes. Others are heard after the promise has resolved, and whoever waited for it has gone on.
+   * Subscribes, and waits until this node hears itself. Others are heard after the promise has resolved, and whoever waited for it has gone on.
    *
    * @throws TrackerError `NAME_IN_USE`, `PUBSUB_UNAVAILABLE`
    */
@@ -114,10 +134,11 @@ export class Engine {
     const { pubsub, name, runtime, startTimeoutMs } = this.#options;
     this.#unsubscribes.push(reserveName(pubsub, name));
     const { broadcastChannel, inboxChannel } = this.#publisher;
+    const beganMs = this.now();
     try {
       const subscriptions = await subscribeAll(
         [
-          () => pubsub.subscribe(broadcastChannel, (payload) => this.#receive(payload, "broadcast")),
+          () => pubsub.subscribe(broadcastChannel, (payload) => this.#receive(payload, "broadcasts")),
           () => pubsub.subscribe(inboxChannel, (payload) => this.#receive(payload, "inbox")),
         ],
         pubsub,
@@ -126,12 +147,18 @@ export class Engine {
       );
       this.#unsubscribes.push(...subscriptions);
       this.#listen();
+      await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
+      // Whoever heard it shall not wait for it.
+      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now());
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#unsubscribe(startTimeoutMs);
       throw error;
     }
+    this.#hasStarted = true;
+    this.#status = "starting";
+    this.#hearingOut.begin(this.now());
     this.#alarm.wakeAt(this.now());
   }
 
@@ -182,14 +209,9 @@ export class Engine {
 
   /** Whether everybody who is there had the time to say so: a round of heartbeats, or all who are expected. */
   hasHeardOut(): boolean {
-    if (!this.replicator.connected || this.#status !== "listening") return false;
-    if (this.now() >= this.#hearsOutUntilMs) return true;
-    if (this.#unheard === undefined) return false;
-    for (const name of this.#unheard) {
-      if (this.replicator.membership.presentOf(name) === undefined) return false;
-      this.#unheard.delete(name);
-    }
-    return true;
+    const { status, voice } = this.replicator.connection;
+    if (status !== "connected" || voice.unproven.length > 0 || this.#status !== "listening") return false;
+    return this.#hearingOut.isOver(this.now(), (name) => this.#isHeard(name));
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
@@ -197,20 +219,27 @@ export class Engine {
     return this.hasHeardOut() && this.replicator.hasCaughtUp;
   }
 
-  /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
-  async whenComplete(timeoutMs: number | undefined, details: () => Record<string, unknown>): Promise<void> {
-    const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
-    if (goal?.isReached === true) return;
-    this.#alarm.wakeAt(this.#hearsOutUntilMs);
-    await this.#readiness.wait(goal, timeoutMs, details);
+  /** Whether it was complete once, and runs. */
+  isReady(): boolean {
+    this.#wasComplete ||= this.isComplete();
+    return this.#wasComplete && this.#status !== "stopped";
   }
 
-  #beginHearingOut(nowMs: number): void {
-    const { expect, heartbeatPeriodMs, pubsub } = this.#options;
-    const { limits } = protocolOf(this.#options);
-    this.#hearsOutUntilMs = nowMs + limits.hearingOutHeartbeats * heartbeatPeriodMs;
-    this.#unheard = expect === undefined ? undefined : new Set(expect);
-    this.#unheard?.delete(pubsub.nodeName);
+  /** The nodes of `expect` that were not heard since it began to hear the others out. */
+  expectedAndUnheard(): readonly string[] {
+    return this.#hearingOut.unheard((name) => this.#isHeard(name));
+  }
+
+  #isHeard(name: string): boolean {
+    return this.replicator.membership.presentOf(name) !== undefined;
+  }
+
+  /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
+  async whenComplete(timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
+    const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
+    if (goal?.isReached === true) return;
+    this.#alarm.wakeAt(this.#hearingOut.untilMs);
+    await this.#readiness.wait(goal, timeoutMs, why);
   }
 
   #takeDiff(): Diff | undefined {
@@ -237,6 +266,7 @@ export class Engine {
 
   /** Does what is due, and first what waited. */
   #advance(): void {
+    if (this.#status === "sounding") return;
     const nowMs = this.now();
     try {
       if (this.#status === "starting") this.#status = "listening";
@@ -247,9 +277,9 @@ export class Engine {
       for (const take of waiting) take();
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
-      if (this.#readiness.isAwaited && nowMs < this.#hearsOutUntilMs) {
-        this.#alarm.wakeAt(this.#hearsOutUntilMs);
-      }
+      const { untilMs } = this.#hearingOut;
+      if (!this.#wasComplete) this.isReady();
+      if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
       this.deliver();
     } finally {
       // Whatever happened, there is a next time.
@@ -268,9 +298,13 @@ export class Engine {
     if (this.#status === "listening") this.#alarm.wakeAt(this.now());
   }
 
-  #receive(payload: unknown, way: Way): void {
+  #receive(payload: unknown, way: VoiceWay): void {
     if (this.#status === "stopped") return;
-    if (this.#status === "starting" || this.#isBusy) {
+    if (this.#status === "sounding" && isFrameOf(this.#life, payload)) {
+      this.replicator.receive(payload, this.now(), way);
+      return this.#sounding.look();
+    }
+    if (this.#status !== "listening" || this.#isBusy) {
       const length = typeof payload === "string" ? payload.length : 0;
       const fits = this.#waitingLength + length <= MAX_WAITING_LENGTH;
       if (fits && this.#waiting.length < MAX_WAITING_FRAMES) {
@@ -303,14 +337,19 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    if (connected === this.replicator.connected) return;
-    const nowMs = this.now();
-    if (connected) {
-      this.#beginHearingOut(nowMs);
+    this.replicator.setConnected(connected, this.now());
+    if (this.#status !== "sounding") this.deliver();
+  }
+
+  #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
+    if (status === "connected") {
+      this.#hearingOut.begin(this.now());
       this.#readiness.startAnew();
     }
-    this.replicator.setConnected(connected, nowMs);
-    this.deliver();
+    this.#delivery.add(() => this.reporter.emit("connection", { status, unheard }));
+    if (status === "deaf" && !this.#isToldDeaf)
+      this.#delivery.add(() => this.reporter.error(deaf(unheard, this.#options.pubsub)));
+    if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
   }
 
   #nodeGone(nodeName: string): void {
@@ -322,12 +361,18 @@ export class Engine {
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    if (cause instanceof TrackerError) this.#report(cause);
-    else this.#unavailable("The pubsub reports a failure", cause);
+    const error = cause instanceof TrackerError ? cause : undefined;
+    this.#failed(error ?? unavailable("The pubsub reports a failure", cause), cause);
+  }
+
+  /** Reports what the pubsub has failed at; while it starts, that is why it does not. */
+  #failed(error: TrackerError, cause: unknown): void {
+    if (this.#hasStarted) this.#report(error);
+    else this.#sounding.failure = cause;
   }
 
   #unavailable(text: string, cause?: unknown): void {
-    this.#report(new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause }));
+    this.#report(unavailable(text, cause));
   }
 
   /** Reports an error in its turn: at once, but not while the pubsub is being called. */
@@ -377,6 +422,10 @@ export class Engine {
       this.#unavailable("Unsubscribing failed", cause);
     }
   }
+}
+
+function unavailable(text: string, cause: unknown): TrackerError {
+  return new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause });
 }
 
 function tooManyChanges(): TrackerError {

@@ -1,9 +1,14 @@
 /** What a tracker tells besides diffs: its events, by name. */
 import type { TrackerError } from "../errors.js";
-import type { ReplicaLink } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink, VoiceWay } from "../replication/port.js";
 
 /** What a tracker tells besides diffs. */
 export interface TrackerEvents {
+  /**
+   * How this node is connected has changed: `deaf` if it does not hear itself, on the ways that `unheard` names, though
+   * the pubsub says that it is connected.
+   */
+  connection: { readonly status: ConnectionStatus; readonly unheard: readonly VoiceWay[] };
   /** A node is heard for the first time, or shown again after it was down. */
   replicaUp: { readonly name: string; readonly incarnation: string };
   /** A node fell silent, or is known to have ended: its entries are hidden. */
@@ -22,6 +27,7 @@ export interface TrackerEvents {
 
 /** All events that there are. */
 export const trackerEventNames: Readonly<Record<keyof TrackerEvents, true>> = {
+  connection: true,
   replicaUp: true,
   replicaDown: true,
   replicaGone: true,

@@ -29,7 +29,8 @@ export function explain(
 
 export function healthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
   const { life, status, link, heartbeatPeriodMs } = replica;
-  const { lagDots, isComplete } = replica.held;
+  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
+  const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   const silentMs = membership.silenceOf(replica);
   let entries = 0;
   for (const slice of replica.held.slices.values()) entries += slice.entries.size;
@@ -41,6 +42,7 @@ export function healthOf(replica: Replica, membership: Membership<Replica>): Rep
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
+    waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
     entries,
   };
 }

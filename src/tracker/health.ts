@@ -1,5 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
-import type { ReplicaLink } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
@@ -22,6 +22,11 @@ export interface ReplicaHealth {
   readonly lagDots: number;
   /** Whether all it said that it has is held. */
   readonly complete: boolean;
+  /**
+   * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
+   * if it has, and something of that is missing. Undefined if nothing is.
+   */
+  readonly waitsFor: "summary" | "entries" | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }
@@ -29,13 +34,21 @@ export interface ReplicaHealth {
 /** How a tracker is. */
 export interface Health {
   /**
+   * Whether this node has been complete since it started, and was not stopped: it answers from memory ever since, also
+   * in an outage, while it is not `complete`. For a probe that says where to send requests.
+   */
+  readonly ready: boolean;
+  /**
    * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
    * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said
    * goodbye before this one started are not among them: nobody speaks for them, so this node does not list who waits
    * in their window.
    */
   readonly complete: boolean;
+  /** Whether the pubsub says that it is connected, and this node hears itself through it. */
   readonly connected: boolean;
+  /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
+  readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */

@@ -10,6 +10,12 @@ interface Waiter {
   readonly reject: (error: TrackerError) => void;
 }
 
+/** Why a wait was not over in time. */
+export interface NotComplete {
+  readonly text: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 export class Readiness {
   readonly #runtime: Runtime;
   readonly #waiters = new Set<Waiter>();
@@ -22,11 +28,11 @@ export class Readiness {
     return this.#waiters.size > 0;
   }
 
-  /** Resolves when the goal is reached; rejects with `TIMEOUT` and what `details` then returns. */
+  /** Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. */
   async wait(
     goal: CatchUp | undefined,
     timeoutMs: number | undefined,
-    details: () => Record<string, unknown>,
+    why: () => NotComplete,
   ): Promise<void> {
     let waiter: Waiter | undefined;
     let cancel: (() => void) | undefined;
@@ -36,9 +42,10 @@ export class Readiness {
         this.#waiters.add(waiter);
         if (timeoutMs === undefined) return;
         cancel = this.#runtime.schedule(timeoutMs, () => {
-          reject(
-            new TrackerError("TIMEOUT", `Not complete within ${timeoutMs} ms`, { timeoutMs, ...details() }),
-          );
+          const { text, details } = why();
+          const because = text === "" ? "" : `: ${text}`;
+          const message = `Not complete within ${timeoutMs} ms${because}`;
+          reject(new TrackerError("TIMEOUT", message, { timeoutMs, ...details }));
         });
       });
     } finally {

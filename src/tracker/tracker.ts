@@ -7,6 +7,7 @@ import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
+import { whyIncomplete } from "./incomplete.js";
 import { requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
@@ -219,10 +220,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
     this.#engine.setTime();
-    const { membership, counters, connected } = this.#engine.replicator;
+    const { membership, counters, connection } = this.#engine.replicator;
+    const { status } = connection;
     return {
       complete: this.#engine.isComplete(),
-      connected,
+      ready: this.#engine.isReady(),
+      connected: status === "connected",
+      connection: status,
       replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
       counters: { ...counters, closedSessionCalls: this.#closedSessionCalls },
     };
@@ -235,13 +239,23 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
    * not waited for. Default of `timeoutMs`: it waits for ever.
    *
-   * @throws TrackerError `TIMEOUT`; `TRACKER_STOPPED` if the tracker is stopped meanwhile.
+   * @throws TrackerError `TIMEOUT`, whose `details` have the `health` and name in `waitsFor` the nodes that are missing;
+   *   `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#requireRunning();
-    await this.#engine.whenComplete(timeoutMs, () => ({ health: this.health() }));
+    await this.#engine.whenComplete(timeoutMs, () => {
+      const health = this.health();
+      const { text, waitsFor } = whyIncomplete(
+        health.connection,
+        !this.#engine.hasHeardOut(),
+        this.#engine.expectedAndUnheard(),
+        health.replicas,
+      );
+      return { text, details: { waitsFor, health } };
+    });
   }
 
   /**

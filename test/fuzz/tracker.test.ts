@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { TrackerError } from "../../src/errors.js";
+import { hearingItself } from "../support/own-voice.js";
 import { decodeFrame } from "../../src/replication/wire/codec.js";
 import { LIMITS } from "../../src/replication/limits.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
@@ -60,13 +61,12 @@ async function startAlone(): Promise<Alone> {
     afterTask: () => undefined,
   });
   const receivers = new Map<string, (payload: string) => void>();
+  const own = hearingItself("b");
   const pubsub: PubSub = {
-    nodeName: "b",
-    broadcast: () => undefined,
-    send: () => undefined,
+    ...own,
     subscribe: (channel, receive) => {
       receivers.set(channel, receive);
-      return () => undefined;
+      return own.subscribe(channel, receive);
     },
   };
   const totals = new Map<string, number>();

@@ -45,7 +45,7 @@ function listAfter(order: readonly number[], protocol: Protocol = PROTOCOL): [st
 }
 
 function hear(node: LinkedNode, message: Message, counter: number): void {
-  node.replicator.receive(encodeFrame({ from, to: undefined, counter, message }), 1_000, "broadcast");
+  node.replicator.receive(encodeFrame({ from, to: undefined, counter, message }), 1_000, "broadcasts");
 }
 
 const all = said.map((_, index) => index);

@@ -2,12 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Message } from "../../src/replication/message.js";
-import type { Way } from "../../src/replication/port.js";
+import type { VoiceWay } from "../../src/replication/port.js";
 import { Link, lifeOf, type LinkedNode } from "./two-nodes.js";
 
 const heartbeat: Message = { type: "heartbeat", poolSize: 1, firstShard: 0, shards: [] };
 
-function send(to: LinkedNode, counter: number, way: Way, isAddressed: boolean): void {
+function send(to: LinkedNode, counter: number, way: VoiceWay, isAddressed: boolean): void {
   const addressee = isAddressed ? lifeOf(to.name).incarnation : undefined;
   const text = encodeFrame({ from: lifeOf("b"), to: addressee, counter, message: heartbeat });
   to.replicator.receive(text, 10, way);
@@ -17,9 +17,9 @@ describe("R1: a frame that was overtaken", () => {
   it("is one of its own channel: what is said aloud to this node is overtaken by broadcasts only", () => {
     const node = new Link().start("a");
     send(node, 6, "inbox", true);
-    send(node, 5, "broadcast", true);
+    send(node, 5, "broadcasts", true);
     expect(node.replicator.counters.framesLate).toBe(0);
-    send(node, 4, "broadcast", true);
+    send(node, 4, "broadcasts", true);
     send(node, 3, "inbox", true);
     expect(node.replicator.counters.framesLate).toBe(2);
   });

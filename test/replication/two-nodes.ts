@@ -5,7 +5,7 @@
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import { asksWhetherThere, type Message } from "../../src/replication/message.js";
-import type { Way } from "../../src/replication/port.js";
+import type { VoiceWay } from "../../src/replication/port.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
 
@@ -57,12 +57,11 @@ export class Link {
       {
         broadcast: (payload) => {
           count(payload);
-          for (const other of this.nodes.values())
-            if (other.name !== name) this.#carry(other, payload, "broadcast");
+          for (const other of this.nodes.values()) this.#carry(other, payload, "broadcasts");
         },
         send: (to, payload) => {
           count(payload);
-          sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
+          if (to !== name) sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
           const other = this.nodes.get(to);
           if (other !== undefined) this.#carry(other, payload, "inbox");
         },
@@ -75,6 +74,8 @@ export class Link {
             replicator.advance(this.nowMs);
           });
         },
+        connection: () => {},
+        reconnect: () => {},
         replicaUp: () => {},
         replicaDown: () => {},
         replicaGone: () => {},
@@ -98,7 +99,7 @@ export class Link {
   forge(from: string, to: LinkedNode, message: Message, counter = (this.#counters.get(from) ?? 0) + 1): void {
     this.#counters.set(from, counter);
     const text = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
-    to.replicator.receive(text, this.nowMs, "broadcast");
+    to.replicator.receive(text, this.nowMs, "broadcasts");
   }
 
   at(atMs: number, run: () => void): void {
@@ -122,7 +123,7 @@ export class Link {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
-  #carry(to: LinkedNode, payload: string, way: Way): void {
+  #carry(to: LinkedNode, payload: string, way: VoiceWay): void {
     this.at(this.nowMs + 1, () => to.replicator.receive(payload, this.nowMs, way));
   }
 }

@@ -8,6 +8,7 @@ import { replicaOf, type Life } from "../../src/replication/life.js";
 import { Membership } from "../../src/replication/lives/membership.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
+import { unwellStretches } from "../../src/testing/own-hearing.js";
 import type { Situation, Watched } from "./situation.js";
 import { instead, type Restore } from "./wrap.js";
 
@@ -195,6 +196,6 @@ export class MembershipOracles {
 
 /** Reconnecting may have begun a silence anew. */
 function silentSinceMs(node: Watched, heardMs: number): number {
-  const reconnectMs = node.endpoint.knownOutages.findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
+  const reconnectMs = unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
   return Math.max(heardMs, reconnectMs ?? heardMs);
 }

@@ -1,6 +1,7 @@
 /** What the oracles that look inside are told of the run: its time, its periods, and where to say what is wrong. */
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
+import { unwellStretches } from "../../src/testing/own-hearing.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
 
 export type Watched = SimulatedNode<VersionedMeta>;
@@ -53,7 +54,7 @@ export class Situation {
   healthyMsSince(node: Watched, sinceMs: number): number {
     const { nowMs } = this;
     let lostMs = node.machine.stalledMsSince(sinceMs);
-    for (const { fromMs, untilMs } of node.endpoint.knownOutages) {
+    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
       lostMs += Math.max(0, Math.min(untilMs, nowMs) - Math.max(fromMs, sinceMs));
     }
     return nowMs - sinceMs - lostMs;

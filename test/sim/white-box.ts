@@ -88,16 +88,19 @@ export class WhiteBox {
 
   /** Whoever acts last during a task is the replicator of the node whose task it was. */
   #watchReplicators(): void {
+    const started = new WeakSet<Replicator>();
     const act = (replicator: Replicator): void => {
       this.#acting = replicator;
     };
     this.#restores.push(
       instead(Replicator.prototype, "receive", function (original, ...input) {
-        act(this);
+        // Who has not advanced may hear itself, but is no node yet.
+        if (started.has(this)) act(this);
         original(...input);
       }),
       instead(Replicator.prototype, "advance", function (original, nowMs) {
         act(this);
+        started.add(this);
         original(nowMs);
       }),
     );

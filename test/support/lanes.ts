@@ -5,7 +5,7 @@
 import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import { Machine } from "../../src/testing/machine.js";
 import { SeededRandom } from "../../src/testing/random.js";
-import { VirtualTime } from "../../src/testing/virtual-time.js";
+import { settlePromises, VirtualTime } from "../../src/testing/virtual-time.js";
 import type { TrackerEvents } from "../../src/tracker/events.js";
 import { Session } from "../../src/session.js";
 import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
@@ -23,6 +23,8 @@ export interface LaneNode {
   /** Says goodbye. */
   stop(handoffMs?: number): Promise<void>;
   setConnected(connected: boolean): void;
+  /** How often it has asked for another connection. */
+  readonly reconnects: number;
   /** Hands it a payload as a broadcast. */
   receive(payload: string): void;
 }
@@ -33,14 +35,19 @@ interface Port {
   readonly receivers: Map<string, (payload: string) => void>;
   readonly listeners: Set<(status: PubSubStatus) => void>;
   connected: boolean;
+  reconnects: number;
 }
 
 const latencyMs = 5;
+/** A start gives up after 5,000 ms unless told otherwise. */
+const startLimitMs = 6_000;
 
 export class Lanes {
   readonly time = new VirtualTime();
-  /** Whether a frame is lost; replace it at any time. */
+  /** Whether a frame to another node is lost; replace it at any time. */
   loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
+  /** Whether a node does not hear itself; replace it at any time. */
+  mutes: (name: string, lane: Lane) => boolean = () => false;
   readonly #random: SeededRandom;
   /** What all nodes are started with, beside options of their own. */
   readonly #options: Partial<TrackerOptions>;
@@ -66,10 +73,17 @@ export class Lanes {
       clockOffsetMs,
       afterTask: () => undefined,
     });
-    const port: Port = { name, machine, receivers: new Map(), listeners: new Set(), connected: true };
+    const port: Port = {
+      name,
+      machine,
+      receivers: new Map(),
+      listeners: new Set(),
+      connected: true,
+      reconnects: 0,
+    };
     this.#ports.add(port);
     const seen: string[] = [];
-    const tracker = await Tracker.start(
+    const starting = Tracker.start(
       {
         handleDiff(diff) {
           for (const { joins, leaves } of diff.values()) {
@@ -80,6 +94,7 @@ export class Lanes {
       },
       { name: "lanes", ...this.#options, ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
     );
+    const tracker = await this.#drive(starting);
     const events: LaneNode["events"] = [];
     for (const event of ["replicaUp", "replicaDown", "replicaGone", "replicaLink", "error"] as const) {
       tracker.on(event, (detail) => events.push({ event, detail }));
@@ -95,6 +110,9 @@ export class Lanes {
       events,
       seen,
       kill,
+      get reconnects() {
+        return port.reconnects;
+      },
       stop: async (handoffMs) => {
         await tracker.stop(handoffMs === undefined ? {} : { handoffMs });
         kill();
@@ -120,11 +138,21 @@ export class Lanes {
     }
   }
 
+  /** Lets time pass until a start is through: a node has to hear itself. */
+  async #drive(starting: Promise<Tracker>): Promise<Tracker> {
+    let settled = false;
+    const settle = (): void => void (settled = true);
+    starting.then(settle, settle);
+    await settlePromises();
+    for (let waitedMs = 0; !settled && waitedMs < startLimitMs; waitedMs += 1) await this.advance(1);
+    return starting;
+  }
+
   #pubsub(port: Port): PubSub {
     return {
       nodeName: port.name,
       broadcast: (channel, payload) => {
-        for (const to of this.#ports) if (to !== port) this.#carry(port, to, "broadcast", channel, payload);
+        for (const to of this.#ports) this.#carry(port, to, "broadcast", channel, payload);
       },
       send: (node, channel, payload) => {
         for (const to of this.#ports) {
@@ -135,6 +163,7 @@ export class Lanes {
         port.receivers.set(channel, receive);
         return () => void port.receivers.delete(channel);
       },
+      reconnect: () => void (port.reconnects += 1),
       onStatus: (listener) => {
         port.listeners.add(listener);
         return () => void port.listeners.delete(listener);
@@ -143,7 +172,8 @@ export class Lanes {
   }
 
   #carry(from: Port, to: Port, lane: Lane, channel: string, payload: string): void {
-    if (!from.connected || !to.connected || this.loses(from.name, to.name, lane, payload)) return;
+    if (!from.connected || !to.connected) return;
+    if (to === from ? this.mutes(to.name, lane) : this.loses(from.name, to.name, lane, payload)) return;
     this.time.at(this.time.nowMs + latencyMs, () => {
       if (to.connected) to.machine.arrive(() => to.receivers.get(channel)?.(payload));
     });

@@ -318,6 +318,7 @@ describe("lives", () => {
       seed: 53,
       nodes: ["a", "b"],
       network: { repeatRate: 1, delayMs: [1, 9_000] },
+      options: { startTimeoutMs: 30_000 },
     });
     track(cluster.node("a"), "old");
     await cluster.advance(5_000);

@@ -45,22 +45,35 @@ class Bench {
   get pubsub(): PubSub {
     const pubsub: Record<string, unknown> = {
       nodeName: "a",
-      broadcast: (_: string, payload: string) => void this.broadcasts.push(payload),
-      send: () => undefined,
-      subscribe: (_: string, receive: () => void) => {
-        this.receive.push(receive);
-        return () => undefined;
-      },
       ...this.#parts,
-    };
-    const { broadcast } = this.#parts;
-    if (typeof broadcast === "function") {
-      pubsub["broadcast"] = (channel: string, payload: string): unknown => {
+      // Whatever it returns, it delivers: to this node, too.
+      broadcast: (channel: string, payload: string) => {
         this.broadcasts.push(payload);
-        return broadcast(channel, payload) as unknown;
-      };
-    }
+        this.#bringBack(payload);
+        return this.#do("broadcast", channel, payload);
+      },
+      send: (node: string, channel: string, payload: string) => {
+        if (node === "a") this.#bringBack(payload);
+        return this.#do("send", node, channel, payload);
+      },
+      subscribe: (channel: string, receive: () => void) => {
+        this.receive.push(receive);
+        return this.#parts.subscribe === undefined
+          ? () => undefined
+          : this.#do("subscribe", channel, receive);
+      },
+    };
     return pubsub as unknown as PubSub;
+  }
+
+  #do(part: keyof PubSub, ...given: readonly unknown[]): unknown {
+    const does = this.#parts[part];
+    return typeof does === "function" ? (does(...given) as unknown) : undefined;
+  }
+
+  #bringBack(payload: string): void {
+    const [receive] = this.receive;
+    queueMicrotask(() => receive?.(payload as never));
   }
 
   async start(behaviour: TrackerBehaviour = {}, runtime: Partial<Runtime> = {}): Promise<Tracker> {
@@ -73,6 +86,8 @@ class Bench {
       broadcastPeriodMs: 0,
     });
     this.#tracker = tracker;
+    // What it said to hear itself.
+    this.broadcasts = [];
     return tracker;
   }
 
@@ -325,6 +340,7 @@ describe("a pubsub that tells at an odd moment", () => {
     let look = (): number => -1;
     const bench = new Bench({
       broadcast: () => {
+        if (look() < 0) return;
         for (const payload of heard.splice(0)) {
           for (const receive of bench.receive) receive(payload as never);
           receivedMeanwhile = look();

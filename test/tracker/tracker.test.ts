@@ -8,6 +8,7 @@ import type { Diff } from "../../src/words.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { codeOf, plainDiff, startAlone } from "./recorder.js";
+import { hearingItself } from "../support/own-voice.js";
 
 const running: Tracker[] = [];
 
@@ -588,16 +589,16 @@ describe("start and stop", () => {
   it("holds a bounded number of bytes until it has started, and refuses what is no text", async () => {
     const junk = "x".repeat(256 * 1_024);
     let subscriptions = 0;
+    const own = hearingItself("n");
     const eager: PubSub = {
-      nodeName: "n",
-      broadcast() {},
-      send() {},
-      subscribe: (_, receive) => {
+      ...own,
+      subscribe: (channel, receive) => {
         subscriptions += 1;
-        if (subscriptions > 1) return () => undefined;
+        const end = own.subscribe(channel, receive);
+        if (subscriptions > 1) return end;
         receive(undefined as never);
         for (let count = 0; count < 40; count += 1) receive(junk);
-        return () => undefined;
+        return end;
       },
     };
     const tracker = await Tracker.start({}, { name: "test", pubsub: eager });
@@ -661,13 +662,9 @@ describe("start and stop", () => {
   });
 
   it("reports what the pubsub refuses, and goes on", async () => {
-    const pubsub: PubSub = {
-      nodeName: "n",
-      broadcast: () => Promise.reject(new Error("broker gone")),
-      send: () => undefined,
-      subscribe: () => () => undefined,
-    };
+    const pubsub = { ...hearingItself("n") };
     const tracker = await start({}, { pubsub });
+    pubsub.broadcast = () => Promise.reject(new Error("broker gone"));
     const error = new Promise<TrackerError>((resolve) => void tracker.on("error", resolve));
     tracker.track(new Session(), "room", "ann", {});
     expect(await error).toMatchObject({ code: "PUBLISH_FAILED", cause: { message: "broker gone" } });

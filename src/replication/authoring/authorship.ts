@@ -99,6 +99,11 @@ export class Authorship {
     this.#outbox.sendHeartbeat(this.#heartbeat(), to);
   }
 
+  /** Says that this node is there, and nothing of what it has: to all, or to one life. */
+  sendSign(to?: Life): void {
+    this.#outbox.send({ ...this.#heartbeat(), shards: [] }, to);
+  }
+
   /**
    * Somebody asks; the answer comes in its turn. Returns false, and does nothing, if there is no such shard: nobody
    * who has heard this node asks for it.

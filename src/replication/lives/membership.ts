@@ -214,8 +214,11 @@ export class Membership<P extends Peer = Peer> {
     }
   }
 
-  /** Healthy time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. */
-  pass(elapsedMs: number, hides = true): void {
+  /**
+   * Healthy time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. `graceMs` is added
+   * to everybody's down period.
+   */
+  pass(elapsedMs: number, hides = true, graceMs = 0): void {
     const { rules } = this.#protocol;
     this.#elapsedMs += elapsedMs;
     this.#sincePassMs = 0;
@@ -232,7 +235,7 @@ export class Membership<P extends Peer = Peer> {
       if (replica.status === "down") {
         if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
-        if (hides) this.#goDown(replica);
+        if (hides && rules.isSilent(silentMs, downPeriodMs + graceMs)) this.#goDown(replica);
       } else if (rules.isMissed(silentMs, downPeriodMs, replica.missed)) {
         // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
         replica.missed += 1;

@@ -32,6 +32,11 @@ export class Outbox {
     this.#carrier = carrier;
   }
 
+  /** The counter of the last frame. */
+  get counter(): number {
+    return this.#counter;
+  }
+
   /** Sends a message that fits any frame: to one life, or to all. */
   send(message: Message, to?: Addressee): void {
     this.#carry(this.#encode(message, to), to);

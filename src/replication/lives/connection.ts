@@ -1,0 +1,167 @@
+/**
+ * How this node is connected, as the pubsub says and as far as it hears itself; when it says that it is there; and
+ * which of the time that passes counts for the silence of others. Time comes in as an argument; knows no other life.
+ */
+import type { Life } from "../life.js";
+import type { Frame } from "../message.js";
+import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
+import type { Rules } from "../rules.js";
+import { OwnVoice } from "./own-voice.js";
+
+export interface ConnectionOptions {
+  readonly life: Life;
+  readonly tickPeriodMs: number;
+  readonly heartbeatPeriodMs: number;
+  readonly downPeriodMs: number;
+}
+
+/** What a tick comes to. */
+interface Passed {
+  /** How much of the time counts for the silence of others. */
+  readonly healthyMs: number;
+  /** Whether whoever has been silent for too long may be hidden. */
+  readonly hides: boolean;
+  /** What is added to the time after which they are. */
+  readonly graceMs: number;
+  /** The ways on which this node is to speak now. */
+  readonly soundings: readonly VoiceWay[];
+}
+
+export class Connection {
+  readonly voice: OwnVoice;
+  readonly #options: ConnectionOptions;
+  readonly #rules: Rules;
+  readonly #port: Pick<ReplicatorPort, "connection" | "reconnect">;
+  #isAttached = true;
+  #lastTickMs: number;
+  /** Healthy time since a tick came late. */
+  #sinceLateMs = Infinity;
+  /** For how long it has been connected since it doubted its connection. */
+  #sinceDoubtMs = Infinity;
+  #nextHeartbeatMs: number;
+  /** When the last one was sent while the pubsub was connected. */
+  #lastHeartbeatMs = -Infinity;
+  /** For how long it had not heard itself when a new connection was asked for last. */
+  #askedMs: number | undefined;
+
+  constructor(
+    options: ConnectionOptions,
+    rules: Rules,
+    port: Pick<ReplicatorPort, "connection" | "reconnect">,
+    nowMs: number,
+  ) {
+    this.voice = new OwnVoice(options, rules);
+    this.#options = options;
+    this.#rules = rules;
+    this.#port = port;
+    this.#lastTickMs = nowMs;
+    this.#nextHeartbeatMs = nowMs;
+  }
+
+  /** Whether the pubsub says that it is connected. */
+  get isAttached(): boolean {
+    return this.#isAttached;
+  }
+
+  get status(): ConnectionStatus {
+    if (!this.#isAttached) return "disconnected";
+    return this.voice.isDeaf ? "deaf" : "connected";
+  }
+
+  /** When the next tick or heartbeat is due. */
+  get dueMs(): number {
+    return Math.min(this.nextTickMs, this.#nextHeartbeatMs);
+  }
+
+  get nextTickMs(): number {
+    return this.#lastTickMs + this.#options.tickPeriodMs;
+  }
+
+  /** Whether a heartbeat is due: then it is sent, and the next one is due after a period. */
+  takeHeartbeat(nowMs: number): boolean {
+    if (nowMs < this.#nextHeartbeatMs) return false;
+    this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
+    if (this.#isAttached) this.#lastHeartbeatMs = nowMs;
+    return true;
+  }
+
+  /** It can be heard again, as far as is known. Returns when the next heartbeat is due. */
+  resume(nowMs: number): number {
+    const { tickPeriodMs } = this.#options;
+    this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
+    return this.#nextHeartbeatMs;
+  }
+
+  /** The pubsub has connected, or lost its connection. */
+  attach(isAttached: boolean): void {
+    this.#change(() => {
+      this.#isAttached = isAttached;
+      this.#askedMs = undefined;
+      if (isAttached) this.voice.connected();
+    });
+  }
+
+  /** A frame of this node's name came. Returns whether this life was deaf, and hears itself again. */
+  hear({ from, to, counter }: Frame, nowMs: number): boolean {
+    const { incarnation } = this.#options.life;
+    if (from.incarnation !== incarnation) return false;
+    const { isDeaf } = this.voice;
+    // What is addressed to another life and comes here was broadcast.
+    const way = to === incarnation ? "inbox" : "broadcasts";
+    const sinceTickMs = this.#countedMs(nowMs, this.#isAttached);
+    this.#change(() => this.voice.hear(way, counter, sinceTickMs));
+    return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
+  }
+
+  /** The time since the last tick that counts for the silence of others. */
+  healthyMs(nowMs: number): number {
+    return this.#countedMs(nowMs, this.#counts());
+  }
+
+  tick(nowMs: number): Passed {
+    const { tickPeriodMs, heartbeatPeriodMs } = this.#options;
+    const counts = this.#counts();
+    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
+    const healthyMs = this.#countedMs(nowMs, counts);
+    const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
+    const mayHide = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, counts);
+    if (counts) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
+    const connectedMs = this.#countedMs(nowMs, this.#isAttached);
+    this.#lastTickMs = nowMs;
+    this.#change(() => this.voice.pass(connectedMs));
+    this.#sinceDoubtMs = this.voice.isDoubted ? 0 : this.#sinceDoubtMs + connectedMs;
+    if (this.#isToBeRenewed()) this.#port.reconnect();
+    return {
+      healthyMs,
+      hides: mayHide && this.#rules.hidesUnheard(this.voice.isDoubted),
+      graceMs: this.#rules.graceMs(this.#sinceDoubtMs, heartbeatPeriodMs),
+      soundings: this.#isAttached ? this.voice.soundings : [],
+    };
+  }
+
+  /** When it becomes deaf, and again after each down period for which it stays so. */
+  #isToBeRenewed(): boolean {
+    if (this.status !== "deaf") {
+      this.#askedMs = undefined;
+      return false;
+    }
+    const { unheardMs } = this.voice;
+    if (this.#askedMs !== undefined && unheardMs - this.#askedMs < this.#options.downPeriodMs) return false;
+    this.#askedMs = unheardMs;
+    return true;
+  }
+
+  #counts(): boolean {
+    return this.#isAttached && this.#rules.countsSilence(this.voice.isDeaf);
+  }
+
+  #countedMs(nowMs: number, counts: boolean): number {
+    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, counts);
+  }
+
+  #change(change: () => void): void {
+    const { status } = this;
+    change();
+    if (this.status !== status) this.#port.connection(this.status, this.voice.doubted);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Whether this node hears itself: what it broadcasts, and what it sends to itself alone, has to come back by the way
+ * that it takes to others. Time comes in as the time for which the pubsub says that it is connected; knows no message
+ * and no other life.
+ */
+import { SOUNDING_MARKS } from "../limits.js";
+import type { VoiceWay } from "../port.js";
+import type { Rules } from "../rules.js";
+
+export const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];
+
+/** This node has spoken: whatever it sent later has a higher counter. */
+interface Mark {
+  readonly counter: number;
+  readonly atMs: number;
+}
+
+export class OwnVoice {
+  readonly #heartbeatPeriodMs: number;
+  /** A frame that was sent longer ago says nothing of the connection that there is now. */
+  readonly #memoryMs: number;
+  readonly #rules: Rules;
+  readonly #unheardMs: Record<VoiceWay, number> = { broadcasts: 0, inbox: 0 };
+  /** Whether it was heard since the pubsub connected last. */
+  readonly #proven: Record<VoiceWay, boolean> = { broadcasts: false, inbox: false };
+  readonly #deaf: Record<VoiceWay, boolean> = { broadcasts: false, inbox: false };
+  #marks: Mark[] = [];
+  #nowMs = 0;
+
+  constructor(options: { readonly heartbeatPeriodMs: number; readonly downPeriodMs: number }, rules: Rules) {
+    this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
+    this.#memoryMs = options.downPeriodMs;
+    this.#rules = rules;
+  }
+
+  /** Whether it has not been heard on one of the ways for so long that it can be no chance. */
+  get isDeaf(): boolean {
+    return this.#deaf.broadcasts || this.#deaf.inbox;
+  }
+
+  /** Whether it should have been heard by now, on both ways, and was not. */
+  get isDoubted(): boolean {
+    return this.doubted.length > 0;
+  }
+
+  /** The ways on which it should have been heard by now. */
+  get doubted(): readonly VoiceWay[] {
+    return VOICE_WAYS.filter((way) => this.#deaf[way] || this.#isOverdue(way));
+  }
+
+  /** The ways on which it has not been heard since the pubsub connected last. */
+  get unproven(): readonly VoiceWay[] {
+    return VOICE_WAYS.filter((way) => !this.#proven[way]);
+  }
+
+  /** The ways on which it is to speak again before its next heartbeat. */
+  get soundings(): readonly VoiceWay[] {
+    return this.doubted.filter((way) =>
+      this.#rules.soundsAgain(this.#unheardMs[way], this.#heartbeatPeriodMs),
+    );
+  }
+
+  /** For how long it has not been heard, on the way on which that is longer. */
+  get unheardMs(): number {
+    return Math.max(this.#unheardMs.broadcasts, this.#unheardMs.inbox);
+  }
+
+  /** It speaks now: the frame will have a counter above this one. */
+  speaks(counter: number): void {
+    const sinceMs = this.#nowMs - this.#memoryMs;
+    this.#marks = this.#marks.filter(({ atMs }) => atMs >= sinceMs).slice(1 - SOUNDING_MARKS);
+    this.#marks.push({ counter, atMs: this.#nowMs });
+  }
+
+  /** A frame of this life came back, so long after time passed here last. */
+  hear(way: VoiceWay, counter: number, sincePassMs: number): void {
+    const [first] = this.#marks;
+    if (first === undefined || counter <= first.counter) return;
+    this.#unheardMs[way] = -sincePassMs;
+    this.#proven[way] = true;
+    this.#deaf[way] = false;
+  }
+
+  /** Time has passed in which the pubsub said that it is connected. */
+  pass(elapsedMs: number): void {
+    this.#nowMs += elapsedMs;
+    for (const way of VOICE_WAYS) {
+      this.#unheardMs[way] += elapsedMs;
+      this.#deaf[way] ||= this.#rules.isDeaf(this.#unheardMs[way], this.#heartbeatPeriodMs);
+    }
+  }
+
+  /** The pubsub has connected. Whoever was deaf before stays so until it is heard. */
+  connected(): void {
+    for (const way of VOICE_WAYS) {
+      this.#proven[way] = false;
+      if (!this.#deaf[way]) this.#unheardMs[way] = 0;
+    }
+  }
+
+  #isOverdue(way: VoiceWay): boolean {
+    return this.#rules.isOverdue(this.#unheardMs[way], this.#heartbeatPeriodMs);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Whether an endpoint hears itself, by what arrives there: a node that does not is to know it. It measures the time in
+ * which the node could hear at all, and knows no tracker.
+ */
+import type { Machine } from "./machine.js";
+import type { VirtualTime } from "./virtual-time.js";
+
+/** A stretch of time. */
+export interface Stretch {
+  readonly fromMs: number;
+  untilMs: number;
+}
+
+export class OwnHearing {
+  /** After how long a node that does not hear itself is to know it. */
+  deafAfterMs = Infinity;
+  /** What has been under way for longer says nothing of the connection that there is. */
+  memoryMs = Infinity;
+  readonly #time: VirtualTime;
+  readonly #machine: Machine;
+  /** When it heard itself last, or could not be expected to have done so before. */
+  readonly #heardMs: { broadcast: number; send: number };
+  /** When a stretch began that lasts, though one of the ways is whole again. */
+  #beganMs = Infinity;
+  /** Stretches of deafness that are over. */
+  readonly #over: Stretch[] = [];
+
+  constructor(time: VirtualTime, machine: Machine) {
+    this.#time = time;
+    this.#machine = machine;
+    this.#heardMs = { broadcast: time.nowMs, send: time.nowMs };
+  }
+
+  /** The stretches in which it did not hear itself and was to know it; the last one may last: until `Infinity`. */
+  get deafStretches(): readonly Stretch[] {
+    const fromMs = this.#sinceMs();
+    return fromMs === Infinity ? this.#over : [...this.#over, { fromMs, untilMs: Infinity }];
+  }
+
+  /** It heard what it had sent at the given time. */
+  heard(lane: "broadcast" | "send", sentMs: number): void {
+    if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
+    const fromMs = this.#sinceMs();
+    this.#heardMs[lane] = this.#time.nowMs;
+    this.#beganMs = Infinity;
+    if (fromMs === Infinity) return;
+    // On the other way it may be deaf still.
+    if (this.#sinceMs() === Infinity) this.#over.push({ fromMs, untilMs: this.#time.nowMs });
+    else this.#beganMs = fromMs;
+  }
+
+  /** It was disconnected, and knew it, since the given time: whoever was deaf before is not expected to hear. */
+  reconnected(sinceMs: number): void {
+    const { nowMs } = this.#time;
+    for (const lane of ["broadcast", "send"] as const) {
+      const wasDeaf = this.#deafSinceMs(lane, sinceMs) !== Infinity;
+      this.#heardMs[lane] = wasDeaf ? this.#heardMs[lane] + nowMs - sinceMs : nowMs;
+    }
+  }
+
+  #sinceMs(): number {
+    return Math.min(this.#beganMs, this.#deafSinceMs("broadcast"), this.#deafSinceMs("send"));
+  }
+
+  /** Since when it has been deaf on a lane; `Infinity` if it is not. */
+  #deafSinceMs(lane: "broadcast" | "send", nowMs = this.#time.nowMs): number {
+    const heardMs = this.#heardMs[lane];
+    const unheardMs = nowMs - heardMs - this.#machine.stalledMsSince(heardMs);
+    return unheardMs > this.deafAfterMs ? nowMs - (unheardMs - this.deafAfterMs) : Infinity;
+  }
+}
+
+/** All stretches in which an endpoint knew, or was to know, that it could not be heard, by their ends. */
+export function unwellStretches(endpoint: {
+  readonly knownOutages: readonly Stretch[];
+  readonly ownHearing: OwnHearing;
+}): readonly Stretch[] {
+  const { deafStretches } = endpoint.ownHearing;
+  if (deafStretches.length === 0) return endpoint.knownOutages;
+  return [...endpoint.knownOutages, ...deafStretches].sort((a, b) => a.untilMs - b.untilMs);
+}

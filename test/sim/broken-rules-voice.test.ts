@@ -1,0 +1,36 @@
+/** Rules of a node that hears itself, or does not: each is needed, for a run sees when it is off. */
+import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
+
+const rules: readonly BrokenRule[] = [
+  {
+    rule: "R54 is missed: a node is connected as far as it hears itself",
+    found: /says that it is connected, and hears nobody/,
+    run: theDeafSaySo,
+    broken: { rules: { isDeaf: () => false } },
+  },
+  {
+    rule: "R54 is missed: a node that says it is connected hears itself",
+    found: /says that it is connected, and has not heard itself for long/,
+    broken: { rules: { isDeaf: () => false } },
+  },
+  {
+    rule: "R54 is missed: whoever doubts its connection speaks again before it is deaf",
+    found: /broadcast \d+ frames in \d+ idle heartbeats|sent itself \d+ frames/,
+    broken: { rules: { isOverdue: () => true } },
+  },
+  {
+    rule: "R55 is missed: a node that does not hear itself counts nobody's silence",
+    found: /a node that is deaf hides who is there/,
+    run: theDeafHideNobody,
+    broken: { rules: { countsSilence: () => true, hidesUnheard: () => true } },
+  },
+  {
+    rule: "R56 is missed: whoever hears itself again is as after a reconnect",
+    found: /somebody leaves though only the broker stood still/,
+    run: theBrokerMayStandStill,
+    broken: { rules: { isAsReconnected: () => false } },
+  },
+];
+
+describeBrokenRules("each rule of a node's own voice, switched off", rules);
