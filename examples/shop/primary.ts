@@ -324,6 +324,7 @@ export class Primary {
     const restarting = this.#restarting;
     const plain = [...this.#nodes.values()].map((node): NodeStatus => {
       const differsBy = this.#agreement.differsBy(node.name);
+      const lacks = this.#agreement.lacks(node.name);
       const awaited = this.#awaited(node);
       return {
         name: node.name,
@@ -334,6 +335,7 @@ export class Primary {
         ...(node.endsInMs !== undefined && { endsInMs: node.endsInMs }),
         ...(node.report !== undefined && { shoppers: node.report.shoppers }),
         ...(differsBy !== undefined && { differsBy, differsNowBy: this.#agreement.differsNowBy(node.name) }),
+        ...(lacks !== undefined && { lacks }),
         ...(awaited > 0 &&
           node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
         off: {},

@@ -4,7 +4,7 @@ import { MemoryHub } from "rollcall/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { Agreement } from "../../examples/shop/agreement.ts";
 import { Happenings } from "../../examples/shop/happenings.ts";
-import { comparedWords } from "../../examples/shop/browser/node-words.ts";
+import { comparedWords, stateWords } from "../../examples/shop/browser/node-words.ts";
 import { Partition } from "../../examples/shop/partition.ts";
 import { cartTopic, startCartTracker } from "../../examples/shop/presence/cart-tracker.ts";
 import { Moves, type Outcome } from "../../examples/shop/presence/moves.ts";
@@ -34,6 +34,8 @@ describe("agreement", () => {
       0,
       undefined,
     ]);
+    // Of these 51 are on the others' lists alone, and nine on its own.
+    expect(agreement.lacks("one")).toBe(51);
     expect(agreement.agrees).toBe(false);
     read(agreement, { one: whole, two: whole, three: whole }, 1);
     expect(agreement.agrees).toBe(true);
@@ -44,6 +46,15 @@ describe("agreement", () => {
     read(agreement, { one: { one: 50 }, two: { two: 50 } });
     expect(agreement.agrees).toBe(false);
     expect((agreement.differsBy("one") ?? 0) + (agreement.differsBy("two") ?? 0)).toBe(100);
+  });
+
+  it("does not take two sides for one because the longer list is now this one and now that one", () => {
+    const agreement = new Agreement();
+    for (let reading = 0; reading < 16; reading++) {
+      read(agreement, { one: { one: 50 + (reading % 3) }, two: { two: 51 } }, 1);
+    }
+    expect(agreement.agrees).toBe(false);
+    expect([agreement.differsBy("one"), agreement.differsBy("two")].sort()).toEqual([0, 101]);
   });
 
   it("does not take what is on its way for a difference", () => {
@@ -132,6 +143,13 @@ describe("what is said of a node's list", () => {
     expect(said({ shoppers: 24, differsBy: 0, differsNowBy: 60 })).toBe("not settled");
     expect(said({ shoppers: 24, differsBy: 58, differsNowBy: 60 })).toBe("differs by 58");
     expect(said({ shoppers: 5_000, differsBy: 0, differsNowBy: 400 })).toBe("agrees");
+  });
+
+  it("names who is waited for, and until when", () => {
+    const awaited = { shoppers: 12, forgottenInMs: 8_200 };
+    expect(stateWords(status({ state: "ended", endsInMs: 2_400, awaited }))).toBe(
+      "gone · back in 3 s · 12 waited for, forgotten in 9 s",
+    );
   });
 });
 

@@ -38,12 +38,12 @@ export function shortStateWords(node: NodeStatus): string {
   return `${word} · ${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`;
 }
 
-/** The same, with those who have not arrived elsewhere. */
+/** The same, with those of its last life who are listed nowhere else: they may be on their way, or have left. */
 export function stateWords(node: NodeStatus): string {
   const { awaited } = node;
   if (awaited === undefined) return shortStateWords(node);
   const { shoppers, forgottenInMs } = awaited;
-  return `${shortStateWords(node)} · ${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`;
+  return `${shortStateWords(node)} · ${shoppers} waited for, forgotten in ${wholeSeconds(forgottenInMs)}`;
 }
 
 /**
