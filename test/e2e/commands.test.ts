@@ -68,21 +68,12 @@ describe("npm start", () => {
     expect(processes.filter(isAlive)).toEqual([]);
   });
 
-  it("leaves no node behind when it is killed itself", async () => {
-    const shop = start("--port", String(await freePorts(3)), "--nodes", "2");
+  it("leaves no connection with a node that does not take it, and no node behind when it is killed itself", async () => {
+    const port = await freePorts(4);
+    const shop = start("--port", String(port), "--nodes", "3");
     await shop.said(/Ctrl-C ends it/, 60_000);
     const processes = [...shop.output.matchAll(/\(process (\d+)\)/g)].map(([, id]) => Number(id));
-    expect(processes).toHaveLength(2);
-    shop.child.kill("SIGKILL");
-    for (const id of processes) {
-      await expect.poll(() => isAlive(id), { timeout: 10_000 }).toBe(false);
-    }
-  });
-
-  it("leaves no connection with a node that does not take it", async () => {
-    const port = await freePorts(3);
-    const shop = start("--port", String(port), "--nodes", "2");
-    await shop.said(/Ctrl-C ends it/, 60_000);
+    expect(processes).toHaveLength(3);
     const stuck = Number(shop.output.match(/Only node-2 .*\(process (\d+)\)/)?.[1]);
     process.kill(stuck, "SIGSTOP");
     try {
@@ -97,6 +88,10 @@ describe("npm start", () => {
       process.kill(stuck, "SIGKILL");
     }
     await shop.said(/node-2 ended \(SIGKILL\)/, 10_000);
+
+    expect(processes.filter(isAlive)).toHaveLength(2);
+    shop.child.kill("SIGKILL");
+    await expect.poll(() => processes.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
 
   it("names the port that is in use", async () => {
@@ -110,33 +105,29 @@ describe("npm start", () => {
     await new Promise((closed) => taken.close(closed));
   });
 
-  it("says at once that there is no broker", async () => {
-    for (const scheme of ["redis", "nats"]) {
-      const port = await freePorts(4);
-      const shop = start(
-        "--port",
-        String(port),
-        "--pubsub",
-        `${scheme}://127.0.0.1:${port + 3}`,
-        "--nodes",
-        "2",
-      );
-      expect(await shop.ended, shop.output).toBe(1);
-      expect(shop.output).toContain(`Is there a broker at ${scheme}://127.0.0.1:${port + 3}?`);
-    }
-  });
-
-  it("keeps the password of a broker to itself", async () => {
-    const port = await freePorts(4);
-    const address = `redis://shop:open-sesame@127.0.0.1:${port + 3}`;
-    const shop = new Program("examples/shop/main.ts", ["--port", String(port), "--quiet"], {
-      DATA_DIR: dataFolder,
-      PUBSUB: address,
+  it("says at once that there is no broker, and keeps the password of one to itself", async () => {
+    const port = await freePorts(12);
+    const none = `127.0.0.1:${port + 11}`;
+    const addresses = [`redis://${none}`, `nats://${none}`, `redis://shop:open-sesame@${none}`];
+    const shops = addresses.map((address, index) => {
+      const input = ["--port", String(port + 3 * index), "--nodes", "2", "--quiet"];
+      const shop = new Program("examples/shop/main.ts", input, {
+        DATA_DIR: join(dataFolder, String(index)),
+        PUBSUB: address,
+      });
+      programs.push(shop);
+      return shop;
     });
-    programs.push(shop);
-    expect(await shop.ended, shop.output).toBe(1);
-    expect(shop.output).toContain(`Is there a broker at redis://…@127.0.0.1:${port + 3}?`);
-    expect(shop.output).not.toContain("open-sesame");
+    const outputs = await Promise.all(
+      shops.map(async (shop) => {
+        expect(await shop.ended, shop.output).toBe(1);
+        return shop.output;
+      }),
+    );
+    for (const [index, shown] of [`redis://${none}`, `nats://${none}`, `redis://…@${none}`].entries()) {
+      expect(outputs[index]).toContain(`Is there a broker at ${shown}?`);
+    }
+    expect(outputs[2]).not.toContain("open-sesame");
   });
 
   it("names the folder that it cannot use, and how to choose another", async () => {
@@ -151,12 +142,17 @@ describe("npm start", () => {
     const damaged = join(dataFolder, "damaged");
     mkdirSync(damaged);
     writeFileSync(join(damaged, "secret"), "x");
-    for (const [folder, what] of [
+    const port = await freePorts(12);
+    const cases = [
       [file, file],
       [junk, "not a database"],
       [damaged, `${damaged}/secret is damaged`],
-    ] as const) {
-      const shop = start("--port", String(await freePorts(4)), "--data-dir", folder);
+    ] as const;
+    const shops = cases.map(([folder], index) =>
+      start("--port", String(port + 4 * index), "--data-dir", folder),
+    );
+    for (const [index, [folder, what]] of cases.entries()) {
+      const shop = shops[index] as Program;
       expect(await shop.ended, shop.output).toBe(1);
       expect(shop.output).toContain(`The data folder ${folder} cannot be used`);
       expect(shop.output).toContain(what);
@@ -167,6 +163,9 @@ describe("npm start", () => {
 
   it("explains its options, and refuses others", async () => {
     const help = start("--help");
+    const refusals = [["--port", "none"], ["--nodes", "0"], ["--pubsub", "carrier pigeon"], ["--colour"]].map(
+      (wrong) => start(...wrong),
+    );
     expect(await help.ended).toBe(0);
     for (const option of [
       "--port",
@@ -179,13 +178,7 @@ describe("npm start", () => {
     ]) {
       expect(help.output).toContain(option);
     }
-    for (const wrong of [
-      ["--port", "none"],
-      ["--nodes", "0"],
-      ["--pubsub", "carrier pigeon"],
-      ["--colour"],
-    ]) {
-      const refused = start(...wrong);
+    for (const refused of refusals) {
       expect(await refused.ended).toBe(1);
       expect(refused.output).toMatch(/^error: /);
     }
@@ -206,10 +199,9 @@ describe("npm run shop:load and shop:restart", () => {
   it("say that there is no shop, or something else in its place", async () => {
     const port = await freePorts(1);
     const url = `http://127.0.0.1:${port}`;
-    for (const script of commands) {
-      expect((await run(script, url, "any")).output).toContain(
-        `There is no shop at ${url}/: start it with npm start.`,
-      );
+    const runAll = (): Promise<Program[]> => Promise.all(commands.map((script) => run(script, url, "any")));
+    for (const { output } of await runAll()) {
+      expect(output).toContain(`There is no shop at ${url}/: start it with npm start.`);
     }
     for (const [status, body] of [
       [200, "<h1>Hello</h1>"],
@@ -218,9 +210,7 @@ describe("npm run shop:load and shop:restart", () => {
     ] as const) {
       const foreign = createHttpServer((_request, response) => response.writeHead(status).end(body));
       await new Promise<void>((listening) => foreign.listen(port, "127.0.0.1", listening));
-      for (const script of commands) {
-        expect((await run(script, url, "any")).output).toContain("it is not the shop");
-      }
+      for (const { output } of await runAll()) expect(output).toContain("it is not the shop");
       foreign.closeAllConnections();
       await new Promise((closed) => foreign.close(closed));
     }

@@ -117,7 +117,10 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
   });
 
   it("is told at once that the connection is gone, and loses nothing", async () => {
-    const page = await openShopper(browser, `${shop.urlOf(1)}/`);
+    const page = await (await browser.newContext()).newPage();
+    await page.clock.install();
+    await page.goto(`${shop.urlOf(1)}/`);
+    await connected(page);
     await page.context().setOffline(true);
     await page.locator('[data-connection][data-state="lost"]').waitFor();
     await page.click('[data-add="404"]');
@@ -125,7 +128,7 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     expect(await page.getAttribute('[data-add="404"]', "aria-busy")).toBe("true");
     expect(await lines(page)).toEqual([]);
     // Longer than the client waits for an answer.
-    await page.waitForTimeout(11_000);
+    await page.clock.runFor(11_000);
     await page.context().setOffline(false);
     await soon(() => lines(page), 20_000).toEqual(["404"]);
     expect(await page.getAttribute('[data-add="404"]', "aria-busy")).toBe("false");

@@ -15,7 +15,7 @@ import {
   soon,
   sum,
 } from "./browser.ts";
-import { adminPassword, adminUser, Program, Shop, startLoad } from "./processes.ts";
+import { adminPassword, adminUser, Shop, startLoad, type Program } from "./processes.ts";
 import { expectRightAgain, watchedMs } from "./killed-node.ts";
 
 describe.skipIf(withoutBrowser)("nodes that come and go", () => {
@@ -209,16 +209,5 @@ describe.skipIf(withoutBrowser)("nodes that come and go", () => {
     }).not.toBe("–");
     expect([...seen].filter((total) => total !== "–")).toEqual([String(right.shoppers)]);
     await inside.page.context().close();
-  });
-
-  it("replaces all nodes without losing a shopper", async () => {
-    const restart = new Program("examples/shop/restart.ts", ["--url", shop.url, "--admin-user", adminUser], {
-      ADMIN_PASSWORD: adminPassword,
-    });
-    const looks = await dashboard.watch(() => restart.child.exitCode !== null, 100_000);
-    expect(await restart.ended, restart.output).toBe(0);
-    expect(restart.output).toContain("never dropped");
-    expect(leastOf(looks)).toBe(right.shoppers);
-    await soon(() => dashboard.shown()).toEqual(right);
   });
 });
