@@ -4,6 +4,7 @@
  */
 import { setupPrimary } from "rollcall/adapters/cluster";
 import { Agreement } from "./agreement.ts";
+import { awaitedOf, servedBy } from "./arrivals.ts";
 import type { ClusterAnswer, ClusterRequest, NodeConfig, NodeReport } from "./control.ts";
 import type { Crowd } from "./crowd-control.ts";
 import { Happenings, seconds } from "./happenings.ts";
@@ -183,12 +184,11 @@ export class Primary {
 
   #do(action: NodeAction, node: NodeProcess): string {
     const { name, run } = node;
-    const serves = node.lastReport?.serves ?? 0;
     switch (action) {
       case "stop":
         this.#happenings.add("stopped", `${name} stopped`, { node: name, run });
         this.#tellStatus();
-        void node.stop(handoffMsFor(serves), stopTimeoutMs);
+        void node.stop(handoffMsFor(this.#servedBy(node)), stopTimeoutMs);
         return `${name} says goodbye.`;
       case "kill":
         node.kill();
@@ -227,7 +227,7 @@ export class Primary {
       for (const node of this.#nodes.values()) {
         // One that has ended meanwhile is about to be replaced anyway.
         if (node.state !== "up") continue;
-        const moving = node.lastReport?.serves ?? 0;
+        const moving = this.#servedBy(node);
         this.#restarting = `${node.name} says goodbye to ${moving} shoppers`;
         await node.stop(handoffMsFor(moving), stopTimeoutMs);
         if (this.#stopping) return;
@@ -254,26 +254,29 @@ export class Primary {
     for (;;) {
       const awaited = this.#awaited(node);
       if (awaited === 0 || this.#stopping) return;
-      if (awaited < least) {
-        least = awaited;
+      // Who hears nothing does not know that nobody comes.
+      if (awaited === undefined || awaited < least) {
+        least = awaited ?? least;
         leastMs = performance.now();
       }
       if (performance.now() - leastMs > nobodyComesMs) return;
-      this.#restarting = `${node.name} is new; ${awaited} of ${moving} shoppers are on their way`;
+      this.#restarting = `${node.name} is new; ${awaited ?? "some"} of ${moving} shoppers are on their way`;
       await new Promise((resolve) => setTimeout(resolve, statusPeriodMs));
     }
   }
 
-  /** How many whom the node's past life served are not on another one yet, as far as any node knows. */
-  #awaited(node: NodeProcess): number {
-    const past = node.past;
-    if (past === undefined) return 0;
-    let awaited = 0;
-    for (const report of this.#reports(({ name }) => !this.#cut.has(name)).values()) {
-      for (const [home, shoppers] of report.homes)
-        if (home === past.home) awaited = Math.max(awaited, shoppers);
-    }
-    return awaited;
+  /** How many whom the node's past life served are waited for; `undefined` while nobody says. */
+  #awaited(node: NodeProcess): number | undefined {
+    const { past, name } = node;
+    return past === undefined ? 0 : awaitedOf(past.home, name, this.#connectedReports());
+  }
+
+  #servedBy(node: NodeProcess): number {
+    return servedBy(node.home, node.lastReport?.serves ?? 0, this.#connectedReports());
+  }
+
+  #connectedReports(): Map<string, NodeReport> {
+    return this.#reports(({ name }) => !this.#cut.has(name));
   }
 
   #reports(which: (node: NodeProcess) => boolean = () => true): Map<string, NodeReport> {
@@ -336,7 +339,8 @@ export class Primary {
         ...(node.report !== undefined && { shoppers: node.report.shoppers }),
         ...(differsBy !== undefined && { differsBy, differsNowBy: this.#agreement.differsNowBy(node.name) }),
         ...(lacks !== undefined && { lacks }),
-        ...(awaited > 0 &&
+        ...(awaited !== undefined &&
+          awaited > 0 &&
           node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
         off: {},
       };

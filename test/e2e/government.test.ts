@@ -3,6 +3,8 @@ import { Session } from "rollcall";
 import { MemoryHub } from "rollcall/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { Agreement } from "../../examples/shop/agreement.ts";
+import { awaitedOf, servedBy } from "../../examples/shop/arrivals.ts";
+import type { NodeReport } from "../../examples/shop/control.ts";
 import { Happenings } from "../../examples/shop/happenings.ts";
 import { comparedWords, stateWords } from "../../examples/shop/browser/node-words.ts";
 import { Partition } from "../../examples/shop/partition.ts";
@@ -110,6 +112,34 @@ describe("moves", () => {
     expect(outcomes).toEqual([]);
     moves.tick(7_000);
     expect(outcomes).toEqual([{ moved: 2, missing: 1, tookMs: 900 }]);
+  });
+});
+
+describe("those on the move", () => {
+  const report = (homes: Record<string, number>): NodeReport => ({
+    shoppers: 0,
+    serves: 0,
+    homes: Object.entries(homes),
+    frames: {},
+    complete: true,
+    largestDiff: 0,
+  });
+  const awaited = (reports: Record<string, NodeReport>): number | undefined =>
+    awaitedOf("two 1", "two", new Map(Object.entries(reports)));
+
+  it("are as many as any node knows", () => {
+    expect(awaited({ one: report({ "two 1": 3 }), three: report({ "two 1": 5, "one 2": 9 }) })).toBe(5);
+    expect(awaited({ one: report({ "two 2": 3 }), three: report({}) })).toBe(0);
+  });
+
+  it("are not none because a busy machine says nothing, nor because the new node has not heard of them", () => {
+    expect(awaited({})).toBeUndefined();
+    expect(awaited({ two: report({ "three 1": 40 }) })).toBeUndefined();
+  });
+
+  it("will be as many as a node serves, by whoever knows more", () => {
+    const reports = new Map([["one", report({ "two 1": 70, "one 1": 900 })]]);
+    expect([servedBy("two 1", 20, reports), servedBy("two 1", 80, reports)]).toEqual([70, 80]);
   });
 });
 
