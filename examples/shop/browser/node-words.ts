@@ -28,7 +28,7 @@ export const signs: Readonly<Record<Look, string>> = {
 };
 
 const usuallyOnTheWay = 5;
-const usualShare = 0.1;
+const usualShare = 0.25;
 
 /** What it is doing, and until when if that ends by itself. */
 export function shortStateWords(node: NodeStatus): string {
