@@ -29,6 +29,8 @@ const shutdownTimeoutMs = 4_000;
 const statusPeriodMs = 250;
 /** Nobody has arrived for so long: who is still awaited has left. */
 const nobodyComesMs = 8_000;
+/** A new node that does not list what the others do is waited for so long: whoever moves to it would miss people. */
+const caughtUpWithinMs = 60_000;
 
 /**
  * How long those whom a node served may take to arrive elsewhere. A client reconnects within a second or two; a
@@ -251,11 +253,13 @@ export class Primary {
   async #arrivals(node: NodeProcess, moving: number): Promise<void> {
     let least = Infinity;
     let leastMs = performance.now();
+    const patientUntilMs = leastMs + caughtUpWithinMs;
     for (;;) {
       const awaited = this.#awaited(node);
-      if (awaited === 0 || this.#stopping) return;
+      const caughtUp = this.#isCaughtUp(node) || performance.now() > patientUntilMs;
+      if ((awaited === 0 && caughtUp) || this.#stopping) return;
       // Who hears nothing does not know that nobody comes.
-      if (awaited === undefined || awaited < least) {
+      if (awaited === undefined || awaited === 0 || awaited < least) {
         least = awaited ?? least;
         leastMs = performance.now();
       }
@@ -263,6 +267,11 @@ export class Primary {
       this.#restarting = `${node.name} is new; ${awaited ?? "some"} of ${moving} shoppers are on their way`;
       await new Promise((resolve) => setTimeout(resolve, statusPeriodMs));
     }
+  }
+
+  /** Whether the node lists what the others do. */
+  #isCaughtUp({ name, report }: NodeProcess): boolean {
+    return report?.complete === true && this.#agreement.differsBy(name) === 0;
   }
 
   /** How many whom the node's past life served are waited for; `undefined` while nobody says. */
