@@ -22,6 +22,8 @@ interface LoadOptions {
 }
 
 const chunkPeriodMs = 100;
+/** So many wait at the door at most: a machine that is busy lets in fewer at once than would come. */
+const mostAtDoor = 300;
 const pages = ["/bench/1", "/bench/2", "/bench/3", "/bench/4"];
 /** How long the numbers may take to become exact after the last shopper was let in. */
 const settleMs = 10_000;
@@ -105,16 +107,23 @@ async function bringIn(enter: () => Promise<void>): Promise<void> {
   const size = options.rate === undefined ? options.chunk : Math.max(1, Math.round(options.rate / 10));
   const periodMs = options.rate === undefined ? chunkPeriodMs : (size / options.rate) * 1_000;
   const failures: unknown[] = [];
-  const entering: Promise<void>[] = [];
+  const entering = new Set<Promise<void>>();
+  let oneIsIn = (): void => undefined;
   for (let left = options.shoppers; left > 0 && !interrupted.signal.aborted; left -= size) {
     for (let index = 0; index < Math.min(size, left); index++) {
-      entering.push(
-        enter().then(
+      while (entering.size >= mostAtDoor) await new Promise<void>((resolve) => (oneIsIn = resolve));
+      const one = enter()
+        .then(
           () => bar.increment(),
           (error: unknown) => void failures.push(error),
-        ),
-      );
+        )
+        .finally(() => {
+          entering.delete(one);
+          oneIsIn();
+        });
+      entering.add(one);
     }
+    if (failures.length > 0) break;
     if (left > size) await pause(periodMs);
   }
   await Promise.all(entering);

@@ -48,6 +48,11 @@ export interface RunningNode {
  */
 const catchUpMs = 30_000;
 const prunePeriodMs = 60_000;
+/**
+ * The dashboard counts who is on its list, so that a list in pieces would look like people who leave and come back.
+ * A shopper takes some 280 bytes of it: there is room for more than the shop ever has.
+ */
+const wholeListBytes = 16 * 1024 * 1024;
 /** Sockets are let go in batches, so that those who come back do not overrun the other nodes. */
 const drain = { batchSize: 100, batchPeriodMs: 100, graceMs: 1_000 };
 
@@ -67,9 +72,10 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
   const database = openDatabase(config.dataFolder);
   const stock = new Stock(database);
   const carts = new Carts(database);
-  // The dashboard counts who is in a list, so a list that comes in pieces would look like people who leave: at 5,000
-  // shoppers it takes 1.4 MB.
-  const channels = new ChannelServer({ pubsub, maxFrameBytes: 3 * 1024 * 1024 });
+  const channels = new ChannelServer({ pubsub });
+  // A server of its own: what admins may send and be sent is nothing to shoppers, and shoppers who fill the limits of
+  // theirs keep no admin out.
+  const adminChannels = new ChannelServer({ pubsub, name: "admin channels", maxFrameBytes: wholeListBytes });
   const pipeline = new StockPipeline({ stock, viewers, arrivals, channels, news });
   const { served, path: asset } = loadAssets(config.assetFolder);
 
@@ -77,7 +83,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
     .socket("/shop_socket")
     .channel("cart:*", cartChannel({ node, run, secret, asset, carts, tracker, news, shoppers }))
     .channel("product:*", productChannel({ node, viewers, pipeline }));
-  channels
+  adminChannels
     .socket("/admin_socket", {
       connect: async ({ authToken }) => {
         const endsMs = await adminTokenEndMs(secret, "admin socket", authToken);
@@ -107,11 +113,12 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
   const answer = getRequestListener(app.fetch);
   const listener = (...exchange: Parameters<typeof answer>): void => void answer(...exchange);
   const servers = [createServer(listener), createServer(listener)] as const;
-  for (const server of servers) channels.attach(server);
+  const channelServers = [channels, adminChannels];
+  for (const server of servers) for (const each of channelServers) each.attach(server);
 
   // A list that is not complete would be shown to admins as if it were: hear the others out first.
   await hearOut(tracker, config.others, catchUpMs);
-  await channels.whenReady();
+  await Promise.all(channelServers.map((each) => each.whenReady()));
   await listen(servers[0], { port: config.port, host: config.host });
   await listen(servers[1], { port: config.ownPort, host: config.host, exclusive: true });
   const pruning = setInterval(() => carts.prune(Date.now()), prunePeriodMs);
@@ -131,7 +138,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
       // No new connections; then the goodbye, before the sockets close: what closes after it is a handoff.
       for (const server of servers) server.close();
       await Promise.all([tracker.stop({ handoffMs }), viewers.stop({ handoffMs })]);
-      await channels.stop(drain);
+      await Promise.all(channelServers.map((each) => each.stop(drain)));
       for (const server of servers) server.closeAllConnections();
       clearInterval(pruning);
       pipeline.stop();

@@ -4,6 +4,7 @@
  */
 import { setupPrimary } from "rollcall/adapters/cluster";
 import { Agreement } from "./agreement.ts";
+import { awaitedOf, servedBy } from "./arrivals.ts";
 import type { ClusterAnswer, ClusterRequest, NodeConfig, NodeReport } from "./control.ts";
 import type { Crowd } from "./crowd-control.ts";
 import { Happenings, seconds } from "./happenings.ts";
@@ -28,6 +29,8 @@ const shutdownTimeoutMs = 4_000;
 const statusPeriodMs = 250;
 /** Nobody has arrived for so long: who is still awaited has left. */
 const nobodyComesMs = 8_000;
+/** A new node that does not list what the others do is waited for so long: whoever moves to it would miss people. */
+const caughtUpWithinMs = 60_000;
 
 /**
  * How long those whom a node served may take to arrive elsewhere. A client reconnects within a second or two; a
@@ -183,12 +186,11 @@ export class Primary {
 
   #do(action: NodeAction, node: NodeProcess): string {
     const { name, run } = node;
-    const serves = node.lastReport?.serves ?? 0;
     switch (action) {
       case "stop":
         this.#happenings.add("stopped", `${name} stopped`, { node: name, run });
         this.#tellStatus();
-        void node.stop(handoffMsFor(serves), stopTimeoutMs);
+        void node.stop(handoffMsFor(this.#servedBy(node)), stopTimeoutMs);
         return `${name} says goodbye.`;
       case "kill":
         node.kill();
@@ -227,7 +229,7 @@ export class Primary {
       for (const node of this.#nodes.values()) {
         // One that has ended meanwhile is about to be replaced anyway.
         if (node.state !== "up") continue;
-        const moving = node.lastReport?.serves ?? 0;
+        const moving = this.#servedBy(node);
         this.#restarting = `${node.name} says goodbye to ${moving} shoppers`;
         await node.stop(handoffMsFor(moving), stopTimeoutMs);
         if (this.#stopping) return;
@@ -251,29 +253,39 @@ export class Primary {
   async #arrivals(node: NodeProcess, moving: number): Promise<void> {
     let least = Infinity;
     let leastMs = performance.now();
+    const patientUntilMs = leastMs + caughtUpWithinMs;
     for (;;) {
       const awaited = this.#awaited(node);
-      if (awaited === 0 || this.#stopping) return;
-      if (awaited < least) {
-        least = awaited;
+      const caughtUp = this.#isCaughtUp(node) || performance.now() > patientUntilMs;
+      if ((awaited === 0 && caughtUp) || this.#stopping) return;
+      // Who hears nothing does not know that nobody comes.
+      if (awaited === undefined || awaited === 0 || awaited < least) {
+        least = awaited ?? least;
         leastMs = performance.now();
       }
       if (performance.now() - leastMs > nobodyComesMs) return;
-      this.#restarting = `${node.name} is new; ${awaited} of ${moving} shoppers are on their way`;
+      this.#restarting = `${node.name} is new; ${awaited ?? "some"} of ${moving} shoppers are on their way`;
       await new Promise((resolve) => setTimeout(resolve, statusPeriodMs));
     }
   }
 
-  /** How many whom the node's past life served are not on another one yet, as far as any node knows. */
-  #awaited(node: NodeProcess): number {
-    const past = node.past;
-    if (past === undefined) return 0;
-    let awaited = 0;
-    for (const report of this.#reports(({ name }) => !this.#cut.has(name)).values()) {
-      for (const [home, shoppers] of report.homes)
-        if (home === past.home) awaited = Math.max(awaited, shoppers);
-    }
-    return awaited;
+  /** Whether the node lists what the others do. */
+  #isCaughtUp({ name, report }: NodeProcess): boolean {
+    return report?.complete === true && this.#agreement.differsBy(name) === 0;
+  }
+
+  /** How many whom the node's past life served are waited for; `undefined` while nobody says. */
+  #awaited(node: NodeProcess): number | undefined {
+    const { past, name } = node;
+    return past === undefined ? 0 : awaitedOf(past.home, name, this.#connectedReports());
+  }
+
+  #servedBy(node: NodeProcess): number {
+    return servedBy(node.home, node.lastReport?.serves ?? 0, this.#connectedReports());
+  }
+
+  #connectedReports(): Map<string, NodeReport> {
+    return this.#reports(({ name }) => !this.#cut.has(name));
   }
 
   #reports(which: (node: NodeProcess) => boolean = () => true): Map<string, NodeReport> {
@@ -324,6 +336,7 @@ export class Primary {
     const restarting = this.#restarting;
     const plain = [...this.#nodes.values()].map((node): NodeStatus => {
       const differsBy = this.#agreement.differsBy(node.name);
+      const lacks = this.#agreement.lacks(node.name);
       const awaited = this.#awaited(node);
       return {
         name: node.name,
@@ -334,7 +347,9 @@ export class Primary {
         ...(node.endsInMs !== undefined && { endsInMs: node.endsInMs }),
         ...(node.report !== undefined && { shoppers: node.report.shoppers }),
         ...(differsBy !== undefined && { differsBy, differsNowBy: this.#agreement.differsNowBy(node.name) }),
-        ...(awaited > 0 &&
+        ...(lacks !== undefined && { lacks }),
+        ...(awaited !== undefined &&
+          awaited > 0 &&
           node.past && { awaited: { shoppers: awaited, forgottenInMs: node.past.forgottenInMs } }),
         off: {},
       };

@@ -21,7 +21,7 @@ const { out, port } = new Command("npm run shop:recording --")
   .parse()
   .opts<{ out: string; port: number }>();
 
-const size = { width: 1280, height: 860 };
+const size = { width: 1280, height: 1160 };
 const lengthMs = 30_000;
 /**
  * What happens when, after the start. The cut lasts longer than `downPeriodMs`, and the picture is taken when

@@ -62,7 +62,7 @@ async function restart(password: string | undefined): Promise<number> {
   while (renewed.size < before.size || view.status.restart !== undefined) {
     if (performance.now() > untilMs) throw new Error(`Not finished after ${timeout} s.`);
     const { nodes, restart } = (view as ClusterView).status;
-    const newStep = restart?.replace(/\d+ of /, "");
+    const newStep = restart?.replace(/\w+ of /, "");
     if (newStep !== step && restart !== undefined) console.log(`  ${restart}.`);
     step = newStep;
     for (const { name, run, state } of nodes) {

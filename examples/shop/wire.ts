@@ -118,6 +118,8 @@ export interface NodeStatus {
   readonly shoppers?: number;
   /** How many shoppers its list and that of most nodes do not have in common; absent while it does not say. */
   readonly differsBy?: number;
+  /** How many of these it lacks; the rest is on its list alone. */
+  readonly lacks?: number;
   /** The same at this moment, with what is on its way. */
   readonly differsNowBy?: number;
   /** Shoppers whose pages it serves. */

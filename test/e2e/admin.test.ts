@@ -205,6 +205,14 @@ describe("what shoppers send", () => {
     for (const tab of tabs) tab.leave();
   });
 
+  it("is small: the lists of admins are long, and only theirs", async () => {
+    const socket = new WebSocket(`${shop.urlOf(1).replace("http", "ws")}/shop_socket/websocket?vsn=2.0.0`);
+    const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+    await new Promise((resolve) => socket.on("open", resolve));
+    socket.send(JSON.stringify(["1", "1", "cart:x", "phx_join", { page: "x".repeat(70_000) }]));
+    expect(await closed).toBe(1009);
+  });
+
   it.skipIf(withoutBrowser)("is shown to the admin as text, whatever it is", async () => {
     const browser: Browser = await openBrowser();
     const paths = [

@@ -1,22 +1,12 @@
 /** The shop on a broker of one's own: the same exact numbers. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { connect } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { requireTool } from "../support/require-tool.ts";
 import { freePorts, Shop, startLoad } from "./processes.ts";
 
 const redis = requireTool({ name: "redis-server", install: "apt-get install redis-server" });
 const nats = requireTool({ name: "nats-server", install: "apt-get install nats-server" });
-
-let broker: ChildProcess | undefined;
-let shop: Shop | undefined;
-
-afterEach(async () => {
-  await shop?.stop();
-  const ended = new Promise((resolve) => broker?.once("exit", resolve));
-  broker?.kill();
-  await ended;
-});
 
 /** Resolves when something listens on the port. */
 async function listening(port: number): Promise<void> {
@@ -33,16 +23,25 @@ async function listening(port: number): Promise<void> {
 
 async function serveFifty(scheme: string, binary: string, input: (port: number) => string[]): Promise<void> {
   const port = await freePorts(1);
-  broker = spawn(binary, input(port), { stdio: "ignore" });
-  await listening(port);
-  shop = await Shop.start("--pubsub", `${scheme}://127.0.0.1:${port}`);
-  const load = startLoad(shop, "--shoppers", "50", "--stay", "0");
-  expect(await load.ended, load.output).toBe(0);
-  expect(load.output).toContain("The admin sees exactly that: 50 shoppers.");
-  expect(load.output).toContain("The admin sees exactly that: 0 shoppers.");
+  const broker = spawn(binary, input(port), { stdio: "ignore" });
+  const ended = new Promise((resolve) => broker.once("exit", resolve));
+  let shop: Shop | undefined;
+  try {
+    await listening(port);
+    shop = await Shop.start("--pubsub", `${scheme}://127.0.0.1:${port}`);
+    const load = startLoad(shop, "--shoppers", "50", "--stay", "0");
+    expect(await load.ended, load.output).toBe(0);
+    expect(load.output).toContain("The admin sees exactly that: 50 shoppers.");
+    expect(load.output).toContain("The admin sees exactly that: 0 shoppers.");
+  } finally {
+    await shop?.stop();
+    broker.kill();
+    await ended;
+  }
 }
 
-describe("the shop on a broker", () => {
+// Each on processes of its own, which mostly wait for each other.
+describe.concurrent("the shop on a broker", () => {
   it.skipIf(redis === undefined)("runs on Redis", async () => {
     await serveFifty("redis", redis ?? "", (port) => [
       "--port",

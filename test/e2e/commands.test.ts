@@ -4,33 +4,40 @@ import { createServer } from "node:net";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it, type TestContext } from "vitest";
 import { Watcher } from "../../examples/shop/load/watcher.ts";
 import { freePorts, isAlive, Program } from "./processes.ts";
 
-let dataFolder: string;
-const programs: Program[] = [];
+/** What one test needs: a folder, and programs that end with it. */
+class Workplace {
+  readonly dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
+  readonly #programs: Program[] = [];
 
-beforeEach(() => {
-  dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
-});
+  constructor({ onTestFinished }: TestContext) {
+    onTestFinished(async () => {
+      for (const program of this.#programs) await program.stop("SIGKILL");
+      rmSync(this.dataFolder, { recursive: true, force: true });
+    });
+  }
 
-afterEach(async () => {
-  for (const program of programs.splice(0)) await program.stop("SIGKILL");
-  rmSync(dataFolder, { recursive: true, force: true });
-});
+  start(...input: readonly string[]): Program {
+    const environment = { DATA_DIR: this.dataFolder, ADMIN_PASSWORD: "" };
+    return this.run("examples/shop/main.ts", [...input, "--quiet"], environment);
+  }
 
-function start(...input: readonly string[]): Program {
-  const environment = { DATA_DIR: dataFolder, ADMIN_PASSWORD: "" };
-  const program = new Program("examples/shop/main.ts", [...input, "--quiet"], environment);
-  programs.push(program);
-  return program;
+  run(script: string, input: readonly string[], environment: Readonly<Record<string, string>>): Program {
+    const program = new Program(script, input, environment);
+    this.#programs.push(program);
+    return program;
+  }
 }
 
-describe("npm start", () => {
-  it("says where to look, lets in with the password it made, and ends cleanly on Ctrl-C", async () => {
+// Each in a folder and on ports of its own: they mostly wait for processes to start.
+describe.concurrent("npm start", () => {
+  it("says where to look, lets in with the password it made, and ends cleanly on Ctrl-C", async (context) => {
+    const place = new Workplace(context);
     const port = await freePorts(3);
-    const shop = start("--port", String(port), "--nodes", "2");
+    const shop = place.start("--port", String(port), "--nodes", "2");
     await shop.said(/Ctrl-C ends it/, 60_000);
     expect(shop.output).toContain(`http://localhost:${port}/`);
     expect(shop.output).not.toContain("Only node-3");
@@ -55,7 +62,7 @@ describe("npm start", () => {
       if (process.platform !== "linux") continue;
       const environment = readFileSync(`/proc/${id}/environ`, "utf8");
       expect(environment).not.toContain(password);
-      expect(environment).not.toContain(readFileSync(join(dataFolder, "secret"), "utf8"));
+      expect(environment).not.toContain(readFileSync(join(place.dataFolder, "secret"), "utf8"));
     }
     const processes = [...shop.output.matchAll(/\(process (\d+)\)/g)].map(([, id]) => Number(id));
     expect(processes).toHaveLength(2);
@@ -68,21 +75,13 @@ describe("npm start", () => {
     expect(processes.filter(isAlive)).toEqual([]);
   });
 
-  it("leaves no node behind when it is killed itself", async () => {
-    const shop = start("--port", String(await freePorts(3)), "--nodes", "2");
+  it("leaves no connection with a node that does not take it, and no node behind when it is killed itself", async (context) => {
+    const place = new Workplace(context);
+    const port = await freePorts(4);
+    const shop = place.start("--port", String(port), "--nodes", "3");
     await shop.said(/Ctrl-C ends it/, 60_000);
     const processes = [...shop.output.matchAll(/\(process (\d+)\)/g)].map(([, id]) => Number(id));
-    expect(processes).toHaveLength(2);
-    shop.child.kill("SIGKILL");
-    for (const id of processes) {
-      await expect.poll(() => isAlive(id), { timeout: 10_000 }).toBe(false);
-    }
-  });
-
-  it("leaves no connection with a node that does not take it", async () => {
-    const port = await freePorts(3);
-    const shop = start("--port", String(port), "--nodes", "2");
-    await shop.said(/Ctrl-C ends it/, 60_000);
+    expect(processes).toHaveLength(3);
     const stuck = Number(shop.output.match(/Only node-2 .*\(process (\d+)\)/)?.[1]);
     process.kill(stuck, "SIGSTOP");
     try {
@@ -97,66 +96,72 @@ describe("npm start", () => {
       process.kill(stuck, "SIGKILL");
     }
     await shop.said(/node-2 ended \(SIGKILL\)/, 10_000);
+
+    expect(processes.filter(isAlive)).toHaveLength(2);
+    shop.child.kill("SIGKILL");
+    await context.expect.poll(() => processes.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
 
-  it("names the port that is in use", async () => {
+  it("names the port that is in use", async (context) => {
+    const place = new Workplace(context);
     const port = await freePorts(3);
     const taken = createServer();
     await new Promise<void>((listening) => taken.listen(port + 1, "127.0.0.1", listening));
-    const shop = start("--port", String(port), "--nodes", "2");
+    const shop = place.start("--port", String(port), "--nodes", "2");
     expect(await shop.ended).toBe(1);
     expect(shop.output).toContain(`Port ${port + 1} is in use.`);
     expect(shop.output.trim().split("\n")).toHaveLength(1);
     await new Promise((closed) => taken.close(closed));
   });
 
-  it("says at once that there is no broker", async () => {
-    for (const scheme of ["redis", "nats"]) {
-      const port = await freePorts(4);
-      const shop = start(
-        "--port",
-        String(port),
-        "--pubsub",
-        `${scheme}://127.0.0.1:${port + 3}`,
-        "--nodes",
-        "2",
-      );
-      expect(await shop.ended, shop.output).toBe(1);
-      expect(shop.output).toContain(`Is there a broker at ${scheme}://127.0.0.1:${port + 3}?`);
-    }
-  });
-
-  it("keeps the password of a broker to itself", async () => {
-    const port = await freePorts(4);
-    const address = `redis://shop:open-sesame@127.0.0.1:${port + 3}`;
-    const shop = new Program("examples/shop/main.ts", ["--port", String(port), "--quiet"], {
-      DATA_DIR: dataFolder,
-      PUBSUB: address,
+  it("says at once that there is no broker, and keeps the password of one to itself", async (context) => {
+    const place = new Workplace(context);
+    const port = await freePorts(12);
+    const none = `127.0.0.1:${port + 11}`;
+    const addresses = [`redis://${none}`, `nats://${none}`, `redis://shop:open-sesame@${none}`];
+    const shops = addresses.map((address, index) => {
+      const input = ["--port", String(port + 3 * index), "--nodes", "2", "--quiet"];
+      return place.run("examples/shop/main.ts", input, {
+        DATA_DIR: join(place.dataFolder, String(index)),
+        PUBSUB: address,
+      });
     });
-    programs.push(shop);
-    expect(await shop.ended, shop.output).toBe(1);
-    expect(shop.output).toContain(`Is there a broker at redis://…@127.0.0.1:${port + 3}?`);
-    expect(shop.output).not.toContain("open-sesame");
+    const outputs = await Promise.all(
+      shops.map(async (shop) => {
+        expect(await shop.ended, shop.output).toBe(1);
+        return shop.output;
+      }),
+    );
+    for (const [index, shown] of [`redis://${none}`, `nats://${none}`, `redis://…@${none}`].entries()) {
+      expect(outputs[index]).toContain(`Is there a broker at ${shown}?`);
+    }
+    expect(outputs[2]).not.toContain("open-sesame");
   });
 
-  it("names the folder that it cannot use, and how to choose another", async () => {
-    const file = join(dataFolder, "file");
+  it("names the folder that it cannot use, and how to choose another", async (context) => {
+    const place = new Workplace(context);
+    const file = join(place.dataFolder, "file");
     writeFileSync(file, "");
-    const junk = join(dataFolder, "junk");
+    const junk = join(place.dataFolder, "junk");
     mkdirSync(junk);
     writeFileSync(
       join(junk, "shop.db"),
       "this is no database, and long enough to be taken for one ".repeat(100),
     );
-    const damaged = join(dataFolder, "damaged");
+    const damaged = join(place.dataFolder, "damaged");
     mkdirSync(damaged);
     writeFileSync(join(damaged, "secret"), "x");
-    for (const [folder, what] of [
+    const port = await freePorts(12);
+    const cases = [
       [file, file],
       [junk, "not a database"],
       [damaged, `${damaged}/secret is damaged`],
-    ] as const) {
-      const shop = start("--port", String(await freePorts(4)), "--data-dir", folder);
+    ] as const;
+    const shops = cases.map(([folder], index) =>
+      place.start("--port", String(port + 4 * index), "--data-dir", folder),
+    );
+    for (const [index, [folder, what]] of cases.entries()) {
+      const shop = shops[index] as Program;
       expect(await shop.ended, shop.output).toBe(1);
       expect(shop.output).toContain(`The data folder ${folder} cannot be used`);
       expect(shop.output).toContain(what);
@@ -165,8 +170,12 @@ describe("npm start", () => {
     }
   });
 
-  it("explains its options, and refuses others", async () => {
-    const help = start("--help");
+  it("explains its options, and refuses others", async (context) => {
+    const place = new Workplace(context);
+    const help = place.start("--help");
+    const refusals = [["--port", "none"], ["--nodes", "0"], ["--pubsub", "carrier pigeon"], ["--colour"]].map(
+      (wrong) => place.start(...wrong),
+    );
     expect(await help.ended).toBe(0);
     for (const option of [
       "--port",
@@ -179,37 +188,36 @@ describe("npm start", () => {
     ]) {
       expect(help.output).toContain(option);
     }
-    for (const wrong of [
-      ["--port", "none"],
-      ["--nodes", "0"],
-      ["--pubsub", "carrier pigeon"],
-      ["--colour"],
-    ]) {
-      const refused = start(...wrong);
+    for (const refused of refusals) {
       expect(await refused.ended).toBe(1);
       expect(refused.output).toMatch(/^error: /);
     }
   });
 });
 
-describe("npm run shop:load and shop:restart", () => {
+describe.concurrent("npm run shop:load and shop:restart", () => {
   const commands = ["examples/shop/load.ts", "examples/shop/restart.ts"];
 
-  const run = async (script: string, url: string, password: string): Promise<Program> => {
-    const program = new Program(script, ["--url", url], { ADMIN_PASSWORD: password });
-    programs.push(program);
+  const refused = async (
+    place: Workplace,
+    script: string,
+    url: string,
+    password: string,
+  ): Promise<Program> => {
+    const program = place.run(script, ["--url", url], { ADMIN_PASSWORD: password });
     expect(await program.ended, program.output).toBe(1);
     expect(program.output).not.toContain("    at ");
     return program;
   };
 
-  it("say that there is no shop, or something else in its place", async () => {
+  it("say that there is no shop, or something else in its place", async (context) => {
+    const place = new Workplace(context);
     const port = await freePorts(1);
     const url = `http://127.0.0.1:${port}`;
-    for (const script of commands) {
-      expect((await run(script, url, "any")).output).toContain(
-        `There is no shop at ${url}/: start it with npm start.`,
-      );
+    const runAll = (): Promise<Program[]> =>
+      Promise.all(commands.map((script) => refused(place, script, url, "any")));
+    for (const { output } of await runAll()) {
+      expect(output).toContain(`There is no shop at ${url}/: start it with npm start.`);
     }
     for (const [status, body] of [
       [200, "<h1>Hello</h1>"],
@@ -218,39 +226,30 @@ describe("npm run shop:load and shop:restart", () => {
     ] as const) {
       const foreign = createHttpServer((_request, response) => response.writeHead(status).end(body));
       await new Promise<void>((listening) => foreign.listen(port, "127.0.0.1", listening));
-      for (const script of commands) {
-        expect((await run(script, url, "any")).output).toContain("it is not the shop");
-      }
+      for (const { output } of await runAll()) expect(output).toContain("it is not the shop");
       foreign.closeAllConnections();
       await new Promise((closed) => foreign.close(closed));
     }
   });
 
-  it("take an empty password for none, and count their own shoppers only", async () => {
+  it("take an empty password for none, and count their own shoppers only", async (context) => {
+    const place = new Workplace(context);
     const port = await freePorts(3);
-    const shop = new Program(
-      "examples/shop/main.ts",
-      ["--port", String(port), "--nodes", "2", "--visitors", "5"],
-      { DATA_DIR: dataFolder, ADMIN_PASSWORD: "a password for tests" },
-    );
-    programs.push(shop);
+    const input = ["--port", String(port), "--nodes", "2", "--visitors", "5"];
+    const environment = { DATA_DIR: place.dataFolder, ADMIN_PASSWORD: "a password for tests" };
+    const shop = place.run("examples/shop/main.ts", input, environment);
     await shop.said(/Ctrl-C ends it/, 60_000);
     const url = `http://127.0.0.1:${port}`;
     const watcher = await Watcher.connect(new URL(url), "admin", "a password for tests", () => true);
-    await expect.poll(() => watcher.totals.shoppers, { timeout: 20_000 }).toBe(5);
+    await context.expect.poll(() => watcher.totals.shoppers, { timeout: 20_000 }).toBe(5);
     watcher.close();
-    expect((await run("examples/shop/restart.ts", url, "")).output).toContain("Set ADMIN_PASSWORD");
-    const load = (password: string): Program => {
-      const program = new Program(
-        "examples/shop/load.ts",
-        ["--url", url, "--shoppers", "20", "--stay", "1"],
-        {
-          ADMIN_PASSWORD: password,
-        },
-      );
-      programs.push(program);
-      return program;
-    };
+    expect((await refused(place, "examples/shop/restart.ts", url, "")).output).toContain(
+      "Set ADMIN_PASSWORD",
+    );
+    const load = (password: string): Program =>
+      place.run("examples/shop/load.ts", ["--url", url, "--shoppers", "20", "--stay", "1"], {
+        ADMIN_PASSWORD: password,
+      });
     const unwatched = load("");
     expect(await unwatched.ended, unwatched.output).toBe(0);
     expect(unwatched.output).toContain("Set ADMIN_PASSWORD to have");

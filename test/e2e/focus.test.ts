@@ -1,8 +1,11 @@
 /** By keyboard, with the eyes shut, on a bad line, without a script: the focus stays, and nothing is lost. */
+import { join } from "node:path";
+import Libsql from "libsql";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   addItem,
+  connected,
   openBrowser,
   openDashboard,
   openShopper,
@@ -40,6 +43,12 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
       const value = mark === undefined ? "" : active.getAttribute(mark);
       return mark === undefined ? active.id || active.tagName : `${mark}${value === "" ? "" : ` ${value}`}`;
     });
+  const setAvailable = (itemId: number, count: number): void => {
+    const database = new Libsql(join(shop.dataFolder, "shop.db"));
+    database.pragma("busy_timeout = 5000");
+    database.prepare("UPDATE stock SET available = ? WHERE item_id = ?").run(count, itemId);
+    database.close();
+  };
   const lines = (page: Page): Promise<string[]> =>
     page.locator("[data-line]").evaluateAll((all) => all.map((line) => line.getAttribute("data-line") ?? ""));
 
@@ -108,7 +117,10 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
   });
 
   it("is told at once that the connection is gone, and loses nothing", async () => {
-    const page = await openShopper(browser, `${shop.urlOf(1)}/`);
+    const page = await (await browser.newContext()).newPage();
+    await page.clock.install();
+    await page.goto(`${shop.urlOf(1)}/`);
+    await connected(page);
     await page.context().setOffline(true);
     await page.locator('[data-connection][data-state="lost"]').waitFor();
     await page.click('[data-add="404"]');
@@ -116,7 +128,7 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     expect(await page.getAttribute('[data-add="404"]', "aria-busy")).toBe("true");
     expect(await lines(page)).toEqual([]);
     // Longer than the client waits for an answer.
-    await page.waitForTimeout(11_000);
+    await page.clock.runFor(11_000);
     await page.context().setOffline(false);
     await soon(() => lines(page), 20_000).toEqual(["404"]);
     expect(await page.getAttribute('[data-add="404"]', "aria-busy")).toBe("false");
@@ -149,6 +161,24 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     expect(await page.textContent("h1")).toBe("Thank you.");
   });
 
+  it("can buy before a slow line has brought the script", async () => {
+    const page = await (await browser.newContext()).newPage();
+    let bring = (): void => undefined;
+    const brought = new Promise<void>((resolve) => (bring = resolve));
+    await page.route("**/*.js", async (route) => {
+      await brought;
+      await route.continue().catch(() => undefined);
+    });
+    await page.goto(`${shop.urlOf(2)}/shoes/stairwell-high`, { waitUntil: "commit" });
+    await page.click('[data-add="303"]');
+    await page.waitForURL(/checkout/, { waitUntil: "commit" });
+    await page.locator("[data-order-line]").waitFor();
+    expect(await page.textContent('[data-testid="cart-count"]')).toBe("1");
+    bring();
+    await connected(page);
+    expect(await lines(page)).toEqual(["303"]);
+  });
+
   it("keeps the focus of the admin who releases a shoe, and resets it", async () => {
     const { page } = await openDashboard(browser, shop, shop.urlOf(1));
     const row = page.locator('[data-product="8"]');
@@ -157,8 +187,13 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     await soon(() => row.getAttribute("data-released")).toBe("true");
     expect(await focused(page)).toBe("data-product-name");
     expect(await row.locator(".on-sale").isVisible()).toBe(true);
+    const left = page.locator('[data-available="101"]');
+    const before = await left.textContent();
+    setAvailable(101, 3);
+    await soon(() => left.textContent()).toBe("3");
     await page.click('[data-button="reset"]');
     await soon(() => row.getAttribute("data-released")).toBe("false");
+    await soon(() => left.textContent()).toBe(before);
 
     await page.click("[data-feed-pause]");
     const shopper = await openShopper(browser, `${shop.urlOf(2)}/`);
@@ -167,6 +202,21 @@ describe.skipIf(withoutBrowser)("a shopper", () => {
     await page.click("[data-feed-pause]");
     await page.locator("[data-feed] li", { hasText: "came to /" }).waitFor();
     await shopper.close();
+  });
+
+  it("hears what the dashboard shows: tables of nodes and sizes, and no numbers that change by themselves", async () => {
+    const { page } = await openDashboard(browser, shop, shop.urlOf(1));
+    const nodes = page.getByRole("table", { name: "The nodes" });
+    await nodes.getByRole("row", { name: /^node-2 up 0 agrees 0 / }).waitFor();
+    expect(await nodes.getByRole("columnheader").count()).toBe(7);
+    const sizes = page.getByRole("region", { name: "In carts, by product and size" });
+    const mistral = sizes.getByRole("row", { name: /^Mistral/ });
+    expect(await mistral.getByRole("cell", { name: /^\d+ in carts, \d+ left$/ }).count()).toBe(9);
+    expect(await sizes.getByRole("columnheader", { name: "Size 37" }).count()).toBe(1);
+    const readOut = await page
+      .locator("[role=status], [role=log], [role=alert], [aria-live]")
+      .evaluateAll((all) => all.map((each) => each.textContent?.trim()).filter(Boolean));
+    expect(readOut).toEqual(["3 nodes agree.", expect.stringContaining("Nothing has happened yet.")]);
   });
 
   it("is seen soon after the click, and in numbers of a second", async () => {

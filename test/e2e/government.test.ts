@@ -3,8 +3,10 @@ import { Session } from "rollcall";
 import { MemoryHub } from "rollcall/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { Agreement } from "../../examples/shop/agreement.ts";
+import { awaitedOf, servedBy } from "../../examples/shop/arrivals.ts";
+import type { NodeReport } from "../../examples/shop/control.ts";
 import { Happenings } from "../../examples/shop/happenings.ts";
-import { comparedWords } from "../../examples/shop/browser/node-words.ts";
+import { comparedWords, stateWords } from "../../examples/shop/browser/node-words.ts";
 import { Partition } from "../../examples/shop/partition.ts";
 import { cartTopic, startCartTracker } from "../../examples/shop/presence/cart-tracker.ts";
 import { Moves, type Outcome } from "../../examples/shop/presence/moves.ts";
@@ -34,6 +36,8 @@ describe("agreement", () => {
       0,
       undefined,
     ]);
+    // Of these 51 are on the others' lists alone, and nine on its own.
+    expect(agreement.lacks("one")).toBe(51);
     expect(agreement.agrees).toBe(false);
     read(agreement, { one: whole, two: whole, three: whole }, 1);
     expect(agreement.agrees).toBe(true);
@@ -44,6 +48,15 @@ describe("agreement", () => {
     read(agreement, { one: { one: 50 }, two: { two: 50 } });
     expect(agreement.agrees).toBe(false);
     expect((agreement.differsBy("one") ?? 0) + (agreement.differsBy("two") ?? 0)).toBe(100);
+  });
+
+  it("does not take two sides for one because the longer list is now this one and now that one", () => {
+    const agreement = new Agreement();
+    for (let reading = 0; reading < 16; reading++) {
+      read(agreement, { one: { one: 50 + (reading % 3) }, two: { two: 51 } }, 1);
+    }
+    expect(agreement.agrees).toBe(false);
+    expect([agreement.differsBy("one"), agreement.differsBy("two")].sort()).toEqual([0, 101]);
   });
 
   it("does not take what is on its way for a difference", () => {
@@ -102,6 +115,34 @@ describe("moves", () => {
   });
 });
 
+describe("those on the move", () => {
+  const report = (homes: Record<string, number>): NodeReport => ({
+    shoppers: 0,
+    serves: 0,
+    homes: Object.entries(homes),
+    frames: {},
+    complete: true,
+    largestDiff: 0,
+  });
+  const awaited = (reports: Record<string, NodeReport>): number | undefined =>
+    awaitedOf("two 1", "two", new Map(Object.entries(reports)));
+
+  it("are as many as any node knows", () => {
+    expect(awaited({ one: report({ "two 1": 3 }), three: report({ "two 1": 5, "one 2": 9 }) })).toBe(5);
+    expect(awaited({ one: report({ "two 2": 3 }), three: report({}) })).toBe(0);
+  });
+
+  it("are not none because a busy machine says nothing, nor because the new node has not heard of them", () => {
+    expect(awaited({})).toBeUndefined();
+    expect(awaited({ two: report({ "three 1": 40 }) })).toBeUndefined();
+  });
+
+  it("will be as many as a node serves, by whoever knows more", () => {
+    const reports = new Map([["one", report({ "two 1": 70, "one 1": 900 })]]);
+    expect([servedBy("two 1", 20, reports), servedBy("two 1", 80, reports)]).toEqual([70, 80]);
+  });
+});
+
 describe("happenings", () => {
   it("are concluded once, by who knows first", () => {
     const said: string[] = [];
@@ -132,6 +173,13 @@ describe("what is said of a node's list", () => {
     expect(said({ shoppers: 24, differsBy: 0, differsNowBy: 60 })).toBe("not settled");
     expect(said({ shoppers: 24, differsBy: 58, differsNowBy: 60 })).toBe("differs by 58");
     expect(said({ shoppers: 5_000, differsBy: 0, differsNowBy: 400 })).toBe("agrees");
+  });
+
+  it("names who is waited for, and until when", () => {
+    const awaited = { shoppers: 12, forgottenInMs: 8_200 };
+    expect(stateWords(status({ state: "ended", endsInMs: 2_400, awaited }))).toBe(
+      "gone · back in 3 s · 12 waited for, forgotten in 9 s",
+    );
   });
 });
 

@@ -85,6 +85,54 @@ describe.skipIf(withoutBrowser)("the pages", () => {
     expect(await overflow(page)).toBe(0);
   });
 
+  it("say what was done beside what is done next, on a phone too", async () => {
+    const page = await openTab(
+      await browser.newContext({ viewport: phone }),
+      `${shop.url}/shoes/scree-trail`,
+    );
+    for (const itemId of [403, 404]) await addItem(page, itemId);
+    await page.click("[data-cart-open]");
+    await page.click('[data-remove="404"]');
+    const toast = await page.locator("dialog[open] .toast").boundingBox();
+    const foot = await page.locator(".cart-foot").boundingBox();
+    expect((toast?.y ?? 0) + (toast?.height ?? 0)).toBeLessThanOrEqual(foot?.y ?? 0);
+  });
+
+  it("do not move when the dashboard loses its connection, and say so wherever one has scrolled to", async () => {
+    const { page } = await openDashboard(browser, shop);
+    await page.evaluate(() => scrollTo(0, 600));
+    const place = (): Promise<number | undefined> =>
+      page
+        .locator('[data-product="8"]')
+        .boundingBox()
+        .then((box) => box?.y);
+    const before = await place();
+    await page.context().setOffline(true);
+    const banner = page.locator("[data-lost]", { hasText: "as it was at" });
+    await banner.waitFor();
+    expect((await banner.boundingBox())?.y).toBe(0);
+    expect(await place()).toBe(before);
+    await page.context().setOffline(false);
+    await page.locator("[data-lost][data-back]").waitFor({ timeout: 15_000 });
+    expect(await place()).toBe(before);
+  });
+
+  it("tell how much is left by the length of a bar, in forced colours too", async () => {
+    const page = await (await browser.newContext({ forcedColors: "active" })).newPage();
+    await page.goto(shop.url);
+    const [bar, paper] = await page.evaluate(() => {
+      const size = document.querySelector('.size[data-level="low"]');
+      return [
+        size === null ? "" : getComputedStyle(size, "::after").backgroundImage,
+        getComputedStyle(document.body).backgroundColor,
+      ];
+    });
+    const colours = [...(bar?.matchAll(/rgb\([^)]*\)/g) ?? [])].map(String);
+    // What is left stands out from what is gone, which is as the paper.
+    expect(colours.slice(-1)).toEqual([paper]);
+    expect(colours[0]).not.toBe(paper);
+  });
+
   it("work by keyboard alone", async () => {
     const page = await openShopper(browser, `${shop.url}/shoes/easel-slip-on`);
     await page.keyboard.press("Tab");

@@ -73,6 +73,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
     "loses nobody when all nodes are replaced on a busy machine",
     async () => {
       await soon(async () => (await dashboard.shown()).shoppers, 20_000).toBe(shoppers);
+      const right = await dashboard.shown();
       const busy = Array.from({ length: 2 }, () =>
         spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
       );
@@ -87,8 +88,10 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
         const looks = await dashboard.watch(() => restart.child.exitCode !== null, restartTimeoutMs);
         expect(await restart.ended, restart.output).toBe(0);
         expect(restart.output).toMatch(/node-3 says goodbye to \d+ shoppers/);
+        expect(restart.output).toContain("never dropped");
         expect(Math.min(...looks.map(({ shown }) => shown.shoppers))).toBe(shoppers);
         expect(Math.max(...looks.map(({ shown }) => shown.shoppers))).toBe(shoppers);
+        await soon(() => dashboard.shown(), 20_000).toEqual(right);
       } finally {
         for (const each of busy) each.kill("SIGKILL");
       }

@@ -28,6 +28,8 @@ interface ShownLink {
 
 const middle: Place = { x: 260, y: 158 };
 const travelMs = 650;
+/** How far the words of a link are from it: they are wider than high. */
+const wordsAside = { x: 34, y: 18 };
 /** More than so many at once on one link is a line. */
 const mostFrames = 8;
 
@@ -51,7 +53,9 @@ export class ClusterMap {
     const look = lookOf(node);
     setAttribute(shown.group, "data-look", look);
     setAttribute(shown.group, "data-differs", String((node.differsBy ?? 0) !== 0));
-    setText(shown.total, node.shoppers === undefined ? "–" : String(node.shoppers));
+    const total = node.shoppers === undefined ? "–" : String(node.shoppers);
+    setText(shown.total, total);
+    setAttribute(shown.total, "data-long", String(total.length > 3));
     setText(shown.sign, signs[look]);
     setText(shown.state, `${shortStateWords(node)}${tells ? " · tells you" : ""}`);
   }
@@ -99,7 +103,7 @@ export class ClusterMap {
       const [from, to] = [places.get(ends[0]), places.get(ends[1])];
       if (from === undefined || to === undefined) continue;
       const line = svg("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y });
-      const words = svg("text", { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 - 8, class: "link-words" });
+      const words = svg("text", { ...besideLink(from, to), class: "link-words" });
       linkGroup.append(line, words);
       this.#links.set(ends.join(), { line, words, places: [from, to], nextMs: 0 });
     }
@@ -118,6 +122,15 @@ export class ClusterMap {
     }
     this.#map.replaceChildren(linkGroup, svg("g", { class: "frames" }), nodeGroup);
   }
+}
+
+/** Beside the middle of a link, on the side that is away from the middle of the map: there is nothing else there. */
+function besideLink(from: Place, to: Place): Place {
+  const [x, y] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const across = { x: (to.y - from.y) / length, y: (from.x - to.x) / length };
+  const outwards = across.x * (x - middle.x) + across.y * (y - middle.y) < 0 ? -1 : 1;
+  return { x: x + outwards * across.x * wordsAside.x, y: y + outwards * across.y * wordsAside.y + 4 };
 }
 
 /** On an ellipse, the first at its top. */

@@ -1,5 +1,5 @@
 /** What is said about the cluster beside its map: whether the nodes agree, what happened, and what is left. */
-import type { ClusterStatus, ClusterView, Happened } from "../wire.ts";
+import type { ClusterStatus, ClusterView, Happened, NodeStatus } from "../wire.ts";
 import { ClusterMap } from "./cluster-map.ts";
 import { element, find, findAll, reconcile, setAvailable, setText } from "./dom.ts";
 import { clock } from "./liveness.ts";
@@ -25,9 +25,11 @@ export class ClusterPanel {
     this.#map.show(view);
     this.#table.show(view);
     const verdict = verdictOf(status);
-    this.#verdict.dataset["agrees"] = String(verdict.agrees);
+    this.#verdict.dataset["look"] = verdict.look;
     setText(this.#verdict, verdict.text);
-    setText(find("[data-underway]"), verdict.agrees ? underwayWords(status) : "\u00a0");
+    // Numbers change twice a second: read out is only whether the nodes agree, and who does not.
+    if (verdict.look !== "unsettled") setText(find("[data-verdict-said]"), verdict.said);
+    setText(find("[data-underway]"), verdict.why);
     this.#showHappened(status.happened);
     setText(
       find("[data-restart]"),
@@ -49,6 +51,7 @@ export class ClusterPanel {
       find("[data-latest]"),
       happened.at(-1)?.text ?? "Nothing has happened yet. Kill a node, or cut one off.",
     );
+    find("[data-nothing-happened]").hidden = happened.length > 0;
     reconcile(
       find("[data-happened]"),
       happened.slice(-shownHappenings).reverse(),
@@ -80,23 +83,48 @@ export class ClusterPanel {
   }
 }
 
+interface Verdict {
+  readonly look: "agree" | "unsettled" | "differ";
+  /** To be seen, and to be read out. */
+  readonly text: string;
+  readonly said: string;
+  readonly why: string;
+}
+
 /** Whether all nodes that say something say the same. */
-function verdictOf({ nodes }: ClusterStatus): { readonly agrees: boolean; readonly text: string } {
-  const saying = nodes.filter(({ differsBy, state }) => differsBy !== undefined && state === "up");
-  const differing = saying.filter(({ differsBy }) => differsBy !== 0);
-  if (saying.length === 0) return { agrees: false, text: "No node says anything." };
-  if (differing.length === 0 && saying.some(isFarOff)) {
-    return { agrees: false, text: `≈ ${saying.length} nodes, not settled` };
+function verdictOf(status: ClusterStatus): Verdict {
+  const saying = status.nodes.filter(({ differsBy, state }) => differsBy !== undefined && state === "up");
+  if (saying.length === 0) {
+    const said = "No node says anything.";
+    return { look: "differ", text: said, said, why: "\u00a0" };
   }
-  if (differing.length === 0) {
+  const differing = saying.filter(({ differsBy }) => differsBy !== 0);
+  const [first] = differing;
+  if (first !== undefined) {
+    const rest = differing.length - 1;
+    const who = rest === 0 ? `${first.name} differs` : `${first.name} and ${rest} more differ`;
+    const text = rest === 0 ? `≠ ${who} by ${first.differsBy ?? 0}` : `≠ ${who}`;
+    return { look: "differ", text, said: `${who}.`, why: differenceWords(first) };
+  }
+  const count = saying.length === 1 ? "One node" : `${saying.length} nodes`;
+  if (saying.some(isFarOff)) {
     return {
-      agrees: true,
-      text: saying.length === 1 ? "✓ One node serves" : `✓ ${saying.length} nodes agree`,
+      look: "unsettled",
+      text: `≈ ${count}, not settled`,
+      said: "",
+      why: "A large change is on its way between them.",
     };
   }
-  const [first] = differing;
-  const rest = differing.length === 1 ? "" : ` and ${differing.length - 1} more`;
-  return { agrees: false, text: `≠ ${first?.name}${rest} differs by ${first?.differsBy ?? 0}` };
+  const said = saying.length === 1 ? "One node serves" : `${count} agree`;
+  return { look: "agree", text: `✓ ${said}`, said: `${said}.`, why: underwayWords(status) };
+}
+
+/** Two totals do not say by how many the lists differ: each side may have whom the other lacks. */
+function differenceWords({ name, differsBy = 0, lacks = 0, awaited }: NodeStatus): string {
+  if (awaited !== undefined && lacks === differsBy) {
+    return `${name} is new, and does not know those who are still waited for since its last life ended.`;
+  }
+  return `${name} lists ${differsBy - lacks} whom the others do not, and lacks ${lacks} whom they list.`;
 }
 
 /** Nodes that agree may show different numbers for a moment: says why. */

@@ -19,8 +19,9 @@ export class Feed {
   constructor() {
     this.#button.addEventListener("click", () => {
       this.#paused = !this.#paused;
-      setAttribute(this.#button, "aria-pressed", String(this.#paused));
-      setText(this.#button, this.#paused ? "Paused" : "Pause");
+      setText(this.#button, this.#paused ? "Go on" : "Pause");
+      const label = this.#paused ? "Go on with the list of shoppers" : "Pause the list of shoppers";
+      setAttribute(this.#button, "aria-label", label);
       if (!this.#paused) this.render();
     });
   }

@@ -29,7 +29,7 @@ function update(row: Element, node: NodeStatus, { tells, heard }: ClusterView): 
   setText(part("shoppers"), node.shoppers === undefined ? "–" : String(node.shoppers));
   setText(part("compared"), comparedWords(node));
   setText(part("serves"), String(node.serves));
-  setText(part("heard"), heardWords(node.name, tells, heard));
+  setText(part("heard"), heardWords(node, tells, heard));
   for (const form of findAll("form", row)) {
     const wanted = form.dataset["action"] as NodeAction;
     const action = wanted === "cut" && node.cutOff ? "heal" : wanted;
@@ -41,8 +41,10 @@ function update(row: Element, node: NodeStatus, { tells, heard }: ClusterView): 
   }
 }
 
-function heardWords(name: string, tells: string, heard: ClusterView["heard"]): string {
+function heardWords({ name, state }: NodeStatus, tells: string, heard: ClusterView["heard"]): string {
   if (name === tells) return "tells you this";
+  // Who is known to be gone counts as silent for long, however lately it was heard.
+  if (state === "ended") return "–";
   const found = heard.find((each) => each.name === name);
   if (found === undefined) return "never";
   const ago = `${(found.silentMs / 1_000).toFixed(1)} s ago`;

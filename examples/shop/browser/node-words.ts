@@ -28,7 +28,7 @@ export const signs: Readonly<Record<Look, string>> = {
 };
 
 const usuallyOnTheWay = 5;
-const usualShare = 0.1;
+const usualShare = 0.25;
 
 /** What it is doing, and until when if that ends by itself. */
 export function shortStateWords(node: NodeStatus): string {
@@ -38,12 +38,12 @@ export function shortStateWords(node: NodeStatus): string {
   return `${word} · ${state === "paused" ? "goes on" : "back"} in ${wholeSeconds(endsInMs)}`;
 }
 
-/** The same, with those who have not arrived elsewhere. */
+/** The same, with those of its last life who are listed nowhere else: they may be on their way, or have left. */
 export function stateWords(node: NodeStatus): string {
   const { awaited } = node;
   if (awaited === undefined) return shortStateWords(node);
   const { shoppers, forgottenInMs } = awaited;
-  return `${shortStateWords(node)} · ${shoppers} on their way, forgotten in ${wholeSeconds(forgottenInMs)}`;
+  return `${shortStateWords(node)} · ${shoppers} waited for, forgotten in ${wholeSeconds(forgottenInMs)}`;
 }
 
 /**

@@ -18,8 +18,16 @@ export interface ShopperCart {
 
 /** Has the shop make a cart. */
 export async function newCart(shopUrl: URL): Promise<ShopperCart> {
-  const response = await fetch(new URL("/cart.json", shopUrl));
-  return (await response.json()) as ShopperCart;
+  try {
+    const response = await fetch(new URL("/cart.json", shopUrl));
+    return (await response.json()) as ShopperCart;
+  } catch (error) {
+    // What `fetch` says itself is only that it failed.
+    const { cause } = error as { readonly cause?: unknown };
+    throw new Error(`The shop made no cart: ${cause instanceof Error ? cause.message : String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** When a shopper began to come in and to add its item, and when the shop had answered, in milliseconds. */

@@ -43,7 +43,8 @@ export class Visitor {
   async walk(): Promise<void> {
     try {
       const pages = Math.round(between(this.#pace.pages));
-      let path = "/";
+      // Some follow a link to one shoe.
+      let path = Math.random() < 0.5 ? "/" : `/shoes/${oneOf(slugs)}`;
       for (let page = 0; page < pages && !this.#leaving.signal.aborted; page++) {
         await this.#look(path, await this.#openPatiently(path));
         path = Math.random() < 0.75 ? `/shoes/${oneOf(slugs)}` : Math.random() < 0.6 ? "/" : "/checkout";

@@ -14,7 +14,7 @@ export function adminPage(frame: PageFrame, nodes: readonly string[], stock: Sto
     "Back office",
     html`<h1 class="hidden">Back office</h1>
       <div class="lost" role="alert" data-lost hidden></div>
-      ${clusterPanel(nodes)}
+      ${clusterPanel(nodes)} ${about()}
       <section class="tiles" aria-label="Right now">
         ${tile("Unique shoppers", "shopper-count", "shoppers")} ${tile("Open pages", "page-count", "pages")}
         ${tile("Items in carts", "item-count", "items")} ${chartPanel}
@@ -22,6 +22,9 @@ export function adminPage(frame: PageFrame, nodes: readonly string[], stock: Sto
       <div class="columns">
         <section class="panel" aria-labelledby="happened-title">
           <h2 id="happened-title">What happened</h2>
+          <p class="small nothing" data-nothing-happened>
+            Nothing yet. What is done to the nodes is noted here, and what became of their shoppers.
+          </p>
           <ol class="happened" data-happened></ol>
         </section>
         <section class="panel" aria-labelledby="pages-title">
@@ -31,12 +34,14 @@ export function adminPage(frame: PageFrame, nodes: readonly string[], stock: Sto
         <section class="panel" aria-labelledby="feed-title">
           <div class="panel-head">
             <h2 id="feed-title">Shoppers, live</h2>
-            <button class="secondary" type="button" data-feed-pause aria-pressed="false">Pause</button>
+            <button class="secondary" type="button" data-feed-pause aria-label="Pause the list of shoppers">
+              Pause
+            </button>
           </div>
           <ol class="feed" data-feed></ol>
         </section>
       </div>
-      ${stockTable(frame, stock)} ${about()}`,
+      ${stockTable(frame, stock)}`,
   );
 }
 
@@ -95,9 +100,10 @@ const clusterPanel = (nodes: readonly string[]): Markup =>
     <div class="cluster-parts">
       <svg class="map" viewBox="0 0 520 330" data-map aria-hidden="true" focusable="false"></svg>
       <div class="cluster-words">
-        <p class="verdict" data-verdict role="status">&nbsp;</p>
+        <p class="verdict" data-verdict>&nbsp;</p>
+        <p class="hidden" data-verdict-said role="status"></p>
         <p class="small" data-underway>&nbsp;</p>
-        <p class="latest" data-latest>&nbsp;</p>
+        <p class="latest" data-latest role="status">&nbsp;</p>
         <p class="small" data-restart></p>
         <dl class="readings">
           <div>
@@ -109,7 +115,7 @@ const clusterPanel = (nodes: readonly string[]): Markup =>
             <dd data-testid="rates">–</dd>
           </div>
           <div>
-            <dt>Its own visitors</dt>
+            <dt>The shop's own visitors</dt>
             <dd data-testid="crowd">–</dd>
           </div>
         </dl>

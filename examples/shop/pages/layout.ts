@@ -62,7 +62,10 @@ export function layout(frame: PageFrame, title: string, body: Markup): Markup {
             <span>Page from <b data-testid="page-node">${frame.node}</b></span>
             <span>Socket to <b data-testid="socket-node">…</b></span>
           </p>
-          <p class="small">A sample shop. Nothing here is for sale, and nothing is asked of you.</p>
+          <p class="small">
+            A sample shop. Nothing here is for sale, and nothing is asked of you.
+            ${admin ? "" : html`<a href="/admin">Back office</a>`}
+          </p>
         </footer>
         ${admin ? "" : cartDialog} ${toast}
         <noscript
