@@ -250,7 +250,7 @@ function readBroadcast(
   }
   const payload = parseJson(body);
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
-  return new Broadcast(topic, event, payload, body);
+  return new Broadcast(topic, event, payload, { encoded: body });
 }
 
 /** `undefined` for what is no JSON. The exception would quote the text, and errors are logged. */

@@ -25,6 +25,7 @@ import type { ChannelLimits } from "./options.js";
 import { readPayload } from "./payload.js";
 import type { PendingState } from "./presence-feed.js";
 import type { Transport, TransportOwner } from "./transport.js";
+import { KeptBroadcasts, SentBroadcasts } from "./waiting-broadcasts.js";
 
 /** Topics are bounded as in the tracker, or a socket could make the server remember megabytes of names. */
 const MAX_TOPIC_BYTES = 512;
@@ -80,6 +81,8 @@ export class Connection<SocketAssigns>
   implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder, Expiring
 {
   readonly id: string | undefined;
+  /** They are not counted with the intake: others have sent them. */
+  readonly broadcasts: KeptBroadcasts;
   #assigns: SocketAssigns;
   readonly #transport: Transport;
   readonly #source: ChannelSource<SocketAssigns>;
@@ -90,8 +93,8 @@ export class Connection<SocketAssigns>
   readonly #intake: Intake;
   /** Presence states of which some pieces have yet to be sent: most connections have none. */
   #pendingStates: Set<PendingState> | undefined;
-  /** Of broadcasts that wait for handlers. They are not counted with the intake: others have sent them. */
-  #broadcastBytes = 0;
+  /** Made by the first broadcast that others have to wait for: most connections need none. */
+  #sent: SentBroadcasts | undefined;
   #heardAtMs: number;
   #wasSlowed = false;
   #ended = false;
@@ -113,6 +116,7 @@ export class Connection<SocketAssigns>
     this.#rates = new SocketRates(context.limits, 1, this.#heardAtMs);
     this.#sharedRates = sharedRates;
     this.#intake = new Intake(transport, this, context, this.#rates, sharedRates);
+    this.broadcasts = new KeptBroadcasts(context.backlog, context.limits, () => this.#noteWaiting());
     context.expiries.set(this, expiresAtMs);
   }
 
@@ -135,9 +139,13 @@ export class Connection<SocketAssigns>
 
   get bytesWaiting(): number {
     const { bytesBuffered, bytesUnread } = this.#transport;
-    let bytes = bytesBuffered + bytesUnread + this.#intake.queuedBytes + this.#broadcastBytes;
+    let bytes = bytesBuffered + bytesUnread + this.#intake.queuedBytes + this.broadcasts.ownBytes;
     if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
     return bytes;
+  }
+
+  get bytesShared(): number {
+    return this.broadcasts.sharedBytes;
   }
 
   renew(assigns: SocketAssigns, expiresAtMs?: number): void {
@@ -176,13 +184,10 @@ export class Connection<SocketAssigns>
     if (change > 0) this.#noteWaiting();
   }
 
-  broadcastBytesHeld(change: number): void {
-    this.#broadcastBytes += change;
-    if (change > 0) this.#noteWaiting();
-  }
-
-  canHoldBroadcast(bytes: number): boolean {
-    return this.#broadcastBytes + bytes <= this.#context.limits.maxQueuedBytes;
+  holdSent(bytes: number): () => void {
+    if (this.#ended) return () => undefined;
+    this.#sent ??= new SentBroadcasts(this.#context.runtime, (change) => this.#intake.holdSent(change));
+    return this.#sent.hold(bytes);
   }
 
   chargeJoin(bytes: number): void {
@@ -321,6 +326,7 @@ export class Connection<SocketAssigns>
     if (this.#ended) return;
     this.#ended = true;
     for (const channel of this.#channels.values()) channel.end("closed");
+    this.#sent?.forget();
     this.#intake.stop();
     this.#context.expiries.forget(this);
   }
@@ -364,7 +370,8 @@ export class Connection<SocketAssigns>
     if (!channel) return this.#refuse(null, ref, topic, "unmatched topic");
     previous?.end("rejoined");
     this.#channels.set(topic, channel);
-    channel.start(read.payload, ref, this.#bounded(previous?.whenIdle()), bytes);
+    // What waits for the join handler, and is with one that takes its time, is the parsed payload.
+    channel.start(read.payload, ref, this.#bounded(previous?.whenIdle()), bytes + read.bytes);
   }
 
   /** The limit that a join would exceed. A join is paid for here, and what it causes to be sent afterwards. */

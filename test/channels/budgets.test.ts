@@ -129,6 +129,120 @@ describe("what waits for handlers", () => {
     expect((await client.next())[4]["response"]).toEqual({ still: "read" });
   });
 
+  it("counts the parameters of a join with what they take in memory", async () => {
+    const { server, release } = await waitingServer({ maxQueuedBytes: 500_000 });
+    const unharmed = await bystander(server);
+    const client = await RawClient.connect(server.url);
+    client.send("1", "1", "slow:1", "phx_join", { list: Array.from({ length: 20_000 }, () => ({})) });
+    await until(() => server.channels.health().counters.pausedReads > 0);
+    expect(reported(server)).toEqual(["LIMIT_REACHED maxQueuedBytes"]);
+    await unharmed();
+    release.resolve();
+    expect((await client.next())[4]["status"]).toBe("ok");
+    expect((await client.join("room:1", "2"))[4]["status"]).toBe("ok");
+  });
+
+  it("counts a broadcast with what it takes in memory, also while its handler runs", async () => {
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+          handleOut: { news: () => new Promise(() => undefined) },
+        }),
+      { maxQueuedBytes: 1_000_000 },
+    );
+    const unharmed = await bystander(server);
+    const client = await RawClient.connect(server.url);
+    await client.join("room:1", "1");
+    // 60 kB of text are 2 MB of empty objects: with the one that a handler has, a second one is too much.
+    const news = { list: Array.from({ length: 20_000 }, () => ({})) };
+    server.channels.broadcast("room:1", "news", news);
+    expect(await client.untilHeartbeat()).toEqual([]);
+    server.channels.broadcast("room:1", "news", news);
+    expect((await client.next())[3]).toBe("phx_error");
+    await unharmed();
+  });
+
+  describe("of broadcasts for handleOut slows their sender down", () => {
+    async function room(handle: () => Promise<void>, options: Partial<ChannelServerOptions> = {}) {
+      const server = await startServer(
+        (channels) =>
+          channels.socket("/socket").channel("room:*", {
+            join: () => ({ ok: {} }),
+            handleIn: { say: (channel, payload) => channel.broadcastFrom("said", payload) },
+            handleOut: {
+              said: async (channel, payload) => {
+                await handle();
+                channel.push("said", payload);
+              },
+            },
+          }),
+        { messageBurst: 100_000, ...options },
+      );
+      const [sender, receiver] = [await RawClient.connect(server.url), await RawClient.connect(server.url)];
+      for (const client of [sender, receiver]) await client.join("room:1", "1");
+      return { server, sender, receiver };
+    }
+
+    it.each([
+      ["large ones", 100, 60_000],
+      ["many small ones", 6_000, 10],
+    ])("so that nobody is ended for what one client sent: %s", async (_name, count, size) => {
+      const { server, sender, receiver } = await room(turn);
+      const text = "x".repeat(size);
+      for (let number = 0; number < count; number++)
+        sender.send("1", null, "room:1", "say", { number, text });
+      for (let number = 0; number < count; number++) {
+        const [, , , event, payload] = await receiver.next();
+        expect([event, payload["number"]]).toEqual(["said", number]);
+      }
+      expect(server.channels.health()).toMatchObject({ channels: 2, counters: { overflowedChannels: 0 } });
+      expect(server.channels.health().counters.pausedReads).toBeGreaterThan(0);
+    });
+
+    it("but not for long by one that hangs: that one is ended", async () => {
+      const runtime = new VirtualRuntime();
+      const { server, sender, receiver } = await room(() => new Promise(() => undefined), {
+        maxQueuedBytes: 400_000,
+        runtime,
+      });
+      const text = "x".repeat(60_000);
+      for (let number = 0; number < 20; number++) sender.send("1", null, "room:1", "say", { number, text });
+      await until(() => server.channels.health().counters.pausedReads > 0);
+      for (let turns = 0; turns < 50; turns++) await turn();
+      expect(server.channels.health().counters.overflowedChannels).toBe(0);
+      const ended = receiver.next();
+      for (let round = 0; round < 4; round++) {
+        await runtime.advance(5_000);
+        for (let turns = 0; turns < 50; turns++) await turn();
+      }
+      expect((await ended)[3]).toBe("phx_error");
+      expect(await sender.untilHeartbeat()).toEqual([]);
+    });
+  });
+
+  it("of broadcasts counts once for all who keep them", async () => {
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+          handleOut: { news: () => new Promise(() => undefined) },
+        }),
+      { maxBufferedBytesTotal: 1_000_000 },
+    );
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 40; count++) clients.push(await RawClient.connect(server.url));
+    for (const client of clients) await client.join("room:1", "1");
+    const text = "x".repeat(50_000);
+    // 150 kB each, and 6 MB if each of the 40 counted for itself.
+    for (let count = 0; count < 5; count++) server.channels.broadcast("room:1", "news", { text });
+    expect(server.channels.health()).toMatchObject({ sockets: 40, counters: { crowdedOut: 0 } });
+    for (let count = 0; count < 5; count++) server.channels.broadcast("room:1", "news", { text });
+    expect(server.channels.health().counters.crowdedOut).toBeGreaterThan(0);
+  });
+
   it("of broadcasts for handleOut ends the channel, for their senders cannot be slowed down", async () => {
     const server = await startServer(
       (channels) =>
