@@ -21,7 +21,7 @@ import { zeroCounters, type ChannelCounters } from "./counters.js";
 import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { Door } from "./door.js";
-import { refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
+import { pathOf, refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
 import { ServedPaths } from "./served-paths.js";
 import { LongPolling } from "./long-polling.js";
@@ -281,9 +281,12 @@ export class ChannelServer implements AsyncDisposable {
     this.#door.open(mount.options, visitor, (identity, leave) => {
       // Also where the upgrade itself fails.
       socket.once("close", leave);
+      let accepted = false;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        accepted = true;
         this.#connect(new WebSocketTransport(webSocket, socket), identity, mount);
       });
+      if (!accepted && !socket.destroyed) this.#paths.handshakeRefused(pathOf(request));
     });
   }
 

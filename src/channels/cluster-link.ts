@@ -176,7 +176,12 @@ export class ClusterLink {
     const { maxPayloadBytes = Infinity } = this.#pubsub;
     const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
     const failed = (error: unknown): void =>
-      this.#reports.report("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, error);
+      this.#reports.remark(
+        "PUBLISH_FAILED",
+        "the pubsub refused a broadcast",
+        { kind: head[2] },
+        { cause: error, kind: head[2] },
+      );
     if (Buffer.byteLength(payload) > maxBytes) {
       const whose = maxBytes === maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
       return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
@@ -195,11 +200,11 @@ export class ClusterLink {
   #receive(payload: string): void {
     if (this.#closed) return;
     const failed = (reason: string): void =>
-      this.#reports.report(
+      this.#reports.remark(
         "INVALID_FRAME",
         `a frame that no channel server has sent: ${reason}`,
         {},
-        undefined,
+        { kind: reason },
       );
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
@@ -228,7 +233,8 @@ export class ClusterLink {
   }
 
   #reportUnknownProtocol(protocol: number): void {
-    this.#reports.report("UNKNOWN_PROTOCOL", "a frame of another protocol version", { protocol }, undefined);
+    const message = "a frame of another protocol version";
+    this.#reports.remark("UNKNOWN_PROTOCOL", message, { protocol }, { kind: "pubsub" });
   }
 }
 

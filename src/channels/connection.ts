@@ -149,7 +149,7 @@ export class Connection<SocketAssigns>
   }
 
   renew(assigns: SocketAssigns, expiresAtMs?: number): void {
-    checkExpiry(expiresAtMs);
+    checkExpiry(expiresAtMs, this.#context.runtime.wallClockMs());
     if (this.#ended) return;
     this.#assigns = assigns;
     this.#context.expiries.set(this, expiresAtMs);
@@ -259,7 +259,8 @@ export class Connection<SocketAssigns>
     try {
       this.#handle(message, data.length);
     } catch (error) {
-      this.#context.reports.report("HANDLER_FAILED", "a message could not be handled", {}, error);
+      const failure = { cause: error, kind: "message" };
+      this.#context.reports.remark("HANDLER_FAILED", "a message could not be handled", {}, failure);
       this.close(CLOSE.internalError, "internal error");
     }
   }

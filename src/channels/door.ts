@@ -91,7 +91,8 @@ export class Door {
       if (typeof place === "string") this.#tellLimit(place);
       return place;
     } catch (error) {
-      this.#reports.report("HANDLER_FAILED", "the key of a connection failed", {}, error);
+      const failure = { cause: error, kind: "key" };
+      this.#reports.remark("HANDLER_FAILED", "the key of a connection failed", {}, failure);
       return undefined;
     }
   }

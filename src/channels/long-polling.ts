@@ -67,11 +67,12 @@ export class LongPolling {
     } catch (error) {
       // Whatever it was: a request of one client must not end the process.
       const path = pathOf(request);
-      this.#reports.report(
+      const failure = { cause: error, kind: "longpoll" };
+      this.#reports.remark(
         "HANDLER_FAILED",
         "a request of long polling could not be handled",
         { path },
-        error,
+        failure,
       );
       respond(response, { status: 500, reason: "the request could not be handled" });
     }

@@ -371,7 +371,7 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   #report(message: string, cause: unknown): void {
-    this.#context.reports.report("HANDLER_FAILED", message, { topic: this.topic }, cause);
+    this.#context.reports.remark("HANDLER_FAILED", message, { topic: this.topic }, { cause, kind: message });
   }
 }
 

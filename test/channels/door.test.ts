@@ -88,6 +88,30 @@ describe("a refusal", () => {
     expect(channels.health().counters).toMatchObject({ refusedConnections: 3, refusedOrigins: 1 });
   });
 
+  it("of a path that is not served, or by ws for its headers, is counted and reported too", async () => {
+    const { url, port, errors, channels } = await startServer((server) => void server.socket("/socket"));
+    expect(await refusedStatus(`${url}/elsewhere/websocket?vsn=2.0.0`)).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${port}/elsewhere/longpoll?vsn=2.0.0&token=SECRET`)).status).toBe(
+      404,
+    );
+    expect((await fetch(`http://127.0.0.1:${port}${PATH}`)).status).toBe(426);
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      `GET ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toContain("400 Bad Request");
+    expect(channels.health()).toMatchObject({ sockets: 0, counters: { refusedConnections: 4 } });
+    expect(errors.map(({ code, details }) => [code, details["path"]])).toEqual([
+      ["CONNECTION_REFUSED", "/elsewhere/websocket"],
+      ["CONNECTION_REFUSED", "/elsewhere/longpoll"],
+      ["CONNECTION_REFUSED", "/socket/websocket"],
+      ["CONNECTION_REFUSED", "/socket/websocket"],
+    ]);
+  });
+
   it("a thousand times over is reported ten times, and then one in six seconds", async () => {
     const runtime = new VirtualRuntime();
     const { url, errors } = await startServer((server) => server.socket("/socket"), { runtime });

@@ -477,6 +477,28 @@ describe("a channel", () => {
   });
 });
 
+describe("failures that clients cause", () => {
+  it("are reported ten of a kind at once, and one more every six seconds with how many were not", async () => {
+    const runtime = new VirtualRuntime();
+    const reports = new ErrorReports(runtime);
+    const heard: TrackerError[] = [];
+    reports.listen((error) => heard.push(error));
+    const fail = (kind: string): void =>
+      reports.remark("HANDLER_FAILED", kind, {}, { cause: new Error("the cause"), kind });
+    for (let count = 0; count < 100; count++) fail("one");
+    fail("other");
+    expect(heard.map(({ message, cause }) => [message, String(cause)])).toEqual([
+      ...Array.from({ length: 10 }, () => ["one", "Error: the cause"]),
+      ["other", "Error: the cause"],
+    ]);
+    await runtime.advance(6_000);
+    fail("one");
+    fail("one");
+    expect(heard).toHaveLength(12);
+    expect(heard[11]?.details["unreported"]).toBe(90);
+  });
+});
+
 describe("errors that nobody listens to", () => {
   it("become one warning per code and minute, and a listener that throws is no end of it", async () => {
     const runtime = new VirtualRuntime();
