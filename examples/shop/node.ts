@@ -69,7 +69,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
   const carts = new Carts(database);
   // The dashboard counts who is in a list, so a list that comes in pieces would look like people who leave: at 5,000
   // shoppers it takes 1.4 MB.
-  const channels = new ChannelServer({ pubsub, maxFrameBytes: 3 * 1024 * 1024 });
+  const channels = new ChannelServer({ pubsub, maxPieceBytes: 3 * 1024 * 1024 });
   const pipeline = new StockPipeline({ stock, viewers, arrivals, channels, news });
   const { served, path: asset } = loadAssets(config.assetFolder);
 

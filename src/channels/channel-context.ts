@@ -13,6 +13,7 @@ import type {
   JsonPayload,
   Reply,
 } from "./handlers.js";
+import type { JoinCharges } from "./join-budget.js";
 import type { FeedEncodings, PendingState } from "./presence-feed.js";
 import type { Broadcast, BroadcastSender, Subscriber, Subscribers } from "./subscribers.js";
 import type { KeptBroadcasts } from "./waiting-broadcasts.js";
@@ -46,8 +47,8 @@ export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAs
   bytesHeld(change: number): void;
   /** Broadcasts that wait for a handler, or are with one that takes its time. */
   readonly broadcasts: KeptBroadcasts;
-  /** Charges what a join has caused to be sent. */
-  chargeJoin(bytes: number): void;
+  /** What joins cause to be sent. */
+  readonly joinCharges: JoinCharges;
   /** A payload is no JSON. */
   malformed(): void;
   /** A message was answered with an error because of its payload. */

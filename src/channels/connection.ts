@@ -21,6 +21,7 @@ import type { ErrorReports } from "./error-reports.js";
 import type { Expiries, Expiring } from "./expiries.js";
 import { checkExpiry } from "./handlers.js";
 import { Intake, type IntakeOwner } from "./intake.js";
+import { JoinBudget } from "./join-budget.js";
 import type { ChannelLimits } from "./options.js";
 import { readPayload } from "./payload.js";
 import type { PendingState } from "./presence-feed.js";
@@ -83,13 +84,12 @@ export class Connection<SocketAssigns>
   readonly id: string | undefined;
   /** They are not counted with the intake: others have sent them. */
   readonly broadcasts: KeptBroadcasts;
+  readonly joinCharges: JoinBudget;
   #assigns: SocketAssigns;
   readonly #transport: Transport;
   readonly #source: ChannelSource<SocketAssigns>;
   readonly #context: ConnectionContext;
   readonly #channels = new Map<string, RunningChannel>();
-  readonly #rates: SocketRates;
-  readonly #sharedRates: SocketRates | undefined;
   readonly #intake: Intake;
   /** Presence states of which some pieces have yet to be sent: most connections have none. */
   #pendingStates: Set<PendingState> | undefined;
@@ -113,9 +113,9 @@ export class Connection<SocketAssigns>
     this.#source = source;
     this.#context = context;
     this.#heardAtMs = context.runtime.monotonicMs();
-    this.#rates = new SocketRates(context.limits, 1, this.#heardAtMs);
-    this.#sharedRates = sharedRates;
-    this.#intake = new Intake(transport, this, context, this.#rates, sharedRates);
+    const rates = new SocketRates(context.limits, 1, this.#heardAtMs);
+    this.joinCharges = new JoinBudget(context.runtime, rates, sharedRates);
+    this.#intake = new Intake(transport, this, context, rates, sharedRates);
     this.broadcasts = new KeptBroadcasts(context.backlog, context.limits, () => this.#noteWaiting());
     context.expiries.set(this, expiresAtMs);
   }
@@ -188,12 +188,6 @@ export class Connection<SocketAssigns>
     if (this.#ended) return () => undefined;
     this.#sent ??= new SentBroadcasts(this.#context.runtime, (change) => this.#intake.holdSent(change));
     return this.#sent.hold(bytes);
-  }
-
-  chargeJoin(bytes: number): void {
-    const nowMs = this.#context.runtime.monotonicMs();
-    this.#rates.joinBytes.spend(nowMs, bytes);
-    this.#sharedRates?.joinBytes.spend(nowMs, bytes);
   }
 
   addPending(state: PendingState): void {
@@ -327,6 +321,7 @@ export class Connection<SocketAssigns>
     if (this.#ended) return;
     this.#ended = true;
     for (const channel of this.#channels.values()) channel.end("closed");
+    this.joinCharges.stop();
     this.#sent?.forget();
     this.#intake.stop();
     this.#context.expiries.forget(this);
@@ -377,14 +372,9 @@ export class Connection<SocketAssigns>
 
   /** The limit that a join would exceed. A join is paid for here, and what it causes to be sent afterwards. */
   #joinLimit(rejoins: boolean): string | undefined {
-    const { limits, runtime } = this.#context;
-    const nowMs = runtime.monotonicMs();
-    for (const rates of [this.#rates, this.#sharedRates]) {
-      if (rates?.joinBytes.isSpent(nowMs)) return "joinBytesPerSecond";
-      if (rates && !rates.joins.take(nowMs)) return "joinsPerSecond";
-    }
-    if (!rejoins && this.#channels.size >= limits.maxChannelsPerSocket) return "maxChannelsPerSocket";
-    return undefined;
+    const limit = this.joinCharges.take();
+    const isFull = this.#channels.size >= this.#context.limits.maxChannelsPerSocket;
+    return limit ?? (isFull && !rejoins ? "maxChannelsPerSocket" : undefined);
   }
 
   /** What is waited for, but no longer than `terminateTimeoutMs`. */

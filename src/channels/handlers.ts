@@ -189,7 +189,7 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
   broadcastFrom(event: string, payload: Payload): void;
   /**
    * Sends the client the presence of a topic, by default this one: `presence_state` once, then every
-   * `presence_diff`, until the channel ends. A state above `maxFrameBytes` goes out in pieces, the next when the
+   * `presence_diff`, until the channel ends. A state above `maxPieceBytes` goes out in pieces, the next when the
    * client has taken the last: the first as `presence_state`, the others as joins of a `presence_diff`.
    *
    * What is followed under the same events is one list to the client: a second topic comes as joins of a

@@ -31,6 +31,7 @@ import type {
   PresenceSource,
   Reply,
 } from "./handlers.js";
+import type { JoinCharges } from "./join-budget.js";
 import { readPayload } from "./payload.js";
 import { PresenceFeeds, type FeedClient, type PendingState } from "./presence-feed.js";
 import { isThenable, SerialQueue, type Task, type TaskOwner } from "./serial-queue.js";
@@ -120,11 +121,13 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "joined") this.#write(frame);
   }
 
-  pushForJoin(event: string, payload: EncodedPayload, taken?: () => void): void {
+  pushPiece(event: string, payload: EncodedPayload, taken?: () => void): void {
     if (this.#state !== "joined") return;
-    const frame = pushFrame(this.joinRef, this.topic, event, payload);
-    this.#connection.chargeJoin(frameBytes(frame));
-    this.#connection.write(frame, taken);
+    this.#connection.write(pushFrame(this.joinRef, this.topic, event, payload), taken);
+  }
+
+  get joinCharges(): JoinCharges {
+    return this.#connection.joinCharges;
   }
 
   later(callback: () => void): void {
@@ -339,12 +342,12 @@ export class ServerChannel<Assigns, SocketAssigns>
 
   #broadcast(broadcast: Broadcast, except?: Subscriber): void {
     if (this.#state !== "joined") return;
-    if (this.#isJoinCharged) this.#connection.chargeJoin(broadcast.encoded.length);
+    if (this.#isJoinCharged) this.#connection.joinCharges.charge(broadcast.encoded.length);
     this.#context.broadcast(broadcast, except);
   }
 
   #write(frame: Frame): void {
-    if (this.#isJoinCharged) this.#connection.chargeJoin(frameBytes(frame));
+    if (this.#isJoinCharged) this.#connection.joinCharges.charge(frameBytes(frame));
     this.#connection.write(frame);
   }
 

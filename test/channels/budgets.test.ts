@@ -5,7 +5,9 @@
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { memoryPubSub } from "../../src/adapters/memory.js";
 import { refuse, type ChannelServer, type ChannelServerOptions } from "../../src/channels/index.js";
+import { Presence, Session } from "../../src/index.js";
 import {
   deferred,
   RawClient,
@@ -441,6 +443,62 @@ describe("what a join causes to be sent", () => {
     await runtime.advance(60_000);
     expect(await visit("ann")).toEqual(["ok", "ok", "ok"]);
   });
+});
+
+describe("the states that joins cause to be sent", () => {
+  async function room(options: Partial<ChannelServerOptions>) {
+    const pubsub = memoryPubSub();
+    const presence = await Presence.start({ name: "rooms", pubsub });
+    onTestFinished(() => presence.stop({ handoffMs: 0 }));
+    const text = "x".repeat(1_000);
+    const session = new Session();
+    for (let count = 0; count < 30; count++) presence.track(session, "lobby", `user:${count}`, { text });
+    const runtime = new VirtualRuntime();
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          joined: (channel) => channel.follow(presence, "lobby"),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+        }),
+      { pubsub, runtime, ...options },
+    );
+    return { server, runtime };
+  }
+  const states = (frames: readonly unknown[][]): number =>
+    frames.filter(([, , , event]) => event === "presence_state").length;
+
+  it.each([
+    ["in one piece", 65_536],
+    ["in pieces", 10_000],
+  ])(
+    "are charged before the next one goes out, however many joins came at once: %s",
+    async (_name, bytes) => {
+      const limits = { joinByteBurst: 40_000, joinBytesPerSecond: 10_000, maxPieceBytes: bytes };
+      const { server, runtime } = await room(limits);
+      const client = await RawClient.connect(server.url);
+      const other = await RawClient.connect(server.url);
+      for (let count = 0; count < 10; count++) client.send("1", String(count), `room:${count}`, "phx_join");
+      // A state is 31 kB: the second one is begun with what is left, the third waits.
+      const received = async (): Promise<unknown[][]> => {
+        const frames: unknown[][] = [];
+        for (let round = 0; round < 5; round++) frames.push(...(await client.untilHeartbeat()));
+        return frames;
+      };
+      const frames = await received();
+      expect(frames.filter(([, , , event]) => event === "phx_reply")).toHaveLength(10);
+      expect(states(frames)).toBe(2);
+      await other.join("room:1");
+      expect((await other.next())[3]).toBe("presence_state");
+      await runtime.advance(2_000);
+      expect(states(await received())).toBe(0);
+      await runtime.advance(1_000);
+      expect(states(await received())).toBe(1);
+      for (let count = 0; count < 7; count++) await runtime.advance(3_400);
+      expect(states(await received())).toBe(7);
+      expect(server.errors).toEqual([]);
+    },
+  );
 });
 
 describe("what waits on all sockets", () => {
