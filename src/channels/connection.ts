@@ -65,6 +65,8 @@ export interface ConnectionIdentity<SocketAssigns> {
   /** Until when it may stay, by the wall clock. */
   readonly expiresAtMs: number | undefined;
   readonly sharedRates: SocketRates | undefined;
+  /** When its handshake began, in monotonic milliseconds. */
+  readonly begunAtMs: number;
 }
 
 /** A connection as the server sees it, whatever its assigns. */
@@ -72,6 +74,8 @@ export interface OpenConnection {
   readonly id: string | undefined;
   readonly channelCount: number;
   readonly heardAtMs: number;
+  /** When its handshake began, in monotonic milliseconds. */
+  readonly begunAtMs: number;
   /** Whether it has ended; its socket may still be closing. */
   readonly ended: boolean;
   close(code: number, reason: string): void;
@@ -82,6 +86,7 @@ export class Connection<SocketAssigns>
   implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder, Expiring
 {
   readonly id: string | undefined;
+  readonly begunAtMs: number;
   /** They are not counted with the intake: others have sent them. */
   readonly broadcasts: KeptBroadcasts;
   readonly joinCharges: JoinBudget;
@@ -103,11 +108,12 @@ export class Connection<SocketAssigns>
 
   constructor(
     transport: Transport,
-    { id, assigns, expiresAtMs, sharedRates }: ConnectionIdentity<SocketAssigns>,
+    { id, assigns, expiresAtMs, sharedRates, begunAtMs }: ConnectionIdentity<SocketAssigns>,
     source: ChannelSource<SocketAssigns>,
     context: ConnectionContext,
   ) {
     this.id = id;
+    this.begunAtMs = begunAtMs;
     this.#assigns = assigns;
     this.#transport = transport;
     this.#source = source;

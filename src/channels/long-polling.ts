@@ -4,7 +4,7 @@
  * other nodes pass requests on. Promises that a token which this process has not signed opens nothing, that bodies
  * are bounded before they are read, and that every request is answered. Knows no channel.
  */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CancelTimer } from "../runtime.js";
 import type { Backlog } from "./backlog.js";
@@ -17,15 +17,18 @@ import type { OriginCheck } from "./handlers.js";
 import { GONE, LongPollTransport, type PollAnswer } from "./long-poll-transport.js";
 import type { Settings } from "./options.js";
 import { HEARD, PollRelay } from "./poll-relay.js";
+import { PollTokens, type PollToken, type UnknownToken } from "./poll-tokens.js";
+import { RateLimit } from "./rate-limit.js";
 import { RequestBody } from "./request-body.js";
 
 /** Lets a visitor in: makes a connection on the transport that is asked for. */
 export type OpenSession = (visitor: Visitor, makeTransport: (leave: () => void) => LongPollTransport) => void;
 
-/** Longer than any token of this or another node. */
-const MAX_TOKEN_LENGTH = 512;
 /** Sessions of silent clients are looked for so many times per window. */
 const SWEEPS_PER_WINDOW = 2;
+/** Nodes that were named by tokens of servers nobody has heard of are asked for their keys so often. */
+const KEY_QUESTIONS_PER_SECOND = 1;
+const KEY_QUESTION_BURST = 10;
 /** How long a body may take to come, in windows: as long as the official client waits for the answer. */
 const BODY_WINDOWS = 2;
 
@@ -35,7 +38,8 @@ export class LongPolling {
   readonly #counters: ChannelCounters;
   readonly #link: ClusterLink;
   readonly #relay: PollRelay;
-  readonly #key = randomBytes(32);
+  readonly #tokens: PollTokens;
+  readonly #keyQuestions: RateLimit;
   readonly #sessions = new Map<string, LongPollTransport>();
   readonly #backlog: Backlog;
   /** Tokens of which a body is being read. */
@@ -54,7 +58,14 @@ export class LongPolling {
     this.#reports = reports;
     this.#counters = counters;
     this.#link = link;
-    this.#relay = new PollRelay(settings.runtime, link, settings.limits.longPollWindowMs);
+    this.#relay = new PollRelay(settings, link, (limit) => {
+      counters.refusedPolls++;
+      reports.remark("LIMIT_REACHED", "a request of long polling was not passed on to its node", { limit });
+    });
+    this.#tokens = new PollTokens({ node: link.nodeName, server: link.server });
+    link.announce(this.#tokens.key);
+    const nowMs = settings.runtime.monotonicMs();
+    this.#keyQuestions = new RateLimit(KEY_QUESTIONS_PER_SECOND, KEY_QUESTION_BURST, nowMs);
   }
 
   /** Answers a request of a socket path. */
@@ -98,12 +109,16 @@ export class LongPolling {
 
   /** Another node passes a request on: a poll if it has no body. */
   askReceived(ask: RemoteAsk): void {
-    const session = this.#find(ask.token);
+    const session = this.#sessionOf(this.#tokens.read(ask.token));
     const answer = (given: PollAnswer): void => this.#link.answer(ask, JSON.stringify(given));
     if (!session) return answer(GONE);
     this.#link.answer(ask, HEARD);
     if (ask.body === "") session.poll(this.#link.maxBodyBytes, answer);
     else session.receive(ask.body, answer);
+  }
+
+  keyReceived(server: string, key: string): void {
+    this.#tokens.learn(server, key);
   }
 
   answerReceived(ask: string, body: string): void {
@@ -131,7 +146,7 @@ export class LongPolling {
       });
       this.#sessions.set(id, transport);
       this.#cancelSweep ??= this.#scheduleSweep();
-      respond(response, { status: 410, token: this.#sign(id), messages: [] });
+      respond(response, { status: 410, token: this.#tokens.sign(id), messages: [] });
       // Whoever does not take the token can never ask for it again.
       response.once("close", () => {
         if (!response.writableFinished) transport.terminate();
@@ -142,8 +157,12 @@ export class LongPolling {
 
   #poll(token: string, response: ServerResponse): void {
     const answer = (given: PollAnswer): void => respond(response, { ...given, token });
-    const session = this.#find(token);
-    const gone = session ? session.poll(Infinity, answer) : this.#ask(token, "", answer);
+    const found = this.#find(token);
+    if (!found) return answer(GONE);
+    const gone =
+      found instanceof LongPollTransport
+        ? found.poll(Infinity, answer)
+        : this.#relay.ask(found, token, "", answer);
     response.once("close", gone);
   }
 
@@ -155,7 +174,8 @@ export class LongPolling {
       answer(GONE);
     };
     // Before it is read: whoever has no session has nothing to say.
-    if (!this.#find(token) && !this.#isElsewhere(token)) return gone();
+    const found = this.#find(token);
+    if (!found) return gone();
     // A client sends the next one when this one is answered; more at once would be more than a session may send.
     if (this.#bodies.has(token)) return gone();
     this.#bodies.add(token);
@@ -163,17 +183,17 @@ export class LongPolling {
     const bodyLimits = {
       runtime,
       backlog: this.#backlog,
-      maxBytes: this.#isElsewhere(token)
-        ? Math.min(limits.maxQueuedBytes, this.#link.maxBodyBytes)
-        : limits.maxQueuedBytes,
+      maxBytes:
+        found instanceof LongPollTransport
+          ? limits.maxQueuedBytes
+          : Math.min(limits.maxQueuedBytes, this.#link.maxBodyBytes),
       timeoutMs: BODY_WINDOWS * limits.longPollWindowMs,
     };
     new RequestBody(request, bodyLimits, {
       bodyRead: (body) => {
         this.#bodies.delete(token);
-        const session = this.#find(token);
-        if (session) session.receive(body, answer);
-        else this.#ask(token, body || "\n", answer);
+        if (found instanceof LongPollTransport) found.receive(body, answer);
+        else this.#relay.ask(found, token, body || "\n", answer);
       },
       bodyRefused: (limit) => {
         this.#bodies.delete(token);
@@ -185,36 +205,20 @@ export class LongPolling {
     });
   }
 
-  /** Asks the node that a token names; one of this node that has no session here has none anywhere. */
-  #ask(token: string, body: string, answer: (given: PollAnswer) => void): () => void {
-    const read = readToken(token);
-    if (read && this.#isElsewhere(token)) return this.#relay.ask(read, token, body, answer);
-    answer(GONE);
-    return () => undefined;
+  /** The session of a token, or where else it is; nothing for one that nobody has signed or that is gone. */
+  #find(token: string): LongPollTransport | PollToken | undefined {
+    const read = this.#tokens.read(token);
+    if ("server" in read) return read.server === this.#link.server ? this.#sessionOf(read) : read;
+    this.#counters.refusedPolls++;
+    // Not reported: tokens of a server that was started anew are nothing unusual. It may be one whose word was lost.
+    const { node } = read;
+    const nowMs = this.#settings.runtime.monotonicMs();
+    if (node !== undefined && this.#keyQuestions.take(nowMs)) this.#link.askKey(node);
+    return undefined;
   }
 
-  #isElsewhere(token: string): boolean {
-    const read = readToken(token);
-    return read !== undefined && read.server !== this.#link.server;
-  }
-
-  #sign(id: string): string {
-    const node = Buffer.from(this.#link.nodeName).toString("base64url");
-    const signed = `${node}.${this.#link.server}.${id}`;
-    return `${signed}.${this.#mac(signed)}`;
-  }
-
-  #mac(signed: string): string {
-    return createHmac("sha256", this.#key).update(signed).digest("base64url");
-  }
-
-  /** The session of a token that this process has signed. */
-  #find(token: string): LongPollTransport | undefined {
-    const read = readToken(token);
-    if (!read || read.server !== this.#link.server) return undefined;
-    const given = Buffer.from(read.mac);
-    const expected = Buffer.from(this.#mac(read.signed));
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+  #sessionOf(read: PollToken | UnknownToken): LongPollTransport | undefined {
+    if (!("server" in read) || read.server !== this.#link.server) return undefined;
     return this.#sessions.get(read.id);
   }
 
@@ -230,24 +234,6 @@ export class LongPolling {
       this.#cancelSweep = this.#sessions.size > 0 ? this.#scheduleSweep() : undefined;
     });
   }
-}
-
-interface Token {
-  readonly node: string;
-  readonly server: string;
-  readonly id: string;
-  readonly signed: string;
-  readonly mac: string;
-}
-
-function readToken(token: string): Token | undefined {
-  const parts = token.split(".");
-  if (parts.length !== 4 || token.length > MAX_TOKEN_LENGTH) return undefined;
-  const [encoded = "", server = "", id = "", mac = ""] = parts;
-  const node = Buffer.from(encoded, "base64url").toString();
-  // Whoever made this up must not reach a pubsub with it that takes less than any text.
-  if (!/^[^\p{Cc}\p{Cs}\uFFFD]{1,128}$/u.test(node)) return undefined;
-  return { node, server, id, mac, signed: `${encoded}.${server}.${id}` };
 }
 
 /** The official client writes `null` for a token that it does not have yet. */

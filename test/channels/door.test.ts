@@ -29,6 +29,30 @@ function refusal(url: string, options: ClientOptions = {}): Promise<{ status: nu
   });
 }
 
+describe("disconnect", () => {
+  it("reaches a node that was cut off when it is back, and leaves those who have connected since", async () => {
+    const hub = new MemoryHub();
+    const runtime = new VirtualRuntime();
+    const mount = (server: ChannelServer): void =>
+      void server.socket("/socket", { connect: () => ({}), id: () => "user:1" });
+    const here = await startServer(mount, { runtime, pubsub: hub.node("here") });
+    const there = await startServer(mount, { runtime, pubsub: hub.node("there") });
+    const before = await RawClient.connect(there.url);
+    hub.disconnect("there");
+    await runtime.advance(1_000);
+    here.channels.disconnect("user:1");
+    await runtime.advance(20_000);
+    const after = await RawClient.connect(there.url);
+    expect(await before.untilHeartbeat()).toEqual([]);
+    hub.reconnect("there");
+    expect(await before.closed).toMatchObject({ code: 1001 });
+    expect(await after.untilHeartbeat()).toEqual([]);
+    await runtime.advance(10_000);
+    expect(await after.untilHeartbeat()).toEqual([]);
+    expect(there.channels.health().sockets).toBe(1);
+  });
+});
+
 describe("a refusal", () => {
   it("is known by its mark, whatever copy of the module has made it", async () => {
     vi.resetModules();

@@ -348,6 +348,51 @@ describe("long polling", () => {
     }
     expect([one, two].map(({ channels }) => channels.health().sockets)).toEqual([1, 0]);
     expect([...one.errors, ...two.errors]).toEqual([]);
+    expect([one, two].map(({ channels }) => channels.health().counters.refusedPolls)).toEqual([9, 9]);
+  });
+
+  it("asks nobody about forged tokens, but a few times for a key that it may have missed", async () => {
+    const runtime = new VirtualRuntime();
+    const hub = new MemoryHub();
+    const one = await startServer(room, { runtime, pubsub: hub.node("one") });
+    const pubsub = hub.node("two");
+    const two = await startServer(room, { runtime, pubsub });
+    const send = vi.spyOn(pubsub, "send");
+    const session = await openSession(one.port);
+    const token = decodeURIComponent(session.split("token=")[1] ?? "");
+    const [node = "", server = "", id = "", mac = ""] = token.split(".");
+    for (let count = 0; count < 50; count++) {
+      expect((await ask(two.port, `${PATH}&token=${node}.${server}.${id}${count}.${mac}`)).status).toBe(500);
+    }
+    expect(send).not.toHaveBeenCalled();
+    for (let count = 0; count < 50; count++) {
+      const body = "x".repeat(100_000);
+      const path = `${PATH}&token=${node}.other${count}.${id}.${mac}`;
+      expect((await ask(two.port, path, { method: "POST", body })).status).toBe(500);
+    }
+    expect(send).toHaveBeenCalledTimes(10);
+    expect(two.channels.health().counters).toMatchObject({ refusedPolls: 100, refusedBodies: 0 });
+    expect(two.errors).toEqual([]);
+    expect((await post(two.port, session, ["1", "1", "room:1", "phx_join", {}])).status).toBe(200);
+  });
+
+  it("is passed on to its node at the rate of a socket", async () => {
+    const runtime = new VirtualRuntime();
+    const hub = new MemoryHub();
+    const limits = { messageBurst: 5, messagesPerSecond: 1 };
+    const one = await startServer(room, { runtime, pubsub: hub.node("one"), ...limits, messageBurst: 100 });
+    const two = await startServer(room, { runtime, pubsub: hub.node("two"), ...limits });
+    const session = await openSession(one.port);
+    const heartbeat = [null, "1", "phoenix", "heartbeat", {}];
+    for (let count = 0; count < 5; count++)
+      expect((await post(two.port, session, heartbeat)).status).toBe(200);
+    expect((await post(two.port, session, heartbeat)).status).toBe(500);
+    expect(two.channels.health().counters.refusedPolls).toBe(1);
+    expect(two.errors.map(({ code, details }) => [code, details["limit"]])).toEqual([
+      ["LIMIT_REACHED", "messagesPerSecond"],
+    ]);
+    await runtime.advance(1_000);
+    expect((await post(two.port, session, heartbeat)).status).toBe(200);
   });
 
   it("has the same origin check as a WebSocket, and tells browsers of other origins what they may", async () => {
