@@ -10,7 +10,7 @@ export interface ChannelCounters {
   refusedMessages: number;
   /** Sockets dropped because more than `maxBufferedBytes` waited for them. */
   slowReaders: number;
-  /** Sockets dropped because more than `maxBufferedBytesTotal` waited for all. */
+  /** Sockets dropped because more than `maxBufferedBytesTotal` waited for all, or because too many were never used. */
   crowdedOut: number;
   /** Sockets closed because nothing was heard of them. */
   idleSockets: number;

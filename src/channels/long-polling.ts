@@ -17,6 +17,7 @@ import type { OriginCheck } from "./handlers.js";
 import { GONE, LongPollTransport, type PollAnswer } from "./long-poll-transport.js";
 import type { Settings } from "./options.js";
 import { HEARD, PollRelay } from "./poll-relay.js";
+import { PollAnswers } from "./poll-answers.js";
 import { PollTokens, type PollToken, type UnknownToken } from "./poll-tokens.js";
 import { RateLimit } from "./rate-limit.js";
 import { RequestBody } from "./request-body.js";
@@ -29,6 +30,10 @@ const SWEEPS_PER_WINDOW = 2;
 /** Nodes that were named by tokens of servers nobody has heard of are asked for their keys so often. */
 const KEY_QUESTIONS_PER_SECOND = 1;
 const KEY_QUESTION_BURST = 10;
+/** Of all sockets so many may be sessions that were opened and not asked for since. */
+const UNUSED_SHARE = 1 / 4;
+/** Where there is no limit. */
+const MAX_SOCKETS = 100_000;
 /** How long a body may take to come, in windows: as long as the official client waits for the answer. */
 const BODY_WINDOWS = 2;
 
@@ -42,6 +47,9 @@ export class LongPolling {
   readonly #keyQuestions: RateLimit;
   readonly #sessions = new Map<string, LongPollTransport>();
   readonly #backlog: Backlog;
+  /** Those that have not been asked for since they were opened. */
+  readonly #unused = new Set<LongPollTransport>();
+  readonly #answers: PollAnswers;
   /** Tokens of which a body is being read. */
   readonly #bodies = new Set<string>();
   #cancelSweep: CancelTimer | undefined;
@@ -54,6 +62,7 @@ export class LongPolling {
     backlog: Backlog,
   ) {
     this.#backlog = backlog;
+    this.#answers = new PollAnswers(backlog);
     this.#settings = settings;
     this.#reports = reports;
     this.#counters = counters;
@@ -93,7 +102,8 @@ export class LongPolling {
     const refused = refusedForOrigin(check, request, { reports: this.#reports, counters: this.#counters });
     if (refused) {
       this.#counters.refusedConnections++;
-      return respond(response, refused);
+      respond(response, refused);
+      return;
     }
     allowOrigin(request, response);
     const token = tokenOf(request);
@@ -135,16 +145,19 @@ export class LongPolling {
 
   #open(request: IncomingMessage, response: ServerResponse, open: OpenSession): void {
     // What the client knows are 403, after which it waits, and 500, after which it comes again.
-    const refuse = (status: number, reason: string): void =>
+    const refuse = (status: number, reason: string): void => {
       respond(response, { status: status < 500 ? 403 : 500, reason });
+    };
     const visitor: Visitor = { request, socket: request.socket, transport: "longpoll", refuse };
     open(visitor, (leave) => {
       const id = randomBytes(18).toString("base64url");
       const transport = new LongPollTransport(this.#settings.runtime, this.#settings.limits, () => {
         this.#sessions.delete(id);
+        this.#unused.delete(transport);
         leave();
       });
       this.#sessions.set(id, transport);
+      this.#addUnused(transport);
       this.#cancelSweep ??= this.#scheduleSweep();
       respond(response, { status: 410, token: this.#tokens.sign(id), messages: [] });
       // Whoever does not take the token can never ask for it again.
@@ -156,9 +169,13 @@ export class LongPolling {
   }
 
   #poll(token: string, response: ServerResponse): void {
-    const answer = (given: PollAnswer): void => respond(response, { ...given, token });
+    const answer = (given: PollAnswer): void => {
+      const bytes = respond(response, { ...given, token });
+      if (given.status === 200) this.#answers.written(token, response, bytes);
+    };
     const found = this.#find(token);
     if (!found) return answer(GONE);
+    this.#answers.giveUp(token);
     const gone =
       found instanceof LongPollTransport
         ? found.poll(Infinity, answer)
@@ -167,7 +184,7 @@ export class LongPolling {
   }
 
   #receive(token: string, request: IncomingMessage, response: ServerResponse): void {
-    const answer = (given: PollAnswer): void => respond(response, given);
+    const answer = (given: PollAnswer): void => void respond(response, given);
     const gone = (): void => {
       response.setHeader("Connection", "close");
       response.once("finish", () => request.destroy());
@@ -219,7 +236,22 @@ export class LongPolling {
 
   #sessionOf(read: PollToken | UnknownToken): LongPollTransport | undefined {
     if (!("server" in read) || read.server !== this.#link.server) return undefined;
-    return this.#sessions.get(read.id);
+    const session = this.#sessions.get(read.id);
+    if (session) this.#unused.delete(session);
+    return session;
+  }
+
+  /** Opening a session takes one request and no connection of its own: those that are never used must not fill the house. */
+  #addUnused(session: LongPollTransport): void {
+    const maxUnused = Math.ceil(Math.min(this.#settings.limits.maxSockets, MAX_SOCKETS) * UNUSED_SHARE);
+    const [oldest] = this.#unused;
+    if (oldest !== undefined && this.#unused.size >= maxUnused) {
+      this.#counters.crowdedOut++;
+      const message = "a session of long polling that was never used made room for another one";
+      this.#reports.remark("LIMIT_REACHED", message, { limit: "maxSockets" });
+      oldest.terminate();
+    }
+    this.#unused.add(session);
   }
 
   #scheduleSweep(): CancelTimer {
@@ -255,11 +287,13 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("Access-Control-Max-Age", "3600");
 }
 
-/** The status is in the body, where the client looks for it. */
-function respond(response: ServerResponse, body: object): void {
-  if (response.headersSent || response.destroyed) return;
+/** The status is in the body, where the client looks for it. Returns how many characters that has. */
+function respond(response: ServerResponse, body: object): number {
+  if (response.headersSent || response.destroyed) return 0;
   response.setHeader("Content-Type", "application/json; charset=utf-8");
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
-  response.end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  response.end(text);
+  return text.length;
 }

@@ -8,7 +8,7 @@ import {
   type IncomingMessage,
   type Server,
 } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import * as phoenix18 from "phoenix";
 import * as phoenix17 from "phoenix17";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -100,6 +100,7 @@ function room(channels: ChannelServer): void {
         echo: (_channel, payload) => ({ ok: payload }),
         cast: (channel, payload) => channel.broadcast("cast", payload),
         bytes: (channel) => channel.push("bytes", new Uint8Array(3)),
+        quotes: () => ({ ok: { text: '"'.repeat(50_000) } }),
         big: () => ({ ok: { text: "x".repeat(100_000) } }),
       },
       handleBinary: { size: (_channel, data) => ({ ok: { size: data.length } }) },
@@ -312,6 +313,69 @@ describe("long polling", () => {
     expect(channels.health()).toMatchObject({ sockets: 0, channels: 0, counters: { idleSockets: 1 } });
     expect((await ask(port, session)).status).toBe(500);
     expect((await post(port, session, [])).status).toBe(500);
+  });
+
+  it("charges lines without anything: they cost as much to find", async () => {
+    const runtime = new VirtualRuntime();
+    const { port, channels } = await startServer(room, { runtime, messageBurst: 20, messagesPerSecond: 10 });
+    const session = await openSession(port);
+    let answered = false;
+    const posted = post(port, session, "\n".repeat(100)).then(({ status }) => {
+      answered = true;
+      return status;
+    });
+    while (channels.health().counters.pausedReads === 0)
+      await new Promise((resolve) => setImmediate(resolve));
+    await runtime.advance(1_000);
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(false);
+    for (let second = 0; second < 12; second++) await runtime.advance(1_000);
+    expect(await posted).toBe(200);
+  });
+
+  it("has one answer at most that nobody reads, whatever connection it asks by", async () => {
+    const { port, channels, httpServer } = await startServer(room);
+    const connections: Socket[] = [];
+    httpServer.on("connection", (socket) => connections.push(socket));
+    const session = await openSession(port);
+    await post(port, session, ["1", "1", "room:1", "phx_join", {}]);
+    await ask(port, session);
+    const unsent = (): number =>
+      connections.reduce((bytes, socket) => bytes + (socket.destroyed ? 0 : socket.writableLength), 0);
+    for (let count = 0; count < 4; count++) {
+      // 3.5 MB of quotes, twice as much as text in a list: more than the kernel takes for one that does not read.
+      const pushes = Array.from({ length: 35 }, (_, ref) => ["1", String(ref), "room:1", "quotes", {}]);
+      expect((await post(port, session, ...pushes)).status).toBe(200);
+      const known = connections.length;
+      const socket = connect(port, "127.0.0.1");
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => undefined);
+      socket.pause();
+      socket.write(`GET ${session} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      while ((connections[known]?.bytesWritten ?? 0) < 1_000_000) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    expect(unsent()).toBeGreaterThan(0);
+    expect(unsent()).toBeLessThan(8_000_000);
+    expect(channels.health()).toMatchObject({ sockets: 1, counters: { slowReaders: 0 } });
+  });
+
+  it("does not fill the server with sessions that nobody uses", async () => {
+    const { port, url, channels, errors } = await startServer(room, { maxSockets: 20 });
+    const used = await openSession(port);
+    expect((await post(port, used, [null, "1", "phoenix", "heartbeat", {}])).status).toBe(200);
+    for (let count = 0; count < 50; count++) await openSession(port);
+    expect(channels.health()).toMatchObject({
+      sockets: 6,
+      counters: { crowdedOut: 45, refusedConnections: 0 },
+    });
+    expect(errors.map(({ code, details }) => [code, details["limit"]])[0]).toEqual([
+      "LIMIT_REACHED",
+      "maxSockets",
+    ]);
+    expect((await post(port, used, [null, "2", "phoenix", "heartbeat", {}])).status).toBe(200);
+    await RawClient.connect(url);
   });
 
   it("opens nothing by a token that is forged, of another process, or of a node that is silent", async () => {
