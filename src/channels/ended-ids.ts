@@ -4,7 +4,7 @@
  */
 
 /** A node that was cut off for longer has to be told anew by the application. */
-export const REMEMBERED_MS = 600_000;
+const REMEMBERED_MS = 600_000;
 /** More ids than this are not remembered: those ended first are forgotten first. */
 const MAX_IDS = 10_000;
 
