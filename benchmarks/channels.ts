@@ -8,12 +8,15 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
 import { Crowd, dialects } from "./channels/crowd.js";
+import type { FollowersRequest } from "./channels/followers.js";
 import type { Answer, Request } from "./channels/server.js";
 import { runProgram, type Benchmark } from "./harness/command.js";
 import { quantile } from "./harness/statistics.js";
 
 const serverFile = fileURLToPath(new URL("./channels/server.ts", import.meta.url));
+const followersFile = fileURLToPath(new URL("./channels/followers.ts", import.meta.url));
 const BROADCASTS = 20;
 type Kind = keyof typeof dialects;
 
@@ -142,10 +145,81 @@ const channels: Benchmark = {
   },
 };
 
+const FOLLOWERS = 20;
+const FOLLOWED = 50_000;
+
+/** Lets followers join one after another, after a change each where `changing`; the longest turn meanwhile. */
+async function measureStall(changing: boolean): Promise<number> {
+  const child = fork(followersFile, [String(FOLLOWED)], { execArgv: ["--import", "tsx"] });
+  const answer = async (): Promise<number> => ((await once(child, "message")) as [number])[0];
+  const ask = (request: FollowersRequest): void => void child.send(request);
+  const sockets: WebSocket[] = [];
+  try {
+    const port = await answer();
+    const follow = async (): Promise<void> => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/socket/websocket?vsn=2.0.0`);
+      sockets.push(socket);
+      await once(socket, "open");
+      let keys = 0;
+      const whole = new Promise<void>((resolve) => {
+        socket.on("message", (data) => {
+          const [, , , event, payload] = JSON.parse(String(data)) as [string, string, string, string, object];
+          if (event === "presence_state") keys += Object.keys(payload).length;
+          else if ("joins" in payload) keys += Object.keys(payload.joins as object).length;
+          if (keys >= FOLLOWED) resolve();
+        });
+      });
+      socket.send('["1","1","room:all","phx_join",{}]');
+      await whole;
+    };
+    // The first ones run code that has never run.
+    for (let warmUp = 0; warmUp < 3; warmUp++) {
+      ask("change");
+      await follow();
+    }
+    ask("stall");
+    await answer();
+    const followers: Promise<void>[] = [];
+    for (let count = 0; count < FOLLOWERS; count++) {
+      if (changing) ask("change");
+      followers.push(follow());
+      if (changing) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await Promise.all(followers);
+    ask("stall");
+    return await answer();
+  } finally {
+    for (const socket of sockets) socket.terminate();
+    const ended = once(child, "exit");
+    child.disconnect();
+    await ended;
+  }
+}
+
+const followers: Benchmark = {
+  name: "followers",
+  async run({ runs, report, progress }) {
+    const size = FOLLOWED.toLocaleString("en-US");
+    for (const changing of [false, true]) {
+      const how = changing ? "50 ms apart, a change before each" : "at once";
+      const values: number[] = [];
+      for (let run = 0; run < runs; run++) {
+        progress(`${FOLLOWERS} followers of ${size}, ${how}, run ${run + 1} of ${runs}`);
+        values.push(await measureStall(changing));
+      }
+      report({
+        name: `longest turn: ${FOLLOWERS} followers join a topic of ${size}, ${how}`,
+        unit: "ms",
+        values,
+      });
+    }
+  },
+};
+
 await runProgram({
   name: "bench:channels",
   description: "Sockets with one channel each on one node, beside Socket.IO with one room each.",
-  benchmarks: [channels],
+  benchmarks: [channels, followers],
   runs: 3,
   sizes: [5_000],
 });

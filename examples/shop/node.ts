@@ -75,7 +75,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
   const channels = new ChannelServer({ pubsub });
   // A server of its own: what admins may send and be sent is nothing to shoppers, and shoppers who fill the limits of
   // theirs keep no admin out.
-  const adminChannels = new ChannelServer({ pubsub, name: "admin channels", maxFrameBytes: wholeListBytes });
+  const adminChannels = new ChannelServer({ pubsub, name: "admin channels", maxPieceBytes: wholeListBytes });
   const pipeline = new StockPipeline({ stock, viewers, arrivals, channels, news });
   const { served, path: asset } = loadAssets(config.assetFolder);
 

@@ -7,6 +7,8 @@
 export interface Holder {
   /** How much waits there now, in bytes. */
   readonly bytesWaiting: number;
+  /** How much waits there of what others may hold too, in bytes. It is counted once for all, by {@link Backlog.share}. */
+  readonly bytesShared?: number;
   /** Drops the socket and all that waits there. Must not throw. */
   crowdOut(): void;
 }
@@ -19,6 +21,7 @@ export class Backlog {
   /** What each had waiting when it was last looked at. Whoever had nothing is not here. */
   readonly #holders = new Map<Holder, number>();
   #totalBytes = 0;
+  #sharedBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -27,11 +30,20 @@ export class Backlog {
   /** Takes down what a socket has waiting, after it has grown. That some of it has gone is noticed when it matters. */
   note(holder: Holder): void {
     this.#set(holder, holder.bytesWaiting);
-    if (this.#totalBytes > this.#maxBytes) this.#makeRoom();
+    if (this.#allBytes > this.#maxBytes) this.#makeRoom();
+  }
+
+  /** So many bytes more wait that several sockets may hold; fewer, where negative. */
+  share(change: number): void {
+    this.#sharedBytes += change;
   }
 
   forget(holder: Holder): void {
     this.#set(holder, 0);
+  }
+
+  get #allBytes(): number {
+    return this.#totalBytes + this.#sharedBytes;
   }
 
   #set(holder: Holder, bytes: number): void {
@@ -42,10 +54,11 @@ export class Backlog {
 
   #makeRoom(): void {
     for (const holder of this.#holders.keys()) this.#set(holder, holder.bytesWaiting);
-    if (this.#totalBytes <= this.#maxBytes) return;
-    const largestFirst = [...this.#holders].sort(([, one], [, other]) => other - one);
-    for (const [holder] of largestFirst) {
-      if (this.#totalBytes <= this.#maxBytes * (1 - ROOM)) return;
+    if (this.#allBytes <= this.#maxBytes) return;
+    const weight = (holder: Holder): number => holder.bytesWaiting + (holder.bytesShared ?? 0);
+    const largestFirst = [...this.#holders.keys()].sort((one, other) => weight(other) - weight(one));
+    for (const holder of largestFirst) {
+      if (this.#allBytes <= this.#maxBytes * (1 - ROOM)) return;
       this.forget(holder);
       holder.crowdOut();
     }

@@ -13,8 +13,10 @@ import type {
   JsonPayload,
   Reply,
 } from "./handlers.js";
+import type { JoinCharges } from "./join-budget.js";
 import type { FeedEncodings, PendingState } from "./presence-feed.js";
-import type { Broadcast, Subscriber, Subscribers } from "./subscribers.js";
+import type { Broadcast, BroadcastSender, Subscriber, Subscribers } from "./subscribers.js";
+import type { KeptBroadcasts } from "./waiting-broadcasts.js";
 
 /** The handlers of one pattern, with what clients name in maps. */
 export interface Route<Assigns, SocketAssigns> {
@@ -36,19 +38,17 @@ type OutHandler<Assigns, SocketAssigns> = (
 ) => void | Promise<void>;
 
 /** Where a channel writes, and what is told of it. */
-export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAssigns> {
+export interface ChannelConnection<SocketAssigns> extends ChannelSocket<SocketAssigns>, BroadcastSender {
   /** Writes a frame; `taken` is called in a later turn, once the client has taken it. */
   write(frame: Frame, taken?: () => void): void;
   writeShared(frame: SharedFrame): void;
   channelEnded(channel: RunningChannel): void;
   /** So many bytes more wait for a handler, or are with one that runs; fewer, where negative. */
   bytesHeld(change: number): void;
-  /** So many bytes of broadcasts more wait for a handler; fewer, where negative. */
-  broadcastBytesHeld(change: number): void;
-  /** Whether a broadcast of that size may wait too: its sender cannot be slowed down. */
-  canHoldBroadcast(bytes: number): boolean;
-  /** Charges what a join has caused to be sent. */
-  chargeJoin(bytes: number): void;
+  /** Broadcasts that wait for a handler, or are with one that takes its time. */
+  readonly broadcasts: KeptBroadcasts;
+  /** What joins cause to be sent. */
+  readonly joinCharges: JoinCharges;
   /** A payload is no JSON. */
   malformed(): void;
   /** A message was answered with an error because of its payload. */
@@ -75,7 +75,7 @@ export interface ChannelContext {
 export interface RunningChannel {
   readonly topic: string;
   readonly joinRef: Ref;
-  /** Runs the join that `ref` asks for, by a frame of so many bytes, once `before` has resolved. */
+  /** Runs the join that `ref` asks for, which takes so many bytes of memory, once `before` has resolved. */
   start(params: JsonPayload, ref: Ref, before: Promise<void> | undefined, bytes: number): void;
   receive(message: ClientMessage, bytes: number): void;
   end(reason: EndReason): void;

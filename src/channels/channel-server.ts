@@ -21,7 +21,7 @@ import { zeroCounters, type ChannelCounters } from "./counters.js";
 import { ErrorReports, type ErrorListener } from "./error-reports.js";
 import type { Payload, SocketMount, SocketOptions } from "./handlers.js";
 import { Door } from "./door.js";
-import { refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
+import { pathOf, refuseUpgrade, SUBPROTOCOL, type Visitor } from "./handshake.js";
 import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
 import { ServedPaths } from "./served-paths.js";
 import { LongPolling } from "./long-polling.js";
@@ -86,7 +86,8 @@ export class ChannelServer implements AsyncDisposable {
     this.#reports = new ErrorReports(runtime);
     this.#link = new ClusterLink(settings, this.#reports, {
       broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
-      disconnectReceived: (id) => this.#disconnectLocally(id),
+      disconnectReceived: (id, agoMs) => this.#disconnectLocally(id, agoMs),
+      keyReceived: (server, key) => this.#longPolling.keyReceived(server, key),
       askReceived: (ask) => this.#longPolling.askReceived(ask),
       answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     });
@@ -201,10 +202,11 @@ export class ChannelServer implements AsyncDisposable {
 
   /**
    * Closes all sockets with that id, on all nodes, with 1001, and refuses those whose handshake is under way. The
-   * official client connects again.
+   * official client connects again. A node that is cut off from the pubsub, or this one, hears of it when it is back,
+   * if that takes less than ten minutes; sockets that have connected meanwhile stay.
    */
   disconnect(socketId: string): void {
-    this.#disconnectLocally(socketId);
+    this.#disconnectLocally(socketId, 0);
     this.#link.disconnect(socketId);
   }
 
@@ -281,9 +283,12 @@ export class ChannelServer implements AsyncDisposable {
     this.#door.open(mount.options, visitor, (identity, leave) => {
       // Also where the upgrade itself fails.
       socket.once("close", leave);
+      let accepted = false;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        accepted = true;
         this.#connect(new WebSocketTransport(webSocket, socket), identity, mount);
       });
+      if (!accepted && !socket.destroyed) this.#paths.handshakeRefused(pathOf(request));
     });
   }
 
@@ -347,10 +352,13 @@ export class ChannelServer implements AsyncDisposable {
     this.#subscribers.deliver(broadcast, except);
   }
 
-  #disconnectLocally(socketId: string): void {
-    this.#door.revoke(socketId);
+  /** Sockets that came after it stay: they were let in by what is true since. */
+  #disconnectLocally(socketId: string, agoMs: number): void {
+    const { runtime, limits } = this.#settings;
+    if (agoMs <= limits.connectTimeoutMs) this.#door.revoke(socketId);
+    const atMs = runtime.monotonicMs() - agoMs;
     for (const connection of this.#connectionsById.get(socketId) ?? []) {
-      connection.close(CLOSE.goingAway, "disconnected");
+      if (connection.begunAtMs <= atMs) connection.close(CLOSE.goingAway, "disconnected");
     }
   }
 

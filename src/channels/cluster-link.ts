@@ -7,6 +7,7 @@ import { randomText, type Runtime } from "../runtime.js";
 import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
+import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
 import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
 import { Broadcast } from "./subscribers.js";
@@ -14,6 +15,7 @@ import { Broadcast } from "./subscribers.js";
 const PROTOCOL = 1;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
+const SECOND_HELLO_MS = 2_000;
 
 /** The first line of a frame; the second is the payload, so that it passes through without being encoded again. */
 type Head =
@@ -28,10 +30,27 @@ type Head =
       node: string,
       token: string,
     ]
-  | readonly [protocol: number, server: string, kind: "answer", to: string, ask: string];
+  | readonly [protocol: number, server: string, kind: "answer", to: string, ask: string]
+  | readonly [
+      protocol: number,
+      server: string,
+      kind: "hello",
+      node: string,
+      key: string,
+      wants: "answer" | "",
+    ]
+  | readonly [protocol: number, server: string, kind: "ended"];
 
 /** What may stand beside the kind in a head: so many texts. */
-const NAMES: Readonly<Record<string, number>> = { json: 2, bytes: 2, disconnect: 1, ask: 4, answer: 2 };
+const NAMES: Readonly<Record<string, number>> = {
+  json: 2,
+  bytes: 2,
+  disconnect: 1,
+  ask: 4,
+  answer: 2,
+  hello: 3,
+  ended: 0,
+};
 
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
@@ -39,7 +58,10 @@ const MAX_HEAD_BYTES = 1_024;
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
   broadcastReceived(broadcast: Broadcast): void;
-  disconnectReceived(id: string): void;
+  /** Sockets of that id were ended so many milliseconds ago. */
+  disconnectReceived(id: string, agoMs: number): void;
+  /** Another server has told the key of its tokens. */
+  keyReceived(server: string, key: string): void;
   /** Another node's server asks this one for a client whose session is here. */
   askReceived(ask: RemoteAsk): void;
   answerReceived(ask: string, body: string): void;
@@ -64,7 +86,11 @@ export class ClusterLink {
   readonly #maxBroadcastBytes: number;
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
+  readonly #ended = new EndedIds();
+  #key = "";
   #unsubscribe: Unsubscribe | undefined;
+  #stopHearingStatus: Unsubscribe | undefined;
+  #cancelHello: (() => void) | undefined;
   #stopHearingErrors: Unsubscribe | undefined;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
@@ -99,14 +125,63 @@ export class ClusterLink {
     } catch (error) {
       this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused a listener", {}, error);
     }
+    try {
+      this.#stopHearingStatus = this.#pubsub.onStatus?.((status) => {
+        if (status === "connected" && this.#unsubscribe) this.#greet();
+      });
+    } catch (error) {
+      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused a listener", {}, error);
+    }
     await this.#subscribe(FIRST_RETRY_MS);
+  }
+
+  /** Says with what key the tokens of this server are signed, to all who are there and to all who come. */
+  announce(key: string): void {
+    this.#key = key;
+  }
+
+  /** Asks a node for the keys of its servers. */
+  askKey(node: string): void {
+    this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, "answer"], "", node);
+  }
+
+  /** Tells all what they may have missed, and asks them for what this one may have. Twice, for one may be lost. */
+  #greet(): void {
+    const greet = (): void => {
+      this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, "answer"], "");
+      this.#tellEnded();
+    };
+    greet();
+    this.#cancelHello?.();
+    this.#cancelHello = this.#runtime.schedule(SECOND_HELLO_MS, greet);
+  }
+
+  /** To all, or to one node. */
+  #tellEnded(node?: string): void {
+    let ids: EndedId[] = [];
+    let bytes = 2;
+    const tell = (): void => {
+      if (ids.length > 0) this.#publish([PROTOCOL, this.#server, "ended"], JSON.stringify(ids), node);
+      ids = [];
+      bytes = 2;
+    };
+    for (const ended of this.#ended.list(this.#runtime.monotonicMs())) {
+      const endedBytes = Buffer.byteLength(JSON.stringify(ended)) + 1;
+      if (bytes + endedBytes > this.maxBodyBytes) tell();
+      ids.push(ended);
+      bytes += endedBytes;
+    }
+    tell();
   }
 
   async #subscribe(retryMs: number): Promise<void> {
     try {
       const unsubscribe = await this.#pubsub.subscribe(this.#channel, (payload) => this.#receive(payload));
       if (this.#closed) await unsubscribe();
-      else this.#unsubscribe = unsubscribe;
+      else {
+        this.#unsubscribe = unsubscribe;
+        this.#greet();
+      }
       this.#onOpen?.();
     } catch (error) {
       this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, error);
@@ -127,6 +202,11 @@ export class ClusterLink {
   }
 
   disconnect(id: string): void {
+    if (this.#ended.add(id, this.#runtime.monotonicMs())) {
+      const message =
+        "an ended id was forgotten before all nodes are sure to have heard of it: too many were ended";
+      this.#reports.remark("LIMIT_REACHED", message, { limit: "endedIds" });
+    }
     this.#publish([PROTOCOL, this.#server, "disconnect", id], "");
   }
 
@@ -159,10 +239,12 @@ export class ClusterLink {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelRetry?.();
+    this.#cancelHello?.();
     const unsubscribe = this.#unsubscribe;
     this.#unsubscribe = undefined;
     try {
       await this.#stopHearingErrors?.();
+      await this.#stopHearingStatus?.();
       await unsubscribe?.();
     } catch (error) {
       this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused to unsubscribe", {}, error);
@@ -175,8 +257,12 @@ export class ClusterLink {
     const payload = `${JSON.stringify(head)}\n${body}`;
     const { maxPayloadBytes = Infinity } = this.#pubsub;
     const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
-    const failed = (error: unknown): void =>
-      this.#reports.report("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, error);
+    const failed = (error: unknown): void => {
+      // It is said again when there is a connection; whatever else does not get out is reported.
+      if (head[2] === "hello") return;
+      const failure = { cause: error, kind: head[2] };
+      this.#reports.remark("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, failure);
+    };
     if (Buffer.byteLength(payload) > maxBytes) {
       const whose = maxBytes === maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
       return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
@@ -195,11 +281,11 @@ export class ClusterLink {
   #receive(payload: string): void {
     if (this.#closed) return;
     const failed = (reason: string): void =>
-      this.#reports.report(
+      this.#reports.remark(
         "INVALID_FRAME",
         `a frame that no channel server has sent: ${reason}`,
         {},
-        undefined,
+        { kind: reason },
       );
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
@@ -208,12 +294,29 @@ export class ClusterLink {
     if (!isHead(head)) return failed("its head is not that of a broadcast or a disconnect");
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
-    if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3]);
+    if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
+    if (head[2] === "hello") return this.#receiveHello(head);
+    if (head[2] === "ended") {
+      const ids = readEndedIds(parseJson(payload.slice(line + 1)));
+      if (!ids) return failed("it lists no ids");
+      for (const [id, agoMs] of ids) this.#receiver.disconnectReceived(id, agoMs);
+      return;
+    }
     if (head[2] === "ask" || head[2] === "answer")
       return this.#receivePersonal(head, payload.slice(line + 1));
     const broadcast = readBroadcast(head[3], head[4], head[2], payload.slice(line + 1));
     if (!broadcast) return failed("its payload is neither an object nor bytes");
     this.#receiver.broadcastReceived(broadcast);
+  }
+
+  #receiveHello([, server, , node, key, wants]: Extract<
+    Head,
+    readonly [number, string, "hello", ...string[]]
+  >): void {
+    this.#receiver.keyReceived(server, key);
+    if (wants !== "answer") return;
+    this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, ""], "", node);
+    this.#tellEnded(node);
   }
 
   /** Of several servers of a node only one is meant. */
@@ -228,7 +331,8 @@ export class ClusterLink {
   }
 
   #reportUnknownProtocol(protocol: number): void {
-    this.#reports.report("UNKNOWN_PROTOCOL", "a frame of another protocol version", { protocol }, undefined);
+    const message = "a frame of another protocol version";
+    this.#reports.remark("UNKNOWN_PROTOCOL", message, { protocol }, { kind: "pubsub" });
   }
 }
 
@@ -250,7 +354,7 @@ function readBroadcast(
   }
   const payload = parseJson(body);
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
-  return new Broadcast(topic, event, payload, body);
+  return new Broadcast(topic, event, payload, { encoded: body });
 }
 
 /** `undefined` for what is no JSON. The exception would quote the text, and errors are logged. */
@@ -267,6 +371,6 @@ function isHead(value: unknown): value is Head {
   const [protocol, server, kind, ...names] = value as readonly unknown[];
   if (typeof protocol !== "number" || typeof server !== "string") return false;
   if (protocol !== PROTOCOL) return true;
-  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : 0;
-  return count !== 0 && names.length === count && names.every((name) => typeof name === "string");
+  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
+  return count !== undefined && names.length === count && names.every((name) => typeof name === "string");
 }

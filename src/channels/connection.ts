@@ -21,10 +21,12 @@ import type { ErrorReports } from "./error-reports.js";
 import type { Expiries, Expiring } from "./expiries.js";
 import { checkExpiry } from "./handlers.js";
 import { Intake, type IntakeOwner } from "./intake.js";
+import { JoinBudget } from "./join-budget.js";
 import type { ChannelLimits } from "./options.js";
 import { readPayload } from "./payload.js";
 import type { PendingState } from "./presence-feed.js";
 import type { Transport, TransportOwner } from "./transport.js";
+import { KeptBroadcasts, SentBroadcasts } from "./waiting-broadcasts.js";
 
 /** Topics are bounded as in the tracker, or a socket could make the server remember megabytes of names. */
 const MAX_TOPIC_BYTES = 512;
@@ -63,6 +65,8 @@ export interface ConnectionIdentity<SocketAssigns> {
   /** Until when it may stay, by the wall clock. */
   readonly expiresAtMs: number | undefined;
   readonly sharedRates: SocketRates | undefined;
+  /** When its handshake began, in monotonic milliseconds. */
+  readonly begunAtMs: number;
 }
 
 /** A connection as the server sees it, whatever its assigns. */
@@ -70,6 +74,8 @@ export interface OpenConnection {
   readonly id: string | undefined;
   readonly channelCount: number;
   readonly heardAtMs: number;
+  /** When its handshake began, in monotonic milliseconds. */
+  readonly begunAtMs: number;
   /** Whether it has ended; its socket may still be closing. */
   readonly ended: boolean;
   close(code: number, reason: string): void;
@@ -80,18 +86,20 @@ export class Connection<SocketAssigns>
   implements ChannelConnection<SocketAssigns>, OpenConnection, TransportOwner, IntakeOwner, Holder, Expiring
 {
   readonly id: string | undefined;
+  readonly begunAtMs: number;
+  /** They are not counted with the intake: others have sent them. */
+  readonly broadcasts: KeptBroadcasts;
+  readonly joinCharges: JoinBudget;
   #assigns: SocketAssigns;
   readonly #transport: Transport;
   readonly #source: ChannelSource<SocketAssigns>;
   readonly #context: ConnectionContext;
   readonly #channels = new Map<string, RunningChannel>();
-  readonly #rates: SocketRates;
-  readonly #sharedRates: SocketRates | undefined;
   readonly #intake: Intake;
   /** Presence states of which some pieces have yet to be sent: most connections have none. */
   #pendingStates: Set<PendingState> | undefined;
-  /** Of broadcasts that wait for handlers. They are not counted with the intake: others have sent them. */
-  #broadcastBytes = 0;
+  /** Made by the first broadcast that others have to wait for: most connections need none. */
+  #sent: SentBroadcasts | undefined;
   #heardAtMs: number;
   #wasSlowed = false;
   #ended = false;
@@ -100,19 +108,21 @@ export class Connection<SocketAssigns>
 
   constructor(
     transport: Transport,
-    { id, assigns, expiresAtMs, sharedRates }: ConnectionIdentity<SocketAssigns>,
+    { id, assigns, expiresAtMs, sharedRates, begunAtMs }: ConnectionIdentity<SocketAssigns>,
     source: ChannelSource<SocketAssigns>,
     context: ConnectionContext,
   ) {
     this.id = id;
+    this.begunAtMs = begunAtMs;
     this.#assigns = assigns;
     this.#transport = transport;
     this.#source = source;
     this.#context = context;
     this.#heardAtMs = context.runtime.monotonicMs();
-    this.#rates = new SocketRates(context.limits, 1, this.#heardAtMs);
-    this.#sharedRates = sharedRates;
-    this.#intake = new Intake(transport, this, context, this.#rates, sharedRates);
+    const rates = new SocketRates(context.limits, 1, this.#heardAtMs);
+    this.joinCharges = new JoinBudget(context.runtime, rates, sharedRates);
+    this.#intake = new Intake(transport, this, context, rates, sharedRates);
+    this.broadcasts = new KeptBroadcasts(context.backlog, context.limits, () => this.#noteWaiting());
     context.expiries.set(this, expiresAtMs);
   }
 
@@ -135,13 +145,17 @@ export class Connection<SocketAssigns>
 
   get bytesWaiting(): number {
     const { bytesBuffered, bytesUnread } = this.#transport;
-    let bytes = bytesBuffered + bytesUnread + this.#intake.queuedBytes + this.#broadcastBytes;
+    let bytes = bytesBuffered + bytesUnread + this.#intake.queuedBytes + this.broadcasts.ownBytes;
     if (this.#pendingStates) for (const state of this.#pendingStates) bytes += state.bytesWaiting;
     return bytes;
   }
 
+  get bytesShared(): number {
+    return this.broadcasts.sharedBytes;
+  }
+
   renew(assigns: SocketAssigns, expiresAtMs?: number): void {
-    checkExpiry(expiresAtMs);
+    checkExpiry(expiresAtMs, this.#context.runtime.wallClockMs());
     if (this.#ended) return;
     this.#assigns = assigns;
     this.#context.expiries.set(this, expiresAtMs);
@@ -176,19 +190,10 @@ export class Connection<SocketAssigns>
     if (change > 0) this.#noteWaiting();
   }
 
-  broadcastBytesHeld(change: number): void {
-    this.#broadcastBytes += change;
-    if (change > 0) this.#noteWaiting();
-  }
-
-  canHoldBroadcast(bytes: number): boolean {
-    return this.#broadcastBytes + bytes <= this.#context.limits.maxQueuedBytes;
-  }
-
-  chargeJoin(bytes: number): void {
-    const nowMs = this.#context.runtime.monotonicMs();
-    this.#rates.joinBytes.spend(nowMs, bytes);
-    this.#sharedRates?.joinBytes.spend(nowMs, bytes);
+  holdSent(bytes: number): () => void {
+    if (this.#ended) return () => undefined;
+    this.#sent ??= new SentBroadcasts(this.#context.runtime, (change) => this.#intake.holdSent(change));
+    return this.#sent.hold(bytes);
   }
 
   addPending(state: PendingState): void {
@@ -254,7 +259,8 @@ export class Connection<SocketAssigns>
     try {
       this.#handle(message, data.length);
     } catch (error) {
-      this.#context.reports.report("HANDLER_FAILED", "a message could not be handled", {}, error);
+      const failure = { cause: error, kind: "message" };
+      this.#context.reports.remark("HANDLER_FAILED", "a message could not be handled", {}, failure);
       this.close(CLOSE.internalError, "internal error");
     }
   }
@@ -321,6 +327,8 @@ export class Connection<SocketAssigns>
     if (this.#ended) return;
     this.#ended = true;
     for (const channel of this.#channels.values()) channel.end("closed");
+    this.joinCharges.stop();
+    this.#sent?.forget();
     this.#intake.stop();
     this.#context.expiries.forget(this);
   }
@@ -364,19 +372,15 @@ export class Connection<SocketAssigns>
     if (!channel) return this.#refuse(null, ref, topic, "unmatched topic");
     previous?.end("rejoined");
     this.#channels.set(topic, channel);
-    channel.start(read.payload, ref, this.#bounded(previous?.whenIdle()), bytes);
+    // What waits for the join handler, and is with one that takes its time, is the parsed payload.
+    channel.start(read.payload, ref, this.#bounded(previous?.whenIdle()), bytes + read.bytes);
   }
 
   /** The limit that a join would exceed. A join is paid for here, and what it causes to be sent afterwards. */
   #joinLimit(rejoins: boolean): string | undefined {
-    const { limits, runtime } = this.#context;
-    const nowMs = runtime.monotonicMs();
-    for (const rates of [this.#rates, this.#sharedRates]) {
-      if (rates?.joinBytes.isSpent(nowMs)) return "joinBytesPerSecond";
-      if (rates && !rates.joins.take(nowMs)) return "joinsPerSecond";
-    }
-    if (!rejoins && this.#channels.size >= limits.maxChannelsPerSocket) return "maxChannelsPerSocket";
-    return undefined;
+    const limit = this.joinCharges.take();
+    const isFull = this.#channels.size >= this.#context.limits.maxChannelsPerSocket;
+    return limit ?? (isFull && !rejoins ? "maxChannelsPerSocket" : undefined);
   }
 
   /** What is waited for, but no longer than `terminateTimeoutMs`. */

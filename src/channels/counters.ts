@@ -10,7 +10,7 @@ export interface ChannelCounters {
   refusedMessages: number;
   /** Sockets dropped because more than `maxBufferedBytes` waited for them. */
   slowReaders: number;
-  /** Sockets dropped because more than `maxBufferedBytesTotal` waited for all. */
+  /** Sockets dropped because more than `maxBufferedBytesTotal` waited for all, or because too many were never used. */
   crowdedOut: number;
   /** Sockets closed because nothing was heard of them. */
   idleSockets: number;
@@ -24,7 +24,9 @@ export interface ChannelCounters {
   undeliverableFrames: number;
   /** Bodies of long polling that were not read to their end: too large, too slow, or too much on all sockets. */
   refusedBodies: number;
-  /** Connections refused before the upgrade, for whatever reason, the connect hook's included. */
+  /** Requests of long polling with a token that no server here has signed, or more often than a session may ask. */
+  refusedPolls: number;
+  /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
   refusedOrigins: number;
@@ -42,6 +44,7 @@ export function zeroCounters(): ChannelCounters {
     overflowedChannels: 0,
     undeliverableFrames: 0,
     refusedBodies: 0,
+    refusedPolls: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

@@ -52,6 +52,7 @@ export class Door {
       visitor.refuse(status, reason);
     };
     if (this.#house.isClosing()) return refuse(503, CLOSING);
+    const begunAtMs = runtime.monotonicMs();
     const place = this.#enter(visitor.request);
     if (typeof place === "string") return refuse(place === "maxSockets" ? 503 : 429, place);
     if (!place) return refuse(500, "the key of the connection failed");
@@ -66,7 +67,7 @@ export class Door {
     const accept = ({ id, assigns, expiresAtMs }: AcceptedSocket<SocketAssigns>): void => {
       const isClosing = this.#house.isClosing();
       if (!isClosing && !this.#isIdFull(id)) {
-        return letIn({ id, assigns, expiresAtMs, sharedRates: place.rates }, place.leave);
+        return letIn({ id, assigns, expiresAtMs, sharedRates: place.rates, begunAtMs }, place.leave);
       }
       place.leave();
       refuse(isClosing ? 503 : 429, isClosing ? CLOSING : "maxSocketsPerId");
@@ -91,7 +92,8 @@ export class Door {
       if (typeof place === "string") this.#tellLimit(place);
       return place;
     } catch (error) {
-      this.#reports.report("HANDLER_FAILED", "the key of a connection failed", {}, error);
+      const failure = { cause: error, kind: "key" };
+      this.#reports.remark("HANDLER_FAILED", "the key of a connection failed", {}, failure);
       return undefined;
     }
   }

@@ -35,12 +35,18 @@ export class ErrorReports extends Reporter {
   }
 
   /**
-   * Reports what a client caused, unless ten of its kind were reported lately: one more is every six seconds, with
-   * `details.unreported`, how many were left out before it. Kinds are told apart by the code and `details.limit`.
+   * Reports what a client caused, or may cause, unless ten of its kind were reported lately: one more is every six
+   * seconds, with `details.unreported`, how many were left out before it. Kinds are told apart by the code and
+   * `details.limit`; `kind` stands for that where there is none.
    */
-  remark(code: TrackerErrorCode, message: string, details: TrackerErrorDetails & { limit?: string }): void {
+  remark(
+    code: TrackerErrorCode,
+    message: string,
+    details: TrackerErrorDetails & { limit?: string },
+    { cause, kind: ownKind = "" }: { readonly cause?: unknown; readonly kind?: string } = {},
+  ): void {
     const nowMs = this.#runtime.monotonicMs();
-    const name = `${code} ${details.limit ?? ""}`;
+    const name = `${code} ${details.limit ?? ownKind}`;
     let kind = this.#remarks.get(name);
     if (!kind) {
       kind = { rate: new RateLimit(REMARKS_PER_SECOND, REMARK_BURST, nowMs), untold: 0 };
@@ -49,6 +55,6 @@ export class ErrorReports extends Reporter {
     if (!kind.rate.take(nowMs)) return void kind.untold++;
     const { untold } = kind;
     kind.untold = 0;
-    this.report(code, message, untold > 0 ? { ...details, unreported: untold } : details, undefined);
+    this.report(code, message, untold > 0 ? { ...details, unreported: untold } : details, cause);
   }
 }

@@ -98,7 +98,21 @@ export function decodeBinary(bytes: Buffer): ClientMessage | undefined {
   }
   const [joinRef = "", ref = "", topic = "", event = ""] = fields;
   if (!isRef(joinRef) || !isRef(ref)) return undefined;
-  return { joinRef: joinRef || null, ref: ref || null, topic, event, payload: bytes.subarray(offset) };
+  return {
+    joinRef: joinRef || null,
+    ref: ref || null,
+    topic,
+    event,
+    payload: ownCopy(bytes.subarray(offset)),
+  };
+}
+
+/** Bytes that do not keep alive what they came in: a message of a few of them would hold all that was read with it. */
+export function ownCopy(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /**

@@ -92,7 +92,7 @@ export interface SocketOptions<SocketAssigns> {
    *
    * A property `expiresAtMs` of what it returns, in milliseconds since 1970, is until when the socket may stay. Within
    * a second after that it is closed with 4001, at which the client comes back through this hook; one that is over
-   * already is refused with 403. `socket.renew` moves it.
+   * already is refused with 403; one that looks like seconds with 500, and is reported. `socket.renew` moves it.
    */
   readonly connect?:
     | ((
@@ -115,13 +115,21 @@ export interface SocketOptions<SocketAssigns> {
   readonly longPoll?: boolean | undefined;
 }
 
-/** @throws TrackerError `INVALID_ARGUMENT` for what is no time. */
-export function checkExpiry(expiresAtMs: unknown): asserts expiresAtMs is number | undefined {
-  if (expiresAtMs === undefined || Number.isFinite(expiresAtMs)) return;
-  throw new TrackerError("INVALID_ARGUMENT", "expiresAtMs must be milliseconds since 1970", {
-    argument: "expiresAtMs",
-    type: typeof expiresAtMs,
-  });
+/**
+ * Tokens are often dated in seconds. So dated, any time of ours is before 1980, when nobody was given one.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for what is no time, or one in seconds.
+ */
+export function checkExpiry(expiresAtMs: unknown, nowMs: number): asserts expiresAtMs is number | undefined {
+  if (expiresAtMs === undefined) return;
+  const details = { argument: "expiresAtMs", type: typeof expiresAtMs };
+  if (typeof expiresAtMs !== "number" || !Number.isFinite(expiresAtMs)) {
+    throw new TrackerError("INVALID_ARGUMENT", "expiresAtMs must be milliseconds since 1970", details);
+  }
+  if (expiresAtMs > 0 && expiresAtMs < nowMs / 100) {
+    const message = `expiresAtMs must be milliseconds since 1970, and looks like seconds: is it ${expiresAtMs} * 1000?`;
+    throw new TrackerError("INVALID_ARGUMENT", message, details);
+  }
 }
 
 /** One connection of a client, as its channels see it. */
@@ -133,7 +141,7 @@ export interface ChannelSocket<SocketAssigns = unknown> {
    * Replaces what is known about the socket and until when it may stay, in milliseconds since 1970; without that, for
    * as long as it likes. For all its channels; its `id` stays. Nothing happens once the connection is gone.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` for what is no time.
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no time, or looks like one in seconds.
    */
   renew(assigns: SocketAssigns, expiresAtMs?: number): void;
   /** Closes the connection with 1001; the official client connects again. */
@@ -181,7 +189,7 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
   broadcastFrom(event: string, payload: Payload): void;
   /**
    * Sends the client the presence of a topic, by default this one: `presence_state` once, then every
-   * `presence_diff`, until the channel ends. A state above `maxFrameBytes` goes out in pieces, the next when the
+   * `presence_diff`, until the channel ends. A state above `maxPieceBytes` goes out in pieces, the next when the
    * client has taken the last: the first as `presence_state`, the others as joins of a `presence_diff`.
    *
    * What is followed under the same events is one list to the client: a second topic comes as joins of a

@@ -98,7 +98,8 @@ export function shakeHands<SocketAssigns>(
     refused();
   };
   const failed = (error: unknown): void => {
-    reports.report("HANDLER_FAILED", "a connect hook failed", { path: pathOf(request) }, error);
+    const failure = { cause: error, kind: "connect" };
+    reports.remark("HANDLER_FAILED", "a connect hook failed", { path: pathOf(request) }, failure);
     refuse(500, "the connect hook failed");
   };
   const decide = (result: SocketAssigns | Refusal | NoAssigns): void => {
@@ -110,8 +111,9 @@ export function shakeHands<SocketAssigns>(
     }
     const assigns = result as SocketAssigns;
     const expiresAtMs = (assigns as { readonly expiresAtMs?: unknown } | undefined)?.expiresAtMs;
-    checkExpiry(expiresAtMs);
-    if (expiresAtMs !== undefined && expiresAtMs <= runtime.wallClockMs()) return refuse(403, "expired");
+    const nowMs = runtime.wallClockMs();
+    checkExpiry(expiresAtMs, nowMs);
+    if (expiresAtMs !== undefined && expiresAtMs <= nowMs) return refuse(403, "expired");
     const id = checkId(options.id?.(assigns));
     if (id !== undefined && revocations.isRevoked(id, begunAt)) {
       return refuse(403, "disconnected while connecting");
@@ -257,7 +259,8 @@ export function refusedForOrigin(
     if (answer === true) return undefined;
     ignoreRejection(answer);
   } catch (error) {
-    reports.report("HANDLER_FAILED", "an origin check failed", { path: pathOf(request) }, error);
+    const failure = { cause: error, kind: "origin" };
+    reports.remark("HANDLER_FAILED", "an origin check failed", { path: pathOf(request) }, failure);
     return { status: 500, reason: "the origin check failed" };
   }
   if (answer !== false && typeof check === "function" && !toldToRefuse.has(check)) {

@@ -29,6 +29,8 @@ export interface AttachmentOwner {
   findRequest(path: string): RequestListener | undefined;
   /** Another channel server, attached later, has taken a path that this one serves too. */
   pathTaken(path: string): void;
+  /** A request or an upgrade of a path that nobody serves is refused. */
+  pathUnknown(path: string): void;
   /** Nobody has answered an upgrade of a path that is not this server's. */
   upgradeUnanswered(path: string): void;
 }
@@ -93,12 +95,16 @@ export function attachUpgrades(
     if (takers.length > 0 || !isNewest()) return;
     // An error without a listener would end the process, and the others may not listen.
     socket.on("error", () => undefined);
-    if (isAlone("upgrade")) refuseUpgrade(socket, 404, NOTHING_HERE);
-    else endWithoutAnswer(path, socket);
+    if (isAlone("upgrade")) {
+      owner.pathUnknown(path);
+      refuseUpgrade(socket, 404, NOTHING_HERE);
+    } else endWithoutAnswer(path, socket);
   };
   const onRequest: RequestListener = (request, response) => {
     if (!isNewest() || !isAlone("request")) return;
-    const isServed = attachments.some((other) => other.owner.find(pathOf(request)) !== undefined);
+    const path = pathOf(request);
+    const isServed = attachments.some((other) => other.owner.find(path) !== undefined);
+    owner.pathUnknown(path);
     response.writeHead(isServed ? 426 : 404, { "Content-Length": 0 }).end();
   };
   const attachment: Attachment = { owner, onUpgrade, onRequest };

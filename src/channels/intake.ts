@@ -29,6 +29,7 @@ export class Intake {
   readonly #rates: SocketRates;
   readonly #sharedRates: SocketRates | undefined;
   #queuedBytes = 0;
+  #sentBytes = 0;
   #isFull = false;
   /** While the rate is exceeded. */
   #cancelWait: CancelTimer | undefined;
@@ -75,13 +76,13 @@ export class Intake {
   /** Takes down that so many bytes more wait; fewer, where negative. */
   hold(change: number): void {
     this.#queuedBytes += change;
-    if (!this.#isFull && this.#queuedBytes > this.#maxQueuedBytes) {
-      this.#pause("maxQueuedBytes");
-      this.#isFull = true;
-    } else if (this.#isFull && this.#queuedBytes <= this.#maxQueuedBytes / 2) {
-      this.#isFull = false;
-      this.#resume();
-    }
+    this.#look();
+  }
+
+  /** Takes down that so many bytes more of what was sent wait with others: they are kept there, but slow this one down. */
+  holdSent(change: number): void {
+    this.#sentBytes += change;
+    this.#look();
   }
 
   /** The socket has ended: it is read on, so that its end can be seen, and nothing waits for time any more. */
@@ -90,6 +91,17 @@ export class Intake {
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     this.#readable.resume();
+  }
+
+  #look(): void {
+    const bytes = this.#queuedBytes + this.#sentBytes;
+    if (!this.#isFull && bytes > this.#maxQueuedBytes) {
+      this.#pause("maxQueuedBytes");
+      this.#isFull = true;
+    } else if (this.#isFull && bytes <= this.#maxQueuedBytes / 2) {
+      this.#isFull = false;
+      this.#resume();
+    }
   }
 
   #waitFor(owedMs: number): void {

@@ -188,7 +188,9 @@ export class LongPollTransport implements Transport {
       const end = intake.text.indexOf("\n", intake.next);
       const line = intake.text.slice(intake.next, end < 0 ? undefined : end);
       intake.next = (end < 0 ? intake.text.length : end) + 1;
-      if (line.trim() !== "") this.#handleLine(line);
+      // An empty line is no frame, and costs as much to find.
+      if (line.trim() === "") this.#owner?.controlReceived(line.length);
+      else this.#handleLine(line);
     }
     if (intake === undefined || intake !== this.#intake || this.#state === "open") return;
     this.#intake = undefined;

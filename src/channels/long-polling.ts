@@ -4,7 +4,7 @@
  * other nodes pass requests on. Promises that a token which this process has not signed opens nothing, that bodies
  * are bounded before they are read, and that every request is answered. Knows no channel.
  */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CancelTimer } from "../runtime.js";
 import type { Backlog } from "./backlog.js";
@@ -17,15 +17,23 @@ import type { OriginCheck } from "./handlers.js";
 import { GONE, LongPollTransport, type PollAnswer } from "./long-poll-transport.js";
 import type { Settings } from "./options.js";
 import { HEARD, PollRelay } from "./poll-relay.js";
+import { PollAnswers } from "./poll-answers.js";
+import { PollTokens, type PollToken, type UnknownToken } from "./poll-tokens.js";
+import { RateLimit } from "./rate-limit.js";
 import { RequestBody } from "./request-body.js";
 
 /** Lets a visitor in: makes a connection on the transport that is asked for. */
 export type OpenSession = (visitor: Visitor, makeTransport: (leave: () => void) => LongPollTransport) => void;
 
-/** Longer than any token of this or another node. */
-const MAX_TOKEN_LENGTH = 512;
 /** Sessions of silent clients are looked for so many times per window. */
 const SWEEPS_PER_WINDOW = 2;
+/** Nodes that were named by tokens of servers nobody has heard of are asked for their keys so often. */
+const KEY_QUESTIONS_PER_SECOND = 1;
+const KEY_QUESTION_BURST = 10;
+/** Of all sockets so many may be sessions that were opened and not asked for since. */
+const UNUSED_SHARE = 1 / 4;
+/** Where there is no limit. */
+const MAX_SOCKETS = 100_000;
 /** How long a body may take to come, in windows: as long as the official client waits for the answer. */
 const BODY_WINDOWS = 2;
 
@@ -35,9 +43,13 @@ export class LongPolling {
   readonly #counters: ChannelCounters;
   readonly #link: ClusterLink;
   readonly #relay: PollRelay;
-  readonly #key = randomBytes(32);
+  readonly #tokens: PollTokens;
+  readonly #keyQuestions: RateLimit;
   readonly #sessions = new Map<string, LongPollTransport>();
   readonly #backlog: Backlog;
+  /** Those that have not been asked for since they were opened. */
+  readonly #unused = new Set<LongPollTransport>();
+  readonly #answers: PollAnswers;
   /** Tokens of which a body is being read. */
   readonly #bodies = new Set<string>();
   #cancelSweep: CancelTimer | undefined;
@@ -50,11 +62,19 @@ export class LongPolling {
     backlog: Backlog,
   ) {
     this.#backlog = backlog;
+    this.#answers = new PollAnswers(backlog);
     this.#settings = settings;
     this.#reports = reports;
     this.#counters = counters;
     this.#link = link;
-    this.#relay = new PollRelay(settings.runtime, link, settings.limits.longPollWindowMs);
+    this.#relay = new PollRelay(settings, link, (limit) => {
+      counters.refusedPolls++;
+      reports.remark("LIMIT_REACHED", "a request of long polling was not passed on to its node", { limit });
+    });
+    this.#tokens = new PollTokens({ node: link.nodeName, server: link.server });
+    link.announce(this.#tokens.key);
+    const nowMs = settings.runtime.monotonicMs();
+    this.#keyQuestions = new RateLimit(KEY_QUESTIONS_PER_SECOND, KEY_QUESTION_BURST, nowMs);
   }
 
   /** Answers a request of a socket path. */
@@ -67,11 +87,12 @@ export class LongPolling {
     } catch (error) {
       // Whatever it was: a request of one client must not end the process.
       const path = pathOf(request);
-      this.#reports.report(
+      const failure = { cause: error, kind: "longpoll" };
+      this.#reports.remark(
         "HANDLER_FAILED",
         "a request of long polling could not be handled",
         { path },
-        error,
+        failure,
       );
       respond(response, { status: 500, reason: "the request could not be handled" });
     }
@@ -81,7 +102,8 @@ export class LongPolling {
     const refused = refusedForOrigin(check, request, { reports: this.#reports, counters: this.#counters });
     if (refused) {
       this.#counters.refusedConnections++;
-      return respond(response, refused);
+      respond(response, refused);
+      return;
     }
     allowOrigin(request, response);
     const token = tokenOf(request);
@@ -97,12 +119,16 @@ export class LongPolling {
 
   /** Another node passes a request on: a poll if it has no body. */
   askReceived(ask: RemoteAsk): void {
-    const session = this.#find(ask.token);
+    const session = this.#sessionOf(this.#tokens.read(ask.token));
     const answer = (given: PollAnswer): void => this.#link.answer(ask, JSON.stringify(given));
     if (!session) return answer(GONE);
     this.#link.answer(ask, HEARD);
     if (ask.body === "") session.poll(this.#link.maxBodyBytes, answer);
     else session.receive(ask.body, answer);
+  }
+
+  keyReceived(server: string, key: string): void {
+    this.#tokens.learn(server, key);
   }
 
   answerReceived(ask: string, body: string): void {
@@ -119,18 +145,21 @@ export class LongPolling {
 
   #open(request: IncomingMessage, response: ServerResponse, open: OpenSession): void {
     // What the client knows are 403, after which it waits, and 500, after which it comes again.
-    const refuse = (status: number, reason: string): void =>
+    const refuse = (status: number, reason: string): void => {
       respond(response, { status: status < 500 ? 403 : 500, reason });
+    };
     const visitor: Visitor = { request, socket: request.socket, transport: "longpoll", refuse };
     open(visitor, (leave) => {
       const id = randomBytes(18).toString("base64url");
       const transport = new LongPollTransport(this.#settings.runtime, this.#settings.limits, () => {
         this.#sessions.delete(id);
+        this.#unused.delete(transport);
         leave();
       });
       this.#sessions.set(id, transport);
+      this.#addUnused(transport);
       this.#cancelSweep ??= this.#scheduleSweep();
-      respond(response, { status: 410, token: this.#sign(id), messages: [] });
+      respond(response, { status: 410, token: this.#tokens.sign(id), messages: [] });
       // Whoever does not take the token can never ask for it again.
       response.once("close", () => {
         if (!response.writableFinished) transport.terminate();
@@ -140,21 +169,30 @@ export class LongPolling {
   }
 
   #poll(token: string, response: ServerResponse): void {
-    const answer = (given: PollAnswer): void => respond(response, { ...given, token });
-    const session = this.#find(token);
-    const gone = session ? session.poll(Infinity, answer) : this.#ask(token, "", answer);
+    const answer = (given: PollAnswer): void => {
+      const bytes = respond(response, { ...given, token });
+      if (given.status === 200) this.#answers.written(token, response, bytes);
+    };
+    const found = this.#find(token);
+    if (!found) return answer(GONE);
+    this.#answers.giveUp(token);
+    const gone =
+      found instanceof LongPollTransport
+        ? found.poll(Infinity, answer)
+        : this.#relay.ask(found, token, "", answer);
     response.once("close", gone);
   }
 
   #receive(token: string, request: IncomingMessage, response: ServerResponse): void {
-    const answer = (given: PollAnswer): void => respond(response, given);
+    const answer = (given: PollAnswer): void => void respond(response, given);
     const gone = (): void => {
       response.setHeader("Connection", "close");
       response.once("finish", () => request.destroy());
       answer(GONE);
     };
     // Before it is read: whoever has no session has nothing to say.
-    if (!this.#find(token) && !this.#isElsewhere(token)) return gone();
+    const found = this.#find(token);
+    if (!found) return gone();
     // A client sends the next one when this one is answered; more at once would be more than a session may send.
     if (this.#bodies.has(token)) return gone();
     this.#bodies.add(token);
@@ -162,17 +200,17 @@ export class LongPolling {
     const bodyLimits = {
       runtime,
       backlog: this.#backlog,
-      maxBytes: this.#isElsewhere(token)
-        ? Math.min(limits.maxQueuedBytes, this.#link.maxBodyBytes)
-        : limits.maxQueuedBytes,
+      maxBytes:
+        found instanceof LongPollTransport
+          ? limits.maxQueuedBytes
+          : Math.min(limits.maxQueuedBytes, this.#link.maxBodyBytes),
       timeoutMs: BODY_WINDOWS * limits.longPollWindowMs,
     };
     new RequestBody(request, bodyLimits, {
       bodyRead: (body) => {
         this.#bodies.delete(token);
-        const session = this.#find(token);
-        if (session) session.receive(body, answer);
-        else this.#ask(token, body || "\n", answer);
+        if (found instanceof LongPollTransport) found.receive(body, answer);
+        else this.#relay.ask(found, token, body || "\n", answer);
       },
       bodyRefused: (limit) => {
         this.#bodies.delete(token);
@@ -184,37 +222,36 @@ export class LongPolling {
     });
   }
 
-  /** Asks the node that a token names; one of this node that has no session here has none anywhere. */
-  #ask(token: string, body: string, answer: (given: PollAnswer) => void): () => void {
-    const read = readToken(token);
-    if (read && this.#isElsewhere(token)) return this.#relay.ask(read, token, body, answer);
-    answer(GONE);
-    return () => undefined;
+  /** The session of a token, or where else it is; nothing for one that nobody has signed or that is gone. */
+  #find(token: string): LongPollTransport | PollToken | undefined {
+    const read = this.#tokens.read(token);
+    if ("server" in read) return read.server === this.#link.server ? this.#sessionOf(read) : read;
+    this.#counters.refusedPolls++;
+    // Not reported: tokens of a server that was started anew are nothing unusual. It may be one whose word was lost.
+    const { node } = read;
+    const nowMs = this.#settings.runtime.monotonicMs();
+    if (node !== undefined && this.#keyQuestions.take(nowMs)) this.#link.askKey(node);
+    return undefined;
   }
 
-  #isElsewhere(token: string): boolean {
-    const read = readToken(token);
-    return read !== undefined && read.server !== this.#link.server;
+  #sessionOf(read: PollToken | UnknownToken): LongPollTransport | undefined {
+    if (!("server" in read) || read.server !== this.#link.server) return undefined;
+    const session = this.#sessions.get(read.id);
+    if (session) this.#unused.delete(session);
+    return session;
   }
 
-  #sign(id: string): string {
-    const node = Buffer.from(this.#link.nodeName).toString("base64url");
-    const signed = `${node}.${this.#link.server}.${id}`;
-    return `${signed}.${this.#mac(signed)}`;
-  }
-
-  #mac(signed: string): string {
-    return createHmac("sha256", this.#key).update(signed).digest("base64url");
-  }
-
-  /** The session of a token that this process has signed. */
-  #find(token: string): LongPollTransport | undefined {
-    const read = readToken(token);
-    if (!read || read.server !== this.#link.server) return undefined;
-    const given = Buffer.from(read.mac);
-    const expected = Buffer.from(this.#mac(read.signed));
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-    return this.#sessions.get(read.id);
+  /** Opening a session takes one request and no connection of its own: those that are never used must not fill the house. */
+  #addUnused(session: LongPollTransport): void {
+    const maxUnused = Math.ceil(Math.min(this.#settings.limits.maxSockets, MAX_SOCKETS) * UNUSED_SHARE);
+    const [oldest] = this.#unused;
+    if (oldest !== undefined && this.#unused.size >= maxUnused) {
+      this.#counters.crowdedOut++;
+      const message = "a session of long polling that was never used made room for another one";
+      this.#reports.remark("LIMIT_REACHED", message, { limit: "maxSockets" });
+      oldest.terminate();
+    }
+    this.#unused.add(session);
   }
 
   #scheduleSweep(): CancelTimer {
@@ -229,24 +266,6 @@ export class LongPolling {
       this.#cancelSweep = this.#sessions.size > 0 ? this.#scheduleSweep() : undefined;
     });
   }
-}
-
-interface Token {
-  readonly node: string;
-  readonly server: string;
-  readonly id: string;
-  readonly signed: string;
-  readonly mac: string;
-}
-
-function readToken(token: string): Token | undefined {
-  const parts = token.split(".");
-  if (parts.length !== 4 || token.length > MAX_TOKEN_LENGTH) return undefined;
-  const [encoded = "", server = "", id = "", mac = ""] = parts;
-  const node = Buffer.from(encoded, "base64url").toString();
-  // Whoever made this up must not reach a pubsub with it that takes less than any text.
-  if (!/^[^\p{Cc}\p{Cs}\uFFFD]{1,128}$/u.test(node)) return undefined;
-  return { node, server, id, mac, signed: `${encoded}.${server}.${id}` };
 }
 
 /** The official client writes `null` for a token that it does not have yet. */
@@ -268,11 +287,13 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("Access-Control-Max-Age", "3600");
 }
 
-/** The status is in the body, where the client looks for it. */
-function respond(response: ServerResponse, body: object): void {
-  if (response.headersSent || response.destroyed) return;
+/** The status is in the body, where the client looks for it. Returns how many characters that has. */
+function respond(response: ServerResponse, body: object): number {
+  if (response.headersSent || response.destroyed) return 0;
   response.setHeader("Content-Type", "application/json; charset=utf-8");
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
-  response.end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  response.end(text);
+  return text.length;
 }

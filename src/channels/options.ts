@@ -12,11 +12,16 @@ import { validateOriginCheck } from "./origin.js";
 /** Every limit has a stated behaviour when it is reached; none of them ends the process or touches other sockets. */
 export interface ChannelLimits {
   /**
-   * The largest frame a client may send, in bytes. A larger one closes the socket with 1009. It is also the size of
-   * the pieces in which a large presence state is sent.
+   * The largest frame a client may send, in bytes. A larger one closes the socket with 1009.
    * @default 65_536 (64 KiB: a message of a person is a thousandth of it)
    */
   readonly maxFrameBytes: number;
+  /**
+   * The size of the pieces in which a large presence state is sent, in bytes; a single meta may be larger. Clients
+   * that have no use for half a list want it as large as their largest one.
+   * @default 65_536 (64 KiB: a slow line takes a second for it)
+   */
+  readonly maxPieceBytes: number;
   /**
    * Channels of one socket, joining ones included. A further join is answered `too many channels joined`.
    * @default 100 (as Phoenix)
@@ -76,7 +81,7 @@ export interface ChannelLimits {
   /**
    * What may wait for the handlers of one socket, over all its channels, in bytes; what running handlers were given
    * counts with what it takes in memory. Above it the socket is read no faster, until handlers are through. Of
-   * broadcasts for `handleOut` as much again may wait; one more ends its channel with `phx_error`.
+   * broadcasts for `handleOut` three times as much may wait; one more ends its channel with `phx_error`.
    * @default 1_048_576 (16 of the largest frames)
    */
   readonly maxQueuedBytes: number;
@@ -179,6 +184,7 @@ export interface Settings {
 
 const DEFAULT_LIMITS: ChannelLimits = {
   maxFrameBytes: 65_536,
+  maxPieceBytes: 65_536,
   maxChannelsPerSocket: 100,
   joinsPerSecond: 10,
   joinBurst: 100,
@@ -214,6 +220,7 @@ const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
 /** Limits that count things, and so need a whole number. */
 const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
   "maxFrameBytes",
+  "maxPieceBytes",
   "maxChannelsPerSocket",
   "joinBurst",
   "joinByteBurst",

@@ -6,6 +6,9 @@
 import type { CancelTimer, Runtime } from "../runtime.js";
 import type { ClusterLink } from "./cluster-link.js";
 import { GONE, type PollAnswer } from "./long-poll-transport.js";
+import type { ChannelLimits } from "./options.js";
+import type { PollToken } from "./poll-tokens.js";
+import { RateLimit } from "./rate-limit.js";
 
 /** A node that has a session says at once that it was asked; one that does not is gone. */
 const HEARD_TIMEOUT_MS = 2_000;
@@ -24,24 +27,35 @@ interface Ask {
 export class PollRelay {
   readonly #runtime: Runtime;
   readonly #link: ClusterLink;
-  readonly #windowMs: number;
+  readonly #limits: ChannelLimits;
+  readonly #refused: (limit: "messagesPerSecond" | "relayedPolls" | "maxBroadcastBytes") => void;
   readonly #asks = new Map<string, Ask>();
+  /** How often each session may be asked for; those that ask first are forgotten first. */
+  readonly #rates = new Map<string, RateLimit>();
   #count = 0;
 
-  constructor(runtime: Runtime, link: ClusterLink, windowMs: number) {
+  /** `refused` is told of requests that were not passed on, by the limit that they reached. */
+  constructor(
+    { runtime, limits }: { readonly runtime: Runtime; readonly limits: ChannelLimits },
+    link: ClusterLink,
+    refused: (limit: "messagesPerSecond" | "relayedPolls" | "maxBroadcastBytes") => void,
+  ) {
     this.#runtime = runtime;
+    this.#limits = limits;
     this.#link = link;
-    this.#windowMs = windowMs;
+    this.#refused = refused;
   }
 
   /** Asks another node. The returned function says that nobody waits for the answer any more. */
   ask(
-    { node, server }: { readonly node: string; readonly server: string },
+    { node, server, id }: PollToken,
     token: string,
     body: string,
     answer: (answer: PollAnswer) => void,
   ): () => void {
-    if (this.#asks.size >= MAX_ASKS || Buffer.byteLength(body) > this.#link.maxBodyBytes) {
+    const limit = this.#limitOf(`${server}.${id}`, body);
+    if (limit !== undefined) {
+      this.#refused(limit);
       answer(GONE);
       return () => undefined;
     }
@@ -57,7 +71,7 @@ export class PollRelay {
     if (!ask) return;
     if (body === HEARD) {
       ask.cancel();
-      const waitMs = this.#windowMs + EXTRA_MS;
+      const waitMs = this.#limits.longPollWindowMs + EXTRA_MS;
       ask.cancel = this.#runtime.schedule(waitMs, () => this.#settle(name, GONE));
       return;
     }
@@ -67,6 +81,23 @@ export class PollRelay {
   /** Answers all that wait: this node ends. */
   close(): void {
     for (const name of [...this.#asks.keys()]) this.#settle(name, GONE);
+  }
+
+  #limitOf(
+    session: string,
+    body: string,
+  ): "messagesPerSecond" | "relayedPolls" | "maxBroadcastBytes" | undefined {
+    if (this.#asks.size >= MAX_ASKS) return "relayedPolls";
+    if (Buffer.byteLength(body) > this.#link.maxBodyBytes) return "maxBroadcastBytes";
+    const nowMs = this.#runtime.monotonicMs();
+    let rate = this.#rates.get(session);
+    if (!rate) {
+      rate = new RateLimit(this.#limits.messagesPerSecond, this.#limits.messageBurst, nowMs);
+      const [oldest] = this.#rates.keys();
+      if (oldest !== undefined && this.#rates.size >= MAX_ASKS) this.#rates.delete(oldest);
+      this.#rates.set(session, rate);
+    }
+    return rate.take(nowMs) ? undefined : "messagesPerSecond";
   }
 
   #settle(name: string, answer: PollAnswer): void {

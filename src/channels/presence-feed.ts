@@ -6,14 +6,17 @@
  */
 import { encodePayload, type EncodedPayload } from "./frames.js";
 import type { FollowOptions, PresenceSource } from "./handlers.js";
+import type { JoinCharges } from "./join-budget.js";
 import { StatePieces } from "./state-pieces.js";
 
 const PHOENIX_EVENTS = { state: "presence_state", diff: "presence_diff" } as const;
 
 /** Where a feed writes. */
 export interface FeedClient {
-  /** Pushes what a join caused; `taken` is called in a later turn, once the client has taken it. */
-  pushForJoin(event: string, payload: EncodedPayload, taken?: () => void): void;
+  /** Who pays for states. */
+  readonly joinCharges: JoinCharges;
+  /** Pushes a piece of a state; `taken` is called in a later turn, once the client has taken it. */
+  pushPiece(event: string, payload: EncodedPayload, taken?: () => void): void;
   pushEncoded(event: string, payload: EncodedPayload): void;
   /** Calls back in a later turn of the event loop, so that others have theirs between two pieces. */
   later(callback: () => void): void;
@@ -36,8 +39,8 @@ export class FeedEncodings {
   readonly #maxPieceBytes: number;
   readonly maxWaitingBytes: number;
 
-  constructor(limits: { readonly maxFrameBytes: number; readonly maxBufferedBytes: number }) {
-    this.#maxPieceBytes = limits.maxFrameBytes;
+  constructor(limits: { readonly maxPieceBytes: number; readonly maxBufferedBytes: number }) {
+    this.#maxPieceBytes = limits.maxPieceBytes;
     this.maxWaitingBytes = limits.maxBufferedBytes;
   }
 
@@ -140,7 +143,13 @@ class PresenceFeed implements PendingState {
     const pieces = this.#encodings.piecesOf(state);
     this.#pieces = pieces;
     pieces.countReceiver(1);
-    this.#send(pieces, 0);
+    // As a whole, before the first piece: many that are joined at once must not all begin before any is paid for.
+    this.#client.joinCharges.whenPaid(() => {
+      if (this.#ended || this.#pieces !== pieces) return;
+      pieces.at(0);
+      this.#client.joinCharges.charge(pieces.bytes);
+      this.#send(pieces, 0);
+    });
     if (this.#pieces) this.#client.addPending(this);
   }
 
@@ -152,11 +161,11 @@ class PresenceFeed implements PendingState {
     const payload = isState ? piece.text : `{"joins":${piece.text},"leaves":{}}`;
     if (pieces.isLast(index)) {
       // Nothing to add to the client's list is nothing to tell.
-      if (isState || piece.text !== "{}") this.#client.pushForJoin(event, payload);
+      if (isState || piece.text !== "{}") this.#client.pushPiece(event, payload);
       return this.#release();
     }
     const sendNext = (): void => this.#client.later(() => this.#send(pieces, index + 1));
-    this.#client.pushForJoin(event, payload, sendNext);
+    this.#client.pushPiece(event, payload, sendNext);
   }
 
   #pass(event: string, payload: object): void {

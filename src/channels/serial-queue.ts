@@ -9,27 +9,29 @@
 export type Task = () => unknown;
 
 /** What is told by a queue. Must not throw. */
-export interface TaskOwner {
+export interface TaskOwner<Load> {
   /** A task threw or rejected. */
   taskFailed(error: unknown): void;
-  /** Tasks that wait, or whose promise is waited for, keep so many bytes more; fewer, where negative. */
-  bytesHeld(change: number): void;
+  /** A task waits, or its promise is waited for: its load stays in memory. Told once per task. */
+  loadHeld(load: Load): void;
+  /** The task is done or forgotten, and its load with it. */
+  loadReleased(load: Load): void;
 }
 
-interface WaitingTask {
+interface WaitingTask<Load> {
   readonly task: Task;
   /** What the task keeps in memory. */
-  readonly bytes: number;
+  readonly load: Load | undefined;
 }
 
-export class SerialQueue {
-  readonly #owner: TaskOwner;
+export class SerialQueue<Load> {
+  readonly #owner: TaskOwner<Load>;
   /** Made by the first task that has to wait: most queues never need it. */
-  #waiting: WaitingTask[] | undefined;
+  #waiting: WaitingTask<Load>[] | undefined;
   #running = false;
   #onIdle: (() => void)[] | undefined;
 
-  constructor(owner: TaskOwner) {
+  constructor(owner: TaskOwner<Load>) {
     this.#owner = owner;
   }
 
@@ -43,27 +45,24 @@ export class SerialQueue {
     return !this.#running;
   }
 
-  /** Adds a task that keeps so many bytes in memory until it is done. */
-  push(task: Task, bytes = 0): void {
-    if (!this.#running) return this.#drain(task, bytes);
-    (this.#waiting ??= []).push({ task, bytes });
-    this.#hold(bytes);
+  /** Adds a task that keeps a load in memory until it is done. */
+  push(task: Task, load?: Load): void {
+    if (!this.#running) return this.#drain(task, load);
+    (this.#waiting ??= []).push({ task, load });
+    if (load !== undefined) this.#owner.loadHeld(load);
   }
 
   /** Runs a task before all that wait. */
   pushFirst(task: Task): void {
-    if (this.#running) (this.#waiting ??= []).unshift({ task, bytes: 0 });
-    else this.#drain(task, 0);
+    if (this.#running) (this.#waiting ??= []).unshift({ task, load: undefined });
+    else this.#drain(task, undefined);
   }
 
   /** Forgets the tasks that wait; the running one goes on. */
   clear(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (!waiting) return;
-    let bytes = 0;
-    for (const task of waiting) bytes += task.bytes;
-    this.#hold(-bytes);
+    if (waiting) for (const { load } of waiting) this.#release(load);
   }
 
   /** Resolves when nothing runs or waits; `undefined` if that is so already. */
@@ -73,20 +72,20 @@ export class SerialQueue {
   }
 
   /** Runs a task that has not waited, and goes on with those that do. */
-  #drain(task: Task, bytes: number): void {
+  #drain(task: Task, load: Load | undefined): void {
     this.#running = true;
     const promise = this.#start(task);
     if (promise === undefined) return this.#drainWaiting();
-    this.#hold(bytes);
-    this.#goOnAfter(promise, bytes);
+    if (load !== undefined) this.#owner.loadHeld(load);
+    this.#goOnAfter(promise, load);
   }
 
   /** Runs those that wait, up to one that returns a promise; that one's end goes on from there. */
   #drainWaiting(): void {
     for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) {
       const promise = this.#start(next.task);
-      if (promise !== undefined) return this.#goOnAfter(promise, next.bytes);
-      this.#hold(-next.bytes);
+      if (promise !== undefined) return this.#goOnAfter(promise, next.load);
+      this.#release(next.load);
     }
     this.#running = false;
     const listeners = this.#onIdle;
@@ -94,9 +93,9 @@ export class SerialQueue {
     if (listeners) for (const listener of listeners) listener();
   }
 
-  #goOnAfter(promise: PromiseLike<unknown>, bytes: number): void {
+  #goOnAfter(promise: PromiseLike<unknown>, load: Load | undefined): void {
     const proceed = (): void => {
-      this.#hold(-bytes);
+      this.#release(load);
       this.#drainWaiting();
     };
     promise.then(proceed, (error: unknown) => {
@@ -105,8 +104,8 @@ export class SerialQueue {
     });
   }
 
-  #hold(change: number): void {
-    if (change !== 0) this.#owner.bytesHeld(change);
+  #release(load: Load | undefined): void {
+    if (load !== undefined) this.#owner.loadReleased(load);
   }
 
   #start(task: Task): PromiseLike<unknown> | undefined {

@@ -38,6 +38,20 @@ export class ServedPaths implements AttachmentOwner {
     this.#reports.report("NAME_IN_USE", message, { path }, undefined);
   }
 
+  pathUnknown(path: string): void {
+    this.#counters.refusedConnections++;
+    this.#reports.remark("CONNECTION_REFUSED", "a request was refused: its path is not served here", {
+      path: path.slice(0, MAX_REPORTED_LENGTH),
+    });
+  }
+
+  /** `ws` has refused an upgrade: one that the connect hook had allowed. */
+  handshakeRefused(path: string): void {
+    this.#counters.refusedConnections++;
+    const message = "an upgrade was refused: its headers are not those of a WebSocket handshake";
+    this.#reports.remark("CONNECTION_REFUSED", message, { path }, { kind: "handshake" });
+  }
+
   upgradeUnanswered(path: string): void {
     this.#counters.refusedConnections++;
     const message = "an upgrade of a path that is not served here was ended, because nobody answered it";

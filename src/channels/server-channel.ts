@@ -31,7 +31,8 @@ import type {
   PresenceSource,
   Reply,
 } from "./handlers.js";
-import { parsedBytes, readPayload } from "./payload.js";
+import type { JoinCharges } from "./join-budget.js";
+import { readPayload } from "./payload.js";
 import { PresenceFeeds, type FeedClient, type PendingState } from "./presence-feed.js";
 import { isThenable, SerialQueue, type Task, type TaskOwner } from "./serial-queue.js";
 import { Broadcast, type Subscriber } from "./subscribers.js";
@@ -40,7 +41,12 @@ import { Broadcast, type Subscriber } from "./subscribers.js";
 const MESSAGE_BYTES = 256;
 
 export class ServerChannel<Assigns, SocketAssigns>
-  implements Channel<Assigns, SocketAssigns>, RunningChannel, Subscriber, TaskOwner, FeedClient
+  implements
+    Channel<Assigns, SocketAssigns>,
+    RunningChannel,
+    Subscriber,
+    TaskOwner<number | Broadcast>,
+    FeedClient
 {
   readonly topic: string;
   readonly joinRef: Ref;
@@ -48,7 +54,7 @@ export class ServerChannel<Assigns, SocketAssigns>
   readonly #connection: ChannelConnection<SocketAssigns>;
   readonly #route: Route<Assigns, SocketAssigns>;
   readonly #context: ChannelContext;
-  readonly #queue = new SerialQueue(this);
+  readonly #queue = new SerialQueue<number | Broadcast>(this);
   #state: "joining" | "joined" | "ended" = "joining";
   #assigns: Assigns | undefined;
   /** Made by the first `follow`: most channels need none. */
@@ -57,8 +63,8 @@ export class ServerChannel<Assigns, SocketAssigns>
   #isJoinCharged = true;
   /** Broadcasts that came while joining: they follow the answer to the join. */
   #held: Broadcast[] | undefined;
-  /** What they, and those that wait for `handleOut`, count for. */
-  #broadcastBytes = 0;
+  /** Those that wait for `handleOut`. They are bounded by their bytes alone: others have sent them. */
+  #broadcastsWaiting = 0;
   /** Why it ended while it was still joining; `terminate` is owed if the join is accepted all the same. */
   #endReason: EndReason = "closed";
 
@@ -98,11 +104,11 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   broadcast(event: string, payload: Payload): void {
-    this.#broadcast(new Broadcast(this.topic, event, payload));
+    this.#broadcast(new Broadcast(this.topic, event, payload, { sender: this.#connection }));
   }
 
   broadcastFrom(event: string, payload: Payload): void {
-    this.#broadcast(new Broadcast(this.topic, event, payload), this);
+    this.#broadcast(new Broadcast(this.topic, event, payload, { sender: this.#connection }), this);
   }
 
   follow(presence: PresenceSource, topic: string = this.topic, options: FollowOptions = {}): void {
@@ -115,11 +121,13 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "joined") this.#write(frame);
   }
 
-  pushForJoin(event: string, payload: EncodedPayload, taken?: () => void): void {
+  pushPiece(event: string, payload: EncodedPayload, taken?: () => void): void {
     if (this.#state !== "joined") return;
-    const frame = pushFrame(this.joinRef, this.topic, event, payload);
-    this.#connection.chargeJoin(frameBytes(frame));
-    this.#connection.write(frame, taken);
+    this.#connection.write(pushFrame(this.joinRef, this.topic, event, payload), taken);
+  }
+
+  get joinCharges(): JoinCharges {
+    return this.#connection.joinCharges;
   }
 
   later(callback: () => void): void {
@@ -167,35 +175,29 @@ export class ServerChannel<Assigns, SocketAssigns>
     const intercept = this.#route.handleOut.get(broadcast.event);
     if (intercept && typeof broadcast.encoded === "string") {
       const handle = (): unknown => intercept(this, broadcast.payload as JsonPayload);
-      if (this.#queue.isIdle) return this.#enqueue(handle);
-      const bytes = this.#holdBroadcast(broadcast);
-      this.#enqueue(() => {
-        this.#releaseBroadcasts(bytes);
-        return handle();
-      });
+      if (this.#canHold(broadcast)) this.#queue.push(handle, broadcast);
     } else if (this.#state === "joined") {
       this.#connection.writeShared(broadcast.frame);
-    } else if ((this.#held ??= []).length < this.#context.maxQueuedMessages) {
-      this.#held.push(broadcast);
-      this.#holdBroadcast(broadcast);
-    } else {
+    } else if ((this.#held?.length ?? 0) >= this.#context.maxQueuedMessages) {
       this.#overflow("maxQueuedMessages");
+    } else if (this.#canHold(broadcast)) {
+      (this.#held ??= []).push(broadcast);
+      this.#connection.broadcasts.keep(broadcast);
     }
   }
 
-  /** Takes down that a broadcast waits, and ends the channel if that is too much. Returns what it counts for. */
-  #holdBroadcast({ encoded }: Broadcast): number {
-    const bytes = encoded.length + MESSAGE_BYTES;
-    if (this.#state !== "ended" && this.#connection.canHoldBroadcast(bytes)) {
-      this.#broadcastBytes += bytes;
-      this.#connection.broadcastBytesHeld(bytes);
-    } else this.#overflow("maxQueuedBytes");
-    return bytes;
+  /** Whether one more broadcast may wait. Ends the channel if not: its sender may be anywhere. */
+  #canHold(broadcast: Broadcast): boolean {
+    if (this.#state === "ended") return false;
+    if (this.#connection.broadcasts.canKeep(broadcast)) return true;
+    this.#overflow("maxQueuedBytes");
+    return false;
   }
 
-  #releaseBroadcasts(bytes: number): void {
-    this.#broadcastBytes -= bytes;
-    this.#connection.broadcastBytesHeld(-bytes);
+  #releaseHeld(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) for (const broadcast of held) this.#connection.broadcasts.release(broadcast);
   }
 
   taskFailed(error: unknown): void {
@@ -203,8 +205,16 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "joined") this.end("failed");
   }
 
-  bytesHeld(change: number): void {
-    this.#connection.bytesHeld(change);
+  loadHeld(load: number | Broadcast): void {
+    if (typeof load === "number") return this.#connection.bytesHeld(load);
+    this.#broadcastsWaiting++;
+    this.#connection.broadcasts.keep(load);
+  }
+
+  loadReleased(load: number | Broadcast): void {
+    if (typeof load === "number") return this.#connection.bytesHeld(-load);
+    this.#broadcastsWaiting--;
+    this.#connection.broadcasts.release(load);
   }
 
   whenIdle(): Promise<void> | undefined {
@@ -216,8 +226,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     const joined = this.#state === "joined";
     this.#state = "ended";
     this.#queue.clear();
-    this.#releaseBroadcasts(this.#broadcastBytes);
-    this.#held = undefined;
+    this.#releaseHeld();
     this.#context.subscribers.remove(this);
     this.#feeds?.end();
     if (reason === "failed") this.#connection.write(errorFrame(this.joinRef, this.topic));
@@ -255,12 +264,10 @@ export class ServerChannel<Assigns, SocketAssigns>
     this.#state = "joined";
     this.#reply(ref, "ok", response);
     for (const broadcast of this.#held ?? []) {
-      // Writing may show that the client reads too slowly: then all is released already.
-      if (this.ended) break;
-      this.#releaseBroadcasts(broadcast.encoded.length + MESSAGE_BYTES);
-      this.#connection.writeShared(broadcast.frame);
+      // Writing may show that the client reads too slowly.
+      if (!this.ended) this.#connection.writeShared(broadcast.frame);
     }
-    this.#held = undefined;
+    this.#releaseHeld();
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join. And not at all if
     // writing the answer has shown that the client reads too slowly.
     if (!this.ended) this.#queue.pushFirst(() => this.#runJoined());
@@ -278,8 +285,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     const encoded = encodePayload(response);
     this.#state = "ended";
     this.#queue.clear();
-    this.#releaseBroadcasts(this.#broadcastBytes);
-    this.#held = undefined;
+    this.#releaseHeld();
     this.#context.subscribers.remove(this);
     this.#reply(ref, "error", encoded);
     this.#connection.channelEnded(this);
@@ -323,12 +329,11 @@ export class ServerChannel<Assigns, SocketAssigns>
     }
     if (!handler) return reply({ error: { reason: "unknown event" } });
     const result = handler(this, read.payload, reply);
-    return isThenable(result) ? this.#whileParsed(payload, result.then(finish)) : finish(result);
+    return isThenable(result) ? this.#whileParsed(read.bytes, result.then(finish)) : finish(result);
   }
 
   /** A handler that takes its time keeps the parsed payload: that waits too, and may be much larger than its text. */
-  #whileParsed<Value>(payload: string, handled: PromiseLike<Value>): PromiseLike<Value> {
-    const bytes = parsedBytes(payload);
+  #whileParsed<Value>(bytes: number, handled: PromiseLike<Value>): PromiseLike<Value> {
     this.#connection.bytesHeld(bytes);
     const done = (): void => this.#connection.bytesHeld(-bytes);
     handled.then(done, done);
@@ -337,12 +342,12 @@ export class ServerChannel<Assigns, SocketAssigns>
 
   #broadcast(broadcast: Broadcast, except?: Subscriber): void {
     if (this.#state !== "joined") return;
-    if (this.#isJoinCharged) this.#connection.chargeJoin(broadcast.encoded.length);
+    if (this.#isJoinCharged) this.#connection.joinCharges.charge(broadcast.encoded.length);
     this.#context.broadcast(broadcast, except);
   }
 
   #write(frame: Frame): void {
-    if (this.#isJoinCharged) this.#connection.chargeJoin(frameBytes(frame));
+    if (this.#isJoinCharged) this.#connection.joinCharges.charge(frameBytes(frame));
     this.#connection.write(frame);
   }
 
@@ -351,9 +356,10 @@ export class ServerChannel<Assigns, SocketAssigns>
     this.#write(replyFrame(this.joinRef, ref, this.topic, status, response));
   }
 
-  #enqueue(task: Task, bytes = 0): void {
+  #enqueue(task: Task, bytes?: number): void {
     if (this.#state === "ended") return;
-    if (this.#queue.length < this.#context.maxQueuedMessages) this.#queue.push(task, bytes);
+    const waiting = this.#queue.length - this.#broadcastsWaiting;
+    if (waiting < this.#context.maxQueuedMessages) this.#queue.push(task, bytes);
     else this.#overflow("maxQueuedMessages");
   }
 
@@ -368,7 +374,7 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   #report(message: string, cause: unknown): void {
-    this.#context.reports.report("HANDLER_FAILED", message, { topic: this.topic }, cause);
+    this.#context.reports.remark("HANDLER_FAILED", message, { topic: this.topic }, { cause, kind: message });
   }
 }
 

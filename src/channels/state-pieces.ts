@@ -7,6 +7,9 @@
 /** What stands around the entries of a piece, and between two of them. */
 const PIECE_BYTES = 3;
 
+/** What one key takes, while none is encoded. */
+const GUESSED_BYTES = 128;
+
 interface Piece {
   /** The entries as JSON: `{"key":{"metas":[…]},…}`. */
   readonly text: string;
@@ -53,13 +56,17 @@ export class StatePieces {
     this.#receivers += change;
   }
 
-  /**
-   * One receiver's share of what this state takes in memory, as values and encoded, in bytes. What is not encoded yet
-   * is taken to be as large as what is.
-   */
+  /** The bytes of all pieces. What is not encoded yet is taken to be as large as what is. */
+  get bytes(): number {
+    const { length } = this.#keys;
+    // Of what did not fit into the last piece no byte is counted yet.
+    const encodedKeys = this.#keysDone - (this.#rest.length > 0 ? 1 : 0);
+    return encodedKeys < 1 ? length * GUESSED_BYTES : (this.#bytesDone / encodedKeys) * length;
+  }
+
+  /** One receiver's share of what this state takes in memory, as values and encoded, in bytes. */
   get bytesEach(): number {
-    const bytes = (this.#bytesDone / Math.max(1, this.#keysDone)) * this.#keys.length;
-    return (2 * bytes) / Math.max(1, this.#receivers);
+    return (2 * this.bytes) / Math.max(1, this.#receivers);
   }
 
   get #isDone(): boolean {

@@ -4,6 +4,21 @@
  * order, also when a subscriber broadcasts while it receives. Knows no socket and no other node.
  */
 import { broadcastFrame, encodePayload, type EncodedPayload, type SharedFrame } from "./frames.js";
+import { parsedBytes } from "./payload.js";
+
+/** Who sent a broadcast, and is slowed down while handlers of others have yet to take it. */
+export interface BroadcastSender {
+  /** So many bytes wait with others. The returned function says that they do not any more. */
+  holdSent(bytes: number): () => void;
+}
+
+/** What is known of a broadcast beside what it says. */
+export interface BroadcastOrigin {
+  /** How the payload was encoded already. */
+  readonly encoded?: EncodedPayload;
+  /** Nobody where it comes from the application, or from another node. */
+  readonly sender?: BroadcastSender;
+}
 
 /** One message to all subscribers of a topic. */
 export class Broadcast {
@@ -13,13 +28,19 @@ export class Broadcast {
   readonly encoded: EncodedPayload;
   /** What handlers get: as it was given on this node, as it was decoded on others. */
   readonly payload: object;
+  readonly #sender: BroadcastSender | undefined;
   #frame: SharedFrame | undefined;
+  #heldBytes: number | undefined;
+  /** Receivers whose handlers have yet to take it. */
+  #holders = 0;
+  #releaseSender: (() => void) | undefined;
 
   /** @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding. */
-  constructor(topic: string, event: string, payload: object, encoded?: EncodedPayload) {
+  constructor(topic: string, event: string, payload: object, { encoded, sender }: BroadcastOrigin = {}) {
     this.topic = topic;
     this.event = event;
     this.payload = payload;
+    this.#sender = sender;
     this.encoded = encoded ?? encodePayload(payload);
     // A binary frame may be refused for its lengths: the sender must hear of it, not the first subscriber.
     if (typeof this.encoded !== "string") this.#frame = broadcastFrame(topic, event, this.encoded);
@@ -27,6 +48,27 @@ export class Broadcast {
 
   get frame(): SharedFrame {
     return (this.#frame ??= broadcastFrame(this.topic, this.event, this.encoded));
+  }
+
+  /** What it takes in memory where it waits for a handler, encoded and as handlers get it, in bytes. */
+  get heldBytes(): number {
+    const { encoded } = this;
+    return (this.#heldBytes ??= encoded.length + (typeof encoded === "string" ? parsedBytes(encoded) : 0));
+  }
+
+  /** One more receiver keeps it for a handler. Returns whether nobody else did. */
+  hold(): boolean {
+    if (this.#holders++ > 0) return false;
+    this.#releaseSender = this.#sender?.holdSent(this.heldBytes);
+    return true;
+  }
+
+  /** A receiver keeps it no longer. Returns whether nobody does any more. */
+  release(): boolean {
+    if (--this.#holders > 0) return false;
+    this.#releaseSender?.();
+    this.#releaseSender = undefined;
+    return true;
   }
 }
 

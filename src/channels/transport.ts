@@ -4,7 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import type { Frame, SharedFrame } from "./frames.js";
+import { ownCopy, type Frame, type SharedFrame } from "./frames.js";
 import type { Readable } from "./intake.js";
 
 /** A way to one client. */
@@ -49,7 +49,7 @@ export class WebSocketTransport implements Transport {
   listen(owner: TransportOwner): void {
     const webSocket = this.#webSocket;
     webSocket.on("message", (data, binary) => owner.frameReceived(toBuffer(data), binary));
-    webSocket.on("ping", (data) => owner.controlReceived(data.length, () => webSocket.pong(data)));
+    webSocket.on("ping", (data) => owner.controlReceived(data.length, () => webSocket.pong(ownCopy(data))));
     webSocket.on("pong", (data) => owner.controlReceived(data.length));
     webSocket.on("close", () => owner.closed());
     // Closed by `ws` itself, with the code that says why: too large a frame, text that is not UTF-8.

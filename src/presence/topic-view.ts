@@ -34,6 +34,8 @@ export class TopicView<M> {
   /** The metas of each key: `#metas.get(key)[i]` is the meta of `#entries.get(key)[i]`. */
   readonly #metas = new Map<string, PresenceMeta<M>[]>();
   readonly #entries = new Map<string, Entry<M>[]>();
+  /** The presences of keys that have not changed since a snapshot was taken: the next one shares them. */
+  readonly #presences = new Map<string, KeyPresence<M>>();
 
   constructor(entries: Iterable<Entry<M>> = []) {
     for (const [key, group] of groupByKey(entries)) {
@@ -52,6 +54,7 @@ export class TopicView<M> {
     const keys = keysOf(diff);
     const present = new Set(keys.filter((key) => this.#metas.has(key)));
     for (const [key, change] of changesByKey(diff)) {
+      this.#presences.delete(key);
       if (change.gone.length + change.come.length > MAX_SINGLE_CHANGES) this.#merge(key, change);
       else {
         for (const entry of change.gone) this.#remove(entry);
@@ -65,23 +68,36 @@ export class TopicView<M> {
     };
   }
 
-  /** All presences as they are now, as a function of what is fetched for them later. */
+  /**
+   * All presences as they are now, as a function of what is fetched for them later. Those of keys that have not changed
+   * since the last snapshot are the same objects: what a snapshot costs for each key is to be put in its place.
+   */
   snapshot(): {
     keys: string[];
     presences<X extends object>(extras: ReadonlyMap<string, X>): Presences<M, X>;
   } {
     const keys = [...this.#metas.keys()];
-    const metas = [...this.#metas.values()].map((group) => [...group]);
+    const plain = Array.from(this.#metas, ([key, metas]) => this.#presenceOf(key, metas));
     return {
       keys,
       presences<X extends object>(extras: ReadonlyMap<string, X>) {
         const presences = withoutPrototype<KeyPresence<M, X>>();
-        for (const [index, key] of keys.entries()) {
-          presences[key] = toKeyPresence(metas[index] ?? [], extras.get(key));
+        for (let index = 0; index < keys.length; index++) {
+          const [key, presence] = [keys[index], plain[index]];
+          if (key === undefined || presence === undefined) continue;
+          const extra = extras.get(key);
+          presences[key] =
+            extra === undefined ? (presence as KeyPresence<M, X>) : toKeyPresence(presence.metas, extra);
         }
         return Object.freeze(presences);
       },
     };
+  }
+
+  #presenceOf(key: string, metas: readonly PresenceMeta<M>[]): KeyPresence<M> {
+    let presence = this.#presences.get(key);
+    if (presence === undefined) this.#presences.set(key, (presence = toKeyPresence([...metas], undefined)));
+    return presence;
   }
 
   /** Where entries that have been added stand; only of keys in which they are not the last. */

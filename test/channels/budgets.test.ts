@@ -5,7 +5,9 @@
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { memoryPubSub } from "../../src/adapters/memory.js";
 import { refuse, type ChannelServer, type ChannelServerOptions } from "../../src/channels/index.js";
+import { Presence, Session } from "../../src/index.js";
 import {
   deferred,
   RawClient,
@@ -127,6 +129,120 @@ describe("what waits for handlers", () => {
     client.send("1", "3", "room:1", "echo", { still: "read" });
     expect((await client.next())[1]).toBe("2");
     expect((await client.next())[4]["response"]).toEqual({ still: "read" });
+  });
+
+  it("counts the parameters of a join with what they take in memory", async () => {
+    const { server, release } = await waitingServer({ maxQueuedBytes: 500_000 });
+    const unharmed = await bystander(server);
+    const client = await RawClient.connect(server.url);
+    client.send("1", "1", "slow:1", "phx_join", { list: Array.from({ length: 20_000 }, () => ({})) });
+    await until(() => server.channels.health().counters.pausedReads > 0);
+    expect(reported(server)).toEqual(["LIMIT_REACHED maxQueuedBytes"]);
+    await unharmed();
+    release.resolve();
+    expect((await client.next())[4]["status"]).toBe("ok");
+    expect((await client.join("room:1", "2"))[4]["status"]).toBe("ok");
+  });
+
+  it("counts a broadcast with what it takes in memory, also while its handler runs", async () => {
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+          handleOut: { news: () => new Promise(() => undefined) },
+        }),
+      { maxQueuedBytes: 1_000_000 },
+    );
+    const unharmed = await bystander(server);
+    const client = await RawClient.connect(server.url);
+    await client.join("room:1", "1");
+    // 60 kB of text are 2 MB of empty objects: with the one that a handler has, a second one is too much.
+    const news = { list: Array.from({ length: 20_000 }, () => ({})) };
+    server.channels.broadcast("room:1", "news", news);
+    expect(await client.untilHeartbeat()).toEqual([]);
+    server.channels.broadcast("room:1", "news", news);
+    expect((await client.next())[3]).toBe("phx_error");
+    await unharmed();
+  });
+
+  describe("of broadcasts for handleOut slows their sender down", () => {
+    async function room(handle: () => Promise<void>, options: Partial<ChannelServerOptions> = {}) {
+      const server = await startServer(
+        (channels) =>
+          channels.socket("/socket").channel("room:*", {
+            join: () => ({ ok: {} }),
+            handleIn: { say: (channel, payload) => channel.broadcastFrom("said", payload) },
+            handleOut: {
+              said: async (channel, payload) => {
+                await handle();
+                channel.push("said", payload);
+              },
+            },
+          }),
+        { messageBurst: 100_000, ...options },
+      );
+      const [sender, receiver] = [await RawClient.connect(server.url), await RawClient.connect(server.url)];
+      for (const client of [sender, receiver]) await client.join("room:1", "1");
+      return { server, sender, receiver };
+    }
+
+    it.each([
+      ["large ones", 100, 60_000],
+      ["many small ones", 6_000, 10],
+    ])("so that nobody is ended for what one client sent: %s", async (_name, count, size) => {
+      const { server, sender, receiver } = await room(turn);
+      const text = "x".repeat(size);
+      for (let number = 0; number < count; number++)
+        sender.send("1", null, "room:1", "say", { number, text });
+      for (let number = 0; number < count; number++) {
+        const [, , , event, payload] = await receiver.next();
+        expect([event, payload["number"]]).toEqual(["said", number]);
+      }
+      expect(server.channels.health()).toMatchObject({ channels: 2, counters: { overflowedChannels: 0 } });
+      expect(server.channels.health().counters.pausedReads).toBeGreaterThan(0);
+    });
+
+    it("but not for long by one that hangs: that one is ended", async () => {
+      const runtime = new VirtualRuntime();
+      const { server, sender, receiver } = await room(() => new Promise(() => undefined), {
+        maxQueuedBytes: 400_000,
+        runtime,
+      });
+      const text = "x".repeat(60_000);
+      for (let number = 0; number < 20; number++) sender.send("1", null, "room:1", "say", { number, text });
+      await until(() => server.channels.health().counters.pausedReads > 0);
+      for (let turns = 0; turns < 50; turns++) await turn();
+      expect(server.channels.health().counters.overflowedChannels).toBe(0);
+      const ended = receiver.next();
+      for (let round = 0; round < 4; round++) {
+        await runtime.advance(5_000);
+        for (let turns = 0; turns < 50; turns++) await turn();
+      }
+      expect((await ended)[3]).toBe("phx_error");
+      expect(await sender.untilHeartbeat()).toEqual([]);
+    });
+  });
+
+  it("of broadcasts counts once for all who keep them", async () => {
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+          handleOut: { news: () => new Promise(() => undefined) },
+        }),
+      { maxBufferedBytesTotal: 1_000_000 },
+    );
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 40; count++) clients.push(await RawClient.connect(server.url));
+    for (const client of clients) await client.join("room:1", "1");
+    const text = "x".repeat(50_000);
+    // 150 kB each, and 6 MB if each of the 40 counted for itself.
+    for (let count = 0; count < 5; count++) server.channels.broadcast("room:1", "news", { text });
+    expect(server.channels.health()).toMatchObject({ sockets: 40, counters: { crowdedOut: 0 } });
+    for (let count = 0; count < 5; count++) server.channels.broadcast("room:1", "news", { text });
+    expect(server.channels.health().counters.crowdedOut).toBeGreaterThan(0);
   });
 
   it("of broadcasts for handleOut ends the channel, for their senders cannot be slowed down", async () => {
@@ -327,6 +443,62 @@ describe("what a join causes to be sent", () => {
     await runtime.advance(60_000);
     expect(await visit("ann")).toEqual(["ok", "ok", "ok"]);
   });
+});
+
+describe("the states that joins cause to be sent", () => {
+  async function room(options: Partial<ChannelServerOptions>) {
+    const pubsub = memoryPubSub();
+    const presence = await Presence.start({ name: "rooms", pubsub });
+    onTestFinished(() => presence.stop({ handoffMs: 0 }));
+    const text = "x".repeat(1_000);
+    const session = new Session();
+    for (let count = 0; count < 30; count++) presence.track(session, "lobby", `user:${count}`, { text });
+    const runtime = new VirtualRuntime();
+    const server = await startServer(
+      (channels) =>
+        channels.socket("/socket").channel("room:*", {
+          join: () => ({ ok: {} }),
+          joined: (channel) => channel.follow(presence, "lobby"),
+          handleIn: { echo: (_channel, payload) => ({ ok: payload }) },
+        }),
+      { pubsub, runtime, ...options },
+    );
+    return { server, runtime };
+  }
+  const states = (frames: readonly unknown[][]): number =>
+    frames.filter(([, , , event]) => event === "presence_state").length;
+
+  it.each([
+    ["in one piece", 65_536],
+    ["in pieces", 10_000],
+  ])(
+    "are charged before the next one goes out, however many joins came at once: %s",
+    async (_name, bytes) => {
+      const limits = { joinByteBurst: 40_000, joinBytesPerSecond: 10_000, maxPieceBytes: bytes };
+      const { server, runtime } = await room(limits);
+      const client = await RawClient.connect(server.url);
+      const other = await RawClient.connect(server.url);
+      for (let count = 0; count < 10; count++) client.send("1", String(count), `room:${count}`, "phx_join");
+      // A state is 31 kB: the second one is begun with what is left, the third waits.
+      const received = async (): Promise<unknown[][]> => {
+        const frames: unknown[][] = [];
+        for (let round = 0; round < 5; round++) frames.push(...(await client.untilHeartbeat()));
+        return frames;
+      };
+      const frames = await received();
+      expect(frames.filter(([, , , event]) => event === "phx_reply")).toHaveLength(10);
+      expect(states(frames)).toBe(2);
+      await other.join("room:1");
+      expect((await other.next())[3]).toBe("presence_state");
+      await runtime.advance(2_000);
+      expect(states(await received())).toBe(0);
+      await runtime.advance(1_000);
+      expect(states(await received())).toBe(1);
+      for (let count = 0; count < 7; count++) await runtime.advance(3_400);
+      expect(states(await received())).toBe(7);
+      expect(server.errors).toEqual([]);
+    },
+  );
 });
 
 describe("what waits on all sockets", () => {

@@ -11,6 +11,7 @@ import { VirtualRuntime } from "./harness.js";
 describe("the link to other nodes", () => {
   function link(pubsub: PubSub, runtime = new VirtualRuntime()) {
     const received: string[] = [];
+    const keys: string[][] = [];
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
@@ -18,11 +19,12 @@ describe("the link to other nodes", () => {
     const made = new ClusterLink({ pubsub, name: "channels", runtime, limits }, reports, {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
-      disconnectReceived: (id) => received.push(`disconnect ${id}`),
+      disconnectReceived: (id, agoMs) => received.push(`disconnect ${id}${agoMs ? ` ${agoMs} ms ago` : ""}`),
+      keyReceived: (server, key) => keys.push([server, key]),
       askReceived: () => expect.unreachable(),
       answerReceived: () => expect.unreachable(),
     });
-    return { link: made, received, errors, runtime };
+    return { link: made, received, keys, errors, runtime };
   }
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -40,6 +42,50 @@ describe("the link to other nodes", () => {
     one.link.disconnect("user:2");
     await turn();
     expect(two.received).toHaveLength(3);
+  });
+
+  it("tells the others what its tokens are signed with, whoever comes first", async () => {
+    const hub = new MemoryHub();
+    const [one, two] = [link(hub.node("one")), link(hub.node("two"))];
+    one.link.announce("key one");
+    two.link.announce("key two");
+    await one.link.open();
+    await two.link.open();
+    await turn();
+    expect(new Map(one.keys as [string, string][])).toEqual(new Map([[two.link.server, "key two"]]));
+    expect(new Map(two.keys as [string, string][])).toEqual(new Map([[one.link.server, "key one"]]));
+    one.keys.length = 0;
+    one.link.askKey("two");
+    await turn();
+    expect(one.keys).toEqual([[two.link.server, "key two"]]);
+  });
+
+  it.each(["one", "two"])("says again who was ended while %s was cut off", async (cut) => {
+    const hub = new MemoryHub();
+    const runtime = new VirtualRuntime();
+    const [one, two] = [link(hub.node("one"), runtime), link(hub.node("two"), runtime)];
+    await Promise.all([one.link.open(), two.link.open()]);
+    await runtime.advance(10_000);
+    hub.disconnect(cut);
+    one.link.disconnect("user:1");
+    await runtime.advance(30_000);
+    one.link.disconnect("user:2");
+    await turn();
+    expect(two.received).toEqual([]);
+    await runtime.advance(1_000);
+    hub.reconnect(cut);
+    await turn();
+    expect(two.received).toContain("disconnect user:1 31000 ms ago");
+    expect(two.received).toContain("disconnect user:2 1000 ms ago");
+    expect(one.received).toEqual([]);
+    // For ten minutes, and no longer.
+    hub.disconnect(cut);
+    await runtime.advance(600_000);
+    two.received.length = 0;
+    hub.reconnect(cut);
+    await runtime.advance(10_000);
+    await turn();
+    expect(two.received).toEqual([]);
   });
 
   it("ignores its own echo, reports junk and other versions, and goes on", async () => {
@@ -67,6 +113,8 @@ describe("the link to other nodes", () => {
       '[1,"x","json","t",7]\n{}',
       '[1,"x","other","t","e"]\n{}',
       '[1,"x","json","t","e"]\n{',
+      '[1,"x","ended"]\n[["id",-1]]',
+      '[1,"x","ended"]\n{}',
       '[1,"x","json","t","e"]\n[]',
       '[1,"x","json","t","e"]\nnull',
       `[1,"x","bytes",${JSON.stringify("t".repeat(300))},"e"]\nAAAA`,
@@ -92,6 +140,8 @@ describe("the link to other nodes", () => {
     };
     const { link: made, received, errors } = link(pubsub);
     await made.open();
+    // What it says to those who are there already.
+    sent.length = 0;
     const frame = (text: string): string => `[1,"x","json","t","e"]\n{"text":"${text}"}`;
     const fits = "x".repeat(1_000 - frame("").length);
     const parse = vi.spyOn(JSON, "parse");

@@ -29,6 +29,30 @@ function refusal(url: string, options: ClientOptions = {}): Promise<{ status: nu
   });
 }
 
+describe("disconnect", () => {
+  it("reaches a node that was cut off when it is back, and leaves those who have connected since", async () => {
+    const hub = new MemoryHub();
+    const runtime = new VirtualRuntime();
+    const mount = (server: ChannelServer): void =>
+      void server.socket("/socket", { connect: () => ({}), id: () => "user:1" });
+    const here = await startServer(mount, { runtime, pubsub: hub.node("here") });
+    const there = await startServer(mount, { runtime, pubsub: hub.node("there") });
+    const before = await RawClient.connect(there.url);
+    hub.disconnect("there");
+    await runtime.advance(1_000);
+    here.channels.disconnect("user:1");
+    await runtime.advance(20_000);
+    const after = await RawClient.connect(there.url);
+    expect(await before.untilHeartbeat()).toEqual([]);
+    hub.reconnect("there");
+    expect(await before.closed).toMatchObject({ code: 1001 });
+    expect(await after.untilHeartbeat()).toEqual([]);
+    await runtime.advance(10_000);
+    expect(await after.untilHeartbeat()).toEqual([]);
+    expect(there.channels.health().sockets).toBe(1);
+  });
+});
+
 describe("a refusal", () => {
   it("is known by its mark, whatever copy of the module has made it", async () => {
     vi.resetModules();
@@ -86,6 +110,30 @@ describe("a refusal", () => {
     ]);
     expect(errors[0]?.details).toMatchObject({ origin, path: "/socket/websocket" });
     expect(channels.health().counters).toMatchObject({ refusedConnections: 3, refusedOrigins: 1 });
+  });
+
+  it("of a path that is not served, or by ws for its headers, is counted and reported too", async () => {
+    const { url, port, errors, channels } = await startServer((server) => void server.socket("/socket"));
+    expect(await refusedStatus(`${url}/elsewhere/websocket?vsn=2.0.0`)).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${port}/elsewhere/longpoll?vsn=2.0.0&token=SECRET`)).status).toBe(
+      404,
+    );
+    expect((await fetch(`http://127.0.0.1:${port}${PATH}`)).status).toBe(426);
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(
+      `GET ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toContain("400 Bad Request");
+    expect(channels.health()).toMatchObject({ sockets: 0, counters: { refusedConnections: 4 } });
+    expect(errors.map(({ code, details }) => [code, details["path"]])).toEqual([
+      ["CONNECTION_REFUSED", "/elsewhere/websocket"],
+      ["CONNECTION_REFUSED", "/elsewhere/longpoll"],
+      ["CONNECTION_REFUSED", "/socket/websocket"],
+      ["CONNECTION_REFUSED", "/socket/websocket"],
+    ]);
   });
 
   it("a thousand times over is reported ten times, and then one in six seconds", async () => {

@@ -53,6 +53,22 @@ describe("a socket with expiresAtMs", () => {
     expect((await second.closed).code).toBe(4001);
   });
 
+  it("of seconds is an error that names milliseconds, also where it is renewed", async () => {
+    const server = await startServer(expiring);
+    const inSeconds = Math.floor(Date.now() / 1000) + 900;
+    expect(await refusedStatus(`${server.url}${PATH}&until=${inSeconds}`)).toBe(500);
+    const client = await RawClient.connect(server.url, `${PATH}&until=${inSeconds * 1000}`);
+    await client.join("a");
+    client.send("1", "2", "a", "renew", { name: "new", expiresAtMs: inSeconds });
+    expect((await client.next())[3]).toBe("phx_error");
+    expect(server.errors.map(({ code, cause }) => [code, (cause as Error).message])).toEqual(
+      [1, 2].map(() => [
+        "HANDLER_FAILED",
+        `expiresAtMs must be milliseconds since 1970, and looks like seconds: is it ${inSeconds} * 1000?`,
+      ]),
+    );
+  });
+
   it("stays when a handler renews it, for all its channels, and may stay for ever", async () => {
     const runtime = new VirtualRuntime();
     const { url } = await startServer(expiring, { runtime });

@@ -10,7 +10,7 @@ import * as phoenix17 from "phoenix17";
 import { WebSocket, type ClientOptions } from "ws";
 import { onTestFinished } from "vitest";
 import { memoryPubSub, type MemoryPubSub } from "../../src/adapters/memory.js";
-import { ChannelServer, type ChannelServerOptions } from "../../src/channels/index.js";
+import { ChannelServer, type ChannelServerOptions, type DrainOptions } from "../../src/channels/index.js";
 import type { TrackerError } from "../../src/errors.js";
 import type { CancelTimer, Runtime } from "../../src/runtime.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
@@ -85,9 +85,9 @@ export async function startServer(
   await once(httpServer, "listening");
   const { port: boundPort } = httpServer.address() as AddressInfo;
   let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> =>
+  const stop = (options: DrainOptions = {}): Promise<void> =>
     (stopped ??= (async () => {
-      const ended = channels.stop();
+      const ended = channels.stop(options);
       // Those that do not answer the close are cut off when the grace is over.
       if (channelOptions.runtime instanceof VirtualRuntime) await channelOptions.runtime.advance(10_000);
       await ended;
@@ -95,7 +95,8 @@ export async function startServer(
       await new Promise((resolve) => httpServer.close(resolve));
       pubsub?.close();
     })());
-  onTestFinished(stop);
+  // Nothing is looked at any more: those that do not answer the close, such as sessions of long polling, are not waited for.
+  onTestFinished(() => stop({ graceMs: 50 }));
   return { channels, httpServer, port: boundPort, url: `ws://127.0.0.1:${boundPort}`, errors, stop };
 }
 

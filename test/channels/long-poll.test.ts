@@ -8,7 +8,7 @@ import {
   type IncomingMessage,
   type Server,
 } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { connect, type AddressInfo, type Socket } from "node:net";
 import * as phoenix18 from "phoenix";
 import * as phoenix17 from "phoenix17";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -100,6 +100,7 @@ function room(channels: ChannelServer): void {
         echo: (_channel, payload) => ({ ok: payload }),
         cast: (channel, payload) => channel.broadcast("cast", payload),
         bytes: (channel) => channel.push("bytes", new Uint8Array(3)),
+        quotes: () => ({ ok: { text: '"'.repeat(50_000) } }),
         big: () => ({ ok: { text: "x".repeat(100_000) } }),
       },
       handleBinary: { size: (_channel, data) => ({ ok: { size: data.length } }) },
@@ -314,6 +315,69 @@ describe("long polling", () => {
     expect((await post(port, session, [])).status).toBe(500);
   });
 
+  it("charges lines without anything: they cost as much to find", async () => {
+    const runtime = new VirtualRuntime();
+    const { port, channels } = await startServer(room, { runtime, messageBurst: 20, messagesPerSecond: 10 });
+    const session = await openSession(port);
+    let answered = false;
+    const posted = post(port, session, "\n".repeat(100)).then(({ status }) => {
+      answered = true;
+      return status;
+    });
+    while (channels.health().counters.pausedReads === 0)
+      await new Promise((resolve) => setImmediate(resolve));
+    await runtime.advance(1_000);
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(false);
+    for (let second = 0; second < 12; second++) await runtime.advance(1_000);
+    expect(await posted).toBe(200);
+  });
+
+  it("has one answer at most that nobody reads, whatever connection it asks by", async () => {
+    const { port, channels, httpServer } = await startServer(room);
+    const connections: Socket[] = [];
+    httpServer.on("connection", (socket) => connections.push(socket));
+    const session = await openSession(port);
+    await post(port, session, ["1", "1", "room:1", "phx_join", {}]);
+    await ask(port, session);
+    const unsent = (): number =>
+      connections.reduce((bytes, socket) => bytes + (socket.destroyed ? 0 : socket.writableLength), 0);
+    for (let count = 0; count < 4; count++) {
+      // 3.5 MB of quotes, twice as much as text in a list: more than the kernel takes for one that does not read.
+      const pushes = Array.from({ length: 35 }, (_, ref) => ["1", String(ref), "room:1", "quotes", {}]);
+      expect((await post(port, session, ...pushes)).status).toBe(200);
+      const known = connections.length;
+      const socket = connect(port, "127.0.0.1");
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => undefined);
+      socket.pause();
+      socket.write(`GET ${session} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      while ((connections[known]?.bytesWritten ?? 0) < 1_000_000) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    expect(unsent()).toBeGreaterThan(0);
+    expect(unsent()).toBeLessThan(8_000_000);
+    expect(channels.health()).toMatchObject({ sockets: 1, counters: { slowReaders: 0 } });
+  });
+
+  it("does not fill the server with sessions that nobody uses", async () => {
+    const { port, url, channels, errors } = await startServer(room, { maxSockets: 20 });
+    const used = await openSession(port);
+    expect((await post(port, used, [null, "1", "phoenix", "heartbeat", {}])).status).toBe(200);
+    for (let count = 0; count < 50; count++) await openSession(port);
+    expect(channels.health()).toMatchObject({
+      sockets: 6,
+      counters: { crowdedOut: 45, refusedConnections: 0 },
+    });
+    expect(errors.map(({ code, details }) => [code, details["limit"]])[0]).toEqual([
+      "LIMIT_REACHED",
+      "maxSockets",
+    ]);
+    expect((await post(port, used, [null, "2", "phoenix", "heartbeat", {}])).status).toBe(200);
+    await RawClient.connect(url);
+  });
+
   it("opens nothing by a token that is forged, of another process, or of a node that is silent", async () => {
     const runtime = new VirtualRuntime();
     const hub = new MemoryHub();
@@ -348,6 +412,51 @@ describe("long polling", () => {
     }
     expect([one, two].map(({ channels }) => channels.health().sockets)).toEqual([1, 0]);
     expect([...one.errors, ...two.errors]).toEqual([]);
+    expect([one, two].map(({ channels }) => channels.health().counters.refusedPolls)).toEqual([9, 9]);
+  });
+
+  it("asks nobody about forged tokens, but a few times for a key that it may have missed", async () => {
+    const runtime = new VirtualRuntime();
+    const hub = new MemoryHub();
+    const one = await startServer(room, { runtime, pubsub: hub.node("one") });
+    const pubsub = hub.node("two");
+    const two = await startServer(room, { runtime, pubsub });
+    const send = vi.spyOn(pubsub, "send");
+    const session = await openSession(one.port);
+    const token = decodeURIComponent(session.split("token=")[1] ?? "");
+    const [node = "", server = "", id = "", mac = ""] = token.split(".");
+    for (let count = 0; count < 50; count++) {
+      expect((await ask(two.port, `${PATH}&token=${node}.${server}.${id}${count}.${mac}`)).status).toBe(500);
+    }
+    expect(send).not.toHaveBeenCalled();
+    for (let count = 0; count < 50; count++) {
+      const body = "x".repeat(100_000);
+      const path = `${PATH}&token=${node}.other${count}.${id}.${mac}`;
+      expect((await ask(two.port, path, { method: "POST", body })).status).toBe(500);
+    }
+    expect(send).toHaveBeenCalledTimes(10);
+    expect(two.channels.health().counters).toMatchObject({ refusedPolls: 100, refusedBodies: 0 });
+    expect(two.errors).toEqual([]);
+    expect((await post(two.port, session, ["1", "1", "room:1", "phx_join", {}])).status).toBe(200);
+  });
+
+  it("is passed on to its node at the rate of a socket", async () => {
+    const runtime = new VirtualRuntime();
+    const hub = new MemoryHub();
+    const limits = { messageBurst: 5, messagesPerSecond: 1 };
+    const one = await startServer(room, { runtime, pubsub: hub.node("one"), ...limits, messageBurst: 100 });
+    const two = await startServer(room, { runtime, pubsub: hub.node("two"), ...limits });
+    const session = await openSession(one.port);
+    const heartbeat = [null, "1", "phoenix", "heartbeat", {}];
+    for (let count = 0; count < 5; count++)
+      expect((await post(two.port, session, heartbeat)).status).toBe(200);
+    expect((await post(two.port, session, heartbeat)).status).toBe(500);
+    expect(two.channels.health().counters.refusedPolls).toBe(1);
+    expect(two.errors.map(({ code, details }) => [code, details["limit"]])).toEqual([
+      ["LIMIT_REACHED", "messagesPerSecond"],
+    ]);
+    await runtime.advance(1_000);
+    expect((await post(two.port, session, heartbeat)).status).toBe(200);
   });
 
   it("has the same origin check as a WebSocket, and tells browsers of other origins what they may", async () => {

@@ -1,7 +1,10 @@
 /** The parts of the channel server on their own: what no client could show as exactly. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import * as phoenix18 from "phoenix";
 import { describe, expect, it } from "vitest";
+import { Backlog } from "../../src/channels/backlog.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
 import {
   broadcastFrame,
@@ -21,6 +24,7 @@ import type { ChannelHandlers } from "../../src/channels/index.js";
 import { ServerChannel } from "../../src/channels/server-channel.js";
 import { SerialQueue } from "../../src/channels/serial-queue.js";
 import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
+import { KeptBroadcasts } from "../../src/channels/waiting-broadcasts.js";
 import type { TrackerError } from "../../src/errors.js";
 import { deferred, VirtualRuntime } from "./harness.js";
 
@@ -59,6 +63,52 @@ const json = fc
   .map((value) => JSON.parse(JSON.stringify(value)) as object);
 const bytes = fc.uint8Array({ maxLength: 100 });
 
+describe("what a payload is taken to take in memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heapBytes = async (): Promise<number> => {
+    for (let count = 0; count < 4; count++) {
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return process.memoryUsage().heapUsed;
+  };
+  let number = 0;
+
+  it.each<[string, () => string]>([
+    ["empty objects", () => "{}"],
+    ["empty lists", () => "[]"],
+    ["lists in lists", () => "[[]]"],
+    ["doubles", () => "0.5"],
+    ["doubles among others", () => "0.5,[]"],
+    ["texts that are all different", () => `"${(number++).toString(36)}"`],
+    ["wide characters", () => `"${"☃x".repeat(50)}"`],
+    ["names that are all different", () => `{"k${(number++).toString(36)}":1}`],
+    ["two names, one of them new", () => `{"a${(number++).toString(36)}":1,"b":1}`],
+    ["large numbers as names", () => '{"9999999":1}'],
+    ["numbers as names", () => '{"999":1}'],
+  ])("is no less than it takes: %s", async (_name, item) => {
+    const texts = Array.from({ length: 10 }, () => {
+      const items: string[] = [];
+      for (let length = 0; length < 60_000; length += (items.at(-1) ?? "").length + 1) items.push(item());
+      return Buffer.from(`{"a":[${items.join(",")}]}`);
+    });
+    const read = new Array<unknown>(texts.length).fill(undefined);
+    for (const text of texts.slice(0, 3)) readPayload(text.toString());
+    const before = await heapBytes();
+    let bytes = 0;
+    for (const [index, text] of texts.entries()) {
+      const payload = readPayload(text.toString());
+      if (payload?.payload === undefined) expect.unreachable();
+      read[index] = payload.payload;
+      bytes += payload.bytes;
+    }
+    const taken = (await heapBytes()) - before;
+    expect(read).toHaveLength(texts.length);
+    expect(taken).toBeLessThanOrEqual(bytes);
+  });
+});
+
 describe("frames", () => {
   it("of the official client are read as they were meant", () => {
     fc.assert(
@@ -71,7 +121,7 @@ describe("frames", () => {
         const expected = payload instanceof Uint8Array ? Buffer.from(payload) : JSON.stringify(payload);
         expect(read).toEqual({ joinRef, ref, topic, event, payload: expected });
         if (!(payload instanceof Uint8Array))
-          expect(readPayload(JSON.stringify(payload))).toEqual({ payload });
+          expect(readPayload(JSON.stringify(payload))?.payload).toEqual(payload);
       }),
     );
   });
@@ -130,6 +180,17 @@ describe("frames", () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  it("of bytes do not keep alive all that was read with them", () => {
+    const read = Buffer.alloc(65_536);
+    read.set(Buffer.from("\0\u0001\u0001\u0001\u0001jrtexyz"), 100);
+    const message = decodeBinary(read.subarray(100, 112));
+    expect(message).toMatchObject({ joinRef: "j", ref: "r", topic: "t", event: "e" });
+    expect(message?.payload.toString()).toBe("xyz");
+    expect((message?.payload as Buffer).buffer.byteLength).toBe(3);
+    const whole = decodeBinary(Buffer.concat([read.subarray(100, 109), Buffer.alloc(60_000)]));
+    expect((whole?.payload as Buffer).length).toBe(60_000);
   });
 
   it("of any depth are measured as they are", () => {
@@ -266,7 +327,8 @@ describe("a serial queue", () => {
     const release = deferred();
     const queue = new SerialQueue({
       taskFailed: (error) => failures.push(error),
-      bytesHeld: () => undefined,
+      loadHeld: () => undefined,
+      loadReleased: () => undefined,
     });
     queue.push(() => {
       steps.push("a");
@@ -294,12 +356,13 @@ describe("a serial queue", () => {
     const peaks: number[] = [];
     const owner = {
       taskFailed: () => undefined,
-      bytesHeld: (change: number): void => {
-        held += change;
+      loadHeld: (bytes: number): void => {
+        held += bytes;
         peaks.push(held);
       },
+      loadReleased: (bytes: number): void => void (held -= bytes),
     };
-    const queue = new SerialQueue(owner);
+    const queue = new SerialQueue<number>(owner);
     queue.push(() => undefined, 1_000);
     expect(peaks).toEqual([]);
     const first = deferred();
@@ -384,9 +447,9 @@ describe("a channel", () => {
       writeShared: () => undefined,
       channelEnded: () => void steps.push("ended"),
       bytesHeld: () => undefined,
-      broadcastBytesHeld: () => undefined,
-      canHoldBroadcast: () => true,
-      chargeJoin: () => undefined,
+      broadcasts: new KeptBroadcasts(new Backlog(1), { maxQueuedBytes: 1 }, () => undefined),
+      holdSent: () => () => undefined,
+      joinCharges: { charge: () => undefined, whenPaid: () => undefined },
       malformed: () => undefined,
       messageRefused: () => undefined,
       readsTooSlowly: () => undefined,
@@ -403,7 +466,7 @@ describe("a channel", () => {
         reports,
         counters: { overflowedChannels: 0 },
         maxQueuedMessages: 1,
-        encodings: new FeedEncodings({ maxFrameBytes: 1, maxBufferedBytes: 1 }),
+        encodings: new FeedEncodings({ maxPieceBytes: 1, maxBufferedBytes: 1 }),
         broadcast: () => undefined,
         later: () => undefined,
       },
@@ -411,6 +474,28 @@ describe("a channel", () => {
     channel.start({}, "1", undefined, 0);
     expect(steps).toEqual(["ended", "closed"]);
     expect(channel.session.closed).toBe(true);
+  });
+});
+
+describe("failures that clients cause", () => {
+  it("are reported ten of a kind at once, and one more every six seconds with how many were not", async () => {
+    const runtime = new VirtualRuntime();
+    const reports = new ErrorReports(runtime);
+    const heard: TrackerError[] = [];
+    reports.listen((error) => heard.push(error));
+    const fail = (kind: string): void =>
+      reports.remark("HANDLER_FAILED", kind, {}, { cause: new Error("the cause"), kind });
+    for (let count = 0; count < 100; count++) fail("one");
+    fail("other");
+    expect(heard.map(({ message, cause }) => [message, String(cause)])).toEqual([
+      ...Array.from({ length: 10 }, () => ["one", "Error: the cause"]),
+      ["other", "Error: the cause"],
+    ]);
+    await runtime.advance(6_000);
+    fail("one");
+    fail("one");
+    expect(heard).toHaveLength(12);
+    expect(heard[11]?.details["unreported"]).toBe(90);
   });
 });
 

@@ -64,7 +64,7 @@ describe("the pieces of a state", () => {
       ann: { metas: [{ toJSON: () => ({ phx_ref: "1", text: "x".repeat(98), encoding: ++encodings }) }] },
       bob: { metas: [{ toJSON: () => ({ phx_ref: "2", text: "x".repeat(98), encoding: ++encodings }) }] },
     });
-    const encodings50 = new FeedEncodings({ maxFrameBytes: 50, maxBufferedBytes: 1 });
+    const encodings50 = new FeedEncodings({ maxPieceBytes: 50, maxBufferedBytes: 1 });
     const pieces = encodings50.piecesOf(state);
     expect(encodings50.piecesOf(state)).toBe(pieces);
     for (let receiver = 0; receiver < 5; receiver++) {
@@ -98,7 +98,8 @@ describe("the pieces of a state", () => {
         };
         const pending = new Set<object>();
         const feedClient: FeedClient = {
-          pushForJoin: (event, payload, next) => {
+          joinCharges: { charge: () => undefined, whenPaid: (start) => start() },
+          pushPiece: (event, payload, next) => {
             receive(event, payload);
             if (next) taken.push(next);
           },
@@ -110,7 +111,7 @@ describe("the pieces of a state", () => {
         };
         const feeds = new PresenceFeeds(
           feedClient,
-          new FeedEncodings({ maxFrameBytes: 100, maxBufferedBytes: 1e6 }),
+          new FeedEncodings({ maxPieceBytes: 100, maxBufferedBytes: 1e6 }),
         );
         if (isSecond) {
           feeds.follow(source, "first", {});
@@ -150,14 +151,15 @@ describe("the pieces of a state", () => {
     let emit: (event: string, payload: object) => void = () => undefined;
     const feeds = new PresenceFeeds(
       {
-        pushForJoin: () => undefined,
+        joinCharges: { charge: () => undefined, whenPaid: (start) => start() },
+        pushPiece: () => undefined,
         pushEncoded: () => expect.unreachable(),
         later: () => expect.unreachable(),
         readsTooSlowly: () => slow++,
         addPending: () => undefined,
         removePending: () => undefined,
       },
-      new FeedEncodings({ maxFrameBytes: 100, maxBufferedBytes: 1_000 }),
+      new FeedEncodings({ maxPieceBytes: 100, maxBufferedBytes: 1_000 }),
     );
     feeds.follow({ forward: (_topic, receive) => void (emit = receive) }, "topic", {});
     const text = "x".repeat(100);

@@ -126,6 +126,23 @@ describe("a view", () => {
     expect(shifted).toBeLessThan(10 * count);
   });
 
+  it("makes a presence anew in a snapshot only for keys that have changed since the last", () => {
+    const entryOf = (key: string, ref: string): Entry<Page> => {
+      return { key, meta: { page: "/" }, ref, node: "a", session: `s-${ref}` };
+    };
+    const view = new TopicView([entryOf("one", "1"), entryOf("two", "2"), entryOf("three", "3")]);
+    const before = view.snapshot().presences(nothing);
+    view.apply({ joins: [entryOf("one", "4"), entryOf("four", "5")], updates: [], leaves: [] });
+    const after = view.snapshot().presences(nothing);
+    expect(after["two"]).toBe(before["two"]);
+    expect(after["three"]).toBe(before["three"]);
+    expect(after["one"]?.metas.map(({ phx_ref }) => phx_ref)).toEqual(["1", "4"]);
+    expect(before["one"]?.metas.map(({ phx_ref }) => phx_ref)).toEqual(["1"]);
+    const extra = view.snapshot().presences(new Map([["two", { name: "Two" }]]));
+    expect(extra["two"]).toEqual({ name: "Two", metas: before["two"]?.metas });
+    expect(after["two"]).not.toHaveProperty("name");
+  });
+
   it("gives a snapshot that later diffs do not change", () => {
     const topic = new ModelTopic();
     const view = new TopicView(topic.list());
