@@ -54,6 +54,12 @@ export function requireText(argument: string, value: unknown): asserts value is 
   if (typeof value !== "string") throw wrongArgument(argument, value, "a text");
 }
 
+/** @throws TrackerError `INVALID_ARGUMENT`, also for a text: its letters are never meant. */
+export function requireIterable(argument: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
+  throw wrongArgument(argument, value, "an array or a set");
+}
+
 /** @throws TrackerError `INVALID_ARGUMENT` for what no timer can wait for. */
 export function requireDuration(argument: string, value: unknown): void {
   if (typeof value === "number" && value >= 0 && value <= LONGEST_TIMER_MS) return;

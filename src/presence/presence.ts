@@ -207,6 +207,18 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.topics();
   }
 
+  /** The name of the node that should do what the text names. See `Tracker.responsible`. */
+  responsible(text: string): string;
+  responsible(text: string, among: Iterable<string>): string | undefined;
+  responsible(text: string, among?: Iterable<string>): string | undefined {
+    return among === undefined ? this.#tracker.responsible(text) : this.#tracker.responsible(text, among);
+  }
+
+  /** Whether that is this node. See `Tracker.isResponsible`. */
+  isResponsible(text: string, among?: Iterable<string>): boolean {
+    return this.#tracker.isResponsible(text, among);
+  }
+
   /** Why entries of a key are under a topic, or hidden from it. See `Tracker.explain`. */
   explain(topic: string, key: string): readonly Explanation[] {
     return this.#tracker.explain(topic, key);

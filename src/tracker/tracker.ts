@@ -2,7 +2,7 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, wrongArgument } from "../checks.js";
+import { requireDuration, requireFunction, requireIterable, requireText, wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
@@ -19,6 +19,7 @@ import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
+import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { shardOf } from "./topic-hash.js";
 
@@ -194,6 +195,34 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** The topics that have an entry, in no promised order. */
   topics(): readonly string[] {
     return this.#view.topics();
+  }
+
+  /**
+   * The name of the one node, among those that are up and not departing, that should do what the text names: send a
+   * mail, run a job. Nodes that agree on who is there agree on it, and when one of n comes or goes, 1/n of the texts
+   * move. It is no lock: while nodes disagree, and on both sides of a partition, two may be responsible, and nobody
+   * finishes what a node had begun when it died. A node that was stopped names another one, if it knows any.
+   *
+   * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
+   * `undefined` is returned if none of them is up.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no text, and for names that cannot be iterated.
+   */
+  responsible(text: string): string;
+  responsible(text: string, among: Iterable<string>): string | undefined;
+  responsible(text: string, among?: Iterable<string>): string | undefined {
+    requireText("text", text);
+    if (among !== undefined) requireIterable("among", among);
+    const own = this.stopped ? undefined : this.nodeName;
+    const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
+    const responsible = responsibleOf(text, nodes);
+    return among === undefined ? (responsible ?? this.nodeName) : responsible;
+  }
+
+  /** Whether this node is the one that {@link responsible} names; never once it was stopped. */
+  isResponsible(text: string, among?: Iterable<string>): boolean {
+    const responsible = among === undefined ? this.responsible(text) : this.responsible(text, among);
+    return responsible === this.nodeName && !this.stopped;
   }
 
   /**
