@@ -1,5 +1,5 @@
 /**
- * What a read costs: list, getByKey, count, countKeys, has. Half of the entries are this node's own, half are
+ * What a read costs: list, getByKey, count, countKeys, has, topicsOf. Half of the entries are this node's own, half are
  * another's, as seen after replication.
  */
 import { BareTable } from "../floors.js";
@@ -122,5 +122,35 @@ export const lookUp: Benchmark = {
       () => tracker.countKeys(topic),
       () => table.count(topic),
     );
+  },
+};
+
+const indexedKeys = 10_000;
+const topicsPerKey = 10;
+
+/** The topics of one user among many: by the index, against the walk over all topics that it spares. */
+export const topicsOf: Benchmark = {
+  name: "topics-of",
+  async run({ runs, report }) {
+    const lab = new Lab();
+    const tracker = await lab.start("reader", { ...quietOptions, indexKeys: true });
+    for (let i = 0; i < indexedKeys; i++) {
+      const session = new Session();
+      for (let n = 0; n < topicsPerKey; n++) {
+        tracker.track(session, `topic:${(i * 7 + n * 97) % 1_000}`, keyOf(i), metaOf(i));
+      }
+    }
+    const walk = (key: string): string[] => tracker.topics().filter((topic) => tracker.has(topic, key));
+    const { subject, floor } = await alternate(
+      runs,
+      () => timePerCallNs(100_000, (call) => tracker.topicsOf(keyOf(call % indexedKeys))),
+      () => timePerCallNs(1_000, (call) => walk(keyOf(call % indexedKeys))),
+    );
+    report({
+      name: "topicsOf a key of 10 topics, of 1,000",
+      unit: "ns",
+      values: subject,
+      beside: [{ what: "a walk over all topics", values: floor }],
+    });
   },
 };

@@ -207,6 +207,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.topics();
   }
 
+  /** The topics that a key is under. See `Tracker.topicsOf`. */
+  topicsOf(key: string): readonly string[] {
+    return this.#tracker.topicsOf(key);
+  }
+
   /** The name of the node that should do what the text names. See `Tracker.responsible`. */
   responsible(text: string): string;
   responsible(text: string, among: Iterable<string>): string | undefined;

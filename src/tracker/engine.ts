@@ -43,6 +43,7 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #readiness: Readiness;
   readonly #wantsDiffs: boolean;
+  readonly #observe: ((diff: Diff) => void) | undefined;
   /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
   readonly #unsubscribes: unknown[] = [];
   #status: "starting" | "listening" | "stopped" = "starting";
@@ -56,13 +57,21 @@ export class Engine {
   /** The nodes of `expect` that were not heard yet; undefined if nobody knows whom to expect. */
   #unheard: Set<string> | undefined;
 
-  /** Without `handleDiff` no diff is made. */
-  constructor(options: CheckedOptions, handleDiff: ((diff: Diff) => unknown) | undefined) {
+  /**
+   * `observe` is told of each change when it is committed, before and apart from those to whom diffs are delivered; it
+   * must not throw. Without either no diff is made.
+   */
+  constructor(
+    options: CheckedOptions,
+    handleDiff: ((diff: Diff) => unknown) | undefined,
+    observe?: (diff: Diff) => void,
+  ) {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#wantsDiffs = handleDiff !== undefined;
+    this.#observe = observe;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
@@ -169,6 +178,11 @@ export class Engine {
     if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }
 
+  /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
+  observeChanges(): void {
+    this.#delivery.collect();
+  }
+
   /** Delivers what has changed. */
   deliver(): void {
     this.#delivery.deliver();
@@ -211,9 +225,14 @@ export class Engine {
   }
 
   #takeDiff(): Diff | undefined {
-    if (this.#wantsDiffs) return this.replicator.view.takeDiff();
-    this.replicator.view.dropDiff();
-    return undefined;
+    const { view } = this.replicator;
+    if (!this.#wantsDiffs && this.#observe === undefined) {
+      view.dropDiff();
+      return undefined;
+    }
+    const diff = view.takeDiff();
+    if (diff !== undefined) this.#observe?.(diff);
+    return this.#wantsDiffs ? diff : undefined;
   }
 
   /** @throws TrackerError `PUBSUB_UNAVAILABLE` */

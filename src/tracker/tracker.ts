@@ -2,7 +2,14 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, requireIterable, requireText, wrongArgument } from "../checks.js";
+import {
+  missingOption,
+  requireDuration,
+  requireFunction,
+  requireIterable,
+  requireText,
+  wrongArgument,
+} from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { ReplicatedEntry } from "../replication/entry.js";
@@ -14,6 +21,7 @@ import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { explain, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
+import { KeyIndex } from "./key-index.js";
 import { copyMeta } from "./meta.js";
 import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
@@ -48,6 +56,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #view: View;
+  readonly #keyIndex: KeyIndex | undefined;
   readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
@@ -56,7 +65,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
-    this.#engine = new Engine(options, behaviour.handleDiff === undefined ? undefined : handleDiff);
+    if (options.indexKeys) this.#keyIndex = new KeyIndex((topic, key) => this.#view.has(topic, key));
+    const keyIndex = this.#keyIndex;
+    this.#engine = new Engine(
+      options,
+      behaviour.handleDiff === undefined ? undefined : handleDiff,
+      keyIndex && ((diff) => keyIndex.change(diff)),
+    );
     this.#view = this.#engine.replicator.view;
   }
 
@@ -195,6 +210,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** The topics that have an entry, in no promised order. */
   topics(): readonly string[] {
     return this.#view.topics();
+  }
+
+  /**
+   * The topics that a key is under, in no promised order. It costs no more than their number.
+   *
+   * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
+   */
+  topicsOf(key: string): readonly string[] {
+    if (this.#keyIndex === undefined) throw missingOption("topicsOf", "indexKeys", "true");
+    this.#engine.observeChanges();
+    return this.#keyIndex.topicsOf(key);
   }
 
   /**
