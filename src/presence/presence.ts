@@ -12,6 +12,7 @@ import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
+import type { LastSeen } from "../tracker/last-seen.js";
 import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
 import { Feeds } from "./feeds.js";
@@ -210,6 +211,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   /** The topics that a key is under. See `Tracker.topicsOf`. */
   topicsOf(key: string): readonly string[] {
     return this.#tracker.topicsOf(key);
+  }
+
+  /** The newest leave of a key that this node has seen. See `Tracker.lastSeen`. */
+  lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    return this.#tracker.lastSeen(topic, key);
   }
 
   /** The name of the node that should do what the text names. See `Tracker.responsible`. */

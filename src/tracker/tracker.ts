@@ -2,26 +2,20 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import {
-  missingOption,
-  requireDuration,
-  requireFunction,
-  requireIterable,
-  requireText,
-  wrongArgument,
-} from "../checks.js";
+import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
-import { ReplicatedEntry } from "../replication/entry.js";
+import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
-import { requireName, requireSession } from "./arguments.js";
+import { requireBehaviour, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
-import { explain, healthOf } from "./explain.js";
+import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
-import { KeyIndex } from "./key-index.js";
+import { Kept } from "./kept.js";
+import type { LastSeen } from "./last-seen.js";
 import { copyMeta } from "./meta.js";
 import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
@@ -56,7 +50,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #view: View;
-  readonly #keyIndex: KeyIndex | undefined;
+  readonly #kept: Kept;
   readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
@@ -65,12 +59,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
-    if (options.indexKeys) this.#keyIndex = new KeyIndex((topic, key) => this.#view.has(topic, key));
-    const keyIndex = this.#keyIndex;
+    this.#kept = new Kept(options, (topic, key) => this.#view.has(topic, key));
     this.#engine = new Engine(
       options,
       behaviour.handleDiff === undefined ? undefined : handleDiff,
-      keyIndex && ((diff) => keyIndex.change(diff)),
+      this.#kept.isWanted ? (diff) => this.#kept.change(diff) : undefined,
     );
     this.#view = this.#engine.replicator.view;
   }
@@ -218,9 +211,20 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
    */
   topicsOf(key: string): readonly string[] {
-    if (this.#keyIndex === undefined) throw missingOption("topicsOf", "indexKeys", "true");
     this.#engine.observeChanges();
-    return this.#keyIndex.topicsOf(key);
+    return this.#kept.topicsOf(key);
+  }
+
+  /**
+   * The newest leave of a key from a topic that this node has seen; `undefined` if it has seen none, or has forgotten
+   * it: it keeps those of `lastSeenKept` pairs of topic and key. It says nothing about whether the key is here now: by
+   * another session it may be (see `has`). It ends with the process.
+   *
+   * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
+   */
+  lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    this.#engine.observeChanges();
+    return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
   }
 
   /**
@@ -257,18 +261,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   explain(topic: string, key: string): readonly Explanation[] {
     this.#engine.setTime();
-    const { membership } = this.#engine.replicator;
-    const shown = new Set(this.#view.getByKey(topic, key));
-    const explanations: Explanation[] = [];
-    for (const entry of shown) explanations.push(explain(entry, true, membership));
-    for (const replica of membership.replicas()) {
-      if (replica.status === "up") continue;
-      for (const entry of replica.held.entries()) {
-        const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
-      }
-    }
-    return explanations;
+    return explanationsOf(topic, key, this.#view, this.#engine.replicator.membership);
   }
 
   /** How this tracker is, and what it knows of the other nodes. */
@@ -402,15 +395,4 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #requireRunning(): void {
     if (this.stopped) throw new TrackerError("TRACKER_STOPPED", `The tracker ${this.name} was stopped`);
   }
-}
-
-function requireBehaviour(behaviour: unknown): void {
-  const isBehaviour =
-    typeof behaviour === "object" &&
-    behaviour !== null &&
-    (!("handleDiff" in behaviour) ||
-      behaviour.handleDiff === undefined ||
-      typeof behaviour.handleDiff === "function");
-  if (isBehaviour) return;
-  throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
 }
