@@ -4,6 +4,8 @@ import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import { trackerOptionNames } from "../tracker/options.js";
 import type { TrackerOptions } from "../tracker/options.js";
+import type { Session } from "../session.js";
+import type { SubscriptionEnd } from "./follower.js";
 import type { Fetch } from "./fetcher.js";
 import type { HandleMetas } from "./topic-feed.js";
 import type { NoExtra } from "./wire.js";
@@ -34,6 +36,22 @@ export interface PresenceOptions<
    */
   readonly diffPeriodMs?: number | undefined;
 }
+
+/** How a topic is forwarded. */
+export interface ForwardOptions {
+  /** Ends it when it aborts; one that has aborted already forwards nothing. */
+  readonly signal?: AbortSignal | undefined;
+  /** In place of a signal: ends it when it closes. */
+  readonly session?: Session | undefined;
+  /** Called once, last, when the signal, the session or a stop ended it. */
+  readonly ended?: ((reason: SubscriptionEnd) => void) | undefined;
+}
+
+export const forwardOptionNames: Readonly<Record<keyof ForwardOptions, true>> = {
+  signal: true,
+  session: true,
+  ended: true,
+};
 
 /** The presence's own options, checked and complete. */
 export interface PresenceSettings<M, X extends object> {

@@ -10,14 +10,21 @@ import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
+import { requireKnownOptions } from "../known-names.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
 import type { LastSeen } from "../tracker/last-seen.js";
 import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
+import { endSignals } from "../tracker/change-iterator.js";
+import type { ChangesOptions } from "../tracker/change-iterator.js";
+import { changesOf } from "./changes.js";
+import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
+import { forwardOptionNames } from "./options.js";
+import type { ForwardOptions } from "./options.js";
 import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
 import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
@@ -115,22 +122,25 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
 
   /**
    * Follows a topic: `state` once, then `diff` for every later change, once and in order, all fetched. No
-   * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`.
+   * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`. `stop` ends
+   * all subscriptions; `ended` is told so, and of a signal or session that has ended one.
    *
    * @returns what ends the subscription; nothing is called afterwards.
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;
-   *   `state` and `diff` have to be there.
+   *   `state` and `diff` have to be there. `INVALID_OPTION` for what is no signal, and no session.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
     if (typeof subscriber !== "object" || subscriber === null) {
       throw wrongArgument("subscriber", subscriber, "an object with state and diff");
     }
-    const { state, diff, online, offline } = subscriber;
+    const { state, diff, online, offline, ended } = subscriber;
     requireFunction("state", state);
     requireFunction("diff", diff);
     if (online !== undefined) requireFunction("online", online);
     if (offline !== undefined) requireFunction("offline", offline);
+    if (ended !== undefined) requireFunction("ended", ended);
+    endSignals(subscriber);
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
@@ -142,26 +152,41 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   forward(
     topic: string,
     push: (...message: PresenceMessage<M, X>) => unknown,
-    options?: { signal?: AbortSignal | undefined },
+    options?: ForwardOptions,
   ): () => void;
-  forward(
-    topic: string,
-    push: (event: PresenceEvent) => unknown,
-    options?: { signal?: AbortSignal | undefined },
-  ): () => void;
+  forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
     push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
-    options: { signal?: AbortSignal | undefined } = {},
+    options: ForwardOptions = {},
   ): () => void {
     requireFunction("push", push);
+    requireKnownOptions(options, forwardOptionNames);
     // One of fewer parameters takes the same message.
     const tell = push as (...message: PresenceMessage<M, X>) => unknown;
     return this.subscribe(topic, {
       state: (presences) => tell(STATE_EVENT, presences),
       diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
+      ended: options.ended,
       signal: options.signal,
+      session: options.session,
     });
+  }
+
+  /**
+   * Reads the changes of a topic, each `{ event, payload }` as {@link forward} pushes it: the state first, then every
+   * change, in order. Bounded: a reader for whom more than `maxBuffered` changes wait starts over with a state, whose
+   * `restarted` says so. It follows the topic from the first read on, and ends when it is left, when its signal aborts
+   * or its session closes, and when the presence stops.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text; `INVALID_OPTION`.
+   */
+  changes(
+    topic: string,
+    options: ChangesOptions = {},
+  ): AsyncIterableIterator<PresenceChange<M, X>, undefined> {
+    requireText("topic", topic);
+    return changesOf<M, X>(options, (subscriber) => this.subscribe(topic, subscriber));
   }
 
   /** Tracks a session; see `Tracker.track`. @throws TrackerError `ALREADY_TRACKED` if it is there. */
@@ -264,8 +289,10 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * no fetch is running, which a fetch that hangs delays by `fetchTimeoutMs`.
    */
   async stop(options?: StopOptions): Promise<void> {
-    await this.#tracker.stop(options);
+    const stopped = this.#tracker.stop(options);
+    // Whoever follows is told at once, however long the pubsub takes to let go.
     this.#feeds.close();
+    await stopped;
     await this.#fetcher.idle();
   }
 

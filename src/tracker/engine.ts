@@ -11,6 +11,7 @@ import { randomText } from "../runtime.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
+import type { DiffFollower } from "./diffs.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
@@ -42,7 +43,8 @@ export class Engine {
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
   readonly #readiness: Readiness;
-  readonly #wantsDiffs: boolean;
+  readonly #hasHandler: boolean;
+  readonly #followers = new Set<DiffFollower>();
   readonly #observe: ((diff: Diff) => void) | undefined;
   /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
   readonly #unsubscribes: unknown[] = [];
@@ -70,7 +72,7 @@ export class Engine {
     const { nodeName } = pubsub;
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
-    this.#wantsDiffs = handleDiff !== undefined;
+    this.#hasHandler = handleDiff !== undefined;
     this.#observe = observe;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
@@ -79,6 +81,7 @@ export class Engine {
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
+        for (const follower of this.#followers) follower.changed(diff);
       },
       () => this.reporter.error(tooManyChanges()),
     );
@@ -154,10 +157,22 @@ export class Engine {
     this.replicator.goodbye(handoffMs, beganMs);
     this.deliver();
     this.#readiness.stop();
+    for (const follower of this.#followers) follower.ended();
+    this.#followers.clear();
     if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
     await this.#unsubscribe(Math.max(0, beganMs + startTimeoutMs - this.now()));
+  }
+
+  /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
+  follow(follower: DiffFollower): () => void {
+    if (this.#status === "stopped") {
+      follower.ended();
+      return () => undefined;
+    }
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   now(): number {
@@ -226,13 +241,14 @@ export class Engine {
 
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
-    if (!this.#wantsDiffs && this.#observe === undefined) {
+    const isWanted = this.#hasHandler || this.#followers.size > 0;
+    if (!isWanted && this.#observe === undefined) {
       view.dropDiff();
       return undefined;
     }
     const diff = view.takeDiff();
     if (diff !== undefined) this.#observe?.(diff);
-    return this.#wantsDiffs ? diff : undefined;
+    return isWanted ? diff : undefined;
   }
 
   /** @throws TrackerError `PUBSUB_UNAVAILABLE` */

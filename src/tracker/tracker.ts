@@ -16,6 +16,9 @@ import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
 import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
+import type { ChangesOptions } from "./change-iterator.js";
+import { diffsOf } from "./diffs.js";
+import type { DiffFollower, TrackerChange } from "./diffs.js";
 import { copyMeta } from "./meta.js";
 import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
@@ -304,6 +307,20 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   ): () => void {
     requireFunction("listener", listener);
     return this.#engine.reporter.on(event, listener);
+  }
+
+  /**
+   * Reads all changes: `{ event: "state", payload }` first, with all entries as joins, then `{ event: "diff", payload }`
+   * for every diff, in order. Bounded: a reader for whom more than `maxBuffered` changes wait starts over with a state,
+   * whose `restarted` says so. It follows from the first read on, costs nothing before, and ends when it is left, when
+   * its signal aborts or its session closes, and when the tracker stops.
+   *
+   * @throws TrackerError `INVALID_OPTION`
+   */
+  diffs(options: ChangesOptions = {}): AsyncIterableIterator<TrackerChange<M>, undefined> {
+    const { replicator } = this.#engine;
+    const source = { view: replicator.view, follow: (each: DiffFollower) => this.#engine.follow(each) };
+    return diffsOf(source, options) as AsyncIterableIterator<TrackerChange<M>, undefined>;
   }
 
   /**
