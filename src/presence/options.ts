@@ -47,6 +47,19 @@ export interface ForwardOptions {
   readonly ended?: ((reason: SubscriptionEnd) => void) | undefined;
 }
 
+/** How the counts of a topic are followed. */
+export interface FollowCountOptions extends ForwardOptions {
+  /** At most once in so long the counts are told, beside the first time. Default 1,000 ms: people read no faster. */
+  readonly periodMs?: number | undefined;
+}
+
+export const followCountOptionNames: Readonly<Record<keyof FollowCountOptions, true>> = {
+  signal: true,
+  session: true,
+  ended: true,
+  periodMs: true,
+};
+
 export const forwardOptionNames: Readonly<Record<keyof ForwardOptions, true>> = {
   signal: true,
   session: true,

@@ -5,14 +5,15 @@
  * It has a tracker and takes nothing from what a tracker promises; it promises that following a topic gives
  * the state once and then every change once, in order. It knows no socket and no channel.
  */
-import { requireFunction, requireText, wrongArgument } from "../checks.js";
+import { durationOption, functionOption, requireFunction, requireText, wrongArgument } from "../checks.js";
 import { nodeRuntime } from "../runtime.js";
-import type { AnyMeta, Meta } from "../words.js";
+import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
 import { requireKnownOptions } from "../known-names.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
+import type { PageOptions } from "../tracker/pages.js";
 import type { LastSeen } from "../tracker/last-seen.js";
 import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
@@ -23,8 +24,10 @@ import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
-import { forwardOptionNames } from "./options.js";
-import type { ForwardOptions } from "./options.js";
+import { CountFollowers } from "./count-followers.js";
+import type { PresenceCount } from "./count-followers.js";
+import { followCountOptionNames, forwardOptionNames } from "./options.js";
+import type { FollowCountOptions, ForwardOptions } from "./options.js";
 import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
 import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
@@ -38,17 +41,20 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   readonly #reporter: Reporter<TrackerEvents>;
   readonly #fetcher: Fetcher<X>;
   readonly #feeds: Feeds<M, X>;
+  readonly #counts: CountFollowers;
 
   private constructor(
     tracker: Tracker<M>,
     reporter: Reporter<TrackerEvents>,
     fetcher: Fetcher<X>,
     feeds: Feeds<M, X>,
+    counts: CountFollowers,
   ) {
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;
     this.#feeds = feeds;
+    this.#counts = counts;
   }
 
   /**
@@ -69,9 +75,19 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     );
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
     const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
-    const behaviour: TrackerBehaviour<M> = { handleDiff: (diff) => feeds.change(diff) };
+    const counts = new CountFollowers({
+      runtime,
+      reporter,
+      countOf: (topic) => ({ metas: tracker.count(topic), keys: tracker.countKeys(topic) }),
+    });
+    const behaviour: TrackerBehaviour<M> = {
+      handleDiff(diff) {
+        feeds.change(diff);
+        counts.change(diff);
+      },
+    };
     const tracker = await Tracker.start<M>(behaviour, trackerOptions(options));
-    return new Presence(tracker, reporter, fetcher, feeds);
+    return new Presence(tracker, reporter, fetcher, feeds, counts);
   }
 
   get name(): string {
@@ -174,6 +190,28 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 
   /**
+   * Follows how many are under a topic, at the cost of a number however many they are: `{ metas, keys }` once, then
+   * again when they have changed, at once after a quiet time and otherwise once in `periodMs`. Never called
+   * synchronously, nor after `stop`, but for `ended`. Returns what ends it.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and a callback that is no function;
+   *   `INVALID_OPTION`.
+   */
+  followCount(
+    topic: string,
+    callback: (count: PresenceCount) => unknown,
+    options: FollowCountOptions = {},
+  ): () => void {
+    requireText("topic", topic);
+    requireFunction("callback", callback);
+    requireKnownOptions(options, followCountOptionNames);
+    endSignals(options);
+    functionOption("ended", options.ended);
+    const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
+    return this.#counts.follow(topic, callback, options, periodMs);
+  }
+
+  /**
    * Reads the changes of a topic, each `{ event, payload }` as {@link forward} pushes it: the state first, then every
    * change, in order. Bounded: a reader for whom more than `maxBuffered` changes wait starts over with a state, whose
    * `restarted` says so. It follows the topic from the first read on, and ends when it is left, when its signal aborts
@@ -212,6 +250,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   /** Untracks one key, all of a topic, or all of a session. See `Tracker.untrack`. */
   untrack(session: Session, topic?: string, key?: string): number {
     return this.#tracker.untrack(session, topic, key);
+  }
+
+  /** A page of the entries of a topic, by key. See `Tracker.entries`. */
+  entries(topic: string, options?: PageOptions): readonly Entry<M>[] {
+    return this.#tracker.entries(topic, options);
   }
 
   /** How many metas there are under a topic. */
@@ -292,6 +335,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     const stopped = this.#tracker.stop(options);
     // Whoever follows is told at once, however long the pubsub takes to let go.
     this.#feeds.close();
+    this.#counts.close();
     await stopped;
     await this.#fetcher.idle();
   }

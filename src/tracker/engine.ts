@@ -34,6 +34,15 @@ const MAX_WAITING_FRAMES = 1_000;
 /** And so many UTF-16 units in all. */
 const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 
+/**
+ * Who is told of each change when it is committed, before and apart from those to whom diffs are delivered. Does not
+ * throw.
+ */
+export interface ChangeObserver {
+  readonly isWanted: boolean;
+  change(diff: Diff): void;
+}
+
 export class Engine {
   readonly replicator: Replicator;
   readonly reporter: Reporter<TrackerEvents>;
@@ -45,7 +54,7 @@ export class Engine {
   readonly #readiness: Readiness;
   readonly #hasHandler: boolean;
   readonly #followers = new Set<DiffFollower>();
-  readonly #observe: ((diff: Diff) => void) | undefined;
+  readonly #observer: ChangeObserver;
   /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
   readonly #unsubscribes: unknown[] = [];
   #status: "starting" | "listening" | "stopped" = "starting";
@@ -60,20 +69,19 @@ export class Engine {
   #unheard: Set<string> | undefined;
 
   /**
-   * `observe` is told of each change when it is committed, before and apart from those to whom diffs are delivered; it
-   * must not throw. Without either no diff is made.
+   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
    */
   constructor(
     options: CheckedOptions,
     handleDiff: ((diff: Diff) => unknown) | undefined,
-    observe?: (diff: Diff) => void,
+    observer: ChangeObserver,
   ) {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
     this.#hasHandler = handleDiff !== undefined;
-    this.#observe = observe;
+    this.#observer = observer;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#report(error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
@@ -242,12 +250,12 @@ export class Engine {
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.#followers.size > 0;
-    if (!isWanted && this.#observe === undefined) {
+    if (!isWanted && !this.#observer.isWanted) {
       view.dropDiff();
       return undefined;
     }
     const diff = view.takeDiff();
-    if (diff !== undefined) this.#observe?.(diff);
+    if (diff !== undefined) this.#observer.change(diff);
     return isWanted ? diff : undefined;
   }
 

@@ -1,10 +1,12 @@
 /**
- * What a tracker keeps beside its list, for those who ask for it by an option: nothing else costs anything. It is told
+ * What a tracker keeps beside its list, for those who ask for it: nothing else costs anything. It is told
  * of each change as it is committed. Knows no handler and no node.
  */
 import { missingOption } from "../checks.js";
 import type { Runtime } from "../runtime.js";
 import type { Diff } from "../words.js";
+import type { CheckedPage } from "./pages.js";
+import { Pages } from "./pages.js";
 import { KeyIndex } from "./key-index.js";
 import { LastSeenStore } from "./last-seen.js";
 import type { LastSeen } from "./last-seen.js";
@@ -17,6 +19,7 @@ export interface KeptOptions {
 
 export class Kept {
   readonly #runtime: Runtime;
+  readonly #pages: Pages;
   readonly #keyIndex: KeyIndex | undefined;
   readonly #lastSeen: LastSeenStore | undefined;
 
@@ -24,17 +27,19 @@ export class Kept {
   constructor(options: KeptOptions, has: (topic: string, key: string) => boolean) {
     const { indexKeys, lastSeenKept, runtime } = options;
     this.#runtime = runtime;
+    this.#pages = new Pages(has);
     if (indexKeys) this.#keyIndex = new KeyIndex(has);
     if (lastSeenKept > 0) this.#lastSeen = new LastSeenStore(lastSeenKept);
   }
 
   /** Whether anything is kept: only then it has to be told. */
   get isWanted(): boolean {
-    return this.#keyIndex !== undefined || this.#lastSeen !== undefined;
+    return this.#keyIndex !== undefined || this.#lastSeen !== undefined || !this.#pages.isEmpty;
   }
 
   change(diff: Diff): void {
     this.#keyIndex?.change(diff);
+    this.#pages.change(diff);
     if (this.#lastSeen === undefined) return;
     const nowMs = this.#runtime.wallClockMs();
     for (const [topic, { leaves }] of diff) {
@@ -46,6 +51,11 @@ export class Kept {
   topicsOf(key: string): string[] {
     if (this.#keyIndex === undefined) throw missingOption("topicsOf", "indexKeys", "true");
     return this.#keyIndex.topicsOf(key);
+  }
+
+  /** The keys of a page of a topic. */
+  page(topic: string, { after, limit }: CheckedPage, keysOf: () => Iterable<string>): string[] {
+    return this.#pages.page(topic, after, limit, keysOf);
   }
 
   /** @throws TrackerError `INVALID_OPTION` without the option. */

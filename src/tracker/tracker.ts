@@ -24,6 +24,8 @@ import { checkOptions } from "./options.js";
 import type { CheckedOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
+import { checkPage } from "./pages.js";
+import type { PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { shardOf } from "./topic-hash.js";
@@ -66,7 +68,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.#engine = new Engine(
       options,
       behaviour.handleDiff === undefined ? undefined : handleDiff,
-      this.#kept.isWanted ? (diff) => this.#kept.change(diff) : undefined,
+      this.#kept,
     );
     this.#view = this.#engine.replicator.view;
   }
@@ -186,6 +188,24 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** The entries of one key under a topic. */
   getByKey(topic: string, key: string): readonly Entry<M>[] {
     return this.#view.getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
+  }
+
+  /**
+   * A page of a topic: the entries of its first `limit` keys behind `after`, in the order of the keys' UTF-16 code
+   * units, which is the same on all nodes; those of one key in no promised order. For the next page pass the last entry
+   * or its key, whether or not that is still there; the pages have ended when one is empty. What comes and goes between
+   * two pages is in its place or missing, and nothing is there twice. The first page of a topic sorts its keys; further
+   * ones cost no more than themselves, as long as pages are read now and then.
+   *
+   * @throws TrackerError `INVALID_OPTION`
+   */
+  entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
+    const page = checkPage(options);
+    this.#engine.observeChanges();
+    const entries: ReplicatedEntry[] = [];
+    const keysOf = (): string[] => this.#view.list(topic).map(({ key }) => key);
+    for (const key of this.#kept.page(topic, page, keysOf)) entries.push(...this.#view.getByKey(topic, key));
+    return entries as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
