@@ -13,7 +13,7 @@ import type { NoExtra } from "./wire.js";
 export interface PresenceOptions<
   M extends Meta<M> = AnyMeta,
   X extends object = NoExtra,
-> extends TrackerOptions {
+> extends TrackerOptions<M> {
   /**
    * Finds what belongs to keys beside their metas, such as the name of a user. Asked once per diff and topic
    * that anyone follows, and once per list, always for all keys together.
@@ -101,7 +101,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
 /** The options that the tracker of a presence is started with. */
 export function trackerOptions<M extends Meta<M>, X extends object>(
   options: PresenceOptions<M, X>,
-): TrackerOptions {
+): TrackerOptions<M> {
   const {
     fetch: _fetch,
     handleMetas: _handleMetas,

@@ -39,7 +39,7 @@ const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
  * throw.
  */
 export interface ChangeObserver {
-  readonly isWanted: boolean;
+  isWanted(): boolean;
   change(diff: Diff): void;
 }
 
@@ -201,6 +201,11 @@ export class Engine {
     if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }
 
+  /** Does something in its turn, before what is delivered next. */
+  tell(run: () => void): void {
+    this.#delivery.add(run);
+  }
+
   /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
   observeChanges(): void {
     this.#delivery.collect();
@@ -250,7 +255,7 @@ export class Engine {
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.#followers.size > 0;
-    if (!isWanted && !this.#observer.isWanted) {
+    if (!isWanted && !this.#observer.isWanted()) {
       view.dropDiff();
       return undefined;
     }

@@ -4,7 +4,8 @@
  */
 import { missingOption } from "../checks.js";
 import type { Runtime } from "../runtime.js";
-import type { Diff } from "../words.js";
+import type { View } from "../replication/showing/view.js";
+import type { Diff, Entry } from "../words.js";
 import type { CheckedPage } from "./pages.js";
 import { Pages } from "./pages.js";
 import { KeyIndex } from "./key-index.js";
@@ -33,7 +34,7 @@ export class Kept {
   }
 
   /** Whether anything is kept: only then it has to be told. */
-  get isWanted(): boolean {
+  isWanted(): boolean {
     return this.#keyIndex !== undefined || this.#lastSeen !== undefined || !this.#pages.isEmpty;
   }
 
@@ -53,9 +54,10 @@ export class Kept {
     return this.#keyIndex.topicsOf(key);
   }
 
-  /** The keys of a page of a topic. */
-  page(topic: string, { after, limit }: CheckedPage, keysOf: () => Iterable<string>): string[] {
-    return this.#pages.page(topic, after, limit, keysOf);
+  /** A page of what is listed under a topic. */
+  page(topic: string, { after, limit }: CheckedPage, view: View): Entry[] {
+    const keysOf = (): string[] => view.list(topic).map(({ key }) => key);
+    return this.#pages.page(topic, after, limit, keysOf).flatMap((key) => view.getByKey(topic, key));
   }
 
   /** @throws TrackerError `INVALID_OPTION` without the option. */

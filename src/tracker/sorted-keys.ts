@@ -11,8 +11,10 @@ export class SortedKeys {
   readonly #blocks: string[][] = [];
   #size = 0;
 
+  /** The keys may be in any order, and any of them there more than once. */
   constructor(keys: Iterable<string>) {
-    const sorted = [...new Set(keys)].sort();
+    const all = [...keys].sort();
+    const sorted = all.filter((key, i) => i === 0 || key !== all[i - 1]);
     for (let i = 0; i < sorted.length; i += MAX_BLOCK / 2)
       this.#blocks.push(sorted.slice(i, i + MAX_BLOCK / 2));
     this.#size = sorted.length;

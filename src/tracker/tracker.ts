@@ -19,30 +19,18 @@ import type { LastSeen } from "./last-seen.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf } from "./diffs.js";
 import type { DiffFollower, TrackerChange } from "./diffs.js";
-import { copyMeta } from "./meta.js";
-import { checkOptions } from "./options.js";
-import type { CheckedOptions, TrackerOptions } from "./options.js";
+import { checkOptions, stopOptionNames } from "./options.js";
+import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage } from "./pages.js";
 import type { PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
+import { MetaChecks } from "./schema.js";
 import { shardOf } from "./topic-hash.js";
 
-export type { TrackerOptions } from "./options.js";
-
-export interface StopOptions {
-  /**
-   * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
-   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
-   * wait for their `permdownPeriodMs` at the most.
-   */
-  readonly handoffMs?: number | undefined;
-}
-
-const stopOptionNames: Readonly<Record<keyof StopOptions, true>> = { handoffMs: true };
+export type { StopOptions, TrackerOptions } from "./options.js";
 
 /**
  * Tells who is here, now, on every node. A tracker that exists is running: make one with {@link Tracker.start}.
@@ -56,6 +44,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #view: View;
   readonly #kept: Kept;
+  readonly #checks: MetaChecks;
   readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
@@ -64,12 +53,22 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
+    this.#checks = new MetaChecks({
+      ...options,
+      nodeName: options.pubsub.nodeName,
+      nowMs: () => this.#engine.now(),
+      report: (error) => this.#engine.reporter.error(error),
+    });
     this.#kept = new Kept(options, (topic, key) => this.#view.has(topic, key));
-    this.#engine = new Engine(
-      options,
-      behaviour.handleDiff === undefined ? undefined : handleDiff,
-      this.#kept,
-    );
+    this.#engine = new Engine(options, behaviour.handleDiff === undefined ? undefined : handleDiff, {
+      isWanted: () => options.schema !== undefined || this.#kept.isWanted(),
+      change: (diff) => {
+        this.#kept.change(diff);
+        // A schema is the user's code, so it gets its turn: before those who are told of the change.
+        const check = this.#checks.checkOf(diff);
+        if (check !== undefined) this.#engine.tell(check);
+      },
+    });
     this.#view = this.#engine.replicator.view;
   }
 
@@ -82,7 +81,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   static async start<M extends Meta<M> = AnyMeta>(
     behaviour: TrackerBehaviour<M>,
-    options: TrackerOptions,
+    options: TrackerOptions<M>,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
     const tracker = new Tracker<M>(behaviour, checkOptions(options));
@@ -112,7 +111,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
-    const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
     if (this.#owned.find(session, topic, key) !== undefined) {
       throw new TrackerError(
@@ -132,7 +131,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   set(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
-    const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
     const present = this.#owned.find(session, topic, key);
     if (present === undefined) return this.#add(session, topic, key, copy);
@@ -156,7 +155,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
-    const copy = copyMeta(next, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
     return this.#replace(session, this.#present(session, topic, key), copy);
   }
@@ -202,10 +201,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
     const page = checkPage(options);
     this.#engine.observeChanges();
-    const entries: ReplicatedEntry[] = [];
-    const keysOf = (): string[] => this.#view.list(topic).map(({ key }) => key);
-    for (const key of this.#kept.page(topic, page, keysOf)) entries.push(...this.#view.getByKey(topic, key));
-    return entries as readonly Entry[] as readonly Entry<M>[];
+    return this.#kept.page(topic, page, this.#view) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
@@ -295,7 +291,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       complete: this.#engine.isComplete(),
       connected,
       replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
-      counters: { ...counters, closedSessionCalls: this.#closedSessionCalls },
+      counters: {
+        ...counters,
+        closedSessionCalls: this.#closedSessionCalls,
+        invalidMetas: this.#checks.invalidMetas,
+      },
     };
   }
 
