@@ -31,7 +31,7 @@ const changesOptionNames: Readonly<Record<keyof ChangesOptions, true>> = {
 const DEFAULT_MAX_BUFFERED = 1_000;
 
 /** Where a source tells its changes. */
-export interface ChangeReceiver<C> {
+interface ChangeReceiver<C> {
   next(change: C): void;
   /** Nothing comes any more. */
   end(): void;
