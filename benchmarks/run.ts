@@ -7,7 +7,7 @@ import { bytes, codec, partition, transfer } from "./rows/bytes.js";
 import { catchUp, down } from "./rows/membership.js";
 import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
-import { list, lookUp } from "./rows/reads.js";
+import { entries, list, lookUp, topicsOf } from "./rows/reads.js";
 import { changing, track } from "./rows/writes.js";
 
 await runProgram({
@@ -18,6 +18,8 @@ await runProgram({
     changing,
     list,
     lookUp,
+    topicsOf,
+    entries,
     mergeSet,
     merge,
     catchUp,

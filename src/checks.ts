@@ -32,6 +32,18 @@ export function wholeOption(option: string, value: unknown, least: number, most:
   throw wrongOption(option, value, `a whole number ${range}`);
 }
 
+/** @throws TrackerError `INVALID_OPTION` */
+export function booleanOption(option: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrongOption(option, value, "true or false");
+}
+
+/** An `INVALID_OPTION` for a call of what is only there with an option, which names both. */
+export function missingOption(call: string, option: string, needed: string): TrackerError {
+  const message = `\`${call}\` needs the option \`${option}: ${needed}\`, with which the tracker has to be started`;
+  return new TrackerError("INVALID_OPTION", message, { option, value: undefined, call });
+}
+
 /** @throws TrackerError `INVALID_OPTION` for what is neither absent nor a function. */
 export function functionOption(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") throw wrongOption(option, value, "a function");
@@ -52,6 +64,12 @@ export function requireFunction(argument: string, value: unknown): void {
 /** @throws TrackerError `INVALID_ARGUMENT` */
 export function requireText(argument: string, value: unknown): asserts value is string {
   if (typeof value !== "string") throw wrongArgument(argument, value, "a text");
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT`, also for a text: its letters are never meant. */
+export function requireIterable(argument: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
+  throw wrongArgument(argument, value, "an array or a set");
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what no timer can wait for. */

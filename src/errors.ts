@@ -12,7 +12,8 @@
  * - `TRACKER_STOPPED`: a change after `stop` began.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
  *   that name.
- * - `INVALID_META`: a meta that is not a JSON object; `path` says where.
+ * - `INVALID_META`: a meta that is not a JSON object, or does not pass the schema; `path` says where. Reported: one of
+ *   another node.
  * - `META_TOO_LARGE`: a meta above `maxMetaBytes`.
  * - `PUBSUB_UNAVAILABLE`: the pubsub did not answer in time, or refused.
  * - `DEAF`: this node does not hear itself any more, though the pubsub says that it is connected; `unheard` says how.

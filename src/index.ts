@@ -22,6 +22,11 @@ export type {
 } from "./words.js";
 export type { TrackerBehaviour } from "./tracker/behaviour.js";
 export type { Explanation, Health, ReplicaHealth } from "./tracker/health.js";
+export type { ChangesOptions } from "./tracker/change-iterator.js";
+export type { TrackerChange } from "./tracker/diffs.js";
+export type { PageOptions } from "./tracker/pages.js";
+export type { MetaSchema, MetaSchemaIssue, MetaSchemaResult } from "./tracker/schema.js";
+export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
 export { Session } from "./session.js";

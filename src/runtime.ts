@@ -19,7 +19,7 @@ export interface TimerOptions {
 export interface Runtime {
   /** Milliseconds that never go back, from any origin. */
   monotonicMs(): number;
-  /** Milliseconds since 1970 by the wall clock. Used once per life, to order incarnations. */
+  /** Milliseconds since 1970 by the wall clock. Used once per life, to order incarnations, and for `lastSeen`. */
   wallClockMs(): number;
   /** A number in [0, 1). */
   random(): number;

@@ -41,6 +41,8 @@ export class Session implements Disposable {
   #others: Map<SessionOwner, unknown> | undefined;
   /** Takes the listener off the source that the session ends with. */
   #forgetSource: (() => void) | undefined;
+  /** Made for whoever asks for the signal. */
+  #controller: AbortController | undefined;
 
   constructor() {
     // In one piece: `+` keeps two, and the whole beside them as soon as it is hashed.
@@ -74,6 +76,15 @@ export class Session implements Disposable {
     return this.#closed;
   }
 
+  /** Aborts when the session closes, after its entries have left; has aborted already if it is closed. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#closed) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
   /**
    * Ends the session: all its entries leave, once, in one diff per tracker. Closing twice does nothing.
    */
@@ -86,6 +97,7 @@ export class Session implements Disposable {
     this.#owner?.sessionClosed(this);
     for (const owner of others) owner.sessionClosed(this);
     this.#owner = this.#held = this.#others = undefined;
+    this.#controller?.abort();
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,7 @@
  * the bytes per entry. Run by the memory benchmark, with `--expose-gc`.
  */
 import { BareTable } from "../floors.js";
-import { countAll, Lab, quietOptions, trackRange } from "../harness/lab.js";
+import { countAll, Lab, quietOptions, trackRange, type LabOptions } from "../harness/lab.js";
 import { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 
@@ -17,9 +17,9 @@ async function heapUsed(): Promise<number> {
 }
 
 /** What the owner of entries keeps. The sessions are the application's and were there before. */
-async function ofOwn(count: number): Promise<number> {
+async function ofOwn(count: number, options: LabOptions = quietOptions): Promise<number> {
   const lab = new Lab();
-  const tracker = await lab.start("author", quietOptions);
+  const tracker = await lab.start("author", options);
   await lab.advance(500);
   const sessions = makeSessions(count);
   const before = await heapUsed();
@@ -79,7 +79,12 @@ async function ofBareMaps(count: number): Promise<number> {
   return (after - before) / count;
 }
 
-const kinds = { own: ofOwn, remote: ofRemote, bare: ofBareMaps };
+/** What its owner keeps with an index of the topics of each key. */
+function ofIndexed(count: number): Promise<number> {
+  return ofOwn(count, { ...quietOptions, indexKeys: true });
+}
+
+const kinds = { own: ofOwn, indexed: ofIndexed, remote: ofRemote, bare: ofBareMaps };
 const [kind, count] = process.argv.slice(2);
 const measure = Object.entries(kinds).find(([name]) => name === kind)?.[1];
 if (measure === undefined) throw new Error(`unknown kind ${kind}`);

@@ -13,10 +13,15 @@ export const memory: Benchmark = {
   name: "memory",
   async run({ runs, sizes, report, progress }) {
     for (const count of sizes) {
-      const measured = { own: [] as number[], remote: [] as number[], bare: [] as number[] };
+      const measured = {
+        own: [] as number[],
+        indexed: [] as number[],
+        remote: [] as number[],
+        bare: [] as number[],
+      };
       // The heap of a fresh process hardly varies.
       for (let run = 0; run < Math.min(runs, 3); run++) {
-        for (const kind of ["own", "remote", "bare"] as const) {
+        for (const kind of ["own", "indexed", "remote", "bare"] as const) {
           progress(`${kind}, ${count}`);
           measured[kind].push(await bytesPerEntry(kind, count));
         }
@@ -31,6 +36,12 @@ export const memory: Benchmark = {
         floor,
         target,
         phoenix: "536 B, without the process",
+      });
+      report({
+        name: `memory per own entry with indexKeys, ${of}`,
+        unit: "B",
+        values: measured.indexed,
+        beside: [{ what: "without the index", values: measured.own }],
       });
       report({
         name: `memory per remote entry ${of}`,

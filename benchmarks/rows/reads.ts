@@ -1,5 +1,5 @@
 /**
- * What a read costs: list, getByKey, count, countKeys, has. Half of the entries are this node's own, half are
+ * What a read costs: list, getByKey, count, countKeys, has, topicsOf, entries. Half of the entries are this node's own, half are
  * another's, as seen after replication.
  */
 import { BareTable } from "../floors.js";
@@ -122,5 +122,77 @@ export const lookUp: Benchmark = {
       () => tracker.countKeys(topic),
       () => table.count(topic),
     );
+  },
+};
+
+const indexedKeys = 10_000;
+const topicsPerKey = 10;
+
+/** The topics of one user among many: by the index, against the walk over all topics that it spares. */
+export const topicsOf: Benchmark = {
+  name: "topics-of",
+  async run({ runs, report }) {
+    const lab = new Lab();
+    const tracker = await lab.start("reader", { ...quietOptions, indexKeys: true });
+    for (let i = 0; i < indexedKeys; i++) {
+      const session = new Session();
+      for (let n = 0; n < topicsPerKey; n++) {
+        tracker.track(session, `topic:${(i * 7 + n * 97) % 1_000}`, keyOf(i), metaOf(i));
+      }
+    }
+    const walk = (key: string): string[] => tracker.topics().filter((topic) => tracker.has(topic, key));
+    const { subject, floor } = await alternate(
+      runs,
+      () => timePerCallNs(100_000, (call) => tracker.topicsOf(keyOf(call % indexedKeys))),
+      () => timePerCallNs(1_000, (call) => walk(keyOf(call % indexedKeys))),
+    );
+    report({
+      name: "topicsOf a key of 10 topics, of 1,000",
+      unit: "ns",
+      values: subject,
+      beside: [{ what: "a walk over all topics", values: floor }],
+    });
+  },
+};
+
+const pagedKeys = 50_000;
+const keysPerPage = 50;
+
+/** A page of a big topic: anywhere in it, while it changes, and the first of all, for which the keys are sorted. */
+export const entries: Benchmark = {
+  name: "entries",
+  async run({ runs, report }) {
+    const lab = new Lab();
+    const tracker = await lab.start("reader", quietOptions);
+    const sessions = Array.from({ length: pagedKeys }, () => new Session());
+    for (const [i, session] of sessions.entries()) tracker.track(session, "big", keyOf(i), metaOf(i));
+    const pageAt = (call: number): unknown =>
+      tracker.entries("big", { after: keyOf((call * 7_919) % pagedKeys), limit: keysPerPage });
+    const { subject, floor } = await alternate(
+      runs,
+      () => timePerCallNs(10_000, pageAt) / 1000,
+      () =>
+        timePerCallNs(10_000, (call) => {
+          const i = (call * 31) % pagedKeys;
+          const session = sessions[i] ?? new Session();
+          tracker.untrack(session, "big", keyOf(i));
+          tracker.track(session, "big", keyOf(i), metaOf(i));
+          return pageAt(call);
+        }) / 1000,
+    );
+    report({
+      name: `entries: a page of ${keysPerPage} in 50,000`,
+      unit: "µs",
+      values: subject,
+      beside: [{ what: "with a leave and a join before each", values: floor }],
+    });
+    const first: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      const topic = `big:${run}`;
+      for (const [i, session] of sessions.entries())
+        tracker.track(session, topic, keyOf((i * 7_919) % pagedKeys), metaOf(i));
+      first.push(timePerCallNs(1, () => tracker.entries(topic, { limit: keysPerPage })) / 1e6);
+    }
+    report({ name: "entries: the first page of 50,000", unit: "ms", values: first });
   },
 };

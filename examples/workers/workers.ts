@@ -6,7 +6,6 @@
  *   npx tsx examples/workers/workers.ts
  */
 import cluster from "node:cluster";
-import { createHash } from "node:crypto";
 import { Session, Tracker } from "rollcall";
 import { clusterPubSub, setupPrimary } from "rollcall/adapters/cluster";
 
@@ -43,9 +42,9 @@ async function runWorker(name: string): Promise<void> {
   const tracker = await Tracker.start(
     {
       handleDiff(_diff, tracker) {
-        const workers = new Set(tracker.list("workers").map(({ key }) => key));
+        const ready = tracker.list("workers").map(({ node }) => node);
         for (const job of jobs) {
-          const isMine = ownerOf(job, workers) === name;
+          const isMine = tracker.isResponsible(job, ready);
           if (isMine === mine.has(job)) continue;
           log(`${isMine ? "takes" : "gives up"} ${job}`);
           if (isMine)
@@ -62,18 +61,4 @@ async function runWorker(name: string): Promise<void> {
   tracker.track(new Session(), "workers", name, { pid: process.pid });
   process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the primary ends the workers
   process.once("SIGTERM", () => void tracker.stop({ handoffMs: 0 }).then(() => process.exit(0)));
-}
-
-/**
- * Rendezvous hashing: the worker with the highest hash together with the job. Whoever comes or goes moves only
- * its own jobs, and no worker needs to know more than the list.
- */
-function ownerOf(job: string, workers: Iterable<string>): string | undefined {
-  let owner: string | undefined;
-  let highest = "";
-  for (const worker of workers) {
-    const hash = createHash("sha256").update(`${worker} ${job}`).digest("hex");
-    if (hash > highest) [owner, highest] = [worker, hash];
-  }
-  return owner;
 }

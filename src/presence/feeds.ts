@@ -34,7 +34,8 @@ export class Feeds<M, X extends object> {
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>, list: () => Iterable<Entry<M>>): () => void {
     const follower = new Follower(topic, subscriber, this.#settings.reporter);
     queueMicrotask(() => {
-      if (follower.ended || this.#closed) return;
+      if (this.#closed) follower.endFor("stopped");
+      if (follower.ended) return;
       const feed = this.#feeds.get(topic) ?? this.#open(topic, list());
       feed.add(follower);
     });

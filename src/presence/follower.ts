@@ -6,6 +6,7 @@
  */
 import type { AnyMeta } from "../words.js";
 import { onAbort } from "../on-end.js";
+import type { Session } from "../session.js";
 import type { Reporter } from "../reports.js";
 import type { KeyChanges } from "./topic-view.js";
 import type { KeyPresence, NoExtra, PresenceDiff, Presences } from "./wire.js";
@@ -20,9 +21,19 @@ export interface PresenceSubscriber<M = AnyMeta, X extends object = NoExtra> {
   online?(key: string, presence: KeyPresence<M, X>): void;
   /** A key lost its last meta; `presence` is what it lost. After `diff`. */
   offline?(key: string, presence: KeyPresence<M, X>): void;
+  /**
+   * Called once, last, when something else than the function that `subscribe` returned ended the subscription: for
+   * streams that have to be closed then.
+   */
+  ended?: ((reason: SubscriptionEnd) => void) | undefined;
   /** Ends the subscription when it aborts; one that has aborted already makes none. */
   signal?: AbortSignal | undefined;
+  /** In place of a signal: ends the subscription when it closes. */
+  session?: Session | undefined;
 }
+
+/** Why a subscription ended: the presence was stopped, its signal aborted, or its session closed. */
+export type SubscriptionEnd = "stopped" | "aborted" | "closed";
 
 /** A diff with the keys that it brought and took. */
 export interface Change<M, X extends object> extends KeyChanges {
@@ -36,7 +47,7 @@ export class Follower<M, X extends object> {
   /** Changes that came after the state was taken, until the state itself is delivered. */
   #backlog: Change<M, X>[] | undefined = [];
   #ended = false;
-  readonly #forgetSignal: (() => void) | undefined;
+  readonly #forgetSignals: (() => void)[] = [];
   /** Whom to tell, once, that it has ended: the feed it was added to. */
   onEnd: (() => void) | undefined;
 
@@ -44,9 +55,9 @@ export class Follower<M, X extends object> {
     this.#where = ` of a subscriber to topic ${JSON.stringify(topic)}`;
     this.#subscriber = subscriber;
     this.#reporter = reporter;
-    const { signal } = subscriber;
-    if (signal?.aborted === true) this.#ended = true;
-    else if (signal !== undefined) this.#forgetSignal = onAbort(signal, this.end);
+    const { signal, session } = subscriber;
+    if (signal !== undefined) this.#endWith(signal, "aborted");
+    if (session !== undefined && !this.#ended) this.#endWith(session.signal, "closed");
   }
 
   get ended(): boolean {
@@ -78,14 +89,29 @@ export class Follower<M, X extends object> {
     }
   }
 
-  /** Ends the subscription. Ending it twice does nothing. */
+  /** Ends the subscription, for its subscriber. Ending it twice does nothing. */
   readonly end = (): void => {
     if (this.#ended) return;
     this.#ended = true;
     this.#backlog = undefined;
-    this.#forgetSignal?.();
+    for (const forget of this.#forgetSignals) forget();
     this.onEnd?.();
   };
+
+  /** Ends the subscription, and tells its subscriber why. */
+  endFor(reason: SubscriptionEnd): void {
+    if (this.#ended) return;
+    this.end();
+    if (this.#subscriber.ended === undefined) return;
+    queueMicrotask(() => {
+      this.#reporter.guard("ended" + this.#where, () => this.#subscriber.ended?.(reason));
+    });
+  }
+
+  #endWith(signal: AbortSignal, reason: SubscriptionEnd): void {
+    if (signal.aborted) this.endFor(reason);
+    else this.#forgetSignals.push(onAbort(signal, () => this.endFor(reason)));
+  }
 
   #call(handler: string, call: () => unknown): void {
     if (!this.#ended) this.#reporter.guard(handler + this.#where, call);

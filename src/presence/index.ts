@@ -1,8 +1,10 @@
 /** The presence layer's public surface. */
 export { Presence } from "./presence.js";
 export type { Fetch } from "./fetcher.js";
-export type { PresenceSubscriber } from "./follower.js";
-export type { PresenceOptions } from "./options.js";
+export type { PresenceChange } from "./changes.js";
+export type { PresenceSubscriber, SubscriptionEnd } from "./follower.js";
+export type { PresenceCount } from "./count-followers.js";
+export type { FollowCountOptions, ForwardOptions, PresenceOptions } from "./options.js";
 export type { HandleMetas } from "./topic-feed.js";
 export type {
   KeyPresence,

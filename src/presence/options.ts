@@ -4,6 +4,8 @@ import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import { trackerOptionNames } from "../tracker/options.js";
 import type { TrackerOptions } from "../tracker/options.js";
+import type { Session } from "../session.js";
+import type { SubscriptionEnd } from "./follower.js";
 import type { Fetch } from "./fetcher.js";
 import type { HandleMetas } from "./topic-feed.js";
 import type { NoExtra } from "./wire.js";
@@ -11,7 +13,7 @@ import type { NoExtra } from "./wire.js";
 export interface PresenceOptions<
   M extends Meta<M> = AnyMeta,
   X extends object = NoExtra,
-> extends TrackerOptions {
+> extends TrackerOptions<M> {
   /**
    * Finds what belongs to keys beside their metas, such as the name of a user. Asked once per diff and topic
    * that anyone follows, and once per list, always for all keys together.
@@ -34,6 +36,35 @@ export interface PresenceOptions<
    */
   readonly diffPeriodMs?: number | undefined;
 }
+
+/** How a topic is forwarded. */
+export interface ForwardOptions {
+  /** Ends it when it aborts; one that has aborted already forwards nothing. */
+  readonly signal?: AbortSignal | undefined;
+  /** In place of a signal: ends it when it closes. */
+  readonly session?: Session | undefined;
+  /** Called once, last, when the signal, the session or a stop ended it. */
+  readonly ended?: ((reason: SubscriptionEnd) => void) | undefined;
+}
+
+/** How the counts of a topic are followed. */
+export interface FollowCountOptions extends ForwardOptions {
+  /** At most once in so long the counts are told, beside the first time. Default 1,000 ms: people read no faster. */
+  readonly periodMs?: number | undefined;
+}
+
+export const followCountOptionNames: Readonly<Record<keyof FollowCountOptions, true>> = {
+  signal: true,
+  session: true,
+  ended: true,
+  periodMs: true,
+};
+
+export const forwardOptionNames: Readonly<Record<keyof ForwardOptions, true>> = {
+  signal: true,
+  session: true,
+  ended: true,
+};
 
 /** The presence's own options, checked and complete. */
 export interface PresenceSettings<M, X extends object> {
@@ -70,7 +101,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
 /** The options that the tracker of a presence is started with. */
 export function trackerOptions<M extends Meta<M>, X extends object>(
   options: PresenceOptions<M, X>,
-): TrackerOptions {
+): TrackerOptions<M> {
   const {
     fetch: _fetch,
     handleMetas: _handleMetas,

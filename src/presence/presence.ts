@@ -5,18 +5,29 @@
  * It has a tracker and takes nothing from what a tracker promises; it promises that following a topic gives
  * the state once and then every change once, in order. It knows no socket and no channel.
  */
-import { requireFunction, requireText, wrongArgument } from "../checks.js";
+import { durationOption, functionOption, requireFunction, requireText, wrongArgument } from "../checks.js";
 import { nodeRuntime } from "../runtime.js";
-import type { AnyMeta, Meta } from "../words.js";
+import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
+import { requireKnownOptions } from "../known-names.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
+import type { PageOptions } from "../tracker/pages.js";
+import type { LastSeen } from "../tracker/last-seen.js";
 import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
+import { endSignals } from "../tracker/change-iterator.js";
+import type { ChangesOptions } from "../tracker/change-iterator.js";
+import { changesOf } from "./changes.js";
+import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
+import { CountFollowers } from "./count-followers.js";
+import type { PresenceCount } from "./count-followers.js";
+import { followCountOptionNames, forwardOptionNames } from "./options.js";
+import type { FollowCountOptions, ForwardOptions } from "./options.js";
 import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
 import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
@@ -30,17 +41,20 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   readonly #reporter: Reporter<TrackerEvents>;
   readonly #fetcher: Fetcher<X>;
   readonly #feeds: Feeds<M, X>;
+  readonly #counts: CountFollowers;
 
   private constructor(
     tracker: Tracker<M>,
     reporter: Reporter<TrackerEvents>,
     fetcher: Fetcher<X>,
     feeds: Feeds<M, X>,
+    counts: CountFollowers,
   ) {
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;
     this.#feeds = feeds;
+    this.#counts = counts;
   }
 
   /**
@@ -61,9 +75,19 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     );
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
     const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
-    const behaviour: TrackerBehaviour<M> = { handleDiff: (diff) => feeds.change(diff) };
+    const counts = new CountFollowers({
+      runtime,
+      reporter,
+      countOf: (topic) => ({ metas: tracker.count(topic), keys: tracker.countKeys(topic) }),
+    });
+    const behaviour: TrackerBehaviour<M> = {
+      handleDiff(diff) {
+        feeds.change(diff);
+        counts.change(diff);
+      },
+    };
     const tracker = await Tracker.start<M>(behaviour, trackerOptions(options));
-    return new Presence(tracker, reporter, fetcher, feeds);
+    return new Presence(tracker, reporter, fetcher, feeds, counts);
   }
 
   get name(): string {
@@ -114,22 +138,25 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
 
   /**
    * Follows a topic: `state` once, then `diff` for every later change, once and in order, all fetched. No
-   * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`.
+   * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`. `stop` ends
+   * all subscriptions; `ended` is told so, and of a signal or session that has ended one.
    *
    * @returns what ends the subscription; nothing is called afterwards.
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;
-   *   `state` and `diff` have to be there.
+   *   `state` and `diff` have to be there. `INVALID_OPTION` for what is no signal, and no session.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
     if (typeof subscriber !== "object" || subscriber === null) {
       throw wrongArgument("subscriber", subscriber, "an object with state and diff");
     }
-    const { state, diff, online, offline } = subscriber;
+    const { state, diff, online, offline, ended } = subscriber;
     requireFunction("state", state);
     requireFunction("diff", diff);
     if (online !== undefined) requireFunction("online", online);
     if (offline !== undefined) requireFunction("offline", offline);
+    if (ended !== undefined) requireFunction("ended", ended);
+    endSignals(subscriber);
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
@@ -141,26 +168,63 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   forward(
     topic: string,
     push: (...message: PresenceMessage<M, X>) => unknown,
-    options?: { signal?: AbortSignal | undefined },
+    options?: ForwardOptions,
   ): () => void;
-  forward(
-    topic: string,
-    push: (event: PresenceEvent) => unknown,
-    options?: { signal?: AbortSignal | undefined },
-  ): () => void;
+  forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
     push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
-    options: { signal?: AbortSignal | undefined } = {},
+    options: ForwardOptions = {},
   ): () => void {
     requireFunction("push", push);
+    requireKnownOptions(options, forwardOptionNames);
     // One of fewer parameters takes the same message.
     const tell = push as (...message: PresenceMessage<M, X>) => unknown;
     return this.subscribe(topic, {
       state: (presences) => tell(STATE_EVENT, presences),
       diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
+      ended: options.ended,
       signal: options.signal,
+      session: options.session,
     });
+  }
+
+  /**
+   * Follows how many are under a topic, at the cost of a number however many they are: `{ metas, keys }` once, then
+   * again when they have changed, at once after a quiet time and otherwise once in `periodMs`. Never called
+   * synchronously, nor after `stop`, but for `ended`. Returns what ends it.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and a callback that is no function;
+   *   `INVALID_OPTION`.
+   */
+  followCount(
+    topic: string,
+    callback: (count: PresenceCount) => unknown,
+    options: FollowCountOptions = {},
+  ): () => void {
+    requireText("topic", topic);
+    requireFunction("callback", callback);
+    requireKnownOptions(options, followCountOptionNames);
+    endSignals(options);
+    functionOption("ended", options.ended);
+    const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
+    return this.#counts.follow(topic, callback, options, periodMs);
+  }
+
+  /**
+   * Reads the changes of a topic, each `{ event, payload }` as {@link forward} pushes it: the state first, then every
+   * change, in order. Bounded: a reader for whom more than `maxBuffered` changes wait starts over with a state, whose
+   * `restarted` says so. It follows the topic from the first read on, and ends when it is left, when its signal aborts
+   * or its session closes, and when the presence stops.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text; `INVALID_OPTION`.
+   */
+  changes(
+    topic: string,
+    options: ChangesOptions = {},
+  ): AsyncIterableIterator<PresenceChange<M, X>, undefined> {
+    requireText("topic", topic);
+    return changesOf<M, X>(options, (subscriber) => this.subscribe(topic, subscriber));
   }
 
   /** Tracks a session; see `Tracker.track`. @throws TrackerError `ALREADY_TRACKED` if it is there. */
@@ -188,6 +252,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.untrack(session, topic, key);
   }
 
+  /** A page of the entries of a topic, by key. See `Tracker.entries`. */
+  entries(topic: string, options?: PageOptions): readonly Entry<M>[] {
+    return this.#tracker.entries(topic, options);
+  }
+
   /** How many metas there are under a topic. */
   count(topic: string): number {
     return this.#tracker.count(topic);
@@ -205,6 +274,28 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   /** The topics under which anybody is, in no promised order. */
   topics(): readonly string[] {
     return this.#tracker.topics();
+  }
+
+  /** The topics that a key is under. See `Tracker.topicsOf`. */
+  topicsOf(key: string): readonly string[] {
+    return this.#tracker.topicsOf(key);
+  }
+
+  /** The newest leave of a key that this node has seen. See `Tracker.lastSeen`. */
+  lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    return this.#tracker.lastSeen(topic, key);
+  }
+
+  /** The name of the node that should do what the text names. See `Tracker.responsible`. */
+  responsible(text: string): string;
+  responsible(text: string, among: Iterable<string>): string | undefined;
+  responsible(text: string, among?: Iterable<string>): string | undefined {
+    return among === undefined ? this.#tracker.responsible(text) : this.#tracker.responsible(text, among);
+  }
+
+  /** Whether that is this node. See `Tracker.isResponsible`. */
+  isResponsible(text: string, among?: Iterable<string>): boolean {
+    return this.#tracker.isResponsible(text, among);
   }
 
   /** Why entries of a key are under a topic, or hidden from it. See `Tracker.explain`. */
@@ -241,8 +332,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * no fetch is running, which a fetch that hangs delays by `fetchTimeoutMs`.
    */
   async stop(options?: StopOptions): Promise<void> {
-    await this.#tracker.stop(options);
+    const stopped = this.#tracker.stop(options);
+    // Whoever follows is told at once, however long the pubsub takes to let go.
     this.#feeds.close();
+    this.#counts.close();
+    await stopped;
     await this.#fetcher.idle();
   }
 

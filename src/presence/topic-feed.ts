@@ -104,13 +104,13 @@ export class TopicFeed<M, X extends object> {
     else follower.begin(state.presences);
   }
 
-  /** Ends the feed: no callback comes any more, no timer is left. */
+  /** Ends the feed, and all subscriptions with it: no callback comes any more, no timer is left. */
   close(): void {
     this.#closed = true;
     this.#cancelWindow?.();
     this.#window = undefined;
     this.#queue = [];
-    for (const follower of this.#followers) follower.end();
+    for (const follower of this.#followers) follower.endFor("stopped");
     this.#followers.clear();
   }
 

@@ -16,3 +16,15 @@ export function requireName(argument: string, value: unknown): asserts value is 
   if (typeof value === "string" && fitsJsonText(value, MAX_NAME_BYTES)) return;
   throw wrongArgument(argument, value, `a text of at most ${MAX_NAME_BYTES} bytes`);
 }
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what is no object, and a `handleDiff` that is no function. */
+export function requireBehaviour(behaviour: unknown): void {
+  const isBehaviour =
+    typeof behaviour === "object" &&
+    behaviour !== null &&
+    (!("handleDiff" in behaviour) ||
+      behaviour.handleDiff === undefined ||
+      typeof behaviour.handleDiff === "function");
+  if (isBehaviour) return;
+  throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
+}

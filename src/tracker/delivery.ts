@@ -60,6 +60,12 @@ export class Delivery {
     return false;
   }
 
+  /** Takes what has changed into the queue, and delivers nothing: whoever changed it is about to. */
+  collect(): void {
+    const diff = this.#takeDiff();
+    if (diff !== undefined) this.#wait(diff);
+  }
+
   /** Delivers all that has changed; inside a handler, leaves it to the delivery that is under way. */
   deliver(): void {
     const diff = this.#takeDiff();

@@ -15,6 +15,7 @@ import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
+import type { DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
@@ -39,6 +40,15 @@ const MAX_WAITING_FRAMES = 1_000;
 /** And so many UTF-16 units in all. */
 const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 
+/**
+ * Who is told of each change when it is committed, before and apart from those to whom diffs are delivered. Does not
+ * throw.
+ */
+export interface ChangeObserver {
+  isWanted(): boolean;
+  change(diff: Diff): void;
+}
+
 export class Engine {
   readonly replicator: Replicator;
   readonly reporter: Reporter<TrackerEvents>;
@@ -48,7 +58,9 @@ export class Engine {
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
   readonly #readiness: Readiness;
-  readonly #wantsDiffs: boolean;
+  readonly #hasHandler: boolean;
+  readonly #followers = new Set<DiffFollower>();
+  readonly #observer: ChangeObserver;
   /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
   readonly #unsubscribes: unknown[] = [];
   readonly #life: Life;
@@ -65,13 +77,20 @@ export class Engine {
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
 
-  /** Without `handleDiff` no diff is made. */
-  constructor(options: CheckedOptions, handleDiff: ((diff: Diff) => unknown) | undefined) {
+  /**
+   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
+   */
+  constructor(
+    options: CheckedOptions,
+    handleDiff: ((diff: Diff) => unknown) | undefined,
+    observer: ChangeObserver,
+  ) {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
     this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
-    this.#wantsDiffs = handleDiff !== undefined;
+    this.#hasHandler = handleDiff !== undefined;
+    this.#observer = observer;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
     this.#publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
@@ -79,6 +98,7 @@ export class Engine {
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
+        for (const follower of this.#followers) follower.changed(diff);
       },
       () => this.reporter.error(tooManyChanges()),
     );
@@ -175,10 +195,22 @@ export class Engine {
     this.replicator.goodbye(handoffMs, beganMs);
     this.deliver();
     this.#readiness.stop();
+    for (const follower of this.#followers) follower.ended();
+    this.#followers.clear();
     if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
     await this.#unsubscribe(Math.max(0, beganMs + startTimeoutMs - this.now()));
+  }
+
+  /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
+  follow(follower: DiffFollower): () => void {
+    if (this.#status === "stopped") {
+      follower.ended();
+      return () => undefined;
+    }
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   now(): number {
@@ -197,6 +229,16 @@ export class Engine {
    */
   requireEnd(): void {
     if (!this.#delivery.mayContinue()) throw tooManyChanges();
+  }
+
+  /** Does something in its turn, before what is delivered next. */
+  tell(run: () => void): void {
+    this.#delivery.add(run);
+  }
+
+  /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
+  observeChanges(): void {
+    this.#delivery.collect();
   }
 
   /** Delivers what has changed. */
@@ -243,9 +285,15 @@ export class Engine {
   }
 
   #takeDiff(): Diff | undefined {
-    if (this.#wantsDiffs) return this.replicator.view.takeDiff();
-    this.replicator.view.dropDiff();
-    return undefined;
+    const { view } = this.replicator;
+    const isWanted = this.#hasHandler || this.#followers.size > 0;
+    if (!isWanted && !this.#observer.isWanted()) {
+      view.dropDiff();
+      return undefined;
+    }
+    const diff = view.takeDiff();
+    if (diff !== undefined) this.#observer.change(diff);
+    return isWanted ? diff : undefined;
   }
 
   /** @throws TrackerError `PUBSUB_UNAVAILABLE` */

@@ -3,13 +3,30 @@ import { ReplicatedEntry } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
 import type { Membership } from "../replication/lives/membership.js";
 import { Replica } from "../replication/replica.js";
+import type { View } from "../replication/showing/view.js";
 import type { Explanation, ReplicaHealth } from "./health.js";
 
-export function explain(
-  entry: ReplicatedEntry,
-  visible: boolean,
+/** Searches all that is hidden. */
+export function explanationsOf(
+  topic: string,
+  key: string,
+  view: View,
   membership: Membership<Replica>,
-): Explanation {
+): Explanation[] {
+  const shown = new Set(view.getByKey(topic, key));
+  const explanations: Explanation[] = [];
+  for (const entry of shown) explanations.push(explain(entry, true, membership));
+  for (const replica of membership.replicas()) {
+    if (replica.status === "up") continue;
+    for (const entry of replica.held.entries()) {
+      const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
+      if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
+    }
+  }
+  return explanations;
+}
+
+function explain(entry: ReplicatedEntry, visible: boolean, membership: Membership<Replica>): Explanation {
   const owner = ReplicatedEntry.ownerOf(entry);
   const { key, ref, session, node } = entry;
   const remote = owner instanceof Replica ? owner : undefined;

@@ -53,6 +53,8 @@ export interface Health {
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;
+    /** Metas of other nodes that did not pass the schema. */
+    readonly invalidMetas: number;
   };
 }
 

@@ -2,40 +2,36 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, wrongArgument } from "../checks.js";
+import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
-import { ReplicatedEntry } from "../replication/entry.js";
+import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
-import { requireName, requireSession } from "./arguments.js";
+import { requireBehaviour, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
-import { explain, healthOf } from "./explain.js";
+import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
-import { copyMeta } from "./meta.js";
-import { checkOptions } from "./options.js";
-import type { CheckedOptions, TrackerOptions } from "./options.js";
+import { Kept } from "./kept.js";
+import type { LastSeen } from "./last-seen.js";
+import type { ChangesOptions } from "./change-iterator.js";
+import { diffsOf } from "./diffs.js";
+import type { DiffFollower, TrackerChange } from "./diffs.js";
+import { checkOptions, stopOptionNames } from "./options.js";
+import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
+import { checkPage } from "./pages.js";
+import type { PageOptions } from "./pages.js";
+import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
+import { MetaChecks } from "./schema.js";
 import { shardOf } from "./topic-hash.js";
 
-export type { TrackerOptions } from "./options.js";
-
-export interface StopOptions {
-  /**
-   * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
-   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
-   * wait for their `permdownPeriodMs` at the most.
-   */
-  readonly handoffMs?: number | undefined;
-}
-
-const stopOptionNames: Readonly<Record<keyof StopOptions, true>> = { handoffMs: true };
+export type { StopOptions, TrackerOptions } from "./options.js";
 
 /**
  * Tells who is here, now, on every node. A tracker that exists is running: make one with {@link Tracker.start}.
@@ -48,6 +44,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #view: View;
+  readonly #kept: Kept;
+  readonly #checks: MetaChecks;
   readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
@@ -56,7 +54,22 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
-    this.#engine = new Engine(options, behaviour.handleDiff === undefined ? undefined : handleDiff);
+    this.#checks = new MetaChecks({
+      ...options,
+      nodeName: options.pubsub.nodeName,
+      nowMs: () => this.#engine.now(),
+      report: (error) => this.#engine.reporter.error(error),
+    });
+    this.#kept = new Kept(options, (topic, key) => this.#view.has(topic, key));
+    this.#engine = new Engine(options, behaviour.handleDiff === undefined ? undefined : handleDiff, {
+      isWanted: () => options.schema !== undefined || this.#kept.isWanted(),
+      change: (diff) => {
+        this.#kept.change(diff);
+        // A schema is the user's code, so it gets its turn: before those who are told of the change.
+        const check = this.#checks.checkOf(diff);
+        if (check !== undefined) this.#engine.tell(check);
+      },
+    });
     this.#view = this.#engine.replicator.view;
   }
 
@@ -69,7 +82,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   static async start<M extends Meta<M> = AnyMeta>(
     behaviour: TrackerBehaviour<M>,
-    options: TrackerOptions,
+    options: TrackerOptions<M>,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
     const tracker = new Tracker<M>(behaviour, checkOptions(options));
@@ -99,7 +112,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
-    const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
     if (this.#owned.find(session, topic, key) !== undefined) {
       throw new TrackerError(
@@ -119,7 +132,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    */
   set(session: Session, topic: string, key: string, meta: M): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
-    const copy = copyMeta(meta, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
     const present = this.#owned.find(session, topic, key);
     if (present === undefined) return this.#add(session, topic, key, copy);
@@ -143,7 +156,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
-    const copy = copyMeta(next, this.#options.maxMetaBytes);
+    const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
     return this.#replace(session, this.#present(session, topic, key), copy);
   }
@@ -177,6 +190,21 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.#view.getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
   }
 
+  /**
+   * A page of a topic: the entries of its first `limit` keys behind `after`, in the order of the keys' UTF-16 code
+   * units, which is the same on all nodes; those of one key in no promised order. For the next page pass the last entry
+   * or its key, whether or not that is still there; the pages have ended when one is empty. What comes and goes between
+   * two pages is in its place or missing, and nothing is there twice. The first page of a topic sorts its keys; further
+   * ones cost no more than themselves, as long as pages are read now and then.
+   *
+   * @throws TrackerError `INVALID_OPTION`
+   */
+  entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
+    const page = checkPage(options);
+    this.#engine.observeChanges();
+    return this.#kept.page(topic, page, this.#view) as readonly Entry[] as readonly Entry<M>[];
+  }
+
   /** How many entries are under a topic. */
   count(topic: string): number {
     return this.#view.count(topic);
@@ -198,23 +226,62 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
+   * The topics that a key is under, in no promised order. It costs no more than their number.
+   *
+   * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
+   */
+  topicsOf(key: string): readonly string[] {
+    this.#engine.observeChanges();
+    return this.#kept.topicsOf(key);
+  }
+
+  /**
+   * The newest leave of a key from a topic that this node has seen; `undefined` if it has seen none, or has forgotten
+   * it: it keeps those of `lastSeenKept` pairs of topic and key. It says nothing about whether the key is here now: by
+   * another session it may be (see `has`). It ends with the process.
+   *
+   * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
+   */
+  lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    this.#engine.observeChanges();
+    return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
+  }
+
+  /**
+   * The name of the one node, among those that are up and not departing, that should do what the text names: send a
+   * mail, run a job. Nodes that agree on who is there agree on it, and when one of n comes or goes, 1/n of the texts
+   * move. It is no lock: while nodes disagree, and on both sides of a partition, two may be responsible, and nobody
+   * finishes what a node had begun when it died. A node that was stopped names another one, if it knows any.
+   *
+   * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
+   * `undefined` is returned if none of them is up.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no text, and for names that cannot be iterated.
+   */
+  responsible(text: string): string;
+  responsible(text: string, among: Iterable<string>): string | undefined;
+  responsible(text: string, among?: Iterable<string>): string | undefined {
+    requireText("text", text);
+    if (among !== undefined) requireIterable("among", among);
+    const own = this.stopped ? undefined : this.nodeName;
+    const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
+    const responsible = responsibleOf(text, nodes);
+    return among === undefined ? (responsible ?? this.nodeName) : responsible;
+  }
+
+  /** Whether this node is the one that {@link responsible} names; never once it was stopped. */
+  isResponsible(text: string, among?: Iterable<string>): boolean {
+    const responsible = among === undefined ? this.responsible(text) : this.responsible(text, among);
+    return responsible === this.nodeName && !this.stopped;
+  }
+
+  /**
    * Why entries of a key are under a topic, or hidden from it: who owns them, their dots, and when their owner
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
     this.#engine.setTime();
-    const { membership } = this.#engine.replicator;
-    const shown = new Set(this.#view.getByKey(topic, key));
-    const explanations: Explanation[] = [];
-    for (const entry of shown) explanations.push(explain(entry, true, membership));
-    for (const replica of membership.replicas()) {
-      if (replica.status === "up") continue;
-      for (const entry of replica.held.entries()) {
-        const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
-      }
-    }
-    return explanations;
+    return explanationsOf(topic, key, this.#view, this.#engine.replicator.membership);
   }
 
   /** How this tracker is, and what it knows of the other nodes. */
@@ -228,7 +295,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       connected: status === "connected",
       connection: status,
       replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
-      counters: { ...counters, closedSessionCalls: this.#closedSessionCalls },
+      counters: {
+        ...counters,
+        closedSessionCalls: this.#closedSessionCalls,
+        invalidMetas: this.#checks.invalidMetas,
+      },
     };
   }
 
@@ -270,6 +341,20 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   ): () => void {
     requireFunction("listener", listener);
     return this.#engine.reporter.on(event, listener);
+  }
+
+  /**
+   * Reads all changes: `{ event: "state", payload }` first, with all entries as joins, then `{ event: "diff", payload }`
+   * for every diff, in order. Bounded: a reader for whom more than `maxBuffered` changes wait starts over with a state,
+   * whose `restarted` says so. It follows from the first read on, costs nothing before, and ends when it is left, when
+   * its signal aborts or its session closes, and when the tracker stops.
+   *
+   * @throws TrackerError `INVALID_OPTION`
+   */
+  diffs(options: ChangesOptions = {}): AsyncIterableIterator<TrackerChange<M>, undefined> {
+    const { replicator } = this.#engine;
+    const source = { view: replicator.view, follow: (each: DiffFollower) => this.#engine.follow(each) };
+    return diffsOf(source, options) as AsyncIterableIterator<TrackerChange<M>, undefined>;
   }
 
   /**
@@ -361,15 +446,4 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #requireRunning(): void {
     if (this.stopped) throw new TrackerError("TRACKER_STOPPED", `The tracker ${this.name} was stopped`);
   }
-}
-
-function requireBehaviour(behaviour: unknown): void {
-  const isBehaviour =
-    typeof behaviour === "object" &&
-    behaviour !== null &&
-    (!("handleDiff" in behaviour) ||
-      behaviour.handleDiff === undefined ||
-      typeof behaviour.handleDiff === "function");
-  if (isBehaviour) return;
-  throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
 }

@@ -55,6 +55,14 @@ describe("types", () => {
       presence.forward("room", (event: string, payload: object) => void [event, payload]);
       presence.forward("room", (event) => [event].length);
     };
+    const read = async (presence: Typed): Promise<void> => {
+      for await (const change of presence.changes("room", { maxBuffered: 5, signal: undefined })) {
+        if (change.event === "presence_state")
+          expectTypeOf(change.payload).toEqualTypeOf<Presences<Meta, Extra>>();
+        else expectTypeOf(change.payload).toEqualTypeOf<WireDiff<Meta, Extra>>();
+      }
+    };
+    expectTypeOf(read).toBeFunction();
     expectTypeOf(accepted).toBeFunction();
   });
 

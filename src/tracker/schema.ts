@@ -1,0 +1,148 @@
+/**
+ * Metas that are what they say: a schema of the user's, by the interface that schema libraries share
+ * (standardschema.dev, version 1), taken by its shape. What this node tracks has to pass it. What other nodes have
+ * tracked is theirs to decide: it is checked before anybody is told of it, and reported where it does not pass.
+ */
+import { wrongOption } from "../checks.js";
+import { TrackerError } from "../errors.js";
+import { promiseOf } from "../pubsub/returned.js";
+import type { AnyMeta, Diff, Entry } from "../words.js";
+import { copyMeta } from "./meta.js";
+
+/** A schema by the shape that Zod, Valibot, ArkType and others share. `M` is what it returns. */
+export interface MetaSchema<M = AnyMeta> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => MetaSchemaResult<M> | Promise<MetaSchemaResult<M>>;
+    readonly types?: { readonly input: unknown; readonly output: M } | undefined;
+  };
+}
+
+/** What a schema returns: the value, or what is wrong with it. */
+export type MetaSchemaResult<M> =
+  { readonly value: M; readonly issues?: undefined } | { readonly issues: readonly MetaSchemaIssue[] };
+
+/** One thing that is wrong with a value. */
+export interface MetaSchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** @throws TrackerError `INVALID_OPTION` */
+export function requireSchema(schema: unknown): void {
+  const standard: unknown =
+    schema === null ? undefined : (Object(schema) as Record<string, unknown>)["~standard"];
+  const { version, validate } = Object(standard) as Record<string, unknown>;
+  if (version === 1 && typeof validate === "function") return;
+  throw wrongOption(
+    "schema",
+    schema,
+    "a Standard Schema of version 1, such as one of Zod, Valibot or ArkType",
+  );
+}
+
+/** How often a node's metas are reported, and of how many nodes that is remembered. */
+const REPORT_PERIOD_MS = 60_000;
+const MAX_REPORTED_NODES = 1_024;
+
+export interface MetaChecksOptions {
+  readonly schema: MetaSchema | undefined;
+  readonly maxMetaBytes: number;
+  /** This node's name: what it tracked has been checked. */
+  readonly nodeName: string;
+  readonly nowMs: () => number;
+  readonly report: (error: TrackerError) => void;
+}
+
+export class MetaChecks {
+  readonly #options: MetaChecksOptions;
+  readonly #reportedMs = new Map<string, number>();
+  /** How many metas of other nodes did not pass. */
+  invalidMetas = 0;
+
+  constructor(options: MetaChecksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The frozen copy of a meta that is stored: what the schema returns for it.
+   *
+   * @throws TrackerError `INVALID_META`, with the `issues` of the schema; `INVALID_OPTION` for a schema that needs a
+   *   promise; as `copyMeta`.
+   */
+  copyOf(meta: unknown): Readonly<AnyMeta> {
+    const { schema, maxMetaBytes } = this.#options;
+    const copy = copyMeta(meta, maxMetaBytes);
+    if (schema === undefined) return copy;
+    const { value, wrong } = validated(schema, copy);
+    if (wrong !== undefined) throw wrong;
+    return value === copy ? copy : copyMeta(value, maxMetaBytes);
+  }
+
+  /** What is to be done about a change, if anything: to check what other nodes have tracked. */
+  checkOf(diff: Diff): (() => void) | undefined {
+    if (this.#options.schema === undefined) return undefined;
+    const foreign: [topic: string, entry: Entry][] = [];
+    for (const [topic, { joins, updates }] of diff) {
+      for (const entry of joins) if (entry.node !== this.#options.nodeName) foreign.push([topic, entry]);
+      for (const entry of updates) if (entry.node !== this.#options.nodeName) foreign.push([topic, entry]);
+    }
+    const { schema } = this.#options;
+    return foreign.length === 0 ? undefined : () => this.#check(foreign, schema);
+  }
+
+  /** A node whose metas do not pass is reported, once in a while. */
+  #check(foreign: readonly [topic: string, entry: Entry][], schema: MetaSchema): void {
+    for (const [topic, { key, node, session, ref, meta }] of foreign) {
+      const { wrong } = validated(schema, meta);
+      if (wrong === undefined) continue;
+      this.invalidMetas += 1;
+      if (!this.#isToReport(node)) continue;
+      const text = `A meta of ${node} is not as the schema says, and shown as it is: ${wrong.message}`;
+      const details = { ...wrong.details, topic, key, node, session, ref };
+      this.#options.report(new TrackerError(wrong.code, text, details, { cause: wrong.cause }));
+    }
+  }
+
+  #isToReport(node: string): boolean {
+    const nowMs = this.#options.nowMs();
+    const lastMs = this.#reportedMs.get(node);
+    if (lastMs !== undefined && nowMs - lastMs < REPORT_PERIOD_MS) return false;
+    this.#reportedMs.delete(node);
+    this.#reportedMs.set(node, nowMs);
+    if (this.#reportedMs.size > MAX_REPORTED_NODES) {
+      for (const oldest of this.#reportedMs.keys()) {
+        this.#reportedMs.delete(oldest);
+        break;
+      }
+    }
+    return true;
+  }
+}
+
+/** What a schema says of a value. It is the user's code: it may throw, and return anything. */
+function validated(
+  schema: MetaSchema,
+  meta: Readonly<AnyMeta>,
+): { readonly value?: unknown; readonly wrong?: TrackerError } {
+  let result: unknown;
+  try {
+    result = schema["~standard"].validate(meta);
+    if (typeof (Object(result) as { readonly then?: unknown }).then === "function") {
+      promiseOf(result)?.catch(() => undefined);
+      const text = "The schema validates with a promise; track is synchronous, so it needs one without";
+      return { wrong: new TrackerError("INVALID_OPTION", text, { option: "schema" }) };
+    }
+  } catch (cause) {
+    return { wrong: new TrackerError("INVALID_META", "The schema failed", { path: [] }, { cause }) };
+  }
+  const { issues } = Object(result) as { readonly issues?: unknown };
+  if (issues === undefined) return { value: (Object(result) as { readonly value?: unknown }).value };
+  const all = Array.isArray(issues) ? (issues as readonly MetaSchemaIssue[]) : [];
+  const [first] = all;
+  const path = (first?.path ?? []).map((step) => (typeof step === "object" ? step.key : step));
+  const where = ["meta", ...path.map(String)].join(".");
+  const text = `${where} does not match the schema: ${String(first?.message ?? "no reason was given")}`;
+  return { wrong: new TrackerError("INVALID_META", text, { path, issues: all }) };
+}
