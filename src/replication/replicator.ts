@@ -197,7 +197,7 @@ export class Replicator {
     if (!connected) return;
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.held.hearOutAnew();
+    for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
     // What happened meanwhile is told by the first heartbeat.
     const { tickPeriodMs } = this.#options;
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
