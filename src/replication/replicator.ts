@@ -299,7 +299,7 @@ export class Replicator {
   #resume(): void {
     this.membership.forgiveSilence();
     // What others have now is known again when they have summed it up.
-    for (const replica of this.membership.replicas()) replica.held.hearOutAnew();
+    for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
     // What happened meanwhile is told by the first heartbeat.
     this.#port.wakeAt(this.connection.resume(this.#nowMs));
   }

@@ -33,6 +33,9 @@ interface AuthorRecord {
   readonly births: Map<number, string>;
 }
 
+/** The entries of a slice of which nothing came yet: every such slice has these. */
+const nothingHeld: unknown = new RemoteSlice({ author: "" } as never, 0).entries;
+
 function textOfEntry(entry: ReplicatedEntry): string {
   const { key, session, ref, meta } = entry;
   return JSON.stringify([ReplicatedEntry.topicOf(entry), key, session, ref, meta]);
@@ -121,8 +124,10 @@ export class WhiteBox {
     const partial = this.#partial;
     const tamper = (slice: RemoteSlice, message: DeltaMessage): DeltaMessage => this.#tamper(slice, message);
     const blame = (what: string): void => this.#situation.blame(what);
-    // What was built anew is right again.
-    const isNew = (slice: RemoteSlice): boolean => this.#damaged.delete(slice);
+    // What was built anew is right again. A slice of which nothing was held has no entries of its own to replace.
+    const isNew = (slice: RemoteSlice, before: unknown): void => {
+      if (before !== nothingHeld && slice.entries !== before) this.#damaged.delete(slice);
+    };
     this.#restores.push(
       instead(RemoteSlice.prototype, "startRebuild", function (original, ...input) {
         if (this.clock === 0 && this.entries.size === 0) partial.add(this);
@@ -133,14 +138,14 @@ export class WhiteBox {
         const joinsOn = message.since <= this.clock && message.upTo > this.clock && message.parts === 1;
         const isPartial = partial.has(this);
         const change = original(tamper(this, message), ...rest);
-        if (this.entries !== before) isNew(this);
+        isNew(this, before);
         if (joinsOn && !isPartial && this.clock < message.upTo) blame("does not merge what joins on");
         return change;
       }),
       instead(RemoteSlice.prototype, "receivePage", function (original, ...input) {
         const before = this.entries;
         const change = original(...input);
-        if (this.entries !== before) isNew(this);
+        isNew(this, before);
         return change;
       }),
     );

@@ -61,8 +61,12 @@ export class Holding {
     this.summedUp.addLate(shard, clock);
   }
 
-  /** This node could not hear it for a while: what it says next may be older than that, as at the start of this life. */
-  hearOutAnew(): void {
+  /**
+   * This node could not hear it for a while: what it has now is to be told again. If it is shown, the next that it says
+   * may be older than that, as at the start of this life; one that is not waits for its first goal, which stands still.
+   */
+  hearOutAnew(isShown: boolean): void {
+    if (!isShown) return this.summedUp.clear();
     this.summedUp.forget();
     this.#heardOut = false;
   }

@@ -7,8 +7,6 @@
 const SUMMED_UP = 1;
 const UNSURE = 2;
 const SURE = 4;
-/** By a frame that was overtaken: the next in time replaces the goal. */
-const LATE = 8;
 
 export class Summaries {
   #shards = new Uint8Array(0);
@@ -34,19 +32,17 @@ export class Summaries {
 
   add(shard: number, clock: number, direct: boolean): void {
     if (shard >= this.#shards.length) this.#grow(shard + 1);
-    let known = this.#shards[shard] ?? 0;
-    const isUnsure = (known & UNSURE) !== 0;
+    const known = this.#shards[shard] ?? 0;
+    const becomesSure = (known & SURE) === 0 && (direct || (known & UNSURE) !== 0);
     // What replaces the goal is what it had when it spoke to this life for certain.
-    if (isUnsure || (known & LATE) !== 0 || (known & SUMMED_UP) === 0) {
+    if (becomesSure || (known & SUMMED_UP) === 0) {
       if (clock > 0) this.#goals.set(shard, clock);
       else this.#goals.delete(shard);
     }
     if ((known & SUMMED_UP) === 0) this.#size += 1;
-    if ((known & SURE) === 0) {
-      if (direct || isUnsure) this.#sure += 1;
-      known = direct || isUnsure ? SURE : UNSURE;
-    }
-    this.#shards[shard] = (known & ~LATE) | SUMMED_UP;
+    if (becomesSure) this.#sure += 1;
+    const isSure = becomesSure || (known & SURE) !== 0;
+    this.#shards[shard] = SUMMED_UP | (isSure ? SURE : UNSURE);
   }
 
   /** By a frame that was overtaken: it replaces no goal, and makes none sure. */
@@ -56,7 +52,7 @@ export class Summaries {
     if ((known & SUMMED_UP) !== 0) return;
     if (clock > 0) this.#goals.set(shard, clock);
     this.#size += 1;
-    this.#shards[shard] = known | SUMMED_UP | LATE;
+    this.#shards[shard] = known | SUMMED_UP;
   }
 
   /** Nothing that it has summed up counts any more. */
@@ -69,7 +65,7 @@ export class Summaries {
 
   /** It is to sum up its shards anew; of which it has done so surely is remembered. */
   clear(): void {
-    for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~(SUMMED_UP | LATE);
+    for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~SUMMED_UP;
     this.#goals.clear();
     this.#size = 0;
   }
