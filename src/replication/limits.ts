@@ -71,6 +71,14 @@ export const HEARTBEATS_TO_DEAF = 2.25;
 export const HEARTBEATS_OF_SOUNDING = 8;
 /** Times at which it spoke that a node remembers: more than there are ticks in four heartbeats. */
 export const SOUNDING_MARKS = 32;
+/**
+ * Whoever has been silent for so many heartbeats is asked about at the pubsub, and has ended if that says nobody listens
+ * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
+ * connection may be cut.
+ */
+export const HEARTBEATS_TO_ASK = 1.03;
+export const ABSENT_MS = 1_000;
+export const ABSENT_HEARTBEATS = 0.93;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */
