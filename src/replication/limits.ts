@@ -69,8 +69,10 @@ export const HEARTBEATS_TO_DOUBT = 1.25;
 export const HEARTBEATS_TO_DEAF = 2.25;
 /** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
 export const HEARTBEATS_OF_SOUNDING = 8;
-/** Times at which it spoke that a node remembers: more than there are ticks in four heartbeats. */
-export const SOUNDING_MARKS = 32;
+/** What a node said is heard if it comes back within so many down periods: later it says nothing of the connection. */
+export const DOWN_PERIODS_TO_RETURN = 4;
+/** Times at which it spoke that a node remembers: more than there usually are in that time. */
+export const SOUNDING_MARKS = 128;
 /**
  * Whoever has been silent for so many heartbeats is asked about at the pubsub, and has ended if that says nobody listens
  * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
