@@ -3,8 +3,8 @@
  * in a browser. Free of Node imports.
  *
  * All nodes share one `BroadcastChannel`, by two ports each: a port does not hear what it posts itself, and a node
- * has to. It has no connection that could break, so there is no status; and nobody is told when a thread or tab ends
- * without closing its pubsub, so its silence has to tell.
+ * has to. It has no connection that could break, so there is no status. A page that is hidden for good says so; nobody
+ * is told when a thread ends without closing its pubsub, so its silence has to tell.
  */
 import { TrackerError } from "../errors.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
@@ -75,7 +75,11 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
       // Only Node has it, and its type is the browser's.
       if ("unref" in port && typeof port.unref === "function") port.unref();
     }
+    if (hasPage(globalThis)) globalThis.addEventListener("pagehide", this.#leavePage);
   }
+
+  /** The page goes, or is put aside: whoever comes back to it is heard again by its next heartbeat. */
+  readonly #leavePage = (): void => this.#post({ rollcall: 1, type: "nodeGone", node: this.nodeName });
 
   broadcast(channel: string, payload: string): void {
     this.#post({ rollcall: 1, type: "frame", channel, payload });
@@ -94,6 +98,7 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
     if (this.#closed) return;
     this.#post({ rollcall: 1, type: "nodeGone", node: this.nodeName });
     this.#closed = true;
+    if (hasPage(globalThis)) globalThis.removeEventListener("pagehide", this.#leavePage);
     this.#hearing.onmessage = null;
     this.#hearing.onmessageerror = null;
     this.#hearing.close();
@@ -123,6 +128,16 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
       }),
     );
   }
+}
+
+/** A browser's page, as far as it is needed here; threads and workers have none. */
+interface Page {
+  addEventListener(event: "pagehide", listener: () => void): void;
+  removeEventListener(event: "pagehide", listener: () => void): void;
+}
+
+function hasPage(scope: object): scope is Page {
+  return "document" in scope && "addEventListener" in scope;
 }
 
 type Fields = Readonly<Partial<Record<"rollcall" | "type" | "to" | "channel" | "payload" | "node", unknown>>>;

@@ -75,8 +75,18 @@ export const HEARTBEATS_TO_DOUBT = 1.25;
 export const HEARTBEATS_TO_DEAF = 2.25;
 /** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
 export const HEARTBEATS_OF_SOUNDING = 8;
-/** Times at which it spoke that a node remembers: more than there are ticks in four heartbeats. */
-export const SOUNDING_MARKS = 32;
+/** What a node said is heard if it comes back within so many down periods: later it says nothing of the connection. */
+export const DOWN_PERIODS_TO_RETURN = 4;
+/** Times at which it spoke that a node remembers: more than there usually are in that time. */
+export const SOUNDING_MARKS = 128;
+/**
+ * Whoever has been silent for so many heartbeats is asked about at the pubsub, and has ended if that says nobody listens
+ * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
+ * connection may be cut.
+ */
+export const HEARTBEATS_TO_ASK = 1.03;
+export const ABSENT_MS = 1_000;
+export const ABSENT_HEARTBEATS = 0.93;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */

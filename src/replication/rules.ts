@@ -25,10 +25,13 @@ import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
 import { equalMetas } from "./equal.js";
 import {
+  ABSENT_HEARTBEATS,
+  ABSENT_MS,
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
   GREETING_DELAY_MAX_MS,
   HEARTBEATS_OF_SOUNDING,
+  HEARTBEATS_TO_ASK,
   HEARTBEATS_TO_DEAF,
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
@@ -334,6 +337,24 @@ export const RULES = {
    * hidden although they are there.
    */
   isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
+
+  /**
+   * R57: Who is silent, and of whom the pubsub says for a while that nobody listens, has ended. Else a kill is noticed
+   * only by its silence. Asked about whoever is overdue.
+   */
+  isMissing: (silentMs: number, heartbeatPeriodMs: number): boolean =>
+    silentMs > HEARTBEATS_TO_ASK * heartbeatPeriodMs,
+
+  /** R57: Whoever has reconnected lately asks nobody: others may be about to. */
+  mayAskForDeaths: (sinceConnectedMs: number, downPeriodMs: number): boolean =>
+    sinceConnectedMs > downPeriodMs,
+
+  /** R57: An answer that does not know this node itself is none. */
+  isBelieved: (knowsSelf: boolean): boolean => knowsSelf,
+
+  /** R57: One answer is not enough: a connection that is cut for a moment comes back. */
+  isAbsent: (answers: number, absentMs: number, heartbeatPeriodMs: number): boolean =>
+    answers > 1 && absentMs >= Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
 
   // The border.
 

@@ -7,7 +7,7 @@ import type { AnyMeta, Diff, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import { Session } from "../session.js";
 import { Tracker, type TrackerOptions } from "../tracker/tracker.js";
-import { HEARTBEATS_TO_DEAF } from "../replication/limits.js";
+import { DOWN_PERIODS_TO_RETURN, HEARTBEATS_TO_DEAF } from "../replication/limits.js";
 import { DiffFold } from "./diff-fold.js";
 import type { Machine } from "./machine.js";
 import type { Endpoint } from "./network.js";
@@ -93,7 +93,7 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
     this.endpoint = endpoint;
     this.options = options;
     endpoint.ownHearing.deafAfterMs = HEARTBEATS_TO_DEAF * options.heartbeatPeriodMs;
-    endpoint.ownHearing.memoryMs = options.downPeriodMs;
+    endpoint.ownHearing.memoryMs = DOWN_PERIODS_TO_RETURN * options.downPeriodMs;
   }
 
   /** Starts a life. Resolves when its tracker runs. */

@@ -14,7 +14,8 @@ import { randomText } from "../runtime.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
-import { Delivery, MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
+import { Deaths } from "./deaths.js";
+import { Delivery } from "./delivery.js";
 import type { DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
@@ -27,7 +28,7 @@ import { trackerEventNames } from "./events.js";
 import type { TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
-import { errorOfTrouble } from "./troubles.js";
+import { errorOfTrouble, tooManyChanges, unavailable } from "./troubles.js";
 import { settlesWithin } from "./within.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
@@ -65,6 +66,7 @@ export class Engine {
   readonly #unsubscribes: unknown[] = [];
   readonly #life: Life;
   readonly #sounding: Sounding;
+  readonly #deaths: Deaths;
   #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
   #hasStarted = false;
   #wasComplete = false;
@@ -138,6 +140,19 @@ export class Engine {
       },
       nowMs,
     );
+    this.#deaths = new Deaths({
+      ...options,
+      channel: this.#publisher.inboxChannel,
+      replicator: this.replicator,
+      rules: protocolOf(options).rules,
+      now: () => this.now(),
+      wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
+      gone: (name) => this.#nodeGone(name),
+      failed: (cause) => {
+        if (this.#status === "listening")
+          this.#unavailable("The pubsub does not say who is listening", cause);
+      },
+    });
     this.#sounding = new Sounding(
       runtime,
       (ways) => this.replicator.sound(this.now(), ways),
@@ -325,6 +340,7 @@ export class Engine {
       for (const take of waiting) take();
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
+      this.#deaths.look(nowMs);
       const { untilMs } = this.#hearingOut;
       if (!this.#wasComplete) this.isReady();
       if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
@@ -390,6 +406,7 @@ export class Engine {
   }
 
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
+    this.#deaths.reconnected(this.now());
     if (status === "connected") {
       this.#hearingOut.begin(this.now());
       this.#readiness.startAnew();
@@ -470,16 +487,4 @@ export class Engine {
       this.#unavailable("Unsubscribing failed", cause);
     }
   }
-}
-
-function unavailable(text: string, cause: unknown): TrackerError {
-  return new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause });
-}
-
-function tooManyChanges(): TrackerError {
-  return new TrackerError(
-    "TOO_MANY_CHANGES",
-    `A handler changes what it is told of, again and again: more than ${MAX_CHAINED_DIFFS} diffs in a chain, or ${MAX_NESTED_DIFFS} in all, came of one change`,
-    { maxChainedDiffs: MAX_CHAINED_DIFFS, maxNestedDiffs: MAX_NESTED_DIFFS },
-  );
 }

@@ -1,6 +1,7 @@
 /** What goes wrong between the nodes, as errors with their codes and in words. */
 import { TrackerError } from "../errors.js";
 import type { ReplicaLink } from "../replication/port.js";
+import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { LIMITS } from "../replication/limits.js";
 import type { Trouble } from "../replication/port.js";
 
@@ -59,4 +60,16 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
     default:
       return trouble satisfies never;
   }
+}
+
+export function unavailable(text: string, cause: unknown): TrackerError {
+  return new TrackerError("PUBSUB_UNAVAILABLE", text, {}, { cause });
+}
+
+export function tooManyChanges(): TrackerError {
+  return new TrackerError(
+    "TOO_MANY_CHANGES",
+    `A handler changes what it is told of, again and again: more than ${MAX_CHAINED_DIFFS} diffs in a chain, or ${MAX_NESTED_DIFFS} in all, came of one change`,
+    { maxChainedDiffs: MAX_CHAINED_DIFFS, maxNestedDiffs: MAX_NESTED_DIFFS },
+  );
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { broadcastChannelPubSub, type BroadcastChannelPubSub } from "../../src/adapters/broadcast-channel.js";
 
 const channelName = `test-${process.pid}`;
@@ -27,6 +27,27 @@ describe("broadcastChannelPubSub", () => {
     expect(() => b.broadcast("room", "too late")).toThrow(
       expect.objectContaining({ code: "PUBSUB_UNAVAILABLE" }),
     );
+  });
+
+  it("tells the others of a page that goes, until it is closed", async () => {
+    const listeners = new Set<() => void>();
+    vi.stubGlobal("document", {});
+    vi.stubGlobal("addEventListener", (event: string, listener: () => void) => {
+      if (event === "pagehide") listeners.add(listener);
+    });
+    vi.stubGlobal("removeEventListener", (_: string, listener: () => void) => listeners.delete(listener));
+    try {
+      const [a, b] = [open("a"), open("b")];
+      const gone = new Promise((resolve) => a.onNodeGone?.(resolve));
+      expect(listeners.size).toBe(2);
+      [...listeners].at(-1)?.();
+      expect(await gone).toBe("b");
+      a.close();
+      b.close();
+      expect(listeners.size).toBe(0);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it("survives what others post on its channel, and reports it", async () => {

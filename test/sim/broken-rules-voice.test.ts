@@ -1,5 +1,11 @@
 /** Rules of a node that hears itself, or does not: each is needed, for a run sees when it is off. */
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import {
+  cutsAreNoDeaths,
+  killsAreNoticed,
+  theEarlyAskNobody,
+  theIgnorantAreNotBelieved,
+} from "./runs-of-deaths.js";
 import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
 
 const rules: readonly BrokenRule[] = [
@@ -30,6 +36,30 @@ const rules: readonly BrokenRule[] = [
     found: /somebody leaves though only the broker stood still/,
     run: theBrokerMayStandStill,
     broken: { rules: { isAsReconnected: () => false } },
+  },
+  {
+    rule: "R57 is missed: who is silent is asked about",
+    found: /a kill is noticed late/,
+    run: killsAreNoticed,
+    broken: { rules: { isMissing: () => false } },
+  },
+  {
+    rule: "R57 is missed: one answer is not enough",
+    found: /a node whose connection is cut is hidden/,
+    run: cutsAreNoDeaths,
+    broken: { rules: { isAbsent: () => true } },
+  },
+  {
+    rule: "R57 is missed: whoever has reconnected lately asks nobody",
+    found: /a node that reconnects later is hidden/,
+    run: theEarlyAskNobody,
+    broken: { rules: { mayAskForDeaths: () => true } },
+  },
+  {
+    rule: "R57 is missed: an answer that does not know this node itself is none",
+    found: /a pubsub that knows nobody is believed/,
+    run: theIgnorantAreNotBelieved,
+    broken: { rules: { isBelieved: () => true } },
   },
 ];
 

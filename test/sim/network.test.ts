@@ -48,7 +48,7 @@ async function broadcastMany(world: World, from: Endpoint, count: number): Promi
 const inOrder = Array.from({ length: 200 }, (_, index) => String(index + 1));
 
 describe("the faulty network", () => {
-  it("brings everything to everybody else in order when there are no faults", async () => {
+  it("brings everything to everybody in order when there are no faults", async () => {
     const world = makeWorld();
     const a = world.connect("a");
     world.connect("b");
@@ -56,8 +56,8 @@ describe("the faulty network", () => {
     await broadcastMany(world, a, 200);
     expect(world.received.get("b")).toEqual(inOrder);
     expect(world.received.get("c")).toEqual(inOrder);
-    expect(world.received.get("a")).toEqual([]);
-    expect(a.traffic).toEqual({ broadcasts: 200, sends: 0, bytes: inOrder.join("").length });
+    expect(world.received.get("a")).toEqual(inOrder);
+    expect(a.traffic).toEqual({ broadcasts: 200, sends: 0, signs: 0, bytes: inOrder.join("").length });
   });
 
   it("sends to one node only, and to none if there is none", async () => {
@@ -111,12 +111,12 @@ describe("the faulty network", () => {
     void a.pubsub.broadcast("channel", "from a");
     void b.pubsub.broadcast("channel", "from b");
     await world.time.advance(100);
-    expect(world.received.get("a")).toEqual(["from b"]);
-    expect(world.received.get("b")).toEqual([]);
+    expect(world.received.get("a")).toEqual(expect.arrayContaining(["from a", "from b"]));
+    expect(world.received.get("b")).toEqual(["from b"]);
     world.network.mendAll();
     void a.pubsub.broadcast("channel", "again");
     await world.time.advance(100);
-    expect(world.received.get("b")).toEqual(["again"]);
+    expect(world.received.get("b")).toEqual(["from b", "again"]);
   });
 
   it("refuses a payload above the limit and remembers it", async () => {

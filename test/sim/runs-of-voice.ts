@@ -7,7 +7,7 @@ import { by } from "./protocol.js";
 const HEARTBEAT_MS = 2_000;
 
 /** Two nodes, and the way in which their connections die: without a word. */
-export class VoicePair {
+class VoicePair {
   readonly lanes: Lanes;
   /** Whose connection is dead. */
   readonly dead = new Set<string>();

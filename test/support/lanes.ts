@@ -48,6 +48,10 @@ export class Lanes {
   loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
   /** Whether a node does not hear itself; replace it at any time. */
   mutes: (name: string, lane: Lane) => boolean = () => false;
+  /** Whether the pubsub can tell who listens: whoever has not died and is connected. */
+  knowsListeners = false;
+  /** Whether it has lost all it knew of that. */
+  knowsNobody = false;
   readonly #random: SeededRandom;
   /** What all nodes are started with, beside options of their own. */
   readonly #options: Partial<TrackerOptions>;
@@ -163,12 +167,22 @@ export class Lanes {
         port.receivers.set(channel, receive);
         return () => void port.receivers.delete(channel);
       },
+      ...(this.knowsListeners && {
+        listening: (_: string, nodes: readonly string[]) => this.#listening(nodes),
+      }),
       reconnect: () => void (port.reconnects += 1),
       onStatus: (listener) => {
         port.listeners.add(listener);
         return () => void port.listeners.delete(listener);
       },
     };
+  }
+
+  #listening(nodes: readonly string[]): Promise<ReadonlySet<string>> {
+    this.time.promisesMayBePending();
+    const there = new Set<string>();
+    for (const { name, connected } of this.#ports) if (connected && !this.knowsNobody) there.add(name);
+    return Promise.resolve(new Set(nodes.filter((name) => there.has(name))));
   }
 
   #carry(from: Port, to: Port, lane: Lane, channel: string, payload: string): void {

@@ -3,7 +3,7 @@
  * that it takes to others. Time comes in as the time for which the pubsub says that it is connected; knows no message
  * and no other life.
  */
-import { SOUNDING_MARKS } from "../limits.js";
+import { DOWN_PERIODS_TO_RETURN, SOUNDING_MARKS } from "../limits.js";
 import type { VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
 
@@ -29,7 +29,7 @@ export class OwnVoice {
 
   constructor(options: { readonly heartbeatPeriodMs: number; readonly downPeriodMs: number }, rules: Rules) {
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
-    this.#memoryMs = options.downPeriodMs;
+    this.#memoryMs = DOWN_PERIODS_TO_RETURN * options.downPeriodMs;
     this.#rules = rules;
   }
 
