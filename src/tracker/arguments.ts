@@ -1,5 +1,6 @@
 /** The checks of what a tracker is called with; behind this border it is trusted. */
 import { wrongArgument } from "../checks.js";
+import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
 import { MAX_NAME_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
 import { isSession } from "../session.js";
@@ -27,4 +28,9 @@ export function requireBehaviour(behaviour: unknown): void {
       typeof behaviour.handleDiff === "function");
   if (isBehaviour) return;
   throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
+}
+
+export function notTracked({ id }: Session, topic: string, key: string): TrackerError {
+  const text = `This session is not tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)}`;
+  return new TrackerError("NOT_TRACKED", text, { topic, key, session: id });
 }

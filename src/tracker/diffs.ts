@@ -26,6 +26,15 @@ export interface DiffFollower {
   ended(): void;
 }
 
+/**
+ * Who is told of each change when it is committed, before and apart from those to whom diffs are delivered. Does not
+ * throw.
+ */
+export interface ChangeObserver {
+  isWanted(): boolean;
+  change(diff: Diff): void;
+}
+
 /** What tells diffs. */
 export interface DiffSource {
   readonly view: View;

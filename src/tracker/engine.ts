@@ -3,10 +3,8 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
-import { promiseOf } from "../pubsub/returned.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
-import { MAX_FRAME_BYTES } from "../replication/limits.js";
 import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
@@ -16,7 +14,7 @@ import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
 import { Deaths } from "./deaths.js";
 import { Delivery } from "./delivery.js";
-import type { DiffFollower } from "./diffs.js";
+import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
@@ -28,27 +26,19 @@ import { trackerEventNames } from "./events.js";
 import type { TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
-import { errorOfTrouble, tooManyChanges, unavailable } from "./troubles.js";
-import { settlesWithin } from "./within.js";
+import { listenTo, Subscriptions } from "./subscriptions.js";
+import { MOST_WAITING, Waiting } from "./waiting.js";
+import {
+  errorOfConflict,
+  errorOfDivergence,
+  errorOfRefusal,
+  errorOfTrouble,
+  tooManyChanges,
+  unavailable,
+} from "./troubles.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
-
-const REFUSED_LISTENER = "The pubsub refused a listener";
-
-/** Frames that wait until they can be taken: those of one turn of the event loop. */
-const MAX_WAITING_FRAMES = 1_000;
-/** And so many UTF-16 units in all. */
-const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
-
-/**
- * Who is told of each change when it is committed, before and apart from those to whom diffs are delivered. Does not
- * throw.
- */
-export interface ChangeObserver {
-  isWanted(): boolean;
-  change(diff: Diff): void;
-}
 
 export class Engine {
   readonly replicator: Replicator;
@@ -62,19 +52,14 @@ export class Engine {
   readonly #hasHandler: boolean;
   readonly #followers = new Set<DiffFollower>();
   readonly #observer: ChangeObserver;
-  /** What the pubsub returned to end its subscriptions: functions, if it keeps its word. */
-  readonly #unsubscribes: unknown[] = [];
+  readonly #subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
   readonly #life: Life;
   readonly #sounding: Sounding;
   readonly #deaths: Deaths;
   #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
   #hasStarted = false;
   #wasComplete = false;
-  /** What came before the start was through, or while the pubsub was being called. */
-  #waiting: (() => void)[] = [];
-  /** How many UTF-16 units of frames wait, and whether more came than can. */
-  #waitingLength = 0;
-  #overflows = false;
+  readonly #waiting = new Waiting();
   /** Whether it was reported that this node does not hear itself. */
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
@@ -135,7 +120,7 @@ export class Engine {
         divergence: (news) => this.#diverged(news),
         replicaLink: (news) => this.#delivery.add(() => this.reporter.emit("replicaLink", news)),
         trouble: (trouble) => this.#delivery.add(() => this.reporter.error(errorOfTrouble(trouble))),
-        nameConflict: (conflicting, incarnations) => this.#nameConflict(conflicting, incarnations),
+        nameConflict: (other, incarnations) => this.#nameConflict({ name: other, incarnations }),
         refused: (reason, version) => this.#refused(reason, version),
       },
       nowMs,
@@ -167,7 +152,7 @@ export class Engine {
    */
   async start(): Promise<void> {
     const { pubsub, name, runtime, startTimeoutMs } = this.#options;
-    this.#unsubscribes.push(reserveName(pubsub, name));
+    this.#subscriptions.add(reserveName(pubsub, name));
     const { broadcastChannel, inboxChannel } = this.#publisher;
     const beganMs = this.now();
     try {
@@ -180,15 +165,23 @@ export class Engine {
         runtime,
         startTimeoutMs,
       );
-      this.#unsubscribes.push(...subscriptions);
-      this.#listen();
+      this.#subscriptions.add(...subscriptions);
+      listenTo(
+        pubsub,
+        {
+          status: (status) => this.#heardStatus(status),
+          nodeGone: (nodeName) => this.#nodeGone(nodeName),
+          error: (cause) => this.#pubsubFailed(cause),
+        },
+        this.#subscriptions,
+      );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
       // Whoever heard it shall not wait for it.
       if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now());
       this.#status = "stopped";
       this.#alarm.stop();
-      await this.#unsubscribe(startTimeoutMs);
+      await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);
       throw error;
     }
     this.#hasStarted = true;
@@ -206,7 +199,7 @@ export class Engine {
     const beganMs = this.now();
     this.#status = "stopped";
     this.#alarm.stop();
-    this.#waiting = [];
+    this.#waiting.takeAll();
     this.replicator.goodbye(handoffMs, beganMs);
     this.deliver();
     this.#readiness.stop();
@@ -215,7 +208,8 @@ export class Engine {
     if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
-    await this.#unsubscribe(Math.max(0, beganMs + startTimeoutMs - this.now()));
+    const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
+    await this.#subscriptions.endAll(runtime, leftMs, startTimeoutMs);
   }
 
   /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
@@ -311,33 +305,13 @@ export class Engine {
     return isWanted ? diff : undefined;
   }
 
-  /** @throws TrackerError `PUBSUB_UNAVAILABLE` */
-  #listen(): void {
-    const { pubsub } = this.#options;
-    const keep = (unsubscribe: unknown): void => {
-      this.#unsubscribes.push(unsubscribe);
-      promiseOf(unsubscribe)?.catch((cause: unknown) => this.#unavailable(REFUSED_LISTENER, cause));
-    };
-    try {
-      if (pubsub.onStatus !== undefined) keep(pubsub.onStatus((status) => this.#heardStatus(status)));
-      if (pubsub.onNodeGone !== undefined) keep(pubsub.onNodeGone((nodeName) => this.#nodeGone(nodeName)));
-      if (pubsub.onError !== undefined) keep(pubsub.onError((cause) => this.#pubsubFailed(cause)));
-    } catch (cause) {
-      throw new TrackerError("PUBSUB_UNAVAILABLE", REFUSED_LISTENER, {}, { cause });
-    }
-  }
-
   /** Does what is due, and first what waited. */
   #advance(): void {
     if (this.#status === "sounding") return;
     const nowMs = this.now();
     try {
       if (this.#status === "starting") this.#status = "listening";
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      this.#waitingLength = 0;
-      this.#overflows = false;
-      for (const take of waiting) take();
+      for (const take of this.#waiting.takeAll()) take();
       if (this.#status !== "listening") return;
       this.replicator.advance(this.now());
       this.#deaths.look(nowMs);
@@ -353,12 +327,16 @@ export class Engine {
 
   /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
   get #isBusy(): boolean {
-    return this.#publisher.isPublishing || (this.#status === "listening" && this.#waiting.length > 0);
+    return this.#publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
   }
 
   /** For the next turn. */
   #wait(take: () => void): void {
-    this.#waiting.push(take);
+    this.#waiting.add(take);
+    this.#wakeForWaiting();
+  }
+
+  #wakeForWaiting(): void {
     if (this.#status === "listening") this.#alarm.wakeAt(this.now());
   }
 
@@ -370,15 +348,9 @@ export class Engine {
     }
     if (this.#status !== "listening" || this.#isBusy) {
       const length = typeof payload === "string" ? payload.length : 0;
-      const fits = this.#waitingLength + length <= MAX_WAITING_LENGTH;
-      if (fits && this.#waiting.length < MAX_WAITING_FRAMES) {
-        this.#waitingLength += length;
-        return this.#wait(() => this.#receive(payload, way));
-      }
-      const most = `${MAX_WAITING_FRAMES} frames or ${MAX_WAITING_LENGTH} characters`;
-      this.#refuse(`more than ${most} came at once`, !this.#overflows);
-      this.#overflows = true;
-      return;
+      const added = this.#waiting.addFrame(() => this.#receive(payload, way), length);
+      if (added === "waits") return this.#wakeForWaiting();
+      return this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
     }
     if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
     else this.#refuse(`no text but ${typeof payload}`);
@@ -447,44 +419,20 @@ export class Engine {
   }
 
   #diverged(news: TrackerEvents["divergence"]): void {
-    const text = `The entries of ${news.name} in shard ${news.shard} differed from its own and are rebuilt`;
     this.#delivery.add(() => {
       this.reporter.emit("divergence", news);
-      this.reporter.error(new TrackerError("DIVERGENCE", text, { ...news }));
+      this.reporter.error(errorOfDivergence(news));
     });
   }
 
-  #nameConflict(name: string, incarnations: readonly [string, string]): void {
-    const text = `Two nodes have the name ${name}; only the one that started last is listened to`;
+  #nameConflict(news: TrackerEvents["nameConflict"]): void {
     this.#delivery.add(() => {
-      this.reporter.emit("nameConflict", { name, incarnations });
-      this.reporter.error(new TrackerError("NAME_CONFLICT", text, { name, incarnations }));
+      this.reporter.emit("nameConflict", news);
+      this.reporter.error(errorOfConflict(news));
     });
   }
 
   #refused(reason: string, version: unknown): void {
-    const error =
-      version === undefined
-        ? new TrackerError("INVALID_FRAME", `A payload that is no frame of rollcall: ${reason}`, { reason })
-        : new TrackerError("UNKNOWN_PROTOCOL", "A node speaks another protocol version", { version });
-    this.#delivery.add(() => this.reporter.error(error));
-  }
-
-  async #unsubscribe(timeoutMs: number): Promise<void> {
-    const ends = this.#unsubscribes.splice(0).map((unsubscribe) => this.#end(unsubscribe));
-    if (await settlesWithin(this.#options.runtime, timeoutMs, Promise.all(ends))) return;
-    this.#unavailable(`The pubsub has not ended all subscriptions within ${this.#options.startTimeoutMs} ms`);
-  }
-
-  /** Never rejects. */
-  async #end(unsubscribe: unknown): Promise<void> {
-    try {
-      // A promise of one is waited for.
-      const end: unknown = typeof unsubscribe === "object" ? await unsubscribe : unsubscribe;
-      if (typeof end !== "function") throw new TypeError(`${typeof end} is not a function`);
-      await (end as () => unknown)();
-    } catch (cause) {
-      this.#unavailable("Unsubscribing failed", cause);
-    }
+    this.#delivery.add(() => this.reporter.error(errorOfRefusal(reason, version)));
   }
 }

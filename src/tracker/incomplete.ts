@@ -1,12 +1,7 @@
 /** Why a tracker is not complete, in words and by name. */
 import type { ConnectionStatus } from "../replication/port.js";
-import type { ReplicaHealth } from "./health.js";
-
-export interface Incomplete {
-  readonly text: string;
-  /** The nodes that are waited for. */
-  readonly waitsFor: readonly string[];
-}
+import type { Health } from "./health.js";
+import type { NotComplete } from "./readiness.js";
 
 const CONNECTIONS: Readonly<Record<Exclude<ConnectionStatus, "connected">, string>> = {
   disconnected: "the pubsub is disconnected",
@@ -21,11 +16,11 @@ const NAMES_SHOWN = 5;
  * @param isHearingOut Whether others may not have had the time to say that they are there.
  */
 export function whyIncomplete(
-  connection: ConnectionStatus,
+  health: Health,
   isHearingOut: boolean,
   unheard: readonly string[],
-  replicas: readonly ReplicaHealth[],
-): Incomplete {
+): NotComplete {
+  const { connection, replicas } = health;
   const reasons: string[] = [];
   const waitsFor: string[] = [];
   if (connection !== "connected") reasons.push(CONNECTIONS[connection]);
@@ -45,5 +40,6 @@ export function whyIncomplete(
   }
   const more = reasons.length - NAMES_SHOWN;
   const shown = reasons.slice(0, NAMES_SHOWN).join("; ");
-  return { text: more > 0 ? `${shown}; and ${more} more` : shown, waitsFor };
+  const text = more > 0 ? `${shown}; and ${more} more` : shown;
+  return { text, details: { waitsFor, health } };
 }

@@ -8,7 +8,7 @@ import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
-import { requireBehaviour, requireName, requireSession } from "./arguments.js";
+import { notTracked, requireBehaviour, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
@@ -317,16 +317,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#requireRunning();
-    await this.#engine.whenComplete(timeoutMs, () => {
-      const health = this.health();
-      const { text, waitsFor } = whyIncomplete(
-        health.connection,
-        !this.#engine.hasHeardOut(),
-        this.#engine.expectedAndUnheard(),
-        health.replicas,
-      );
-      return { text, details: { waitsFor, health } };
-    });
+    const engine = this.#engine;
+    await engine.whenComplete(timeoutMs, () =>
+      whyIncomplete(this.health(), !engine.hasHeardOut(), engine.expectedAndUnheard()),
+    );
   }
 
   /**
@@ -418,11 +412,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #present(session: Session, topic: string, key: string): ReplicatedEntry {
     const entry = this.#owned.find(session, topic, key);
     if (entry !== undefined) return entry;
-    throw new TrackerError(
-      "NOT_TRACKED",
-      `This session is not tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)}`,
-      { topic, key, session: session.id },
-    );
+    throw notTracked(session, topic, key);
   }
 
   /** Checks what every change begins with; says whether to go on: a closed session changes nothing. */

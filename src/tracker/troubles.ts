@@ -1,6 +1,7 @@
 /** What goes wrong between the nodes, as errors with their codes and in words. */
 import { TrackerError } from "../errors.js";
 import type { ReplicaLink } from "../replication/port.js";
+import type { TrackerEvents } from "./events.js";
 import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { LIMITS } from "../replication/limits.js";
 import type { Trouble } from "../replication/port.js";
@@ -72,4 +73,21 @@ export function tooManyChanges(): TrackerError {
     `A handler changes what it is told of, again and again: more than ${MAX_CHAINED_DIFFS} diffs in a chain, or ${MAX_NESTED_DIFFS} in all, came of one change`,
     { maxChainedDiffs: MAX_CHAINED_DIFFS, maxNestedDiffs: MAX_NESTED_DIFFS },
   );
+}
+
+export function errorOfDivergence(news: TrackerEvents["divergence"]): TrackerError {
+  const text = `The entries of ${news.name} in shard ${news.shard} differed from its own and are rebuilt`;
+  return new TrackerError("DIVERGENCE", text, { ...news });
+}
+
+export function errorOfConflict({ name, incarnations }: TrackerEvents["nameConflict"]): TrackerError {
+  const text = `Two nodes have the name ${name}; only the one that started last is listened to`;
+  return new TrackerError("NAME_CONFLICT", text, { name, incarnations });
+}
+
+/** Of a payload that no node of this version could have sent. */
+export function errorOfRefusal(reason: string, version: unknown): TrackerError {
+  if (version !== undefined)
+    return new TrackerError("UNKNOWN_PROTOCOL", "A node speaks another protocol version", { version });
+  return new TrackerError("INVALID_FRAME", `A payload that is no frame of rollcall: ${reason}`, { reason });
 }
