@@ -234,7 +234,11 @@ export class HistoryOracles {
     let lostMs = 0;
     // That it is deaf it notices with a tick.
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
-    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
+    for (const stretch of unwellStretches(node.endpoint)) {
+      const { fromMs, untilMs } = stretch;
+      // It may have heard itself again before a tick noticed, and then it counts and forgives as ever.
+      const isShort = untilMs - fromMs < 2 * this.#tickPeriodMs;
+      if (isShort && !node.endpoint.knownOutages.includes(stretch)) continue;
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
       if (isForgiven) lostMs += untilMs - fromMs;
