@@ -349,7 +349,7 @@ export class HistoryOracles {
     if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
     if (code === "HANDLER_FAILED" && this.#expected.handlersFail) return;
     if (code === "NAME_CONFLICT") return; // looked at as an event
-    if (code === "DEAF" && node.endpoint.ownHearing.deafStretches.at(-1)?.untilMs === Infinity) return;
+    if (code === "DEAF" && node.endpoint.ownHearing.mayBeDeaf) return;
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
     if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;
