@@ -236,9 +236,12 @@ export class HistoryOracles {
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
     for (const stretch of unwellStretches(node.endpoint)) {
       const { fromMs, untilMs } = stretch;
-      // It may have heard itself again before a tick noticed, and then it counts and forgives as ever.
+      // It may have heard itself again before a tick noticed: then it counts as ever. Or else it has forgiven, once.
       const isShort = untilMs - fromMs < 2 * this.#tickPeriodMs;
-      if (isShort && !node.endpoint.knownOutages.includes(stretch)) continue;
+      if (isShort && !node.endpoint.knownOutages.includes(stretch)) {
+        isForgiven ||= fromMs < now && untilMs > sinceMs;
+        continue;
+      }
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
       if (isForgiven) lostMs += untilMs - fromMs;
