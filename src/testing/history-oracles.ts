@@ -234,7 +234,14 @@ export class HistoryOracles {
     let lostMs = 0;
     // That it is deaf it notices with a tick.
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
-    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
+    for (const stretch of unwellStretches(node.endpoint)) {
+      const { fromMs, untilMs } = stretch;
+      // It may have heard itself again before a tick noticed: then it counts as ever. Or else it has forgiven, once.
+      const isShort = untilMs - fromMs < 2 * this.#tickPeriodMs;
+      if (isShort && !node.endpoint.knownOutages.includes(stretch)) {
+        isForgiven ||= fromMs < now && untilMs > sinceMs;
+        continue;
+      }
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
       if (isForgiven) lostMs += untilMs - fromMs;
@@ -345,7 +352,7 @@ export class HistoryOracles {
     if (code === "PUBLISH_FAILED" || code === "PUBSUB_UNAVAILABLE") return;
     if (code === "HANDLER_FAILED" && this.#expected.handlersFail) return;
     if (code === "NAME_CONFLICT") return; // looked at as an event
-    if (code === "DEAF" && node.endpoint.ownHearing.deafStretches.at(-1)?.untilMs === Infinity) return;
+    if (code === "DEAF" && node.endpoint.ownHearing.mayBeDeaf) return;
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
     if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;

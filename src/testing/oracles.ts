@@ -180,7 +180,8 @@ export function deafnessIsAdmitted<M extends Meta<M>>(
   const { connection } = tracker.health();
   const deaf = endpoint.ownHearing.deafStretches.at(-1);
   if (deaf?.untilMs !== Infinity) {
-    return connection === "deaf" ? [`${name} says that it does not hear itself, and it does`] : [];
+    const isFalse = connection === "deaf" && !endpoint.ownHearing.mayBeDeaf;
+    return isFalse ? [`${name} says that it does not hear itself, and it does`] : [];
   }
   // It looks with every tick, and after a stall a tick counts for two.
   const forMs = nowMs - deaf.fromMs - machine.stalledMsSince(deaf.fromMs - options.heartbeatPeriodMs);

@@ -37,6 +37,12 @@ export class OwnHearing {
     return fromMs === Infinity ? this.#over : [...this.#over, { fromMs, untilMs: Infinity }];
   }
 
+  /** Whether it may take itself for deaf: of a stall it counts as much as a tick may. */
+  get mayBeDeaf(): boolean {
+    const heardMs = Math.min(this.#heardMs.broadcast, this.#heardMs.send);
+    return this.#time.nowMs - heardMs > this.deafAfterMs || this.deafStretches.at(-1)?.untilMs === Infinity;
+  }
+
   /** It heard what it had sent at the given time. */
   heard(lane: "broadcast" | "send", sentMs: number): void {
     if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
