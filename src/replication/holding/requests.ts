@@ -263,8 +263,10 @@ export class Requests<A extends Asked = Asked> {
       // It took no longer than since the first question; how much less, nobody knows. One that comes right after the
       // last question is hardly the answer to another.
       const isProbablyLast = nowMs - sentMs < gapMs * SHARE_OF_CHANCE;
+      // Where the greeting was quick, what takes long was lost.
+      const isQuick = (line.greetingPatienceMs ?? Infinity) < this.#firstPatienceMs;
       const doubledMs = 2 * Math.max(this.#patienceMs(line), this.#firstPatienceMs);
-      const mostMs = isProbablyLast ? this.#firstPatienceMs : doubledMs;
+      const mostMs = isProbablyLast || isQuick ? this.#firstPatienceMs : doubledMs;
       line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
       line.doublings = 0;
       return;
