@@ -247,7 +247,10 @@ export class Requests<A extends Asked = Asked> {
   #patienceMs({ roundTrip, doublings, greetingPatienceMs, ambiguousPatienceMs }: Line<A>): number {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
-    const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
+    // What others take is a guess as well: one slow answer of another is no reason to wait for longer.
+    const othersMs = this.#roundTrip.patienceMs;
+    const likelyMs = othersMs === undefined ? guessedMs : Math.min(othersMs, this.#firstPatienceMs);
+    const measuredMs = ownMs ?? likelyMs;
     // What is only guessed is patient enough: nothing makes it likely that the answer takes longer.
     const isMeasured = roundTrip.patienceMs !== undefined;
     return this.#protocol.rules.patienceMs(measuredMs, doublings, isMeasured, this.#retryMaxMs);
