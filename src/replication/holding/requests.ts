@@ -247,7 +247,10 @@ export class Requests<A extends Asked = Asked> {
   #patienceMs({ roundTrip, doublings, greetingPatienceMs, ambiguousPatienceMs }: Line<A>): number {
     const guessedMs = greetingPatienceMs ?? this.#firstPatienceMs;
     const ownMs = roundTrip.patienceMs ?? ambiguousPatienceMs;
-    const measuredMs = ownMs ?? this.#roundTrip.patienceMs ?? guessedMs;
+    // What others take is a guess as well: one slow answer of another is no reason to wait for longer.
+    const othersMs = this.#roundTrip.patienceMs;
+    const likelyMs = othersMs === undefined ? guessedMs : Math.min(othersMs, this.#firstPatienceMs);
+    const measuredMs = ownMs ?? likelyMs;
     // What is only guessed is patient enough: nothing makes it likely that the answer takes longer.
     const isMeasured = roundTrip.patienceMs !== undefined;
     return this.#protocol.rules.patienceMs(measuredMs, doublings, isMeasured, this.#retryMaxMs);
@@ -263,8 +266,10 @@ export class Requests<A extends Asked = Asked> {
       // It took no longer than since the first question; how much less, nobody knows. One that comes right after the
       // last question is hardly the answer to another.
       const isProbablyLast = nowMs - sentMs < gapMs * SHARE_OF_CHANCE;
+      // Where the greeting was quick, what takes long was lost.
+      const isQuick = (line.greetingPatienceMs ?? Infinity) < this.#firstPatienceMs;
       const doubledMs = 2 * Math.max(this.#patienceMs(line), this.#firstPatienceMs);
-      const mostMs = isProbablyLast ? this.#firstPatienceMs : doubledMs;
+      const mostMs = isProbablyLast || isQuick ? this.#firstPatienceMs : doubledMs;
       line.ambiguousPatienceMs = Math.min(nowMs - firstSentMs + REQUEST_RETRY_MS, mostMs);
       line.doublings = 0;
       return;
