@@ -177,6 +177,8 @@ export function deafnessIsAdmitted<M extends Meta<M>>(
   { name, endpoint, machine, tracker, options }: SimulatedNode<M>,
   nowMs: number,
 ): string[] {
+  // Whoever has stopped speaks no more, while what it has subscribed to ends.
+  if (tracker.stopped) return [];
   const { connection } = tracker.health();
   const deaf = endpoint.ownHearing.deafStretches.at(-1);
   if (deaf?.untilMs !== Infinity) {
