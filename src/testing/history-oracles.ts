@@ -226,11 +226,14 @@ export class HistoryOracles {
     return this.#expected.heartbeatPeriodMs / ticksPerHeartbeat;
   }
 
-  /** Silence that an observer may hold against another: not its own stalls, and none from before the first reconnect. */
-  #healthySilenceMs(node: Node, owner: Node): number {
+  /**
+   * Silence that an observer may hold against another: not its own stalls, and none from before the first reconnect,
+   * which forgives those that are up.
+   */
+  #healthySilenceMs(node: Node, owner: Node, isForgiving = true): number {
     const now = this.#cluster.nowMs;
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
-    let isForgiven = false;
+    let isForgiven = !isForgiving;
     let lostMs = 0;
     // That it is deaf it notices with a tick.
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
@@ -244,7 +247,7 @@ export class HistoryOracles {
       }
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
-      if (isForgiven) lostMs += untilMs - fromMs;
+      if (isForgiven) lostMs += untilMs - Math.max(fromMs, sinceMs);
       else sinceMs = untilMs;
       isForgiven = true;
     }
@@ -329,7 +332,7 @@ export class HistoryOracles {
         else if (
           atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs &&
           // Who doubts its connection hides nobody, and so somebody late; it remembers him no longer for that.
-          lives.some((life) => this.#healthySilenceMs(node, life) < permdownPeriodMs)
+          lives.some((life) => this.#healthySilenceMs(node, life, false) < permdownPeriodMs)
         ) {
           this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);
         }

@@ -20,6 +20,9 @@ export class OwnHearing {
   readonly #machine: Machine;
   /** When it heard itself last, or could not be expected to have done so before. */
   readonly #heardMs: { broadcast: number; send: number };
+  /** When it had started, and when it had heard itself before on both ways, as long as it has not since. */
+  #startedMs = Infinity;
+  #heardBeforeMs = Infinity;
   /** When a stretch began that lasts, though one of the ways is whole again. */
   #beganMs = Infinity;
   /** Stretches of deafness that are over. */
@@ -39,7 +42,7 @@ export class OwnHearing {
 
   /** Whether it may take itself for deaf: of a stall it counts as much as a tick may. */
   get mayBeDeaf(): boolean {
-    const heardMs = Math.min(this.#heardMs.broadcast, this.#heardMs.send);
+    const heardMs = Math.min(this.#heardMs.broadcast, this.#heardMs.send, this.#heardBeforeMs);
     return this.#time.nowMs - heardMs > this.deafAfterMs || this.deafStretches.at(-1)?.untilMs === Infinity;
   }
 
@@ -48,11 +51,25 @@ export class OwnHearing {
     if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
     const fromMs = this.#sinceMs();
     this.#heardMs[lane] = this.#time.nowMs;
+    if (this.#heardMs.broadcast > this.#startedMs && this.#heardMs.send > this.#startedMs)
+      this.#heardBeforeMs = Infinity;
     this.#beganMs = Infinity;
     if (fromMs === Infinity) return;
     // On the other way it may be deaf still.
     if (this.#sinceMs() === Infinity) this.#over.push({ fromMs, untilMs: this.#time.nowMs });
     else this.#beganMs = fromMs;
+  }
+
+  /**
+   * It has heard itself on both ways, or it would not have started. From now on it is to know that it does not; it may
+   * count from when it did.
+   */
+  started(): void {
+    this.#heardBeforeMs = Math.min(this.#heardMs.broadcast, this.#heardMs.send);
+    this.#startedMs = this.#time.nowMs;
+    this.#heardMs.broadcast = this.#startedMs;
+    this.#heardMs.send = this.#startedMs;
+    this.#beganMs = Infinity;
   }
 
   /** It was disconnected, and knew it, since the given time: whoever was deaf before is not expected to hear. */

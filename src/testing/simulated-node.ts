@@ -114,6 +114,7 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
       runtime: machine.runtime,
     });
     node.#tracker = tracker;
+    endpoint.ownHearing.started();
     for (const event of recordedEvents) {
       tracker.on(event, (detail: unknown) => node.events.push({ atMs: time.nowMs, event, detail }));
     }
