@@ -22,7 +22,13 @@ const silence: readonly BrokenRule[] = [
     rule: "R32 is missed: silence is counted in healthy time",
     found: /falsely down/,
     broken: {
-      rules: { healthyMs: (elapsedMs, _, isConnected) => (isConnected ? elapsedMs : 0), hides: () => true },
+      rules: {
+        healthyMs: (elapsedMs, _, isConnected) => (isConnected ? elapsedMs : 0),
+        hides: () => true,
+        // After a stall it would doubt its own connection as well, and hide nobody.
+        hidesUnheard: () => true,
+        graceMs: () => 0,
+      },
     },
   },
   {

@@ -32,8 +32,11 @@ export function rebuilding(seed: number): Schedule {
   return { seed, nodes: ["a", "b"], network: {}, options, announceCrashes: false, steps };
 }
 
-/** With these an author's removals do not reach far, and a rebuild takes many pages. */
-export const smallLimits = { removalsKept: 6, pendingDots: 100, deltaDots: 100, pageItems: 2 };
+/**
+ * With these an author's removals do not reach far, and a rebuild takes many pages. Nothing waits beyond the removals
+ * kept, as no limits allow: such a flush would have no delta, and whoever has lost nothing would have to ask.
+ */
+export const smallLimits = { removalsKept: 6, pendingDots: 6, deltaDots: 100, pageItems: 2 };
 
 /** So many shards that no heartbeat fits one frame. */
 export function manyShards(seed: number): Schedule {
