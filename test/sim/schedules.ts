@@ -197,11 +197,27 @@ export function startingAmongLateFrames(seed: number): Schedule {
   const steps: Step[] = [
     { do: "advance", ms: random.integer(500, 2_500) },
     { do: "set", node: "b", session: 1, topic: "room:1", key: "user:1" },
-    { do: "advance", ms: random.integer(700, 1_600) },
+    { do: "advance", ms: random.integer(700, 1_200) },
     { do: "stop", node: "c", handoffMs: 12_000 },
     { do: "start", node: "c", clockOffsetMs: 0 },
     { do: "advance", ms: 3_000 },
   ];
-  const network = { lossRate: 0.6, delayMs: [0, 1_900] } as const;
+  const network = { lossRate: 0.4, delayMs: [0, 1_400] } as const;
+  return { seed, nodes: ["a", "b", "c"], network, options, announceCrashes: false, steps };
+}
+
+/** The same where the node does not start, but has lost its connection for a while. */
+export function reconnectingAmongLateFrames(seed: number): Schedule {
+  const random = new SeededRandom(`reconnecting among late frames ${seed}`);
+  const steps: Step[] = [
+    { do: "advance", ms: 4_000 },
+    { do: "outage", nodes: ["c"], announced: true, refuses: random.chance(0.5) },
+    { do: "advance", ms: random.integer(500, 2_500) },
+    { do: "set", node: "b", session: 1, topic: "room:1", key: "user:1" },
+    { do: "advance", ms: random.integer(700, 1_600) },
+    { do: "reconnect", nodes: ["c"] },
+    { do: "advance", ms: 3_000 },
+  ];
+  const network = { lossRate: 0.5, delayMs: [0, 1_900] } as const;
   return { seed, nodes: ["a", "b", "c"], network, options, announceCrashes: false, steps };
 }
