@@ -10,6 +10,7 @@ import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import { View } from "../../src/replication/showing/view.js";
+import { FaultyNetwork } from "../../src/testing/network.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { Publisher } from "../../src/tracker/publisher.js";
@@ -234,12 +235,18 @@ const together: readonly BrokenRule[] = [
       { trackers: ["rooms", "typing"] },
     ),
     break: () => {
-      // The channels of the second tracker are those of the first.
-      const one = (channel: string): string => channel.replace("typing", "rooms");
+      // The channel on which the second tracker speaks and hears is that of the first.
+      const one = (channel: string): string => channel.replace(/typing$/, "rooms");
       return [
-        instead(Publisher.prototype, "broadcast", function (original, payload) {
-          Object.assign(this, { broadcastChannel: one(this.broadcastChannel) });
-          original(payload);
+        instead(FaultyNetwork.prototype, "connect", (original, ...node) => {
+          const endpoint = original(...node);
+          const { broadcast, subscribe } = endpoint.pubsub;
+          Object.assign(endpoint.pubsub, {
+            broadcast: (channel: string, payload: string) => broadcast(one(channel), payload),
+            subscribe: (channel: string, receive: (payload: string) => void) =>
+              subscribe(one(channel), receive),
+          });
+          return endpoint;
         }),
       ];
     },

@@ -15,7 +15,7 @@ import {
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
-import { startingAmongLateFrames } from "./schedules.js";
+import { reconnectingAmongLateFrames, startingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
@@ -68,6 +68,18 @@ const rules: readonly BrokenRule[] = [
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: startingAmongLateFrames,
     break: () => [wrapGetter(Holding.prototype, "hasBeenHeardOut", () => true)],
+  },
+  {
+    rule: "R45 is missed: one heartbeat that all hear may be older than the last reconnect",
+    found: /is complete \d+ ms after its start .* without \d+ entries/,
+    schedule: reconnectingAmongLateFrames,
+    break: () => [wrapGetter(Holding.prototype, "hasBeenHeardOut", () => true)],
+  },
+  {
+    rule: "R45 is missed: whoever is heard again after a reconnect sums itself up anew",
+    found: /is complete \d+ ms after its start .* without \d+ entries/,
+    schedule: reconnectingAmongLateFrames,
+    break: () => [instead(Holding.prototype, "hearOutAnew", () => undefined)],
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",
