@@ -10,7 +10,7 @@ import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
-import { unwellStretches } from "./own-hearing.js";
+import { isNoticed, unwellStretches } from "./own-hearing.js";
 import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
 
 export type { VersionedMeta } from "./metas.js";
@@ -240,8 +240,7 @@ export class HistoryOracles {
     for (const stretch of unwellStretches(node.endpoint)) {
       const { fromMs, untilMs } = stretch;
       // It may have heard itself again before a tick noticed: then it counts as ever. Or else it has forgiven, once.
-      const isShort = untilMs - fromMs < 2 * this.#tickPeriodMs;
-      if (isShort && !node.endpoint.knownOutages.includes(stretch)) {
+      if (!isNoticed(stretch, node.endpoint, this.#tickPeriodMs)) {
         isForgiven ||= fromMs < now && untilMs > sinceMs;
         continue;
       }

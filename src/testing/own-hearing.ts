@@ -102,3 +102,12 @@ export function unwellStretches(endpoint: {
   if (deafStretches.length === 0) return endpoint.knownOutages;
   return [...endpoint.knownOutages, ...deafStretches].sort((a, b) => a.untilMs - b.untilMs);
 }
+
+/** Whether an endpoint certainly noticed one of its stretches: a deafness shorter than two ticks no tick may have seen. */
+export function isNoticed(
+  stretch: Stretch,
+  { knownOutages }: { readonly knownOutages: readonly Stretch[] },
+  tickPeriodMs: number,
+): boolean {
+  return stretch.untilMs - stretch.fromMs >= 2 * tickPeriodMs || knownOutages.includes(stretch);
+}

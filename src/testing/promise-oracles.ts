@@ -10,7 +10,7 @@ import type { Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
 import { identityOf, type ModelEntry, type NaiveModel } from "./naive-model.js";
 import { listAll } from "./oracles.js";
-import { unwellStretches } from "./own-hearing.js";
+import { isNoticed, unwellStretches } from "./own-hearing.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
@@ -331,10 +331,12 @@ export class PromiseOracles {
   #lookAtCompletion(node: Node): void {
     if (this.#expected.corrupted || this.#isMistakable(node.name)) return;
     const { broadcastPeriodMs, network } = this.#cluster;
-    const sinceMs = Math.max(
-      node.startedMs,
-      unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs ?? 0,
+    const { endpoint } = node;
+    // Who has not noticed that it was deaf hears nobody out again.
+    const last = unwellStretches(endpoint).findLast(
+      (stretch) => stretch.untilMs !== Infinity && isNoticed(stretch, endpoint, this.#tickPeriodMs),
     );
+    const sinceMs = Math.max(node.startedMs, last?.untilMs ?? 0);
     const up = new Set<string>();
     for (const { name, status } of node.tracker.health().replicas) if (status === "up") up.add(name);
     const missing: string[] = [];
