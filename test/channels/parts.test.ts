@@ -93,18 +93,23 @@ describe("what a payload is taken to take in memory", () => {
       for (let length = 0; length < 60_000; length += (items.at(-1) ?? "").length + 1) items.push(item());
       return Buffer.from(`{"a":[${items.join(",")}]}`);
     });
-    const read = new Array<unknown>(texts.length).fill(undefined);
     for (const text of texts.slice(0, 3)) readPayload(text.toString());
-    const before = await heapBytes();
     let bytes = 0;
-    for (const [index, text] of texts.entries()) {
-      const payload = readPayload(text.toString());
-      if (payload?.payload === undefined) expect.unreachable();
-      read[index] = payload.payload;
-      bytes += payload.bytes;
+    let taken = Infinity;
+    // What else happens in this process can only add to what is measured.
+    for (let round = 0; round < 5 && (round === 0 || taken > bytes); round++) {
+      const read = new Array<unknown>(texts.length).fill(undefined);
+      const before = await heapBytes();
+      bytes = 0;
+      for (const [index, text] of texts.entries()) {
+        const payload = readPayload(text.toString());
+        if (payload?.payload === undefined) expect.unreachable();
+        read[index] = payload.payload;
+        bytes += payload.bytes;
+      }
+      taken = Math.min(taken, (await heapBytes()) - before);
+      expect(read).toHaveLength(texts.length);
     }
-    const taken = (await heapBytes()) - before;
-    expect(read).toHaveLength(texts.length);
     expect(taken).toBeLessThanOrEqual(bytes);
   });
 });
