@@ -337,6 +337,9 @@ export class PromiseOracles {
       (stretch) => stretch.untilMs !== Infinity && isNoticed(stretch, endpoint, this.#tickPeriodMs),
     );
     const sinceMs = Math.max(node.startedMs, last?.untilMs ?? 0);
+    // Who was deaf because frames take longer than a heartbeat may hear two that were sent before (R45).
+    const wasDeaf = last !== undefined && sinceMs === last.untilMs && !endpoint.knownOutages.includes(last);
+    if (wasDeaf && this.#expected.latestFrameMs > this.#expected.heartbeatPeriodMs) return;
     const up = new Set<string>();
     for (const { name, status } of node.tracker.health().replicas) if (status === "up") up.add(name);
     const missing: string[] = [];
