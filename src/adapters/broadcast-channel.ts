@@ -57,6 +57,7 @@ export function broadcastChannelPubSub({
 
 class BroadcastChannelNode implements BroadcastChannelPubSub {
   readonly nodeName: string;
+  readonly echoes = true;
   readonly #speaking: BroadcastChannel;
   readonly #hearing: BroadcastChannel;
   readonly #events = new AdapterEvents("connected");

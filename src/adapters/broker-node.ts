@@ -56,6 +56,7 @@ const answerTimeoutMs = 1_000;
 
 export class BrokerNode<B extends Broker> implements PubSub {
   readonly nodeName: string;
+  readonly echoes = true;
   readonly #broker: B;
   readonly #events = new AdapterEvents("disconnected");
   readonly #subscriptions: BrokerSubscriptions;

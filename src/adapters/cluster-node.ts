@@ -35,6 +35,7 @@ export interface RelayLinkListener {
 
 export class ClusterNode implements ClusterPubSub {
   readonly nodeName: string;
+  readonly echoes = true;
   readonly #id = randomText(12);
   readonly #events = new AdapterEvents("disconnected");
   readonly #receivers = new Receivers(this.#events.reportError);

@@ -100,6 +100,7 @@ interface HubPort {
 
 class MemoryNode implements MemoryPubSub {
   readonly nodeName: string;
+  readonly echoes = true;
   readonly events = new AdapterEvents("connected");
   readonly receivers = new Receivers(this.events.reportError);
   readonly onStatus = this.events.onStatus;

@@ -6,9 +6,9 @@
  * An adapter may lose, repeat and reorder payloads. It must not corrupt a payload, deliver it on another channel,
  * or block. Whoever opened a connection closes it: an adapter never closes the client that it was given.
  *
- * A node hears itself: what it broadcasts comes back to its own subscriptions, and what it sends to its own name
- * arrives, each by the way that it takes to others. A node that does not hear itself knows that nobody else does,
- * whatever its connection says.
+ * A node should hear itself: what it broadcasts comes back to its own subscriptions, and what it sends to its own name
+ * arrives, each by the way that it takes to others. A node that does not hear itself then knows that nobody else does,
+ * whatever its connection says. An adapter that keeps this promise says so by `echoes`.
  */
 
 /** Ends a subscription or stops a listener. Calling it twice does nothing. */
@@ -23,7 +23,13 @@ export interface PubSub {
   /** The largest payload that the pubsub takes, in bytes of UTF-8. Absent: no limit of its own. */
   readonly maxPayloadBytes?: number | undefined;
   /**
-   * Sends to every node that is subscribed to the channel, this one included. A failure is a rejected promise or a
+   * Whether this node hears itself, by the way that what it sends takes to others. Then a tracker believes in its
+   * connection only as far as it hears itself. Absent: it believes what `onStatus` tells, and cannot notice that
+   * nobody hears it.
+   */
+  readonly echoes?: boolean | undefined;
+  /**
+   * Sends to every node that is subscribed to the channel, this one included where `echoes` says so. A failure is a rejected promise or a
    * thrown error; the caller reports it and relies on later messages for the repair.
    */
   broadcast(channel: string, payload: string): void | Promise<void>;

@@ -32,6 +32,8 @@ export interface Carrier {
 export interface ReplicatorOptions {
   readonly life: Life;
   readonly poolSize: number;
+  /** Whether this node hears itself as others hear it; if not, it believes what it is told of its connection. */
+  readonly echoes: boolean;
   readonly maxFrameBytes: number;
   readonly broadcastPeriodMs: number;
   readonly heartbeatPeriodMs: number;

@@ -174,7 +174,7 @@ export class Replicator {
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
       this.#authorship.sendHeartbeat();
-      this.#authorship.sendSign(this.#options.life);
+      if (this.#options.echoes) this.#authorship.sendSign(this.#options.life);
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
     const missedMs = this.#contact.advance(nowMs, this.membership);

@@ -171,6 +171,7 @@ export class FaultyNetwork {
       arrived: new Map(),
       pubsub: {
         nodeName,
+        echoes: true,
         ...(limit === undefined ? {} : { maxPayloadBytes: limit }),
         broadcast: (channel, payload) => this.#broadcast(port, channel, payload),
         send: (node, channel, payload) => this.#send(port, node, channel, payload),

@@ -102,6 +102,7 @@ export class Engine {
       {
         ...options,
         life: this.#life,
+        echoes: pubsub.echoes === true,
         tickPeriodMs: this.#tickPeriodMs,
         random,
         protocol: protocolOf(options),

@@ -40,6 +40,8 @@ export class Sounding {
    *   be enough.
    */
   async run(waitMs: number, timeoutMs: number): Promise<void> {
+    // Where a node does not hear itself by the nature of its pubsub, nothing is waited for.
+    if (this.#unheard().length === 0) return;
     this.hasBegun = true;
     let cancelPause: (() => void) | undefined;
     let cancelEnd: (() => void) | undefined;

@@ -45,6 +45,7 @@ export class Link {
       {
         life: lifeOf(name),
         poolSize,
+        echoes: true,
         maxFrameBytes: 256 * 1024,
         broadcastPeriodMs: 1_500,
         heartbeatPeriodMs: 2_000,

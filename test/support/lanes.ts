@@ -155,6 +155,7 @@ export class Lanes {
   #pubsub(port: Port): PubSub {
     return {
       nodeName: port.name,
+      echoes: true,
       broadcast: (channel, payload) => {
         for (const to of this.#ports) this.#carry(port, to, "broadcast", channel, payload);
       },

@@ -4,7 +4,7 @@ import type { PubSub } from "../../src/pubsub/pubsub.js";
 /** Brings back, in a microtask, what the node broadcasts and what it sends to itself; the rest is for nobody. */
 export function hearingItself(
   nodeName: string,
-): Pick<PubSub, "nodeName" | "broadcast" | "send" | "subscribe"> {
+): Pick<PubSub, "nodeName" | "echoes" | "broadcast" | "send" | "subscribe"> {
   const receivers = new Map<string, Set<(payload: string) => void>>();
   const bringBack = (channel: string, payload: string): void => {
     queueMicrotask(() => {
@@ -13,6 +13,7 @@ export function hearingItself(
   };
   return {
     nodeName,
+    echoes: true,
     broadcast: bringBack,
     send: (node, channel, payload) => {
       if (node === nodeName) bringBack(channel, payload);

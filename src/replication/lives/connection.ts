@@ -10,6 +10,7 @@ import { OwnVoice } from "./own-voice.js";
 
 export interface ConnectionOptions {
   readonly life: Life;
+  readonly echoes: boolean;
   readonly tickPeriodMs: number;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;

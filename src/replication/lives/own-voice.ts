@@ -16,18 +16,29 @@ interface Mark {
 }
 
 export class OwnVoice {
+  /** Where nothing comes back, nothing is judged. */
+  readonly #isJudged: boolean;
   readonly #heartbeatPeriodMs: number;
   /** A frame that was sent longer ago says nothing of the connection that there is now. */
   readonly #memoryMs: number;
   readonly #rules: Rules;
   readonly #unheardMs: Record<VoiceWay, number> = { broadcasts: 0, inbox: 0 };
   /** Whether it was heard since the pubsub connected last. */
-  readonly #proven: Record<VoiceWay, boolean> = { broadcasts: false, inbox: false };
+  readonly #proven: Record<VoiceWay, boolean>;
   readonly #deaf: Record<VoiceWay, boolean> = { broadcasts: false, inbox: false };
   #marks: Mark[] = [];
   #nowMs = 0;
 
-  constructor(options: { readonly heartbeatPeriodMs: number; readonly downPeriodMs: number }, rules: Rules) {
+  constructor(
+    options: {
+      readonly echoes: boolean;
+      readonly heartbeatPeriodMs: number;
+      readonly downPeriodMs: number;
+    },
+    rules: Rules,
+  ) {
+    this.#isJudged = options.echoes;
+    this.#proven = { broadcasts: !options.echoes, inbox: !options.echoes };
     this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
     this.#memoryMs = DOWN_PERIODS_TO_RETURN * options.downPeriodMs;
     this.#rules = rules;
@@ -84,6 +95,7 @@ export class OwnVoice {
   /** Time has passed in which the pubsub said that it is connected. */
   pass(elapsedMs: number): void {
     this.#nowMs += elapsedMs;
+    if (!this.#isJudged) return;
     for (const way of VOICE_WAYS) {
       this.#unheardMs[way] += elapsedMs;
       this.#deaf[way] ||= this.#rules.isDeaf(this.#unheardMs[way], this.#heartbeatPeriodMs);
@@ -92,6 +104,7 @@ export class OwnVoice {
 
   /** The pubsub has connected. Whoever was deaf before stays so until it is heard. */
   connected(): void {
+    if (!this.#isJudged) return;
     for (const way of VOICE_WAYS) {
       this.#proven[way] = false;
       if (!this.#deaf[way]) this.#unheardMs[way] = 0;
