@@ -11,22 +11,20 @@ const CONNECTIONS: Readonly<Record<Exclude<ConnectionStatus, "connected">, strin
 /** Names in a message; there may be thousands, and all are in the details. */
 const NAMES_SHOWN = 5;
 
-/**
- * @param unheard The nodes that are expected and were not heard, if any are.
- * @param isHearingOut Whether others may not have had the time to say that they are there.
- */
-export function whyIncomplete(
-  health: Health,
-  isHearingOut: boolean,
-  unheard: readonly string[],
-): NotComplete {
+/** Who knows whether the others had the time to say that they are there, and which of the expected have not. */
+interface HearsOut {
+  hasHeardOut(): boolean;
+  expectedAndUnheard(): readonly string[];
+}
+
+export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   const { connection, replicas } = health;
   const reasons: string[] = [];
   const waitsFor: string[] = [];
   if (connection !== "connected") reasons.push(CONNECTIONS[connection]);
-  else if (isHearingOut) {
+  else if (!hearsOut.hasHeardOut()) {
     reasons.push("the others have not been heard out");
-    for (const name of unheard) {
+    for (const name of hearsOut.expectedAndUnheard()) {
       waitsFor.push(name);
       reasons.push(`${name} was not heard`);
     }

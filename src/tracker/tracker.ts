@@ -28,7 +28,7 @@ import { checkPage } from "./pages.js";
 import type { PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
-import { MetaChecks } from "./schema.js";
+import { MetaChecks, type MetaSchema } from "./schema.js";
 import { shardOf } from "./topic-hash.js";
 
 export type { StopOptions, TrackerOptions } from "./options.js";
@@ -80,9 +80,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *   if a tracker of this name runs on this pubsub; `PUBSUB_UNAVAILABLE` if the pubsub refuses, or does not
    *   answer within `startTimeoutMs`.
    */
-  static async start<M extends Meta<M> = AnyMeta>(
+  static start<M extends Meta<M>>(
     behaviour: TrackerBehaviour<M>,
-    options: TrackerOptions<M>,
+    options: TrackerOptions<M> & { readonly schema: MetaSchema<M> },
+  ): Promise<Tracker<M>>;
+  static start<M extends Meta<M> = AnyMeta>(
+    behaviour: TrackerBehaviour<M>,
+    options: TrackerOptions,
+  ): Promise<Tracker<M>>;
+  static async start<M extends Meta<M>>(
+    behaviour: TrackerBehaviour<M>,
+    options: TrackerOptions,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
     const tracker = new Tracker<M>(behaviour, checkOptions(options));
@@ -288,12 +296,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   health(): Health {
     this.#engine.setTime();
     const { membership, counters, connection } = this.#engine.replicator;
-    const { status } = connection;
     return {
       complete: this.#engine.isComplete(),
       ready: this.#engine.isReady(),
-      connected: status === "connected",
-      connection: status,
+      connected: connection.status === "connected",
+      connection: connection.status,
       replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
       counters: {
         ...counters,
@@ -313,14 +320,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `TIMEOUT`, whose `details` have the `health` and name in `waitsFor` the nodes that are missing;
    *   `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
-  async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    const { timeoutMs } = options;
+  async whenComplete({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#requireRunning();
-    const engine = this.#engine;
-    await engine.whenComplete(timeoutMs, () =>
-      whyIncomplete(this.health(), !engine.hasHeardOut(), engine.expectedAndUnheard()),
-    );
+    await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
 
   /**
@@ -374,8 +377,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop({ handoffMs: 0 });
   }
-
-  // Local changes.
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();

@@ -163,6 +163,10 @@ describe("the README", () => {
       ["topic", "declare const topic: string;"],
       ["key", "declare const key: string;"],
       ["meta", "declare const meta: { page: string };"],
+      ["after", "declare const after: string | undefined;"],
+      ["limit", "declare const limit: number;"],
+      ["signal", "declare const signal: AbortSignal;"],
+      ["text", "declare const text: string;"],
     ]);
     const declares = (text: string, name: string): boolean =>
       new RegExp(`(const|import.*) ${name}\\b`).test(text);
@@ -215,8 +219,8 @@ describe("the types, checked with strict and without skipLibCheck", () => {
 // What a page or a lambda has to load. A budget that is too small is raised in the change that needs it, by a reason.
 it.each([
   ["client", "browser", 2_000],
-  ["index", "neutral", 38_000],
-  ["channels", "node", 22_000],
+  ["index", "neutral", 46_000],
+  ["channels", "node", 23_500],
 ] as const)(
   "the bundle of %s is within its budget, minified and gzipped",
   async (name, platform, budgetBytes) => {
