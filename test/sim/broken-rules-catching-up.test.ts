@@ -8,6 +8,7 @@ import {
   askingHasALimit,
   inventedLivesCostLittle,
   newcomersHearOut,
+  oneHeartbeatIsNotEnough,
   overtakenHeartbeatsTell,
   reasonsAreTold,
   slowLinksFetchOnce,
@@ -15,7 +16,7 @@ import {
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
-import { reconnectingAmongLateFrames, startingAmongLateFrames } from "./schedules.js";
+import { reconnectingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
@@ -65,8 +66,8 @@ const rules: readonly BrokenRule[] = [
   },
   {
     rule: "R45 is missed: one heartbeat that all hear may be older than this life",
-    found: /is complete \d+ ms after its start .* without \d+ entries/,
-    schedule: startingAmongLateFrames,
+    found: /is caught up with after one heartbeat/,
+    run: oneHeartbeatIsNotEnough,
     break: () => [wrapGetter(Holding.prototype, "hasBeenHeardOut", () => true)],
   },
   {

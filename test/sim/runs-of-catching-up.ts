@@ -179,6 +179,23 @@ export function inventedLivesCostLittle(_seed: number, protocol: Protocol = PROT
   return Promise.resolve();
 }
 
+/** Nobody is caught up with after one heartbeat that all hear, of which nobody knows how old it is. */
+export function oneHeartbeatIsNotEnough(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const link = new Link(protocol);
+  const a = link.start("a");
+  const heartbeat: Message = {
+    type: "heartbeat",
+    poolSize: 1,
+    firstShard: 0,
+    shards: [{ clock: 0, count: 0, digest: 0 }],
+  };
+  link.forge("b", a, heartbeat);
+  if (a.replicator.hasCaughtUp) throw new Error("b is caught up with after one heartbeat that all hear");
+  link.forge("b", a, heartbeat);
+  if (!a.replicator.hasCaughtUp) throw new Error("b is not caught up with after its second heartbeat");
+  return Promise.resolve();
+}
+
 /** A node that came back, and whose only heartbeat since was overtaken, is shown. */
 export function overtakenHeartbeatsTell(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const link = new Link(protocol);

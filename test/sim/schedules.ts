@@ -189,24 +189,9 @@ export function lateFirstFrames(seed: number): Schedule {
 }
 
 /**
- * A node starts while frames that were sent before are still under way to it: a heartbeat of which it does not know
- * that, but no two, as none takes longer than a period.
+ * A node has lost its connection for a while, and frames that were sent before are still under way to it: a heartbeat
+ * of which it does not know that, but no two, as none takes longer than a period.
  */
-export function startingAmongLateFrames(seed: number): Schedule {
-  const random = new SeededRandom(`starting among late frames ${seed}`);
-  const steps: Step[] = [
-    { do: "advance", ms: random.integer(500, 2_500) },
-    { do: "set", node: "b", session: 1, topic: "room:1", key: "user:1" },
-    { do: "advance", ms: random.integer(700, 1_200) },
-    { do: "stop", node: "c", handoffMs: 12_000 },
-    { do: "start", node: "c", clockOffsetMs: 0 },
-    { do: "advance", ms: 3_000 },
-  ];
-  const network = { lossRate: 0.4, delayMs: [0, 1_400] } as const;
-  return { seed, nodes: ["a", "b", "c"], network, options, announceCrashes: false, steps };
-}
-
-/** The same where the node does not start, but has lost its connection for a while. */
 export function reconnectingAmongLateFrames(seed: number): Schedule {
   const random = new SeededRandom(`reconnecting among late frames ${seed}`);
   const steps: Step[] = [
