@@ -1,7 +1,6 @@
 /**
- * What a frame that was overtaken tells nevertheless (R1): what names the clocks that it is about holds at any time, and
- * what a life had after it appeared or came back any heartbeat since can tell. None of it is a sign of life. Changes
- * nothing.
+ * What an overtaken frame still tells (R1). A message that names its clocks holds at any time, and any heartbeat that was
+ * sent after a life appeared or came back tells what that life had then. None of it is a sign of life. Changes nothing.
  */
 import { isAwaited } from "./catch-up.js";
 import type { Life } from "./life.js";

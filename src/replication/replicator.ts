@@ -166,7 +166,7 @@ export class Replicator {
     } else this.#dispatch(frame, replica);
   }
 
-  /** Does what is due; gives nothing, but asks to be woken for the rest. */
+  /** Does what is due, and asks to be woken for the rest. */
   advance(nowMs: number): void {
     this.setTime(nowMs);
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);

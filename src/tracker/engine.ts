@@ -147,7 +147,8 @@ export class Engine {
   }
 
   /**
-   * Subscribes, and waits until this node hears itself. Others are heard after the promise has resolved, and whoever waited for it has gone on.
+   * Subscribes, and waits until this node hears itself. Others are heard after the promise has resolved, and after the
+   * code that waited for it has gone on.
    *
    * @throws TrackerError `NAME_IN_USE`, `PUBSUB_UNAVAILABLE`
    */

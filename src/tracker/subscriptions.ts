@@ -61,14 +61,12 @@ export function listenTo(
   },
   subscriptions: Subscriptions,
 ): void {
+  // Each is kept before the next is added: one that throws must not leave the others behind.
+  const keep = (unsubscribe: unknown): void => subscriptions.addListener(unsubscribe, REFUSED_LISTENER);
   try {
-    for (const unsubscribe of [
-      pubsub.onStatus?.(told.status),
-      pubsub.onNodeGone?.(told.nodeGone),
-      pubsub.onError?.(told.error),
-    ]) {
-      if (unsubscribe !== undefined) subscriptions.addListener(unsubscribe, REFUSED_LISTENER);
-    }
+    if (pubsub.onStatus !== undefined) keep(pubsub.onStatus(told.status));
+    if (pubsub.onNodeGone !== undefined) keep(pubsub.onNodeGone(told.nodeGone));
+    if (pubsub.onError !== undefined) keep(pubsub.onError(told.error));
   } catch (cause) {
     throw new TrackerError("PUBSUB_UNAVAILABLE", REFUSED_LISTENER, {}, { cause });
   }
