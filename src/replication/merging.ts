@@ -8,7 +8,6 @@ import type { SliceChange } from "./holding/identity.js";
 import type { RemoteSlice } from "./holding/remote-slice.js";
 import { Requests } from "./holding/requests.js";
 import type { Contact } from "./lives/contact.js";
-import type { Membership } from "./lives/membership.js";
 import type { DeltaMessage, Heartbeat, Page } from "./message.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import type { Replica } from "./replica.js";
@@ -80,11 +79,11 @@ export class Merging {
   }
 
   /** Asks for what is due; returns when to call again, if ever. */
-  advance(nowMs: number, membership: Membership<Replica>): number | undefined {
+  advance(nowMs: number): number | undefined {
     return this.#requests.advance(nowMs, (replica, slice) => {
       const request = slice.nextRequest();
       if (request === undefined || !replica.isAlive) this.#requests.drop(slice);
-      else this.#contact.ask(replica, request, membership);
+      else this.#contact.ask(replica, request, nowMs);
     });
   }
 

@@ -1,6 +1,7 @@
 /** What `health` and `explain` tell. Types only. */
 import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
+import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
 /** What is known of one other life. */
@@ -50,6 +51,12 @@ export interface Health {
   /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
   readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
+  /**
+   * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
+   * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it
+   * was deaf, and each turn of its own that was longer than half of `heartbeatPeriodMs` counts once.
+   */
+  readonly selfBlamed: SelfBlame;
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;

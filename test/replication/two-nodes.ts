@@ -96,6 +96,18 @@ export class Link {
     return node;
   }
 
+  /** A node tracks something of its own. */
+  track(
+    { replicator }: LinkedNode,
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta = {},
+  ): void {
+    replicator.add(shard, topic, key, session, meta, this.nowMs);
+  }
+
   /** A frame of a life that nobody runs arrives at a node. Default: it is the next of that life. */
   forge(from: string, to: LinkedNode, message: Message, counter = (this.#counters.get(from) ?? 0) + 1): void {
     this.#counters.set(from, counter);

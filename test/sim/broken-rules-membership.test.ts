@@ -66,8 +66,8 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: down hides, it does not delete",
     found: /was dropped/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        original(elapsedMs);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        original(nowMs);
         for (const replica of this.replicas()) if (replica.status === "down") replica.held.slices.clear();
       }),
     ],
@@ -91,13 +91,13 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: who is gone was down before",
     found: /is gone without having been down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
+      instead(Membership.prototype, "pass", function (original, nowMs) {
         for (const replica of this.replicas()) {
-          if (replica.status !== "up" || replica.silentMs + elapsedMs < 3_000) continue;
+          if (replica.status !== "up" || this.silenceOf(replica, nowMs) < 3_000) continue;
           replica.status = "down";
-          replica.silentMs = 1e10;
+          replica.heardHealthyMs = -1e10;
         }
-        original(elapsedMs);
+        original(nowMs);
       }),
     ],
   },
@@ -112,8 +112,8 @@ const silence: readonly BrokenRule[] = [
     found: /was dropped/,
     schedule: hinting,
     break: () => [
-      instead(Membership.prototype, "gone", function (original, name) {
-        original(name);
+      instead(Membership.prototype, "gone", function (original, name, nowMs) {
+        original(name, nowMs);
         for (const replica of this.replicas()) if (replica.name === name) replica.held.slices.clear();
       }),
     ],
@@ -218,9 +218,9 @@ const departing: readonly BrokenRule[] = [
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
-        if (replica.status === "departing") replica.windowMs = windowMs;
-        original(replica, windowMs);
+      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
+        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
+        original(replica, windowMs, nowMs);
       }),
     ],
   },
@@ -233,9 +233,12 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) if (replica.status === "departing") replica.status = "up";
-        original(elapsedMs + 4_000);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        for (const replica of this.replicas()) {
+          replica.heardHealthyMs -= 4_000;
+          if (replica.status === "departing") replica.status = "up";
+        }
+        original(nowMs);
       }),
     ],
   },
