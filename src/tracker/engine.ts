@@ -181,7 +181,7 @@ export class Engine {
       );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
-        if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
+      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);

@@ -25,7 +25,9 @@ export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   if (connection !== "connected") reasons.push(CONNECTIONS[connection]);
   else if (hearsOut.earlierWindowMs() > 0) {
     const ms = Math.ceil(hearsOut.earlierWindowMs());
-    reasons.push(`entries of nodes that stopped before this one started wait elsewhere, for ${ms} ms at the most`);
+    reasons.push(
+      `entries of nodes that stopped before this one started wait elsewhere, for ${ms} ms at the most`,
+    );
   } else if (!hearsOut.hasHeardOut()) {
     reasons.push("the others have not been heard out");
     for (const name of hearsOut.expectedAndUnheard()) {
