@@ -12,6 +12,7 @@ import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
+import { EarlierWindows } from "./earlier-windows.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
@@ -43,6 +44,7 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
+  readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
 
@@ -68,6 +70,7 @@ export class Replicator {
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
+      (timeMs) => this.#earlierWindows.ownMs(timeMs),
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);
@@ -95,7 +98,7 @@ export class Replicator {
           this.#contact.cameBack(replica);
           this.#greet(replica, timeMs);
         },
-        departs: (replica) => this.#departs(replica),
+        departs: (replica, timeMs) => this.#departs(replica, timeMs),
         ended: (replica) => this.#ended(replica),
         missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
         insisted: (replica, timeMs) => {
@@ -108,6 +111,7 @@ export class Replicator {
       },
       protocol,
     );
+    this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
   // Local changes: synchronous, and flushed later.
@@ -171,10 +175,12 @@ export class Replicator {
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
-      this.#authorship.sendHeartbeat();
-      if (this.#options.echoes) this.#authorship.sendSign(this.#options.life);
+      this.#authorship.sendHeartbeat(nowMs);
+      if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
     }
-    const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
+    const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
+      this.#authorship.sendHeartbeat(nowMs, life),
+    );
     const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
     const requestMs = this.#merging.advance(nowMs);
@@ -195,7 +201,8 @@ export class Replicator {
   /** Says no more than that this node is there, so that it may hear itself. */
   sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
     this.connection.voice.speaks(this.#outbox.counter);
-    for (const way of ways) this.#authorship.sendSign(way === "inbox" ? this.#options.life : undefined);
+    for (const way of ways)
+      this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
   }
 
   /** The pubsub knows that a node has ended. */
@@ -220,6 +227,11 @@ export class Replicator {
     return !this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
   }
 
+  /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
+  earlierWindowMs(nowMs: number): number {
+    return this.#earlierWindows.leftMs(nowMs);
+  }
+
   /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
   catchUp(asOfNow: boolean): CatchUp {
     return new CatchUp(this.membership.replicas(), asOfNow);
@@ -237,6 +249,7 @@ export class Replicator {
     switch (message.type) {
       case "heartbeat":
         if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
+        this.#earlierWindows.told(replica, message.waitsMs, nowMs);
         return this.#receiveHeartbeat(
           replica,
           message,
@@ -326,8 +339,9 @@ export class Replicator {
     this.#port.replicaDown(replica.life);
   }
 
-  #departs(replica: Replica): void {
+  #departs(replica: Replica, nowMs: number): void {
     this.view.departingLives += 1;
+    this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
     this.view.depart(replica.held.entries());

@@ -53,8 +53,6 @@ export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
   const { life, status, link, heartbeatPeriodMs } = replica;
   const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
-  let entries = 0;
-  for (const slice of replica.held.slices.values()) entries += slice.entries.size;
   return {
     ...life,
     status,
@@ -64,6 +62,6 @@ export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
     lagDots,
     complete: isComplete,
     waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
-    entries,
+    entries: replica.held.size,
   };
 }

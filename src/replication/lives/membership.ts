@@ -32,7 +32,7 @@ export interface MembershipListener<P extends Peer> {
   /** It was heard after it went down; its entries stay hidden until it has caught up. */
   cameBack(replica: P, nowMs: number): void;
   /** It ended, and its entries wait for their keys. */
-  departs(replica: P): void;
+  departs(replica: P, nowMs: number): void;
   /** All about it is to be forgotten. */
   ended(replica: P): void;
   /** It has not been heard for so long that it is to be asked whether it is there. */
@@ -96,6 +96,11 @@ export class Membership<P extends Peer = Peer> {
   /** Healthy time since a replica was heard. */
   silenceOf(replica: P, nowMs: number): number {
     return this.#healthy.at(nowMs) - replica.heardHealthyMs;
+  }
+
+  /** How much is left of the window of a departing life. */
+  windowOf(replica: P, nowMs: number): number {
+    return Math.max(0, replica.endsHealthyMs - this.#healthy.at(nowMs));
   }
 
   /** All lives that something is held of: present and replaced. */
@@ -295,7 +300,7 @@ export class Membership<P extends Peer = Peer> {
     replica.status = "departing";
     replica.departure = departure;
     replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
-    this.#listener.departs(replica);
+    this.#listener.departs(replica, nowMs);
   }
 
   #end(replica: P, departure: Departure, nowMs: number): void {
