@@ -76,6 +76,11 @@ export class Replicator {
     this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
     const listener = {
       changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
+      letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
+        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
+      },
+      silent: () => this.membership.silent(),
+      forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
     this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
@@ -221,7 +226,9 @@ export class Replicator {
    */
   get hasCaughtUp(): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !(replica.held.hasBeenHeardOut && replica.held.hasCaughtUp)) return false;
+      if (!isAwaited(replica)) continue;
+      const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
+      if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
     }
     return !this.#merging.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }

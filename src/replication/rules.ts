@@ -360,6 +360,15 @@ export const RULES = {
 
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
+
+  // What there is room for.
+
+  /**
+   * R58: What others have is kept as far as there is room. Else whoever can publish fills the memory of every node. What
+   * makes room is always taken.
+   */
+  hasRoom: (kept: number, growth: number, maxEntries: number): boolean =>
+    growth <= 0 || kept + growth <= maxEntries,
 };
 
 export type Rules = Readonly<typeof RULES>;

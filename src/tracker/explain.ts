@@ -46,7 +46,7 @@ function explain(entry: ReplicatedEntry, visible: boolean, membership: Membershi
 
 export function healthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
   const { life, status, link, heartbeatPeriodMs } = replica;
-  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
+  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   const silentMs = membership.silenceOf(replica);
   let entries = 0;
@@ -59,7 +59,8 @@ export function healthOf(replica: Replica, membership: Membership<Replica>): Rep
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
-    waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
+    waitsFor:
+      isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
     entries,
   };
 }
