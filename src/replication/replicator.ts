@@ -70,6 +70,7 @@ export class Replicator {
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
+      () => this.connection.rhythm.saidMs,
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);

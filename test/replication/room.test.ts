@@ -10,7 +10,7 @@ import { PROTOCOL, RULES, type Protocol } from "../../src/replication/rules.js";
 import { codesOf, Lanes, track, type LaneNode } from "../support/lanes.js";
 import { lifeOf, Link, type LinkedNode } from "./two-nodes.js";
 
-const withoutR58: Protocol = { ...PROTOCOL, rules: { ...RULES, hasRoom: () => true } };
+const withoutR59: Protocol = { ...PROTOCOL, rules: { ...RULES, hasRoom: () => true } };
 
 function birth(clock: number): WireBirth {
   return { clock, topic: "t", key: `k${clock}`, session: "s", meta: {} };
@@ -49,7 +49,7 @@ function stateOf({ tracker }: LaneNode): unknown {
 const keysOf = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, "0")}`);
 
-describe("R58: the room for what others have", () => {
+describe("R59: the room for what others have", () => {
   const ways = {
     "deltas of many lives": (link: Link, node: LinkedNode, i: number) =>
       link.forge(`p${i}`, node, delta(0, 40)),
@@ -76,7 +76,7 @@ describe("R58: the room for what others have", () => {
   };
 
   for (const [what, send] of Object.entries(ways)) {
-    it(`R58: is not exceeded by ${what}`, () => {
+    it(`R59: is not exceeded by ${what}`, () => {
       const most = (protocol: Protocol): number => {
         const link = new Link(protocol, 100);
         const node = link.start("a");
@@ -89,11 +89,11 @@ describe("R58: the room for what others have", () => {
       };
       expect(most(PROTOCOL)).toBeLessThanOrEqual(100);
       expect(most(PROTOCOL)).toBeGreaterThan(60);
-      expect(most(withoutR58)).toBeGreaterThan(100);
+      expect(most(withoutR59)).toBeGreaterThan(100);
     });
   }
 
-  it("R58: counts what is refused, and refuses nothing of this node's own", () => {
+  it("R59: counts what is refused, and refuses nothing of this node's own", () => {
     const link = new Link(PROTOCOL, 10);
     const node = link.start("a");
     for (let i = 0; i < 50; i++) node.replicator.add(0, "t", `own${i}`, "s", {});
@@ -103,7 +103,7 @@ describe("R58: the room for what others have", () => {
     expect(node.replicator.view.count("t")).toBe(58);
   });
 
-  it("R58: what makes room is taken, where there is none", () => {
+  it("R59: what makes room is taken, where there is none", () => {
     const link = new Link(PROTOCOL, 10);
     const node = link.start("a");
     link.forge("p", node, delta(0, 10));
@@ -188,7 +188,7 @@ describe("R58: the room for what others have", () => {
     expect(stateOf(c)).toMatchObject({ complete: true });
   });
 
-  it("R58: is not exceeded by pages, and what has come of them is let go", () => {
+  it("R59: is not exceeded by pages, and what has come of them is let go", () => {
     const limits = { ...LIMITS, deltaDots: 8, pageItems: 10 };
     const link = new Link({ ...PROTOCOL, limits }, 50);
     const author = link.start("b", 1);

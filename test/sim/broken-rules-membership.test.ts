@@ -173,7 +173,7 @@ const lives: readonly BrokenRule[] = [
     broken: { limits: { knownLives: Infinity } },
   },
   {
-    rule: "R58 is missed: what others have is kept as far as there is room",
+    rule: "R59 is missed: what others have is kept as far as there is room",
     found: /holds \d+ entries where there is room for \d+/,
     run: forgedEntriesAreBounded,
     broken: { rules: { hasRoom: () => true } },

@@ -7,6 +7,7 @@ import type { Frame } from "../message.js";
 import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
 import { OwnVoice } from "./own-voice.js";
+import { Rhythm } from "./rhythm.js";
 
 export interface ConnectionOptions {
   readonly life: Life;
@@ -14,6 +15,7 @@ export interface ConnectionOptions {
   readonly tickPeriodMs: number;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
 }
 
 /** What a tick comes to. */
@@ -30,6 +32,7 @@ interface Passed {
 
 export class Connection {
   readonly voice: OwnVoice;
+  readonly rhythm: Rhythm;
   readonly #options: ConnectionOptions;
   readonly #rules: Rules;
   readonly #port: Pick<ReplicatorPort, "connection" | "reconnect">;
@@ -52,6 +55,7 @@ export class Connection {
     nowMs: number,
   ) {
     this.voice = new OwnVoice(options, rules);
+    this.rhythm = new Rhythm(options.heartbeatPeriodMs, options.permdownPeriodMs, rules);
     this.#options = options;
     this.#rules = rules;
     this.#port = port;
@@ -81,6 +85,7 @@ export class Connection {
   /** Whether a heartbeat is due: then it is sent, and the next one is due after a period. */
   takeHeartbeat(nowMs: number): boolean {
     if (nowMs < this.#nextHeartbeatMs) return false;
+    this.rhythm.beat(nowMs - this.#nextHeartbeatMs);
     this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
     if (this.#isAttached) this.#lastHeartbeatMs = nowMs;
     return true;
