@@ -353,6 +353,7 @@ export class Engine {
     }
     if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
     else this.#refuse(`no text but ${typeof payload}`);
+    this.#alarm.heard();
     this.deliver();
   }
 

@@ -25,12 +25,14 @@ export interface LinkedNode {
 export class Link {
   nowMs = 0;
   readonly #protocol: Protocol;
+  readonly #maxEntries: number;
   readonly nodes = new Map<string, LinkedNode>();
   readonly #due: { atMs: number; run: () => void }[] = [];
   readonly #counters = new Map<string, number>();
 
-  constructor(protocol: Protocol = PROTOCOL) {
+  constructor(protocol: Protocol = PROTOCOL, maxEntries = 1_000_000) {
     this.#protocol = protocol;
+    this.#maxEntries = maxEntries;
   }
 
   start(name: string, poolSize = 4): LinkedNode {
@@ -52,6 +54,7 @@ export class Link {
         tickPeriodMs: 500,
         downPeriodMs: 8_000,
         permdownPeriodMs: 1_200_000,
+        maxEntries: this.#maxEntries,
         random: () => 0.5,
         protocol: this.#protocol,
       },

@@ -9,6 +9,7 @@ import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
   departingTakesOverFromNobody,
+  forgedEntriesAreBounded,
   forgedNamesAreBounded,
   goodbyesAreSaidOnce,
   livesThatAreOverAreBounded,
@@ -170,6 +171,12 @@ const lives: readonly BrokenRule[] = [
     found: /knows \d+ lives that somebody made up/,
     run: forgedNamesAreBounded,
     broken: { limits: { knownLives: Infinity } },
+  },
+  {
+    rule: "R59 is missed: what others have is kept as far as there is room",
+    found: /holds \d+ entries where there is room for \d+/,
+    run: forgedEntriesAreBounded,
+    broken: { rules: { hasRoom: () => true } },
   },
   {
     rule: "R44 is missed: two lives of a name that go on are reported",
