@@ -49,8 +49,6 @@ export function healthOf(replica: Replica, membership: Membership<Replica>): Rep
   const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   const silentMs = membership.silenceOf(replica);
-  let entries = 0;
-  for (const slice of replica.held.slices.values()) entries += slice.entries.size;
   return {
     ...life,
     status,
@@ -60,6 +58,6 @@ export function healthOf(replica: Replica, membership: Membership<Replica>): Rep
     lagDots,
     complete: isComplete,
     waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
-    entries,
+    entries: replica.held.size,
   };
 }

@@ -23,6 +23,7 @@ export class Authorship {
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
+  readonly #waitsMs: () => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
@@ -34,6 +35,7 @@ export class Authorship {
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
+    waitsMs: () => number | undefined,
     protocol: Protocol,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
@@ -49,6 +51,7 @@ export class Authorship {
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
+    this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
   }
@@ -198,6 +201,7 @@ export class Authorship {
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
       periodMs: this.#heartbeatPeriodMs,
+      waitsMs: this.#waitsMs(),
     };
   }
 

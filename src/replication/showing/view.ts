@@ -8,6 +8,7 @@
  */
 import type { Diff, LeaveReason } from "../../words.js";
 import { ReplicatedEntry } from "../entry.js";
+import type { EntryOwner } from "../entry.js";
 import { PendingDiff } from "./pending-diff.js";
 import { Places } from "./places.js";
 import type { Stage } from "./places.js";
@@ -30,10 +31,16 @@ export class View {
   readonly #changes = new PendingDiff();
   /** By topic and key, where departing lives and others meet: empty while nobody departs. */
   readonly #places = new Map<string, Map<string, Places>>();
+  /** How many entries of each departing life are hidden. */
+  readonly #hiddenCounts = new Map<EntryOwner, number>();
   readonly #stage: Stage = {
-    show: (entry) => this.#show(entry),
+    show: (entry) => {
+      this.#countHidden(entry, -1);
+      this.#show(entry);
+    },
     hide: (entry) => {
       const { departure } = ReplicatedEntry.ownerOf(entry);
+      this.#countHidden(entry, 1);
       if (remove(this.#topics, entry)) {
         this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, departure ?? "departed");
       }
@@ -91,14 +98,15 @@ export class View {
     if (places === undefined) return this.#show(entry);
     if (this.#isHere(entry) || places.isHidden(entry)) return;
     if (places.add(entry, entriesOf(bucketOf(this.#topics, entry)))) this.#show(entry);
+    else this.#countHidden(entry, 1);
     this.#settle(places, entry);
   }
 
   /** Hides an entry, if it is shown; whose place it had taken is shown again. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
     const places = this.#placesOf(entry);
-    const isHidden = places?.isHidden(entry) === true;
-    if (!isHidden) {
+    if (places?.isHidden(entry) === true) this.#countHidden(entry, -1);
+    else {
       if (!remove(this.#topics, entry)) return;
       this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, reason);
     }
@@ -152,6 +160,11 @@ export class View {
     }
   }
 
+  /** How many entries of a departing life are hidden, because others have come in their places. */
+  hiddenCount(owner: EntryOwner): number {
+    return this.#hiddenCounts.get(owner) ?? 0;
+  }
+
   /** The changes since the last call, if there are any. */
   takeDiff(): Diff | undefined {
     return this.#changes.take();
@@ -164,6 +177,13 @@ export class View {
 
   #show(entry: ReplicatedEntry): void {
     if (insert(this.#topics, entry)) this.#changes.join(ReplicatedEntry.topicOf(entry), entry);
+  }
+
+  #countHidden(entry: ReplicatedEntry, by: 1 | -1): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    const count = this.hiddenCount(owner) + by;
+    if (count === 0) this.#hiddenCounts.delete(owner);
+    else this.#hiddenCounts.set(owner, count);
   }
 
   #isHere(entry: ReplicatedEntry): boolean {
