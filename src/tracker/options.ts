@@ -88,8 +88,8 @@ export interface TrackerOptions<M = any> {
 export interface StopOptions {
   /**
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
-   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
+   * node. Each is hidden when one entry of that topic and key has come since, and shown again if that one goes
+   * within this time: a user's other connections take nobody's place. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
    * wait for their `permdownPeriodMs` at the most.
    */
   readonly handoffMs?: number | undefined;
