@@ -7,6 +7,11 @@ import { redisLink, type RedisClient } from "./redis-link.js";
 /** The clients of one adapter. */
 export interface AdapterClients {
   readonly ready: boolean;
+  /**
+   * Resolves when what the adapter publishes within `emit` was taken, and rejects if it was not. The adapter itself lets
+   * go of what its client answers, and a rejection that nobody handles would end the process.
+   */
+  publishing(emit: () => void): Promise<void>;
   forget(): void;
 }
 
@@ -16,10 +21,16 @@ interface ClientsWatcher {
   failed(error: unknown): void;
 }
 
-type Shown = Readonly<Partial<Record<"pubClient" | "subClient", RedisClient & { ping?(): unknown }>>>;
+type Client = RedisClient & { ping?(): unknown };
+
+interface Shown {
+  pubClient?: Client;
+  readonly subClient?: Client;
+}
 
 export function adapterClients(adapter: unknown, watcher: ClientsWatcher): AdapterClients | undefined {
-  const { pubClient, subClient } = Object(adapter) as Shown;
+  const shown = Object(adapter) as Shown;
+  const { pubClient, subClient } = shown;
   if (pubClient === undefined || subClient === undefined) return undefined;
   let links;
   try {
@@ -57,9 +68,34 @@ export function adapterClients(adapter: unknown, watcher: ClientsWatcher): Adapt
     get ready() {
       return ready;
     },
+    async publishing(emit) {
+      const answers: unknown[] = [];
+      shown.pubClient = answering(pubClient, answers);
+      try {
+        emit();
+      } finally {
+        shown.pubClient = pubClient;
+      }
+      await Promise.all(answers);
+    },
     forget() {
       changes++;
       for (const stop of stops) stop();
     },
   };
+}
+
+/** The client, with a note of what its methods return. */
+function answering(client: Client, answers: unknown[]): Client {
+  return new Proxy(client, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return (...values: unknown[]) => {
+        const answer: unknown = value.apply(target, values);
+        answers.push(answer);
+        return answer;
+      };
+    },
+  });
 }

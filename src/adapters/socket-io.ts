@@ -125,13 +125,17 @@ class ServerLink {
   }
 
   /** To the other servers, and in a microtask to the nodes of this one, as no pubsub delivers synchronously. */
-  send(message: Message): void {
+  send(message: Message): Promise<void> | undefined {
+    queueMicrotask(() => this.#deliver(message));
     if (this.#isAlone()) {
       const text =
         "This server of Socket.IO has no cluster adapter: nobody outside of this process is reached";
       for (const node of this.#nodes) node.reportOnce(new TrackerError("NO_RELAY", text));
-    } else this.#namespace.serverSideEmit(EVENT, message);
-    queueMicrotask(() => this.#deliver(message));
+      return undefined;
+    }
+    const emit = (): void => void this.#namespace.serverSideEmit(EVENT, message);
+    const clients = this.#watched();
+    return clients === undefined ? void emit() : clients.publishing(emit);
   }
 
   /** Socket.IO's own adapter for one process takes everything, and complains in the console each time. */
@@ -189,12 +193,12 @@ class SocketIoNode implements SocketIoPubSub {
     link.add(this);
   }
 
-  broadcast(channel: string, payload: string): void {
-    this.#send({ rollcall: 1, channel, payload });
+  async broadcast(channel: string, payload: string): Promise<void> {
+    await this.#send({ rollcall: 1, channel, payload });
   }
 
-  send(node: string, channel: string, payload: string): void {
-    this.#send({ rollcall: 1, to: node, channel, payload });
+  async send(node: string, channel: string, payload: string): Promise<void> {
+    await this.#send({ rollcall: 1, to: node, channel, payload });
   }
 
   subscribe(channel: string, receive: (payload: string) => void): Unsubscribe {
@@ -227,12 +231,12 @@ class SocketIoNode implements SocketIoPubSub {
     this.#events.setStandingError(error);
   }
 
-  #send(message: Message): void {
+  #send(message: Message): Promise<void> | undefined {
     if (this.#closed) throw unavailable(this.nodeName, "closed");
     if (this.#events.status === "disconnected") {
       throw unavailable(this.nodeName, "disconnected", this.#events.standingError);
     }
-    this.#link.send(message);
+    return this.#link.send(message);
   }
 }
 
