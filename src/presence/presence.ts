@@ -205,7 +205,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     push: (...message: PresencePartMessage<M, X>) => unknown,
     options: ForwardPartOptions,
   ): () => void;
-  forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardPartOptions): () => void;
+  forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
     push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),

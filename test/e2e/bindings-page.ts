@@ -7,7 +7,6 @@ import { usePresence as useReact } from "rollcall/react";
 import { usePresence as useVue } from "rollcall/vue";
 import { flushSync as flushSvelte, mount, unmount } from "svelte";
 import { createApp, createSSRApp, h, nextTick } from "vue";
-// Made by the test.
 import SvelteNames from "./names.svelte";
 
 const presence = (...refs: string[]) => ({ metas: refs.map((phx_ref) => ({ phx_ref })) });

@@ -1,4 +1,5 @@
 /** The bindings for user interfaces in a real browser: what is rendered, how often, and what is left behind. */
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import type { Browser, Page } from "playwright-core";
@@ -12,14 +13,6 @@ import { openBrowser, withoutBrowser } from "./browser.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const component = `
-<script>
-  import { presenceStore } from "rollcall/svelte";
-  let { client, select } = $props();
-  const shown = presenceStore(client, { select });
-</script>
-<p>{$shown}</p>`;
-
 /** Components of Svelte by its own compiler, and the library by its package name. */
 const plugin: Plugin = {
   name: "page",
@@ -27,10 +20,8 @@ const plugin: Plugin = {
     builder.onResolve({ filter: /^rollcall\// }, ({ path }) => ({
       path: `${root}src/${path.slice("rollcall/".length)}/index.ts`,
     }));
-    builder.onResolve({ filter: /names\.svelte$/ }, ({ path }) => ({ path, namespace: "svelte" }));
-    builder.onLoad({ filter: /.*/, namespace: "svelte" }, () => ({
-      contents: compile(component, { generate: "client", dev: true }).js.code,
-      resolveDir: root,
+    builder.onLoad({ filter: /\.svelte$/ }, ({ path }) => ({
+      contents: compile(readFileSync(path, "utf8"), { generate: "client", dev: true }).js.code,
     }));
     builder.onLoad({ filter: /\.svelte\.js$/ }, async ({ path }) => ({
       contents: compileModule(path, { generate: "client" }).js.code,
