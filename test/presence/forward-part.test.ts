@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PresenceClient } from "../../src/client/index.js";
 import type { Presence, PresenceCount } from "../../src/presence/index.js";
-import { TopicPart } from "../../src/presence/topic-part.js";
+import { DiffWindow } from "../../src/presence/diff-window.js";
+import { TopicPart, type TopicReader } from "../../src/presence/topic-part.js";
 import { Session } from "../../src/session.js";
-import type { Entry } from "../../src/words.js";
+import type { Entry, TopicDiff } from "../../src/words.js";
 import { PresenceCluster, thrownBy } from "./presence-cluster.js";
 
 interface Page {
@@ -226,7 +227,39 @@ describe("forward with a limit", () => {
         await remote.stop({ handoffMs: 0 });
         expect(cluster.timers.size).toBe(0);
       }),
-      { numRuns: 80 },
+      { numRuns: 60 },
+    );
+  });
+
+  it("folds to the first keys, each entry told once, whatever changes together", () => {
+    const anyChange = fc.record({
+      do: fc.constantFrom("join", "join", "update", "leave"),
+      key: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+      session: fc.nat({ max: 1 }),
+    });
+    const batches = fc.array(fc.array(anyChange, { minLength: 1, maxLength: 6 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(batches, fc.integer({ min: 1, max: 4 }), fc.nat({ max: 6 }), (all, limit, before) => {
+        const topic = new ModelRoom();
+        for (const batch of all.slice(0, before)) topic.take(batch);
+        const part = new TopicPart<Page>(topic, limit);
+        const told = new Map(part.first.map((entry) => [entry.ref, entry]));
+        for (const batch of all.slice(before)) {
+          const { joins, updates, leaves } = part.advance(topic.take(batch));
+          for (const { ref } of leaves) expect(told.delete(ref)).toBe(true);
+          for (const update of updates) expect(told.delete(update.prevRef)).toBe(true);
+          for (const entry of [...updates, ...joins]) {
+            expect(told.has(entry.ref)).toBe(false);
+            told.set(entry.ref, entry);
+          }
+          const expected = topic.entries(undefined, limit);
+          expect([...told.keys()].sort()).toEqual(expected.map(({ ref }) => ref).sort());
+          const [metas, keys] = [told.size, new Set(expected.map(({ key }) => key)).size];
+          const count = topic.count();
+          expect(part.rest()).toEqual({ metas: count.metas - metas, keys: count.keys - keys });
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 
@@ -274,4 +307,56 @@ describe("forward with a limit", () => {
 
 function entryOf(key: string): Entry<Page> {
   return { key, meta: { page: 1 }, ref: key, node: "node1", session: key };
+}
+
+type Change = { readonly do: string; readonly key: string; readonly session: number };
+
+/** A topic of two sessions: what a tracker would list, and one diff for changes that are made together. */
+class ModelRoom implements TopicReader<Page> {
+  readonly #entries = new Map<string, Entry<Page>>();
+  #revision = 0;
+
+  take(changes: readonly Change[]): TopicDiff<Page> {
+    const window = new DiffWindow<Page>();
+    const nothing: TopicDiff<Page> = { joins: [], updates: [], leaves: [] };
+    for (const { do: what, key, session } of changes) {
+      const name = `${key} ${session}`;
+      const held = this.#entries.get(name);
+      const ref = `${++this.#revision}`;
+      if (what === "leave" && held !== undefined) {
+        this.#entries.delete(name);
+        window.add({ ...nothing, leaves: [{ ...held, reason: "untracked" }] });
+      } else if (what === "join" && held === undefined) {
+        const entry = { key, meta: { page: 1 }, ref, node: "node1", session: name };
+        this.#entries.set(name, entry);
+        window.add({ ...nothing, joins: [entry] });
+      } else if (what === "update" && held !== undefined) {
+        const entry = { ...held, ref, prevRef: held.ref };
+        this.#entries.set(name, entry);
+        window.add({ ...nothing, updates: [{ ...entry, previous: held.meta }] });
+      }
+    }
+    return window.toDiff();
+  }
+
+  has(key: string): boolean {
+    return this.getByKey(key).length > 0;
+  }
+
+  getByKey(key: string): Entry<Page>[] {
+    return [...this.#entries.values()].filter((entry) => entry.key === key);
+  }
+
+  entries(after: string | undefined, limit: number): Entry<Page>[] {
+    const behind = this.#keys().filter((key) => after === undefined || key > after);
+    return behind.slice(0, limit).flatMap((key) => this.getByKey(key));
+  }
+
+  count() {
+    return { metas: this.#entries.size, keys: this.#keys().length };
+  }
+
+  #keys(): string[] {
+    return [...new Set([...this.#entries.values()].map(({ key }) => key))].sort();
+  }
 }
