@@ -77,10 +77,11 @@ export class TopicPart<M> {
     const keys = this.#keys;
     const entered = new Set<string>();
     const left = new Set<string>();
+    // One that has left is gone, or is no longer among the first.
     const add = (key: string): void => {
       if (keys.has(key)) return;
       keys.add(key);
-      if (!left.delete(key)) entered.add(key);
+      entered.add(key);
     };
     const remove = (key: string): void => {
       if (!keys.has(key)) return;
