@@ -20,19 +20,20 @@ class Bus {
   carried = 0;
 
   server(shown: object = {}): Server {
-    const bus = this;
+    const { adapters } = this;
+    const count = (): void => void this.carried++;
     class Carried extends Alone {
       declare readonly nsp: Packets["nsp"];
       constructor(namespace: object) {
         super(namespace);
         Object.assign(this, shown);
-        bus.adapters.add(this);
+        adapters.add(this);
       }
       serverSideEmit(packet: unknown[]): void {
         const text = JSON.stringify(packet);
-        bus.carried++;
+        count();
         void (this as { pubClient?: { publish(text: string): Promise<unknown> } }).pubClient?.publish(text);
-        for (const each of bus.adapters) {
+        for (const each of adapters) {
           if (each === this || each.nsp.name !== this.nsp.name) continue;
           queueMicrotask(() => each.nsp._onServerSideEmit(JSON.parse(text) as unknown[]));
         }
