@@ -208,7 +208,12 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
-    push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
+    push: (event: PresencePartMessage[0]) => unknown,
+    options: ForwardPartOptions,
+  ): () => void;
+  forward(
+    topic: string,
+    push: (event: never, payload: never) => unknown,
     options: ForwardPartOptions = {},
   ): () => void {
     requireFunction("push", push);
