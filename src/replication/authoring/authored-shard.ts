@@ -95,7 +95,7 @@ export class AuthoredShard {
     const dot = this.#dotOf(previous);
     const { key, session } = previous;
     const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
-    ReplicatedEntry.seal(entry, previous.ref);
+    ReplicatedEntry.seal(entry, previous);
     // The set's own update would also remember where the chain of revisions began, which does not travel: whoever
     // receives them pairs them by identity.
     this.#set.remove(dot);
