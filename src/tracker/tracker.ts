@@ -180,7 +180,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
-    this.#engine.setTime();
     if (topic !== undefined && key !== undefined) {
       const entry = this.#owned.find(session, topic, key);
       return entry === undefined ? 0 : this.#remove(session, [entry], "untracked");
@@ -288,20 +287,22 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
-    this.#engine.setTime();
-    return explanationsOf(topic, key, this.#view, this.#engine.replicator.membership);
+    return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
-    this.#engine.setTime();
     const { membership, counters, connection } = this.#engine.replicator;
+    const nowMs = this.#engine.now();
     return {
       complete: this.#engine.isComplete(),
       ready: this.#engine.isReady(),
       connected: connection.status === "connected",
       connection: connection.status,
-      replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
+      replicas: Array.from(membership.replicas(), (replica) =>
+        healthOf(replica, membership.silenceOf(replica, nowMs)),
+      ),
+      selfBlamed: connection.healthy.blamed(nowMs),
       counters: {
         ...counters,
         closedSessionCalls: this.#closedSessionCalls,
@@ -381,7 +382,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
+    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
@@ -389,15 +390,16 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta);
+    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
   }
 
   #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
+    const nowMs = this.#engine.now();
     for (const entry of entries) {
-      this.#engine.replicator.remove(entry, reason);
+      this.#engine.replicator.remove(entry, reason, nowMs);
       this.#owned.delete(session, entry);
     }
     this.#engine.deliver();
@@ -406,7 +408,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   #sessionClosed(session: Session): void {
     if (this.stopped) return;
-    this.#engine.setTime();
     this.#remove(session, this.#owned.entries(session), "closed");
   }
 
@@ -422,7 +423,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
-    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 
