@@ -45,7 +45,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
     expect(Math.max(...tasks)).toBeGreaterThan(longTaskMs);
   });
 
-  it("has none", async () => {
+  it("has no long task while shoppers come and go", async () => {
     const churning = startLoad(shop, "--shoppers", "50", "--churn", String(churn));
     await churning.said(/They stay until/, 60_000);
     await soon(async () => (await dashboard.shown()).shoppers, 20_000).toBeGreaterThan(shoppers);
