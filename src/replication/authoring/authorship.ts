@@ -89,7 +89,7 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due; gives when something is due again, if ever. */
+  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
@@ -189,7 +189,7 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
+    // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
