@@ -12,6 +12,7 @@ import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
+import { EarlierWindows } from "./earlier-windows.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
@@ -43,6 +44,7 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
+  readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
   #nowMs: number;
@@ -71,6 +73,7 @@ export class Replicator {
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
       () => this.connection.rhythm.saidMs,
+      () => this.#earlierWindows.ownMs(),
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);
@@ -114,6 +117,7 @@ export class Replicator {
       },
       protocol,
     );
+    this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
   // Local changes: synchronous, and flushed later.
@@ -234,6 +238,11 @@ export class Replicator {
     return !this.#merging.isOverdue(this.#nowMs - this.#options.downPeriodMs);
   }
 
+  /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
+  get earlierWindowMs(): number {
+    return this.#earlierWindows.leftMs(this.#nowMs);
+  }
+
   /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
   catchUp(asOfNow: boolean): CatchUp {
     return new CatchUp(this.membership.replicas(), asOfNow);
@@ -252,6 +261,7 @@ export class Replicator {
     switch (message.type) {
       case "heartbeat":
         if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
+        this.#earlierWindows.told(replica, message.waitsMs, nowMs);
         return this.#receiveHeartbeat(replica, message, counter, to === undefined ? "broadcast" : "direct");
       case "delta":
         return this.#merging.delta(replica, message, counter, to !== undefined, nowMs);
@@ -331,6 +341,7 @@ export class Replicator {
 
   #departs(replica: Replica): void {
     this.view.departingLives += 1;
+    this.#earlierWindows.departs(replica, this.#nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
     this.view.depart(replica.held.entries());

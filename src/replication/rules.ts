@@ -110,6 +110,12 @@ export const RULES = {
   /** R9: What is seen was flushed. Else a requester stands at a clock that no broadcast ends at. */
   isFlushedFirst: (pendingDots: number): boolean => pendingDots > 0,
 
+  /**
+   * R58: A newcomer is not complete while windows are open that it could not know of. Else it is complete without all
+   * who wait there, while every other node lists them.
+   */
+  earlierWindowMs: (nowMs: number, untilMs: number): number => Math.max(0, untilMs - nowMs),
+
   /** R26: An echo is dropped. Else a node lists its own entries twice. */
   isOwn: (name: string, ownName: string): boolean => name === ownName,
 

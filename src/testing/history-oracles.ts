@@ -321,7 +321,7 @@ export class HistoryOracles {
         const lives = this.#cluster.lives.filter((life) => life.name === name);
         for (const { life } of lives) memory.lives.delete(life);
         // Lives that were replaced or said goodbye are over without having been down.
-        if (this.#cluster.starting.has(name)) return;
+        if (this.#cluster.starting.has(name) || this.#cluster.refused.has(name)) return;
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
         const downSinceMs = memory.downSinceMs.get(name);
         const { downPeriodMs } = this.#expected;

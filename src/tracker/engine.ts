@@ -64,9 +64,7 @@ export class Engine {
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
 
-  /**
-   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
-   */
+  /** Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made. */
   constructor(
     options: CheckedOptions,
     handleDiff: ((diff: Diff) => unknown) | undefined,
@@ -94,6 +92,7 @@ export class Engine {
     this.#hearingOut = new HearingOut(
       protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
       options.expect?.filter((other) => other !== nodeName),
+      (other) => this.replicator.membership.presentOf(other) !== undefined,
     );
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
@@ -118,10 +117,11 @@ export class Engine {
         replicaUp: (news) => this.#delivery.add(() => this.reporter.emit("replicaUp", news)),
         replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
         replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
-        divergence: (news) => this.#diverged(news),
+        divergence: (news) => this.#warn("divergence", news, errorOfDivergence),
         replicaLink: (news) => this.#delivery.add(() => this.reporter.emit("replicaLink", news)),
         trouble: (trouble) => this.#delivery.add(() => this.reporter.error(errorOfTrouble(trouble))),
-        nameConflict: (other, incarnations) => this.#nameConflict({ name: other, incarnations }),
+        nameConflict: (other, incarnations) =>
+          this.#warn("nameConflict", { name: other, incarnations }, errorOfConflict),
         refused: (reason, version) => this.#refused(reason, version),
       },
       nowMs,
@@ -179,8 +179,7 @@ export class Engine {
       );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
-      // Whoever heard it shall not wait for it.
-      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now());
+      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);
@@ -264,12 +263,17 @@ export class Engine {
   hasHeardOut(): boolean {
     const { status, voice } = this.replicator.connection;
     if (status !== "connected" || voice.unproven.length > 0 || this.#status !== "listening") return false;
-    return this.#hearingOut.isOver(this.now(), (name) => this.#isHeard(name));
+    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(this.now());
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
   isComplete(): boolean {
     return this.hasHeardOut() && this.replicator.hasCaughtUp;
+  }
+
+  /** R58, until it is complete for the first time. */
+  earlierWindowMs(): number {
+    return this.#wasComplete ? 0 : this.replicator.earlierWindowMs;
   }
 
   /** Whether it was complete once, and runs. */
@@ -280,11 +284,7 @@ export class Engine {
 
   /** The nodes of `expect` that were not heard since it began to hear the others out. */
   expectedAndUnheard(): readonly string[] {
-    return this.#hearingOut.unheard((name) => this.#isHeard(name));
-  }
-
-  #isHeard(name: string): boolean {
-    return this.replicator.membership.presentOf(name) !== undefined;
+    return this.#hearingOut.unheard();
   }
 
   /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
@@ -421,17 +421,15 @@ export class Engine {
     if (!this.#publisher.isPublishing) this.#delivery.deliver();
   }
 
-  #diverged(news: TrackerEvents["divergence"]): void {
+  /** Tells of it and reports it, in its turn. */
+  #warn<Name extends "divergence" | "nameConflict">(
+    name: Name,
+    news: TrackerEvents[Name],
+    errorOf: (news: TrackerEvents[Name]) => TrackerError,
+  ): void {
     this.#delivery.add(() => {
-      this.reporter.emit("divergence", news);
-      this.reporter.error(errorOfDivergence(news));
-    });
-  }
-
-  #nameConflict(news: TrackerEvents["nameConflict"]): void {
-    this.#delivery.add(() => {
-      this.reporter.emit("nameConflict", news);
-      this.reporter.error(errorOfConflict(news));
+      this.reporter.emit(name, news);
+      this.reporter.error(errorOf(news));
     });
   }
 

@@ -41,9 +41,9 @@ export interface Health {
   readonly ready: boolean;
   /**
    * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
-   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said
-   * goodbye before this one started are not among them: nobody speaks for them, so this node does not list who waits
-   * in their window.
+   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nobody speaks for
+   * nodes that said goodbye before this one started: until those who wait in their windows are back, or the windows
+   * end, but no longer than `downPeriodMs`, a node that starts is not complete.
    */
   readonly complete: boolean;
   /** Whether the pubsub says that it is connected, and this node hears itself through it. */

@@ -15,6 +15,7 @@ const NAMES_SHOWN = 5;
 interface HearsOut {
   hasHeardOut(): boolean;
   expectedAndUnheard(): readonly string[];
+  earlierWindowMs(): number;
 }
 
 export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
@@ -22,7 +23,12 @@ export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   const reasons: string[] = [];
   const waitsFor: string[] = [];
   if (connection !== "connected") reasons.push(CONNECTIONS[connection]);
-  else if (!hearsOut.hasHeardOut()) {
+  else if (hearsOut.earlierWindowMs() > 0) {
+    const ms = Math.ceil(hearsOut.earlierWindowMs());
+    reasons.push(
+      `entries of nodes that stopped before this one started wait elsewhere, for ${ms} ms at the most`,
+    );
+  } else if (!hearsOut.hasHeardOut()) {
     reasons.push("the others have not been heard out");
     for (const name of hearsOut.expectedAndUnheard()) {
       waitsFor.push(name);

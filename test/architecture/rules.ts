@@ -59,11 +59,16 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
+  ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
-    [...["catch-up", "late", "merging", "replica", "wire"].map(inReplication), ...rooms, ...terms],
+    [
+      ...["catch-up", "earlier-windows", "late", "merging", "replica", "wire"].map(inReplication),
+      ...rooms,
+      ...terms,
+    ],
   ],
   ["tracker", [...replication, "crdt", ...below]],
   ["presence", ["tracker", ...below]],

@@ -132,6 +132,23 @@ export async function newcomersHearOut(seed: number, protocol: Protocol = PROTOC
   if (listed !== 2) fail(cluster, `lists ${listed} of 2 when it says that it is complete`);
 }
 
+/** A node that starts while users of another wait elsewhere is not complete without them. */
+export async function newcomersWaitForWindows(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const names = ["a", "b", "c"];
+  const cluster = await simulateBy(protocol, { seed, nodes: names });
+  await cluster.advance(3_000);
+  for (const name of names) cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
+  await cluster.settle();
+  await cluster.stop("a");
+  await cluster.advance(500);
+  const { tracker } = await cluster.start("a");
+  let listed: string | undefined;
+  const there = (name: string): number => cluster.node(name).tracker.countKeys("room");
+  void tracker.whenComplete().then(() => (listed = `${there("a")} of ${there("b")}`));
+  for (let turn = 0; turn < 1_000 && listed === undefined; turn++) await cluster.advance(10);
+  if (listed !== "2 of 2") fail(cluster, `lists ${listed} when it says that it is complete`);
+}
+
 /** What a session's end was is told after a rebuild, and where an answer overlaps with what is held. */
 export async function reasonsAreTold(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 1 } });

@@ -23,6 +23,7 @@ export class Authorship {
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
+  readonly #waitsMs: () => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
@@ -35,6 +36,7 @@ export class Authorship {
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
     saidPeriodMs: () => number,
+    waitsMs: () => number | undefined,
     protocol: Protocol,
   ) {
     const { life, poolSize, broadcastPeriodMs } = options;
@@ -50,6 +52,7 @@ export class Authorship {
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
+    this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
   }
@@ -199,6 +202,7 @@ export class Authorship {
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
       periodMs: this.#saidPeriodMs(),
+      waitsMs: this.#waitsMs(),
     };
   }
 

@@ -96,6 +96,13 @@ export class Holding {
     return dots;
   }
 
+  /** How many entries are held. */
+  get size(): number {
+    let size = 0;
+    for (const slice of this.slices.values()) size += slice.entries.size;
+    return size;
+  }
+
   /** The slice of a shard by the author's own numbering, if there is one. */
   heldSlice(shardOfAuthor: number): RemoteSlice | undefined {
     return this.slices.get(this.#slicesOf.rules.sliceNumber(shardOfAuthor));

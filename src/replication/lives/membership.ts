@@ -118,6 +118,11 @@ export class Membership<P extends Peer = Peer> {
     return Math.max(0, replica.silentMs + this.#sincePassMs);
   }
 
+  /** How much is left of the window of a departing life. */
+  windowOf(replica: P): number {
+    return Math.max(0, replica.windowMs - this.#sincePassMs);
+  }
+
   /** All lives that something is held of: present and replaced. */
   *replicas(): Generator<P> {
     yield* this.#present.values();

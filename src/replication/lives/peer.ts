@@ -36,6 +36,8 @@ export abstract class Peer implements EntryOwner {
   heartbeatPeriodMs: number | undefined;
   /** What was left of the window of a departing life at membership's last pass. */
   windowMs = 0;
+  /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
+  waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;

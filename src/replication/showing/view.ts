@@ -8,6 +8,7 @@
  */
 import type { Diff, LeaveReason } from "../../words.js";
 import { ReplicatedEntry } from "../entry.js";
+import type { EntryOwner } from "../entry.js";
 import { PendingDiff } from "./pending-diff.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
@@ -27,6 +28,8 @@ export class View {
   readonly #topics: Topics = new Map();
   /** What departing lives hold and others show: empty while nobody departs. */
   readonly #handedOff: Topics = new Map();
+  /** How many of them each departing life has. */
+  readonly #handedOffCounts = new Map<EntryOwner, number>();
   readonly #changes = new PendingDiff();
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
@@ -79,10 +82,7 @@ export class View {
    */
   join(entry: ReplicatedEntry): void {
     const departs = !this.#rules.stays(entry);
-    if (departs && this.#isElsewhere(entry)) {
-      insert(this.#handedOff, entry);
-      return;
-    }
+    if (departs && this.#isElsewhere(entry)) return this.#setAside(entry);
     // Who stays beside another has nothing to take over: that one has.
     const takesOver = this.departingLives > 0 && !departs && !this.#isElsewhere(entry);
     if (!insert(this.#topics, entry)) return;
@@ -95,15 +95,12 @@ export class View {
     if (remove(this.#topics, entry)) {
       this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, reason);
       this.handBack(entry);
-    } else if (this.#handedOff.size > 0) remove(this.#handedOff, entry);
+    } else this.#takeBack(entry);
   }
 
   /** Puts a revision in the place of the one before, if that is shown. */
   update(entry: ReplicatedEntry, previous: ReplicatedEntry): void {
-    if (this.#handedOff.size > 0 && remove(this.#handedOff, previous)) {
-      insert(this.#handedOff, entry);
-      return;
-    }
+    if (this.#takeBack(previous)) return this.#setAside(entry);
     const name = ReplicatedEntry.topicOf(entry);
     const keys = this.#topics.get(name)?.keys;
     if (keys?.get(entry.key) === previous) keys.set(entry.key, entry);
@@ -134,8 +131,13 @@ export class View {
   handOff(entry: ReplicatedEntry): void {
     const { departure } = ReplicatedEntry.ownerOf(entry);
     if (departure === undefined || !remove(this.#topics, entry)) return;
-    insert(this.#handedOff, entry);
+    this.#setAside(entry);
     this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, departure);
+  }
+
+  /** How many entries of a departing life are hidden, because others show their keys. */
+  handedOffCount(owner: EntryOwner): number {
+    return this.#handedOffCounts.get(owner) ?? 0;
   }
 
   /** Shows again what departing lives hold of a key, if nobody shows it any more. */
@@ -162,6 +164,22 @@ export class View {
     this.#changes.drop();
   }
 
+  #setAside(entry: ReplicatedEntry): void {
+    if (!insert(this.#handedOff, entry)) return;
+    const owner = ReplicatedEntry.ownerOf(entry);
+    this.#handedOffCounts.set(owner, this.handedOffCount(owner) + 1);
+  }
+
+  /** Returns whether the entry was handed off. */
+  #takeBack(entry: ReplicatedEntry): boolean {
+    if (this.#handedOff.size === 0 || !remove(this.#handedOff, entry)) return false;
+    const owner = ReplicatedEntry.ownerOf(entry);
+    const count = this.handedOffCount(owner) - 1;
+    if (count === 0) this.#handedOffCounts.delete(owner);
+    else this.#handedOffCounts.set(owner, count);
+    return true;
+  }
+
   #handOffAllOf(entry: ReplicatedEntry): void {
     for (const other of this.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) this.handOff(other);
   }
@@ -170,7 +188,7 @@ export class View {
     const waiting = bucketOf(this.#handedOff, entry);
     if (waiting === undefined) return;
     for (const other of waiting instanceof Set ? [...waiting] : [waiting]) {
-      remove(this.#handedOff, other);
+      this.#takeBack(other);
       insert(this.#topics, other);
       this.#changes.join(ReplicatedEntry.topicOf(other), other);
     }

@@ -86,6 +86,7 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.firstShard,
         encodeSummaries(message.shards),
         ...(message.periodMs === undefined ? [] : [message.periodMs]),
+        ...(message.periodMs === undefined || message.waitsMs === undefined ? [] : [message.waitsMs]),
       ];
     case "delta":
       return [
@@ -179,7 +180,10 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const periodMs = body[3];
       if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
-      return { type: kind, poolSize, firstShard, shards, periodMs };
+      const waitsMs = body[4];
+      if (waitsMs === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
+      check(typeof waitsMs === "number" && waitsMs > 0 && waitsMs < 2 ** 31, "window");
+      return { type: kind, poolSize, firstShard, shards, periodMs, waitsMs };
     }
     case "delta": {
       const since = integer(body[1], "since");
