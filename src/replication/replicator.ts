@@ -21,6 +21,7 @@ import { Membership } from "./lives/membership.js";
 import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
+import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
@@ -72,7 +73,7 @@ export class Replicator {
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
-      () => this.connection.rhythm.saidMs,
+      () => this.connection.rhythm.lateMs,
       () => this.#earlierWindows.ownMs(),
       protocol,
     );
@@ -160,7 +161,7 @@ export class Replicator {
     }
     const { frame } = decoded;
     const { from, message } = frame;
-    const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
+    const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
     const replica = this.membership.hear(from, frame.counter, isDirect, periodMs);
@@ -290,7 +291,7 @@ export class Replicator {
   }
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay): void {
-    this.#contact.learnPeriod(replica, heartbeat.periodMs);
+    this.#contact.learnPeriod(replica, heartbeat);
     this.#merging.heartbeat(replica, heartbeat, counter, way, this.#nowMs);
   }
 

@@ -19,7 +19,8 @@ import type { Protocol } from "../rules.js";
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
-  readonly #saidPeriodMs: () => number;
+  readonly #heartbeatPeriodMs: number;
+  readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
@@ -31,15 +32,15 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs">,
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
-    saidPeriodMs: () => number,
+    lateMs: () => number | undefined,
     waitsMs: () => number | undefined,
     protocol: Protocol,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -48,7 +49,8 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#saidPeriodMs = saidPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#lateMs = lateMs;
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
@@ -201,8 +203,9 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#saidPeriodMs(),
+      periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(),
+      lateMs: this.#lateMs(),
     };
   }
 
