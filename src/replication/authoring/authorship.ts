@@ -20,7 +20,8 @@ import type { Effects } from "../step.js";
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
-  readonly #saidPeriodMs: () => number;
+  readonly #heartbeatPeriodMs: number;
+  readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
   readonly #effects: Effects;
   readonly #isHeard: () => boolean;
@@ -32,15 +33,15 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs">,
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
+    lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
-    saidPeriodMs: () => number,
     protocol: Protocol,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -49,7 +50,8 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#saidPeriodMs = saidPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#lateMs = lateMs;
     this.#outbox = outbox;
     this.#effects = effects;
     this.#isHeard = isHeard;
@@ -202,8 +204,9 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#saidPeriodMs(),
+      periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(nowMs),
+      lateMs: this.#lateMs(),
     };
   }
 
