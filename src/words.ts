@@ -34,6 +34,11 @@ export interface Entry<M = AnyMeta> {
   readonly node: string;
   /** The id of the session that the entry lives as long as. */
   readonly session: string;
+  /**
+   * Whether its session has closed with a grace period, which lasts. Only the node that owns the entry knows, and
+   * nobody is told of it by a diff.
+   */
+  readonly leaving?: boolean | undefined;
 }
 
 /** An entry whose meta changed: as it is now, and what was there before (`previous`, whose ref is `prevRef`). */

@@ -242,6 +242,13 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
   ): JoinResult<Assigns> | Promise<JoinResult<Assigns>>;
   /** Called when the join has been answered, before anything else is handled: the place to push and follow. */
   joined?(channel: Channel<Assigns, SocketAssigns>): void | Promise<void>;
+  /**
+   * For how long what the session of a channel tracks stays when its connection is lost, in case the client comes back:
+   * a page that is loaded anew, a tunnel, a token that is over. None for a client that leaves, a channel that fails or
+   * stops, and a socket that is disconnected. See `Session.close`.
+   * @default 0
+   */
+  readonly graceMs?: number | undefined;
   /** Handlers of the client's events by name. An event without one is answered `{ reason: "unknown event" }`. */
   readonly handleIn?: {
     readonly [event: string]: (
@@ -284,7 +291,7 @@ export interface SocketMount<SocketAssigns> {
    * over a prefix, an earlier prefix over a later one.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
-   *   but at its end, and for handlers without a `join`.
+   *   but at its end, and for handlers without a `join`; `INVALID_OPTION` for a `graceMs` that is no time.
    */
   channel<Assigns = undefined>(
     pattern: string,

@@ -221,7 +221,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     return this.#queue.whenIdle();
   }
 
-  end(reason: EndReason): void {
+  end(reason: EndReason, isLost = false): void {
     if (this.#state === "ended") return;
     const joined = this.#state === "joined";
     this.#state = "ended";
@@ -232,7 +232,8 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (reason === "failed") this.#connection.write(errorFrame(this.joinRef, this.topic));
     else if (reason !== "closed") this.#connection.write(closeFrame(this.joinRef, this.topic));
     this.#connection.channelEnded(this);
-    this.session.close();
+    const { graceMs } = this.#route.handlers;
+    this.session.close(isLost ? { graceMs } : undefined);
     if (joined) this.#queue.push(() => this.#route.handlers.terminate?.(this, reason));
     else this.#endReason = reason;
   }

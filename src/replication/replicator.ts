@@ -354,7 +354,7 @@ export class Replicator {
   #showIfCaughtUp(replica: Replica): void {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.held.entries()) this.view.join(entry);
+    for (const entry of replica.held.entries()) this.view.joinAgain(entry);
     this.#port.replicaUp(replica.life);
   }
 

@@ -10,10 +10,10 @@ import type { Session, SessionOwner } from "../session.js";
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries implements SessionOwner {
-  #close: ((session: Session) => void) | undefined;
+  #close: ((session: Session, graceMs: number) => void) | undefined;
 
-  /** `close` is told when a session with entries closes. */
-  constructor(close: (session: Session) => void) {
+  /** `close` is told when a session with entries closes, and for how long they are to stay. */
+  constructor(close: (session: Session, graceMs: number) => void) {
     this.#close = close;
   }
 
@@ -29,8 +29,8 @@ export class OwnedEntries implements SessionOwner {
     return this.#close === undefined;
   }
 
-  sessionClosed(session: Session): void {
-    this.#close?.(session);
+  sessionClosed(session: Session, graceMs: number): void {
+    this.#close?.(session, graceMs);
   }
 
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {

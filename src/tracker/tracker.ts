@@ -17,19 +17,18 @@ import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
 import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
+import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf } from "./diffs.js";
 import type { DiffFollower, TrackerChange } from "./diffs.js";
 import { checkOptions, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
-import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage } from "./pages.js";
 import type { PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { MetaChecks, type MetaSchema } from "./schema.js";
-import { shardOf } from "./topic-hash.js";
 
 export type { StopOptions, TrackerOptions } from "./options.js";
 
@@ -46,7 +45,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #view: View;
   readonly #kept: Kept;
   readonly #checks: MetaChecks;
-  readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
+  readonly #local: LocalEntries;
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
@@ -71,6 +70,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       },
     });
     this.#view = this.#engine.replicator.view;
+    this.#local = new LocalEntries(this.#engine, options);
   }
 
   /**
@@ -122,14 +122,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
-    if (this.#owned.find(session, topic, key) !== undefined) {
+    if (this.#local.find(session, topic, key) !== undefined) {
       throw new TrackerError(
         "ALREADY_TRACKED",
         `This session is tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)} already; use set or update`,
         { topic, key, session: session.id },
       );
     }
-    return this.#add(session, topic, key, copy);
+    return this.#local.add(session, topic, key, copy);
   }
 
   /**
@@ -142,10 +142,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
-    const present = this.#owned.find(session, topic, key);
-    if (present === undefined) return this.#add(session, topic, key, copy);
+    const present = this.#local.find(session, topic, key);
+    if (present === undefined) return this.#local.add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
-    return this.#replace(session, present, copy);
+    return this.#local.replace(session, present, copy);
   }
 
   /**
@@ -166,7 +166,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
-    return this.#replace(session, this.#present(session, topic, key), copy);
+    return this.#local.replace(session, this.#present(session, topic, key), copy);
   }
 
   /**
@@ -182,10 +182,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (key !== undefined) requireName("key", key);
     this.#engine.setTime();
     if (topic !== undefined && key !== undefined) {
-      const entry = this.#owned.find(session, topic, key);
-      return entry === undefined ? 0 : this.#remove(session, [entry], "untracked");
+      const entry = this.#local.find(session, topic, key);
+      return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
-    return this.#remove(session, this.#owned.entries(session, topic), "untracked");
+    return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
   }
 
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
@@ -366,10 +366,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireDuration("handoffMs", handoffMs);
     if (this.#stopped !== undefined) return this.#stopped;
     let ends: ((ending: Promise<void>) => void) | undefined;
-    // It is stopped before the stop begins: whoever hears of a failed goodbye may stop it again.
+    // It is stopped before the stop begins: whoever hears of a failed goodbye may stop it again, or close a session.
     this.#stopped = new Promise((resolve) => (ends = resolve));
+    this.#local.end();
     ends?.(this.#engine.stop(handoffMs));
-    this.#owned.end();
     return this.#stopped;
   }
 
@@ -378,40 +378,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.stop({ handoffMs: 0 });
   }
 
-  #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
-    const shard = shardOf(topic, this.#options.poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
-  }
-
-  #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta);
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
-  }
-
-  #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
-    for (const entry of entries) {
-      this.#engine.replicator.remove(entry, reason);
-      this.#owned.delete(session, entry);
-    }
-    this.#engine.deliver();
-    return entries.length;
-  }
-
-  #sessionClosed(session: Session): void {
-    if (this.stopped) return;
-    this.#engine.setTime();
-    this.#remove(session, this.#owned.entries(session), "closed");
-  }
-
   #present(session: Session, topic: string, key: string): ReplicatedEntry {
-    const entry = this.#owned.find(session, topic, key);
+    const entry = this.#local.find(session, topic, key);
     if (entry !== undefined) return entry;
     throw notTracked(session, topic, key);
   }

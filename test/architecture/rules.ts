@@ -42,7 +42,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["crdt", []],
   ["pubsub", ["errors", "runtime"]],
   ["reports", ["pubsub", "errors", "known-names", "runtime"]],
-  ["session", ["on-end", "errors", "runtime"]],
+  ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
   ["replication/hash", []],
   ["replication/equal", []],
   ["replication/bytes", []],

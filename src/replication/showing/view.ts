@@ -46,6 +46,8 @@ export class View {
       }
     },
   };
+  /** Told of each entry that was tracked, here or elsewhere, when it is shown for the first time; if anybody asks. */
+  tracked: ((entry: ReplicatedEntry) => void) | undefined;
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
 
@@ -91,8 +93,14 @@ export class View {
     return this.#topics.get(topic)?.keys.has(key) ?? false;
   }
 
-  /** Shows an entry, unless its life departs and its place is taken. */
+  /** Shows an entry that was tracked, unless its life departs and its place is taken. */
   join(entry: ReplicatedEntry): void {
+    this.joinAgain(entry);
+    if (this.tracked !== undefined && this.#rules.stays(entry)) this.tracked(entry);
+  }
+
+  /** The same for one that was known, and hidden because its node was silent. */
+  joinAgain(entry: ReplicatedEntry): void {
     // With nobody departing, a join has nobody to look for.
     const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
     if (places === undefined) return this.#show(entry);

@@ -1,0 +1,96 @@
+/**
+ * What this node tracks: entries from the first call to the end of their sessions, at once or after a grace period.
+ * Every change is committed, noted with its session, and delivered. Knows no argument that may be wrong.
+ */
+import type { ReplicatedEntry } from "../replication/entry.js";
+import type { Session } from "../session.js";
+import type { AnyMeta } from "../words.js";
+import type { Engine } from "./engine.js";
+import { LeavingEntries } from "./leaving.js";
+import type { Leaving } from "./leaving.js";
+import type { CheckedOptions } from "./options.js";
+import { OwnedEntries } from "./owned.js";
+import { shardOf } from "./topic-hash.js";
+
+export class LocalEntries {
+  readonly #engine: Engine;
+  readonly #poolSize: number;
+  readonly #nodeName: string;
+  readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
+  readonly #leaving: LeavingEntries;
+
+  constructor(engine: Engine, { poolSize, pubsub, runtime }: CheckedOptions) {
+    this.#engine = engine;
+    this.#poolSize = poolSize;
+    this.#nodeName = pubsub.nodeName;
+    this.#leaving = new LeavingEntries(runtime, (due) => this.#timeIsUp(due));
+  }
+
+  find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
+    return this.#owned.find(session, topic, key);
+  }
+
+  /** The entries of a session, or those of one topic. */
+  entries(session: Session, topic?: string): ReplicatedEntry[] {
+    return this.#owned.entries(session, topic);
+  }
+
+  add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
+    const shard = shardOf(topic, this.#poolSize);
+    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
+    this.#owned.put(session, entry);
+    this.#engine.deliver();
+    return entry.ref;
+  }
+
+  replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+    this.#engine.requireEnd();
+    const entry = this.#engine.replicator.update(previous, meta);
+    this.#owned.put(session, entry);
+    this.#engine.deliver();
+    return entry.ref;
+  }
+
+  remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
+    for (const entry of entries) this.#commitRemoval({ session, entry }, reason);
+    this.#engine.deliver();
+    return entries.length;
+  }
+
+  /** Nothing that this node tracks changes any more. */
+  end(): void {
+    this.#owned.end();
+    this.#leaving.stop();
+    this.#engine.replicator.view.tracked = undefined;
+  }
+
+  #closed(session: Session, graceMs: number): void {
+    this.#engine.setTime();
+    const entries = this.#owned.entries(session);
+    if (graceMs <= 0) return void this.remove(session, entries, "closed");
+    this.#leaving.begin(session, entries, graceMs);
+    // From now on until all have left: who comes in whose place is known to the view alone.
+    this.#engine.replicator.view.tracked = (entry) => this.#tracked(entry);
+  }
+
+  #tracked(entry: ReplicatedEntry): void {
+    const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
+    if (leaving !== undefined) this.#commitRemoval(leaving, "closed");
+  }
+
+  #timeIsUp(due: Iterable<Leaving>): void {
+    this.#engine.setTime();
+    for (const each of due) this.#commitRemoval(each, "closed");
+    this.#engine.deliver();
+  }
+
+  #commitRemoval({ session, entry }: Leaving, reason: "untracked" | "closed"): void {
+    if (this.#leaving.size > 0) {
+      this.#leaving.forget(entry);
+      if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
+    }
+    this.#engine.replicator.remove(entry, reason);
+    this.#owned.delete(session, entry);
+  }
+}
