@@ -145,6 +145,11 @@ export class Session implements Disposable {
     return true;
   }
 
+  /** @internal An entry of it was evicted: whoever made the session may end with it. */
+  evicted(): void {
+    // Nobody is told but the listeners of the tracker.
+  }
+
   /** @internal What an owner keeps here. */
   heldBy(owner: SessionOwner): unknown {
     return this.#owner === owner ? this.#held : this.#others?.get(owner);

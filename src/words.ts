@@ -56,8 +56,9 @@ export interface Update<M = AnyMeta> extends Entry<M> {
  * - `down`: its node fell silent, or the pubsub knows that it ended. It may come back.
  * - `replaced`: its node was restarted.
  * - `departed`: its node said goodbye.
+ * - `evicted`: somebody wanted it to end (`evict`). `closed` where that was not heard.
  */
-export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed";
+export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed" | "evicted";
 
 /** An entry that left, as it was last, and why. */
 export interface Leave<M = AnyMeta> extends Entry<M> {

@@ -208,9 +208,10 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
  * - `closed`: the connection is gone.
  * - `rejoined`: the same socket joined the topic again.
  * - `stopped`: `channel.stop()`.
+ * - `evicted`: somebody wanted the user to go (`tracker.evict`); the client does not join again.
  * - `failed`: a handler threw, or more than `maxQueuedMessages` waited for one.
  */
-export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "failed";
+export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "evicted" | "failed";
 
 /** What a join gives: the answer to the client and what is known about the channel from now on. */
 export type JoinResult<Assigns> =

@@ -5,7 +5,8 @@
  * accepted. Knows its connection only as somewhere to write, and no other channel.
  */
 import { TrackerError } from "../errors.js";
-import { Session } from "../session.js";
+import type { Session } from "../session.js";
+import { ChannelSession } from "./channel-session.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import {
   closeFrame,
@@ -50,7 +51,7 @@ export class ServerChannel<Assigns, SocketAssigns>
 {
   readonly topic: string;
   readonly joinRef: Ref;
-  readonly session = new Session();
+  readonly session: Session = new ChannelSession(this);
   readonly #connection: ChannelConnection<SocketAssigns>;
   readonly #route: Route<Assigns, SocketAssigns>;
   readonly #context: ChannelContext;

@@ -3,6 +3,7 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
+import type { Eviction } from "./message.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -74,6 +75,8 @@ export interface ReplicatorPort extends Carrier {
   nameConflict(name: string, incarnations: readonly [string, string]): void;
   trouble(trouble: Trouble): void;
   refused(reason: string, version: unknown): void;
+  /** Another node wants entries to end. Returns false if it wants too much. */
+  evict(by: Life, eviction: Eviction): boolean;
 }
 
 /** What was received and not listened to, by reason. Counts since the start. */

@@ -21,7 +21,7 @@ import { Membership } from "./lives/membership.js";
 import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
-import type { Frame, Heartbeat } from "./message.js";
+import type { Eviction, Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort, VoiceWay } from "./port.js";
@@ -212,6 +212,11 @@ export class Replicator {
     this.membership.gone(name);
   }
 
+  /** Says that entries are to end, or are about to, for whoever owns them and for whoever lists them. */
+  evict(eviction: Eviction): void {
+    this.#outbox.sendEviction(eviction);
+  }
+
   /** Flushes, and says that this life ends. */
   goodbye(windowMs: number, nowMs: number): void {
     this.setTime(nowMs);
@@ -264,6 +269,9 @@ export class Replicator {
       case "deltaRequest":
       case "pageRequest":
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
+        return;
+      case "evict":
+        if (!this.#port.evict(from, message)) this.counters.framesRefused += 1;
         return;
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs);

@@ -64,9 +64,7 @@ export class Engine {
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
 
-  /**
-   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
-   */
+  /** Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made. */
   constructor(
     options: CheckedOptions,
     handleDiff: ((diff: Diff) => unknown) | undefined,
@@ -125,6 +123,7 @@ export class Engine {
         nameConflict: (other, incarnations) =>
           this.#warn("nameConflict", { name: other, incarnations }, errorOfConflict),
         refused: (reason, version) => this.#refused(reason, version),
+        evict: (by, eviction) => this.#observer.evict(by, eviction),
       },
       nowMs,
     );

@@ -58,6 +58,25 @@ export class LocalEntries {
     return entries.length;
   }
 
+  /** The session of this id, if it is tracked here. */
+  session(id: string): Session | undefined {
+    return this.#owned.session(id);
+  }
+
+  isTracked(id: string, topic: string, key: string): boolean {
+    const session = this.#owned.session(id);
+    return session !== undefined && this.#owned.find(session, topic, key) !== undefined;
+  }
+
+  /** Ends an entry, and leaves it to the caller to deliver that. Returns whose it was. */
+  evict(id: string, topic: string, key: string): Session | undefined {
+    const session = this.#owned.session(id);
+    const entry = session && this.#owned.find(session, topic, key);
+    if (session === undefined || entry === undefined) return undefined;
+    this.#commitRemoval({ session, entry }, "closed");
+    return session;
+  }
+
   /** Nothing that this node tracks changes any more. */
   end(): void {
     this.#owned.end();

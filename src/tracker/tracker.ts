@@ -8,11 +8,12 @@ import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
-import { notTracked, requireBehaviour, requireName, requireSession } from "./arguments.js";
+import { notTracked, requireBehaviour, requireName, requireReason, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
+import { Evictions } from "./evictions.js";
 import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
 import { Kept } from "./kept.js";
@@ -21,7 +22,7 @@ import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf } from "./diffs.js";
 import type { DiffFollower, TrackerChange } from "./diffs.js";
-import { checkOptions, stopOptionNames } from "./options.js";
+import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage } from "./pages.js";
@@ -46,6 +47,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #kept: Kept;
   readonly #checks: MetaChecks;
   readonly #local: LocalEntries;
+  readonly #evictions: Evictions;
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
@@ -68,9 +70,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
+      evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
     this.#local = new LocalEntries(this.#engine, options);
+    this.#evictions = new Evictions(
+      this.#engine,
+      this.#local,
+      this.nodeName,
+      options,
+      protocolOf(options).rules,
+    );
   }
 
   /**
@@ -186,6 +196,27 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
     return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
+  }
+
+  /**
+   * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
+   * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
+   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`.
+   */
+  evict(topic: string, key: string, reason = ""): number {
+    this.#requireRunning();
+    requireName("topic", topic);
+    requireName("key", key);
+    requireReason(reason);
+    return this.#evictions.ask(topic, key, reason);
+  }
+
+  /** The session of this id, if it has an entry of this node. */
+  session(id: string): Session | undefined {
+    requireText("id", id);
+    return this.#local.session(id);
   }
 
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
@@ -369,6 +400,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     // It is stopped before the stop begins: whoever hears of a failed goodbye may stop it again, or close a session.
     this.#stopped = new Promise((resolve) => (ends = resolve));
     this.#local.end();
+    this.#evictions.stop();
     ends?.(this.#engine.stop(handoffMs));
     return this.#stopped;
   }

@@ -51,7 +51,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/rules", "replication/life"]],
+  ["replication/port", ["replication/message", "replication/rules", "replication/life"]],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],

@@ -89,6 +89,19 @@ describe("a channel with graceMs", () => {
     }
   });
 
+  it("ends for good when its entry is evicted, and its session with it", async () => {
+    const { url, presence, ended } = await startRoom();
+    const client = await joined(url);
+    const reason = ended();
+    const leaves: unknown[] = [];
+    presence.on("evicted", ({ key, reason: why, session }) => leaves.push([key, why, session.closed]));
+    expect(presence.evict("room:1", "ann", "banned")).toBe(1);
+    expect(await reason).toBe("evicted");
+    expect(leaves).toEqual([["ann", "banned", true]]);
+    expect(await client.next()).toEqual(["1", "1", "room:1", "phx_close", {}]);
+    expect(presence.count("room:1")).toBe(0);
+  });
+
   it("refuses a time that is none", async () => {
     await startServer((channels) => {
       const socket = channels.socket("/socket");

@@ -84,6 +84,7 @@ export class Link {
         nameConflict: () => {},
         replicaLink: () => {},
         trouble: () => {},
+        evict: () => true,
         refused: (reason) => {
           throw new Error(reason);
         },
