@@ -33,6 +33,7 @@ import {
   EVICTIONS_ASKED,
   HEARTBEATS_OF_SOUNDING,
   HEARTBEATS_TO_ASK,
+  HEARTBEATS_TO_BE_LATE,
   HEARTBEATS_TO_DEAF,
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
@@ -42,6 +43,7 @@ import {
   REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
+  SHARE_OF_PERMDOWN,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
 import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
@@ -259,6 +261,16 @@ export const RULES = {
   downPeriodOf: (periodMs: number | undefined, downPeriodMs: number, permdownPeriodMs: number): number =>
     Math.max(downPeriodMs, Math.min(HEARTBEATS_TO_DOWN * (periodMs ?? 0), permdownPeriodMs)),
 
+  /**
+   * R60: A node that is often late says so. Twice late among its last heartbeats, it says the time that the second of
+   * them took. Else a page that is hidden, with timers that ring once a minute, comes and goes in all lists.
+   */
+  saidPeriodMs: (periodMs: number, tookMs: readonly number[], permdownPeriodMs: number): number => {
+    const [, secondMs = 0] = [...tookMs].sort((a, b) => b - a);
+    if (secondMs <= HEARTBEATS_TO_BE_LATE * periodMs) return periodMs;
+    return Math.max(periodMs, Math.min(secondMs, SHARE_OF_PERMDOWN * permdownPeriodMs));
+  },
+
   /** R36: Another period is reported. */
   isOtherPeriod: (periodMs: number, ownPeriodMs: number): boolean => periodMs !== ownPeriodMs,
 
@@ -373,7 +385,7 @@ export const RULES = {
   // Who is to go.
 
   /**
-   * R59: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
+   * R60: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
    * Else a lost frame leaves somebody who was to go.
    */
   asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,
@@ -382,6 +394,15 @@ export const RULES = {
 
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
+
+  // What there is room for.
+
+  /**
+   * R59: What others have is kept as far as there is room. Else whoever can publish fills the memory of every node. What
+   * makes room is always taken.
+   */
+  hasRoom: (kept: number, growth: number, maxEntries: number): boolean =>
+    growth <= 0 || kept + growth <= maxEntries,
 };
 
 export type Rules = Readonly<typeof RULES>;

@@ -228,11 +228,6 @@ export class Engine {
     return this.#options.runtime.monotonicMs();
   }
 
-  /** To be called before what reads or changes the replicator from within the process. */
-  setTime(): void {
-    this.replicator.setTime(this.now());
-  }
-
   /**
    * To be called before a handler or a listener adds to the list or changes it.
    *
@@ -269,12 +264,12 @@ export class Engine {
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
   isComplete(): boolean {
-    return this.hasHeardOut() && this.replicator.hasCaughtUp;
+    return this.hasHeardOut() && this.replicator.hasCaughtUp(this.now());
   }
 
   /** R58, until it is complete for the first time. */
   earlierWindowMs(): number {
-    return this.#wasComplete ? 0 : this.replicator.earlierWindowMs;
+    return this.#wasComplete ? 0 : this.replicator.earlierWindowMs(this.now());
   }
 
   /** Whether it was complete once, and runs. */
@@ -357,6 +352,7 @@ export class Engine {
     }
     if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
     else this.#refuse(`no text but ${typeof payload}`);
+    this.#alarm.heard();
     this.deliver();
   }
 

@@ -56,7 +56,6 @@ export class Evictions {
 
   /** Returns how many entries are to go. */
   ask(topic: string, key: string, reason: string): number {
-    this.#engine.setTime();
     const { replicator } = this.#engine;
     const entries = replicator.view.getByKey(topic, key);
     if (entries.length === 0) return 0;
@@ -130,7 +129,6 @@ export class Evictions {
   }
 
   #askAgain(): void {
-    this.#engine.setTime();
     for (const pending of this.#pending) {
       const { eviction, asked } = pending;
       const sessions = this.#stillListed(eviction);

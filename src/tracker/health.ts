@@ -1,6 +1,7 @@
 /** What `health` and `explain` tell. Types only. */
 import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
+import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
 /** What is known of one other life. */
@@ -24,9 +25,10 @@ export interface ReplicaHealth {
   readonly complete: boolean;
   /**
    * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
-   * if it has, and something of that is missing. Undefined if nothing is.
+   * if it has, and something of that is missing; `room` if what is missing would be more than `maxEntries`. Undefined if
+   * nothing is.
    */
-  readonly waitsFor: "summary" | "entries" | undefined;
+  readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }
@@ -50,6 +52,12 @@ export interface Health {
   /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
   readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
+  /**
+   * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
+   * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it
+   * was deaf, and each turn of its own that was longer than half of `heartbeatPeriodMs` counts once.
+   */
+  readonly selfBlamed: SelfBlame;
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;

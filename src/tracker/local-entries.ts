@@ -38,7 +38,7 @@ export class LocalEntries {
   add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
     const shard = shardOf(topic, this.#poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
+    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
@@ -46,14 +46,15 @@ export class LocalEntries {
 
   replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta);
+    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
   }
 
   remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
-    for (const entry of entries) this.#commitRemoval({ session, entry }, reason);
+    const nowMs = this.#engine.now();
+    for (const entry of entries) this.#commitRemoval({ session, entry }, reason, nowMs);
     this.#engine.deliver();
     return entries.length;
   }
@@ -73,7 +74,7 @@ export class LocalEntries {
     const session = this.#owned.session(id);
     const entry = session && this.#owned.find(session, topic, key);
     if (session === undefined || entry === undefined) return undefined;
-    this.#commitRemoval({ session, entry }, "closed");
+    this.#commitRemoval({ session, entry }, "closed", this.#engine.now());
     return session;
   }
 
@@ -85,7 +86,6 @@ export class LocalEntries {
   }
 
   #closed(session: Session, graceMs: number): void {
-    this.#engine.setTime();
     const entries = this.#owned.entries(session);
     if (graceMs <= 0) return void this.remove(session, entries, "closed");
     this.#leaving.begin(session, entries, graceMs);
@@ -95,21 +95,21 @@ export class LocalEntries {
 
   #tracked(entry: ReplicatedEntry): void {
     const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
-    if (leaving !== undefined) this.#commitRemoval(leaving, "closed");
+    if (leaving !== undefined) this.#commitRemoval(leaving, "closed", this.#engine.now());
   }
 
   #timeIsUp(due: Iterable<Leaving>): void {
-    this.#engine.setTime();
-    for (const each of due) this.#commitRemoval(each, "closed");
+    const nowMs = this.#engine.now();
+    for (const each of due) this.#commitRemoval(each, "closed", nowMs);
     this.#engine.deliver();
   }
 
-  #commitRemoval({ session, entry }: Leaving, reason: "untracked" | "closed"): void {
+  #commitRemoval({ session, entry }: Leaving, reason: "untracked" | "closed", nowMs: number): void {
     if (this.#leaving.size > 0) {
       this.#leaving.forget(entry);
       if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
     }
-    this.#engine.replicator.remove(entry, reason);
+    this.#engine.replicator.remove(entry, reason, nowMs);
     this.#owned.delete(session, entry);
   }
 }

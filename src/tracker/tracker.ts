@@ -190,7 +190,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
-    this.#engine.setTime();
     if (topic !== undefined && key !== undefined) {
       const entry = this.#local.find(session, topic, key);
       return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
@@ -319,20 +318,22 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
-    this.#engine.setTime();
-    return explanationsOf(topic, key, this.#view, this.#engine.replicator.membership);
+    return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
-    this.#engine.setTime();
     const { membership, counters, connection } = this.#engine.replicator;
+    const nowMs = this.#engine.now();
     return {
       complete: this.#engine.isComplete(),
       ready: this.#engine.isReady(),
       connected: connection.status === "connected",
       connection: connection.status,
-      replicas: Array.from(membership.replicas(), (replica) => healthOf(replica, membership)),
+      replicas: Array.from(membership.replicas(), (replica) =>
+        healthOf(replica, membership.silenceOf(replica, nowMs)),
+      ),
+      selfBlamed: connection.healthy.blamed(nowMs),
       counters: {
         ...counters,
         closedSessionCalls: this.#closedSessionCalls,
@@ -422,7 +423,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
-    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 

@@ -158,11 +158,11 @@ const during: readonly BrokenRule[] = [
     found: /shows the dead \d+ ms of good connection after it was heard/,
     schedule: dying,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs, hides) {
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
         // As if each silence were the first to be forgiven.
         for (const replica of this.replicas()) replica.forgivenMs = undefined;
-        this.forgiveSilence();
-        original(elapsedMs, hides);
+        this.forgiveSilence(nowMs);
+        original(nowMs, hides);
       }),
     ],
   },
@@ -178,7 +178,11 @@ const during: readonly BrokenRule[] = [
     found: /hides who is there, though nothing was lost/,
     schedule: scheduleOf([set("a"), wait(60_000)]),
     break: () => [
-      instead(Membership.prototype, "pass", (original, elapsedMs, hides) => original(3 * elapsedMs, hides)),
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
+        // As if each tick took three times as long.
+        for (const replica of this.replicas()) replica.heardHealthyMs -= 1_000;
+        original(nowMs, hides);
+      }),
       instead(Replicator.prototype, "receive", function (original, payload, nowMs, way) {
         const [, kind, name] = JSON.parse(payload) as [number, number, string];
         // Nobody hears the heartbeats of those it knows for a while; itself it does hear.
@@ -268,9 +272,9 @@ const together: readonly BrokenRule[] = [
     break: () => {
       let removals = 0;
       return [
-        instead(Replicator.prototype, "remove", (original, entry, reason) => {
+        instead(Replicator.prototype, "remove", (original, entry, reason, nowMs) => {
           removals += 1;
-          if (removals % 2 === 1) original(entry, reason);
+          if (removals % 2 === 1) original(entry, reason, nowMs);
         }),
       ];
     },

@@ -9,6 +9,7 @@ import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
   departingTakesOverFromNobody,
+  forgedEntriesAreBounded,
   deploysOneAfterTheOther,
   evictionsAreAskedForAgain,
   forgedNamesAreBounded,
@@ -68,8 +69,8 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: down hides, it does not delete",
     found: /was dropped/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        original(elapsedMs);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        original(nowMs);
         for (const replica of this.replicas()) if (replica.status === "down") replica.held.slices.clear();
       }),
     ],
@@ -93,13 +94,13 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: who is gone was down before",
     found: /is gone without having been down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
+      instead(Membership.prototype, "pass", function (original, nowMs) {
         for (const replica of this.replicas()) {
-          if (replica.status !== "up" || replica.silentMs + elapsedMs < 3_000) continue;
+          if (replica.status !== "up" || this.silenceOf(replica, nowMs) < 3_000) continue;
           replica.status = "down";
-          replica.silentMs = 1e10;
+          replica.heardHealthyMs = -1e10;
         }
-        original(elapsedMs);
+        original(nowMs);
       }),
     ],
   },
@@ -114,8 +115,8 @@ const silence: readonly BrokenRule[] = [
     found: /was dropped/,
     schedule: hinting,
     break: () => [
-      instead(Membership.prototype, "gone", function (original, name) {
-        original(name);
+      instead(Membership.prototype, "gone", function (original, name, nowMs) {
+        original(name, nowMs);
         for (const replica of this.replicas()) if (replica.name === name) replica.held.slices.clear();
       }),
     ],
@@ -174,6 +175,12 @@ const lives: readonly BrokenRule[] = [
     broken: { limits: { knownLives: Infinity } },
   },
   {
+    rule: "R59 is missed: what others have is kept as far as there is room",
+    found: /holds \d+ entries where there is room for \d+/,
+    run: forgedEntriesAreBounded,
+    broken: { rules: { hasRoom: () => true } },
+  },
+  {
     rule: "R44 is missed: two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
@@ -220,9 +227,9 @@ const departing: readonly BrokenRule[] = [
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
-        if (replica.status === "departing") replica.windowMs = windowMs;
-        original(replica, windowMs);
+      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
+        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
+        original(replica, windowMs, nowMs);
       }),
     ],
   },
@@ -235,9 +242,12 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) if (replica.status === "departing") replica.status = "up";
-        original(elapsedMs + 4_000);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        for (const replica of this.replicas()) {
+          replica.heardHealthyMs -= 4_000;
+          if (replica.status === "departing") replica.status = "up";
+        }
+        original(nowMs);
       }),
     ],
   },
@@ -283,7 +293,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
-    rule: "R59 is missed: whoever is to go is asked for again",
+    rule: "R60 is missed: whoever is to go is asked for again",
     found: /somebody who was to go is still there/,
     run: evictionsAreAskedForAgain,
     broken: { rules: { asksAgain: () => false } },
