@@ -38,7 +38,7 @@ export class EarlierWindows {
     if (this.#view.departingLives === 0) return undefined;
     let ownMs = 0;
     for (const replica of this.#membership.replicas()) {
-      if (replica.status !== "departing" || replica.held.size <= this.#view.handedOffCount(replica)) continue;
+      if (replica.status !== "departing" || replica.held.size <= this.#view.hiddenCount(replica)) continue;
       ownMs = Math.max(ownMs, this.#membership.windowOf(replica, nowMs));
     }
     // The tick after its end is when a window ends.

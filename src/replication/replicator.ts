@@ -74,6 +74,7 @@ export class Replicator {
       effects,
       () => this.#hasHeard,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
+      () => this.connection.rhythm.saidMs,
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);
@@ -81,6 +82,11 @@ export class Replicator {
     this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy, protocol);
     const listener = {
       changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
+      letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
+        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
+      },
+      silent: () => this.membership.silent(),
+      forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
     this.#merging = new Merging(options, effects, this.counters, this.#contact, listener, protocol, nowMs);
@@ -240,7 +246,9 @@ export class Replicator {
    */
   hasCaughtUp(nowMs: number): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !(replica.held.hasBeenHeardOut && replica.held.hasCaughtUp)) return false;
+      if (!isAwaited(replica)) continue;
+      const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
+      if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
     }
     return !this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
   }

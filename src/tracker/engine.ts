@@ -360,6 +360,7 @@ export class Engine {
     }
     if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
+    this.#alarm.heard();
     this.deliver();
   }
 

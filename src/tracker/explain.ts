@@ -51,7 +51,7 @@ function explain(
 
 export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
   const { life, status, link, heartbeatPeriodMs } = replica;
-  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
+  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   return {
     ...life,
@@ -61,7 +61,8 @@ export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
-    waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
+    waitsFor:
+      isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
     entries: replica.held.size,
   };
 }

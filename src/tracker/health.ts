@@ -25,9 +25,10 @@ export interface ReplicaHealth {
   readonly complete: boolean;
   /**
    * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
-   * if it has, and something of that is missing. Undefined if nothing is.
+   * if it has, and something of that is missing; `room` if what is missing would be more than `maxEntries`. Undefined if
+   * nothing is.
    */
-  readonly waitsFor: "summary" | "entries" | undefined;
+  readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }

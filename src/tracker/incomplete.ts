@@ -38,9 +38,11 @@ export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   for (const { name, status, waitsFor: what, lagDots } of replicas) {
     if (what === undefined || (status !== "up" && status !== "returning")) continue;
     waitsFor.push(name);
-    reasons.push(
-      what === "summary" ? `${name} has not said what it has` : `${lagDots} changes of ${name} are missing`,
-    );
+    if (what === "summary") reasons.push(`${name} has not said what it has`);
+    else {
+      const why = what === "room" ? ", and there is no room for them" : "";
+      reasons.push(`${lagDots} changes of ${name} are missing${why}`);
+    }
   }
   const more = reasons.length - NAMES_SHOWN;
   const shown = reasons.slice(0, NAMES_SHOWN).join("; ");

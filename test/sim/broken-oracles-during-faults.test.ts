@@ -9,6 +9,7 @@ import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { Places } from "../../src/replication/showing/places.js";
 import { View } from "../../src/replication/showing/view.js";
 import { FaultyNetwork } from "../../src/testing/network.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
@@ -138,7 +139,7 @@ const during: readonly BrokenRule[] = [
     schedule: deploying,
     break: () => [
       // The successor's entry is lost soon after its key was handed to it, and what waits is not shown again.
-      instead(View.prototype, "handBack", () => undefined),
+      instead(Places.prototype, "remove", () => undefined),
       instead(Replicator.prototype, "step", function (original, event, nowMs) {
         const step = original(event, nowMs);
         if (event.type !== "turn") return step;

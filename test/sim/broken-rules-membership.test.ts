@@ -4,11 +4,13 @@ import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { View } from "../../src/replication/showing/view.js";
+import { Places } from "../../src/replication/showing/places.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
   departingTakesOverFromNobody,
+  forgedEntriesAreBounded,
+  deploysOneAfterTheOther,
   forgedNamesAreBounded,
   goodbyesAreSaidOnce,
   livesThatAreOverAreBounded,
@@ -172,6 +174,12 @@ const lives: readonly BrokenRule[] = [
     broken: { limits: { knownLives: Infinity } },
   },
   {
+    rule: "R59 is missed: what others have is kept as far as there is room",
+    found: /holds \d+ entries where there is room for \d+/,
+    run: forgedEntriesAreBounded,
+    broken: { rules: { hasRoom: () => true } },
+  },
+  {
     rule: "R44 is missed: two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
@@ -243,20 +251,45 @@ const departing: readonly BrokenRule[] = [
     ],
   },
   {
-    rule: "R43 is missed: what departs leaves when its key is elsewhere",
-    found: /which departs, is still shown beside another/,
-    break: () => [instead(View.prototype, "handOff", () => undefined)],
+    rule: "R43 is missed: what comes after a goodbye takes a place",
+    found: /which departs, is still shown beside what came/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: () => 0 } },
   },
   {
-    rule: "R43 is missed: what was handed off is shown again when the last that took over goes",
-    found: /which departs, is hidden though nobody else shows it/,
-    break: () => [instead(View.prototype, "handBack", () => undefined)],
+    rule: "R43 is missed: what comes after a goodbye takes no more than one place",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: (waiting, came) => (came > 0 ? waiting : 0) } },
+  },
+  {
+    rule: "R43 is missed: whoever takes one place takes no other",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: (waiting, came) => Math.min(waiting, came) } },
+  },
+  {
+    rule: "R43 is missed: whoever was there at the goodbye takes no place",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { takesPlace: (isOwn) => !isOwn } },
+  },
+  {
+    rule: "R43 is missed: nobody takes the place of its own life",
+    found: /which departs, is hidden though nobody has its place/,
+    broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
+  },
+  {
+    rule: "R43 is missed: a place is free again when whoever took it goes",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    break: () => [instead(Places.prototype, "remove", () => undefined)],
   },
   {
     rule: "R43 is missed: what departs itself takes over from nobody",
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,
-    broken: { rules: { stays: () => true } },
+    broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
     rule: "R27 is missed: sessions that close after stop announce nothing",

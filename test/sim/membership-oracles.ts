@@ -200,5 +200,5 @@ export class MembershipOracles {
 /** Reconnecting may have begun a silence anew. */
 function silentSinceMs(node: Watched, heardMs: number): number {
   const reconnectMs = unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
-  return Math.max(heardMs, reconnectMs ?? heardMs);
+  return Math.max(heardMs, reconnectMs ?? heardMs, node.endpoint.ownHearing.mayHaveResumedMs);
 }

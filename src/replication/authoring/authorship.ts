@@ -20,7 +20,7 @@ import type { Effects } from "../step.js";
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
-  readonly #heartbeatPeriodMs: number;
+  readonly #saidPeriodMs: () => number;
   readonly #outbox: Outbox;
   readonly #effects: Effects;
   readonly #isHeard: () => boolean;
@@ -32,14 +32,15 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs">,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
     waitsMs: (nowMs: number) => number | undefined,
+    saidPeriodMs: () => number,
     protocol: Protocol,
   ) {
-    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -48,7 +49,7 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#saidPeriodMs = saidPeriodMs;
     this.#outbox = outbox;
     this.#effects = effects;
     this.#isHeard = isHeard;
@@ -201,7 +202,7 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#heartbeatPeriodMs,
+      periodMs: this.#saidPeriodMs(),
       waitsMs: this.#waitsMs(nowMs),
     };
   }

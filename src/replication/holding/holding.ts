@@ -84,6 +84,12 @@ export class Holding {
     return this.poolSize !== undefined && this.summedUp.size >= this.poolSize;
   }
 
+  /** Whether there is no room for something that it has. */
+  get isCrowded(): boolean {
+    for (const slice of this.slices.values()) if (slice.isCrowded) return true;
+    return false;
+  }
+
   get lagDots(): number {
     let dots = 0;
     for (const slice of this.slices.values()) dots += slice.lag;

@@ -9,6 +9,7 @@ import type { Rules } from "../rules.js";
 import type { Effects } from "../step.js";
 import { HealthyTime } from "./healthy-time.js";
 import { OwnVoice } from "./own-voice.js";
+import { Rhythm } from "./rhythm.js";
 
 export interface ConnectionOptions {
   readonly life: Life;
@@ -16,6 +17,7 @@ export interface ConnectionOptions {
   readonly tickPeriodMs: number;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
 }
 
 /** What a tick comes to. */
@@ -34,6 +36,7 @@ export class Connection {
   readonly healthy: HealthyTime;
   /** And as far as the pubsub says. */
   readonly #connected: HealthyTime;
+  readonly rhythm: Rhythm;
   readonly #options: ConnectionOptions;
   readonly #rules: Rules;
   readonly #effects: Effects;
@@ -52,6 +55,7 @@ export class Connection {
     this.voice = new OwnVoice(options, rules);
     this.healthy = new HealthyTime(rules, options.tickPeriodMs, nowMs);
     this.#connected = new HealthyTime(rules, options.tickPeriodMs, nowMs);
+    this.rhythm = new Rhythm(options.heartbeatPeriodMs, options.permdownPeriodMs, rules);
     this.#options = options;
     this.#rules = rules;
     this.#effects = effects;
@@ -80,6 +84,7 @@ export class Connection {
   /** Whether a heartbeat is due: then it is sent, and the next one is due after a period. */
   takeHeartbeat(nowMs: number): boolean {
     if (nowMs < this.#nextHeartbeatMs) return false;
+    this.rhythm.beat(nowMs - this.#nextHeartbeatMs);
     this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
     if (this.#isAttached) this.#lastHeartbeatMs = nowMs;
     return true;

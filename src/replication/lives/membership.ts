@@ -180,6 +180,16 @@ export class Membership<P extends Peer = Peer> {
     this.#goDown(replica, nowMs);
   }
 
+  /** Those that are down. */
+  *silent(): Generator<P> {
+    for (const replica of this.#present.values()) if (replica.status === "down") yield replica;
+  }
+
+  /** One that is down is forgotten before its time. */
+  forgetSilent(replica: P): void {
+    if (replica.status === "down") this.#forget(replica);
+  }
+
   /** A returning replica has caught up. */
   caughtUp(replica: P): void {
     replica.status = "up";

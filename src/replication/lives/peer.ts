@@ -14,7 +14,7 @@ import { UnheardCounters } from "./unheard.js";
  * - `up`: heard lately; shown.
  * - `down`: silent for `downPeriodMs`; hidden.
  * - `returning`: heard again; hidden until its slices have caught up.
- * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its keys are elsewhere.
+ * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its places are taken.
  */
 export type PeerStatus = "up" | "down" | "returning" | "departing";
 
