@@ -15,13 +15,14 @@ import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions } from "../port.js";
 import type { Protocol } from "../rules.js";
+import type { Effects } from "../step.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
   readonly #saidPeriodMs: () => number;
   readonly #outbox: Outbox;
-  readonly #wakeAt: (timeMs: number) => void;
+  readonly #effects: Effects;
   readonly #isHeard: () => boolean;
   readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
@@ -33,7 +34,7 @@ export class Authorship {
   constructor(
     options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs">,
     outbox: Outbox,
-    wakeAt: (timeMs: number) => void,
+    effects: Effects,
     isHeard: () => boolean,
     waitsMs: (nowMs: number) => number | undefined,
     saidPeriodMs: () => number,
@@ -50,7 +51,7 @@ export class Authorship {
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#saidPeriodMs = saidPeriodMs;
     this.#outbox = outbox;
-    this.#wakeAt = wakeAt;
+    this.#effects = effects;
     this.#isHeard = isHeard;
     this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
@@ -115,7 +116,7 @@ export class Authorship {
   ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
     if (request.shard >= this.shards.length) return false;
     this.#answers.add(by, request, counter);
-    this.#wakeAt(nowMs);
+    this.#effects.wakeAt(nowMs);
     return true;
   }
 
@@ -183,7 +184,7 @@ export class Authorship {
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
     this.#flushDueMs[shard] = dueMs;
-    this.#wakeAt(dueMs);
+    this.#effects.wakeAt(dueMs);
   }
 
   #flush(shard: number, nowMs: number): void {
