@@ -121,7 +121,7 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
    */
   readonly get = (key: string): KeyPresence<M, X> | undefined => this.#presences.get(key);
 
-  /** What {@link list} returns, under the name that `useSyncExternalStore` of React has for it. */
+  /** The same as {@link list}, under the name that `useSyncExternalStore` of React has for it. */
   readonly getSnapshot = (): Presences<M, X> => this.list();
 
   /**
@@ -324,7 +324,7 @@ function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Set<string
   return new Set(metas.map((meta) => meta.phx_ref));
 }
 
-/** What cannot be told as text counts as different. */
+/** Values that have no JSON count as different. */
 function isSame(a: unknown, b: unknown): boolean {
   try {
     return JSON.stringify(a) === JSON.stringify(b);

@@ -34,8 +34,8 @@ export class Feeds<M, X extends object> {
   }
 
   /**
-   * Follows a topic. `list` gives its entries; it is asked when no handler of the tracker is running, because
-   * only then are they what the diffs so far come to.
+   * Follows a topic. `list` returns its entries; it is called when no handler of the tracker is running, because
+   * only then do they agree with the diffs so far.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>, list: () => Iterable<Entry<M>>): () => void {
     const follower = new Follower(topic, subscriber, this.#settings.reporter);

@@ -20,6 +20,7 @@ import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
+import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
@@ -73,8 +74,8 @@ export class Replicator {
       this.#outbox,
       effects,
       () => this.#hasHeard,
+      () => this.connection.rhythm.lateMs,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
-      () => this.connection.rhythm.saidMs,
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);
@@ -190,7 +191,7 @@ export class Replicator {
     }
     const { frame } = decoded;
     const { from, message } = frame;
-    const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
+    const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
     const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
@@ -317,7 +318,7 @@ export class Replicator {
     way: SummaryWay,
     nowMs: number,
   ): void {
-    this.#contact.learnPeriod(replica, heartbeat.periodMs);
+    this.#contact.learnPeriod(replica, heartbeat);
     this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
   }
 

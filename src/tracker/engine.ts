@@ -63,9 +63,7 @@ export class Engine {
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
 
-  /**
-   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
-   */
+  /** Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made. */
   constructor(
     options: CheckedOptions,
     handleDiff: ((diff: Diff) => unknown) | undefined,

@@ -134,7 +134,7 @@ describe("redisPubSub with ioredis", () => {
     expect(statuses).toEqual(["disconnected"]);
   });
 
-  it("needs both clients", async () => {
+  it("is connected only while both clients are", async () => {
     const { publisher, subscriber, statuses } = withIoredis();
     publisher.become("close");
     subscriber.become("close");

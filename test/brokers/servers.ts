@@ -4,7 +4,7 @@
  * instead, which are neither killed nor started.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ export interface Broker {
   readonly ours: boolean;
   /** SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>;
-  /** SIGSTOP or SIGCONT to the process that was started: it stands still, or goes on. */
+  /** SIGSTOP or SIGCONT to the process that was started and those that it has: it stands still, or goes on. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
   /** Starts it again on the same port; resolves when it takes connections. */
   start(): Promise<void>;
@@ -157,7 +157,10 @@ export class SpawnedBroker implements Broker {
   }
 
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.kill(signal);
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    // PostgreSQL serves each connection with a process of its own.
+    for (const each of [pid, ...childrenOf(pid)]) process.kill(each, signal);
   }
 
   async stop(): Promise<void> {
@@ -173,6 +176,15 @@ export class SpawnedBroker implements Broker {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+}
+
+/** The processes that one has started; none where the system does not tell. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }
 

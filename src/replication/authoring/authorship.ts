@@ -20,7 +20,8 @@ import type { Effects } from "../step.js";
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly #broadcastPeriodMs: number;
-  readonly #saidPeriodMs: () => number;
+  readonly #heartbeatPeriodMs: number;
+  readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
   readonly #effects: Effects;
   readonly #isHeard: () => boolean;
@@ -32,15 +33,15 @@ export class Authorship {
   readonly #flushDueMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs">,
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
+    lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
-    saidPeriodMs: () => number,
     protocol: Protocol,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -49,7 +50,8 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#saidPeriodMs = saidPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#lateMs = lateMs;
     this.#outbox = outbox;
     this.#effects = effects;
     this.#isHeard = isHeard;
@@ -89,7 +91,7 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due; gives when something is due again, if ever. */
+  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
@@ -189,7 +191,7 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
+    // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
@@ -202,8 +204,9 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#saidPeriodMs(),
+      periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(nowMs),
+      lateMs: this.#lateMs(),
     };
   }
 

@@ -101,8 +101,9 @@ export class Connection {
   attach(isAttached: boolean): void {
     this.#change(() => {
       this.#isAttached = isAttached;
-      this.#askedMs = undefined;
       if (isAttached) this.voice.connected();
+      // A new connection gets as much time as one that was asked for: else it is given up before it can be heard.
+      this.#askedMs = isAttached && this.voice.isDeaf ? this.voice.unheardMs : undefined;
     });
   }
 

@@ -9,8 +9,8 @@ import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
 import type { Deafness } from "./membership.js";
-import { WHETHER_THERE } from "../message.js";
-import type { DeltaRequest, Message, PageRequest } from "../message.js";
+import { expectedWithinMs, WHETHER_THERE } from "../message.js";
+import type { DeltaRequest, Heartbeat, Message, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
 import type { Peer } from "./peer.js";
@@ -140,10 +140,11 @@ export class Contact {
   }
 
   /** Nodes of different periods are judged each by its own, and reported, for it is seldom meant. */
-  learnPeriod(replica: Peer, periodMs: number | undefined): void {
+  learnPeriod(replica: Peer, heartbeat: Heartbeat): void {
+    const { periodMs } = heartbeat;
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
-    replica.heartbeatPeriodMs = periodMs;
+    replica.heartbeatPeriodMs = expectedWithinMs(heartbeat);
     if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#options.heartbeatPeriodMs)) return;
     this.#tell({ kind: "period", life: replica.life, periodMs });
   }
