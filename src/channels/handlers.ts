@@ -158,10 +158,27 @@ export interface JoiningChannel<SocketAssigns = unknown> {
   send(message: unknown): void;
 }
 
-/** The names of the events of a presence at a client: the `events` option of the official client's `Presence`. */
+/** How a channel follows a presence. */
 export interface FollowOptions {
-  /** @default { state: "presence_state", diff: "presence_diff" } */
-  readonly events?: { readonly state: string; readonly diff: string };
+  /**
+   * What the client calls the events of the presence: the `events` option of the official client's `Presence`.
+   * @default { state: "presence_state", diff: "presence_diff", rest: "presence_rest" }
+   */
+  readonly events?:
+    { readonly state: string; readonly diff: string; readonly rest?: string | undefined } | undefined;
+  /**
+   * Only so many keys, from 1: the first of the topic. How many there are of the rest is the event `rest`, with
+   * `{ metas, keys }`. Without it, all.
+   */
+  readonly limit?: number | undefined;
+}
+
+/** How a channel follows the counts of a presence. */
+export interface FollowCountsOptions {
+  /** @default "presence_count" */
+  readonly event?: string | undefined;
+  /** As of `presence.followCount`. Default: its own. */
+  readonly periodMs?: number | undefined;
 }
 
 /** Anything that forwards presence events, such as a `Presence`. */
@@ -169,7 +186,16 @@ export interface PresenceSource {
   forward(
     topic: string,
     receive: (event: string, payload: object) => void,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly limit?: number },
+  ): unknown;
+}
+
+/** Anything that tells how many are under a topic, such as a `Presence`. */
+export interface CountSource {
+  followCount(
+    topic: string,
+    tell: (count: { readonly metas: number; readonly keys: number }) => void,
+    options: { readonly signal: AbortSignal; readonly periodMs?: number | undefined },
   ): unknown;
 }
 
@@ -197,6 +223,14 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * `events`.
    */
   follow(presence: PresenceSource, topic?: string, options?: FollowOptions): void;
+  /**
+   * Sends the client how many are under a topic, by default this one: `presence_count` with `{ metas, keys }` once, then
+   * again when they have changed, at most once in `periodMs` after a change at once, until the channel ends. The same
+   * topic of the same presence is followed once per event. For rooms too big to list.
+   *
+   * @throws TrackerError `INVALID_OPTION` for a `periodMs` that is no duration.
+   */
+  followCount(presence: CountSource, topic?: string, options?: FollowCountsOptions): void;
   /** Ends the channel for good after the running handler: the client does not join again. */
   stop(): void;
 }

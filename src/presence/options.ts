@@ -47,6 +47,15 @@ export interface ForwardOptions {
   readonly ended?: ((reason: SubscriptionEnd) => void) | undefined;
 }
 
+/** How a topic, or its first keys, are forwarded. */
+export interface ForwardPartOptions extends ForwardOptions {
+  /**
+   * Of how many keys, from 1: the first in the order of their UTF-16 code units, which all nodes share. Without it, of
+   * all.
+   */
+  readonly limit?: number | undefined;
+}
+
 /** How the counts of a topic are followed. */
 export interface FollowCountOptions extends ForwardOptions {
   /** At most once in so long the counts are told, beside the first time. Default 1,000 ms: people read no faster. */
@@ -60,10 +69,11 @@ export const followCountOptionNames: Readonly<Record<keyof FollowCountOptions, t
   periodMs: true,
 };
 
-export const forwardOptionNames: Readonly<Record<keyof ForwardOptions, true>> = {
+export const forwardOptionNames: Readonly<Record<keyof ForwardPartOptions, true>> = {
   signal: true,
   session: true,
   ended: true,
+  limit: true,
 };
 
 /** The presence's own options, checked and complete. */

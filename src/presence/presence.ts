@@ -5,7 +5,14 @@
  * It has a tracker and keeps all promises of a tracker. It also promises that a follower of a topic gets the state once,
  * and then every change once, in order. It knows no socket and no channel.
  */
-import { durationOption, functionOption, requireFunction, requireText, wrongArgument } from "../checks.js";
+import {
+  durationOption,
+  functionOption,
+  requireFunction,
+  requireText,
+  wholeOption,
+  wrongArgument,
+} from "../checks.js";
 import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
@@ -25,13 +32,28 @@ import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
-import type { PresenceCount } from "./count-followers.js";
 import { followCountOptionNames, forwardOptionNames } from "./options.js";
-import type { FollowCountOptions, ForwardOptions } from "./options.js";
+import type { FollowCountOptions, ForwardOptions, ForwardPartOptions } from "./options.js";
 import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
-import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
-import type { KeyPresence, NoExtra, PresenceEvent, PresenceMessage, Presences } from "./wire.js";
+import {
+  DIFF_EVENT,
+  REST_EVENT,
+  STATE_EVENT,
+  metaOf,
+  toKeyPresence,
+  toPresences,
+  toWireDiff,
+} from "./wire.js";
+import type {
+  KeyPresence,
+  NoExtra,
+  PresenceCount,
+  PresenceEvent,
+  PresenceMessage,
+  PresencePartMessage,
+  Presences,
+} from "./wire.js";
 
 const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
 
@@ -164,28 +186,59 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * Follows a topic as a Phoenix client does: `presence_state` once, then a `presence_diff` for every change,
    * ready to push. All who forward a topic get the same payload object for one change, so that it needs to be
    * encoded only once. Otherwise as {@link subscribe}.
+   *
+   * With a `limit` only the first so many keys, in the order of their UTF-16 code units: who is pushed out by others
+   * leaves, who moves up joins, and only they are fetched. `presence_rest` says how many there are beside them,
+   * `{ metas, keys }`: after the state, then when that has changed, at most once a second after a change at once. It
+   * costs what changes, however many are there.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and a `push` that is no function;
+   *   `INVALID_OPTION`, also for a limit that is not a whole number from 1.
    */
   forward(
     topic: string,
     push: (...message: PresenceMessage<M, X>) => unknown,
-    options?: ForwardOptions,
+    options?: ForwardOptions & { readonly limit?: undefined },
+  ): () => void;
+  forward(
+    topic: string,
+    push: (...message: PresencePartMessage<M, X>) => unknown,
+    options: ForwardPartOptions,
   ): () => void;
   forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
-    push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
-    options: ForwardOptions = {},
+    push: (event: PresencePartMessage[0]) => unknown,
+    options: ForwardPartOptions,
+  ): () => void;
+  forward(
+    topic: string,
+    push: (event: never, payload: never) => unknown,
+    options: ForwardPartOptions = {},
   ): () => void {
     requireFunction("push", push);
     requireKnownOptions(options, forwardOptionNames);
     // One of fewer parameters takes the same message.
-    const tell = push as (...message: PresenceMessage<M, X>) => unknown;
-    return this.subscribe(topic, {
+    const tell = push as (...message: PresencePartMessage<M, X>) => unknown;
+    const { ended, signal, session, limit } = options;
+    const subscriber: PresenceSubscriber<M, X> = {
       state: (presences) => tell(STATE_EVENT, presences),
       diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
-      ended: options.ended,
-      signal: options.signal,
-      session: options.session,
+      ended,
+      signal,
+      session,
+    };
+    if (limit === undefined) return this.subscribe(topic, subscriber);
+    requireText("topic", topic);
+    functionOption("ended", ended);
+    endSignals(options);
+    wholeOption("limit", limit, 1, Infinity);
+    const tellRest = (count: PresenceCount): unknown => tell(REST_EVENT, count);
+    return this.#feeds.subscribePart(topic, limit, subscriber, tellRest, {
+      has: (key) => this.#tracker.has(topic, key),
+      getByKey: (key) => this.#tracker.getByKey(topic, key),
+      entries: (after, most) => this.#tracker.entries(topic, { after, limit: most }),
+      count: () => ({ metas: this.#tracker.count(topic), keys: this.#tracker.countKeys(topic) }),
     });
   }
 

@@ -17,7 +17,7 @@ export interface ReplicaHealth {
    * take their place; `oneWay` if it is heard and does not hear this node: what is missing of it stays missing.
    */
   readonly link: ReplicaLink;
-  /** How often it sends a heartbeat, and is judged by; undefined until it has said so. */
+  /** Within what time it sends its next heartbeat, often late ones included, and is judged by; undefined until it has said so. */
   readonly heartbeatPeriodMs: number | undefined;
   /** Events it is known to have had that are not held here. */
   readonly lagDots: number;

@@ -7,6 +7,7 @@ import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
+import type { LocalChange } from "../replication/step.js";
 import { whyIncomplete } from "./incomplete.js";
 import { notTracked, requireBehaviour, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
@@ -145,7 +146,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const present = this.#owned.find(session, topic, key);
     if (present === undefined) return this.#add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
-    return this.#replace(session, present, copy);
+    return this.#make(session, { type: "update", previous: present, meta: copy });
   }
 
   /**
@@ -166,7 +167,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
-    return this.#replace(session, this.#present(session, topic, key), copy);
+    const previous = this.#present(session, topic, key);
+    return this.#make(session, { type: "update", previous, meta: copy });
   }
 
   /**
@@ -380,17 +382,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
+    return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
   }
 
-  #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+  #make(session: Session, change: LocalChange): string {
     this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
+    const entry = this.#engine.step(change);
+    if (entry === undefined) throw new Error(`A fault of rollcall: ${change.type} has made no entry`);
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
@@ -399,7 +398,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
     const nowMs = this.#engine.now();
     for (const entry of entries) {
-      this.#engine.replicator.remove(entry, reason, nowMs);
+      this.#engine.step({ type: "remove", entry, reason }, nowMs);
       this.#owned.delete(session, entry);
     }
     this.#engine.deliver();
