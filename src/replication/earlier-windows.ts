@@ -34,12 +34,12 @@ export class EarlierWindows {
   }
 
   /** For how long entries of lives that have ended may wait in this node's own list; undefined if none do. */
-  ownMs(): number | undefined {
+  ownMs(nowMs: number): number | undefined {
     if (this.#view.departingLives === 0) return undefined;
     let ownMs = 0;
     for (const replica of this.#membership.replicas()) {
-      if (replica.status !== "departing" || replica.held.size <= this.#view.handedOffCount(replica)) continue;
-      ownMs = Math.max(ownMs, this.#membership.windowOf(replica));
+      if (replica.status !== "departing" || replica.held.size <= this.#view.hiddenCount(replica)) continue;
+      ownMs = Math.max(ownMs, this.#membership.windowOf(replica, nowMs));
     }
     // The tick after its end is when a window ends.
     return ownMs > 0 ? Math.ceil(ownMs + this.#tickPeriodMs) : undefined;
@@ -52,7 +52,7 @@ export class EarlierWindows {
 
   /** A life ends that was not caught up with: what is missing of it waits in the lists of the others. */
   departs(replica: Replica, nowMs: number): void {
-    if (!replica.held.hasCaughtUp) replica.waitsUntilMs = nowMs + this.#membership.windowOf(replica);
+    if (!replica.held.hasCaughtUp) replica.waitsUntilMs = nowMs + this.#membership.windowOf(replica, nowMs);
   }
 
   /** How long a newcomer has to wait for what it knows of them. */

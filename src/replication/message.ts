@@ -128,7 +128,7 @@ interface Goodbye {
 
 export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye;
 
-/** A message with who sent it, to which incarnation (or to all), as the how-manieth frame of its life. */
+/** A message: its sender, the incarnation that it is for (or all), and its number among the frames of the sender. */
 export interface Frame {
   readonly from: Life;
   readonly to: string | undefined;

@@ -1,11 +1,11 @@
 /**
  * The replication of one tracker: its own shards, the slices of all others, who is alive, and what is shown.
  *
- * Deterministic: time comes in as an argument, random as a function, and effects go out by a port. A frame
- * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
+ * A deterministic machine: an event and the time go in, random is a function, and effects come out. A frame is decoded,
+ * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { AnyMeta, LeaveReason } from "../words.js";
+import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
@@ -18,18 +18,19 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
-import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
 import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort, VoiceWay } from "./port.js";
+import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
+import { Effects } from "./step.js";
+import type { LocalChange, News, ReplicationEvent, Step } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -38,7 +39,9 @@ export class Replicator {
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
   readonly #options: ReplicatorOptions;
-  readonly #port: ReplicatorPort;
+  readonly #effects = new Effects();
+  /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
+  readonly #step: { -readonly [Field in keyof Step]: Step[Field] } = { made: undefined, effects: [] };
   readonly #rules: Rules;
   readonly #outbox: Outbox;
   readonly #merging: Merging;
@@ -48,37 +51,36 @@ export class Replicator {
   readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
-  #nowMs: number;
 
-  constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
+  constructor(options: ReplicatorOptions, nowMs: number) {
     const { life, protocol = PROTOCOL } = options;
     const { rules } = protocol;
     this.#options = options;
     this.#rules = rules;
     this.view = new View(rules);
-    this.#port = port;
-    this.#nowMs = nowMs;
-    this.connection = new Connection(options, rules, port, nowMs);
+    const effects = this.#effects;
+    this.connection = new Connection(options, rules, effects, nowMs);
     const carrier = {
       broadcast: (payload: string): void => {
-        if (this.connection.isAttached) port.broadcast(payload);
+        if (this.connection.isAttached) effects.add({ type: "broadcast", payload });
       },
-      send: (node: string, payload: string): void => {
-        if (this.connection.isAttached) port.send(node, payload);
+      send: (to: string, payload: string): void => {
+        if (this.connection.isAttached) effects.add({ type: "send", to, payload });
       },
     };
     this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
-      (timeMs) => port.wakeAt(timeMs),
+      effects,
       () => this.#hasHeard,
       () => this.connection.rhythm.lateMs,
-      () => this.#earlierWindows.ownMs(),
+      (timeMs) => this.#earlierWindows.ownMs(timeMs),
       protocol,
     );
     this.#greetings = new Greetings(options.random, rules);
-    this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
+    const { healthy } = this.connection;
+    this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy, protocol);
     const listener = {
       changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
       letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
@@ -88,75 +90,103 @@ export class Replicator {
       forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
-    this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
+    this.#merging = new Merging(options, effects, this.counters, this.#contact, listener, protocol, nowMs);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       {
         self: life,
         downPeriodMs,
         permdownPeriodMs,
+        healthy,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
       {
-        appeared: (replica) => this.#appeared(replica),
-        wentDown: (replica) => this.#wentDown(replica),
-        cameBack: (replica) => {
+        appeared: (replica, timeMs) => this.#appeared(replica, timeMs),
+        wentDown: (replica, timeMs) => this.#wentDown(replica, timeMs),
+        cameBack: (replica, timeMs) => {
           replica.held.summedUp.clear();
           this.#contact.cameBack(replica);
-          this.#greet(replica);
+          this.#greet(replica, timeMs);
         },
-        departs: (replica) => this.#departs(replica),
+        departs: (replica, timeMs) => this.#departs(replica, timeMs),
         ended: (replica) => this.#ended(replica),
-        missed: (replica) => this.#contact.missed(replica, this.#nowMs),
-        insisted: (replica) => {
-          this.#merging.doubtAll(replica, this.#nowMs);
-          port.trouble({ kind: "counterAhead", life: replica.life });
+        missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
+        insisted: (replica, timeMs) => {
+          this.#merging.doubtAll(replica, timeMs);
+          this.#tell({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
         },
-        conflict: (name, incarnations) => port.nameConflict(name, incarnations),
-        clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
-        crowded: (table) => this.#contact.reportRefusal({ kind: "crowded", table }, this.#nowMs),
+        conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
+        clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
+        crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
       },
       protocol,
     );
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
-  // Local changes: synchronous, and flushed later.
-
-  add(shard: number, topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#authorship.add(shard, topic, key, session, meta, this.#nowMs);
-    this.view.join(entry);
-    return entry;
+  /** Takes an event. What comes of it is told, and done by whoever called; a frame that is none never throws. */
+  step(event: ReplicationEvent, nowMs: number): Step {
+    this.#step.made = this.#take(event, nowMs);
+    this.#step.effects = this.#effects.take();
+    return this.#step;
   }
 
-  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#authorship.update(previous, meta, this.#nowMs);
-    this.view.update(entry, previous);
-    return entry;
+  #take(event: ReplicationEvent, nowMs: number): ReplicatedEntry | undefined {
+    switch (event.type) {
+      case "add":
+      case "update":
+      case "remove":
+        return this.#change(event, nowMs);
+      case "frame":
+        this.#receive(event.payload, nowMs, event.way);
+        break;
+      case "turn":
+        this.#turn(nowMs);
+        break;
+      case "connection":
+        this.#attach(event.isAttached, nowMs);
+        break;
+      case "sound":
+        this.#sound(nowMs, event.ways);
+        break;
+      case "nodeGone":
+        this.membership.gone(event.name, nowMs);
+        break;
+      case "goodbye":
+        this.#authorship.flushAll(nowMs);
+        this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
+        break;
+      default:
+        event satisfies never;
+    }
+    return undefined;
   }
 
-  remove(entry: ReplicatedEntry, reason: "untracked" | "closed"): void {
-    this.#authorship.remove(entry, reason === "closed", this.#nowMs);
+  /** Synchronous, and flushed later. Returns the entry that it has made. */
+  #change(change: LocalChange, nowMs: number): ReplicatedEntry | undefined {
+    if (change.type === "add") {
+      const { shard, topic, key, session, meta } = change;
+      const entry = this.#authorship.add(shard, topic, key, session, meta, nowMs);
+      this.view.join(entry);
+      return entry;
+    }
+    if (change.type === "update") {
+      const entry = this.#authorship.update(change.previous, change.meta, nowMs);
+      this.view.update(entry, change.previous);
+      return entry;
+    }
+    const { entry, reason } = change;
+    this.#authorship.remove(entry, reason === "closed", nowMs);
     this.view.leave(entry, reason);
+    return undefined;
   }
 
-  /** The time, as far as it is known here: set before local changes and questions. */
-  setTime(nowMs: number): void {
-    this.#nowMs = nowMs;
-    this.membership.setNow(nowMs);
-    this.membership.setSincePass(this.connection.healthyMs(nowMs));
-  }
-
-  // From outside.
-
-  /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
-  receive(payload: string, nowMs: number, way: VoiceWay): void {
-    this.setTime(nowMs);
+  #receive(payload: string, nowMs: number, way: VoiceWay): void {
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
-      this.#port.refused(decoded.refused, decoded.version);
+      this.#tell({ type: "refused", reason: decoded.refused, version: decoded.version });
       return;
     }
     const { frame } = decoded;
@@ -164,84 +194,69 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
-    const replica = this.membership.hear(from, frame.counter, isDirect, periodMs);
-    if (replica === "own") return this.#hearOwn(frame);
+    const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
+    if (replica === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
     this.#hasHeard = true;
-    if (replica === "late") this.#receiveLate(frame);
+    if (replica === "late") this.#receiveLate(frame, nowMs);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
       this.#showIfCaughtUp(replica);
-    } else this.#dispatch(frame, replica);
+    } else this.#dispatch(frame, replica, nowMs);
   }
 
   /** Does what is due, and asks to be woken for the rest. */
-  advance(nowMs: number): void {
-    this.setTime(nowMs);
+  #turn(nowMs: number): void {
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
-      this.#authorship.sendHeartbeat();
-      if (this.#options.echoes) this.#authorship.sendSign(this.#options.life);
+      this.#authorship.sendHeartbeat(nowMs);
+      if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
     }
-    const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
-    const missedMs = this.#contact.advance(nowMs, this.membership);
+    const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
+      this.#authorship.sendHeartbeat(nowMs, life),
+    );
+    const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
-    const requestMs = this.#merging.advance(nowMs, this.membership);
+    const requestMs = this.#merging.advance(nowMs);
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
-    this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
+    this.#effects.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
   }
 
-  /** The pubsub lost its connection, or has it back. */
-  setConnected(connected: boolean, nowMs: number): void {
-    if (connected === this.connection.isAttached) return;
+  #attach(isAttached: boolean, nowMs: number): void {
+    if (isAttached === this.connection.isAttached) return;
     // What was healthy until now counts; nothing does while it is disconnected.
     this.#tick(nowMs);
-    this.connection.attach(connected);
-    this.setTime(nowMs);
-    if (connected) this.#resume();
+    this.connection.attach(isAttached);
+    if (isAttached) this.#resume(nowMs);
   }
 
-  /** Says no more than that this node is there, so that it may hear itself. */
-  sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
-    this.setTime(nowMs);
+  #sound(nowMs: number, ways: readonly VoiceWay[]): void {
     this.connection.voice.speaks(this.#outbox.counter);
-    for (const way of ways) this.#authorship.sendSign(way === "inbox" ? this.#options.life : undefined);
-  }
-
-  /** The pubsub knows that a node has ended. */
-  nodeGone(name: string, nowMs: number): void {
-    this.setTime(nowMs);
-    this.membership.gone(name);
-  }
-
-  /** Flushes, and says that this life ends. */
-  goodbye(windowMs: number, nowMs: number): void {
-    this.setTime(nowMs);
-    this.#authorship.flushAll(nowMs);
-    this.#outbox.send({ type: "goodbye", windowMs });
+    for (const way of ways)
+      this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
   }
 
   /**
    * Whether every life that is up has been caught up with since it appeared or came back, and nothing is missing
    * that was known to be missing a `downPeriodMs` ago.
    */
-  get hasCaughtUp(): boolean {
+  hasCaughtUp(nowMs: number): boolean {
     for (const replica of this.membership.replicas()) {
       if (!isAwaited(replica)) continue;
       const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
       if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
     }
-    return !this.#merging.isOverdue(this.#nowMs - this.#options.downPeriodMs);
+    return !this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
   }
 
   /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
-  get earlierWindowMs(): number {
-    return this.#earlierWindows.leftMs(this.#nowMs);
+  earlierWindowMs(nowMs: number): number {
+    return this.#earlierWindows.leftMs(nowMs);
   }
 
   /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
@@ -256,14 +271,19 @@ export class Replicator {
 
   // Frames.
 
-  #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
-    const nowMs = this.#nowMs;
-    this.#contact.heard(replica, message, to !== undefined, this.membership);
+  #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
+    this.#contact.heard(replica, message, to !== undefined, nowMs);
     switch (message.type) {
       case "heartbeat":
         if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
         this.#earlierWindows.told(replica, message.waitsMs, nowMs);
-        return this.#receiveHeartbeat(replica, message, counter, to === undefined ? "broadcast" : "direct");
+        return this.#receiveHeartbeat(
+          replica,
+          message,
+          counter,
+          to === undefined ? "broadcast" : "direct",
+          nowMs,
+        );
       case "delta":
         return this.#merging.delta(replica, message, counter, to !== undefined, nowMs);
       case "page":
@@ -275,74 +295,80 @@ export class Replicator {
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
       case "goodbye":
-        return this.membership.goodbye(replica, message.windowMs);
+        return this.membership.goodbye(replica, message.windowMs, nowMs);
       default:
         return message satisfies never;
     }
   }
 
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
-  #receiveLate(frame: Frame): void {
+  #receiveLate(frame: Frame, nowMs: number): void {
     const replica = this.membership.presentOf(frame.from.name);
     const use = useOfLate(frame, replica, this.#options.life, this.#rules);
-    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, this.#nowMs);
-    else if (use === "whole") this.#dispatch(frame, replica);
-    else this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct");
+    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, nowMs);
+    else if (use === "whole") this.#dispatch(frame, replica, nowMs);
+    else
+      this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct", nowMs);
   }
 
-  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay): void {
+  #receiveHeartbeat(
+    replica: Replica,
+    heartbeat: Heartbeat,
+    counter: number,
+    way: SummaryWay,
+    nowMs: number,
+  ): void {
     this.#contact.learnPeriod(replica, heartbeat);
-    this.#merging.heartbeat(replica, heartbeat, counter, way, this.#nowMs);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
   }
 
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const { healthyMs, hides, graceMs, soundings } = this.connection.tick(nowMs);
-    this.membership.pass(healthyMs, hides, graceMs);
-    if (this.connection.isAttached) this.#contact.tryDoubted(this.membership);
-    if (soundings.length > 0) this.sound(nowMs, soundings);
+    const { hides, graceMs, soundings } = this.connection.tick(nowMs);
+    this.membership.pass(nowMs, hides, graceMs);
+    if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
+    if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
-  #hearOwn(frame: Frame): void {
+  #hearOwn(frame: Frame, nowMs: number): void {
     // Of the time until now nothing counts in which it could not hear.
-    if (this.connection.voice.isDeaf) this.#tick(this.#nowMs);
-    const hearsAgain = this.connection.hear(frame, this.#nowMs);
-    this.setTime(this.#nowMs);
-    if (hearsAgain) this.#resume();
+    if (this.connection.voice.isDeaf) this.#tick(nowMs);
+    const hearsAgain = this.connection.hear(frame, nowMs);
+    if (hearsAgain) this.#resume(nowMs);
   }
 
   /** Nothing could be heard until now. */
-  #resume(): void {
-    this.membership.forgiveSilence();
+  #resume(nowMs: number): void {
+    this.membership.forgiveSilence(nowMs);
     // What others have now is known again when they have summed it up.
     for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
     // What happened meanwhile is told by the first heartbeat.
-    this.#port.wakeAt(this.connection.resume(this.#nowMs));
+    this.#effects.wakeAt(this.connection.resume(nowMs));
   }
 
-  #appeared(replica: Replica): void {
-    this.#greet(replica);
-    this.#port.replicaUp(replica.life);
+  #appeared(replica: Replica, nowMs: number): void {
+    this.#greet(replica, nowMs);
+    this.#tell({ type: "replicaUp", life: replica.life });
   }
 
-  #greet(replica: Replica): void {
-    this.#merging.met(replica, this.#nowMs);
-    this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
+  #greet(replica: Replica, nowMs: number): void {
+    this.#merging.met(replica, nowMs);
+    this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
-  #wentDown(replica: Replica): void {
+  #wentDown(replica: Replica, nowMs: number): void {
     this.#merging.dropRequests(replica);
-    this.#contact.wentDown(replica, this.membership);
+    this.#contact.wentDown(replica, nowMs);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
-    this.#port.replicaDown(replica.life);
+    this.#tell({ type: "replicaDown", life: replica.life });
   }
 
-  #departs(replica: Replica): void {
+  #departs(replica: Replica, nowMs: number): void {
     this.view.departingLives += 1;
-    this.#earlierWindows.departs(replica, this.#nowMs);
+    this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
     this.view.depart(replica.held.entries());
@@ -356,7 +382,7 @@ export class Replicator {
     this.#contact.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.held.entries()) this.view.leave(entry, reason);
-    this.#port.replicaGone(replica.life);
+    this.#tell({ type: "replicaGone", life: replica.life });
   }
 
   /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
@@ -364,7 +390,7 @@ export class Replicator {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
     for (const entry of replica.held.entries()) this.view.join(entry);
-    this.#port.replicaUp(replica.life);
+    this.#tell({ type: "replicaUp", life: replica.life });
   }
 
   #show(replica: Replica, change: SliceChange): void {
@@ -372,5 +398,9 @@ export class Replicator {
     for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
     for (const { entry, previous } of change.updated) this.view.update(entry, previous);
     for (const entry of change.added) this.view.join(entry);
+  }
+
+  #tell(news: News): void {
+    this.#effects.add(news);
   }
 }

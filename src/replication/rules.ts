@@ -309,9 +309,16 @@ export const RULES = {
     claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
   /**
-   * R43: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
-   * deploy flickers for every user, or ghosts stay.
+   * R43: Who comes after a goodbye takes the place of one entry of the departing life. Of that topic and key, and no
+   * more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
    */
+  takesPlace: (isOfThatLife: boolean, wasThere: boolean): boolean => !isOfThatLife && !wasThere,
+
+  /** R43: So many of those that wait are hidden, where so many came, of whom some have taken other places. */
+  placesTaken: (waiting: number, came: number, takenElsewhere: number): number =>
+    Math.min(waiting, Math.max(0, came - takenElsewhere)),
+
+  /** R43: Whose life departs waits, and takes over from nobody who waited with it. */
   stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
 
   /** R43: What departs goes when its window ends. */

@@ -132,7 +132,7 @@ export class HistoryOracles {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
     memory.lives.add(life);
-    // Whoever takes the earlier life for the present one may show more of it, until the later one is heard again.
+    // A node that takes the earlier life for the present one may show more of it, until the later one is heard again.
     if (!isHandedBack) memory.latestLife.set(entry.node, life);
     const seen = memory.seen.get(identity);
     if (seen === undefined) {
@@ -146,8 +146,8 @@ export class HistoryOracles {
   }
 
   /**
-   * Whether an entry waits in the window of its life, and nobody else who is there to stay shows its key. A handler may
-   * have shown it since, in the same task: then a later diff has handed it off again.
+   * Whether an entry waits in the window of its life. Another may have come since, in the same task: then a later diff
+   * has handed it off again.
    */
   #isHandedBack(node: Node, memory: Memory, topic: string, { key, ref }: Entry<VersionedMeta>): boolean {
     const { tracker, diffs } = node;
@@ -157,7 +157,7 @@ export class HistoryOracles {
       .health()
       .replicas.some(({ name, incarnation }) => name === own?.node && incarnation === own.incarnation);
     if (own === undefined || !isHeld) return false;
-    if (own.visible) return explained.every(({ visible, status }) => !visible || status === "departing");
+    if (own.visible) return own.status === "departing";
     const later = diffs.slice(memory.diffs + 1).flatMap(({ diff }) => diff.get(topic)?.leaves ?? []);
     return own.status === "departing" && later.some((leave) => leave.ref === ref);
   }
@@ -330,7 +330,7 @@ export class HistoryOracles {
         // The tick that found it down may have come late, and then counted two periods.
         else if (
           atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs &&
-          // Who doubts its connection hides nobody, and so somebody late; it remembers him no longer for that.
+          // A node that doubts its connection hides others late, and remembers them no longer for that.
           lives.some((life) => this.#healthySilenceMs(node, life, false) < permdownPeriodMs)
         ) {
           this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);

@@ -25,6 +25,8 @@ export class OwnHearing {
   #heardBeforeMs = Infinity;
   /** When a stretch began that lasts, though one of the ways is whole again. */
   #beganMs = Infinity;
+  /** When it heard itself last though it may have taken itself for deaf until then. */
+  mayHaveResumedMs = -Infinity;
   /** Stretches of deafness that are over. */
   readonly #over: Stretch[] = [];
 
@@ -50,6 +52,7 @@ export class OwnHearing {
   heard(lane: "broadcast" | "send", sentMs: number): void {
     if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
     const fromMs = this.#sinceMs();
+    if (this.mayBeDeaf) this.mayHaveResumedMs = this.#time.nowMs;
     this.#heardMs[lane] = this.#time.nowMs;
     if (this.#heardMs.broadcast > this.#startedMs && this.#heardMs.send > this.#startedMs)
       this.#heardBeforeMs = Infinity;
@@ -72,7 +75,7 @@ export class OwnHearing {
     this.#beganMs = Infinity;
   }
 
-  /** It was disconnected, and knew it, since the given time: whoever was deaf before is not expected to hear. */
+  /** It was disconnected, and knew it, since the given time: a node that was deaf before is not expected to hear. */
   reconnected(sinceMs: number): void {
     const { nowMs } = this.#time;
     for (const lane of ["broadcast", "send"] as const) {
@@ -103,7 +106,7 @@ export function unwellStretches(endpoint: {
   return [...endpoint.knownOutages, ...deafStretches].sort((a, b) => a.untilMs - b.untilMs);
 }
 
-/** Whether an endpoint certainly noticed one of its stretches: a deafness shorter than two ticks no tick may have seen. */
+/** Whether an endpoint certainly noticed a stretch: if it is shorter than two ticks, no tick may have seen it. */
 export function isNoticed(
   stretch: Stretch,
   { knownOutages }: { readonly knownOutages: readonly Stretch[] },

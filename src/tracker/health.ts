@@ -1,6 +1,7 @@
 /** What `health` and `explain` tell. Types only. */
 import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
+import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
 /** What is known of one other life. */
@@ -20,12 +21,12 @@ export interface ReplicaHealth {
   readonly heartbeatPeriodMs: number | undefined;
   /** Events it is known to have had that are not held here. */
   readonly lagDots: number;
-  /** Whether all it said that it has is held. */
+  /** Whether this node holds all that the other one said that it has. */
   readonly complete: boolean;
   /**
-   * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
-   * if it has, and something of that is missing; `room` if what is missing would be more than `maxEntries`. Undefined if
-   * nothing is.
+   * The reason why it is not complete: `summary` if the node has not yet said for certain what it has, of all its shards;
+   * `entries` if it has, and some are missing here; `room` if the missing ones would be more than `maxEntries`. Undefined
+   * if it is complete.
    */
   readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** Entries held of it, shown or hidden. */
@@ -51,6 +52,12 @@ export interface Health {
   /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
   readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
+  /**
+   * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
+   * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it
+   * was deaf, and each turn of its own that was longer than half of `heartbeatPeriodMs` counts once.
+   */
+  readonly selfBlamed: SelfBlame;
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;

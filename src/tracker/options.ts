@@ -20,7 +20,7 @@ export interface TrackerOptions<M = any> {
    * At most 128 bytes, without control characters.
    */
   readonly name: string;
-  /** What carries the messages. Opened and closed by whoever made it. */
+  /** The pubsub that carries the messages. The application opens and closes its connection. */
   readonly pubsub: PubSub;
   /**
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
@@ -70,8 +70,8 @@ export interface TrackerOptions<M = any> {
    */
   readonly indexKeys?: boolean | undefined;
   /**
-   * For how many pairs of topic and key the newest leave is kept, for `lastSeen`; then the oldest is forgotten. Default
-   * 0: none. Each costs about 100 bytes beside its meta and its names.
+   * The number of pairs of topic and key whose newest leave is kept for `lastSeen`; beyond it the oldest is forgotten.
+   * Default 0: none. Each costs about 100 bytes beside its meta and its names.
    */
   readonly lastSeenKept?: number | undefined;
   /**
@@ -88,8 +88,8 @@ export interface TrackerOptions<M = any> {
 export interface StopOptions {
   /**
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
-   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
+   * node. Each is hidden when one entry of that topic and key has come since, and shown again if that one goes
+   * within this time: a user's other connections take nobody's place. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
    * wait for their `permdownPeriodMs` at the most.
    */
   readonly handoffMs?: number | undefined;

@@ -74,6 +74,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["presence", ["tracker", ...below]],
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence", "words"]],
+  ["react", ["client", "presence"]],
+  ["vue", ["client", "presence"]],
+  ["svelte", ["client", "presence"]],
   ["channels", ["presence", ...below]],
   ["testing", ["tracker", ...replication, "crdt", ...below]],
   ["index", ["presence", "tracker", ...below]],
@@ -83,6 +86,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
 const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["reports", ["eventemitter3"]],
   ["channels", ["ws"]],
+  ["react", ["react"]],
+  ["vue", ["vue"]],
+  ["svelte", ["svelte/store"]],
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */

@@ -121,7 +121,7 @@ class RunningBroker implements Broker {
   async stop(): Promise<void> {}
 }
 
-class SpawnedBroker implements Broker {
+export class SpawnedBroker implements Broker {
   readonly name: string;
   readonly url: URL;
   readonly ours = true;
@@ -208,7 +208,7 @@ async function takesConnections(url: URL): Promise<boolean> {
 /** The first thing that a PostgreSQL client may ask; the server answers with one letter. */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -216,7 +216,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function temporaryFolder(name: string): string {
+export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `rollcall-${name}-`));
   chmodSync(folder, 0o755);
   return folder;

@@ -9,6 +9,7 @@ import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { Places } from "../../src/replication/showing/places.js";
 import { View } from "../../src/replication/showing/view.js";
 import { FaultyNetwork } from "../../src/testing/network.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
@@ -16,7 +17,7 @@ import { Engine } from "../../src/tracker/engine.js";
 import { Publisher } from "../../src/tracker/publisher.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import { editBirths } from "./damage.js";
-import { instead, wrapGetter } from "./wrap.js";
+import { instead, NO_STEP, wrapGetter } from "./wrap.js";
 
 const isOwn = (entry: ReplicatedEntry): boolean => !(ReplicatedEntry.ownerOf(entry) instanceof Replica);
 
@@ -138,9 +139,10 @@ const during: readonly BrokenRule[] = [
     schedule: deploying,
     break: () => [
       // The successor's entry is lost soon after its key was handed to it, and what waits is not shown again.
-      instead(View.prototype, "handBack", () => undefined),
-      instead(Replicator.prototype, "advance", function (original, nowMs) {
-        original(nowMs);
+      instead(Places.prototype, "remove", () => undefined),
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        const step = original(event, nowMs);
+        if (event.type !== "turn") return step;
         for (const replica of this.membership.replicas()) {
           if (replica.departure === undefined) continue;
           for (const entry of replica.held.entries()) {
@@ -149,6 +151,7 @@ const during: readonly BrokenRule[] = [
             }
           }
         }
+        return step;
       }),
     ],
   },
@@ -157,11 +160,11 @@ const during: readonly BrokenRule[] = [
     found: /shows the dead \d+ ms of good connection after it was heard/,
     schedule: dying,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs, hides) {
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
         // As if each silence were the first to be forgiven.
         for (const replica of this.replicas()) replica.forgivenMs = undefined;
-        this.forgiveSilence();
-        original(elapsedMs, hides);
+        this.forgiveSilence(nowMs);
+        original(nowMs, hides);
       }),
     ],
   },
@@ -177,12 +180,17 @@ const during: readonly BrokenRule[] = [
     found: /hides who is there, though nothing was lost/,
     schedule: scheduleOf([set("a"), wait(60_000)]),
     break: () => [
-      instead(Membership.prototype, "pass", (original, elapsedMs, hides) => original(3 * elapsedMs, hides)),
-      instead(Replicator.prototype, "receive", function (original, payload, nowMs, way) {
-        const [, kind, name] = JSON.parse(payload) as [number, number, string];
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
+        // As if each tick took three times as long.
+        for (const replica of this.replicas()) replica.heardHealthyMs -= 1_000;
+        original(nowMs, hides);
+      }),
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        if (event.type !== "frame") return original(event, nowMs);
+        const [, kind, name] = JSON.parse(event.payload) as [number, number, string];
         // Nobody hears the heartbeats of those it knows for a while; itself it does hear.
         const isMissed = kind === 0 && this.membership.presentOf(name) !== undefined;
-        if (nowMs % 30_000 < 10_000 || !isMissed) original(payload, nowMs, way);
+        return nowMs % 30_000 < 10_000 || !isMissed ? original(event, nowMs) : NO_STEP;
       }),
     ],
   },
@@ -267,9 +275,9 @@ const together: readonly BrokenRule[] = [
     break: () => {
       let removals = 0;
       return [
-        instead(Replicator.prototype, "remove", (original, entry, reason) => {
-          removals += 1;
-          if (removals % 2 === 1) original(entry, reason);
+        instead(Replicator.prototype, "step", (original, event, nowMs) => {
+          if (event.type === "remove") removals += 1;
+          return event.type === "remove" && removals % 2 === 0 ? NO_STEP : original(event, nowMs);
         }),
       ];
     },

@@ -81,11 +81,11 @@ export class MembershipOracles {
     const nowMs = (): number => this.#situation.nowMs;
     const blame = (what: string): void => this.#situation.blame(what);
     return [
-      instead(Membership.prototype, "hear", function (original, life, counter, direct, periodMs) {
+      instead(Membership.prototype, "hear", function (original, life, counter, direct, atMs, periodMs) {
         const before = [...this.replicas()].filter(({ name }) => name === life.name);
         const present = before.filter((replica) => !replaced.has(replica));
         const statuses = present.map(({ status }) => status);
-        const result = original(life, counter, direct, periodMs);
+        const result = original(life, counter, direct, atMs, periodMs);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
         if (typeof result === "string") refuses(this, life);
@@ -99,16 +99,19 @@ export class MembershipOracles {
         }
         return result;
       }),
-      instead(Membership.prototype, "goodbye", function (original, replica, windowMs) {
+      instead(Membership.prototype, "goodbye", function (original, replica, windowMs, atMs) {
         isOver(this, replica, saysGoodbye(replica, windowMs));
-        original(replica, windowMs);
+        original(replica, windowMs, atMs);
       }),
-      instead(Replicator.prototype, "nodeGone", function (original, name, nowMs) {
-        original(name, nowMs);
+      instead(Replicator.prototype, "step", function (original, event, atMs) {
+        const step = original(event, atMs);
+        if (event.type !== "nodeGone") return step;
         for (const replica of this.membership.replicas()) {
           const isShown = replica.status === "up" || replica.status === "returning";
-          if (replica.name === name && isShown) blame(`${replica.id} is shown though it is known to be gone`);
+          if (replica.name === event.name && isShown)
+            blame(`${replica.id} is shown though it is known to be gone`);
         }
+        return step;
       }),
     ];
   }
@@ -197,5 +200,5 @@ export class MembershipOracles {
 /** Reconnecting may have begun a silence anew. */
 function silentSinceMs(node: Watched, heardMs: number): number {
   const reconnectMs = unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
-  return Math.max(heardMs, reconnectMs ?? heardMs);
+  return Math.max(heardMs, reconnectMs ?? heardMs, node.endpoint.ownHearing.mayHaveResumedMs);
 }

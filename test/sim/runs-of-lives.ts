@@ -7,6 +7,7 @@ import { encodeFrame } from "../../src/replication/wire/codec.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
+import type { Session } from "../../src/session.js";
 import { by, simulateBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
@@ -176,6 +177,37 @@ export async function closingAfterStopSaysNothing(
       if (reason === "closed") fail(cluster, "an entry left as closed after its node has stopped");
     }
   }
+}
+
+/**
+ * Users with two connections, one of them on a node that was there before: two nodes are deployed one after the other,
+ * and connections move, close and move on within both windows.
+ */
+export function deploysOneAfterTheOther(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return watched(seed, ["a", "b", "c"], protocol, async (cluster) => {
+    const connect = (name: string, version: number): Session => {
+      const node = cluster.node(name);
+      const session = node.session();
+      node.tracker.track(session, topic, "user:1", { version });
+      return session;
+    };
+    connect("a", 1);
+    connect("a", 2);
+    connect("b", 3);
+    await cluster.advance(3_000);
+    await cluster.stop("a");
+    await cluster.advance(1_000);
+    connect("b", 4);
+    await cluster.advance(2_000);
+    const closing = connect("c", 5);
+    await cluster.advance(2_000);
+    await cluster.stop("b");
+    await cluster.advance(500);
+    closing.close();
+    await cluster.advance(500);
+    connect("c", 6);
+    await cluster.advance(10_000);
+  });
 }
 
 /**

@@ -15,6 +15,7 @@ import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions } from "../port.js";
 import type { Protocol } from "../rules.js";
+import type { Effects } from "../step.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
@@ -22,9 +23,9 @@ export class Authorship {
   readonly #heartbeatPeriodMs: number;
   readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
-  readonly #wakeAt: (timeMs: number) => void;
+  readonly #effects: Effects;
   readonly #isHeard: () => boolean;
-  readonly #waitsMs: () => number | undefined;
+  readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
@@ -34,10 +35,10 @@ export class Authorship {
   constructor(
     options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
     outbox: Outbox,
-    wakeAt: (timeMs: number) => void,
+    effects: Effects,
     isHeard: () => boolean,
     lateMs: () => number | undefined,
-    waitsMs: () => number | undefined,
+    waitsMs: (nowMs: number) => number | undefined,
     protocol: Protocol,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
@@ -52,7 +53,7 @@ export class Authorship {
     this.#heartbeatPeriodMs = heartbeatPeriodMs;
     this.#lateMs = lateMs;
     this.#outbox = outbox;
-    this.#wakeAt = wakeAt;
+    this.#effects = effects;
     this.#isHeard = isHeard;
     this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
@@ -90,7 +91,7 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due; gives when something is due again, if ever. */
+  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
@@ -101,13 +102,13 @@ export class Authorship {
     return nextMs;
   }
 
-  sendHeartbeat(to?: Life): void {
-    this.#outbox.sendHeartbeat(this.#heartbeat(), to);
+  sendHeartbeat(nowMs: number, to?: Life): void {
+    this.#outbox.sendHeartbeat(this.#heartbeat(nowMs), to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
-  sendSign(to?: Life): void {
-    this.#outbox.send({ ...this.#heartbeat(), shards: [] }, to);
+  sendSign(nowMs: number, to?: Life): void {
+    this.#outbox.send({ ...this.#heartbeat(nowMs), shards: [] }, to);
   }
 
   /**
@@ -117,7 +118,7 @@ export class Authorship {
   ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
     if (request.shard >= this.shards.length) return false;
     this.#answers.add(by, request, counter);
-    this.#wakeAt(nowMs);
+    this.#effects.wakeAt(nowMs);
     return true;
   }
 
@@ -145,18 +146,18 @@ export class Authorship {
     const shard = this.shards[asked.request.shard];
     if (shard === undefined) return;
     if (this.#protocol.rules.isFlushedFirst(shard.pendingDots)) this.#flush(shard.shard, nowMs);
-    const items = this.#answer(shard, asked);
+    const items = this.#answer(shard, asked, nowMs);
     this.#answers.charge(asked.by, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by: life, request }: Asked): number {
+  #answer(shard: AuthoredShard, { by: life, request }: Asked, nowMs: number): number {
     const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
     const answer = shard.answer(request.clock);
-    if (answer === undefined) this.sendHeartbeat(by);
+    if (answer === undefined) this.sendHeartbeat(nowMs, by);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);
       return itemsOf(answer);
@@ -185,26 +186,26 @@ export class Authorship {
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
     this.#flushDueMs[shard] = dueMs;
-    this.#wakeAt(dueMs);
+    this.#effects.wakeAt(dueMs);
   }
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
+    // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);
   }
 
-  #heartbeat(): Heartbeat {
+  #heartbeat(nowMs: number): Heartbeat {
     return {
       type: "heartbeat",
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
       periodMs: this.#heartbeatPeriodMs,
-      waitsMs: this.#waitsMs(),
+      waitsMs: this.#waitsMs(nowMs),
       lateMs: this.#lateMs(),
     };
   }

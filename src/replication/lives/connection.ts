@@ -4,8 +4,10 @@
  */
 import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
-import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
+import type { ConnectionStatus, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
+import type { Effects } from "../step.js";
+import { HealthyTime } from "./healthy-time.js";
 import { OwnVoice } from "./own-voice.js";
 import { Rhythm } from "./rhythm.js";
 
@@ -20,8 +22,6 @@ export interface ConnectionOptions {
 
 /** What a tick comes to. */
 interface Passed {
-  /** How much of the time counts for the silence of others. */
-  readonly healthyMs: number;
   /** Whether whoever has been silent for too long may be hidden. */
   readonly hides: boolean;
   /** What is added to the time after which they are. */
@@ -32,12 +32,15 @@ interface Passed {
 
 export class Connection {
   readonly voice: OwnVoice;
+  /** The time in which this node could hear, as far as it knows. */
+  readonly healthy: HealthyTime;
+  /** And as far as the pubsub says. */
+  readonly #connected: HealthyTime;
   readonly rhythm: Rhythm;
   readonly #options: ConnectionOptions;
   readonly #rules: Rules;
-  readonly #port: Pick<ReplicatorPort, "connection" | "reconnect">;
+  readonly #effects: Effects;
   #isAttached = true;
-  #lastTickMs: number;
   /** Healthy time since a tick came late. */
   #sinceLateMs = Infinity;
   /** For how long it has been connected since it doubted its connection. */
@@ -48,18 +51,14 @@ export class Connection {
   /** For how long it had not heard itself when a new connection was asked for last. */
   #askedMs: number | undefined;
 
-  constructor(
-    options: ConnectionOptions,
-    rules: Rules,
-    port: Pick<ReplicatorPort, "connection" | "reconnect">,
-    nowMs: number,
-  ) {
+  constructor(options: ConnectionOptions, rules: Rules, effects: Effects, nowMs: number) {
     this.voice = new OwnVoice(options, rules);
+    this.healthy = new HealthyTime(rules, options.tickPeriodMs, nowMs);
+    this.#connected = new HealthyTime(rules, options.tickPeriodMs, nowMs);
     this.rhythm = new Rhythm(options.heartbeatPeriodMs, options.permdownPeriodMs, rules);
     this.#options = options;
     this.#rules = rules;
-    this.#port = port;
-    this.#lastTickMs = nowMs;
+    this.#effects = effects;
     this.#nextHeartbeatMs = nowMs;
   }
 
@@ -79,7 +78,7 @@ export class Connection {
   }
 
   get nextTickMs(): number {
-    return this.#lastTickMs + this.#options.tickPeriodMs;
+    return this.healthy.lastPassMs + this.#options.tickPeriodMs;
   }
 
   /** Whether a heartbeat is due: then it is sent, and the next one is due after a period. */
@@ -115,31 +114,24 @@ export class Connection {
     const { isDeaf } = this.voice;
     // What is addressed to another life and comes here was broadcast.
     const way = to === incarnation ? "inbox" : "broadcasts";
-    const sinceTickMs = this.#countedMs(nowMs, this.#isAttached);
-    this.#change(() => this.voice.hear(way, counter, sinceTickMs));
+    const connectedMs = this.#connected.at(nowMs);
+    this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
-  }
-
-  /** The time since the last tick that counts for the silence of others. */
-  healthyMs(nowMs: number): number {
-    return this.#countedMs(nowMs, this.#counts());
   }
 
   tick(nowMs: number): Passed {
     const { tickPeriodMs, heartbeatPeriodMs } = this.#options;
     const counts = this.#counts();
-    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
-    const healthyMs = this.#countedMs(nowMs, counts);
+    const isLate = nowMs - this.healthy.lastPassMs > 2 * tickPeriodMs;
+    const healthyMs = this.healthy.pass(nowMs);
     const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
     const mayHide = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, counts);
     if (counts) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
-    const connectedMs = this.#countedMs(nowMs, this.#isAttached);
-    this.#lastTickMs = nowMs;
-    this.#change(() => this.voice.pass(connectedMs));
+    const connectedMs = this.#connected.pass(nowMs);
+    this.#change(() => this.voice.pass(this.#connected.passedMs));
     this.#sinceDoubtMs = this.voice.isDoubted ? 0 : this.#sinceDoubtMs + connectedMs;
-    if (this.#isToBeRenewed()) this.#port.reconnect();
+    if (this.#isToBeRenewed()) this.#effects.add({ type: "reconnect" });
     return {
-      healthyMs,
       hides: mayHide && this.#rules.hidesUnheard(this.voice.isDoubted),
       graceMs: this.#rules.graceMs(this.#sinceDoubtMs, heartbeatPeriodMs),
       soundings: this.#isAttached ? this.voice.soundings : [],
@@ -162,13 +154,12 @@ export class Connection {
     return this.#isAttached && this.#rules.countsSilence(this.voice.isDeaf);
   }
 
-  #countedMs(nowMs: number, counts: boolean): number {
-    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, counts);
-  }
-
   #change(change: () => void): void {
     const { status } = this;
     change();
-    if (this.status !== status) this.#port.connection(this.status, this.voice.doubted);
+    this.#connected.run(this.#isAttached);
+    this.healthy.run(this.#counts());
+    if (this.status === status) return;
+    this.#effects.add({ type: "connection", status: this.status, unheard: this.voice.doubted });
   }
 }

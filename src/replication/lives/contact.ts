@@ -3,21 +3,24 @@
  * of them tells how frames get through. Reports what is wrong. Knows no slice; time comes in as an argument.
  */
 import { Greetings } from "./greetings.js";
+import type { HealthyTime } from "./healthy-time.js";
 import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
-import type { Deafness, Membership } from "./membership.js";
+import type { Deafness } from "./membership.js";
 import { expectedWithinMs, WHETHER_THERE } from "../message.js";
 import type { DeltaRequest, Heartbeat, Message, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "../port.js";
+import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
 import type { Peer } from "./peer.js";
 import type { Protocol, Rules } from "../rules.js";
+import type { Effects } from "../step.js";
 
 export class Contact {
-  readonly #heartbeatPeriodMs: number;
-  readonly #port: ReplicatorPort;
+  readonly #options: ReplicatorOptions;
+  readonly #healthy: HealthyTime;
+  readonly #effects: Effects;
   readonly #outbox: Outbox;
   readonly #counters: Counters;
   readonly #rules: Rules;
@@ -34,33 +37,29 @@ export class Contact {
 
   constructor(
     options: ReplicatorOptions,
-    port: ReplicatorPort,
+    effects: Effects,
     outbox: Outbox,
     counters: Counters,
+    healthy: HealthyTime,
     { rules, limits }: Protocol,
   ) {
     this.#rules = rules;
     this.#downPerTick = Math.ceil(limits.slowRequests / 4);
-    this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
-    this.#port = port;
+    this.#options = options;
+    this.#healthy = healthy;
+    this.#effects = effects;
     this.#outbox = outbox;
     this.#counters = counters;
     this.#missed = new Greetings(options.random, rules);
   }
 
   /** Asks for what is missing. */
-  ask(replica: Peer, request: DeltaRequest | PageRequest, membership: Membership<Peer>): void {
-    this.#ask(replica, request, membership, true);
+  ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number): void {
+    this.#ask(replica, request, nowMs, true);
   }
 
-  #ask(
-    replica: Peer,
-    request: DeltaRequest | PageRequest,
-    membership: Membership<Peer>,
-    isMissing: boolean,
-  ): void {
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const aloud = replica.link.ask(membership.healthyMs, patienceMs, isMissing);
+  #ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number, isMissing: boolean): void {
+    const aloud = replica.link.ask(this.#healthy.at(nowMs), this.#patienceMs(replica), isMissing);
     this.#doubted.add(replica);
     this.#counters.requestsSent += 1;
     if (aloud) this.#outbox.send({ ...request, aloud }, { ...replica.life, aloud });
@@ -69,45 +68,48 @@ export class Contact {
 
   /** It has not been heard for a while: it is to be asked whether it is there. */
   missed(replica: Peer, nowMs: number): void {
-    this.#port.wakeAt(this.#missed.want(replica, nowMs));
+    this.#effects.wakeAt(this.#missed.want(replica, nowMs));
   }
 
   /** Asks whoever is due; returns when to call again, `Infinity` if never. */
-  advance(nowMs: number, membership: Membership<Peer>): number {
-    return this.#missed.advance(nowMs, (replica) => this.#askWhetherThere(replica, membership));
+  advance(nowMs: number): number {
+    return this.#missed.advance(nowMs, (replica) => {
+      // Whoever is asked for what is held already answers with a heartbeat.
+      if (replica.isAlive) this.#ask(replica, WHETHER_THERE, nowMs, false);
+    });
   }
 
   /**
    * Asks those whose link is in doubt, and those that went down while it was: they may live, and nothing but an answer
    * can tell. To be called once a tick.
    */
-  tryDoubted(membership: Membership<Peer>): void {
+  tryDoubted(nowMs: number): void {
+    const healthyMs = this.#healthy.at(nowMs);
     let downLeft = this.#downPerTick;
     for (const replica of [...this.#doubted]) {
       const { link, isAlive } = replica;
       const isDown = replica.status === "down";
       if (isAlive ? link.isClear : !isDown) this.#doubted.delete(replica);
       else if (!isDown || downLeft > 0) {
-        const { healthyMs } = membership;
-        const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
+        const patienceMs = this.#patienceMs(replica);
         if (isAlive && !link.isDoubted(healthyMs, patienceMs)) continue;
         if (!link.isToBeTried(isDown, healthyMs, patienceMs)) continue;
         if (isAlive && link.status === "oneWay") {
           // They may be many, and invented. Whoever hears this node again says so itself.
-          if (healthyMs - this.#triedMs < this.#heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT) continue;
+          if (healthyMs - this.#triedMs < this.#options.heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT)
+            continue;
           this.#triedMs = healthyMs;
         }
         if (isDown) downLeft -= 1;
         this.#doubted.delete(replica);
-        this.#ask(replica, WHETHER_THERE, membership, false);
+        this.#ask(replica, WHETHER_THERE, nowMs, false);
       }
     }
   }
 
   /** Its silence has been noticed. How frames got through means nothing any more, but that they may still do. */
-  wentDown(replica: Peer, membership: Membership<Peer>): void {
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const isDoubted = replica.link.isDoubted(membership.healthyMs, patienceMs);
+  wentDown(replica: Peer, nowMs: number): void {
+    const isDoubted = replica.link.isDoubted(this.#healthy.at(nowMs), this.#patienceMs(replica));
     this.drop(replica);
     if (isDoubted) this.#doubted.add(replica);
   }
@@ -125,15 +127,14 @@ export class Contact {
   }
 
   /** A frame of it was heard, to this life alone or to all: what gets through may have changed. */
-  heard(replica: Peer, message: Message, direct: boolean, membership: Membership<Peer>): void {
+  heard(replica: Peer, message: Message, direct: boolean, nowMs: number): void {
     if (!replica.isAlive) return;
     const { link, life } = replica;
-    const { healthyMs } = membership;
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const changed = link.heard(direct ? this.#kindOf(message) : "broadcast", healthyMs, patienceMs);
+    const kind = direct ? this.#kindOf(message) : "broadcast";
+    const changed = link.heard(kind, this.#healthy.at(nowMs), this.#patienceMs(replica));
     if (changed !== undefined) {
-      this.#port.replicaLink({ ...life, link: changed });
-      if (changed !== "whole") this.#port.trouble({ kind: "link", life, link: changed });
+      this.#effects.add({ type: "replicaLink", life, link: changed });
+      if (changed !== "whole") this.#tell({ kind: "link", life, link: changed });
     }
     if (!link.isClear) this.#doubted.add(replica);
   }
@@ -144,8 +145,8 @@ export class Contact {
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
     replica.heartbeatPeriodMs = expectedWithinMs(heartbeat);
-    if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#heartbeatPeriodMs)) return;
-    this.#port.trouble({ kind: "period", life: replica.life, periodMs });
+    if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#options.heartbeatPeriodMs)) return;
+    this.#tell({ kind: "period", life: replica.life, periodMs });
   }
 
   /** A frame was not listened to. */
@@ -166,7 +167,11 @@ export class Contact {
     const lastMs = this.#reportedMs.get(trouble.kind) ?? -Infinity;
     if (nowMs - lastMs < REFUSAL_REPORT_MS) return;
     this.#reportedMs.set(trouble.kind, nowMs);
-    this.#port.trouble(trouble);
+    this.#tell(trouble);
+  }
+
+  #tell(trouble: Trouble): void {
+    this.#effects.add({ type: "trouble", trouble });
   }
 
   #kindOf(message: Message): Heard {
@@ -174,9 +179,8 @@ export class Contact {
     return message.type === "heartbeat" ? "heartbeat" : "answer";
   }
 
-  /** Whoever is asked for what is held already answers with a heartbeat. */
-  #askWhetherThere(replica: Peer, membership: Membership<Peer>): void {
-    if (!replica.isAlive) return;
-    this.#ask(replica, WHETHER_THERE, membership, false);
+  #patienceMs({ heartbeatPeriodMs }: Peer): number {
+    const { downPeriodMs, permdownPeriodMs } = this.#options;
+    return this.#rules.downPeriodOf(heartbeatPeriodMs, downPeriodMs, permdownPeriodMs);
   }
 }
