@@ -11,9 +11,10 @@ import { Requests } from "./holding/requests.js";
 import { Room } from "./holding/room.js";
 import type { Contact } from "./lives/contact.js";
 import type { DeltaMessage, Heartbeat, Page } from "./message.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
+import type { Counters, ReplicatorOptions } from "./port.js";
 import type { Replica } from "./replica.js";
 import type { Protocol } from "./rules.js";
+import type { Effects } from "./step.js";
 
 /** How a summary came; `late`: to all, and overtaken. */
 export type SummaryWay = "broadcast" | "direct" | "late";
@@ -32,7 +33,7 @@ export interface MergingListener {
 }
 
 export class Merging {
-  readonly #port: ReplicatorPort;
+  readonly #effects: Effects;
   readonly #protocol: Protocol;
   readonly #counters: Counters;
   readonly #contact: Contact;
@@ -45,14 +46,14 @@ export class Merging {
 
   constructor(
     { random, heartbeatPeriodMs, maxEntries }: ReplicatorOptions,
-    port: ReplicatorPort,
+    effects: Effects,
     counters: Counters,
     contact: Contact,
     listener: MergingListener,
     protocol: Protocol,
     nowMs: number,
   ) {
-    this.#port = port;
+    this.#effects = effects;
     this.#protocol = protocol;
     this.#counters = counters;
     this.#contact = contact;
@@ -179,7 +180,7 @@ export class Merging {
 
   #diverged(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     this.#counters.divergences += 1;
-    this.#port.divergence({ ...replica.life, shard: slice.shard });
+    this.#effects.add({ type: "divergence", life: replica.life, shard: slice.shard });
     this.#doubt(replica, slice, nowMs);
   }
 
@@ -261,11 +262,11 @@ export class Merging {
 
   #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     if (replica.status === "departing" || slice.isCrowded || slice.nextRequest() === undefined) return;
-    this.#port.wakeAt(this.#requests.want(replica, slice, nowMs));
+    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs));
   }
 
   /** What waited for an answer is due now; nobody else would call for it before the next tick. */
   #wakeWaiting(nowMs: number): void {
-    if (this.#requests.size > 0) this.#port.wakeAt(nowMs);
+    if (this.#requests.size > 0) this.#effects.wakeAt(nowMs);
   }
 }

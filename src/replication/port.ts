@@ -1,9 +1,8 @@
 /**
- * What replication is given and what it tells: its options, its way out, and what it counts. Types, and a fresh
- * set of counters.
+ * The words of replication for those around it: its options, how it is connected, what goes wrong, and what it counts.
+ * Types, and a fresh set of counters.
  */
 import type { Life } from "./life.js";
-import type { Eviction } from "./message.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -48,12 +47,6 @@ export interface ReplicatorOptions {
   readonly protocol?: Protocol | undefined;
 }
 
-/** What is told about other lives, for the tracker's events. */
-interface ReplicaNews {
-  readonly name: string;
-  readonly incarnation: string;
-}
-
 /** What goes wrong between the nodes, to be reported. */
 export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
@@ -61,26 +54,6 @@ export type Trouble =
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
-
-/** The way out. */
-export interface ReplicatorPort extends Carrier {
-  /** Asks to be advanced at that time, or sooner. */
-  wakeAt(timeMs: number): void;
-  /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
-  connection(status: ConnectionStatus, unheard: readonly VoiceWay[]): void;
-  /** The present connection is of no use: another one is wanted. */
-  reconnect(): void;
-  replicaUp(news: ReplicaNews): void;
-  replicaDown(news: ReplicaNews): void;
-  replicaGone(news: ReplicaNews): void;
-  divergence(news: ReplicaNews & { readonly shard: number }): void;
-  replicaLink(news: ReplicaNews & { readonly link: ReplicaLink }): void;
-  nameConflict(name: string, incarnations: readonly [string, string]): void;
-  trouble(trouble: Trouble): void;
-  refused(reason: string, version: unknown): void;
-  /** Another node wants entries to end. Returns false if it wants too much. */
-  evict(by: Life, eviction: Eviction): boolean;
-}
 
 /** What was received and not listened to, by reason. Counts since the start. */
 export interface Counters {

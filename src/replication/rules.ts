@@ -385,7 +385,7 @@ export const RULES = {
   // Who is to go.
 
   /**
-   * R60: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
+   * R61: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
    * Else a lost frame leaves somebody who was to go.
    */
   asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,

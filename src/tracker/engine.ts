@@ -3,14 +3,18 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
+import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
 import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
+import type { Effect, ReplicationEvent } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
+import { Announcer } from "./announcer.js";
+import { CarryingOut } from "./carrying-out.js";
 import type { Diff } from "../words.js";
 import { Deaths } from "./deaths.js";
 import { Delivery } from "./delivery.js";
@@ -28,14 +32,7 @@ import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
 import { listenTo, Subscriptions } from "./subscriptions.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
-import {
-  errorOfConflict,
-  errorOfDivergence,
-  errorOfRefusal,
-  errorOfTrouble,
-  tooManyChanges,
-  unavailable,
-} from "./troubles.js";
+import { tooManyChanges, unavailable } from "./troubles.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
@@ -48,6 +45,8 @@ export class Engine {
   readonly #publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
+  readonly #announcer: Announcer;
+  readonly #carryingOut = new CarryingOut((effect) => this.#carry(effect));
   readonly #readiness: Readiness;
   readonly #hasHandler: boolean;
   readonly #followers = new Set<DiffFollower>();
@@ -87,8 +86,8 @@ export class Engine {
       },
       () => this.reporter.error(tooManyChanges()),
     );
+    this.#announcer = new Announcer(this.reporter, this.#delivery);
     this.#readiness = new Readiness(runtime);
-    const nowMs = this.now();
     this.#hearingOut = new HearingOut(
       protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
       options.expect?.filter((other) => other !== nodeName),
@@ -106,26 +105,7 @@ export class Engine {
         random,
         protocol: protocolOf(options),
       },
-      {
-        broadcast: (payload) => this.#publisher.broadcast(payload),
-        send: (node, payload) => this.#publisher.send(node, payload),
-        wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
-        connection: (status, unheard) => this.#connectionChanged(status, unheard),
-        reconnect: () => {
-          askToReconnect(pubsub, (cause) => this.#unavailable("The pubsub refused to reconnect", cause));
-        },
-        replicaUp: (news) => this.#delivery.add(() => this.reporter.emit("replicaUp", news)),
-        replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
-        replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
-        divergence: (news) => this.#warn("divergence", news, errorOfDivergence),
-        replicaLink: (news) => this.#delivery.add(() => this.reporter.emit("replicaLink", news)),
-        trouble: (trouble) => this.#delivery.add(() => this.reporter.error(errorOfTrouble(trouble))),
-        nameConflict: (other, incarnations) =>
-          this.#warn("nameConflict", { name: other, incarnations }, errorOfConflict),
-        refused: (reason, version) => this.#refused(reason, version),
-        evict: (by, eviction) => this.#observer.evict(by, eviction),
-      },
-      nowMs,
+      this.now(),
     );
     this.#deaths = new Deaths({
       ...options,
@@ -142,7 +122,7 @@ export class Engine {
     });
     this.#sounding = new Sounding(
       runtime,
-      (ways) => this.replicator.sound(this.now(), ways),
+      (ways) => void this.step({ type: "sound", ways }),
       () => this.replicator.connection.voice.unproven,
     );
   }
@@ -180,7 +160,7 @@ export class Engine {
       );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
-      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
+      if (this.#sounding.hasBegun) this.step({ type: "goodbye", windowMs: 0 }); // nobody shall wait for it
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);
@@ -202,7 +182,7 @@ export class Engine {
     this.#status = "stopped";
     this.#alarm.stop();
     this.#waiting.takeAll();
-    this.replicator.goodbye(handoffMs, beganMs);
+    this.step({ type: "goodbye", windowMs: handoffMs });
     this.deliver();
     this.#readiness.stop();
     for (const follower of this.#followers) follower.ended();
@@ -249,6 +229,7 @@ export class Engine {
 
   /** Delivers what has changed. */
   deliver(): void {
+    this.#observer.settle();
     this.#delivery.deliver();
     if (this.#readiness.isAwaited && this.hasHeardOut()) {
       this.#readiness.look(() => this.replicator.catchUp(false));
@@ -291,6 +272,35 @@ export class Engine {
     await this.#readiness.wait(goal, timeoutMs, why);
   }
 
+  /** Hands an event to the replicator, and carries out what comes of it. Returns the entry that it has made. */
+  step(event: ReplicationEvent, nowMs = this.now()): ReplicatedEntry | undefined {
+    const { made, effects } = this.replicator.step(event, nowMs);
+    this.#carryingOut.carryOut(effects);
+    return made;
+  }
+
+  #carry(effect: Effect): void {
+    switch (effect.type) {
+      case "broadcast":
+        return this.#publisher.broadcast(effect.payload);
+      case "send":
+        return this.#publisher.send(effect.to, effect.payload);
+      case "wake":
+        return this.#alarm.wakeAt(effect.atMs);
+      case "connection":
+        return this.#connectionChanged(effect.status, effect.unheard);
+      case "reconnect":
+        return askToReconnect(this.#options.pubsub, (cause) =>
+          this.#unavailable("The pubsub refused to reconnect", cause),
+        );
+      case "evict":
+        if (!this.#observer.evict(effect.by, effect.eviction)) this.replicator.counters.framesRefused += 1;
+        return;
+      default:
+        return this.#announcer.tell(effect);
+    }
+  }
+
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.#followers.size > 0;
@@ -311,7 +321,7 @@ export class Engine {
       if (this.#status === "starting") this.#status = "listening";
       for (const take of this.#waiting.takeAll()) take();
       if (this.#status !== "listening") return;
-      this.replicator.advance(this.now());
+      this.step({ type: "turn" });
       this.#deaths.look(nowMs);
       const { untilMs } = this.#hearingOut;
       if (!this.#wasComplete) this.isReady();
@@ -341,7 +351,7 @@ export class Engine {
   #receive(payload: unknown, way: VoiceWay): void {
     if (this.#status === "stopped") return;
     if (this.#status === "sounding" && isFrameOf(this.#life, payload)) {
-      this.replicator.receive(payload, this.now(), way);
+      this.step({ type: "frame", payload, way });
       return this.#sounding.look();
     }
     if (this.#status !== "listening" || this.#isBusy) {
@@ -350,7 +360,7 @@ export class Engine {
       if (added === "waits") return this.#wakeForWaiting();
       return this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
     }
-    if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
+    if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
     this.#alarm.heard();
     this.deliver();
@@ -360,7 +370,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#refused(reason, undefined);
+    if (isFirst) this.#announcer.tell({ type: "refused", reason, version: undefined });
   }
 
   #heardStatus(status: unknown): void {
@@ -372,7 +382,7 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    this.replicator.setConnected(connected, this.now());
+    this.step({ type: "connection", isAttached: connected });
     if (this.#status !== "sounding") this.deliver();
   }
 
@@ -382,16 +392,16 @@ export class Engine {
       this.#hearingOut.begin(this.now());
       this.#readiness.startAnew();
     }
-    this.#delivery.add(() => this.reporter.emit("connection", { status, unheard }));
+    this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf)
-      this.#delivery.add(() => this.reporter.error(deaf(unheard, this.#options.pubsub)));
+      this.#announcer.report(() => deaf(unheard, this.#options.pubsub));
     if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
   }
 
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
     if (this.#isBusy) return this.#wait(() => this.#nodeGone(nodeName));
-    this.replicator.nodeGone(nodeName, this.now());
+    this.step({ type: "nodeGone", name: nodeName });
     this.deliver();
   }
 
@@ -413,23 +423,7 @@ export class Engine {
 
   /** Reports an error in its turn: at once, but not while the pubsub is being called. */
   #report(error: TrackerError): void {
-    this.#delivery.add(() => this.reporter.error(error));
+    this.#announcer.report(() => error);
     if (!this.#publisher.isPublishing) this.#delivery.deliver();
-  }
-
-  /** Tells of it and reports it, in its turn. */
-  #warn<Name extends "divergence" | "nameConflict">(
-    name: Name,
-    news: TrackerEvents[Name],
-    errorOf: (news: TrackerEvents[Name]) => TrackerError,
-  ): void {
-    this.#delivery.add(() => {
-      this.reporter.emit(name, news);
-      this.reporter.error(errorOf(news));
-    });
-  }
-
-  #refused(reason: string, version: unknown): void {
-    this.#delivery.add(() => this.reporter.error(errorOfRefusal(reason, version)));
   }
 }

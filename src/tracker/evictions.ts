@@ -66,7 +66,7 @@ export class Evictions {
       reason,
       sessions: entries.map(({ session }) => session),
     };
-    replicator.evict(eviction);
+    this.#engine.step({ type: "evict", eviction });
     this.#end(eviction, this.#nodeName);
     this.#engine.deliver();
     if (this.#stillListed(eviction).length > 0) {
@@ -99,7 +99,7 @@ export class Evictions {
     const own = [...sessions].filter((id) => this.#local.isTracked(id, topic, key));
     if (own.length === 0) return;
     // Said before the removal goes out, so that whoever hears of that knows why.
-    if (by !== this.#nodeName) this.#engine.replicator.evict({ ...eviction, sessions: own });
+    if (by !== this.#nodeName) this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: own } });
     const ended = own.map((id) => this.#local.evict(id, topic, key));
     // The diff first: who is told of a session finds its entry gone.
     this.#engine.observeChanges();
@@ -134,7 +134,7 @@ export class Evictions {
       const sessions = this.#stillListed(eviction);
       if (sessions.length > 0 && this.#rules.asksAgain(asked)) {
         pending.asked += 1;
-        this.#engine.replicator.evict({ ...eviction, sessions });
+        this.#engine.step({ type: "evict", eviction: { ...eviction, sessions } });
         continue;
       }
       this.#pending.delete(pending);

@@ -3,6 +3,7 @@
  * Every change is committed, noted with its session, and delivered. Knows no argument that may be wrong.
  */
 import type { ReplicatedEntry } from "../replication/entry.js";
+import type { LocalChange } from "../replication/step.js";
 import type { Session } from "../session.js";
 import type { AnyMeta } from "../words.js";
 import type { Engine } from "./engine.js";
@@ -18,6 +19,8 @@ export class LocalEntries {
   readonly #nodeName: string;
   readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
   readonly #leaving: LeavingEntries;
+  /** Who was tracked, here or elsewhere, since the last delivery, while anybody waits for that. */
+  #came: ReplicatedEntry[] = [];
 
   constructor(engine: Engine, { poolSize, pubsub, runtime }: CheckedOptions) {
     this.#engine = engine;
@@ -36,20 +39,12 @@ export class LocalEntries {
   }
 
   add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
+    return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
   }
 
   replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
+    return this.#make(session, { type: "update", previous, meta });
   }
 
   remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
@@ -85,17 +80,33 @@ export class LocalEntries {
     this.#engine.replicator.view.tracked = undefined;
   }
 
+  /** Before what has changed is delivered: whose place was taken leaves in the same diff. */
+  settle(): void {
+    if (this.#came.length === 0) return;
+    const came = this.#came;
+    this.#came = [];
+    const nowMs = this.#engine.now();
+    for (const entry of came) {
+      const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
+      if (leaving !== undefined) this.#commitRemoval(leaving, "closed", nowMs);
+    }
+  }
+
+  #make(session: Session, change: LocalChange): string {
+    this.#engine.requireEnd();
+    const entry = this.#engine.step(change);
+    if (entry === undefined) throw new Error(`A fault of rollcall: ${change.type} has made no entry`);
+    this.#owned.put(session, entry);
+    this.#engine.deliver();
+    return entry.ref;
+  }
+
   #closed(session: Session, graceMs: number): void {
     const entries = this.#owned.entries(session);
     if (graceMs <= 0) return void this.remove(session, entries, "closed");
     this.#leaving.begin(session, entries, graceMs);
     // From now on until all have left: who comes in whose place is known to the view alone.
-    this.#engine.replicator.view.tracked = (entry) => this.#tracked(entry);
-  }
-
-  #tracked(entry: ReplicatedEntry): void {
-    const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
-    if (leaving !== undefined) this.#commitRemoval(leaving, "closed", this.#engine.now());
+    this.#engine.replicator.view.tracked = (entry) => void this.#came.push(entry);
   }
 
   #timeIsUp(due: Iterable<Leaving>): void {
@@ -109,7 +120,7 @@ export class LocalEntries {
       this.#leaving.forget(entry);
       if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
     }
-    this.#engine.replicator.remove(entry, reason, nowMs);
+    this.#engine.step({ type: "remove", entry, reason }, nowMs);
     this.#owned.delete(session, entry);
   }
 }

@@ -69,6 +69,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
+      settle: () => this.#local.settle(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
@@ -144,7 +145,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Like `track` if the session is not tracked under this topic and key, else like `update`. Does nothing if
-   * the meta is what it was, so it may be called again and again.
+   * the meta is the same as before, so it may be called again and again.
    *
    * @throws TrackerError as `track` does, but for `ALREADY_TRACKED`.
    */
@@ -159,11 +160,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Changes the meta of an entry: to the given one, or to what a function makes of the present one. Returns the
+   * Changes the meta of an entry: to the given one, or to the one that a function makes of the present one. Returns the
    * new ref; `undefined`, and does nothing, if the session has closed.
    *
    * @throws TrackerError `NOT_TRACKED` if this session is not tracked under this topic and key; otherwise as
-   *   `track`. What the function throws passes through, and nothing is changed.
+   *   `track`. An error of the function passes through, and nothing is changed.
    */
   update(
     session: Session,
@@ -180,8 +181,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Takes back what was tracked: one entry, all of the session's under a topic, or all of the session's.
-   * Returns how many left; what is not there is no error.
+   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many left;
+   * an entry that is not there is no error.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
@@ -201,7 +202,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
    * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
    * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
-   *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`.
    */
   evict(topic: string, key: string, reason = ""): number {
@@ -294,7 +294,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
    * `undefined` is returned if none of them is up.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` for what is no text, and for names that cannot be iterated.
+   * @throws TrackerError `INVALID_ARGUMENT` if `text` is no text or the names cannot be iterated.
    */
   responsible(text: string): string;
   responsible(text: string, among: Iterable<string>): string | undefined;
@@ -321,7 +321,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
-  /** How this tracker is, and what it knows of the other nodes. */
+  /** The condition of this tracker, and of the other nodes as far as this one knows. */
   health(): Health {
     const { membership, counters, connection } = this.#engine.replicator;
     const nowMs = this.#engine.now();
@@ -349,7 +349,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
    * not waited for. Default of `timeoutMs`: it waits for ever.
    *
-   * @throws TrackerError `TIMEOUT`, whose `details` have the `health` and name in `waitsFor` the nodes that are missing;
+   * @throws TrackerError `TIMEOUT`, with the `health` in its `details`, and the names of the missing nodes in `waitsFor`;
    *   `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
   async whenComplete({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
@@ -359,7 +359,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Listens to what a tracker tells besides diffs. Returns what ends the listening. A listener is synchronous;
+   * Listens to the events of a tracker besides diffs. Returns a function that ends the listening. A listener is synchronous;
    * one that throws, or whose promise rejects, is reported.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for an event that there is not, and a listener that is no function.
@@ -388,9 +388,9 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Ends this life: says goodbye to the others, and resolves when that is sent and the pubsub has ended the
-   * subscriptions, after `startTimeoutMs` at the latest: what it has not done by then is reported. From its call on
-   * nothing is announced any more, also no session that closes; `list` and its kin keep answering with what was
-   * last. Stopping twice is the same as once.
+   * subscriptions, after `startTimeoutMs` at the latest; a step that is not done by then is reported. After the call
+   * the tracker announces no more changes, not even of sessions that close, and its reads keep returning the last list.
+   * Stopping twice is the same as once.
    */
   stop(options: StopOptions = {}): Promise<void> {
     requireKnownOptions(options, stopOptionNames);

@@ -51,7 +51,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/message", "replication/rules", "replication/life"]],
+  ["replication/port", ["replication/rules", "replication/life"]],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],
@@ -74,6 +74,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["presence", ["tracker", ...below]],
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence", "words"]],
+  ["react", ["client", "presence"]],
+  ["vue", ["client", "presence"]],
+  ["svelte", ["client", "presence"]],
   ["channels", ["presence", ...below]],
   ["testing", ["tracker", ...replication, "crdt", ...below]],
   ["index", ["presence", "tracker", ...below]],
@@ -83,6 +86,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
 const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["reports", ["eventemitter3"]],
   ["channels", ["ws"]],
+  ["react", ["react"]],
+  ["vue", ["vue"]],
+  ["svelte", ["svelte/store"]],
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */

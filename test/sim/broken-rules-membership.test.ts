@@ -293,7 +293,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
-    rule: "R60 is missed: whoever is to go is asked for again",
+    rule: "R61 is missed: whoever is to go is asked for again",
     found: /somebody who was to go is still there/,
     run: evictionsAreAskedForAgain,
     broken: { rules: { asksAgain: () => false } },

@@ -32,7 +32,7 @@ import {
   PROTOCOL_VERSION,
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
-import type { Frame, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
+import type { Frame, Heartbeat, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
 import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
 const KINDS = [
@@ -92,13 +92,7 @@ export function largestEntryFrameBytes(maxMetaBytes: number): number {
 function encodeBody(message: Message, form: BirthsForm): unknown[] {
   switch (message.type) {
     case "heartbeat":
-      return [
-        message.poolSize,
-        message.firstShard,
-        encodeSummaries(message.shards),
-        ...(message.periodMs === undefined ? [] : [message.periodMs]),
-        ...(message.periodMs === undefined || message.waitsMs === undefined ? [] : [message.waitsMs]),
-      ];
+      return [message.poolSize, message.firstShard, encodeSummaries(message.shards), ...encodeTimes(message)];
     case "delta":
       return [
         message.shard,
@@ -193,10 +187,14 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const periodMs = body[3];
       if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
-      const waitsMs = body[4];
-      if (waitsMs === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
-      check(typeof waitsMs === "number" && waitsMs > 0 && waitsMs < 2 ** 31, "window");
-      return { type: kind, poolSize, firstShard, shards, periodMs, waitsMs };
+      const waitsMs = decodeTime(body[4], "window");
+      const lateMs = decodeTime(body[5], "lateness");
+      const heartbeat = { type: kind, poolSize, firstShard, shards, periodMs } as const;
+      return {
+        ...heartbeat,
+        ...(waitsMs === undefined ? {} : { waitsMs }),
+        ...(lateMs === undefined ? {} : { lateMs }),
+      };
     }
     case "delta": {
       const since = integer(body[1], "since");
@@ -317,6 +315,19 @@ function encodeRemovals(removed: readonly WireRemoval[], since: number): number[
     lastRemoved = dot;
   }
   return flat;
+}
+
+/** The period, and what there is beside it: 0 stands for none. */
+function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0 }: Heartbeat): number[] {
+  if (periodMs === undefined) return [];
+  if (lateMs > 0) return [periodMs, waitsMs, lateMs];
+  return waitsMs > 0 ? [periodMs, waitsMs] : [periodMs];
+}
+
+function decodeTime(value: unknown, what: string): number | undefined {
+  if (value === undefined || value === 0) return undefined;
+  check(typeof value === "number" && value > 0 && value < 2 ** 31, what);
+  return value;
 }
 
 function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): WireRemoval[] {
