@@ -77,10 +77,15 @@ export interface TrackerOptions<M = any> {
   /**
    * What metas have to be: a Standard Schema, such as one of Zod, Valibot or ArkType, that answers without a promise and
    * accepts what it returns. `track`, `set` and `update` store what it returns, and throw `INVALID_META` for what does
-   * not pass. A meta of another node that does not pass, such as one of another version, is reported, counted and shown
-   * as it is. The type of the metas follows from it. Default: none.
+   * not pass. A meta of another node that does not pass, such as one of another version, is reported, counted and treated
+   * as `invalidMetas` says. The type of the metas follows from it. Default: none.
    */
   readonly schema?: MetaSchema<M> | undefined;
+  /**
+   * What becomes of entries of other nodes whose metas do not pass the `schema`: `show` them as they are, or `hide` them
+   * on this node, until an update passes. Default `show`: their users are there, whatever is known of them.
+   */
+  readonly invalidMetas?: "show" | "hide" | undefined;
   /** Time, random and timers. Default: the machine's. */
   readonly runtime?: Runtime | undefined;
 }
@@ -140,6 +145,7 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   indexKeys: true,
   lastSeenKept: true,
   schema: true,
+  invalidMetas: true,
   runtime: true,
 };
 
@@ -199,10 +205,16 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     indexKeys: booleanOption("indexKeys", options.indexKeys ?? false),
     lastSeenKept: wholeOption("lastSeenKept", options.lastSeenKept ?? 0, 0, Infinity),
     schema: options.schema,
+    invalidMetas: wayOf("invalidMetas", options.invalidMetas ?? "show"),
     runtime,
     maxFrameBytes,
     [protocolOption]: protocolOf(options),
   };
+}
+
+function wayOf(option: string, value: unknown): "show" | "hide" {
+  if (value === "show" || value === "hide") return value;
+  throw wrongOption(option, value, '"show" or "hide"');
 }
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {

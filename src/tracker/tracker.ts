@@ -66,13 +66,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       isWanted: () => options.schema !== undefined || this.#kept.isWanted(),
       change: (diff) => {
         this.#kept.change(diff);
-        // A schema is the user's code, so it gets its turn: before those who are told of the change.
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
+      settle: () => this.#local.settle(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
+    this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
     this.#evictions = new Evictions(
       this.#engine,
@@ -201,7 +202,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
    * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
    * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
-   *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`.
    */
   evict(topic: string, key: string, reason = ""): number {
