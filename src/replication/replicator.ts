@@ -152,6 +152,9 @@ export class Replicator {
       case "nodeGone":
         this.membership.gone(event.name, nowMs);
         break;
+      case "evict":
+        this.#outbox.sendEviction(event.eviction);
+        break;
       case "goodbye":
         this.#authorship.flushAll(nowMs);
         this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
@@ -294,6 +297,8 @@ export class Replicator {
       case "pageRequest":
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
+      case "evict":
+        return this.#effects.add({ type: "eviction", by: from, eviction: message });
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs, nowMs);
       default:
@@ -389,7 +394,7 @@ export class Replicator {
   #showIfCaughtUp(replica: Replica): void {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.held.entries()) this.view.join(entry);
+    for (const entry of replica.held.entries()) this.view.joinAgain(entry);
     this.#tell({ type: "replicaUp", life: replica.life });
   }
 

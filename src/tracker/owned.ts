@@ -10,10 +10,11 @@ import type { Session, SessionOwner } from "../session.js";
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries implements SessionOwner {
-  #close: ((session: Session) => void) | undefined;
+  readonly #byId = new Map<string, Session>();
+  #close: ((session: Session, graceMs: number) => void) | undefined;
 
-  /** `close` is told when a session with entries closes. */
-  constructor(close: (session: Session) => void) {
+  /** `close` is told when a session with entries closes, and for how long they are to stay. */
+  constructor(close: (session: Session, graceMs: number) => void) {
     this.#close = close;
   }
 
@@ -23,14 +24,20 @@ export class OwnedEntries implements SessionOwner {
    */
   end(): void {
     this.#close = undefined;
+    this.#byId.clear();
   }
 
   get ended(): boolean {
     return this.#close === undefined;
   }
 
-  sessionClosed(session: Session): void {
-    this.#close?.(session);
+  sessionClosed(session: Session, graceMs: number): void {
+    this.#close?.(session, graceMs);
+  }
+
+  /** The session of this id, if it has an entry. */
+  session(id: string): Session | undefined {
+    return this.#byId.get(id);
   }
 
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
@@ -56,6 +63,7 @@ export class OwnedEntries implements SessionOwner {
   /** Adds an entry, or puts it in the place of the one of its topic and key. */
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
+    if (owned === undefined) this.#byId.set(session.id, session);
     if (owned instanceof Map) putByTopic(owned, entry);
     else if (
       owned === undefined ||
@@ -81,6 +89,7 @@ export class OwnedEntries implements SessionOwner {
       if (owned.size > 0) return;
     }
     session.release(this);
+    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
 
   /** What `put` left there. */
