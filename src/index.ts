@@ -30,6 +30,6 @@ export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
 export { Session } from "./session.js";
-export type { SessionSource } from "./session.js";
+export type { CloseOptions, SessionSource } from "./session.js";
 export { Tracker } from "./tracker/tracker.js";
 export type { StopOptions } from "./tracker/tracker.js";
