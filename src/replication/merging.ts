@@ -32,7 +32,6 @@ export class Merging {
   readonly #listener: MergingListener;
   readonly #requests: Requests<Replica>;
   readonly #claims: Claims<Replica>;
-  #rebuilds = 0;
 
   constructor(
     { random, heartbeatPeriodMs }: ReplicatorOptions,
@@ -161,14 +160,18 @@ export class Merging {
   /** Asks for pages where a delta was asked for. */
   #rebuild(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     if (slice.nextRequest()?.type !== "deltaRequest") return;
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, false);
+    this.#startRebuild(replica, slice, false);
     this.#afterAnswer(replica, slice, true, nowMs);
   }
 
+  #startRebuild(replica: Replica, slice: RemoteSlice, isDoubted: boolean): void {
+    this.#counters.rebuilds += 1;
+    slice.startRebuild(this.#counters.rebuilds, isDoubted);
+    this.#port.rebuilding?.(replica.life, slice.shard);
+  }
+
   #doubt(replica: Replica, slice: RemoteSlice, nowMs: number): void {
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, true);
+    this.#startRebuild(replica, slice, true);
     this.#want(replica, slice, nowMs);
   }
 

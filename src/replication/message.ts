@@ -37,6 +37,8 @@ export interface Heartbeat {
   readonly shards: readonly ShardSummary[];
   /** How often the sender says so. Not told by earlier releases. */
   readonly periodMs?: number | undefined;
+  /** The version of the sender's library. Only to one life, as it does not change. */
+  readonly version?: string | undefined;
 }
 
 /** To all on flush, to one as the answer to a request. Merged when its last part has come. */
@@ -125,6 +127,8 @@ export interface Frame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: Message;
+  /** Whether the sender only looks on: it has nothing, and is nobody's replica. */
+  readonly observes?: boolean | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@
  * set of counters.
  */
 import type { Life } from "./life.js";
+import type { DeltaMessage } from "./message.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -32,6 +33,8 @@ export interface Carrier {
 export interface ReplicatorOptions {
   readonly life: Life;
   readonly poolSize: number;
+  /** Whether this node only looks on: it has nothing, asks others, and is nobody's replica. Default false. */
+  readonly observer?: boolean | undefined;
   /** Whether this node hears itself as others hear it; if not, it believes what it is told of its connection. */
   readonly echoes: boolean;
   readonly maxFrameBytes: number;
@@ -41,6 +44,8 @@ export interface ReplicatorOptions {
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
   readonly random: () => number;
+  /** The version of the library, told to each life that is met. */
+  readonly version?: string | undefined;
   /** Default: the rules and limits of this release. */
   readonly protocol?: Protocol | undefined;
 }
@@ -74,9 +79,18 @@ export interface ReplicatorPort extends Carrier {
   nameConflict(name: string, incarnations: readonly [string, string]): void;
   trouble(trouble: Trouble): void;
   refused(reason: string, version: unknown): void;
+  /** What was changed here was told to all. Called in the middle of something, as the next two are. */
+  flushed?(delta: DeltaMessage): void;
+  /** Something of a life was merged, shown or not. */
+  merged?(
+    life: Life,
+    change: { readonly [What in "added" | "updated" | "removed"]: readonly unknown[] },
+  ): void;
+  /** A slice is begun anew, from pages. */
+  rebuilding?(life: Life, shard: number): void;
 }
 
-/** What was received and not listened to, by reason. Counts since the start. */
+/** What was sent, received and not listened to, by reason. Counts since the start. */
 export interface Counters {
   /** Of all nodes but this one. */
   framesReceived: number;
@@ -85,7 +99,7 @@ export interface Counters {
   framesOver: number;
   framesSuperseded: number;
   framesMisaddressed: number;
-  /** Of lives for which there was no room. */
+  /** Of lives for which there was no room, and of observers. */
   framesCrowded: number;
   /** Shards that were claimed, by a heartbeat or a delta, and for which there was no room. */
   claimsCrowded: number;
@@ -94,6 +108,12 @@ export interface Counters {
   deltasMerged: number;
   pagesMerged: number;
   requestsSent: number;
+  /** Handed to the pubsub while it was connected; a broadcast is one, however many hear it. */
+  framesSent: number;
+  /** Of these, in UTF-8, without what the pubsub adds. */
+  bytesSent: number;
+  /** Slices that were begun anew, from pages. */
+  rebuilds: number;
   divergences: number;
 }
 
@@ -111,6 +131,9 @@ export function noCounts(): Counters {
     deltasMerged: 0,
     pagesMerged: 0,
     requestsSent: 0,
+    framesSent: 0,
+    bytesSent: 0,
+    rebuilds: 0,
     divergences: 0,
   };
 }

@@ -5,9 +5,11 @@
  * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
+import type { Durations } from "../durations.js";
 import type { AnyMeta, LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
+import { utf8Length } from "./bytes.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
@@ -17,6 +19,7 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
+import { Observers } from "./lives/observers.js";
 import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
@@ -43,6 +46,7 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
+  readonly #observers = new Observers((observer) => this.#authorship.forget(observer));
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
   #nowMs: number;
@@ -58,24 +62,28 @@ export class Replicator {
     this.connection = new Connection(options, rules, port, nowMs);
     const carrier = {
       broadcast: (payload: string): void => {
-        if (this.connection.isAttached) port.broadcast(payload);
+        if (this.#counts(payload)) port.broadcast(payload);
       },
       send: (node: string, payload: string): void => {
-        if (this.connection.isAttached) port.send(node, payload);
+        if (this.#counts(payload)) port.send(node, payload);
       },
     };
-    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules, options.observer);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
       protocol,
+      port.flushed?.bind(port),
     );
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
     const listener = {
-      changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
+      changed: (replica: Replica, change: SliceChange) => {
+        port.merged?.(replica.life, change);
+        this.#show(replica, change);
+      },
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
     this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
@@ -150,6 +158,9 @@ export class Replicator {
     }
     const { frame } = decoded;
     const { from, message } = frame;
+    const { life } = this.#options;
+    const isOwn = from.name === life.name && from.incarnation === life.incarnation;
+    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true)) return this.#receiveQuestion(frame);
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
@@ -173,7 +184,9 @@ export class Replicator {
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
-      this.#authorship.sendHeartbeat();
+      // Who only looks on says nothing, but to hear itself.
+      if (this.#options.observer !== true) this.#authorship.sendHeartbeat();
+      else if (this.#options.echoes) this.#authorship.sendSign();
       if (this.#options.echoes) this.#authorship.sendSign(this.#options.life);
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
@@ -212,7 +225,7 @@ export class Replicator {
   goodbye(windowMs: number, nowMs: number): void {
     this.setTime(nowMs);
     this.#authorship.flushAll(nowMs);
-    this.#outbox.send({ type: "goodbye", windowMs });
+    if (this.#options.observer !== true) this.#outbox.send({ type: "goodbye", windowMs });
   }
 
   /**
@@ -236,7 +249,20 @@ export class Replicator {
     return this.#authorship.shards;
   }
 
+  /** How long changes of this node take until they are seen. */
+  get seenTimes(): Durations {
+    return this.#authorship.seenTimes.durations;
+  }
+
   // Frames.
+
+  /** Whether a payload can be sent: then it is counted. */
+  #counts(payload: string): boolean {
+    if (!this.connection.isAttached) return false;
+    this.counters.framesSent += 1;
+    this.counters.bytesSent += utf8Length(payload);
+    return true;
+  }
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
     const nowMs = this.#nowMs;
@@ -262,6 +288,17 @@ export class Replicator {
     }
   }
 
+  /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
+  #receiveQuestion({ from, to, message, counter }: Frame): void {
+    this.counters.framesReceived += 1;
+    // It hears what is broadcast from now on.
+    this.#hasHeard = true;
+    if (to !== this.#options.life.incarnation) return;
+    if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
+    if (!this.#observers.admits(from, this.#nowMs)) this.counters.framesCrowded += 1;
+    else if (!this.#authorship.ask(from, message, counter, this.#nowMs)) this.counters.framesRefused += 1;
+  }
+
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
   #receiveLate(frame: Frame): void {
     const replica = this.membership.presentOf(frame.from.name);
@@ -273,6 +310,7 @@ export class Replicator {
 
   #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay): void {
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
+    replica.version = heartbeat.version ?? replica.version;
     this.#merging.heartbeat(replica, heartbeat, counter, way, this.#nowMs);
   }
 
@@ -288,6 +326,8 @@ export class Replicator {
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
   #hearOwn(frame: Frame): void {
+    if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
+      this.#authorship.seenTimes.heard(frame.counter, this.#nowMs);
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.voice.isDeaf) this.#tick(this.#nowMs);
     const hearsAgain = this.connection.hear(frame, this.#nowMs);
@@ -311,7 +351,8 @@ export class Replicator {
 
   #greet(replica: Replica): void {
     this.#merging.met(replica, this.#nowMs);
-    this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
+    if (this.#options.observer === true) this.#contact.missed(replica, this.#nowMs);
+    else this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
   }
 
   #wentDown(replica: Replica): void {

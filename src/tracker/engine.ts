@@ -9,6 +9,7 @@ import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
+import { VERSION } from "../version.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import type { Diff } from "../words.js";
@@ -17,6 +18,7 @@ import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
+import { News } from "./news.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
@@ -28,14 +30,7 @@ import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
 import { listenTo, Subscriptions } from "./subscriptions.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
-import {
-  errorOfConflict,
-  errorOfDivergence,
-  errorOfRefusal,
-  errorOfTrouble,
-  tooManyChanges,
-  unavailable,
-} from "./troubles.js";
+import { tooManyChanges, unavailable } from "./troubles.js";
 
 /** A tick looks for silence; so many fit a heartbeat period. */
 const TICKS_PER_HEARTBEAT = 4;
@@ -45,12 +40,13 @@ export class Engine {
   readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
   readonly #tickPeriodMs: number;
-  readonly #publisher: Publisher;
+  readonly publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
+  readonly #news: News;
   readonly #readiness: Readiness;
   readonly #hasHandler: boolean;
-  readonly #followers = new Set<DiffFollower>();
+  readonly followers = new Set<DiffFollower>();
   readonly #observer: ChangeObserver;
   readonly #subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
   readonly #life: Life;
@@ -79,16 +75,17 @@ export class Engine {
     this.#hasHandler = handleDiff !== undefined;
     this.#observer = observer;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
-    this.#publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
+    this.publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
-        for (const follower of this.#followers) follower.changed(diff);
+        for (const follower of this.followers) follower.changed(diff);
       },
       () => this.reporter.error(tooManyChanges()),
     );
+    this.#news = new News(options, this.reporter, this.#delivery);
     this.#readiness = new Readiness(runtime);
     const nowMs = this.now();
     this.#hearingOut = new HearingOut(
@@ -105,30 +102,24 @@ export class Engine {
         echoes: pubsub.echoes === true,
         tickPeriodMs: this.#tickPeriodMs,
         random,
+        version: VERSION,
         protocol: protocolOf(options),
       },
       {
-        broadcast: (payload) => this.#publisher.broadcast(payload),
-        send: (node, payload) => this.#publisher.send(node, payload),
+        broadcast: (payload) => this.publisher.broadcast(payload),
+        send: (node, payload) => this.publisher.send(node, payload),
         wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
         connection: (status, unheard) => this.#connectionChanged(status, unheard),
         reconnect: () => {
           askToReconnect(pubsub, (cause) => this.#unavailable("The pubsub refused to reconnect", cause));
         },
-        replicaUp: (news) => this.#delivery.add(() => this.reporter.emit("replicaUp", news)),
-        replicaDown: (news) => this.#delivery.add(() => this.reporter.emit("replicaDown", news)),
-        replicaGone: (news) => this.#delivery.add(() => this.reporter.emit("replicaGone", news)),
-        divergence: (news) => this.#diverged(news),
-        replicaLink: (news) => this.#delivery.add(() => this.reporter.emit("replicaLink", news)),
-        trouble: (trouble) => this.#delivery.add(() => this.reporter.error(errorOfTrouble(trouble))),
-        nameConflict: (other, incarnations) => this.#nameConflict({ name: other, incarnations }),
-        refused: (reason, version) => this.#refused(reason, version),
+        ...this.#news.port(),
       },
       nowMs,
     );
     this.#deaths = new Deaths({
       ...options,
-      channel: this.#publisher.inboxChannel,
+      channel: this.publisher.inboxChannel,
       replicator: this.replicator,
       rules: protocolOf(options).rules,
       now: () => this.now(),
@@ -155,7 +146,7 @@ export class Engine {
   async start(): Promise<void> {
     const { pubsub, name, runtime, startTimeoutMs } = this.#options;
     this.#subscriptions.add(reserveName(pubsub, name));
-    const { broadcastChannel, inboxChannel } = this.#publisher;
+    const { broadcastChannel, inboxChannel } = this.publisher;
     const beganMs = this.now();
     try {
       const subscriptions = await subscribeAll(
@@ -205,9 +196,9 @@ export class Engine {
     this.replicator.goodbye(handoffMs, beganMs);
     this.deliver();
     this.#readiness.stop();
-    for (const follower of this.#followers) follower.ended();
-    this.#followers.clear();
-    if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
+    for (const follower of this.followers) follower.ended();
+    this.followers.clear();
+    if (!(await this.publisher.settled(runtime, startTimeoutMs))) {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
@@ -220,8 +211,8 @@ export class Engine {
       follower.ended();
       return () => undefined;
     }
-    this.#followers.add(follower);
-    return () => void this.#followers.delete(follower);
+    this.followers.add(follower);
+    return () => void this.followers.delete(follower);
   }
 
   now(): number {
@@ -297,7 +288,7 @@ export class Engine {
 
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
-    const isWanted = this.#hasHandler || this.#followers.size > 0;
+    const isWanted = this.#hasHandler || this.followers.size > 0;
     if (!isWanted && !this.#observer.isWanted()) {
       view.dropDiff();
       return undefined;
@@ -329,7 +320,7 @@ export class Engine {
 
   /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
   get #isBusy(): boolean {
-    return this.#publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
+    return this.publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
   }
 
   /** For the next turn. */
@@ -363,7 +354,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#refused(reason, undefined);
+    if (isFirst) this.#news.refused(reason);
   }
 
   #heardStatus(status: unknown): void {
@@ -386,8 +377,10 @@ export class Engine {
       this.#readiness.startAnew();
     }
     this.#delivery.add(() => this.reporter.emit("connection", { status, unheard }));
-    if (status === "deaf" && !this.#isToldDeaf)
+    if (status === "deaf" && !this.#isToldDeaf) {
       this.#delivery.add(() => this.reporter.error(deaf(unheard, this.#options.pubsub)));
+      this.#news.deaf(unheard);
+    }
     if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
   }
 
@@ -417,24 +410,6 @@ export class Engine {
   /** Reports an error in its turn: at once, but not while the pubsub is being called. */
   #report(error: TrackerError): void {
     this.#delivery.add(() => this.reporter.error(error));
-    if (!this.#publisher.isPublishing) this.#delivery.deliver();
-  }
-
-  #diverged(news: TrackerEvents["divergence"]): void {
-    this.#delivery.add(() => {
-      this.reporter.emit("divergence", news);
-      this.reporter.error(errorOfDivergence(news));
-    });
-  }
-
-  #nameConflict(news: TrackerEvents["nameConflict"]): void {
-    this.#delivery.add(() => {
-      this.reporter.emit("nameConflict", news);
-      this.reporter.error(errorOfConflict(news));
-    });
-  }
-
-  #refused(reason: string, version: unknown): void {
-    this.#delivery.add(() => this.reporter.error(errorOfRefusal(reason, version)));
+    if (!this.publisher.isPublishing) this.#delivery.deliver();
   }
 }

@@ -1,10 +1,13 @@
-/** What is known of an entry and of a replica, in the words of the public API. */
+/** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
+import { PROTOCOL_VERSION } from "../replication/limits.js";
 import type { Membership } from "../replication/lives/membership.js";
 import { Replica } from "../replication/replica.js";
 import type { View } from "../replication/showing/view.js";
-import type { Explanation, ReplicaHealth } from "./health.js";
+import { VERSION } from "../version.js";
+import type { Engine } from "./engine.js";
+import type { Explanation, Health, ReplicaHealth } from "./health.js";
 
 /** Searches all that is hidden. */
 export function explanationsOf(
@@ -44,8 +47,33 @@ function explain(entry: ReplicatedEntry, visible: boolean, membership: Membershi
   };
 }
 
-export function healthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs } = replica;
+/** What a tracker counts itself. */
+interface OwnCounts {
+  readonly own: Health["own"];
+  readonly closedSessionCalls: number;
+  readonly invalidMetas: number;
+}
+
+export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas }: OwnCounts): Health {
+  const { membership, counters, connection, seenTimes } = engine.replicator;
+  const { failures: publishFailures } = engine.publisher;
+  return {
+    complete: engine.isComplete(),
+    ready: engine.isReady(),
+    connected: connection.status === "connected",
+    connection: connection.status,
+    replicas: Array.from(membership.replicas(), (replica) => replicaHealthOf(replica, membership)),
+    own,
+    followers: engine.followers.size,
+    changeToSeen: seenTimes.counts(),
+    version: VERSION,
+    protocolVersion: PROTOCOL_VERSION,
+    counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
+  };
+}
+
+function replicaHealthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
+  const { life, status, link, heartbeatPeriodMs, version } = replica;
   const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   const silentMs = membership.silenceOf(replica);
@@ -60,6 +88,7 @@ export function healthOf(replica: Replica, membership: Membership<Replica>): Rep
     lagDots,
     complete: isComplete,
     waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
+    version,
     entries,
   };
 }

@@ -10,6 +10,8 @@ import type { Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
 import type { Runtime } from "../runtime.js";
+import { diagnosticsOption } from "./diagnostics.js";
+import type { Diagnostics } from "./diagnostics.js";
 import { requireSchema } from "./schema.js";
 import type { MetaSchema } from "./schema.js";
 
@@ -74,6 +76,17 @@ export interface TrackerOptions<M = any> {
    * as it is. The type of the metas follows from it. Default: none.
    */
   readonly schema?: MetaSchema<M> | undefined;
+  /**
+   * Whether this node only looks on: it hears all and tracks nothing (`track`, `set` and `update` throw `OBSERVER`), and
+   * is nobody's replica: no other node lists it, waits for it or makes it responsible for anything. For tools. Default
+   * false.
+   */
+  readonly observer?: boolean | undefined;
+  /**
+   * Takes what happens inside: flushes, merges, rebuilds, deaths, deafness and refusals. `diagnosticsChannels()` of
+   * `rollcall/metrics` publishes it on channels of `node:diagnostics_channel`. Default: none.
+   */
+  readonly diagnostics?: Diagnostics | undefined;
   /** Time, random and timers. Default: the machine's. */
   readonly runtime?: Runtime | undefined;
 }
@@ -91,13 +104,14 @@ export interface StopOptions {
 export const stopOptionNames: Readonly<Record<keyof StopOptions, true>> = { handoffMs: true };
 
 export type CheckedOptions = {
-  readonly [Option in Exclude<keyof TrackerOptions, "expect" | "schema">]-?: Exclude<
+  readonly [Option in Exclude<keyof TrackerOptions, "expect" | "schema" | "diagnostics">]-?: Exclude<
     TrackerOptions[Option],
     undefined
   >;
 } & {
   readonly expect: readonly string[] | undefined;
   readonly schema: MetaSchema | undefined;
+  readonly diagnostics: Diagnostics | undefined;
   readonly maxFrameBytes: number;
   readonly [protocolOption]: Protocol;
 };
@@ -132,6 +146,8 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   indexKeys: true,
   lastSeenKept: true,
   schema: true,
+  observer: true,
+  diagnostics: true,
   runtime: true,
 };
 
@@ -190,6 +206,8 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     indexKeys: booleanOption("indexKeys", options.indexKeys ?? false),
     lastSeenKept: wholeOption("lastSeenKept", options.lastSeenKept ?? 0, 0, Infinity),
     schema: options.schema,
+    observer: booleanOption("observer", options.observer ?? false),
+    diagnostics: diagnosticsOption(options.diagnostics),
     runtime,
     maxFrameBytes,
     [protocolOption]: protocolOf(options),

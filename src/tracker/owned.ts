@@ -11,6 +11,8 @@ type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries implements SessionOwner {
   #close: ((session: Session) => void) | undefined;
+  #sessions = 0;
+  #entries = 0;
 
   /** `close` is told when a session with entries closes. */
   constructor(close: (session: Session) => void) {
@@ -23,6 +25,18 @@ export class OwnedEntries implements SessionOwner {
    */
   end(): void {
     this.#close = undefined;
+    this.#sessions = 0;
+    this.#entries = 0;
+  }
+
+  /** How many sessions own something. */
+  get sessions(): number {
+    return this.#sessions;
+  }
+
+  /** How many entries are owned. */
+  get size(): number {
+    return this.#entries;
   }
 
   get ended(): boolean {
@@ -56,23 +70,29 @@ export class OwnedEntries implements SessionOwner {
   /** Adds an entry, or puts it in the place of the one of its topic and key. */
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
-    if (owned instanceof Map) putByTopic(owned, entry);
-    else if (
+    if (owned instanceof Map) {
+      if (putByTopic(owned, entry)) this.#entries += 1;
+    } else if (
       owned === undefined ||
       ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)
     ) {
       session.hold(this, entry);
+      if (owned !== undefined) return;
+      this.#sessions += 1;
+      this.#entries += 1;
     } else {
       const byTopic: ByTopic = new Map();
       putByTopic(byTopic, owned);
       putByTopic(byTopic, entry);
       session.hold(this, byTopic);
+      this.#entries += 1;
     }
   }
 
   /** Takes an entry out; lets go of the session with its last. */
   delete(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
+    this.#entries -= 1;
     if (owned instanceof Map) {
       const topic = ReplicatedEntry.topicOf(entry);
       const ofTopic = owned.get(topic);
@@ -80,6 +100,7 @@ export class OwnedEntries implements SessionOwner {
       if (ofTopic?.size === 0) owned.delete(topic);
       if (owned.size > 0) return;
     }
+    this.#sessions -= 1;
     session.release(this);
   }
 
@@ -89,9 +110,12 @@ export class OwnedEntries implements SessionOwner {
   }
 }
 
-function putByTopic(byTopic: ByTopic, entry: ReplicatedEntry): void {
+/** Returns whether there was none of its topic and key. */
+function putByTopic(byTopic: ByTopic, entry: ReplicatedEntry): boolean {
   const topic = ReplicatedEntry.topicOf(entry);
   const ofTopic = byTopic.get(topic);
+  const isNew = ofTopic?.has(entry.key) !== true;
   if (ofTopic === undefined) byTopic.set(topic, new Map([[entry.key, entry]]));
   else ofTopic.set(entry.key, entry);
+  return isNew;
 }

@@ -11,6 +11,8 @@ import { circles, importsOf, runTimeClosure, usesOf, type Import, type Sources }
 const below = [
   "session",
   "words",
+  "durations",
+  "version",
   "reports",
   "checks",
   "pubsub",
@@ -23,6 +25,7 @@ const below = [
 /** What all rooms of replication speak of. */
 const terms = [
   "words",
+  "durations",
   ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "port"].map(inReplication),
 ];
 
@@ -36,6 +39,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["errors", []],
   ["runtime", []],
   ["words", []],
+  ["durations", []],
+  ["version", []],
   ["on-end", []],
   ["known-names", ["errors"]],
   ["checks", ["errors"]],
@@ -51,7 +56,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/rules", "replication/life"]],
+  ["replication/port", ["replication/rules", "replication/message", "replication/life"]],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],

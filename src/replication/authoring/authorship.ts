@@ -10,7 +10,8 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
-import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import type { DeltaMessage, DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions } from "../port.js";
@@ -18,23 +19,32 @@ import type { Protocol } from "../rules.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
+  readonly seenTimes = new SeenTimes();
   readonly #broadcastPeriodMs: number;
   readonly #heartbeatPeriodMs: number;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
+  readonly #version: string | undefined;
+  readonly #flushed: ((delta: DeltaMessage) => void) | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
   readonly #flushDueMs: (number | undefined)[];
+  /** When the first change was made that waits for a flush. */
+  readonly #changedMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
+    options: Pick<
+      ReplicatorOptions,
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version"
+    >,
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
     protocol: Protocol,
+    flushed?: (delta: DeltaMessage) => void,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
@@ -49,8 +59,11 @@ export class Authorship {
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
+    this.#version = options.version;
+    this.#flushed = flushed;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
+    this.#changedMs = this.shards.map(() => undefined);
   }
 
   add(
@@ -96,7 +109,8 @@ export class Authorship {
   }
 
   sendHeartbeat(to?: Life): void {
-    this.#outbox.sendHeartbeat(this.#heartbeat(), to);
+    const heartbeat = this.#heartbeat();
+    this.#outbox.sendHeartbeat(to === undefined ? heartbeat : { ...heartbeat, version: this.#version }, to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
@@ -175,6 +189,7 @@ export class Authorship {
 
   /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
   #changed(shard: number, nowMs: number): void {
+    this.#changedMs[shard] ??= nowMs;
     if (this.#shard(shard).pendingDots >= this.#protocol.limits.pendingDots) return this.#flush(shard, nowMs);
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
@@ -184,11 +199,15 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
+    const changedMs = this.#changedMs[shard] ?? nowMs;
+    this.#changedMs[shard] = undefined;
     // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);
+    this.seenTimes.sent(this.#outbox.counter, changedMs);
+    this.#flushed?.(delta);
   }
 
   #heartbeat(): Heartbeat {

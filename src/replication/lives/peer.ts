@@ -34,6 +34,8 @@ export abstract class Peer implements EntryOwner {
   heardAtMs = 0;
   /** How often it sends a heartbeat, if it has said so. */
   heartbeatPeriodMs: number | undefined;
+  /** The version of its library, if it has said so. */
+  version: string | undefined;
   /** What was left of the window of a departing life at membership's last pass. */
   windowMs = 0;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */

@@ -27,6 +27,7 @@ import {
   MAX_PARTS,
   MAX_POOL_SIZE,
   MAX_SESSION_LENGTH,
+  MAX_VERSION_LENGTH,
   PROTOCOL_VERSION,
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
@@ -35,6 +36,9 @@ import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
 const KINDS = ["heartbeat", "delta", "deltaRequest", "far", "pageRequest", "page", "goodbye"] as const;
 type Kind = (typeof KINDS)[number];
+/** Added to the kind of a frame whose sender only looks on; so it may say that it is there, and ask. */
+const OBSERVES = 16;
+const OBSERVER_KINDS: ReadonlySet<string> = new Set<Kind>(["heartbeat", "deltaRequest", "pageRequest"]);
 const kindNumbers = new Map<Kind, number>(KINDS.map((kind, number) => [kind, number]));
 
 /** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
@@ -43,10 +47,10 @@ export type Decoded =
   | { readonly frame: undefined; readonly refused: string; readonly version?: unknown };
 
 export function encodeFrame(frame: Frame, form: BirthsForm = "shared"): string {
-  const { from, to, counter, message } = frame;
+  const { from, to, counter, message, observes } = frame;
   return JSON.stringify([
     PROTOCOL_VERSION,
-    kindNumbers.get(message.type),
+    (kindNumbers.get(message.type) ?? 0) + (observes === true ? OBSERVES : 0),
     from.name,
     from.incarnation,
     to ?? 0,
@@ -86,6 +90,7 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.firstShard,
         encodeSummaries(message.shards),
         ...(message.periodMs === undefined ? [] : [message.periodMs]),
+        ...(message.periodMs === undefined || message.version === undefined ? [] : [message.version]),
       ];
     case "delta":
       return [
@@ -147,13 +152,17 @@ export function decodeFrame(text: string): Decoded {
     check(isNodeName(name), "name");
     check(isIncarnation(incarnation), "incarnation");
     check(to === 0 || isIncarnation(to), "addressee");
-    const message = decodeBody(KINDS[integer(kind, "kind")], body);
+    const kindNumber = integer(kind, "kind");
+    const observes = kindNumber >= OBSERVES;
+    const message = decodeBody(KINDS[observes ? kindNumber - OBSERVES : kindNumber], body);
+    check(!observes || OBSERVER_KINDS.has(message.type), "kind");
     return {
       frame: {
         from: { name, incarnation },
         to: to === 0 ? undefined : to,
         counter: positive(counter, "counter"),
         message,
+        ...(observes && { observes }),
       },
     };
   } catch (problem) {
@@ -179,7 +188,11 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const periodMs = body[3];
       if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
-      return { type: kind, poolSize, firstShard, shards, periodMs };
+      const version = body[4];
+      if (version === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
+      check(typeof version === "string" && version.length <= MAX_VERSION_LENGTH, "version");
+      check(printable(version) === version, "version");
+      return { type: kind, poolSize, firstShard, shards, periodMs, version };
     }
     case "delta": {
       const since = integer(body[1], "since");
