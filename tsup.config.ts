@@ -5,6 +5,7 @@ const serverEntries = {
   index: "src/index.ts",
   crdt: "src/crdt/index.ts",
   channels: "src/channels/index.ts",
+  metrics: "src/metrics/index.ts",
   testing: "src/testing/index.ts",
   "adapters/memory": "src/adapters/memory.ts",
   "adapters/cluster": "src/adapters/cluster.ts",

@@ -6,6 +6,7 @@
  * the state once and then every change once, in order. It knows no socket and no channel.
  */
 import { durationOption, functionOption, requireFunction, requireText, wrongArgument } from "../checks.js";
+import type { DurationCounts } from "../durations.js";
 import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
@@ -32,6 +33,14 @@ import { presenceSettings, trackerOptions, type PresenceOptions } from "./option
 import { compareEntries } from "./presences.js";
 import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
 import type { KeyPresence, NoExtra, PresenceEvent, PresenceMessage, Presences } from "./wire.js";
+
+/** How a presence is. `followers` are those of topics and of counts, and the readers of its tracker's diffs. */
+export interface PresenceHealth extends Health {
+  /** How long fetches took, those that failed among them. */
+  readonly fetches: DurationCounts;
+  /** Fetches that threw, rejected, returned no Map, or took longer than `fetchTimeoutMs`. */
+  readonly fetchFailures: number;
+}
 
 const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
 
@@ -303,9 +312,15 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.explain(topic, key);
   }
 
-  /** How this node is, and what it knows of the others. See `Tracker.health`. */
-  health(): Health {
-    return this.#tracker.health();
+  /** How this node is, what it knows of the others, and what is followed and fetched. See `Tracker.health`. */
+  health(): PresenceHealth {
+    const health = this.#tracker.health();
+    return {
+      ...health,
+      followers: health.followers + this.#feeds.followers + this.#counts.size,
+      fetches: this.#fetcher.durations.counts(),
+      fetchFailures: this.#fetcher.failures,
+    };
   }
 
   /** Resolves when this node has caught up with everyone: a readiness probe. See `Tracker.whenComplete`. */

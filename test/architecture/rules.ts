@@ -74,6 +74,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["presence", ["tracker", ...below]],
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence", "words"]],
+  ["metrics", ["tracker", ...below]],
   ["channels", ["presence", ...below]],
   ["testing", ["tracker", ...replication, "crdt", ...below]],
   ["index", ["presence", "tracker", ...below]],
@@ -86,7 +87,7 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
-const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "channels", "testing"]);
+const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "metrics", "channels", "testing"]);
 
 /**
  * Where time, random and timers may come from: the runtime; adapters, which live at the edge; and the one file
