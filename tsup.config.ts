@@ -7,6 +7,7 @@ const serverEntries = {
   channels: "src/channels/index.ts",
   metrics: "src/metrics/index.ts",
   testing: "src/testing/index.ts",
+  cli: "src/cli/main.ts",
   "adapters/memory": "src/adapters/memory.ts",
   "adapters/cluster": "src/adapters/cluster.ts",
   "adapters/broadcast-channel": "src/adapters/broadcast-channel.ts",

@@ -6,7 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 /** Examples import the library by its package name; in tests that name means the sources. */
 const alias = [
   { find: /^rollcall\/adapters\/(.+)$/, replacement: source("./src/adapters/$1.ts") },
-  { find: /^rollcall\/(crdt|client|channels|metrics|testing)$/, replacement: source("./src/$1/index.ts") },
+  { find: /^rollcall\/(crdt|client|channels|metrics|inspect|testing)$/, replacement: source("./src/$1/index.ts") },
   { find: /^rollcall$/, replacement: source("./src/index.ts") },
 ];
 

@@ -75,6 +75,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence", "words"]],
   ["metrics", ["tracker", ...below]],
+  ["inspect", ["tracker", "replication/life", ...below]],
+  ["cli", ["inspect", "tracker", "adapters", ...below]],
   ["channels", ["presence", ...below]],
   ["testing", ["tracker", ...replication, "crdt", ...below]],
   ["index", ["presence", "tracker", ...below]],
@@ -87,13 +89,13 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
-const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "metrics", "channels", "testing"]);
+const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "metrics", "inspect", "cli", "channels", "testing"]);
 
 /**
- * Where time, random and timers may come from: the runtime; adapters, which live at the edge; and the one file
+ * Where time, random and timers may come from: the runtime; adapters and the command, which live at the edge; and the one file
  * of the simulation that lets promises settle between two virtual events.
  */
-const edges: ReadonlySet<string> = new Set(["runtime", "adapters", "testing/virtual-time.ts"]);
+const edges: ReadonlySet<string> = new Set(["runtime", "adapters", "cli", "testing/virtual-time.ts"]);
 
 /** What makes a run depend on when and where it runs. */
 const unpredictable: ReadonlySet<string> = new Set([
