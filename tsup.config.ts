@@ -6,6 +6,7 @@ const serverEntries = {
   crdt: "src/crdt/index.ts",
   channels: "src/channels/index.ts",
   metrics: "src/metrics/index.ts",
+  inspect: "src/inspect/index.ts",
   testing: "src/testing/index.ts",
   cli: "src/cli/main.ts",
   "adapters/memory": "src/adapters/memory.ts",

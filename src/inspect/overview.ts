@@ -3,6 +3,7 @@
  * nothing, and knows neither terminal nor page.
  */
 import { startOf } from "../replication/life.js";
+import type { TrackerChange } from "../tracker/diffs.js";
 import type { AnyMeta, Entry } from "../words.js";
 import type { Explanation, Health, ReplicaHealth } from "../tracker/health.js";
 
@@ -16,6 +17,7 @@ export interface Inspected {
   countKeys(topic: string): number;
   entries(topic: string, options?: { after?: string; limit?: number }): readonly Entry<AnyMeta>[];
   explain(topic: string, key: string): readonly Explanation[];
+  diffs(options: { signal: AbortSignal; maxBuffered: number }): AsyncIterable<TrackerChange>;
 }
 
 /** One life of another node. */

@@ -20,6 +20,7 @@ import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
 import { endSignals } from "../tracker/change-iterator.js";
 import type { ChangesOptions } from "../tracker/change-iterator.js";
+import type { TrackerChange } from "../tracker/diffs.js";
 import { changesOf } from "./changes.js";
 import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
@@ -234,6 +235,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   ): AsyncIterableIterator<PresenceChange<M, X>, undefined> {
     requireText("topic", topic);
     return changesOf<M, X>(options, (subscriber) => this.subscribe(topic, subscriber));
+  }
+
+  /** Reads the changes of all topics, plain, as the tracker tells them. See `Tracker.diffs`. */
+  diffs(options?: ChangesOptions): AsyncIterableIterator<TrackerChange<M>, undefined> {
+    return this.#tracker.diffs(options);
   }
 
   /** Tracks a session; see `Tracker.track`. @throws TrackerError `ALREADY_TRACKED` if it is there. */
