@@ -1,8 +1,8 @@
-// What `npm test` runs: lint, build, types, dead code, the report of the public types, then every vitest
-// project. A step that fails does not keep the next from running, so that one run tells everything. Further
+// What `npm test` runs: build, then lint beside types, dead code and the report of the public types, then every
+// vitest project. A step that fails does not keep the next from running, so that one run tells everything. Further
 // arguments go to vitest: `npm test -- --project unit`. The last line is `N passed, N failed`, in which each
 // of the steps before vitest counts as one. The exit code is 0 only if nothing failed.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,14 +18,16 @@ let passed = 0;
 let failed = 0;
 const summary = [];
 
-for (const script of ["lint", "build", "typecheck", "dead-code", "api:check"]) {
-  const ok = run(script, ["npm", "run", "--silent", script]);
+// Lint needs as long as the others together, and another core.
+const built = await check("build");
+const beside = await Promise.all([check("lint"), checkAll("typecheck", "dead-code", "api:check")]);
+for (const { name, ok } of [built, ...beside.flat()]) {
   if (ok) passed++;
   else failed++;
-  summary.push(`${script}: ${ok ? "ok" : "FAILED"}`);
+  summary.push(`${name}: ${ok ? "ok" : "FAILED"}`);
 }
 
-const ok = run("vitest", ["npx", "vitest", "run", ...reporters, ...process.argv.slice(2)]);
+const ok = await run("vitest", ["npx", "vitest", "run", ...reporters, ...process.argv.slice(2)], "inherit");
 const tests = countTests(ok);
 passed += tests.passed;
 failed += tests.failed;
@@ -36,18 +38,37 @@ console.log(`\n${summary.join("\n")}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-function run(name, [command, ...input]) {
-  console.log(`\n== ${name}`);
+async function checkAll(...names) {
+  const results = [];
+  for (const name of names) results.push(await check(name));
+  return results;
+}
+
+/** A step whose output is shown when it has ended, as another runs beside it. */
+async function check(name) {
+  return { name, ok: await run(name, ["npm", "run", "--silent", name], "pipe") };
+}
+
+async function run(name, [command, ...input], output) {
   const started = performance.now();
-  const { status } = spawnSync(command, input, {
+  if (output === "inherit") console.log(`\n== ${name}`);
+  const child = spawn(command, input, {
     cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", output, output],
     shell: process.platform === "win32",
   });
-  console.log(
-    `== ${name}: ${status === 0 ? "ok" : "FAILED"}, ${Math.round((performance.now() - started) / 1000)} s`,
-  );
-  return status === 0;
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+  }
+  const status = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", resolve);
+  });
+  if (output === "pipe") console.log(`\n== ${name}\n${text}`);
+  const ok = status === 0;
+  console.log(`== ${name}: ${ok ? "ok" : "FAILED"}, ${Math.round((performance.now() - started) / 1000)} s`);
+  return ok;
 }
 
 /** Counts tests, and what vitest fails for without a failed test: a file that does not load, a late error. */

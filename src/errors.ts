@@ -27,8 +27,8 @@
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
- * - `CROWDED`: more nodes are known, or more shards only claimed, than can be remembered, and no room can be made;
- *   further ones are not heard, or later.
+ * - `CROWDED`: more nodes are known, or more shards only claimed, than can be remembered, or others have more entries than
+ *   `maxEntries`, and no room can be made; further ones are not heard or held, or later.
  * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which.
  * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.

@@ -56,7 +56,7 @@ async function runWorker(name: string): Promise<void> {
     { name: "workers", pubsub: clusterPubSub({ nodeName: name }) },
   );
   // Joining before the others are known would take every job for a moment, and give most of them up again.
-  await tracker.whenComplete({ timeoutMs: 5_000 });
+  await tracker.whenComplete({ timeoutMs: 15_000 });
   log(`is process ${process.pid}`);
   tracker.track(new Session(), "workers", name, { pid: process.pid });
   process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the primary ends the workers

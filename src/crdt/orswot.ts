@@ -66,10 +66,10 @@ import { Slice } from "./slice.js";
 
 export interface OrswotOptions<V = unknown> {
   /**
-   * How many removals are kept per replica, so that `delta(since)` can be small: at least so many, at most
-   * twice. Where they do not reach back, deltas are full; nothing else changes. An update removes too. 0 for
-   * a set that only listens. Default 10,000: at 46 to 90 bytes each, no replica costs more than 2 MB, and a
-   * peer may miss 10,000 removals before it has to be told everything.
+   * How many removals are kept per replica, so that `delta(since)` can be small: at least so many, and at most
+   * 1,000 more (twice as many, if that is less). Where they do not reach back, deltas are full; nothing else changes.
+   * An update removes too. 0 for a set that only listens. Default 10,000: at 16 to 24 bytes each, no replica costs
+   * more than 270 kB, and a peer may miss 10,000 removals before it has to be told everything.
    */
   readonly removalsKept?: number | undefined;
   /**

@@ -131,6 +131,9 @@ function* ofNode(
   else if (version === undefined && lookedMs >= ANSWER_MS) {
     const what = "it is heard, and has not answered a greeting: it may not hear others";
     yield ["wrong", what, LINKS.oneWay[1]];
+  } else if (waitsFor === "room") {
+    const todo = "raise maxEntries on all nodes, if the memory allows it; or find out who tracks so much";
+    yield ["wrong", "there is no room for all that it has", todo];
   } else if (waitsFor !== undefined && lookedMs >= ANSWER_MS) {
     const what =
       waitsFor === "summary" ? "it has not said what it has" : `${lagDots} of its changes are missing here`;

@@ -153,6 +153,13 @@ const definitions: readonly (NumberDefinition | HistogramDefinition)[] = [
   gauge("info", "", "1, labelled with the version of the library and of the protocol.", (health) => [
     [1, { version: health.version, protocol: String(health.protocolVersion) }],
   ]),
+  {
+    name: "rollcall_self_blamed_seconds_total",
+    unit: "seconds",
+    help: "Time that the node left out of the silence of others, because it could not hear.",
+    kind: "counter",
+    values: ({ selfBlamed }) => one(selfBlamed.durationMs / 1_000),
+  },
   counter("frames_sent", "frames", "Frames handed to the pubsub.", ({ framesSent }) => one(framesSent)),
   counter("sent_bytes", "bytes", "Bytes of these frames.", ({ bytesSent }) => one(bytesSent)),
   counter("publish_failures", "frames", "Frames that the pubsub refused.", (each) =>

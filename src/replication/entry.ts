@@ -14,7 +14,7 @@ export type Departure = "departed" | "replaced";
 /** What one life contributes, as far as an entry needs to know it. */
 export interface EntryOwner {
   readonly name: string;
-  /** Set while the life departs: its entries are shown while no life that stays shows their topic and key. */
+  /** Set while the life departs: each of its entries is shown until another has come in its place. */
   readonly departure: Departure | undefined;
 }
 

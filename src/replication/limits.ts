@@ -59,6 +59,12 @@ export const COUNTER_JUMP = 2 ** 20;
 export const COUNTER_JUMP_PER_MS = 100;
 /** Runs of counters of a life that are remembered as passed over, for each of its two ways. */
 export const MAX_UNHEARD_RUNS = 16;
+/** A node tells how late its heartbeats come by so many of the last ones: as soon as two are, until they are past. */
+export const HEARTBEATS_REMEMBERED = 8;
+/** One is late that takes longer than so many periods: what is less is made up for by the down period. */
+export const HEARTBEATS_TO_BE_LATE = 1.5;
+/** No node says that it takes longer than this share of the time after which others forget it. */
+export const SHARE_OF_PERMDOWN = 1 / 4;
 /** A node's down period is at least so many of its heartbeats; a node with another period is judged by its own. */
 export const HEARTBEATS_TO_DOWN = 3;
 /**

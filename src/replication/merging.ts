@@ -3,12 +3,13 @@
  * and whose slices were brought on, and shows nothing itself. Knows no time but what it is told, and decides nothing
  * about who is alive.
  */
+import type { ReplicatedEntry } from "./entry.js";
 import { Claims } from "./holding/claims.js";
 import type { SliceChange } from "./holding/identity.js";
 import type { RemoteSlice } from "./holding/remote-slice.js";
 import { Requests } from "./holding/requests.js";
+import { Room } from "./holding/room.js";
 import type { Contact } from "./lives/contact.js";
-import type { Membership } from "./lives/membership.js";
 import type { DeltaMessage, Heartbeat, Page } from "./message.js";
 import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
 import type { Replica } from "./replica.js";
@@ -20,6 +21,12 @@ export type SummaryWay = "broadcast" | "direct" | "late";
 export interface MergingListener {
   /** Something that is held has changed. */
   changed(replica: Replica, change: SliceChange): void;
+  /** All that was held of a slice is let go, as more of it finds no room. */
+  letGo(replica: Replica, entries: Iterable<ReplicatedEntry>): void;
+  /** Who is down, and hidden. */
+  silent(): Iterable<Replica>;
+  /** One that is down is to be forgotten, as room is wanted. */
+  forgetSilent(replica: Replica): void;
   /** A slice was brought on, or summed up: a goal may have been reached. */
   broughtOn(replica: Replica): void;
 }
@@ -32,9 +39,11 @@ export class Merging {
   readonly #listener: MergingListener;
   readonly #requests: Requests<Replica>;
   readonly #claims: Claims<Replica>;
+  readonly #maxEntries: number;
+  readonly #room: Room;
 
   constructor(
-    { random, heartbeatPeriodMs }: ReplicatorOptions,
+    { random, heartbeatPeriodMs, maxEntries }: ReplicatorOptions,
     port: ReplicatorPort,
     counters: Counters,
     contact: Contact,
@@ -49,6 +58,8 @@ export class Merging {
     this.#listener = listener;
     this.#requests = new Requests(random, nowMs, heartbeatPeriodMs, protocol);
     this.#claims = new Claims(protocol);
+    this.#maxEntries = maxEntries;
+    this.#room = new Room(maxEntries, protocol.rules);
   }
 
   /** A life is heard for the first time, or again. */
@@ -64,12 +75,14 @@ export class Merging {
 
   /** It answers no more: nothing is asked of it. */
   dropRequests(replica: Replica): void {
+    for (const slice of replica.held.slices.values()) slice.isCrowded = false;
     this.#requests.dropAllOf(replica);
   }
 
   /** It is forgotten, with all that it claimed. */
   forget(replica: Replica): void {
     this.#claims.forget(replica);
+    for (const slice of replica.held.slices.values()) this.#room.forget(slice);
     this.#requests.dropAllOf(replica);
   }
 
@@ -79,11 +92,11 @@ export class Merging {
   }
 
   /** Asks for what is due; returns when to call again, if ever. */
-  advance(nowMs: number, membership: Membership<Replica>): number | undefined {
+  advance(nowMs: number): number | undefined {
     return this.#requests.advance(nowMs, (replica, slice) => {
       const request = slice.nextRequest();
       if (request === undefined || !replica.isAlive) this.#requests.drop(slice);
-      else this.#contact.ask(replica, request, membership);
+      else this.#contact.ask(replica, request, nowMs);
     });
   }
 
@@ -100,7 +113,10 @@ export class Merging {
       else held.sumUp(shard, summary.clock, way === "direct");
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
-      if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
+      const growth = summary.count - slice.weight;
+      slice.isCrowded = verdict === "behind" && !this.#mayHaveRoom(growth);
+      if (slice.isCrowded) this.#full(replica, slice, nowMs);
+      else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
       else if (verdict === "behind") this.#want(replica, slice, nowMs);
     }
     this.#listener.broughtOn(replica);
@@ -109,11 +125,13 @@ export class Merging {
   delta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean, nowMs: number): void {
     const { held } = replica;
     // One that begins with nothing needs no room: it brings all that it claims.
-    const isSettled = delta.since === 0;
+    const isSettled = delta.since === 0 && this.#room.admits(delta.births.length);
     const slice = held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, nowMs, isSettled);
     if (slice === undefined) return;
     const { steps } = slice;
-    const change = slice.receiveDelta(delta, counter, direct);
+    const change = slice.receiveDelta(delta, counter, direct, this.#hasRoom);
+    this.#room.count(slice);
+    if (change === "crowded") return this.#crowded(replica, slice, delta.births.length, nowMs);
     if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
     if (change !== "broken") this.#listener.changed(replica, change);
     // What was lost of an answer once may be lost of each: pages come one at a time.
@@ -126,8 +144,15 @@ export class Merging {
   page(replica: Replica, page: Page, counter: number, nowMs: number): void {
     const slice = replica.held.slices.get(page.shard);
     const isClaim = slice?.steps === 0;
-    const change = slice?.receivePage(page, counter) ?? "foreign";
+    const change = slice?.receivePage(page, counter, this.#hasRoom) ?? "foreign";
     if (slice === undefined || change === "foreign") return;
+    if (change === "crowded") {
+      // What is there of it may be what takes the room, and nothing can be told of it any more.
+      this.#listener.letGo(replica, slice.letGo());
+      this.#room.count(slice);
+      return this.#crowded(replica, slice, page.births.length, nowMs);
+    }
+    this.#room.count(slice);
     if (isClaim && slice.steps > 0) this.#claims.settle(replica);
     if (change === "unusable") this.#diverged(replica, slice, nowMs);
     else {
@@ -167,6 +192,7 @@ export class Merging {
   #startRebuild(replica: Replica, slice: RemoteSlice, isDoubted: boolean): void {
     this.#counters.rebuilds += 1;
     slice.startRebuild(this.#counters.rebuilds, isDoubted);
+    this.#room.count(slice);
     this.#port.rebuilding?.(replica.life, slice.shard);
   }
 
@@ -186,6 +212,45 @@ export class Merging {
     return replica.held.slice(shard);
   }
 
+  /** Whether there is room for what has come; if not, some is made, by forgetting who has been silent the longest. */
+  readonly #hasRoom = (most: number, growthOf: () => number): boolean => {
+    if (this.#room.admits(most)) return true;
+    const growth = growthOf();
+    while (!this.#room.admits(growth)) {
+      let longest: Replica | undefined;
+      for (const replica of this.#listener.silent()) {
+        if (replica.isEmpty || replica.heardHealthyMs >= (longest?.heardHealthyMs ?? Infinity)) continue;
+        longest = replica;
+      }
+      if (longest === undefined) return false;
+      this.#listener.forgetSilent(longest);
+    }
+    return true;
+  };
+
+  /** Whether there is room for what is only told of, or could be made: nobody is forgotten for a number. */
+  #mayHaveRoom(growth: number): boolean {
+    if (this.#room.admits(growth)) return true;
+    let spare = 0;
+    for (const { held } of this.#listener.silent()) {
+      for (const { counted } of held.slices.values()) spare += counted;
+    }
+    return this.#room.admits(growth - spare);
+  }
+
+  /** Entries came for which there is no room. */
+  #crowded(replica: Replica, slice: RemoteSlice, entries: number, nowMs: number): void {
+    this.#counters.entriesCrowded += entries;
+    slice.isCrowded = true;
+    this.#full(replica, slice, nowMs);
+  }
+
+  /** A slice is not asked for, until its author says that it has no more than there is room for. */
+  #full(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    this.#requests.drop(slice);
+    this.#contact.reportRefusal({ kind: "full", life: replica.life, maxEntries: this.#maxEntries }, nowMs);
+  }
+
   /** After anything that may have brought a slice on; `answered` if it was an answer, and did. */
   #afterAnswer(replica: Replica, slice: RemoteSlice, answered: boolean, nowMs: number): void {
     if (answered) this.#requests.answered(slice, nowMs);
@@ -197,7 +262,7 @@ export class Merging {
   }
 
   #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
-    if (replica.status === "departing" || slice.nextRequest() === undefined) return;
+    if (replica.status === "departing" || slice.isCrowded || slice.nextRequest() === undefined) return;
     this.#port.wakeAt(this.#requests.want(replica, slice, nowMs));
   }
 

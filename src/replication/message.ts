@@ -37,6 +37,8 @@ export interface Heartbeat {
   readonly shards: readonly ShardSummary[];
   /** How often the sender says so. Not told by earlier releases. */
   readonly periodMs?: number | undefined;
+  /** For how long entries of lives that have ended may still wait in the sender's list, if any do. */
+  readonly waitsMs?: number | undefined;
   /** The version of the sender's library. Only to one life, as it does not change. */
   readonly version?: string | undefined;
 }

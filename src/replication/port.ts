@@ -43,6 +43,8 @@ export interface ReplicatorOptions {
   readonly tickPeriodMs: number;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
+  /** How many entries of other lives are kept. */
+  readonly maxEntries: number;
   readonly random: () => number;
   /** The version of the library, told to each life that is met. */
   readonly version?: string | undefined;
@@ -61,6 +63,7 @@ export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
 
 /** The way out. */
@@ -103,6 +106,8 @@ export interface Counters {
   framesCrowded: number;
   /** Shards that were claimed, by a heartbeat or a delta, and for which there was no room. */
   claimsCrowded: number;
+  /** Entries that came, and for which there was no room. */
+  entriesCrowded: number;
   /** With a counter that their life cannot have reached. */
   framesImplausible: number;
   deltasMerged: number;
@@ -127,6 +132,7 @@ export function noCounts(): Counters {
     framesMisaddressed: 0,
     framesCrowded: 0,
     claimsCrowded: 0,
+    entriesCrowded: 0,
     framesImplausible: 0,
     deltasMerged: 0,
     pagesMerged: 0,

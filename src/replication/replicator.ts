@@ -14,6 +14,7 @@ import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
+import { EarlierWindows } from "./earlier-windows.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
@@ -47,9 +48,9 @@ export class Replicator {
   readonly #greetings: Greetings;
   readonly #contact: Contact;
   readonly #observers = new Observers((observer) => this.#authorship.forget(observer));
+  readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
-  #nowMs: number;
 
   constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
     const { life, protocol = PROTOCOL } = options;
@@ -58,7 +59,6 @@ export class Replicator {
     this.#rules = rules;
     this.view = new View(rules);
     this.#port = port;
-    this.#nowMs = nowMs;
     this.connection = new Connection(options, rules, port, nowMs);
     const carrier = {
       broadcast: (payload: string): void => {
@@ -74,16 +74,24 @@ export class Replicator {
       this.#outbox,
       (timeMs) => port.wakeAt(timeMs),
       () => this.#hasHeard,
+      (timeMs) => this.#earlierWindows.ownMs(timeMs),
+      () => this.connection.rhythm.saidMs,
       protocol,
       port.flushed?.bind(port),
     );
     this.#greetings = new Greetings(options.random, rules);
-    this.#contact = new Contact(options, port, this.#outbox, this.counters, protocol);
+    const { healthy } = this.connection;
+    this.#contact = new Contact(options, port, this.#outbox, this.counters, healthy, protocol);
     const listener = {
       changed: (replica: Replica, change: SliceChange) => {
         port.merged?.(replica.life, change);
         this.#show(replica, change);
       },
+      letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
+        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
+      },
+      silent: () => this.membership.silent(),
+      forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
     this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
@@ -93,62 +101,63 @@ export class Replicator {
         self: life,
         downPeriodMs,
         permdownPeriodMs,
+        healthy,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
       {
-        appeared: (replica) => this.#appeared(replica),
-        wentDown: (replica) => this.#wentDown(replica),
-        cameBack: (replica) => {
+        appeared: (replica, timeMs) => this.#appeared(replica, timeMs),
+        wentDown: (replica, timeMs) => this.#wentDown(replica, timeMs),
+        cameBack: (replica, timeMs) => {
           replica.held.summedUp.clear();
           this.#contact.cameBack(replica);
-          this.#greet(replica);
+          this.#greet(replica, timeMs);
         },
-        departs: (replica) => this.#departs(replica),
+        departs: (replica, timeMs) => this.#departs(replica, timeMs),
         ended: (replica) => this.#ended(replica),
-        missed: (replica) => this.#contact.missed(replica, this.#nowMs),
-        insisted: (replica) => {
-          this.#merging.doubtAll(replica, this.#nowMs);
+        missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
+        insisted: (replica, timeMs) => {
+          this.#merging.doubtAll(replica, timeMs);
           port.trouble({ kind: "counterAhead", life: replica.life });
         },
         conflict: (name, incarnations) => port.nameConflict(name, incarnations),
         clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
-        crowded: (table) => this.#contact.reportRefusal({ kind: "crowded", table }, this.#nowMs),
+        crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
       },
       protocol,
     );
+    this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
   // Local changes: synchronous, and flushed later.
 
-  add(shard: number, topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#authorship.add(shard, topic, key, session, meta, this.#nowMs);
+  add(
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta: Readonly<AnyMeta>,
+    nowMs: number,
+  ): ReplicatedEntry {
+    const entry = this.#authorship.add(shard, topic, key, session, meta, nowMs);
     this.view.join(entry);
     return entry;
   }
 
-  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#authorship.update(previous, meta, this.#nowMs);
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>, nowMs: number): ReplicatedEntry {
+    const entry = this.#authorship.update(previous, meta, nowMs);
     this.view.update(entry, previous);
     return entry;
   }
 
-  remove(entry: ReplicatedEntry, reason: "untracked" | "closed"): void {
-    this.#authorship.remove(entry, reason === "closed", this.#nowMs);
+  remove(entry: ReplicatedEntry, reason: "untracked" | "closed", nowMs: number): void {
+    this.#authorship.remove(entry, reason === "closed", nowMs);
     this.view.leave(entry, reason);
-  }
-
-  /** The time, as far as it is known here: set before local changes and questions. */
-  setTime(nowMs: number): void {
-    this.#nowMs = nowMs;
-    this.membership.setNow(nowMs);
-    this.membership.setSincePass(this.connection.healthyMs(nowMs));
   }
 
   // From outside.
 
   /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
   receive(payload: string, nowMs: number, way: VoiceWay): void {
-    this.setTime(nowMs);
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
@@ -160,39 +169,41 @@ export class Replicator {
     const { from, message } = frame;
     const { life } = this.#options;
     const isOwn = from.name === life.name && from.incarnation === life.incarnation;
-    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true)) return this.#receiveQuestion(frame);
+    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true))
+      return this.#receiveQuestion(frame, nowMs);
     const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
-    const replica = this.membership.hear(from, frame.counter, isDirect, periodMs);
-    if (replica === "own") return this.#hearOwn(frame);
+    const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
+    if (replica === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
     this.#hasHeard = true;
-    if (replica === "late") this.#receiveLate(frame);
+    if (replica === "late") this.#receiveLate(frame, nowMs);
     else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
     else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
       this.#showIfCaughtUp(replica);
-    } else this.#dispatch(frame, replica);
+    } else this.#dispatch(frame, replica, nowMs);
   }
 
   /** Does what is due, and asks to be woken for the rest. */
   advance(nowMs: number): void {
-    this.setTime(nowMs);
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
       // Who only looks on says nothing, but to hear itself.
-      if (this.#options.observer !== true) this.#authorship.sendHeartbeat();
-      else if (this.#options.echoes) this.#authorship.sendSign();
-      if (this.#options.echoes) this.#authorship.sendSign(this.#options.life);
+      if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
+      else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
+      if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
     }
-    const greetingMs = this.#greetings.advance(nowMs, ({ life }) => this.#authorship.sendHeartbeat(life));
-    const missedMs = this.#contact.advance(nowMs, this.membership);
+    const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
+      this.#authorship.sendHeartbeat(nowMs, life),
+    );
+    const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
-    const requestMs = this.#merging.advance(nowMs, this.membership);
+    const requestMs = this.#merging.advance(nowMs);
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
     this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
@@ -204,26 +215,23 @@ export class Replicator {
     // What was healthy until now counts; nothing does while it is disconnected.
     this.#tick(nowMs);
     this.connection.attach(connected);
-    this.setTime(nowMs);
-    if (connected) this.#resume();
+    if (connected) this.#resume(nowMs);
   }
 
   /** Says no more than that this node is there, so that it may hear itself. */
   sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
-    this.setTime(nowMs);
     this.connection.voice.speaks(this.#outbox.counter);
-    for (const way of ways) this.#authorship.sendSign(way === "inbox" ? this.#options.life : undefined);
+    for (const way of ways)
+      this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
   }
 
   /** The pubsub knows that a node has ended. */
   nodeGone(name: string, nowMs: number): void {
-    this.setTime(nowMs);
-    this.membership.gone(name);
+    this.membership.gone(name, nowMs);
   }
 
   /** Flushes, and says that this life ends. */
   goodbye(windowMs: number, nowMs: number): void {
-    this.setTime(nowMs);
     this.#authorship.flushAll(nowMs);
     if (this.#options.observer !== true) this.#outbox.send({ type: "goodbye", windowMs });
   }
@@ -232,11 +240,18 @@ export class Replicator {
    * Whether every life that is up has been caught up with since it appeared or came back, and nothing is missing
    * that was known to be missing a `downPeriodMs` ago.
    */
-  get hasCaughtUp(): boolean {
+  hasCaughtUp(nowMs: number): boolean {
     for (const replica of this.membership.replicas()) {
-      if (isAwaited(replica) && !(replica.held.hasBeenHeardOut && replica.held.hasCaughtUp)) return false;
+      if (!isAwaited(replica)) continue;
+      const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
+      if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
     }
-    return !this.#merging.isOverdue(this.#nowMs - this.#options.downPeriodMs);
+    return !this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
+  }
+
+  /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
+  earlierWindowMs(nowMs: number): number {
+    return this.#earlierWindows.leftMs(nowMs);
   }
 
   /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
@@ -264,13 +279,19 @@ export class Replicator {
     return true;
   }
 
-  #dispatch({ message, counter, to, from }: Frame, replica: Replica): void {
-    const nowMs = this.#nowMs;
-    this.#contact.heard(replica, message, to !== undefined, this.membership);
+  #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
+    this.#contact.heard(replica, message, to !== undefined, nowMs);
     switch (message.type) {
       case "heartbeat":
         if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
-        return this.#receiveHeartbeat(replica, message, counter, to === undefined ? "broadcast" : "direct");
+        this.#earlierWindows.told(replica, message.waitsMs, nowMs);
+        return this.#receiveHeartbeat(
+          replica,
+          message,
+          counter,
+          to === undefined ? "broadcast" : "direct",
+          nowMs,
+        );
       case "delta":
         return this.#merging.delta(replica, message, counter, to !== undefined, nowMs);
       case "page":
@@ -282,88 +303,95 @@ export class Replicator {
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
       case "goodbye":
-        return this.membership.goodbye(replica, message.windowMs);
+        return this.membership.goodbye(replica, message.windowMs, nowMs);
       default:
         return message satisfies never;
     }
   }
 
   /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
-  #receiveQuestion({ from, to, message, counter }: Frame): void {
+  #receiveQuestion({ from, to, message, counter }: Frame, nowMs: number): void {
     this.counters.framesReceived += 1;
     // It hears what is broadcast from now on.
     this.#hasHeard = true;
     if (to !== this.#options.life.incarnation) return;
     if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
-    if (!this.#observers.admits(from, this.#nowMs)) this.counters.framesCrowded += 1;
-    else if (!this.#authorship.ask(from, message, counter, this.#nowMs)) this.counters.framesRefused += 1;
+    if (!this.#observers.admits(from, nowMs)) this.counters.framesCrowded += 1;
+    else if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
   }
 
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
-  #receiveLate(frame: Frame): void {
+  #receiveLate(frame: Frame, nowMs: number): void {
     const replica = this.membership.presentOf(frame.from.name);
     const use = useOfLate(frame, replica, this.#options.life, this.#rules);
-    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, this.#nowMs);
-    else if (use === "whole") this.#dispatch(frame, replica);
-    else this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct");
+    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, nowMs);
+    else if (use === "whole") this.#dispatch(frame, replica, nowMs);
+    else
+      this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct", nowMs);
   }
 
-  #receiveHeartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay): void {
+  #receiveHeartbeat(
+    replica: Replica,
+    heartbeat: Heartbeat,
+    counter: number,
+    way: SummaryWay,
+    nowMs: number,
+  ): void {
     this.#contact.learnPeriod(replica, heartbeat.periodMs);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, this.#nowMs);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
   }
 
   // Who is alive.
 
   #tick(nowMs: number): void {
-    const { healthyMs, hides, graceMs, soundings } = this.connection.tick(nowMs);
-    this.membership.pass(healthyMs, hides, graceMs);
-    if (this.connection.isAttached) this.#contact.tryDoubted(this.membership);
+    const { hides, graceMs, soundings } = this.connection.tick(nowMs);
+    this.membership.pass(nowMs, hides, graceMs);
+    if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
     if (soundings.length > 0) this.sound(nowMs, soundings);
     this.#authorship.rest();
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
-  #hearOwn(frame: Frame): void {
+  #hearOwn(frame: Frame, nowMs: number): void {
     if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
-      this.#authorship.seenTimes.heard(frame.counter, this.#nowMs);
+      this.#authorship.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
-    if (this.connection.voice.isDeaf) this.#tick(this.#nowMs);
-    const hearsAgain = this.connection.hear(frame, this.#nowMs);
-    this.setTime(this.#nowMs);
-    if (hearsAgain) this.#resume();
+    if (this.connection.voice.isDeaf) this.#tick(nowMs);
+    const hearsAgain = this.connection.hear(frame, nowMs);
+    if (hearsAgain) this.#resume(nowMs);
   }
 
   /** Nothing could be heard until now. */
-  #resume(): void {
-    this.membership.forgiveSilence();
+  #resume(nowMs: number): void {
+    this.membership.forgiveSilence(nowMs);
     // What others have now is known again when they have summed it up.
     for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
     // What happened meanwhile is told by the first heartbeat.
-    this.#port.wakeAt(this.connection.resume(this.#nowMs));
+    this.#port.wakeAt(this.connection.resume(nowMs));
   }
 
-  #appeared(replica: Replica): void {
-    this.#greet(replica);
+  #appeared(replica: Replica, nowMs: number): void {
+    this.#greet(replica, nowMs);
     this.#port.replicaUp(replica.life);
   }
 
-  #greet(replica: Replica): void {
-    this.#merging.met(replica, this.#nowMs);
-    if (this.#options.observer === true) this.#contact.missed(replica, this.#nowMs);
-    else this.#port.wakeAt(this.#greetings.want(replica, this.#nowMs));
+  #greet(replica: Replica, nowMs: number): void {
+    this.#merging.met(replica, nowMs);
+    if (this.#options.observer === true) this.#contact.missed(replica, nowMs);
+    else this.#port.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
-  #wentDown(replica: Replica): void {
+  #wentDown(replica: Replica, nowMs: number): void {
     this.#merging.dropRequests(replica);
-    this.#contact.wentDown(replica, this.membership);
+    this.#contact.wentDown(replica, nowMs);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
     this.#port.replicaDown(replica.life);
   }
 
-  #departs(replica: Replica): void {
+  #departs(replica: Replica, nowMs: number): void {
     this.view.departingLives += 1;
+    this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
     this.view.depart(replica.held.entries());

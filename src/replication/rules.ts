@@ -32,6 +32,7 @@ import {
   GREETING_DELAY_MAX_MS,
   HEARTBEATS_OF_SOUNDING,
   HEARTBEATS_TO_ASK,
+  HEARTBEATS_TO_BE_LATE,
   HEARTBEATS_TO_DEAF,
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
@@ -41,6 +42,7 @@ import {
   REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
+  SHARE_OF_PERMDOWN,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
 import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
@@ -107,6 +109,12 @@ export const RULES = {
 
   /** R9: What is seen was flushed. Else a requester stands at a clock that no broadcast ends at. */
   isFlushedFirst: (pendingDots: number): boolean => pendingDots > 0,
+
+  /**
+   * R58: A newcomer is not complete while windows are open that it could not know of. Else it is complete without all
+   * who wait there, while every other node lists them.
+   */
+  earlierWindowMs: (nowMs: number, untilMs: number): number => Math.max(0, untilMs - nowMs),
 
   /** R26: An echo is dropped. Else a node lists its own entries twice. */
   isOwn: (name: string, ownName: string): boolean => name === ownName,
@@ -252,6 +260,16 @@ export const RULES = {
   downPeriodOf: (periodMs: number | undefined, downPeriodMs: number, permdownPeriodMs: number): number =>
     Math.max(downPeriodMs, Math.min(HEARTBEATS_TO_DOWN * (periodMs ?? 0), permdownPeriodMs)),
 
+  /**
+   * R60: A node that is often late says so. Twice late among its last heartbeats, it says the time that the second of
+   * them took. Else a page that is hidden, with timers that ring once a minute, comes and goes in all lists.
+   */
+  saidPeriodMs: (periodMs: number, tookMs: readonly number[], permdownPeriodMs: number): number => {
+    const [, secondMs = 0] = [...tookMs].sort((a, b) => b - a);
+    if (secondMs <= HEARTBEATS_TO_BE_LATE * periodMs) return periodMs;
+    return Math.max(periodMs, Math.min(secondMs, SHARE_OF_PERMDOWN * permdownPeriodMs));
+  },
+
   /** R36: Another period is reported. */
   isOtherPeriod: (periodMs: number, ownPeriodMs: number): boolean => periodMs !== ownPeriodMs,
 
@@ -291,9 +309,16 @@ export const RULES = {
     claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
   /**
-   * R43: An entry of a departing life is shown exactly while no life that stays shows its topic and key. Else a rolling
-   * deploy flickers for every user, or ghosts stay.
+   * R43: Who comes after a goodbye takes the place of one entry of the departing life. Of that topic and key, and no
+   * more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
    */
+  takesPlace: (isOfThatLife: boolean, wasThere: boolean): boolean => !isOfThatLife && !wasThere,
+
+  /** R43: So many of those that wait are hidden, where so many came, of whom some have taken other places. */
+  placesTaken: (waiting: number, came: number, takenElsewhere: number): number =>
+    Math.min(waiting, Math.max(0, came - takenElsewhere)),
+
+  /** R43: Whose life departs waits, and takes over from nobody who waited with it. */
   stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
 
   /** R43: What departs goes when its window ends. */
@@ -359,12 +384,21 @@ export const RULES = {
   // The border.
 
   /**
-   * R58: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
+   * R60: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
    */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
+
+  // What there is room for.
+
+  /**
+   * R59: What others have is kept as far as there is room. Else whoever can publish fills the memory of every node. What
+   * makes room is always taken.
+   */
+  hasRoom: (kept: number, growth: number, maxEntries: number): boolean =>
+    growth <= 0 || kept + growth <= maxEntries,
 };
 
 export type Rules = Readonly<typeof RULES>;

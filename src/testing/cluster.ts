@@ -59,6 +59,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   readonly network: FaultyNetwork;
   /** Every life so far, in the order of their starts. */
   readonly lives: SimulatedNode<M>[] = [];
+  /** Names under which a start was refused: that life may have been heard, and then said goodbye. */
+  readonly refused = new Set<string>();
   /** Who is starting, and with what: others may hear of it already. */
   readonly starting = new Map<string, SimulatedNodeOptions<M>["options"]>();
   /** One line per payload that arrived and per fault, if asked for. */
@@ -179,6 +181,9 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
     this.starting.set(name, itsOptions);
     try {
       return await this.#drive(starting);
+    } catch (error) {
+      this.refused.add(name);
+      throw error;
     } finally {
       this.starting.delete(name);
     }

@@ -146,8 +146,8 @@ export class HistoryOracles {
   }
 
   /**
-   * Whether an entry waits in the window of its life, and nobody else who is there to stay shows its key. A handler may
-   * have shown it since, in the same task: then a later diff has handed it off again.
+   * Whether an entry waits in the window of its life. Another may have come since, in the same task: then a later diff
+   * has handed it off again.
    */
   #isHandedBack(node: Node, memory: Memory, topic: string, { key, ref }: Entry<VersionedMeta>): boolean {
     const { tracker, diffs } = node;
@@ -157,7 +157,7 @@ export class HistoryOracles {
       .health()
       .replicas.some(({ name, incarnation }) => name === own?.node && incarnation === own.incarnation);
     if (own === undefined || !isHeld) return false;
-    if (own.visible) return explained.every(({ visible, status }) => !visible || status === "departing");
+    if (own.visible) return own.status === "departing";
     const later = diffs.slice(memory.diffs + 1).flatMap(({ diff }) => diff.get(topic)?.leaves ?? []);
     return own.status === "departing" && later.some((leave) => leave.ref === ref);
   }
@@ -321,7 +321,7 @@ export class HistoryOracles {
         const lives = this.#cluster.lives.filter((life) => life.name === name);
         for (const { life } of lives) memory.lives.delete(life);
         // Lives that were replaced or said goodbye are over without having been down.
-        if (this.#cluster.starting.has(name)) return;
+        if (this.#cluster.starting.has(name) || this.#cluster.refused.has(name)) return;
         if (lives.length > 1 || lives.some(({ goodbye }) => goodbye !== undefined)) return;
         const downSinceMs = memory.downSinceMs.get(name);
         const { downPeriodMs } = this.#expected;

@@ -25,6 +25,8 @@ export class OwnHearing {
   #heardBeforeMs = Infinity;
   /** When a stretch began that lasts, though one of the ways is whole again. */
   #beganMs = Infinity;
+  /** When it heard itself last though it may have taken itself for deaf until then. */
+  mayHaveResumedMs = -Infinity;
   /** Stretches of deafness that are over. */
   readonly #over: Stretch[] = [];
 
@@ -50,6 +52,7 @@ export class OwnHearing {
   heard(lane: "broadcast" | "send", sentMs: number): void {
     if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
     const fromMs = this.#sinceMs();
+    if (this.mayBeDeaf) this.mayHaveResumedMs = this.#time.nowMs;
     this.#heardMs[lane] = this.#time.nowMs;
     if (this.#heardMs.broadcast > this.#startedMs && this.#heardMs.send > this.#startedMs)
       this.#heardBeforeMs = Infinity;

@@ -8,6 +8,7 @@ import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import type { Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
+import { missedInEarlierWindows } from "./newcomer-oracle.js";
 import { identityOf, type ModelEntry, type NaiveModel } from "./naive-model.js";
 import { listAll } from "./oracles.js";
 import { isNoticed, unwellStretches } from "./own-hearing.js";
@@ -53,6 +54,7 @@ interface Memory {
   held: Held[];
   lookedMs: number;
   wasComplete: boolean;
+  wasEverComplete: boolean;
   readonly lives: Set<number>;
   /** Since when a life is followed: it had something, and all of it was here. */
   readonly followsMs: Map<number, number>;
@@ -134,6 +136,7 @@ export class PromiseOracles {
         held: [],
         lookedMs: -Infinity,
         wasComplete: false,
+        wasEverComplete: false,
         lives: new Set(),
         followsMs: new Map(),
         waits: new Set(),
@@ -325,7 +328,22 @@ export class PromiseOracles {
   #lookAtCompleteness(node: Node, memory: Memory): void {
     const { complete } = node.tracker.health();
     if (complete && !memory.wasComplete) this.#lookAtCompletion(node);
+    if (complete && !memory.wasEverComplete) this.#lookAtEarlierWindows(node);
     memory.wasComplete = complete;
+    memory.wasEverComplete ||= complete;
+  }
+
+  /** The same of lives that had said goodbye before it came, and still wait. */
+  #lookAtEarlierWindows(node: Node): void {
+    if (this.#expected.corrupted || this.#isMistakable(node.name)) return;
+    const others = this.#others(node).filter(({ name }) => !this.#isMistakable(name));
+    const missed = missedInEarlierWindows(node, others, {
+      cluster: this.#cluster,
+      model: this.#model,
+      tickPeriodMs: this.#tickPeriodMs,
+      unwellMs: (each) => this.#unwellMs(each),
+    });
+    if (missed !== undefined) this.#blame(node, `is complete without one who waits elsewhere: ${missed}`);
   }
 
   #lookAtCompletion(node: Node): void {

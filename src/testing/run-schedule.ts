@@ -5,6 +5,8 @@
  */
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import { Application, hasHabit, type Tracked } from "./application.js";
+import { TrackerError } from "../errors.js";
+import type { RestartOptions } from "./cluster-options.js";
 import { SimulationError, simulate, type SimulatedCluster } from "./cluster.js";
 import { HistoryOracles, type Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
@@ -191,7 +193,7 @@ class ScheduleRun {
     this.#clockOffsetMs.set(name, clockOffsetMs);
     if (turnsBack) this.#turnedBack.add(name);
     for (const { cluster } of this.#trackers) {
-      const node = await cluster.start(name, {
+      const node = await startUntilHeard(cluster, name, {
         clockOffsetMs,
         ...(poolSize === undefined ? {} : { options: { poolSize } }),
       });
@@ -414,4 +416,22 @@ function latestFrameMs({ delayMs, repeatRate, repeatDelayMs }: NetworkFaults): n
 
 function latest(cluster: Cluster, name: string): Node | undefined {
   return cluster.lives.findLast((node) => node.name === name);
+}
+
+/**
+ * Starts a life, and again if it does not hear itself in time, as an operator would: but only where the network loses
+ * frames, or holds them back for as long. Else a start that is refused is a fault.
+ */
+async function startUntilHeard(cluster: Cluster, name: string, options: RestartOptions): Promise<Node> {
+  for (;;) {
+    const beganMs = cluster.nowMs;
+    try {
+      return await cluster.start(name, options);
+    } catch (error) {
+      const { lossMs, slowestMs } = cluster.network;
+      const isRefused = error instanceof TrackerError && error.code === "PUBSUB_UNAVAILABLE";
+      const isHard = lossMs >= beganMs || slowestMs >= cluster.nowMs - beganMs;
+      if (!isRefused || !isHard || cluster.nowMs === beganMs) throw error;
+    }
+  }
 }

@@ -83,7 +83,7 @@ export class Deaths {
     for (const replica of membership.replicas()) {
       if (!replica.isAlive) continue;
       const otherMs = Math.max(0, (replica.heartbeatPeriodMs ?? 0) - heartbeatPeriodMs);
-      longestMs = Math.max(longestMs, membership.silenceOf(replica) - HEARTBEATS_TO_ASK * otherMs);
+      longestMs = Math.max(longestMs, membership.silenceOf(replica, nowMs) - HEARTBEATS_TO_ASK * otherMs);
     }
     const untilMs = HEARTBEATS_TO_ASK * heartbeatPeriodMs - longestMs;
     return Math.max(heartbeatPeriodMs / LOOKS_AT_MOST_PER_HEARTBEAT, untilMs);
@@ -99,7 +99,7 @@ export class Deaths {
     for (const replica of membership.replicas()) {
       if (!replica.isAlive) continue;
       const periodMs = Math.max(heartbeatPeriodMs, replica.heartbeatPeriodMs ?? 0);
-      if (rules.isMissing(membership.silenceOf(replica), periodMs)) {
+      if (rules.isMissing(membership.silenceOf(replica, nowMs), periodMs)) {
         overdue.set(replica.name, replica.life.incarnation);
       }
     }

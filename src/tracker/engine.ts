@@ -91,6 +91,7 @@ export class Engine {
     this.#hearingOut = new HearingOut(
       protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
       options.expect?.filter((other) => other !== nodeName),
+      (other) => this.replicator.membership.presentOf(other) !== undefined,
     );
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
@@ -170,8 +171,7 @@ export class Engine {
       );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
-      // Whoever heard it shall not wait for it.
-      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now());
+      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);
@@ -219,11 +219,6 @@ export class Engine {
     return this.#options.runtime.monotonicMs();
   }
 
-  /** To be called before what reads or changes the replicator from within the process. */
-  setTime(): void {
-    this.replicator.setTime(this.now());
-  }
-
   /**
    * To be called before a handler or a listener adds to the list or changes it.
    *
@@ -255,12 +250,17 @@ export class Engine {
   hasHeardOut(): boolean {
     const { status, voice } = this.replicator.connection;
     if (status !== "connected" || voice.unproven.length > 0 || this.#status !== "listening") return false;
-    return this.#hearingOut.isOver(this.now(), (name) => this.#isHeard(name));
+    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(this.now());
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */
   isComplete(): boolean {
-    return this.hasHeardOut() && this.replicator.hasCaughtUp;
+    return this.hasHeardOut() && this.replicator.hasCaughtUp(this.now());
+  }
+
+  /** R58, until it is complete for the first time. */
+  earlierWindowMs(): number {
+    return this.#wasComplete ? 0 : this.replicator.earlierWindowMs(this.now());
   }
 
   /** Whether it was complete once, and runs. */
@@ -271,11 +271,7 @@ export class Engine {
 
   /** The nodes of `expect` that were not heard since it began to hear the others out. */
   expectedAndUnheard(): readonly string[] {
-    return this.#hearingOut.unheard((name) => this.#isHeard(name));
-  }
-
-  #isHeard(name: string): boolean {
-    return this.replicator.membership.presentOf(name) !== undefined;
+    return this.#hearingOut.unheard();
   }
 
   /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
@@ -347,6 +343,7 @@ export class Engine {
     }
     if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
     else this.#refuse(`no text but ${typeof payload}`);
+    this.#alarm.heard();
     this.deliver();
   }
 

@@ -1,10 +1,10 @@
 /** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
+import type { EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
 import { PROTOCOL_VERSION } from "../replication/limits.js";
-import type { Membership } from "../replication/lives/membership.js";
 import { Replica } from "../replication/replica.js";
-import type { View } from "../replication/showing/view.js";
+import type { Replicator } from "../replication/replicator.js";
 import { VERSION } from "../version.js";
 import type { Engine } from "./engine.js";
 import type { Explanation, Health, ReplicaHealth } from "./health.js";
@@ -13,26 +13,31 @@ import type { Explanation, Health, ReplicaHealth } from "./health.js";
 export function explanationsOf(
   topic: string,
   key: string,
-  view: View,
-  membership: Membership<Replica>,
+  { view, membership }: Pick<Replicator, "view" | "membership">,
+  nowMs: number,
 ): Explanation[] {
+  const silenceOf = (owner: EntryOwner): number =>
+    owner instanceof Replica ? membership.silenceOf(owner, nowMs) : 0;
   const shown = new Set(view.getByKey(topic, key));
   const explanations: Explanation[] = [];
-  for (const entry of shown) explanations.push(explain(entry, true, membership));
+  for (const entry of shown) explanations.push(explain(entry, true, silenceOf));
   for (const replica of membership.replicas()) {
     if (replica.status === "up") continue;
     for (const entry of replica.held.entries()) {
       const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-      if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, membership));
+      if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
     }
   }
   return explanations;
 }
 
-function explain(entry: ReplicatedEntry, visible: boolean, membership: Membership<Replica>): Explanation {
+function explain(
+  entry: ReplicatedEntry,
+  visible: boolean,
+  silenceOf: (owner: EntryOwner) => number,
+): Explanation {
   const owner = ReplicatedEntry.ownerOf(entry);
   const { key, ref, session, node } = entry;
-  const remote = owner instanceof Replica ? owner : undefined;
   return {
     key,
     ref,
@@ -41,8 +46,8 @@ function explain(entry: ReplicatedEntry, visible: boolean, membership: Membershi
     incarnation: incarnationOfRef(ref),
     shard: ReplicatedEntry.shardOf(entry),
     clock: ReplicatedEntry.clockOf(entry),
-    status: remote?.status ?? "local",
-    silentMs: remote === undefined ? 0 : membership.silenceOf(remote),
+    status: owner instanceof Replica ? owner.status : "local",
+    silentMs: silenceOf(owner),
     visible,
   };
 }
@@ -57,28 +62,29 @@ interface OwnCounts {
 export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas }: OwnCounts): Health {
   const { membership, counters, connection, seenTimes } = engine.replicator;
   const { failures: publishFailures } = engine.publisher;
+  const nowMs = engine.now();
   return {
     complete: engine.isComplete(),
     ready: engine.isReady(),
     connected: connection.status === "connected",
     connection: connection.status,
-    replicas: Array.from(membership.replicas(), (replica) => replicaHealthOf(replica, membership)),
+    replicas: Array.from(membership.replicas(), (replica) =>
+      replicaHealthOf(replica, membership.silenceOf(replica, nowMs)),
+    ),
     own,
     followers: engine.followers.size,
     changeToSeen: seenTimes.counts(),
+    selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
     protocolVersion: PROTOCOL_VERSION,
     counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
   };
 }
 
-function replicaHealthOf(replica: Replica, membership: Membership<Replica>): ReplicaHealth {
+function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
   const { life, status, link, heartbeatPeriodMs, version } = replica;
-  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp } = replica.held;
+  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
-  const silentMs = membership.silenceOf(replica);
-  let entries = 0;
-  for (const slice of replica.held.slices.values()) entries += slice.entries.size;
   return {
     ...life,
     status,
@@ -87,8 +93,9 @@ function replicaHealthOf(replica: Replica, membership: Membership<Replica>): Rep
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
-    waitsFor: isComplete && hasBeenHeardOut ? undefined : isSummedUp ? "entries" : "summary",
+    waitsFor:
+      isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
     version,
-    entries,
+    entries: replica.held.size,
   };
 }

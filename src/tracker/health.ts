@@ -2,6 +2,7 @@
 import type { DurationCounts } from "../durations.js";
 import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
+import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
 /** What is known of one other life. */
@@ -25,9 +26,10 @@ export interface ReplicaHealth {
   readonly complete: boolean;
   /**
    * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
-   * if it has, and something of that is missing. Undefined if nothing is.
+   * if it has, and something of that is missing; `room` if what is missing would be more than `maxEntries`. Undefined if
+   * nothing is.
    */
-  readonly waitsFor: "summary" | "entries" | undefined;
+  readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** The version of its library; undefined until it has said so, which it does when it meets this node. */
   readonly version: string | undefined;
   /** Entries held of it, shown or hidden. */
@@ -43,9 +45,9 @@ export interface Health {
   readonly ready: boolean;
   /**
    * Connected, heard the others out, caught up with every life that is up as it was when it appeared or came back, and
-   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nodes that said
-   * goodbye before this one started are not among them: nobody speaks for them, so this node does not list who waits
-   * in their window.
+   * nothing has been missing for longer than `downPeriodMs`. What is missing at the moment: `lagDots`. Nobody speaks for
+   * nodes that said goodbye before this one started: until those who wait in their windows are back, or the windows
+   * end, but no longer than `downPeriodMs`, a node that starts is not complete.
    */
   readonly complete: boolean;
   /** Whether the pubsub says that it is connected, and this node hears itself through it. */
@@ -65,6 +67,12 @@ export interface Health {
   /** The version of this library, and of the protocol that it speaks: nodes of another protocol are not heard. */
   readonly version: string;
   readonly protocolVersion: number;
+  /**
+   * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
+   * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it
+   * was deaf, and each turn of its own that was longer than half of `heartbeatPeriodMs` counts once.
+   */
+  readonly selfBlamed: SelfBlame;
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;

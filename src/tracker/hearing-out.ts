@@ -5,14 +5,19 @@
 export class HearingOut {
   readonly #roundMs: number;
   readonly #expected: readonly string[] | undefined;
+  readonly #isHeard: (name: string) => boolean;
   /** Those who are expected and were not heard yet; undefined if nobody knows whom to expect. */
   #unheard: Set<string> | undefined;
   #untilMs = Infinity;
 
-  /** @param expected The names of the other nodes, if they are known. */
-  constructor(roundMs: number, expected: readonly string[] | undefined) {
+  /**
+   * @param expected The names of the other nodes, if they are known.
+   * @param isHeard Whether a node of that name was heard, and is there.
+   */
+  constructor(roundMs: number, expected: readonly string[] | undefined, isHeard: (name: string) => boolean) {
     this.#roundMs = roundMs;
     this.#expected = expected;
+    this.#isHeard = isHeard;
   }
 
   /** When the round ends. */
@@ -26,15 +31,15 @@ export class HearingOut {
   }
 
   /** The names that are expected and were not heard; none if nobody knows whom to expect. */
-  unheard(isHeard: (name: string) => boolean): readonly string[] {
-    return [...(this.#unheard ?? [])].filter((name) => !isHeard(name));
+  unheard(): readonly string[] {
+    return [...(this.#unheard ?? [])].filter((name) => !this.#isHeard(name));
   }
 
-  isOver(nowMs: number, isHeard: (name: string) => boolean): boolean {
+  isOver(nowMs: number): boolean {
     if (nowMs >= this.#untilMs) return true;
     if (this.#unheard === undefined) return false;
     for (const name of this.#unheard) {
-      if (!isHeard(name)) return false;
+      if (!this.#isHeard(name)) return false;
       this.#unheard.delete(name);
     }
     return true;

@@ -15,6 +15,7 @@ const NAMES_SHOWN = 5;
 interface HearsOut {
   hasHeardOut(): boolean;
   expectedAndUnheard(): readonly string[];
+  earlierWindowMs(): number;
 }
 
 export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
@@ -22,7 +23,12 @@ export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   const reasons: string[] = [];
   const waitsFor: string[] = [];
   if (connection !== "connected") reasons.push(CONNECTIONS[connection]);
-  else if (!hearsOut.hasHeardOut()) {
+  else if (hearsOut.earlierWindowMs() > 0) {
+    const ms = Math.ceil(hearsOut.earlierWindowMs());
+    reasons.push(
+      `entries of nodes that stopped before this one started wait elsewhere, for ${ms} ms at the most`,
+    );
+  } else if (!hearsOut.hasHeardOut()) {
     reasons.push("the others have not been heard out");
     for (const name of hearsOut.expectedAndUnheard()) {
       waitsFor.push(name);
@@ -32,9 +38,11 @@ export function whyIncomplete(health: Health, hearsOut: HearsOut): NotComplete {
   for (const { name, status, waitsFor: what, lagDots } of replicas) {
     if (what === undefined || (status !== "up" && status !== "returning")) continue;
     waitsFor.push(name);
-    reasons.push(
-      what === "summary" ? `${name} has not said what it has` : `${lagDots} changes of ${name} are missing`,
-    );
+    if (what === "summary") reasons.push(`${name} has not said what it has`);
+    else {
+      const why = what === "room" ? ", and there is no room for them" : "";
+      reasons.push(`${lagDots} changes of ${name} are missing${why}`);
+    }
   }
   const more = reasons.length - NAMES_SHOWN;
   const shown = reasons.slice(0, NAMES_SHOWN).join("; ");

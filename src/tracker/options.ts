@@ -51,6 +51,13 @@ export interface TrackerOptions<M = any> {
    * one entry of that size, with the longest names, would not fit a payload of the pubsub.
    */
   readonly maxMetaBytes?: number | undefined;
+  /**
+   * How many entries of other nodes are held, shown or hidden, over all of them. Default 1,000,000: about 400 MB beside
+   * their metas, which is what a node can carry that has the usual heap. What is beyond it is not held: the node is not
+   * complete, says so in `health` and once a minute by an error, and fetches it when there is room. Room is made by
+   * forgetting nodes that are down. This node's own entries are never refused.
+   */
+  readonly maxEntries?: number | undefined;
   /** How long `Tracker.start` waits for the pubsub. Default 5,000 ms. */
   readonly startTimeoutMs?: number | undefined;
   /**
@@ -94,8 +101,8 @@ export interface TrackerOptions<M = any> {
 export interface StopOptions {
   /**
    * For how long this node's entries stay in the others' lists, waiting for their keys to come back on another
-   * node. They are shown while no node that stays shows their key: hidden when it comes, shown again if it goes
-   * within this time. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
+   * node. Each is hidden when one entry of that topic and key has come since, and shown again if that one goes
+   * within this time: a user's other connections take nobody's place. Default `downPeriodMs`: a rolling deploy flickers for nobody. 0: they leave at once. The others
    * wait for their `permdownPeriodMs` at the most.
    */
   readonly handoffMs?: number | undefined;
@@ -141,6 +148,7 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   downPeriodMs: true,
   permdownPeriodMs: true,
   maxMetaBytes: true,
+  maxEntries: true,
   startTimeoutMs: true,
   expect: true,
   indexKeys: true,
@@ -201,6 +209,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     downPeriodMs,
     permdownPeriodMs,
     maxMetaBytes,
+    maxEntries: wholeOption("maxEntries", options.maxEntries ?? 1_000_000, 1, Infinity),
     startTimeoutMs,
     expect: namesOf("expect", options.expect),
     indexKeys: booleanOption("indexKeys", options.indexKeys ?? false),

@@ -180,7 +180,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
-    this.#engine.setTime();
     if (topic !== undefined && key !== undefined) {
       const entry = this.#owned.find(session, topic, key);
       return entry === undefined ? 0 : this.#remove(session, [entry], "untracked");
@@ -288,13 +287,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
-    this.#engine.setTime();
-    return explanationsOf(topic, key, this.#view, this.#engine.replicator.membership);
+    return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
   /** How this tracker is, and what it knows of the other nodes. */
   health(): Health {
-    this.#engine.setTime();
     return healthOf(this.#engine, {
       own: { entries: this.#owned.size, sessions: this.#owned.sessions },
       closedSessionCalls: this.#closedSessionCalls,
@@ -373,7 +370,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta);
+    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
@@ -381,15 +378,16 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
     this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta);
+    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
   }
 
   #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
+    const nowMs = this.#engine.now();
     for (const entry of entries) {
-      this.#engine.replicator.remove(entry, reason);
+      this.#engine.replicator.remove(entry, reason, nowMs);
       this.#owned.delete(session, entry);
     }
     this.#engine.deliver();
@@ -398,7 +396,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   #sessionClosed(session: Session): void {
     if (this.stopped) return;
-    this.#engine.setTime();
     this.#remove(session, this.#owned.entries(session), "closed");
   }
 
@@ -415,7 +412,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);
-    this.#engine.setTime();
     return this.#acceptsStill(session);
   }
 

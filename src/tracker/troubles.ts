@@ -53,6 +53,11 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
       const text = `A payload that no node can have sent: ${reason}`;
       return new TrackerError("INVALID_FRAME", text, { reason, ...trouble.life });
     }
+    case "full": {
+      const { life, maxEntries } = trouble;
+      const text = `${life.name} has more than there is room for: ${maxEntries} entries of other nodes are held at the most (maxEntries)`;
+      return new TrackerError("CROWDED", text, { ...life, table: "entries", limit: maxEntries });
+    }
     case "crowded": {
       const { table } = trouble;
       const { limit, text } = CROWDED[table];

@@ -64,11 +64,16 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
+  ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
-    [...["catch-up", "late", "merging", "replica", "wire"].map(inReplication), ...rooms, ...terms],
+    [
+      ...["catch-up", "earlier-windows", "late", "merging", "replica", "wire"].map(inReplication),
+      ...rooms,
+      ...terms,
+    ],
   ],
   ["tracker", [...replication, "crdt", ...below]],
   ["presence", ["tracker", ...below]],
@@ -89,13 +94,27 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
-const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "metrics", "inspect", "cli", "channels", "testing"]);
+const nodeLayers: ReadonlySet<string> = new Set([
+  "adapters",
+  "tracker",
+  "metrics",
+  "inspect",
+  "cli",
+  "channels",
+  "testing",
+]);
 
 /**
  * Where time, random and timers may come from: the runtime; adapters and the command, which live at the edge; and the one file
- * of the simulation that lets promises settle between two virtual events.
+ * of the simulation that lets promises settle between two virtual events. The inspector's script runs in a browser.
  */
-const edges: ReadonlySet<string> = new Set(["runtime", "adapters", "cli", "testing/virtual-time.ts"]);
+const edges: ReadonlySet<string> = new Set([
+  "runtime",
+  "adapters",
+  "cli",
+  "inspect/page-script.ts",
+  "testing/virtual-time.ts",
+]);
 
 /** What makes a run depend on when and where it runs. */
 const unpredictable: ReadonlySet<string> = new Set([

@@ -59,7 +59,7 @@ describe("what lives claim", () => {
     const protocol = { ...PROTOCOL, limits: { ...LIMITS, claimedSlices: 8, requestsPerLife: 2 } };
     const link = new Link(protocol);
     const author = link.start("b", 8);
-    for (let shard = 0; shard < 8; shard++) author.replicator.add(shard, "t", `k${shard}`, "s", {});
+    for (let shard = 0; shard < 8; shard++) link.track(author, shard, "t", `k${shard}`, "s");
     link.advance(100);
     const node = link.start("a");
     link.forge("p", node, heartbeat(16, 1));

@@ -19,9 +19,9 @@ function keepClaiming(link: Link, names: readonly string[], to: LinkedNode, pool
   say();
 }
 
-function trackMany({ replicator }: LinkedNode, count: number): void {
+function trackMany(link: Link, node: LinkedNode, count: number): void {
   for (let i = 0; i < count; i++) {
-    replicator.add(i % 4, `room:${i % 40}`, `user:${i}`, `s-${i}`, { page: "x" });
+    link.track(node, i % 4, `room:${i % 40}`, `user:${i}`, `s-${i}`, { page: "x" });
   }
 }
 
@@ -29,8 +29,7 @@ function trackMany({ replicator }: LinkedNode, count: number): void {
 function msUntilHeld(link: Link, holder: LinkedNode, entries: number, withinMs: number): number {
   const fromMs = link.nowMs;
   const good = link.start("good");
-  good.replicator.setTime(link.nowMs);
-  trackMany(good, entries);
+  trackMany(link, good, entries);
   while (link.nowMs - fromMs < withinMs) {
     link.advance(50);
     const replica = holder.replicator.membership.presentOf("good");
@@ -58,8 +57,7 @@ describe("a node that answers", () => {
     link.nodes.delete("a");
     const good = link.start("good");
     link.advance(100);
-    good.replicator.setTime(link.nowMs);
-    trackMany(good, 6_000);
+    trackMany(link, good, 6_000);
     link.advance(200);
     link.nodes.set("a", lost);
     const fromMs = link.nowMs;
@@ -111,8 +109,7 @@ describe("those that ask without end", () => {
     const link = new Link();
     const a = link.start("a");
     const entries = 2_000;
-    a.replicator.setTime(link.nowMs);
-    trackMany(a, entries);
+    trackMany(link, a, entries);
     link.advance(1_000);
     const names = Array.from({ length: 20 }, (_, i) => `asks-${i}`);
     const flood = (): void => {
@@ -161,8 +158,7 @@ describe("those that ask without end", () => {
 function pageBytesPerItem(entries: number): number {
   const link = new Link();
   const a = link.start("a");
-  a.replicator.setTime(link.nowMs);
-  trackMany(a, entries);
+  trackMany(link, a, entries);
   link.advance(1_000);
   link.forge("asks", a, { type: "pageRequest", shard: 0, rebuild: 1, base: 0, from: 0, until: 0 });
   const greeted = a.sentTo.get("asks") ?? 0;

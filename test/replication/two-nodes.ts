@@ -25,12 +25,14 @@ export interface LinkedNode {
 export class Link {
   nowMs = 0;
   readonly #protocol: Protocol;
+  readonly #maxEntries: number;
   readonly nodes = new Map<string, LinkedNode>();
   readonly #due: { atMs: number; run: () => void }[] = [];
   readonly #counters = new Map<string, number>();
 
-  constructor(protocol: Protocol = PROTOCOL) {
+  constructor(protocol: Protocol = PROTOCOL, maxEntries = 1_000_000) {
     this.#protocol = protocol;
+    this.#maxEntries = maxEntries;
   }
 
   start(name: string, poolSize = 4): LinkedNode {
@@ -52,6 +54,7 @@ export class Link {
         tickPeriodMs: 500,
         downPeriodMs: 8_000,
         permdownPeriodMs: 1_200_000,
+        maxEntries: this.#maxEntries,
         random: () => 0.5,
         protocol: this.#protocol,
       },
@@ -94,6 +97,18 @@ export class Link {
     this.nodes.set(name, node);
     this.at(this.nowMs, () => replicator.advance(this.nowMs));
     return node;
+  }
+
+  /** A node tracks something of its own. */
+  track(
+    { replicator }: LinkedNode,
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta = {},
+  ): void {
+    replicator.add(shard, topic, key, session, meta, this.nowMs);
   }
 
   /** A frame of a life that nobody runs arrives at a node. Default: it is the next of that life. */

@@ -9,6 +9,7 @@ import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { Places } from "../../src/replication/showing/places.js";
 import { View } from "../../src/replication/showing/view.js";
 import { FaultyNetwork } from "../../src/testing/network.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
@@ -138,7 +139,7 @@ const during: readonly BrokenRule[] = [
     schedule: deploying,
     break: () => [
       // The successor's entry is lost soon after its key was handed to it, and what waits is not shown again.
-      instead(View.prototype, "handBack", () => undefined),
+      instead(Places.prototype, "remove", () => undefined),
       instead(Replicator.prototype, "advance", function (original, nowMs) {
         original(nowMs);
         for (const replica of this.membership.replicas()) {
@@ -157,11 +158,11 @@ const during: readonly BrokenRule[] = [
     found: /shows the dead \d+ ms of good connection after it was heard/,
     schedule: dying,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs, hides) {
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
         // As if each silence were the first to be forgiven.
         for (const replica of this.replicas()) replica.forgivenMs = undefined;
-        this.forgiveSilence();
-        original(elapsedMs, hides);
+        this.forgiveSilence(nowMs);
+        original(nowMs, hides);
       }),
     ],
   },
@@ -177,7 +178,11 @@ const during: readonly BrokenRule[] = [
     found: /hides who is there, though nothing was lost/,
     schedule: scheduleOf([set("a"), wait(60_000)]),
     break: () => [
-      instead(Membership.prototype, "pass", (original, elapsedMs, hides) => original(3 * elapsedMs, hides)),
+      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
+        // As if each tick took three times as long.
+        for (const replica of this.replicas()) replica.heardHealthyMs -= 1_000;
+        original(nowMs, hides);
+      }),
       instead(Replicator.prototype, "receive", function (original, payload, nowMs, way) {
         const [, kind, name] = JSON.parse(payload) as [number, number, string];
         // Nobody hears the heartbeats of those it knows for a while; itself it does hear.
@@ -267,9 +272,9 @@ const together: readonly BrokenRule[] = [
     break: () => {
       let removals = 0;
       return [
-        instead(Replicator.prototype, "remove", (original, entry, reason) => {
+        instead(Replicator.prototype, "remove", (original, entry, reason, nowMs) => {
           removals += 1;
-          if (removals % 2 === 1) original(entry, reason);
+          if (removals % 2 === 1) original(entry, reason, nowMs);
         }),
       ];
     },

@@ -103,7 +103,7 @@ const diffs: readonly BrokenRule[] = [
     found: /a diff was delivered before start resolved/,
     break: () => [
       instead(Engine.prototype, "start", function (original) {
-        this.replicator.add(0, "early", "user:1", "early-1", { version: 0 });
+        this.replicator.add(0, "early", "user:1", "early-1", { version: 0 }, this.now());
         this.deliver();
         return original();
       }),
@@ -286,8 +286,8 @@ const surroundings: readonly BrokenRule[] = [
     rule: "a late frame that is heard",
     found: /hears a late frame of/,
     break: () => [
-      instead(Membership.prototype, "hear", (original, life, counter, direct) => {
-        const heard = original(life, counter, direct);
+      instead(Membership.prototype, "hear", (original, life, counter, direct, nowMs) => {
+        const heard = original(life, counter, direct, nowMs);
         if (heard instanceof Replica) heard[direct ? "directCounter" : "broadcastCounter"] = 0;
         return heard;
       }),

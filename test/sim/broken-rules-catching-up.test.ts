@@ -8,6 +8,7 @@ import {
   askingHasALimit,
   inventedLivesCostLittle,
   newcomersHearOut,
+  newcomersWaitForWindows,
   oneHeartbeatIsNotEnough,
   overtakenHeartbeatsTell,
   reasonsAreTold,
@@ -16,7 +17,7 @@ import {
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
-import { reconnectingAmongLateFrames } from "./schedules.js";
+import { deploying, reconnectingAmongLateFrames } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
@@ -63,6 +64,18 @@ const rules: readonly BrokenRule[] = [
     found: /lists \d of 2 when/,
     run: newcomersHearOut,
     broken: { limits: { hearingOutHeartbeats: 0 } },
+  },
+  {
+    rule: "R58 is missed: a newcomer waits for windows that it could not know of",
+    found: /lists 2 of 3 when/,
+    run: newcomersWaitForWindows,
+    broken: { rules: { earlierWindowMs: () => 0 } },
+  },
+  {
+    rule: "R58 is missed: whatever happens, a newcomer lists who waits elsewhere when it is complete",
+    found: /is complete without one who waits elsewhere/,
+    schedule: deploying,
+    broken: { rules: { earlierWindowMs: () => 0 } },
   },
   {
     rule: "R45 is missed: one heartbeat that all hear may be older than this life",

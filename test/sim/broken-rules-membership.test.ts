@@ -4,11 +4,13 @@ import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { View } from "../../src/replication/showing/view.js";
+import { Places } from "../../src/replication/showing/places.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
   departingTakesOverFromNobody,
+  forgedEntriesAreBounded,
+  deploysOneAfterTheOther,
   forgedNamesAreBounded,
   goodbyesAreSaidOnce,
   livesThatAreOverAreBounded,
@@ -66,8 +68,8 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: down hides, it does not delete",
     found: /was dropped/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        original(elapsedMs);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        original(nowMs);
         for (const replica of this.replicas()) if (replica.status === "down") replica.held.slices.clear();
       }),
     ],
@@ -91,13 +93,13 @@ const silence: readonly BrokenRule[] = [
     rule: "R30 is missed: who is gone was down before",
     found: /is gone without having been down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
+      instead(Membership.prototype, "pass", function (original, nowMs) {
         for (const replica of this.replicas()) {
-          if (replica.status !== "up" || replica.silentMs + elapsedMs < 3_000) continue;
+          if (replica.status !== "up" || this.silenceOf(replica, nowMs) < 3_000) continue;
           replica.status = "down";
-          replica.silentMs = 1e10;
+          replica.heardHealthyMs = -1e10;
         }
-        original(elapsedMs);
+        original(nowMs);
       }),
     ],
   },
@@ -112,8 +114,8 @@ const silence: readonly BrokenRule[] = [
     found: /was dropped/,
     schedule: hinting,
     break: () => [
-      instead(Membership.prototype, "gone", function (original, name) {
-        original(name);
+      instead(Membership.prototype, "gone", function (original, name, nowMs) {
+        original(name, nowMs);
         for (const replica of this.replicas()) if (replica.name === name) replica.held.slices.clear();
       }),
     ],
@@ -172,6 +174,12 @@ const lives: readonly BrokenRule[] = [
     broken: { limits: { knownLives: Infinity } },
   },
   {
+    rule: "R59 is missed: what others have is kept as far as there is room",
+    found: /holds \d+ entries where there is room for \d+/,
+    run: forgedEntriesAreBounded,
+    broken: { rules: { hasRoom: () => true } },
+  },
+  {
     rule: "R44 is missed: two lives of a name that go on are reported",
     found: /does not report a conflict/,
     run: twinsAreReported,
@@ -218,9 +226,9 @@ const departing: readonly BrokenRule[] = [
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs) => {
-        if (replica.status === "departing") replica.windowMs = windowMs;
-        original(replica, windowMs);
+      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
+        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
+        original(replica, windowMs, nowMs);
       }),
     ],
   },
@@ -233,27 +241,55 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
     break: () => [
-      instead(Membership.prototype, "pass", function (original, elapsedMs) {
-        for (const replica of this.replicas()) if (replica.status === "departing") replica.status = "up";
-        original(elapsedMs + 4_000);
+      instead(Membership.prototype, "pass", function (original, nowMs) {
+        for (const replica of this.replicas()) {
+          replica.heardHealthyMs -= 4_000;
+          if (replica.status === "departing") replica.status = "up";
+        }
+        original(nowMs);
       }),
     ],
   },
   {
-    rule: "R43 is missed: what departs leaves when its key is elsewhere",
-    found: /which departs, is still shown beside another/,
-    break: () => [instead(View.prototype, "handOff", () => undefined)],
+    rule: "R43 is missed: what comes after a goodbye takes a place",
+    found: /which departs, is still shown beside what came/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: () => 0 } },
   },
   {
-    rule: "R43 is missed: what was handed off is shown again when the last that took over goes",
-    found: /which departs, is hidden though nobody else shows it/,
-    break: () => [instead(View.prototype, "handBack", () => undefined)],
+    rule: "R43 is missed: what comes after a goodbye takes no more than one place",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: (waiting, came) => (came > 0 ? waiting : 0) } },
+  },
+  {
+    rule: "R43 is missed: whoever takes one place takes no other",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { placesTaken: (waiting, came) => Math.min(waiting, came) } },
+  },
+  {
+    rule: "R43 is missed: whoever was there at the goodbye takes no place",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    broken: { rules: { takesPlace: (isOwn) => !isOwn } },
+  },
+  {
+    rule: "R43 is missed: nobody takes the place of its own life",
+    found: /which departs, is hidden though nobody has its place/,
+    broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
+  },
+  {
+    rule: "R43 is missed: a place is free again when whoever took it goes",
+    found: /which departs, is hidden though nobody has its place/,
+    run: deploysOneAfterTheOther,
+    break: () => [instead(Places.prototype, "remove", () => undefined)],
   },
   {
     rule: "R43 is missed: what departs itself takes over from nobody",
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,
-    broken: { rules: { stays: () => true } },
+    broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
     rule: "R27 is missed: sessions that close after stop announce nothing",

@@ -25,11 +25,11 @@ const rules: readonly BrokenRule[] = [
     break: () => {
       const saidBefore = new WeakMap<Authorship, number>();
       return [
-        instead(Authorship.prototype, "sendHeartbeat", function (original, to) {
+        instead(Authorship.prototype, "sendHeartbeat", function (original, nowMs, to) {
           const said = this.shards.reduce((clocks, { flushed }) => clocks + flushed.clock, 0);
           const isNews = said !== saidBefore.get(this);
           if (to === undefined) saidBefore.set(this, said);
-          if (to !== undefined || !isNews) original(to);
+          if (to !== undefined || !isNews) original(nowMs, to);
         }),
       ];
     },
@@ -61,7 +61,7 @@ const rules: readonly BrokenRule[] = [
     found: /frames in \d+ idle heartbeats/,
     break: () => [
       instead(Authorship.prototype, "flushDue", function (original, nowMs) {
-        this.sendHeartbeat();
+        this.sendHeartbeat(nowMs);
         return original(nowMs);
       }),
     ],

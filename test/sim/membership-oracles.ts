@@ -81,11 +81,11 @@ export class MembershipOracles {
     const nowMs = (): number => this.#situation.nowMs;
     const blame = (what: string): void => this.#situation.blame(what);
     return [
-      instead(Membership.prototype, "hear", function (original, life, counter, direct, periodMs) {
+      instead(Membership.prototype, "hear", function (original, life, counter, direct, atMs, periodMs) {
         const before = [...this.replicas()].filter(({ name }) => name === life.name);
         const present = before.filter((replica) => !replaced.has(replica));
         const statuses = present.map(({ status }) => status);
-        const result = original(life, counter, direct, periodMs);
+        const result = original(life, counter, direct, atMs, periodMs);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
         if (typeof result === "string") refuses(this, life);
@@ -99,9 +99,9 @@ export class MembershipOracles {
         }
         return result;
       }),
-      instead(Membership.prototype, "goodbye", function (original, replica, windowMs) {
+      instead(Membership.prototype, "goodbye", function (original, replica, windowMs, atMs) {
         isOver(this, replica, saysGoodbye(replica, windowMs));
-        original(replica, windowMs);
+        original(replica, windowMs, atMs);
       }),
       instead(Replicator.prototype, "nodeGone", function (original, name, nowMs) {
         original(name, nowMs);
@@ -197,5 +197,5 @@ export class MembershipOracles {
 /** Reconnecting may have begun a silence anew. */
 function silentSinceMs(node: Watched, heardMs: number): number {
   const reconnectMs = unwellStretches(node.endpoint).findLast(({ untilMs }) => untilMs !== Infinity)?.untilMs;
-  return Math.max(heardMs, reconnectMs ?? heardMs);
+  return Math.max(heardMs, reconnectMs ?? heardMs, node.endpoint.ownHearing.mayHaveResumedMs);
 }

@@ -1,12 +1,15 @@
 /**
  * Oracles for the rules between the nodes, looking inside: slices never go back and are not dropped while their
- * life is known; who was down is shown again only when it has caught up; what departs is shown exactly
- * while its key is nowhere else; and nobody asks without end.
+ * life is known; who was down is shown again only when it has caught up; what departs is hidden exactly while
+ * what came after its goodbye has its place; and nobody asks without end.
  */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
+import type { EntryOwner } from "../../src/replication/entry.js";
+import { View } from "../../src/replication/showing/view.js";
 import type { Replica } from "../../src/replication/replica.js";
 import type { Replicator } from "../../src/replication/replicator.js";
 import type { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { instead, type Restore } from "./wrap.js";
 
 /** What was last seen of another life. */
 interface Remembered {
@@ -24,6 +27,8 @@ const requestsPerSecondMax = 120;
 
 export class ProtocolOracles {
   readonly #remembered = new WeakMap<Replica, Remembered>();
+  /** Per view, topic and key, and departing life: who takes no place. */
+  readonly #companions = new WeakMap<View, Map<string, Map<EntryOwner, Set<string>>>>();
   readonly #requests = new WeakMap<Replicator, { fromMs: number; unanswered: number }>();
 
   /** Looks at what a node holds after one of its tasks. */
@@ -55,21 +60,102 @@ export class ProtocolOracles {
       const isBack = before.status !== "returning" && replica.status === "returning";
       const goals = isBack ? targetsOf(replica) : before.goals;
       this.#remembered.set(replica, { clocks: clocksOf(replica), status: replica.status, goals });
-      if (replica.departure !== undefined) wrong.push(...this.#lookAtHandoff(replicator, replica));
     }
+    wrong.push(...this.#lookAtHandoff(replicator));
     wrong.push(...this.#lookAtRequests(replicator, nowMs));
     return wrong;
   }
 
-  /** An entry of a life that departs is shown while no life that stays shows the same key, and not beside one. */
-  #lookAtHandoff({ view }: Replicator, replica: Replica): string[] {
+  install(): Restore[] {
+    const departs = (view: View, entries: readonly ReplicatedEntry[]): void => {
+      for (const entry of entries) this.#companionsOf(view, entry);
+    };
+    const comes = (view: View, entry: ReplicatedEntry): void => this.#comes(view, entry);
+    return [
+      instead(View.prototype, "join", function (original, entry) {
+        comes(this, entry);
+        original(entry);
+      }),
+      instead(View.prototype, "depart", function (original, entries) {
+        const all = [...entries];
+        departs(this, all);
+        original(all);
+      }),
+    ];
+  }
+
+  /**
+   * Who takes no place of an entry's life, under its topic and key: noted at the goodbye, or when the first of its
+   * entries was found there later.
+   */
+  #companionsOf(view: View, entry: ReplicatedEntry): Set<string> {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    const topic = ReplicatedEntry.topicOf(entry);
+    const ofView = this.#companions.get(view) ?? new Map<string, Map<EntryOwner, Set<string>>>();
+    this.#companions.set(view, ofView);
+    const where = whereOf(entry);
+    const byLife = ofView.get(where) ?? new Map<EntryOwner, Set<string>>();
+    ofView.set(where, byLife);
+    let companions = byLife.get(owner);
+    if (companions === undefined) {
+      companions = new Set([...byLife.values()].flatMap((before) => [...before]));
+      for (const other of view.getByKey(topic, entry.key)) companions.add(identityIn(other));
+      byLife.set(owner, companions);
+    }
+    return companions;
+  }
+
+  /** What comes of a life that has said goodbye was late, and takes no place. */
+  #comes(view: View, entry: ReplicatedEntry): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    if (owner.departure === undefined) return;
+    this.#companionsOf(view, entry);
+    const byLife = this.#companions.get(view)?.get(whereOf(entry)) ?? new Map<EntryOwner, Set<string>>();
+    for (const [life, companions] of byLife) if (life !== owner) companions.add(identityIn(entry));
+  }
+
+  /** Of what departs under a key as much is hidden as came after the goodbyes, one for one. */
+  #lookAtHandoff({ view, membership }: Replicator): string[] {
     const wrong: string[] = [];
-    for (const entry of replica.held.entries()) {
-      const shown = view.getByKey(ReplicatedEntry.topicOf(entry), entry.key);
-      const isElsewhere = shown.some((other) => ReplicatedEntry.ownerOf(other).departure === undefined);
-      if (shown.includes(entry) !== isElsewhere) continue;
-      const how = isElsewhere ? "still shown beside another" : "hidden though nobody else shows it";
-      wrong.push(`${entry.key} of ${replica.id}, which departs, is ${how}`);
+    const departing = new Map<string, ReplicatedEntry[]>();
+    for (const replica of membership.replicas()) {
+      if (replica.status !== "departing") continue;
+      for (const entry of replica.held.entries()) {
+        const where = whereOf(entry);
+        const present = departing.get(where);
+        if (present === undefined) departing.set(where, [entry]);
+        else present.push(entry);
+      }
+    }
+    for (const [where, byLife] of this.#companions.get(view) ?? []) {
+      const owners = new Set(departing.get(where)?.map((entry) => ReplicatedEntry.ownerOf(entry)));
+      for (const life of byLife.keys()) if (!owners.has(life)) byLife.delete(life);
+      if (byLife.size === 0) this.#companions.get(view)?.delete(where);
+    }
+    for (const [where, waiting] of departing) {
+      const first = waiting[0]!;
+      const shown = view.getByKey(ReplicatedEntry.topicOf(first), first.key);
+      const came = new Set([...shown, ...waiting]);
+      const places = new Map<ReplicatedEntry, ReplicatedEntry>();
+      const findsPlace = (wanted: ReplicatedEntry, tried: Set<ReplicatedEntry>): boolean => {
+        const companions = this.#companionsOf(view, wanted);
+        for (const other of came) {
+          const isOwn = ReplicatedEntry.ownerOf(other) === ReplicatedEntry.ownerOf(wanted);
+          if (isOwn || companions.has(identityIn(other)) || tried.has(other)) continue;
+          tried.add(other);
+          const displaced = places.get(other);
+          if (displaced !== undefined && !findsPlace(displaced, tried)) continue;
+          places.set(other, wanted);
+          return true;
+        }
+        return false;
+      };
+      const taken = waiting.filter((entry) => findsPlace(entry, new Set())).length;
+      const hidden = waiting.filter((entry) => !shown.includes(entry)).length;
+      if (hidden === taken) continue;
+      const how = hidden < taken ? "still shown beside what came" : "hidden though nobody has its place";
+      const lives = waiting.map((entry) => entry.node).join(", ");
+      wrong.push(`${where} of ${lives}, which departs, is ${how}: ${hidden} are hidden instead of ${taken}`);
     }
     return wrong;
   }
@@ -85,6 +171,15 @@ export class ProtocolOracles {
     const sent = unanswered - window.unanswered;
     return sent > requestsPerSecondMax ? [`${sent} requests within a second that no page answered`] : [];
   }
+}
+
+function whereOf(entry: ReplicatedEntry): string {
+  return JSON.stringify([ReplicatedEntry.topicOf(entry), entry.key]);
+}
+
+/** A session of a life: the same for all revisions. */
+function identityIn({ ref, session }: ReplicatedEntry): string {
+  return JSON.stringify([ref.slice(0, ref.lastIndexOf(".")), session]);
 }
 
 function targetsOf(replica: Replica): Map<number, number> {

@@ -132,6 +132,23 @@ export async function newcomersHearOut(seed: number, protocol: Protocol = PROTOC
   if (listed !== 2) fail(cluster, `lists ${listed} of 2 when it says that it is complete`);
 }
 
+/** A node that starts while users of another wait elsewhere is not complete without them. */
+export async function newcomersWaitForWindows(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const names = ["a", "b", "c"];
+  const cluster = await simulateBy(protocol, { seed, nodes: names });
+  await cluster.advance(3_000);
+  for (const name of names) cluster.node(name).tracker.track(cluster.node(name).session(), "room", name, {});
+  await cluster.settle();
+  await cluster.stop("a");
+  await cluster.advance(500);
+  const { tracker } = await cluster.start("a");
+  let listed: string | undefined;
+  const there = (name: string): number => cluster.node(name).tracker.countKeys("room");
+  void tracker.whenComplete().then(() => (listed = `${there("a")} of ${there("b")}`));
+  for (let turn = 0; turn < 1_000 && listed === undefined; turn++) await cluster.advance(10);
+  if (listed !== "2 of 2") fail(cluster, `lists ${listed} when it says that it is complete`);
+}
+
 /** What a session's end was is told after a rebuild, and where an answer overlaps with what is held. */
 export async function reasonsAreTold(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"], options: { poolSize: 1 } });
@@ -190,9 +207,11 @@ export function oneHeartbeatIsNotEnough(_seed: number, protocol: Protocol = PROT
     shards: [{ clock: 0, count: 0, digest: 0 }],
   };
   link.forge("b", a, heartbeat);
-  if (a.replicator.hasCaughtUp) throw new Error("b is caught up with after one heartbeat that all hear");
+  if (a.replicator.hasCaughtUp(link.nowMs))
+    throw new Error("b is caught up with after one heartbeat that all hear");
   link.forge("b", a, heartbeat);
-  if (!a.replicator.hasCaughtUp) throw new Error("b is not caught up with after its second heartbeat");
+  if (!a.replicator.hasCaughtUp(link.nowMs))
+    throw new Error("b is not caught up with after its second heartbeat");
   return Promise.resolve();
 }
 
@@ -238,8 +257,7 @@ export function overtakenHeartbeatsTell(_seed: number, protocol: Protocol = PROT
 export function askingHasALimit(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const link = new Link(protocol);
   const a = link.start("a");
-  a.replicator.setTime(0);
-  for (let i = 0; i < 2_000; i++) a.replicator.add(0, "room", `user:${i}`, `s-${i}`, {});
+  for (let i = 0; i < 2_000; i++) link.track(a, 0, "room", `user:${i}`, `s-${i}`);
   link.advance(100);
   const flood = (): void => {
     const page = { type: "pageRequest", shard: 0, rebuild: 1, base: 0, from: 0, until: 0 } as const;

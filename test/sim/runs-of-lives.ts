@@ -3,9 +3,11 @@ import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { View } from "../../src/replication/showing/view.js";
 import type { Life } from "../../src/replication/life.js";
 import { LIMITS } from "../../src/replication/limits.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
+import type { Session } from "../../src/session.js";
 import { by, simulateBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
@@ -85,6 +87,43 @@ export async function forgedNamesAreBounded(seed: number, protocol: Protocol = P
   if (known > LIMITS.knownLives) fail(cluster, `knows ${known} lives that somebody made up`);
 }
 
+/** Whoever makes up entries fills no memory. */
+export async function forgedEntriesAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const maxEntries = 100;
+  const options = by(protocol, { maxEntries });
+  const cluster = await simulate({ seed, nodes: ["a", "b"], options });
+  const b = cluster.node("b");
+  for (let number = 1; number <= 20; number += 1) b.tracker.track(b.session(), topic, `user:${number}`, {});
+  await cluster.advance(3_000);
+  const { endpoint, tracker } = cluster.node("a");
+  for (let number = 1; number <= 30; number += 1) {
+    const births = Array.from({ length: 10 }, (_, i) => ({
+      clock: i + 1,
+      topic,
+      key: `k${i}`,
+      session: "s",
+      meta: {},
+    }));
+    const message = {
+      type: "delta",
+      shard: 0,
+      since: 0,
+      upTo: 10,
+      part: 1,
+      parts: 1,
+      births,
+      removed: [],
+    } as const;
+    const from = { name: `forged:${number}`, incarnation: forgedIncarnation(1) };
+    const delta = encodeFrame({ from, to: undefined, counter: 1, message });
+    cluster.network.inject(endpoint, channel, delta);
+  }
+  const { replicas } = tracker.health();
+  const held = replicas.reduce((sum, { entries }) => sum + entries, 0);
+  if (held > maxEntries) fail(cluster, `holds ${held} entries where there is room for ${maxEntries}`);
+  if (tracker.count(topic) < 20) fail(cluster, "has lost what it had");
+}
+
 /** Of two lives of one name that go on, the others are told, and so is each of the two. */
 export async function twinsAreReported(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b", "c"] });
@@ -138,6 +177,37 @@ export async function closingAfterStopSaysNothing(
       if (reason === "closed") fail(cluster, "an entry left as closed after its node has stopped");
     }
   }
+}
+
+/**
+ * Users with two connections, one of them on a node that was there before: two nodes are deployed one after the other,
+ * and connections move, close and move on within both windows.
+ */
+export function deploysOneAfterTheOther(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return watched(seed, ["a", "b", "c"], protocol, async (cluster) => {
+    const connect = (name: string, version: number): Session => {
+      const node = cluster.node(name);
+      const session = node.session();
+      node.tracker.track(session, topic, "user:1", { version });
+      return session;
+    };
+    connect("a", 1);
+    connect("a", 2);
+    connect("b", 3);
+    await cluster.advance(3_000);
+    await cluster.stop("a");
+    await cluster.advance(1_000);
+    connect("b", 4);
+    await cluster.advance(2_000);
+    const closing = connect("c", 5);
+    await cluster.advance(2_000);
+    await cluster.stop("b");
+    await cluster.advance(500);
+    closing.close();
+    await cluster.advance(500);
+    connect("c", 6);
+    await cluster.advance(10_000);
+  });
 }
 
 /**

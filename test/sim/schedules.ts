@@ -38,6 +38,26 @@ export function rebuilding(seed: number): Schedule {
  */
 export const smallLimits = { removalsKept: 6, pendingDots: 6, deltaDots: 100, pageItems: 2 };
 
+/** Nodes are stopped and started one after another, while some of their users come back elsewhere. */
+export function deploying(seed: number): Schedule {
+  const random = new SeededRandom(`deploying ${seed}`);
+  const nodes = ["a", "b", "c"];
+  const steps: Step[] = [];
+  const use = (node: string, session: number): Step => {
+    const key = `user:${random.integer(1, 12)}`;
+    return { do: "set", node, session, topic: `room:${random.integer(1, 2)}`, key };
+  };
+  for (const node of nodes) steps.push(use(node, 1), use(node, 1), use(node, 2));
+  for (const node of [...nodes, ...nodes]) {
+    const other = random.pick(nodes.filter((name) => name !== node));
+    steps.push({ do: "advance", ms: random.integer(3_000, 9_000) });
+    steps.push({ do: "stop", node, handoffMs: undefined }, { do: "advance", ms: random.integer(100, 2_000) });
+    steps.push({ do: "start", node, clockOffsetMs: 0 }, { do: "awaitComplete", node });
+    steps.push(use(other, 3), { do: "advance", ms: random.integer(100, 3_000) }, use(node, 1));
+  }
+  return { seed, nodes, network: {}, options, announceCrashes: false, steps };
+}
+
 /** So many shards that no heartbeat fits one frame. */
 export function manyShards(seed: number): Schedule {
   return {

@@ -75,7 +75,7 @@ export class WhiteBox {
     this.#watchReplicators();
     this.#watchAuthors();
     this.#watchSlices();
-    for (const oracles of [this.#author, this.#requests, this.#membership]) {
+    for (const oracles of [this.#author, this.#requests, this.#membership, this.#protocol]) {
       this.#restores.push(...oracles.install());
     }
   }

@@ -8,6 +8,7 @@ import { SeededRandom } from "../../src/testing/random.js";
 import { settlePromises, VirtualTime } from "../../src/testing/virtual-time.js";
 import type { TrackerEvents } from "../../src/tracker/events.js";
 import { Session } from "../../src/session.js";
+import type { Runtime } from "../../src/runtime.js";
 import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
 
 export type Lane = "broadcast" | "direct";
@@ -48,6 +49,8 @@ export class Lanes {
   loses: (from: string, to: string, lane: Lane, payload: string) => boolean = () => false;
   /** Whether a node does not hear itself; replace it at any time. */
   mutes: (name: string, lane: Lane) => boolean = () => false;
+  /** To which multiples of a time the timers of a node are held back, as those of a hidden page; replace it at any time. */
+  holdsBackMs: (name: string) => number | undefined = () => undefined;
   /** Whether the pubsub can tell who listens: whoever has not died and is connected. */
   knowsListeners = false;
   /** Whether it has lost all it knew of that. */
@@ -96,7 +99,13 @@ export class Lanes {
           }
         },
       },
-      { name: "lanes", ...this.#options, ...options, pubsub: this.#pubsub(port), runtime: machine.runtime },
+      {
+        name: "lanes",
+        ...this.#options,
+        ...options,
+        pubsub: this.#pubsub(port),
+        runtime: this.#runtime(port),
+      },
     );
     const tracker = await this.#drive(starting);
     const events: LaneNode["events"] = [];
@@ -150,6 +159,19 @@ export class Lanes {
     await settlePromises();
     for (let waitedMs = 0; !settled && waitedMs < startLimitMs; waitedMs += 1) await this.advance(1);
     return starting;
+  }
+
+  #runtime({ name, machine }: Port): Runtime {
+    const { runtime } = machine;
+    return {
+      ...runtime,
+      schedule: (delayMs, callback, options) => {
+        const everyMs = this.holdsBackMs(name);
+        if (everyMs === undefined || delayMs <= 0) return runtime.schedule(delayMs, callback, options);
+        const nextMs = Math.ceil((this.time.nowMs + delayMs) / everyMs) * everyMs;
+        return runtime.schedule(nextMs - this.time.nowMs, callback, options);
+      },
+    };
   }
 
   #pubsub(port: Port): PubSub {

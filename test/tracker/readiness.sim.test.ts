@@ -82,6 +82,69 @@ describe("a newcomer that is complete", () => {
   });
 });
 
+describe("a newcomer within the window of a node that stopped", () => {
+  async function deployed() {
+    const cluster = await clusterOf(7);
+    await cluster.stop("a");
+    await cluster.advance(500);
+    const startedMs = cluster.nowMs;
+    const { tracker } = await cluster.start("a");
+    const outcome = { ms: Infinity, listed: -1 };
+    void tracker.whenComplete().then(() => {
+      outcome.ms = cluster.nowMs - startedMs;
+      outcome.listed = tracker.topics().reduce((sum, topic) => sum + tracker.count(topic), 0);
+    });
+    const wait = async (): Promise<void> => {
+      while (outcome.listed < 0 && cluster.nowMs - startedMs < 20_000) await cluster.advance(50);
+    };
+    return { cluster, tracker, outcome, wait };
+  }
+
+  it("is complete when the window has ended", async () => {
+    const { cluster, tracker, outcome, wait } = await deployed();
+    await cluster.advance(5_000);
+    expect(outcome.listed).toBe(-1);
+    expect(tracker.health()).toMatchObject({ complete: false, ready: false });
+    await wait();
+    expect(outcome.listed).toBe(80);
+    expect(outcome.ms).toBeGreaterThan(7_000);
+    expect(outcome.ms).toBeLessThan(8_500);
+    expect(cluster.node("b").tracker.countKeys("room:0")).toBe(tracker.countKeys("room:0"));
+  });
+
+  it("says what it waits for", async () => {
+    const { cluster, tracker } = await deployed();
+    await cluster.advance(3_000);
+    const waiting = tracker.whenComplete({ timeoutMs: 1_000 });
+    const refused = expect(waiting).rejects.toThrow(
+      /nodes that stopped before this one started wait elsewhere/,
+    );
+    await cluster.advance(1_100);
+    await refused;
+  });
+
+  it("is complete as soon as those who waited are back", async () => {
+    const { cluster, outcome, wait } = await deployed();
+    const { tracker } = cluster.node("b");
+    for (let i = 0; i < 20; i++) tracker.track(cluster.node("b").session(), `room:${i % 7}`, `a ${i}`, {});
+    await wait();
+    expect(outcome.listed).toBe(100);
+    expect(outcome.ms).toBeLessThan(5_000);
+  });
+
+  it("waits no longer than its own down period, and only once", async () => {
+    const cluster = await clusterOf(8);
+    await cluster.stop("a", { handoffMs: 3_600_000 });
+    await cluster.advance(500);
+    const { tracker } = await cluster.start("f");
+    await cluster.advance(8_600);
+    expect(tracker.health().complete).toBe(true);
+    await cluster.stop("b", { handoffMs: 3_600_000 });
+    await cluster.advance(2_000);
+    expect(tracker.health().complete).toBe(true);
+  });
+});
+
 describe("the option `expect`", () => {
   it("of nobody makes a node complete at once", async () => {
     const tracker = await Tracker.start({}, { name: "alone", pubsub: memoryPubSub(), expect: [] });

@@ -100,6 +100,7 @@ export class AuthoredShard {
     // receives them pairs them by identity.
     this.#set.remove(dot);
     this.#clock = this.#set.add(entry).clock;
+    this.#endings.updated(this.#clock - 1);
     requireBirth(entry, this.#clock);
     return entry;
   }

@@ -21,12 +21,13 @@ export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly seenTimes = new SeenTimes();
   readonly #broadcastPeriodMs: number;
-  readonly #heartbeatPeriodMs: number;
+  readonly #saidPeriodMs: () => number;
   readonly #outbox: Outbox;
   readonly #wakeAt: (timeMs: number) => void;
   readonly #isHeard: () => boolean;
   readonly #version: string | undefined;
   readonly #flushed: ((delta: DeltaMessage) => void) | undefined;
+  readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
@@ -36,17 +37,16 @@ export class Authorship {
   readonly #changedMs: (number | undefined)[];
 
   constructor(
-    options: Pick<
-      ReplicatorOptions,
-      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version"
-    >,
+    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "version">,
     outbox: Outbox,
     wakeAt: (timeMs: number) => void,
     isHeard: () => boolean,
+    waitsMs: (nowMs: number) => number | undefined,
+    saidPeriodMs: () => number,
     protocol: Protocol,
     flushed?: (delta: DeltaMessage) => void,
   ) {
-    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -55,12 +55,13 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#saidPeriodMs = saidPeriodMs;
     this.#outbox = outbox;
     this.#wakeAt = wakeAt;
     this.#isHeard = isHeard;
     this.#version = options.version;
     this.#flushed = flushed;
+    this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
     this.#changedMs = this.shards.map(() => undefined);
@@ -108,14 +109,14 @@ export class Authorship {
     return nextMs;
   }
 
-  sendHeartbeat(to?: Life): void {
-    const heartbeat = this.#heartbeat();
+  sendHeartbeat(nowMs: number, to?: Life): void {
+    const heartbeat = this.#heartbeat(nowMs);
     this.#outbox.sendHeartbeat(to === undefined ? heartbeat : { ...heartbeat, version: this.#version }, to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
-  sendSign(to?: Life): void {
-    this.#outbox.send({ ...this.#heartbeat(), shards: [] }, to);
+  sendSign(nowMs: number, to?: Life): void {
+    this.#outbox.send({ ...this.#heartbeat(nowMs), shards: [] }, to);
   }
 
   /**
@@ -153,18 +154,18 @@ export class Authorship {
     const shard = this.shards[asked.request.shard];
     if (shard === undefined) return;
     if (this.#protocol.rules.isFlushedFirst(shard.pendingDots)) this.#flush(shard.shard, nowMs);
-    const items = this.#answer(shard, asked);
+    const items = this.#answer(shard, asked, nowMs);
     this.#answers.charge(asked.by, items, this.#content(), nowMs);
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by: life, request }: Asked): number {
+  #answer(shard: AuthoredShard, { by: life, request }: Asked, nowMs: number): number {
     const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
     const answer = shard.answer(request.clock);
-    if (answer === undefined) this.sendHeartbeat(by);
+    if (answer === undefined) this.sendHeartbeat(nowMs, by);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);
       return itemsOf(answer);
@@ -210,13 +211,14 @@ export class Authorship {
     this.#flushed?.(delta);
   }
 
-  #heartbeat(): Heartbeat {
+  #heartbeat(nowMs: number): Heartbeat {
     return {
       type: "heartbeat",
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#heartbeatPeriodMs,
+      periodMs: this.#saidPeriodMs(),
+      waitsMs: this.#waitsMs(nowMs),
     };
   }
 

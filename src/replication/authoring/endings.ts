@@ -1,22 +1,27 @@
 /**
  * How the entries of an author ended: untracked, or closed with their session. Others may hold any earlier revision
- * of what has ended, so the removals of all its revisions are marked, as far as they are kept.
+ * of an entry that ended, so the removals of all its revisions are marked, as far as they are kept.
  *
- * Every removal is marked once at most. As many marks are kept as removals may be, in two generations, so that
- * forgetting the oldest costs nothing. Knows no entry.
+ * Every removal has one mark, kept for exactly as long as the removal. Knows no entry.
  */
+import { LatestNumbers } from "../../crdt/latest.js";
+
+/** The mark of a removal that belongs to an update: the entry went on, and so far it is unknown how it ends. */
+const UPDATED = 0;
+/** The mark of a removal after which nothing was left because the entry was untracked. */
+const UNTRACKED = -1;
+
 export class Endings {
-  readonly #limit: number;
-  /**
-   * By the clock of a removal: the clock at which a session closed, 0 if it was untracked. What an update removed is
-   * here only once that is known.
-   */
-  #younger = new Map<number, number>();
-  #older = new Map<number, number>();
+  /** By the clock of a removal: `UPDATED`, `UNTRACKED`, or the clock at which the session closed. */
+  readonly #marks: LatestNumbers;
 
   constructor(removalsKept: number) {
-    // Twice as many removals may be kept, and the marks of the younger generation alone have to reach as far.
-    this.#limit = 2 * removalsKept;
+    this.#marks = new LatestNumbers(removalsKept);
+  }
+
+  /** The removal at `clock` belongs to an update: another revision followed it. */
+  updated(clock: number): void {
+    this.#marks.set(clock, UPDATED);
   }
 
   /**
@@ -29,49 +34,34 @@ export class Endings {
     closed: boolean,
     removedAt: (clock: number) => number | undefined,
   ): void {
-    this.#mark(clock, closed ? clock : 0);
-    // Only of what was closed anything has to be told: unmarked is untracked.
+    this.#marks.set(clock, closed ? clock : UNTRACKED);
+    // Only of what was closed anything has to be told: an update that nothing more is known of counts as untracked.
     if (!closed) return;
     let removal = born - 1;
     let previous = removedAt(removal);
-    while (previous !== undefined && !this.#younger.has(removal) && !this.#older.has(removal)) {
-      this.#mark(removal, clock);
+    while (previous !== undefined && this.#marks.get(removal) === UPDATED) {
+      this.#marks.set(removal, clock);
       removal = previous - 1;
       previous = removedAt(removal);
     }
   }
 
-  /** Whether what was removed at this clock, or what came of it, went with its session. */
+  /** Whether the entry whose revision was removed at this clock went with its session, then or later. */
   isClosed(clock: number): boolean {
-    return (this.#younger.get(clock) ?? this.#older.get(clock) ?? 0) > 0;
+    return (this.#marks.get(clock) ?? UNTRACKED) > 0;
   }
 
-  /** The removals of a range after which nothing was left because a session closed. Walks the range or the marks. */
+  /** The removals of a range after which nothing was left because a session closed. Costs the removals of the range. */
   closedWithin(since: number, upTo: number): number[] {
-    const found: number[] = [];
-    if (upTo - since > this.#younger.size + this.#older.size) {
-      for (const clock of this.closed()) if (clock > since && clock <= upTo) found.push(clock);
-    } else {
-      for (let clock = since + 1; clock <= upTo; clock++) if (this.isClosed(clock)) found.push(clock);
-    }
-    return found;
+    return this.#marks.clocksWithin(since, upTo).filter((clock) => this.isClosed(clock));
   }
 
   /** All of them; or those of revisions that were updated up to a clock, and closed after it. */
   *closed(updatedUpTo?: number): Generator<number> {
-    for (const marks of [this.#older, this.#younger]) {
-      for (const [clock, closedAt] of marks) {
-        if (closedAt === 0) continue;
-        if (updatedUpTo === undefined || (clock <= updatedUpTo && closedAt > updatedUpTo)) yield clock;
-      }
+    for (const clock of this.#marks.clocks) {
+      if (updatedUpTo !== undefined && clock > updatedUpTo) return;
+      const closedAt = this.#marks.get(clock) ?? UNTRACKED;
+      if (closedAt > (updatedUpTo ?? 0)) yield clock;
     }
-  }
-
-  #mark(clock: number, closedAt: number): void {
-    if (this.#younger.size >= this.#limit) {
-      this.#older = this.#younger;
-      this.#younger = new Map();
-    }
-    this.#younger.set(clock, closedAt);
   }
 }

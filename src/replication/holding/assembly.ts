@@ -31,6 +31,16 @@ export class Assembly {
     this.#rules = rules;
   }
 
+  /** Births of the parts that have come. */
+  get weight(): number {
+    return this.#collected?.births.length ?? 0;
+  }
+
+  /** A part was not taken: those before it are of no use. */
+  drop(): void {
+    this.#collected = undefined;
+  }
+
   /** Adds a part. Returns the whole delta if this was the last one that it lacked. */
   add(message: DeltaMessage): WholeDelta | undefined {
     const { since, upTo, part, parts, births, removed, closed = [] } = message;

@@ -32,6 +32,13 @@ export class WaitingDeltas {
     return this.#waiting.length === 0;
   }
 
+  /** Births of all that wait. */
+  get weight(): number {
+    let births = 0;
+    for (const { part } of this.#waiting) births += part.births.length;
+    return births;
+  }
+
   add(delta: Delta): void {
     if (this.#waiting.some(({ since, upTo }) => since === delta.since && upTo === delta.upTo)) return;
     this.#waiting.push(delta);

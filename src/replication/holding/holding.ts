@@ -84,10 +84,23 @@ export class Holding {
     return this.poolSize !== undefined && this.summedUp.size >= this.poolSize;
   }
 
+  /** Whether there is no room for something that it has. */
+  get isCrowded(): boolean {
+    for (const slice of this.slices.values()) if (slice.isCrowded) return true;
+    return false;
+  }
+
   get lagDots(): number {
     let dots = 0;
     for (const slice of this.slices.values()) dots += slice.lag;
     return dots;
+  }
+
+  /** How many entries are held. */
+  get size(): number {
+    let size = 0;
+    for (const slice of this.slices.values()) size += slice.entries.size;
+    return size;
   }
 
   /** The slice of a shard by the author's own numbering, if there is one. */

@@ -2,7 +2,7 @@
  * A slice under construction: from pages, beside the held one, and carried on by deltas to the highest clock that a
  * page spoke of. Knows no frame and no time, and of the held slice only what it is told.
  */
-import type { Orswot } from "../../crdt/index.js";
+import type { Birth, Orswot } from "../../crdt/index.js";
 import type { ReplicatedEntry } from "../entry.js";
 import type { DeltaRequest, Page, PageRequest } from "../message.js";
 import type { Rules } from "../rules.js";
@@ -21,6 +21,8 @@ export class Rebuild {
   readonly doubted: boolean;
   /** Made with the first page. */
   set: Orswot<ReplicatedEntry> | undefined;
+  /** Births that came for it and are not held. */
+  #fresh = 0;
   /** Dots up to here are only named by the pages, their values are held; 0 where the held ones are doubted. */
   readonly base: number;
   /** The clock at which `set` stands, as far as pages have come, and the highest counter that moved it. */
@@ -45,6 +47,11 @@ export class Rebuild {
     this.doubted = doubted;
     this.base = base;
     this.#ahead = new WaitingDeltas(MAX_DELTAS_AHEAD, rules);
+  }
+
+  /** Entries that it keeps beside those that are held. */
+  get weight(): number {
+    return this.#fresh + this.#ahead.weight;
   }
 
   /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
@@ -96,12 +103,19 @@ export class Rebuild {
     if (delta.upTo > this.clock) this.#ahead.add(delta);
   }
 
+  /** Births have come, of which those that are held cost nothing. */
+  noteFresh(births: readonly Birth<ReplicatedEntry>[], held: ReadonlyMap<number, ReplicatedEntry>): void {
+    if (this.first) return;
+    for (const { clock, value } of births) if (held.get(clock) !== value) this.#fresh += 1;
+  }
+
   /** Merges what has waited for it to come so far. Returns how many deltas. */
-  catchUp(): number {
+  catchUp(held: ReadonlyMap<number, ReplicatedEntry>): number {
     let merged = 0;
     if (this.first || this.set === undefined) return merged;
     for (let next = this.#ahead.take(this.clock); next !== undefined; next = this.#ahead.take(this.clock)) {
       const { removed } = this.set.mergePart(next.part);
+      this.noteFresh(next.part.births, held);
       for (const { dot, value } of removed) {
         if (next.closed.has(dot.clock)) (this.#closedLater ??= new Set()).add(identityText(value));
       }

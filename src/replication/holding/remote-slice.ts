@@ -36,6 +36,10 @@ export interface SlicesOf {
   readonly refPrefixOf: (shard: number) => string;
 }
 
+/** Whether there is room for so many more entries at the most, or for as many as it is found to be. */
+export type HasRoom = (most: number, growth: () => number) => boolean;
+const everything: HasRoom = () => true;
+
 /** What is held where nothing was born yet. */
 const NO_ENTRIES: ReadonlyMap<number, ReplicatedEntry> = new Map();
 
@@ -60,6 +64,10 @@ export class RemoteSlice {
   #direct: Assembly | undefined;
   /** Counts the answers and broadcasts that brought it on. */
   #steps = 0;
+  /** How many of the entries that it keeps are counted, by whoever counts them. */
+  counted = 0;
+  /** Whether something of it came, or was told of, for which there is no room: it is not asked for. */
+  isCrowded = false;
 
   constructor(of: SlicesOf, shard: number) {
     this.#of = of;
@@ -87,6 +95,13 @@ export class RemoteSlice {
   /** The clock at which its author was last heard to stand. */
   get target(): number {
     return this.#target;
+  }
+
+  /** Entries that it keeps: held, under construction, or in deltas that wait. */
+  get weight(): number {
+    const rebuilt = this.#rebuild?.weight ?? 0;
+    const waiting = (this.#early?.weight ?? 0) + (this.#broadcast?.weight ?? 0) + (this.#direct?.weight ?? 0);
+    return this.entries.size + rebuilt + waiting;
   }
 
   /** Grows whenever a delta or a page brings the slice, or its rebuild, on. */
@@ -131,13 +146,23 @@ export class RemoteSlice {
 
   /**
    * Takes a delta, or a part of one; `broken` if it was the last part and not all before it came in their order.
-   * Whether something is missing after it, `nextRequest` tells.
+   * Whether something is missing after it, `nextRequest` tells. Where there is no room for it, it changes nothing.
    */
-  receiveDelta(message: DeltaMessage, counter: number, direct: boolean): SliceChange | "broken" {
+  receiveDelta(
+    message: DeltaMessage,
+    counter: number,
+    direct: boolean,
+    hasRoom: HasRoom = everything,
+  ): SliceChange | "broken" | "crowded" {
     this.#learnTarget(message.upTo, counter);
     const assembly = direct
       ? (this.#direct ??= new Assembly(this.#rules))
       : (this.#broadcast ??= new Assembly(this.#rules));
+    if (!hasRoom(message.births.length, () => this.#growthBy(message))) {
+      assembly.drop();
+      this.#early = undefined;
+      return "crowded";
+    }
     const whole = assembly.add(message);
     if (whole !== undefined) return this.#applyDelta(whole, counter);
     return message.part === message.parts ? "broken" : NO_CHANGE;
@@ -159,10 +184,18 @@ export class RemoteSlice {
     this.#target = 0;
   }
 
-  /** Takes a page of the running rebuild; any other page is none of ours and changes nothing. */
-  receivePage(page: Page, counter: number): SliceChange | "foreign" | "unusable" {
+  /**
+   * Takes a page of the running rebuild; any other page is none of ours and changes nothing. Nor does one for which there
+   * is no room.
+   */
+  receivePage(
+    page: Page,
+    counter: number,
+    hasRoom: HasRoom = everything,
+  ): SliceChange | "foreign" | "unusable" | "crowded" {
     const rebuild = this.#rebuild;
     if (rebuild?.takes(page) !== true) return "foreign";
+    if (!hasRoom(page.births.length, () => this.#freshOf(page.births))) return "crowded";
     const births: Birth<ReplicatedEntry>[] = [];
     for (const { first, last } of page.kept) {
       if (last > rebuild.base) return "foreign";
@@ -183,6 +216,7 @@ export class RemoteSlice {
     }
     this.#steps += 1;
     rebuild.noteClosed(page.closed ?? [], this.entries);
+    rebuild.noteFresh(births, this.entries);
     rebuild.set ??= rebuild.first ? this.#heldSet() : this.#emptySet();
     const { added } = rebuild.set.mergePart(part);
     const change = rebuild.first
@@ -191,8 +225,42 @@ export class RemoteSlice {
           [],
         )
       : NO_CHANGE;
-    this.#steps += rebuild.catchUp();
+    this.#steps += rebuild.catchUp(this.entries);
     return both(change, this.#finishRebuild());
+  }
+
+  /** Forgets all that is held and under construction. Returns what was held. */
+  letGo(): Iterable<ReplicatedEntry> {
+    const held = this.entries;
+    this.#set = undefined;
+    this.#clock = 0;
+    this.#clockCounter = 0;
+    this.#partial = false;
+    this.#rebuild = undefined;
+    this.#early = undefined;
+    this.#broadcast = undefined;
+    this.#direct = undefined;
+    return held.values();
+  }
+
+  /** By how many entries the slice grows by a delta: as far as it is merged at once, less those that it removes. */
+  #growthBy({ since, upTo, parts, births, removed }: DeltaMessage): number {
+    const isMerged =
+      parts === 1 && this.#rebuild === undefined && this.#rules.joinsOn({ since, upTo }, this.#clock);
+    if (!isMerged) return births.length;
+    const gone = new Set<number>();
+    for (const removal of removed) if (this.entries.has(removal.removed)) gone.add(removal.removed);
+    return births.length - gone.size;
+  }
+
+  /** How many births of a page are not held. */
+  #freshOf(births: readonly WireBirth[]): number {
+    let fresh = 0;
+    for (const birth of births) {
+      const held = this.entries.get(birth.clock);
+      if (held === undefined || !this.#rules.isSameRevision(held, birth)) fresh += 1;
+    }
+    return fresh;
   }
 
   #applyDelta(whole: WholeDelta, counter: number): SliceChange {
@@ -220,7 +288,7 @@ export class RemoteSlice {
     const change = this.#merge(delta);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else this.#steps += rebuild.catchUp();
+    else this.#steps += rebuild.catchUp(this.entries);
     return both(change, this.#finishRebuild());
   }
 
@@ -229,7 +297,7 @@ export class RemoteSlice {
     if (this.#partial && this.#clock === 0) return NO_CHANGE;
     if (!this.#rules.joinsOn(delta, this.#clock)) {
       // The one before it may come yet: whose author has ended, nobody can be asked for it.
-      if (this.#rebuild === undefined && this.#rules.isEarly(delta, this.#clock)) {
+      if (this.#rebuild === undefined && !this.isCrowded && this.#rules.isEarly(delta, this.#clock)) {
         (this.#early ??= new WaitingDeltas(MAX_DELTAS_EARLY, this.#rules)).add(delta);
       }
       return NO_CHANGE;

@@ -6,7 +6,9 @@ import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
 import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
+import { HealthyTime } from "./healthy-time.js";
 import { OwnVoice } from "./own-voice.js";
+import { Rhythm } from "./rhythm.js";
 
 export interface ConnectionOptions {
   readonly life: Life;
@@ -14,12 +16,11 @@ export interface ConnectionOptions {
   readonly tickPeriodMs: number;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
 }
 
 /** What a tick comes to. */
 interface Passed {
-  /** How much of the time counts for the silence of others. */
-  readonly healthyMs: number;
   /** Whether whoever has been silent for too long may be hidden. */
   readonly hides: boolean;
   /** What is added to the time after which they are. */
@@ -30,11 +31,15 @@ interface Passed {
 
 export class Connection {
   readonly voice: OwnVoice;
+  /** The time in which this node could hear, as far as it knows. */
+  readonly healthy: HealthyTime;
+  /** And as far as the pubsub says. */
+  readonly #connected: HealthyTime;
+  readonly rhythm: Rhythm;
   readonly #options: ConnectionOptions;
   readonly #rules: Rules;
   readonly #port: Pick<ReplicatorPort, "connection" | "reconnect">;
   #isAttached = true;
-  #lastTickMs: number;
   /** Healthy time since a tick came late. */
   #sinceLateMs = Infinity;
   /** For how long it has been connected since it doubted its connection. */
@@ -52,10 +57,12 @@ export class Connection {
     nowMs: number,
   ) {
     this.voice = new OwnVoice(options, rules);
+    this.healthy = new HealthyTime(rules, options.tickPeriodMs, nowMs);
+    this.#connected = new HealthyTime(rules, options.tickPeriodMs, nowMs);
+    this.rhythm = new Rhythm(options.heartbeatPeriodMs, options.permdownPeriodMs, rules);
     this.#options = options;
     this.#rules = rules;
     this.#port = port;
-    this.#lastTickMs = nowMs;
     this.#nextHeartbeatMs = nowMs;
   }
 
@@ -75,12 +82,13 @@ export class Connection {
   }
 
   get nextTickMs(): number {
-    return this.#lastTickMs + this.#options.tickPeriodMs;
+    return this.healthy.lastPassMs + this.#options.tickPeriodMs;
   }
 
   /** Whether a heartbeat is due: then it is sent, and the next one is due after a period. */
   takeHeartbeat(nowMs: number): boolean {
     if (nowMs < this.#nextHeartbeatMs) return false;
+    this.rhythm.beat(nowMs - this.#nextHeartbeatMs);
     this.#nextHeartbeatMs = this.#rules.heartbeatDueMs(nowMs, this.#options.heartbeatPeriodMs);
     if (this.#isAttached) this.#lastHeartbeatMs = nowMs;
     return true;
@@ -109,31 +117,24 @@ export class Connection {
     const { isDeaf } = this.voice;
     // What is addressed to another life and comes here was broadcast.
     const way = to === incarnation ? "inbox" : "broadcasts";
-    const sinceTickMs = this.#countedMs(nowMs, this.#isAttached);
-    this.#change(() => this.voice.hear(way, counter, sinceTickMs));
+    const connectedMs = this.#connected.at(nowMs);
+    this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
-  }
-
-  /** The time since the last tick that counts for the silence of others. */
-  healthyMs(nowMs: number): number {
-    return this.#countedMs(nowMs, this.#counts());
   }
 
   tick(nowMs: number): Passed {
     const { tickPeriodMs, heartbeatPeriodMs } = this.#options;
     const counts = this.#counts();
-    const isLate = nowMs - this.#lastTickMs > 2 * tickPeriodMs;
-    const healthyMs = this.#countedMs(nowMs, counts);
+    const isLate = nowMs - this.healthy.lastPassMs > 2 * tickPeriodMs;
+    const healthyMs = this.healthy.pass(nowMs);
     const sinceLateMs = this.#sinceLateMs + (isLate ? 0 : healthyMs);
     const mayHide = this.#rules.hides(isLate, sinceLateMs, tickPeriodMs, counts);
     if (counts) this.#sinceLateMs = isLate ? 0 : sinceLateMs;
-    const connectedMs = this.#countedMs(nowMs, this.#isAttached);
-    this.#lastTickMs = nowMs;
-    this.#change(() => this.voice.pass(connectedMs));
+    const connectedMs = this.#connected.pass(nowMs);
+    this.#change(() => this.voice.pass(this.#connected.passedMs));
     this.#sinceDoubtMs = this.voice.isDoubted ? 0 : this.#sinceDoubtMs + connectedMs;
     if (this.#isToBeRenewed()) this.#port.reconnect();
     return {
-      healthyMs,
       hides: mayHide && this.#rules.hidesUnheard(this.voice.isDoubted),
       graceMs: this.#rules.graceMs(this.#sinceDoubtMs, heartbeatPeriodMs),
       soundings: this.#isAttached ? this.voice.soundings : [],
@@ -156,13 +157,11 @@ export class Connection {
     return this.#isAttached && this.#rules.countsSilence(this.voice.isDeaf);
   }
 
-  #countedMs(nowMs: number, counts: boolean): number {
-    return this.#rules.healthyMs(nowMs - this.#lastTickMs, this.#options.tickPeriodMs, counts);
-  }
-
   #change(change: () => void): void {
     const { status } = this;
     change();
+    this.#connected.run(this.#isAttached);
+    this.healthy.run(this.#counts());
     if (this.status !== status) this.#port.connection(this.status, this.voice.doubted);
   }
 }

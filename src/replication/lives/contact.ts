@@ -3,11 +3,12 @@
  * of them tells how frames get through. Reports what is wrong. Knows no slice; time comes in as an argument.
  */
 import { Greetings } from "./greetings.js";
+import type { HealthyTime } from "./healthy-time.js";
 import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
-import type { Deafness, Membership } from "./membership.js";
+import type { Deafness } from "./membership.js";
 import { WHETHER_THERE } from "../message.js";
 import type { DeltaRequest, Message, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
@@ -16,7 +17,8 @@ import type { Peer } from "./peer.js";
 import type { Protocol, Rules } from "../rules.js";
 
 export class Contact {
-  readonly #heartbeatPeriodMs: number;
+  readonly #options: ReplicatorOptions;
+  readonly #healthy: HealthyTime;
   readonly #port: ReplicatorPort;
   readonly #outbox: Outbox;
   readonly #counters: Counters;
@@ -37,11 +39,13 @@ export class Contact {
     port: ReplicatorPort,
     outbox: Outbox,
     counters: Counters,
+    healthy: HealthyTime,
     { rules, limits }: Protocol,
   ) {
     this.#rules = rules;
     this.#downPerTick = Math.ceil(limits.slowRequests / 4);
-    this.#heartbeatPeriodMs = options.heartbeatPeriodMs;
+    this.#options = options;
+    this.#healthy = healthy;
     this.#port = port;
     this.#outbox = outbox;
     this.#counters = counters;
@@ -49,18 +53,12 @@ export class Contact {
   }
 
   /** Asks for what is missing. */
-  ask(replica: Peer, request: DeltaRequest | PageRequest, membership: Membership<Peer>): void {
-    this.#ask(replica, request, membership, true);
+  ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number): void {
+    this.#ask(replica, request, nowMs, true);
   }
 
-  #ask(
-    replica: Peer,
-    request: DeltaRequest | PageRequest,
-    membership: Membership<Peer>,
-    isMissing: boolean,
-  ): void {
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const aloud = replica.link.ask(membership.healthyMs, patienceMs, isMissing);
+  #ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number, isMissing: boolean): void {
+    const aloud = replica.link.ask(this.#healthy.at(nowMs), this.#patienceMs(replica), isMissing);
     this.#doubted.add(replica);
     this.#counters.requestsSent += 1;
     if (aloud) this.#outbox.send({ ...request, aloud }, { ...replica.life, aloud });
@@ -73,41 +71,44 @@ export class Contact {
   }
 
   /** Asks whoever is due; returns when to call again, `Infinity` if never. */
-  advance(nowMs: number, membership: Membership<Peer>): number {
-    return this.#missed.advance(nowMs, (replica) => this.#askWhetherThere(replica, membership));
+  advance(nowMs: number): number {
+    return this.#missed.advance(nowMs, (replica) => {
+      // Whoever is asked for what is held already answers with a heartbeat.
+      if (replica.isAlive) this.#ask(replica, WHETHER_THERE, nowMs, false);
+    });
   }
 
   /**
    * Asks those whose link is in doubt, and those that went down while it was: they may live, and nothing but an answer
    * can tell. To be called once a tick.
    */
-  tryDoubted(membership: Membership<Peer>): void {
+  tryDoubted(nowMs: number): void {
+    const healthyMs = this.#healthy.at(nowMs);
     let downLeft = this.#downPerTick;
     for (const replica of [...this.#doubted]) {
       const { link, isAlive } = replica;
       const isDown = replica.status === "down";
       if (isAlive ? link.isClear : !isDown) this.#doubted.delete(replica);
       else if (!isDown || downLeft > 0) {
-        const { healthyMs } = membership;
-        const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
+        const patienceMs = this.#patienceMs(replica);
         if (isAlive && !link.isDoubted(healthyMs, patienceMs)) continue;
         if (!link.isToBeTried(isDown, healthyMs, patienceMs)) continue;
         if (isAlive && link.status === "oneWay") {
           // They may be many, and invented. Whoever hears this node again says so itself.
-          if (healthyMs - this.#triedMs < this.#heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT) continue;
+          if (healthyMs - this.#triedMs < this.#options.heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT)
+            continue;
           this.#triedMs = healthyMs;
         }
         if (isDown) downLeft -= 1;
         this.#doubted.delete(replica);
-        this.#ask(replica, WHETHER_THERE, membership, false);
+        this.#ask(replica, WHETHER_THERE, nowMs, false);
       }
     }
   }
 
   /** Its silence has been noticed. How frames got through means nothing any more, but that they may still do. */
-  wentDown(replica: Peer, membership: Membership<Peer>): void {
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const isDoubted = replica.link.isDoubted(membership.healthyMs, patienceMs);
+  wentDown(replica: Peer, nowMs: number): void {
+    const isDoubted = replica.link.isDoubted(this.#healthy.at(nowMs), this.#patienceMs(replica));
     this.drop(replica);
     if (isDoubted) this.#doubted.add(replica);
   }
@@ -125,12 +126,11 @@ export class Contact {
   }
 
   /** A frame of it was heard, to this life alone or to all: what gets through may have changed. */
-  heard(replica: Peer, message: Message, direct: boolean, membership: Membership<Peer>): void {
+  heard(replica: Peer, message: Message, direct: boolean, nowMs: number): void {
     if (!replica.isAlive) return;
     const { link, life } = replica;
-    const { healthyMs } = membership;
-    const patienceMs = membership.downPeriodOf(replica.heartbeatPeriodMs);
-    const changed = link.heard(direct ? this.#kindOf(message) : "broadcast", healthyMs, patienceMs);
+    const kind = direct ? this.#kindOf(message) : "broadcast";
+    const changed = link.heard(kind, this.#healthy.at(nowMs), this.#patienceMs(replica));
     if (changed !== undefined) {
       this.#port.replicaLink({ ...life, link: changed });
       if (changed !== "whole") this.#port.trouble({ kind: "link", life, link: changed });
@@ -143,7 +143,7 @@ export class Contact {
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
     replica.heartbeatPeriodMs = periodMs;
-    if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#heartbeatPeriodMs)) return;
+    if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#options.heartbeatPeriodMs)) return;
     this.#port.trouble({ kind: "period", life: replica.life, periodMs });
   }
 
@@ -173,9 +173,8 @@ export class Contact {
     return message.type === "heartbeat" ? "heartbeat" : "answer";
   }
 
-  /** Whoever is asked for what is held already answers with a heartbeat. */
-  #askWhetherThere(replica: Peer, membership: Membership<Peer>): void {
-    if (!replica.isAlive) return;
-    this.#ask(replica, WHETHER_THERE, membership, false);
+  #patienceMs({ heartbeatPeriodMs }: Peer): number {
+    const { downPeriodMs, permdownPeriodMs } = this.#options;
+    return this.#rules.downPeriodOf(heartbeatPeriodMs, downPeriodMs, permdownPeriodMs);
   }
 }

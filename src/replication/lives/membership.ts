@@ -1,10 +1,11 @@
 /**
  * Who is alive: the table of lives, and the rules by which one becomes up, down, departing, gone or over.
  *
- * Time comes in as healthy time that has passed; what a change means for what is shown is the listener's
- * business. Knows no slice's content, no message's content and no pubsub.
+ * Time comes in as an argument, and silence is measured in healthy time; what a change means for what is shown is the
+ * listener's business. Knows no slice's content, no message's content and no pubsub.
  */
 import type { Departure } from "../entry.js";
+import type { HealthyTime } from "./healthy-time.js";
 import { Insistence } from "./insistence.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
@@ -17,6 +18,7 @@ export interface MembershipOptions<P extends Peer> {
   readonly self: Life;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
+  readonly healthy: HealthyTime;
   /** Makes what stands for a life that is heard for the first time. */
   readonly makePeer: (life: Life) => P;
 }
@@ -24,25 +26,25 @@ export interface MembershipOptions<P extends Peer> {
 /** What membership finds out, in the order in which it does. */
 export interface MembershipListener<P extends Peer> {
   /** A life is heard for the first time. */
-  appeared(replica: P): void;
+  appeared(replica: P, nowMs: number): void;
   /** Its entries are to be hidden. */
-  wentDown(replica: P): void;
+  wentDown(replica: P, nowMs: number): void;
   /** It was heard after it went down; its entries stay hidden until it has caught up. */
-  cameBack(replica: P): void;
+  cameBack(replica: P, nowMs: number): void;
   /** It ended, and its entries wait for their keys. */
-  departs(replica: P): void;
+  departs(replica: P, nowMs: number): void;
   /** All about it is to be forgotten. */
   ended(replica: P): void;
   /** It has not been heard for so long that it is to be asked whether it is there. */
-  missed(replica: P): void;
+  missed(replica: P, nowMs: number): void;
   /** What was heard of a life before was not its own: its counters are believed anew. */
-  insisted(replica: P): void;
+  insisted(replica: P, nowMs: number): void;
   /** Two lives of one name are alive. */
   conflict(name: string, incarnations: readonly [string, string]): void;
   /** An earlier life of the name had a clock that was ahead of this one's. */
   clockAhead(life: Life): void;
   /** A table of lives is full of lives that cannot be forgotten yet. */
-  crowded(table: "lives" | "livesOver"): void;
+  crowded(table: "lives" | "livesOver", nowMs: number): void;
 }
 
 /** Why a frame is not listened to. */
@@ -52,6 +54,7 @@ export class Membership<P extends Peer = Peer> {
   readonly #self: Life;
   readonly #downPeriodMs: number;
   readonly #permdownPeriodMs: number;
+  readonly #healthy: HealthyTime;
   readonly #listener: MembershipListener<P>;
   readonly #makePeer: (life: Life) => P;
   /** The present life of every name. */
@@ -64,15 +67,6 @@ export class Membership<P extends Peer = Peer> {
   readonly #protocol: Protocol;
   /** Whom to forget when room is needed, the last first: found once between two passes. */
   #spare: P[] | undefined;
-  /** The time by the clock, which also goes on while nothing is heard. */
-  #nowMs = 0;
-  /** Healthy time that has passed, in all. */
-  #elapsedMs = 0;
-  /**
-   * Healthy time since the last `pass`. What is kept of a replica is as of then, so what begins now is kept
-   * with this much less.
-   */
-  #sincePassMs = 0;
 
   constructor(options: MembershipOptions<P>, listener: MembershipListener<P>, protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
@@ -81,28 +75,14 @@ export class Membership<P extends Peer = Peer> {
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
     this.#permdownPeriodMs = options.permdownPeriodMs;
+    this.#healthy = options.healthy;
     this.#makePeer = options.makePeer;
     this.#listener = listener;
-  }
-
-  /** How much healthy time has gone since the last `pass`: to be said before anything else happens. */
-  setSincePass(elapsedMs: number): void {
-    this.#sincePassMs = elapsedMs;
   }
 
   /** The present life of a name. */
   presentOf(name: string): P | undefined {
     return this.#present.get(name);
-  }
-
-  /** What time it is, by a clock that stands for nobody's health. */
-  setNow(nowMs: number): void {
-    this.#nowMs = nowMs;
-  }
-
-  /** Healthy time that has passed, in all. */
-  get healthyMs(): number {
-    return this.#elapsedMs + this.#sincePassMs;
   }
 
   /**
@@ -114,8 +94,13 @@ export class Membership<P extends Peer = Peer> {
   }
 
   /** Healthy time since a replica was heard. */
-  silenceOf(replica: P): number {
-    return Math.max(0, replica.silentMs + this.#sincePassMs);
+  silenceOf(replica: P, nowMs: number): number {
+    return this.#healthy.at(nowMs) - replica.heardHealthyMs;
+  }
+
+  /** How much is left of the window of a departing life. */
+  windowOf(replica: P, nowMs: number): number {
+    return Math.max(0, replica.endsHealthyMs - this.#healthy.at(nowMs));
   }
 
   /** All lives that something is held of: present and replaced. */
@@ -137,60 +122,72 @@ export class Membership<P extends Peer = Peer> {
    * A frame of a life was received, which may tell how often it sends a heartbeat. Returns its replica, which now
    * counts as heard, or why it is not listened to: then nothing has changed.
    */
-  hear(life: Life, counter: number, direct: boolean, periodMs?: number): P | Deafness {
+  hear(life: Life, counter: number, direct: boolean, nowMs: number, periodMs?: number): P | Deafness {
     const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
     if (rules.isOwn(life.name, this.#self.name)) {
-      if (life.incarnation !== this.#self.incarnation) this.#contend(life, counter, patienceMs, undefined);
+      if (life.incarnation !== this.#self.incarnation)
+        this.#contend(life, counter, patienceMs, undefined, nowMs);
       return "own";
     }
     const present = this.#present.get(life.name);
     if (rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined)) {
       if (present !== undefined && present.status !== "down") {
-        this.#rival(life, counter, patienceMs, present);
+        this.#rival(life, counter, patienceMs, present, nowMs);
         return "over";
       }
-      const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs);
+      const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
       if (!rules.insists(insistedMs, this.#downPeriodMs)) return "over";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
-      if (present !== undefined) this.#replace(present);
-      return this.#listen(this.#appear(life), counter, direct);
+      if (present !== undefined) this.#replace(present, nowMs);
+      return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (present === undefined) {
-      if (this.#isCrowded(1)) return "crowded";
-      return this.#listen(this.#appear(life), counter, direct);
+      if (this.#isCrowded(1, nowMs)) return "crowded";
+      return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
-    if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct);
+    if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct, nowMs);
     const { incarnation } = present.life;
     if (rules.isSuperseded(life.incarnation, { incarnation, isDown: present.status === "down" })) {
-      this.#rival(life, counter, patienceMs, present);
+      this.#rival(life, counter, patienceMs, present, nowMs);
       return "superseded";
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
     // clock stood further back.
-    this.#replace(present);
-    return this.#listen(this.#appear(life), counter, direct);
+    this.#replace(present, nowMs);
+    return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
   }
 
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
-  goodbye(replica: P, windowMs: number): void {
+  goodbye(replica: P, windowMs: number, nowMs: number): void {
     if (replica.status === "departing") return;
     const { rules } = this.#protocol;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
     // What is hidden already is not shown again.
-    if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed");
-    else this.#depart(replica, "departed", grantedMs);
+    if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed", nowMs);
+    else this.#depart(replica, "departed", grantedMs, nowMs);
   }
 
   /** The pubsub knows that a node has ended: hides at once, as silence would. */
-  gone(name: string): void {
+  gone(name: string, nowMs: number): void {
     const replica = this.#present.get(name);
     if (replica?.status !== "up" && replica?.status !== "returning") return;
-    replica.silentMs = Math.max(replica.silentMs, this.#downPeriodMs);
+    const silentSinceMs = this.#healthy.at(nowMs) - this.#downPeriodMs;
+    replica.heardHealthyMs = Math.min(replica.heardHealthyMs, silentSinceMs);
     replica.forgivenMs = 0;
-    this.#goDown(replica);
+    this.#goDown(replica, nowMs);
+  }
+
+  /** Those that are down. */
+  *silent(): Generator<P> {
+    for (const replica of this.#present.values()) if (replica.status === "down") yield replica;
+  }
+
+  /** One that is down is forgotten before its time. */
+  forgetSilent(replica: P): void {
+    if (replica.status === "down") this.#forget(replica);
   }
 
   /** A returning replica has caught up. */
@@ -203,75 +200,74 @@ export class Membership<P extends Peer = Peer> {
    * heard since the silence was forgiven is asked instead, or the dead would live for as long as the connection
    * comes and goes.
    */
-  forgiveSilence(): void {
+  forgiveSilence(nowMs: number): void {
     for (const replica of this.#present.values()) {
       if (replica.status !== "up" && replica.status !== "returning") continue;
-      if (!this.#protocol.rules.isForgiven(replica.forgivenMs)) this.#listener.missed(replica);
+      if (!this.#protocol.rules.isForgiven(replica.forgivenMs)) this.#listener.missed(replica, nowMs);
       else {
-        replica.forgivenMs = this.silenceOf(replica);
+        replica.forgivenMs = this.silenceOf(replica, nowMs);
         replica.missed = 0;
       }
     }
   }
 
   /**
-   * Healthy time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. `graceMs` is added
+   * Time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. `graceMs` is added
    * to everybody's down period.
    */
-  pass(elapsedMs: number, hides = true, graceMs = 0): void {
+  pass(nowMs: number, hides = true, graceMs = 0): void {
     const { rules } = this.#protocol;
-    this.#elapsedMs += elapsedMs;
-    this.#sincePassMs = 0;
+    const healthyMs = this.#healthy.at(nowMs);
     this.#spare = undefined;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
-        replica.windowMs -= elapsedMs;
-        if (rules.hasEnded(replica.windowMs)) this.#end(replica, replica.departure ?? "departed");
+        const leftMs = replica.endsHealthyMs - healthyMs;
+        if (rules.hasEnded(leftMs)) this.#end(replica, replica.departure ?? "departed", nowMs);
         continue;
       }
-      replica.silentMs += elapsedMs;
-      const silentMs = replica.silentMs - (replica.forgivenMs ?? 0);
+      const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
         if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
-        if (hides && rules.isSilent(silentMs, downPeriodMs + graceMs)) this.#goDown(replica);
+        if (hides && rules.isSilent(silentMs, downPeriodMs + graceMs)) this.#goDown(replica, nowMs);
       } else if (rules.isMissed(silentMs, downPeriodMs, replica.missed)) {
         // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
         replica.missed += 1;
-        this.#listener.missed(replica);
+        this.#listener.missed(replica, nowMs);
       }
     }
-    this.#insistence.pass(this.#elapsedMs);
+    this.#insistence.pass(healthyMs);
   }
 
-  #appear(life: Life): P {
+  #appear(life: Life, nowMs: number): P {
     const replica = this.#makePeer(life);
+    replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
     // Whoever is heard after later lives of its name have ended was not before them.
     if (this.#over.overtake(life)) this.#listener.clockAhead(life);
     this.#present.set(life.name, replica);
-    this.#listener.appeared(replica);
+    this.#listener.appeared(replica, nowMs);
     return replica;
   }
 
-  #listen(replica: P, counter: number, direct: boolean): P | Deafness {
+  #listen(replica: P, counter: number, direct: boolean, nowMs: number): P | Deafness {
     const { rules } = this.#protocol;
     const last = rules.lastCounter(direct, replica.directCounter, replica.broadcastCounter);
     const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
     const highest = Math.max(replica.directCounter, replica.broadcastCounter);
-    const sinceMs = Math.max(0, this.#nowMs - replica.heardAtMs);
+    const sinceMs = Math.max(0, nowMs - replica.heardAtMs);
     const isAhead = rules.isImplausible(counter, highest, sinceMs);
     if (rules.isLate(counter, last) || isAhead) {
       // Not what a life would send now; but if it goes on, what was heard before was not of that life.
       if (!isAhead && !unheard.take(counter)) return "late";
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
-      const insistedMs = this.#insistedMs(who, counter, patienceMs);
+      const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
       if (!rules.goesOn(insistedMs, patienceMs)) return isAhead ? "implausible" : "late";
       this.#insistence.forget(who);
       unheard.clear();
-      this.#listener.insisted(replica);
+      this.#listener.insisted(replica, nowMs);
     } else {
       unheard.passOver(last, counter);
       if (this.#insistence.size > 0) {
@@ -282,50 +278,51 @@ export class Membership<P extends Peer = Peer> {
     if (highest === 0 || replica.status === "down") replica.metCounter = counter;
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
-    replica.heard(this.#nowMs, this.#sincePassMs);
+    replica.heard(nowMs, this.#healthy.at(nowMs));
     if (replica.status === "down") {
       replica.status = "returning";
-      this.#listener.cameBack(replica);
+      this.#listener.cameBack(replica, nowMs);
     }
     return replica;
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
-  #replace(replica: P): void {
+  #replace(replica: P, nowMs: number): void {
     this.#present.delete(replica.name);
-    this.#isOver(replica);
+    this.#isOver(replica, nowMs);
     if (replica.status === "departing") {
       // It needs a place beside the one that comes.
-      if (this.#isCrowded(2)) this.#end(replica, replica.departure ?? "departed");
+      if (this.#isCrowded(2, nowMs)) this.#end(replica, replica.departure ?? "departed", nowMs);
       else this.#replaced.add(replica);
       return;
     }
     const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs) + (replica.forgivenMs ?? 0);
-    const windowMs = this.#protocol.rules.restOfWindowMs(patienceMs, this.silenceOf(replica));
-    if (replica.status !== "up" || windowMs <= 0 || this.#isCrowded(2)) this.#end(replica, "replaced");
+    const windowMs = this.#protocol.rules.restOfWindowMs(patienceMs, this.silenceOf(replica, nowMs));
+    if (replica.status !== "up" || windowMs <= 0 || this.#isCrowded(2, nowMs))
+      this.#end(replica, "replaced", nowMs);
     else {
       this.#replaced.add(replica);
-      this.#depart(replica, "replaced", windowMs);
+      this.#depart(replica, "replaced", windowMs, nowMs);
     }
   }
 
-  #depart(replica: P, departure: Departure, windowMs: number): void {
+  #depart(replica: P, departure: Departure, windowMs: number, nowMs: number): void {
     replica.status = "departing";
     replica.departure = departure;
-    replica.windowMs = windowMs + this.#sincePassMs;
-    this.#listener.departs(replica);
+    replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
+    this.#listener.departs(replica, nowMs);
   }
 
-  #end(replica: P, departure: Departure): void {
-    this.#isOver(replica);
+  #end(replica: P, departure: Departure, nowMs: number): void {
+    this.#isOver(replica, nowMs);
     replica.departure = departure;
     this.#forget(replica);
   }
 
-  #goDown(replica: P): void {
+  #goDown(replica: P, nowMs: number): void {
     const wasShown = replica.isShown;
     replica.status = "down";
-    if (wasShown) this.#listener.wentDown(replica);
+    if (wasShown) this.#listener.wentDown(replica, nowMs);
   }
 
   #forget(replica: P): void {
@@ -334,11 +331,12 @@ export class Membership<P extends Peer = Peer> {
     this.#listener.ended(replica);
   }
 
-  #isOver({ life, isEmpty }: P): void {
-    const endedMs = this.#over.add(life, this.healthyMs, isEmpty);
+  #isOver({ life, isEmpty }: P, nowMs: number): void {
+    const healthyMs = this.#healthy.at(nowMs);
+    const endedMs = this.#over.add(life, healthyMs, isEmpty);
     // A frame of what ended lately may still be under way, and would bring it back.
-    if (endedMs !== undefined && this.healthyMs - endedMs <= 2 * this.#downPeriodMs) {
-      this.#listener.crowded("livesOver");
+    if (endedMs !== undefined && healthyMs - endedMs <= 2 * this.#downPeriodMs) {
+      this.#listener.crowded("livesOver", nowMs);
     }
   }
 
@@ -346,45 +344,45 @@ export class Membership<P extends Peer = Peer> {
    * Whether no further lives fit, and no room can be made: by forgetting those that never sent an entry, first the
    * ones that are down or have ended, then the ones that have been silent for half their time. Reports it.
    */
-  #isCrowded(needed: number): boolean {
+  #isCrowded(needed: number, nowMs: number): boolean {
     if (this.size + needed <= this.#protocol.limits.knownLives) return false;
     this.#spare ??= [...this.replicas()]
-      .filter((replica) => this.#isSpare(replica))
-      .sort((a, b) => Number(b.isAlive) - Number(a.isAlive) || this.silenceOf(a) - this.silenceOf(b));
+      .filter((replica) => this.#isSpare(replica, nowMs))
+      .sort((a, b) => Number(b.isAlive) - Number(a.isAlive) || b.heardHealthyMs - a.heardHealthyMs);
     for (let spare = this.#spare.pop(); spare !== undefined; spare = this.#spare.pop()) {
       const isKnown = this.#present.get(spare.name) === spare || this.#replaced.has(spare);
-      if (!isKnown || !this.#isSpare(spare)) continue;
-      if (spare.status === "departing") this.#end(spare, spare.departure ?? "departed");
+      if (!isKnown || !this.#isSpare(spare, nowMs)) continue;
+      if (spare.status === "departing") this.#end(spare, spare.departure ?? "departed", nowMs);
       else this.#forget(spare);
       return false;
     }
-    this.#listener.crowded("lives");
+    this.#listener.crowded("lives", nowMs);
     return true;
   }
 
-  #isSpare(replica: P): boolean {
+  #isSpare(replica: P, nowMs: number): boolean {
     const { isEmpty, isAlive, heartbeatPeriodMs } = replica;
-    const silentMs = this.silenceOf(replica);
+    const silentMs = this.silenceOf(replica, nowMs);
     return this.#protocol.rules.isSpare(isEmpty, isAlive, silentMs, this.downPeriodOf(heartbeatPeriodMs));
   }
 
   /** A life is heard beside the present one of its name. */
-  #rival(life: Life, counter: number, patienceMs: number, present: P): void {
+  #rival(life: Life, counter: number, patienceMs: number, present: P, nowMs: number): void {
     // One that departs has ended: another beside it is its successor, whose clock stands further back.
-    if (present.status === "departing") this.#insistedMs(replicaOf(life), counter, patienceMs);
-    else this.#contend(life, counter, patienceMs, present);
+    if (present.status === "departing") this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
+    else this.#contend(life, counter, patienceMs, present, nowMs);
   }
 
   /**
    * A life is heard beside another of its name, or of this node's: a conflict, if it goes on, and the other was
    * heard meanwhile as well. What is left of a life that has ended is heard for a shorter time.
    */
-  #contend(life: Life, counter: number, patienceMs: number, other: P | undefined): void {
+  #contend(life: Life, counter: number, patienceMs: number, other: P | undefined, nowMs: number): void {
     const who = replicaOf(life);
-    const insistedMs = this.#insistedMs(who, counter, patienceMs);
+    const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
     if (!this.#protocol.rules.isConflict(insistedMs, this.#downPeriodMs)) return;
     if (other !== undefined) {
-      const heardMs = this.healthyMs - this.silenceOf(other);
+      const heardMs = other.heardHealthyMs;
       if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;
     }
     const { incarnation } = other?.life ?? this.#self;
@@ -392,7 +390,7 @@ export class Membership<P extends Peer = Peer> {
   }
 
   /** For how long ever newer frames have been heard of what is not listened to. */
-  #insistedMs(who: string, counter: number, patienceMs: number): number {
-    return this.#insistence.insistedMs(who, counter, this.healthyMs, patienceMs);
+  #insistedMs(who: string, counter: number, patienceMs: number, nowMs: number): number {
+    return this.#insistence.insistedMs(who, counter, this.#healthy.at(nowMs), patienceMs);
   }
 }

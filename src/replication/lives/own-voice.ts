@@ -22,12 +22,13 @@ export class OwnVoice {
   /** A frame that was sent longer ago says nothing of the connection that there is now. */
   readonly #memoryMs: number;
   readonly #rules: Rules;
-  readonly #unheardMs: Record<VoiceWay, number> = { broadcasts: 0, inbox: 0 };
+  /** When it was heard last. */
+  readonly #heardMs: Record<VoiceWay, number> = { broadcasts: 0, inbox: 0 };
   /** Whether it was heard since the pubsub connected last. */
   readonly #proven: Record<VoiceWay, boolean>;
   readonly #deaf: Record<VoiceWay, boolean> = { broadcasts: false, inbox: false };
   #marks: Mark[] = [];
-  #nowMs = 0;
+  #tickMs = 0;
 
   constructor(
     options: {
@@ -67,38 +68,36 @@ export class OwnVoice {
   /** The ways on which it is to speak again before its next heartbeat. */
   get soundings(): readonly VoiceWay[] {
     return this.doubted.filter((way) =>
-      this.#rules.soundsAgain(this.#unheardMs[way], this.#heartbeatPeriodMs),
+      this.#rules.soundsAgain(this.#unheardFor(way), this.#heartbeatPeriodMs),
     );
   }
 
   /** For how long it has not been heard, on the way on which that is longer. */
   get unheardMs(): number {
-    return Math.max(this.#unheardMs.broadcasts, this.#unheardMs.inbox);
+    return Math.max(...VOICE_WAYS.map((way) => this.#unheardFor(way)));
   }
 
   /** It speaks now: the frame will have a counter above this one. */
   speaks(counter: number): void {
-    const sinceMs = this.#nowMs - this.#memoryMs;
+    const sinceMs = this.#tickMs - this.#memoryMs;
     this.#marks = this.#marks.filter(({ atMs }) => atMs >= sinceMs).slice(1 - SOUNDING_MARKS);
-    this.#marks.push({ counter, atMs: this.#nowMs });
+    this.#marks.push({ counter, atMs: this.#tickMs });
   }
 
-  /** A frame of this life came back, so long after time passed here last. */
-  hear(way: VoiceWay, counter: number, sincePassMs: number): void {
+  /** A frame of this life came back. */
+  hear(way: VoiceWay, counter: number, connectedMs: number): void {
     const [first] = this.#marks;
     if (first === undefined || counter <= first.counter) return;
-    this.#unheardMs[way] = -sincePassMs;
+    this.#heardMs[way] = connectedMs;
     this.#proven[way] = true;
     this.#deaf[way] = false;
   }
 
-  /** Time has passed in which the pubsub said that it is connected. */
-  pass(elapsedMs: number): void {
-    this.#nowMs += elapsedMs;
-    if (!this.#isJudged) return;
+  /** A tick: whoever was not heard for too long by now is deaf. */
+  pass(connectedMs: number): void {
+    this.#tickMs = connectedMs;
     for (const way of VOICE_WAYS) {
-      this.#unheardMs[way] += elapsedMs;
-      this.#deaf[way] ||= this.#rules.isDeaf(this.#unheardMs[way], this.#heartbeatPeriodMs);
+      this.#deaf[way] ||= this.#rules.isDeaf(this.#unheardFor(way), this.#heartbeatPeriodMs);
     }
   }
 
@@ -107,11 +106,15 @@ export class OwnVoice {
     if (!this.#isJudged) return;
     for (const way of VOICE_WAYS) {
       this.#proven[way] = false;
-      if (!this.#deaf[way]) this.#unheardMs[way] = 0;
+      if (!this.#deaf[way]) this.#heardMs[way] = this.#tickMs;
     }
   }
 
   #isOverdue(way: VoiceWay): boolean {
-    return this.#rules.isOverdue(this.#unheardMs[way], this.#heartbeatPeriodMs);
+    return this.#rules.isOverdue(this.#unheardFor(way), this.#heartbeatPeriodMs);
+  }
+
+  #unheardFor(way: VoiceWay): number {
+    return this.#isJudged ? Math.max(0, this.#tickMs - this.#heardMs[way]) : 0;
   }
 }

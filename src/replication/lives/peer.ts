@@ -14,7 +14,7 @@ import { UnheardCounters } from "./unheard.js";
  * - `up`: heard lately; shown.
  * - `down`: silent for `downPeriodMs`; hidden.
  * - `returning`: heard again; hidden until its slices have caught up.
- * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its keys are elsewhere.
+ * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its places are taken.
  */
 export type PeerStatus = "up" | "down" | "returning" | "departing";
 
@@ -24,8 +24,8 @@ export abstract class Peer implements EntryOwner {
   readonly id: string;
   status: PeerStatus = "up";
   departure: Departure | undefined;
-  /** Healthy time from when it was heard last to membership's last pass; negative if it was heard since. */
-  silentMs = 0;
+  /** When it was heard last, in healthy time. */
+  heardHealthyMs = 0;
   /** How much of this silence a reconnect has forgiven; undefined while none has. */
   forgivenMs: number | undefined;
   /** How often it was missed in this silence. */
@@ -36,8 +36,10 @@ export abstract class Peer implements EntryOwner {
   heartbeatPeriodMs: number | undefined;
   /** The version of its library, if it has said so. */
   version: string | undefined;
-  /** What was left of the window of a departing life at membership's last pass. */
-  windowMs = 0;
+  /** When the window of a departing life ends, in healthy time. */
+  endsHealthyMs = 0;
+  /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
+  waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
@@ -71,9 +73,9 @@ export abstract class Peer implements EntryOwner {
     return this.status === "up" || this.status === "returning";
   }
 
-  /** A frame of it was heard, `sincePassMs` after membership's last pass. */
-  heard(nowMs: number, sincePassMs: number): void {
-    this.silentMs = -sincePassMs;
+  /** A frame of it was heard. */
+  heard(nowMs: number, healthyMs: number): void {
+    this.heardHealthyMs = healthyMs;
     this.forgivenMs = undefined;
     this.missed = 0;
     this.heardAtMs = nowMs;

@@ -2,13 +2,16 @@
  * What this node shows: the visible entries by topic and key, and what of it changed since the last delivery.
  *
  * The view is the gate through which every change passes, so a join is in a diff only if the entry was not
- * shown before, and a leave only if it was. It also hands off and back: an entry of a departing life is shown
- * exactly while no life that stays shows its topic and key. So what is shown of a key is either of lives that
- * stay or of lives that depart, and one look at any of it tells which. Knows no slice, no time and no handler.
+ * shown before, and a leave only if it was. It also hands off and back: where somebody waits for a departing node, the
+ * places of that key say who is hidden. They are kept only where others are under the key as well: a key without them
+ * has entries of lives that stay, or of one life that departs. Knows no slice, no time and no handler.
  */
 import type { Diff, LeaveReason } from "../../words.js";
 import { ReplicatedEntry } from "../entry.js";
+import type { EntryOwner } from "../entry.js";
 import { PendingDiff } from "./pending-diff.js";
+import { Places } from "./places.js";
+import type { Stage } from "./places.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
 
@@ -25,9 +28,24 @@ type Topics = Map<string, Topic>;
 export class View {
   readonly #rules: Rules;
   readonly #topics: Topics = new Map();
-  /** What departing lives hold and others show: empty while nobody departs. */
-  readonly #handedOff: Topics = new Map();
   readonly #changes = new PendingDiff();
+  /** By topic and key, where departing lives and others meet: empty while nobody departs. */
+  readonly #places = new Map<string, Map<string, Places>>();
+  /** How many entries of each departing life are hidden. */
+  readonly #hiddenCounts = new Map<EntryOwner, number>();
+  readonly #stage: Stage = {
+    show: (entry) => {
+      this.#countHidden(entry, -1);
+      this.#show(entry);
+    },
+    hide: (entry) => {
+      const { departure } = ReplicatedEntry.ownerOf(entry);
+      this.#countHidden(entry, 1);
+      if (remove(this.#topics, entry)) {
+        this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, departure ?? "departed");
+      }
+    },
+  };
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
 
@@ -73,36 +91,40 @@ export class View {
     return this.#topics.get(topic)?.keys.has(key) ?? false;
   }
 
-  /**
-   * Shows an entry, unless its life departs and its key is shown by another one already; then it counts as
-   * handed off.
-   */
+  /** Shows an entry, unless its life departs and its place is taken. */
   join(entry: ReplicatedEntry): void {
-    const departs = !this.#rules.stays(entry);
-    if (departs && this.#isElsewhere(entry)) {
-      insert(this.#handedOff, entry);
-      return;
-    }
-    // Who stays beside another has nothing to take over: that one has.
-    const takesOver = this.departingLives > 0 && !departs && !this.#isElsewhere(entry);
-    if (!insert(this.#topics, entry)) return;
-    this.#changes.join(ReplicatedEntry.topicOf(entry), entry);
-    if (takesOver) this.#handOffAllOf(entry);
+    // With nobody departing, a join has nobody to look for.
+    const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
+    if (places === undefined) return this.#show(entry);
+    if (this.#isHere(entry) || places.isHidden(entry)) return;
+    if (places.add(entry, entriesOf(bucketOf(this.#topics, entry)))) this.#show(entry);
+    else this.#countHidden(entry, 1);
+    this.#settle(places, entry);
   }
 
-  /** Hides an entry, if it is shown; what waited for its key is shown again if it was the last. */
+  /** Hides an entry, if it is shown; whose place it had taken is shown again. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
-    if (remove(this.#topics, entry)) {
+    const places = this.#placesOf(entry);
+    if (places?.isHidden(entry) === true) this.#countHidden(entry, -1);
+    else {
+      if (!remove(this.#topics, entry)) return;
       this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, reason);
-      this.handBack(entry);
-    } else if (this.#handedOff.size > 0) remove(this.#handedOff, entry);
+    }
+    if (places === undefined) return;
+    places.remove(entry);
+    this.#settle(places, entry);
   }
 
   /** Puts a revision in the place of the one before, if that is shown. */
   update(entry: ReplicatedEntry, previous: ReplicatedEntry): void {
-    if (this.#handedOff.size > 0 && remove(this.#handedOff, previous)) {
-      insert(this.#handedOff, entry);
-      return;
+    const places = this.#placesOf(previous);
+    if (places !== undefined) {
+      const wasHidden = places.isHidden(previous);
+      if (!places.update(entry, previous)) {
+        this.leave(previous, "untracked");
+        return this.join(entry);
+      }
+      if (wasHidden) return;
     }
     const name = ReplicatedEntry.topicOf(entry);
     const keys = this.#topics.get(name)?.keys;
@@ -115,41 +137,32 @@ export class View {
   }
 
   /**
-   * A life begins to depart: of its keys, those that others show who stay are handed off; for the rest all who
-   * depart wait together. Looks at each key once, however many entries the life has there.
+   * A life begins to depart: what it has is shown until others come. Looks at each key once, however many entries the
+   * life has there.
    */
   depart(entries: Iterable<ReplicatedEntry>): void {
     const seen = new Set<Bucket>();
     for (const entry of entries) {
+      const owner = ReplicatedEntry.ownerOf(entry);
       const bucket = bucketOf(this.#topics, entry);
       if (bucket === undefined || seen.has(bucket)) continue;
+      let places = this.#placesOf(entry);
+      if (places === undefined && !(bucket instanceof Set)) continue;
       seen.add(bucket);
-      const shown = bucket instanceof Set ? [...bucket] : [bucket];
-      if (!shown.some((other) => this.#rules.stays(other))) this.#showWaiting(entry);
-      else this.#handOffAllOf(entry);
+      const own: ReplicatedEntry[] = [];
+      const others: ReplicatedEntry[] = [];
+      for (const each of entriesOf(bucket)) {
+        (ReplicatedEntry.ownerOf(each) === owner ? own : others).push(each);
+      }
+      if (places === undefined && others.length === 0) continue;
+      places ??= this.#makePlaces(entry);
+      places.depart(own, others);
     }
   }
 
-  /** Hides an entry of a departing life, because its key is shown by one that stays. */
-  handOff(entry: ReplicatedEntry): void {
-    const { departure } = ReplicatedEntry.ownerOf(entry);
-    if (departure === undefined || !remove(this.#topics, entry)) return;
-    insert(this.#handedOff, entry);
-    this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, departure);
-  }
-
-  /** Shows again what departing lives hold of a key, if nobody shows it any more. */
-  handBack(entry: ReplicatedEntry): void {
-    if (this.#handedOff.size > 0 && bucketOf(this.#topics, entry) === undefined) this.#showWaiting(entry);
-  }
-
-  /** Whether another life that is here to stay shows the same topic and key. */
-  #isElsewhere(entry: ReplicatedEntry): boolean {
-    const bucket = bucketOf(this.#topics, entry);
-    if (bucket === undefined) return false;
-    if (!(bucket instanceof Set)) return this.#rules.stays(bucket);
-    for (const other of bucket) return this.#rules.stays(other);
-    return false;
+  /** How many entries of a departing life are hidden, because others have come in their places. */
+  hiddenCount(owner: EntryOwner): number {
+    return this.#hiddenCounts.get(owner) ?? 0;
   }
 
   /** The changes since the last call, if there are any. */
@@ -162,24 +175,70 @@ export class View {
     this.#changes.drop();
   }
 
-  #handOffAllOf(entry: ReplicatedEntry): void {
-    for (const other of this.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) this.handOff(other);
+  #show(entry: ReplicatedEntry): void {
+    if (insert(this.#topics, entry)) this.#changes.join(ReplicatedEntry.topicOf(entry), entry);
   }
 
-  #showWaiting(entry: ReplicatedEntry): void {
-    const waiting = bucketOf(this.#handedOff, entry);
-    if (waiting === undefined) return;
-    for (const other of waiting instanceof Set ? [...waiting] : [waiting]) {
-      remove(this.#handedOff, other);
-      insert(this.#topics, other);
-      this.#changes.join(ReplicatedEntry.topicOf(other), other);
-    }
+  #countHidden(entry: ReplicatedEntry, by: 1 | -1): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    const count = this.hiddenCount(owner) + by;
+    if (count === 0) this.#hiddenCounts.delete(owner);
+    else this.#hiddenCounts.set(owner, count);
+  }
+
+  #isHere(entry: ReplicatedEntry): boolean {
+    const bucket = bucketOf(this.#topics, entry);
+    return bucket instanceof Set ? bucket.has(entry) : bucket === entry;
+  }
+
+  #placesOf(entry: ReplicatedEntry): Places | undefined {
+    if (this.#places.size === 0) return undefined;
+    return this.#places.get(ReplicatedEntry.topicOf(entry))?.get(entry.key);
+  }
+
+  /** The places that an entry which comes needs: those that there are, or new ones where it meets another life. */
+  #placesFor(entry: ReplicatedEntry): Places | undefined {
+    const present = this.#placesOf(entry);
+    const bucket = bucketOf(this.#topics, entry);
+    if (present !== undefined || bucket === undefined) return present;
+    const [other] = entriesOf(bucket);
+    if (other === undefined || ReplicatedEntry.ownerOf(other) === ReplicatedEntry.ownerOf(entry))
+      return undefined;
+    const otherStays = this.#rules.stays(other);
+    if (otherStays && this.#rules.stays(entry)) return undefined;
+    const places = this.#makePlaces(entry);
+    // Then all that is here is of the one life that departs, and nobody else was here when it said goodbye.
+    if (!otherStays) places.depart([...entriesOf(bucket)], []);
+    return places;
+  }
+
+  #makePlaces(entry: ReplicatedEntry): Places {
+    const topic = ReplicatedEntry.topicOf(entry);
+    const places = new Places(this.#rules);
+    const byKey = this.#places.get(topic);
+    if (byKey === undefined) this.#places.set(topic, new Map([[entry.key, places]]));
+    else byKey.set(entry.key, places);
+    return places;
+  }
+
+  #settle(places: Places, entry: ReplicatedEntry): void {
+    places.settle(this.#stage);
+    if (!places.isEmpty) return;
+    const topic = ReplicatedEntry.topicOf(entry);
+    const byKey = this.#places.get(topic);
+    byKey?.delete(entry.key);
+    if (byKey?.size === 0) this.#places.delete(topic);
   }
 }
 
 /** What stands under the topic and key of an entry. */
 function bucketOf(topics: Topics, entry: ReplicatedEntry): Bucket | undefined {
   return topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
+}
+
+function entriesOf(bucket: Bucket | undefined): Iterable<ReplicatedEntry> {
+  if (bucket === undefined) return [];
+  return bucket instanceof Set ? bucket : [bucket];
 }
 
 /** Whether the entry was not there. */

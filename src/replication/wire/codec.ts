@@ -31,7 +31,7 @@ import {
   PROTOCOL_VERSION,
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
-import type { Frame, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
+import type { Frame, Heartbeat, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
 import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
 const KINDS = ["heartbeat", "delta", "deltaRequest", "far", "pageRequest", "page", "goodbye"] as const;
@@ -90,7 +90,7 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.firstShard,
         encodeSummaries(message.shards),
         ...(message.periodMs === undefined ? [] : [message.periodMs]),
-        ...(message.periodMs === undefined || message.version === undefined ? [] : [message.version]),
+        ...(message.periodMs === undefined ? [] : encodeLast(message)),
       ];
     case "delta":
       return [
@@ -188,11 +188,16 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const periodMs = body[3];
       if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
-      const version = body[4];
-      if (version === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
-      check(typeof version === "string" && version.length <= MAX_VERSION_LENGTH, "version");
-      check(printable(version) === version, "version");
-      return { type: kind, poolSize, firstShard, shards, periodMs, version };
+      const [, , , , waitsMs, version] = body;
+      if (waitsMs === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
+      const isLowest = version === undefined ? 1 : 0;
+      check(typeof waitsMs === "number" && waitsMs >= isLowest && waitsMs < 2 ** 31, "window");
+      check(version === undefined || isVersion(version), "version");
+      return {
+        ...{ type: kind, poolSize, firstShard, shards, periodMs },
+        ...(waitsMs > 0 && { waitsMs }),
+        ...(version !== undefined && { version }),
+      };
     }
     case "delta": {
       const since = integer(body[1], "since");
@@ -263,6 +268,16 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
     case undefined:
       throw new Refusal("unknown kind");
   }
+}
+
+/** What may be left away behind the period, from the end on. */
+function encodeLast({ waitsMs, version }: Heartbeat): (number | string)[] {
+  if (version !== undefined) return [waitsMs ?? 0, version];
+  return waitsMs === undefined ? [] : [waitsMs];
+}
+
+function isVersion(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_VERSION_LENGTH && printable(value) === value;
 }
 
 function encodeSummaries(shards: readonly ShardSummary[]): number[] {

@@ -36,11 +36,11 @@ class Pair {
 
   receive(delta: DeltaMessage): SliceChange {
     const change = this.tryToReceive(delta);
-    if (change === "broken") throw new Error("the delta is broken");
+    if (typeof change === "string") throw new Error(`the delta is ${change}`);
     return change;
   }
 
-  tryToReceive(delta: DeltaMessage): SliceChange | "broken" {
+  tryToReceive(delta: DeltaMessage): ReturnType<RemoteSlice["receiveDelta"]> {
     return this.slice.receiveDelta(delta, ++this.counter, false);
   }
 

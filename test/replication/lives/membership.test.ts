@@ -24,18 +24,18 @@ describe("membership", () => {
     const table = new Table();
     const a = life("a", 1);
     table.hear(a, 2);
-    table.membership.pass(DOWN_MS - 1);
+    table.pass(DOWN_MS - 1);
     table.hear(a, 1);
-    table.membership.pass(2);
+    table.pass(2);
     expect(table.take()).toEqual(["appeared a1", "down a1"]);
   });
 
   it("goes down, and is gone only after that", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);
-    table.membership.pass(PERMDOWN_MS * 2);
+    table.pass(PERMDOWN_MS * 2);
     expect(table.take()).toEqual(["appeared a1", "down a1"]);
-    table.membership.pass(1);
+    table.pass(1);
     expect(table.take()).toEqual(["ended a1"]);
     expect(table.membership.size).toBe(0);
   });
@@ -44,7 +44,7 @@ describe("membership", () => {
     const table = new Table();
     const a = life("a", 1);
     table.hear(a, 1);
-    table.membership.pass(DOWN_MS + 1);
+    table.pass(DOWN_MS + 1);
     expect(table.hear(a, 2)).toBe("returning");
     expect(table.take()).toEqual(["appeared a1", "down a1", "back a1"]);
   });
@@ -52,14 +52,14 @@ describe("membership", () => {
   it("replaces a smaller life, which departs with what is left of its time, and is over", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);
-    table.membership.pass(3_000);
+    table.pass(3_000);
     expect(table.hear(life("a", 2), 1)).toBe("up");
     expect(table.take()).toEqual(["appeared a1", "departs a1", "appeared a2"]);
     expect(table.hear(life("a", 1), 2)).toBe("over");
     table.hear(life("a", 2), 2);
-    table.membership.pass(4_999);
+    table.pass(4_999);
     expect(table.take()).toEqual([]);
-    table.membership.pass(2);
+    table.pass(2);
     expect(table.take()).toEqual(["ended a1"]);
   });
 
@@ -67,7 +67,7 @@ describe("membership", () => {
     const table = new Table();
     table.hear(life("a", 2), 1);
     expect(table.hear(life("a", 1), 1)).toBe("superseded");
-    table.membership.pass(DOWN_MS + 1);
+    table.pass(DOWN_MS + 1);
     expect(table.hear(life("a", 1), 2)).toBe("up");
     expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "ahead of a1", "appeared a1"]);
   });
@@ -76,7 +76,7 @@ describe("membership", () => {
     const table = new Table();
     const rivalFor = (ms: number): void => {
       for (let passed = 0; passed < ms; passed += 1_000) {
-        table.membership.pass(1_000);
+        table.pass(1_000);
         counter += 1;
         table.hear(life("a", 2), counter);
         table.hear(life("a", 1), counter);
@@ -96,8 +96,8 @@ describe("membership", () => {
     for (let second = 1; second <= 40; second++) {
       // What is up here has been dead since the start; its successor's clock went back.
       table.hear(life("a", 1), second);
-      table.membership.pass(1_000);
-      if (second % 7 === 0 && second < 22) table.membership.forgiveSilence();
+      table.pass(1_000);
+      if (second % 7 === 0 && second < 22) table.forgiveSilence();
     }
     expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "ahead of a1", "appeared a1"]);
   });
@@ -110,7 +110,7 @@ describe("membership", () => {
     let counter = 1;
     const passed: string[] = [];
     for (let second = 0; second < 20; second++) {
-      table.membership.pass(1_000);
+      table.pass(1_000);
       counter += 1;
       passed.push(table.hear(life("a", 1), counter));
     }
@@ -123,7 +123,7 @@ describe("membership", () => {
     table.hear(life("a", 1), 1);
     table.hear(life("a", 2), 7);
     for (let second = 0; second < 60; second++) {
-      table.membership.pass(1_000);
+      table.pass(1_000);
       expect(table.hear(life("a", 1), 9)).toBe("over");
     }
   });
@@ -131,8 +131,7 @@ describe("membership", () => {
   it("takes a late frame of a life before one that is over for over as well", () => {
     const table = new Table();
     table.hear(life("a", 4), 1);
-    const [replica] = table.membership.replicas();
-    table.membership.goodbye(replica!, 0);
+    table.goodbye("a", 0);
     expect(table.take()).toEqual(["appeared a4", "ended a4"]);
     expect(table.hear(life("a", 1), 2)).toBe("over");
     expect(table.take()).toEqual([]);
@@ -142,12 +141,11 @@ describe("membership", () => {
   it.each([0, DOWN_MS])("hears a successor whose clock went back, after a goodbye of %d ms", (windowMs) => {
     const table = new Table();
     table.hear(life("a", 4), 1);
-    const [replica] = table.membership.replicas();
-    table.membership.goodbye(replica!, windowMs);
+    table.goodbye("a", windowMs);
     const passed: string[] = [];
     for (let second = 0; second < 20; second++) {
       passed.push(table.hear(life("a", 1), second + 1));
-      table.membership.pass(1_000);
+      table.pass(1_000);
     }
     expect(passed.indexOf("up")).toBe(DOWN_MS / 1_000 + 1);
     expect(table.take()).toContain("appeared a1");
@@ -157,11 +155,10 @@ describe("membership", () => {
     const table = new Table();
     const a = life("a", 1);
     table.hear(a, 1);
-    const [replica] = table.membership.replicas();
-    table.membership.goodbye(replica!, 5_000);
-    table.membership.pass(4_000);
-    table.membership.goodbye(replica!, 5_000);
-    table.membership.pass(1_001);
+    table.goodbye("a", 5_000);
+    table.pass(4_000);
+    table.goodbye("a", 5_000);
+    table.pass(1_001);
     expect(table.take()).toEqual(["appeared a1", "departs a1", "ended a1"]);
     expect(table.hear(a, 2)).toBe("over");
   });
@@ -170,20 +167,19 @@ describe("membership", () => {
     const table = new Table();
     const a = life("a", 1);
     table.hear(a, 1);
-    const [replica] = table.membership.replicas();
-    table.membership.goodbye(replica!, 2 ** 31 - 1);
-    table.membership.pass(PERMDOWN_MS - 1);
+    table.goodbye("a", 2 ** 31 - 1);
+    table.pass(PERMDOWN_MS - 1);
     expect(table.take()).toEqual(["appeared a1", "departs a1"]);
-    table.membership.pass(1);
+    table.pass(1);
     expect(table.take()).toEqual(["ended a1"]);
   });
 
   it("forgives silence after a reconnect to those that were up", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);
-    table.membership.pass(DOWN_MS - 1);
-    table.membership.forgiveSilence();
-    table.membership.pass(DOWN_MS - 1);
+    table.pass(DOWN_MS - 1);
+    table.forgiveSilence();
+    table.pass(DOWN_MS - 1);
     expect(table.take()).toEqual(["appeared a1"]);
   });
 
@@ -199,7 +195,7 @@ describe("membership", () => {
     const table = new Table();
     for (let number = 1; number <= 3 * LIMITS.livesOver; number++) table.hear(life("a", number), 1);
     expect(table.membership.remembered).toBeLessThanOrEqual(2 * LIMITS.livesOver);
-    table.membership.pass(DOWN_MS + 1);
+    table.pass(DOWN_MS + 1);
     expect(table.membership.size).toBe(1);
   });
 });

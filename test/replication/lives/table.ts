@@ -3,6 +3,7 @@ import type { EntryOwner } from "../../../src/replication/entry.js";
 import type { SlicesOf } from "../../../src/replication/holding/remote-slice.js";
 import { RULES } from "../../../src/replication/rules.js";
 import type { Life } from "../../../src/replication/life.js";
+import { HealthyTime } from "../../../src/replication/lives/healthy-time.js";
 import { Membership } from "../../../src/replication/lives/membership.js";
 import { Replica } from "../../../src/replication/replica.js";
 
@@ -18,7 +19,8 @@ export class Table {
   /** Who was to be asked whether it is there. */
   readonly asked: string[] = [];
   readonly membership: Membership<Replica>;
-  #nowMs = 0;
+  nowMs = 0;
+  readonly #healthy = new HealthyTime(RULES, Infinity, 0);
 
   constructor() {
     const note = (what: string) => (replica: Replica) => {
@@ -29,6 +31,7 @@ export class Table {
         self: life("self", 1),
         downPeriodMs: DOWN_MS,
         permdownPeriodMs: PERMDOWN_MS,
+        healthy: this.#healthy,
         makePeer: (heard) => new Replica(heard, "self@1"),
       },
       {
@@ -48,16 +51,25 @@ export class Table {
   }
 
   hear(of: Life, counter: number, direct = false, periodMs?: number): string {
-    const heard = this.membership.hear(of, counter, direct, periodMs);
+    const heard = this.membership.hear(of, counter, direct, this.nowMs, periodMs);
     if (typeof heard !== "string" && periodMs !== undefined) heard.heartbeatPeriodMs = periodMs;
     return typeof heard === "string" ? heard : heard.status;
   }
 
   /** Healthy time passes, by the clock as well. */
   pass(elapsedMs: number): void {
-    this.#nowMs += elapsedMs;
-    this.membership.setNow(this.#nowMs);
-    this.membership.pass(elapsedMs);
+    this.nowMs += elapsedMs;
+    this.#healthy.pass(this.nowMs);
+    this.membership.pass(this.nowMs);
+  }
+
+  /** The present life of a name says goodbye. */
+  goodbye(name: string, windowMs: number): void {
+    this.membership.goodbye(this.replica(name)!, windowMs, this.nowMs);
+  }
+
+  forgiveSilence(): void {
+    this.membership.forgiveSilence(this.nowMs);
   }
 
   /** What it knows of a name: its present life, if there is one. */

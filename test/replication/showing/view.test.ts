@@ -10,14 +10,19 @@ function ownerOf(name: string, departure?: "departed"): { name: string; departur
 }
 
 let clock = 0;
-function entryOf(owner: ReturnType<typeof ownerOf>, topic: string, key: string): ReplicatedEntry {
+function entryOf(
+  owner: ReturnType<typeof ownerOf>,
+  topic: string,
+  key: string,
+  session = "s-1",
+): ReplicatedEntry {
   clock += 1;
   const entry = new ReplicatedEntry(
     { owner, shard: 0, refPrefix: `${owner.name}.0.` },
     clock,
     topic,
     key,
-    "s-1",
+    session,
     {},
   );
   ReplicatedEntry.seal(entry, undefined);
@@ -125,17 +130,58 @@ describe("the view", () => {
     expect(view.topics()).toEqual([]);
   });
 
-  it("does not show an entry of a departing life whose key is elsewhere already", () => {
+  it("shows what comes late of a departing life beside what was there, and hides it for what comes then", () => {
     const view = new View();
-    view.join(entryOf(ownerOf("b"), "t", "k"));
-    view.takeDiff();
+    const owner = ownerOf("b");
+    view.join(entryOf(owner, "t", "k"));
     view.departingLives = 1;
     const departing = ownerOf("a", "departed");
     const late = entryOf(departing, "t", "k");
     view.join(late);
-    expect(view.takeDiff()).toBeUndefined();
+    expect(view.count("t")).toBe(2);
     const revised = entryOf(departing, "t", "k");
     view.update(revised, late);
-    expect(view.count("t")).toBe(1);
+    expect(view.getByKey("t", "k")).toContain(revised);
+    view.takeDiff();
+    const after = entryOf(owner, "t", "k", "s-2");
+    view.join(after);
+    const changes = view.takeDiff()?.get("t");
+    expect(changes?.joins).toEqual([after]);
+    expect(changes?.leaves.map(({ ref, reason }) => [ref, reason])).toEqual([[revised.ref, "departed"]]);
+    // A second one has nobody's place to take.
+    view.join(entryOf(owner, "t", "k", "s-3"));
+    expect(view.count("t")).toBe(3);
+    // Changed while it is hidden, it is shown as it is when its place is free again.
+    const hidden = entryOf(departing, "t", "k");
+    view.update(hidden, revised);
+    for (const entry of view.list("t")) view.leave(entry, "untracked");
+    expect(view.list("t")).toEqual([hidden]);
+    view.leave(hidden, "departed");
+    expect(view.topics()).toEqual([]);
+  });
+
+  it("goes on to hold a place when the life of whoever took it departs as well", () => {
+    const view = new View();
+    const [first, second] = [ownerOf("a"), ownerOf("b")];
+    const old = entryOf(first, "t", "k");
+    view.join(old);
+    first.departure = "departed";
+    view.departingLives = 1;
+    view.depart([old]);
+    const moved = entryOf(second, "t", "k");
+    view.join(moved);
+    expect(view.list("t")).toEqual([moved]);
+    second.departure = "departed";
+    view.departingLives = 2;
+    view.depart([moved]);
+    expect(view.list("t")).toEqual([moved]);
+    const again = entryOf(ownerOf("c"), "t", "k");
+    view.join(again);
+    expect(view.list("t")).toEqual([again]);
+    view.leave(again, "closed");
+    expect(view.list("t")).toEqual([moved]);
+    // Its window may be the shorter one.
+    view.leave(moved, "departed");
+    expect(view.list("t")).toEqual([old]);
   });
 });

@@ -1,0 +1,69 @@
+/**
+ * Windows that a node finds open when it starts: entries of lives that have ended wait in the lists of the others, and
+ * nobody tells a newcomer which, for nobody speaks for another. Others say in their heartbeats for how long, so that it
+ * knows until when its list may be shorter than theirs.
+ *
+ * Promises: one look costs what there are lives; a newcomer waits no longer than a down period after its start. Knows no
+ * frame, no timer and no entry.
+ */
+import type { Membership } from "./lives/membership.js";
+import type { ReplicatorOptions } from "./port.js";
+import type { Replica } from "./replica.js";
+import type { Rules } from "./rules.js";
+import type { View } from "./showing/view.js";
+
+export class EarlierWindows {
+  readonly #membership: Membership<Replica>;
+  readonly #view: View;
+  readonly #rules: Rules;
+  readonly #tickPeriodMs: number;
+  readonly #latestMs: number;
+
+  constructor(
+    membership: Membership<Replica>,
+    view: View,
+    { downPeriodMs, tickPeriodMs }: Pick<ReplicatorOptions, "downPeriodMs" | "tickPeriodMs">,
+    rules: Rules,
+    startedMs: number,
+  ) {
+    this.#membership = membership;
+    this.#view = view;
+    this.#rules = rules;
+    this.#tickPeriodMs = tickPeriodMs;
+    this.#latestMs = startedMs + downPeriodMs;
+  }
+
+  /** For how long entries of lives that have ended may wait in this node's own list; undefined if none do. */
+  ownMs(nowMs: number): number | undefined {
+    if (this.#view.departingLives === 0) return undefined;
+    let ownMs = 0;
+    for (const replica of this.#membership.replicas()) {
+      if (replica.status !== "departing" || replica.held.size <= this.#view.hiddenCount(replica)) continue;
+      ownMs = Math.max(ownMs, this.#membership.windowOf(replica, nowMs));
+    }
+    // The tick after its end is when a window ends.
+    return ownMs > 0 ? Math.ceil(ownMs + this.#tickPeriodMs) : undefined;
+  }
+
+  /** A heartbeat says for how long entries wait in its sender's list. */
+  told(replica: Replica, waitsMs: number | undefined, nowMs: number): void {
+    replica.waitsUntilMs = nowMs + (waitsMs ?? 0);
+  }
+
+  /** A life ends that was not caught up with: what is missing of it waits in the lists of the others. */
+  departs(replica: Replica, nowMs: number): void {
+    if (!replica.held.hasCaughtUp) replica.waitsUntilMs = nowMs + this.#membership.windowOf(replica, nowMs);
+  }
+
+  /** How long a newcomer has to wait for what it knows of them. */
+  leftMs(nowMs: number): number {
+    let untilMs = -Infinity;
+    if (nowMs < this.#latestMs) {
+      for (const replica of this.#membership.replicas()) {
+        const { status, waitsUntilMs } = replica;
+        if (status !== "down") untilMs = Math.max(untilMs, waitsUntilMs);
+      }
+    }
+    return this.#rules.earlierWindowMs(nowMs, Math.min(untilMs, this.#latestMs));
+  }
+}

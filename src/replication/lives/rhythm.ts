@@ -1,0 +1,33 @@
+/**
+ * How late the heartbeats of this node come. Timers may be held back: those of a hidden page ring once a minute. Others
+ * judge the silence of this node by what it says of that. Knows no message and no other life.
+ */
+import { HEARTBEATS_REMEMBERED } from "../limits.js";
+import type { Rules } from "../rules.js";
+
+export class Rhythm {
+  readonly #periodMs: number;
+  readonly #permdownPeriodMs: number;
+  readonly #rules: Rules;
+  /** What passed before each of the last heartbeats. */
+  #tookMs: number[] = [];
+  #saidMs: number;
+
+  constructor(periodMs: number, permdownPeriodMs: number, rules: Rules) {
+    this.#periodMs = periodMs;
+    this.#permdownPeriodMs = permdownPeriodMs;
+    this.#rules = rules;
+    this.#saidMs = periodMs;
+  }
+
+  /** Within what time others may expect the next heartbeat. */
+  get saidMs(): number {
+    return this.#saidMs;
+  }
+
+  /** A heartbeat is sent, so long after it was due. */
+  beat(lateMs: number): void {
+    this.#tookMs = [...this.#tookMs.slice(1 - HEARTBEATS_REMEMBERED), this.#periodMs + lateMs];
+    this.#saidMs = this.#rules.saidPeriodMs(this.#periodMs, this.#tookMs, this.#permdownPeriodMs);
+  }
+}
