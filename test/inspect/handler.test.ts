@@ -120,6 +120,14 @@ it("follows only for those who look, and for so many at a time", async () => {
   await expect.poll(() => tracker.health().followers).toBe(0);
 });
 
+it("takes trackers and presences of any meta", () => {
+  const take = (presence: Presence<{ n: number }>, other: Tracker<{ n: number }>): unknown[] => [
+    inspectFetch(presence),
+    inspectHandler(other),
+  ];
+  expect(take).toBeTypeOf("function");
+});
+
 it("looks at a presence as well, and lets go of a reader of the web who cancels", async () => {
   const presence = await Presence.start({ name: "p", pubsub: hub.node("a") });
   const inspect = inspectFetch(presence);
