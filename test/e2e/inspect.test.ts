@@ -56,7 +56,7 @@ describe.skipIf(withoutBrowser)("the inspector's page", () => {
     });
     page.on("pageerror", (error) => wrong.push(String(error)));
     await page.goto(url);
-    await page.getByText("complete", { exact: true }).waitFor();
+    await page.locator("#state.good", { hasText: "complete" }).waitFor();
     return { page, wrong };
   }
 
@@ -69,8 +69,8 @@ describe.skipIf(withoutBrowser)("the inspector's page", () => {
     await page.getByRole("cell", { name: "user:129" }).waitFor();
     await page.getByRole("button", { name: markup }).click();
     await page.getByRole("heading", { name: `Entries of ${markup}` }).waitFor();
-    await page.getByLabel("Topic").fill("product:1");
-    await page.getByLabel("Key").fill("user:001");
+    await page.getByRole("textbox", { name: "Topic" }).fill("product:1");
+    await page.getByRole("textbox", { name: "Key" }).fill("user:001");
     await page.getByRole("button", { name: "Explain" }).click();
     await page.getByRole("region", { name: "Explanation" }).getByRole("cell", { name: "shown" }).waitFor();
     const visitor = new Session();
