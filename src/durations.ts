@@ -4,9 +4,7 @@
  */
 
 /** The upper bounds of what is counted apart, in ascending order: from a hop on a local network to a heartbeat. */
-export const DURATION_BOUNDS_MS = [
-  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
-] as const;
+const DURATION_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 
 /** How long something took, since the start. */
 export interface DurationCounts {

@@ -6,7 +6,7 @@ import type { TrackerErrorCode } from "../errors.js";
 import type { NodeRow, Overview } from "./overview.js";
 
 /** `wrong`: something is broken. `look`: it may be meant. */
-export type Severity = "wrong" | "look";
+type Severity = "wrong" | "look";
 
 export interface Finding {
   readonly severity: Severity;

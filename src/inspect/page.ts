@@ -15,9 +15,9 @@ main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 3
 section { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; min-width: 0; }
 .scroll { overflow: auto; max-height: 24rem; } .scroll:focus-visible, button:focus-visible, input:focus-visible {
   outline: 2px solid var(--link); outline-offset: 2px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+.wide { min-width: 38rem; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--dim); } th, td { padding: .2rem .75rem .2rem 0; vertical-align: top; }
-td { border-top: 1px solid var(--line); overflow-wrap: anywhere; min-width: 3.5rem; }
+td { border-top: 1px solid var(--line); overflow-wrap: anywhere; min-width: 5.2rem; } td .good, td .bad { white-space: nowrap; }
 .good { color: var(--good); } .bad, .wrong strong { color: var(--bad); font-weight: 600; } .todo, .dim { color: var(--dim); }
 button, input { font: inherit; color: inherit; background: var(--soft); border: 1px solid var(--dim); border-radius: .35rem;
   padding: .25rem .6rem; min-height: 1.9rem; max-width: 100%; overflow-wrap: anywhere; text-align: left; }
@@ -32,7 +32,7 @@ p { margin: .4rem 0 0; } .row { display: flex; gap: .5rem; margin-top: .5rem; }
 /** The head of a table whose rows the script fills in. */
 function table(id: string, label: string, columns: readonly string[]): string {
   const head = columns.map((column) => `<th scope="col">${column}</th>`).join("");
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${head}</tr></thead><tbody id="${id}"></tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table${columns.length > 3 ? ' class="wide"' : ""}><thead><tr>${head}</tr></thead><tbody id="${id}"></tbody></table></div>`;
 }
 
 // A builder that keeps the names of functions wraps them in a call of this.

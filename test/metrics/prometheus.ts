@@ -1,6 +1,6 @@
 /** A strict reader of Prometheus text, and as much of its query language as the alerts of the docs use. */
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -103,7 +103,7 @@ const EXPRESSION =
   /^(?:(increase)\()?([a-z_]+)(?:\{([a-z]+)(=|!=)"([^"]*)"\})?(?:\[(\w+)\]\))? (==|>|<) ([0-9.]+)$/;
 
 /** The series of the last scrape for which a comparison is true. @throws Error for any other expression. */
-export function matching(expr: string, scrapes: readonly Scrape[]): Series[] {
+function matching(expr: string, scrapes: readonly Scrape[]): Series[] {
   const parts = EXPRESSION.exec(expr);
   const last = scrapes.at(-1);
   if (parts === null || last === undefined) throw new Error(`cannot evaluate ${expr}`);
