@@ -13,6 +13,7 @@ const serverEntries = {
   "adapters/cluster": "src/adapters/cluster.ts",
   "adapters/broadcast-channel": "src/adapters/broadcast-channel.ts",
   "adapters/redis": "src/adapters/redis.ts",
+  "adapters/socket-io": "src/adapters/socket-io.ts",
   "adapters/nats": "src/adapters/nats.ts",
   "adapters/postgres": "src/adapters/postgres.ts",
 };
@@ -28,11 +29,25 @@ export default defineConfig([
     platform: "node",
   },
   {
-    entry: { client: "src/client/index.ts" },
+    entry: {
+      client: "src/client/index.ts",
+      vue: "src/vue/index.ts",
+      svelte: "src/svelte/index.ts",
+    },
     format: ["esm", "cjs"],
     dts: { compilerOptions: { stripInternal: true } },
     sourcemap: true,
     target: "es2022",
     platform: "browser",
+  },
+  {
+    entry: { react: "src/react/index.ts" },
+    format: ["esm", "cjs"],
+    dts: { compilerOptions: { stripInternal: true } },
+    sourcemap: true,
+    target: "es2022",
+    platform: "browser",
+    // Components of a server of React's cannot use a hook: whoever imports this is a component of the client.
+    banner: { js: '"use client";' },
   },
 ]);

@@ -6,9 +6,15 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 /** Examples import the library by its package name; in tests that name means the sources. */
 const alias = [
   { find: /^rollcall\/adapters\/(.+)$/, replacement: source("./src/adapters/$1.ts") },
-  { find: /^rollcall\/(crdt|client|channels|metrics|inspect|testing)$/, replacement: source("./src/$1/index.ts") },
+  {
+    find: /^rollcall\/(crdt|client|react|vue|svelte|channels|metrics|inspect|testing)$/,
+    replacement: source("./src/$1/index.ts"),
+  },
   { find: /^rollcall$/, replacement: source("./src/index.ts") },
 ];
+
+/** Runs by broken rules say nothing about which code the tests of the working ones reach, and take long. */
+const notForCoverage = process.argv.includes("--coverage") ? ["test/sim/broken-*"] : [];
 
 /**
  * The projects run one after another (`groupOrder`): what measures time against real processes must not share
@@ -17,6 +23,11 @@ const alias = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary", "json-summary", "html"],
+    },
     projects: [
       {
         resolve: { alias },
@@ -24,7 +35,13 @@ export default defineConfig({
           name: "unit",
           sequence: { groupOrder: 0 },
           include: ["test/**/*.{test,property.test,sim.test}.ts"],
-          exclude: ["test/brokers/**", "test/processes/**", "test/package/**", "test/e2e/**"],
+          exclude: [
+            "test/brokers/**",
+            "test/processes/**",
+            "test/package/**",
+            "test/e2e/**",
+            ...notForCoverage,
+          ],
           // Nothing here waits for real time, but a loaded machine may be slow to compute hours of virtual time.
           testTimeout: 60_000,
         },

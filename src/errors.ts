@@ -1,5 +1,5 @@
 /**
- * The one error class of the library, and the closed list of its codes. Misuse throws it; what the network
+ * The one error class of the library, and the closed list of its codes. Misuse throws it; faults that the network
  * does wrong is reported through the `error` event with the same class.
  */
 
@@ -7,8 +7,8 @@
  * What went wrong. Test for codes, never for message texts.
  *
  * - `ALREADY_TRACKED`: this session is tracked under this topic and key; use `set` or `update`.
- * - `NOT_TRACKED`: `update` of what is not there.
- * - `TOO_MANY_CHANGES`: a handler changes what it is told of, each time; the change at the end of the chain is refused.
+ * - `NOT_TRACKED`: `update` of an entry that is not there.
+ * - `TOO_MANY_CHANGES`: a handler answers each change with another one; the change at the end of the chain is refused.
  * - `TRACKER_STOPPED`: a change after `stop` began.
  * - `OBSERVER`: a change on a node that only looks on.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
@@ -21,7 +21,7 @@
  * - `NAME_IN_USE`: a tracker of this name runs on this pubsub already.
  * - `NAME_CONFLICT`: two lives of one node name are alive at once.
  * - `NO_RELAY`: the cluster adapter runs where no primary relays.
- * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs what was lost.
+ * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs the loss.
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a frame of a protocol version that this version does not speak.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
@@ -32,7 +32,7 @@
  * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which.
  * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
- * - `TIMEOUT`: what was waited for did not come about in time.
+ * - `TIMEOUT`: a wait did not reach its goal in time.
  * - `LIMIT_REACHED`: a limit was reached; `details.limit` names the option, and the docs say what happens then.
  * - `ORIGIN_REFUSED`: a web page of an origin that `checkOrigin` does not allow tried to connect.
  * - `CONNECTION_REFUSED`: a connection was refused for a reason that the application should know of.

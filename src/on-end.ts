@@ -67,7 +67,7 @@ function newWaiting(source: EndSource, event: string): Waiting {
   return waiting;
 }
 
-/** Whoever waits later listens anew: this listener was called, or taken off. */
+/** A later wait listens anew: this listener was called, or taken off. */
 function forget(source: EndSource, event: string, waiting: Waiting): void {
   const byEvent = waitingBySource.get(source);
   if (byEvent?.get(event) !== waiting) return;

@@ -49,7 +49,7 @@ export class Reporter<E extends Events = Events> {
     this.#emitter.emit(String(event), payload);
   }
 
-  /** Reports an error: to whoever listens, else as a warning. */
+  /** Reports an error: to its listeners, or as a warning if there are none. */
   error(error: TrackerError): void {
     if (this.#emitter.listenerCount("error") === 0) this.#warn(error);
     else this.emit("error", error as E["error"]);

@@ -13,7 +13,7 @@ export interface TimerOptions {
 }
 
 /**
- * What a tracker needs from the machine. Pass your own as the `runtime` option to run a tracker on virtual
+ * The parts of the machine that a tracker needs. Pass your own as the `runtime` option to run a tracker on virtual
  * time; the default is {@link nodeRuntime}.
  */
 export interface Runtime {
@@ -28,7 +28,7 @@ export interface Runtime {
    * `options` ask for it, and never calls back before it has returned.
    */
   schedule(delayMs: number, callback: () => void, options?: TimerOptions): CancelTimer;
-  /** Tells whoever runs the process what nobody listened to. Absent: it is not told. */
+  /** Tells the people who run the process of an error that nobody listened to. Absent: they are not told. */
   warn?(message: string, code: string): void;
 }
 
@@ -60,7 +60,7 @@ export const nodeRuntime: Runtime = {
 
 /**
  * Calls back in the next task where there is no `setImmediate`: in browsers, whose timers a hidden page gets once a
- * minute. Messages are not held back, so such a page still answers whoever asks it.
+ * minute. Messages are not held back, so such a page still answers others.
  */
 function nextTask(callback: () => void): CancelTimer {
   const { port1, port2 } = new MessageChannel();

@@ -1,5 +1,5 @@
 /**
- * A session: an identity and a lifetime, what stands for a process id of Erlang. Its entries live as long as
+ * A session: an identity and a lifetime, in the place of a process id of Erlang. Its entries live as long as
  * it does. One session serves any number of trackers, and knows none of them by type: a tracker attaches
  * itself as an owner and is told once, when the session closes.
  */
@@ -8,7 +8,7 @@ import { randomText } from "./runtime.js";
 import { hasFunction, onEnd } from "./on-end.js";
 import type { EndSource } from "./on-end.js";
 
-/** What is told when a session closes. */
+/** An owner of entries that is told when a session closes. */
 export interface SessionOwner {
   /** Whether it wants nothing any more: what it keeps with sessions may go. */
   readonly ended: boolean;
@@ -41,7 +41,7 @@ export class Session implements Disposable {
   #others: Map<SessionOwner, unknown> | undefined;
   /** Takes the listener off the source that the session ends with. */
   #forgetSource: (() => void) | undefined;
-  /** Made for whoever asks for the signal. */
+  /** Made when somebody asks for the signal. */
   #controller: AbortController | undefined;
 
   constructor() {
@@ -57,7 +57,7 @@ export class Session implements Disposable {
    *
    * All sessions of one source and event share one listener, which is taken off when the last of them closes.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` without an event, for what emits nothing, for an event of an
+   * @throws TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing, for an event of an
    *   `AbortSignal` other than `abort`, and for an `IncomingMessage`: it closes while its response is still open;
    *   pass the `ServerResponse`.
    */

@@ -14,7 +14,7 @@ export type JsonValueOf<T> = T extends string | number | boolean | null | undefi
       ? { [K in keyof T]: JsonValueOf<T[K]> }
       : never;
 
-/** What a meta may be: an object whose properties are JSON values. */
+/** The type of any meta: an object whose properties are JSON values. */
 export type Meta<M> = { [K in keyof M]: JsonValueOf<M[K]> };
 
 /** Any meta; the default where no type is given. */
@@ -24,7 +24,7 @@ export type AnyMeta = Record<string, any>;
 /** One entry of the presence list: who (`key`) is here, with what meta, through which session of which node. */
 export interface Entry<M = AnyMeta> {
   readonly key: string;
-  /** A frozen copy of what was tracked. */
+  /** A frozen copy of the meta that was tracked. */
   readonly meta: Readonly<M>;
   /** Identifies this revision of the entry's meta, on all nodes alike. Opaque. */
   readonly ref: string;
@@ -36,7 +36,7 @@ export interface Entry<M = AnyMeta> {
   readonly session: string;
 }
 
-/** An entry whose meta changed: as it is now, and what was there before (`previous`, whose ref is `prevRef`). */
+/** An entry whose meta changed: as it is now, and with the meta before (`previous`, whose ref is `prevRef`). */
 export interface Update<M = AnyMeta> extends Entry<M> {
   readonly prevRef: string;
   readonly previous: Readonly<M>;
@@ -60,7 +60,7 @@ export interface Leave<M = AnyMeta> extends Entry<M> {
 }
 
 /**
- * The changes of one topic. An entry is in at most one of the three; a key may be in several, because whoever
+ * The changes of one topic. An entry is in at most one of the three; a key may be in several, because a user who
  * reconnects within `broadcastPeriodMs` leaves with one session and joins with another. Fold `leaves` first, then
  * `updates`, then `joins`. Whether a key is here at all, `tracker.has` tells.
  */
@@ -70,5 +70,5 @@ export interface TopicDiff<M = AnyMeta> {
   readonly leaves: readonly Leave<M>[];
 }
 
-/** What changed, per topic; only topics with a change are in it. */
+/** The changes of each topic; only topics with a change are in it. */
 export type Diff<M = AnyMeta> = ReadonlyMap<string, TopicDiff<M>>;

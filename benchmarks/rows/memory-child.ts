@@ -5,6 +5,7 @@
 import { BareTable } from "../floors.js";
 import { countAll, Lab, quietOptions, trackRange, type LabOptions } from "../harness/lab.js";
 import { Session } from "../../src/session.js";
+import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 
 /** The heap in use when nothing more can be collected. */
@@ -17,22 +18,36 @@ async function heapUsed(): Promise<number> {
 }
 
 /** What the owner of entries keeps. The sessions are the application's and were there before. */
-async function ofOwn(count: number, options: LabOptions = quietOptions): Promise<number> {
+async function ofOwn(count: number, options: LabOptions = quietOptions, updates = 0): Promise<number> {
   const lab = new Lab();
   const tracker = await lab.start("author", options);
   await lab.advance(500);
   const sessions = makeSessions(count);
   const before = await heapUsed();
   trackRange(tracker, 1, count, (i) => sessions[i - 1] ?? new Session());
+  for (let revision = 1; revision <= updates; revision++) updateRange(tracker, 1, sessions, revision);
   await lab.advance(5_000);
   const after = await heapUsed();
   if (countAll(tracker) !== sessions.length) throw new Error("not all were tracked");
   return (after - before) / count;
 }
 
+/** Updates presences `from` to `from + sessions.length - 1`. */
+function updateRange(
+  tracker: Tracker<Viewer>,
+  from: number,
+  sessions: readonly Session[],
+  revision: number,
+): void {
+  for (const [index, session] of sessions.entries()) {
+    const i = from + index;
+    tracker.update(session, topicOf(i), keyOf(i), metaOf(i, revision));
+  }
+}
+
 /** What a node keeps of another's entries. The frames wait outside the heap until they are received. */
-async function ofRemote(count: number): Promise<number> {
-  const frames = await recordedFrames(count);
+async function ofRemote(count: number, updates = 0): Promise<number> {
+  const frames = await recordedFrames(count, updates);
   const lab = new Lab();
   const receiver = await lab.start("receiver", quietOptions, { handleDiff: () => {} });
   await lab.advance(500);
@@ -52,15 +67,25 @@ function makeSessions(count: number): Session[] {
 }
 
 /** What an author broadcasts while somebody listens. */
-async function recordedFrames(count: number): Promise<{ channel: string; payload: Buffer }[]> {
+async function recordedFrames(
+  count: number,
+  updates: number,
+): Promise<{ channel: string; payload: Buffer }[]> {
   const lab = new Lab();
   const author = await lab.start("author", quietOptions);
   await lab.start("listener", quietOptions);
   await lab.advance(500);
   lab.wire.hold();
+  const thousands: { from: number; sessions: Session[] }[] = [];
   for (let from = 1; from <= count; from += 1_000) {
-    trackRange(author, from, Math.min(count, from + 999));
+    thousands.push({ from, sessions: trackRange(author, from, Math.min(count, from + 999)) });
     await lab.advance(10);
+  }
+  for (let revision = 1; revision <= updates; revision++) {
+    for (const { from, sessions } of thousands) {
+      updateRange(author, from, sessions, revision);
+      await lab.advance(10);
+    }
   }
   const frames = lab.wire.release();
   return frames.map(({ channel, payload }) => ({ channel, payload: Buffer.from(payload) }));
@@ -84,7 +109,25 @@ function ofIndexed(count: number): Promise<number> {
   return ofOwn(count, { ...quietOptions, indexKeys: true });
 }
 
-const kinds = { own: ofOwn, indexed: ofIndexed, remote: ofRemote, bare: ofBareMaps };
+/** What its owner keeps of entries that were all updated, each three times. */
+function ofUpdated(count: number): Promise<number> {
+  return ofOwn(count, quietOptions, updates);
+}
+
+function ofUpdatedRemote(count: number): Promise<number> {
+  return ofRemote(count, updates);
+}
+
+/** After the first nothing more may be kept, so that a few stand for many. */
+const updates = 3;
+const kinds = {
+  own: ofOwn,
+  indexed: ofIndexed,
+  remote: ofRemote,
+  updated: ofUpdated,
+  "updated-remote": ofUpdatedRemote,
+  bare: ofBareMaps,
+};
 const [kind, count] = process.argv.slice(2);
 const measure = Object.entries(kinds).find(([name]) => name === kind)?.[1];
 if (measure === undefined) throw new Error(`unknown kind ${kind}`);

@@ -8,20 +8,24 @@ import type { Benchmark } from "../harness/command.js";
 
 const child = fileURLToPath(new URL("./memory-child.ts", import.meta.url));
 const limitBytes = 400;
+const kinds = ["own", "updated", "indexed", "remote", "updated-remote", "bare"] as const;
+type Kind = (typeof kinds)[number];
 
 export const memory: Benchmark = {
   name: "memory",
   async run({ runs, sizes, report, progress }) {
     for (const count of sizes) {
-      const measured = {
-        own: [] as number[],
-        indexed: [] as number[],
-        remote: [] as number[],
-        bare: [] as number[],
+      const measured: Record<Kind, number[]> = {
+        own: [],
+        updated: [],
+        indexed: [],
+        remote: [],
+        "updated-remote": [],
+        bare: [],
       };
       // The heap of a fresh process hardly varies.
       for (let run = 0; run < Math.min(runs, 3); run++) {
-        for (const kind of ["own", "indexed", "remote", "bare"] as const) {
+        for (const kind of kinds) {
           progress(`${kind}, ${count}`);
           measured[kind].push(await bytesPerEntry(kind, count));
         }
@@ -38,6 +42,14 @@ export const memory: Benchmark = {
         phoenix: "536 B, without the process",
       });
       report({
+        name: `memory per own entry that was updated, ${of}`,
+        unit: "B",
+        values: measured.updated,
+        floor,
+        target,
+        beside: [{ what: "never updated", values: measured.own }],
+      });
+      report({
         name: `memory per own entry with indexKeys, ${of}`,
         unit: "B",
         values: measured.indexed,
@@ -51,11 +63,19 @@ export const memory: Benchmark = {
         target,
         phoenix: "600 B",
       });
+      report({
+        name: `memory per remote entry that was updated, ${of}`,
+        unit: "B",
+        values: measured["updated-remote"],
+        floor,
+        target,
+        beside: [{ what: "never updated", values: measured.remote }],
+      });
     }
   },
 };
 
-async function bytesPerEntry(kind: string, count: number): Promise<number> {
+async function bytesPerEntry(kind: Kind, count: number): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     "--expose-gc",
     "--import",

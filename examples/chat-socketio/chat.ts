@@ -1,5 +1,5 @@
 /**
- * A chat on Socket.IO and Redis that shows who is online, over any number of servers. See README.md.
+ * A chat on Socket.IO that shows who is online, over any number of servers. See README.md.
  *
  *   PORT=3001 npx tsx examples/chat-socketio/chat.ts
  */
@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Presence, Session } from "rollcall";
-import { redisPubSub } from "rollcall/adapters/redis";
+import { socketIoPubSub } from "rollcall/adapters/socket-io";
 import { Server, type Socket } from "socket.io";
 
 interface Member {
@@ -24,10 +24,6 @@ for (const client of [publisher, subscriber]) {
   await client.connect();
 }
 
-// Both may share the clients: each has channels of its own.
-const pubsub = redisPubSub({ publisher, subscriber });
-const presence = await Presence.start<Member>({ name: "chat", pubsub });
-
 const clientScript = readFileSync(new URL(import.meta.resolve("rollcall/client")));
 const http = createServer((request, response) => {
   const isScript = request.url === "/presence-client.js";
@@ -35,6 +31,9 @@ const http = createServer((request, response) => {
   response.end(isScript ? clientScript : page());
 });
 const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
+
+// Whatever carries Socket.IO from server to server carries this as well.
+const presence = await Presence.start<Member>({ name: "chat", pubsub: socketIoPubSub(io) });
 
 io.use((socket, next) => {
   const { name, room } = socket.handshake.auth;

@@ -79,7 +79,7 @@ class BroadcastChannelNode implements BroadcastChannelPubSub {
     if (hasPage(globalThis)) globalThis.addEventListener("pagehide", this.#leavePage);
   }
 
-  /** The page goes, or is put aside: whoever comes back to it is heard again by its next heartbeat. */
+  /** The page goes, or is put aside: a page that is shown again is heard again by its next heartbeat. */
   readonly #leavePage = (): void => this.#post({ rollcall: 1, type: "nodeGone", node: this.nodeName });
 
   broadcast(channel: string, payload: string): void {

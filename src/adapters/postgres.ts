@@ -167,7 +167,7 @@ class Postgres implements Broker {
   }
 }
 
-/** The lock comes last: whoever sees it may rely on the rest. Shared, for two lives of a node may meet. */
+/** The lock comes last: a node that sees it may rely on the rest. Shared, since two lives of a node may meet. */
 async function listen(query: Query, { all, inbox }: ChannelNames): Promise<void> {
   for (const name of [all, inbox]) await query(`LISTEN ${quoted(name)}`);
   await query("SELECT pg_try_advisory_lock_shared($1)", [lockOf(inbox).number]);

@@ -17,6 +17,9 @@ export interface NodeRedisClient {
     channels: string[],
     listener: (payload: unknown, channel: unknown) => unknown,
   ): Promise<unknown>;
+  sPublish?(channel: string, payload: string): Promise<unknown>;
+  sSubscribe?(channel: string, listener: (payload: string, channel: string) => unknown): Promise<unknown>;
+  sUnsubscribe?(channel: string, listener: (payload: unknown, channel: unknown) => unknown): Promise<unknown>;
   pubSubNumSub?(channels: string[]): Promise<unknown>;
   connect?(): Promise<unknown>;
   destroy?(): unknown;
@@ -28,9 +31,13 @@ export interface NodeRedisClient {
 export interface IoredisClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  readonly options?: object;
   publish(channel: string, payload: string): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
+  spublish?(channel: string, payload: string): Promise<unknown>;
+  ssubscribe?(channel: string): Promise<unknown>;
+  sunsubscribe?(channel: string): Promise<unknown>;
   call?(command: string, ...values: string[]): Promise<unknown>;
   disconnect?(reconnect: boolean): void;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
@@ -58,17 +65,28 @@ export interface RedisLink {
   /** Resolves when what was subscribed before the connection was lost is subscribed again. */
   restore(names: string[]): Promise<void>;
   /** Which of these have a subscriber at the server. Absent for a cluster, where a server knows only its own. */
-  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly subscribed?: ((names: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
   /** Gives up the connection for a new one, if there is one. Absent where the client does not offer it. */
   readonly reconnect?: () => void;
   /** What is returned takes all listeners off the client. */
   watch(watcher: RedisWatcher): () => void;
 }
 
-/** @throws TrackerError `INVALID_OPTION` for what is neither client. */
-export function redisLink(client: RedisClient, option: string): RedisLink {
-  if ("isReady" in client && typeof client.isReady === "boolean") return new NodeRedisLink(client);
-  if ("status" in client && typeof client.status === "string") return new IoredisLink(client);
+/**
+ * @param sharded Whether it is to use sharded pubsub, in which a channel lives on the one server that its name belongs to.
+ * @throws TrackerError `INVALID_OPTION` for what is neither client, and for one that cannot do that.
+ */
+export function redisLink(client: RedisClient, option: string, sharded = false): RedisLink {
+  if ("isReady" in client && typeof client.isReady === "boolean") {
+    return sharded
+      ? new ShardedNodeRedisLink(client, requireSharded(client, "sPublish", option))
+      : new NodeRedisLink(client);
+  }
+  if ("status" in client && typeof client.status === "string") {
+    return sharded
+      ? new ShardedIoredisLink(client, requireSharded(client, "spublish", option))
+      : new IoredisLink(client);
+  }
   throw new TrackerError(
     "INVALID_OPTION",
     `Expected ${option} to be a client of the package redis (5 or 6) or ioredis (5 or 6)`,
@@ -76,10 +94,24 @@ export function redisLink(client: RedisClient, option: string): RedisLink {
   );
 }
 
+/** A client with all that sharded pubsub needs. */
+type Sharded<C> = Required<C>;
+
+function requireSharded<C extends RedisClient>(client: C, method: keyof C, option: string): Sharded<C> {
+  const { isCluster, options } = client as IoredisClient;
+  const hasSubscribers = isCluster !== true || Object(options).shardedSubscribers === true;
+  if (typeof client[method] === "function" && hasSubscribers) return client as Sharded<C>;
+  throw new TrackerError(
+    "INVALID_OPTION",
+    `Expected ${option} to be a client that has sharded pubsub; a Cluster of ioredis has it with shardedSubscribers: true`,
+    { option },
+  );
+}
+
 class NodeRedisLink implements RedisLink {
   readonly #client: NodeRedisClient;
   #watcher: RedisWatcher | undefined;
-  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly subscribed?: ((names: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
   readonly reconnect?: () => void;
 
   constructor(client: NodeRedisClient) {
@@ -104,11 +136,11 @@ class NodeRedisLink implements RedisLink {
   }
 
   async subscribe(names: string[]): Promise<void> {
-    await this.#client.subscribe(names, this.#receive);
+    await this.#client.subscribe(names, this.receive);
   }
 
   async unsubscribe(names: string[]): Promise<void> {
-    await this.#client.unsubscribe(names, this.#receive);
+    await this.#client.unsubscribe(names, this.receive);
   }
 
   /** The client says `ready` only after it has subscribed again by itself. */
@@ -143,14 +175,38 @@ class NodeRedisLink implements RedisLink {
     ]);
   }
 
-  readonly #receive = (payload: unknown, name: unknown): void => {
+  protected readonly receive = (payload: unknown, name: unknown): void => {
     if (typeof payload === "string" && typeof name === "string") this.#watcher?.received(name, payload);
   };
 }
 
+/** Each name by itself: names of several servers in one command are refused. */
+class ShardedNodeRedisLink extends NodeRedisLink {
+  readonly #sharded: Sharded<NodeRedisClient>;
+  /** Each server knows only its own. */
+  override readonly subscribed = undefined;
+
+  constructor(client: NodeRedisClient, sharded: Sharded<NodeRedisClient>) {
+    super(client);
+    this.#sharded = sharded;
+  }
+
+  override publish(name: string, payload: string): Promise<unknown> {
+    return this.#sharded.sPublish(name, payload);
+  }
+
+  override async subscribe(names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#sharded.sSubscribe(name, this.receive)));
+  }
+
+  override async unsubscribe(names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#sharded.sUnsubscribe(name, this.receive)));
+  }
+}
+
 class IoredisLink implements RedisLink {
   readonly #client: IoredisClient;
-  readonly subscribed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly subscribed?: ((names: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
   readonly reconnect?: () => void;
 
   constructor(client: IoredisClient) {
@@ -213,8 +269,44 @@ class IoredisLink implements RedisLink {
       ["close", watcher.changed],
       ["end", watcher.changed],
       ["error", watcher.failed],
-      ["message", received],
+      [this.messageEvent, received],
     ]);
+  }
+
+  protected get messageEvent(): string {
+    return "message";
+  }
+}
+
+/** Each name by itself: names of several servers in one command are refused. */
+class ShardedIoredisLink extends IoredisLink {
+  readonly #sharded: Sharded<IoredisClient>;
+  /** Each server knows only its own. */
+  override readonly subscribed = undefined;
+
+  constructor(client: IoredisClient, sharded: Sharded<IoredisClient>) {
+    super(client);
+    this.#sharded = sharded;
+  }
+
+  override publish(name: string, payload: string): Promise<unknown> {
+    return this.#sharded.spublish(name, payload);
+  }
+
+  override async subscribe(names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#sharded.ssubscribe(name)));
+  }
+
+  override async unsubscribe(names: string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#sharded.sunsubscribe(name)));
+  }
+
+  override async restore(names: string[]): Promise<void> {
+    await this.subscribe(names);
+  }
+
+  protected override get messageEvent(): string {
+    return "smessage";
   }
 }
 

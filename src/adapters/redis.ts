@@ -11,7 +11,7 @@
  * ```
  *
  * Takes node-redis 5 and 6 and ioredis 5 and 6 by their shape and imports neither. For a single instance or a
- * replicated one: PUBLISH in a Redis Cluster works too, but goes to every node of it.
+ * replicated one, and with `sharded` for a Redis Cluster: PUBLISH works there too, but goes to every server of it.
  *
  * The clients reconnect by themselves. While either is not ready the status is `disconnected` and what is sent is
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
@@ -36,6 +36,12 @@ export interface RedisPubSubOptions {
    * that shares the server, because databases (`SELECT`) do not keep channels apart.
    */
   readonly prefix?: string | undefined;
+  /**
+   * Whether to use sharded pubsub (SPUBLISH and SSUBSCRIBE, of Redis 7), for a Redis Cluster: a message then goes to the
+   * one server that its channel belongs to, and not to all. All nodes have to agree on it. A `Cluster` of ioredis needs
+   * `shardedSubscribers: true`. Default: false.
+   */
+  readonly sharded?: boolean | undefined;
 }
 
 export interface RedisPubSub extends PubSub {
@@ -44,11 +50,18 @@ export interface RedisPubSub extends PubSub {
 }
 
 /**
- * @throws TrackerError `INVALID_OPTION` for clients that are neither node-redis nor ioredis, a `nodeName` that is
- *   empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
+ * @throws TrackerError `INVALID_OPTION` for clients that are neither node-redis nor ioredis, or have no sharded pubsub
+ *   where it is asked for, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
-export function redisPubSub({ publisher, subscriber, nodeName, prefix }: RedisPubSubOptions): RedisPubSub {
-  const [publishing, subscribing] = [redisLink(publisher, "publisher"), redisLink(subscriber, "subscriber")];
+export function redisPubSub({
+  publisher,
+  subscriber,
+  nodeName,
+  prefix,
+  sharded = false,
+}: RedisPubSubOptions): RedisPubSub {
+  const publishing = redisLink(publisher, "publisher", sharded);
+  const subscribing = redisLink(subscriber, "subscriber", sharded);
   const checked = checkedPrefix(prefix);
   return new BrokerNode(nodeName, (watcher) => new Redis(checked, publishing, subscribing, watcher));
 }

@@ -1,7 +1,7 @@
 /**
  * How many sockets there may be, in all and of one key, and what the sockets of one key may send together.
- * Promises that a key is remembered until its rates are full again, so that whoever comes back finds them as they
- * were left, and no longer. Time comes in as an argument; knows no socket.
+ * Promises that a key is remembered until its rates are full again, so that a client that comes back finds them as it
+ * left them, and no longer. Time comes in as an argument; knows no socket.
  */
 import type { IncomingMessage } from "node:http";
 import { TrackerError } from "../errors.js";

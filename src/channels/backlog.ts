@@ -1,6 +1,6 @@
 /**
  * What waits on all sockets of a server together, for slow readers and for slow handlers. Promises that it stays
- * below its limit, by dropping whoever has the most. Knows no socket, only how much each holds.
+ * below its limit, by dropping the socket that has the most. Knows no socket, only how much each holds.
  */
 
 /** A socket with something waiting. */
@@ -18,7 +18,7 @@ const ROOM = 1 / 8;
 
 export class Backlog {
   readonly #maxBytes: number;
-  /** What each had waiting when it was last looked at. Whoever had nothing is not here. */
+  /** The bytes that each had waiting when it was last looked at. One that had none is not here. */
   readonly #holders = new Map<Holder, number>();
   #totalBytes = 0;
   #sharedBytes = 0;

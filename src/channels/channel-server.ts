@@ -52,7 +52,7 @@ export interface ChannelHealth {
   readonly counters: Readonly<ChannelCounters>;
 }
 
-/** Frames that one message may come in. Browsers send one; each further one takes time and memory, even an empty one. */
+/** The most frames per message. Browsers send one; each further one takes time and memory, even if it is empty. */
 const MAX_FRAGMENTS = 128;
 
 export class ChannelServer implements AsyncDisposable {

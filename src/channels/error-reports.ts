@@ -1,7 +1,7 @@
 /**
  * Where failures go that have no caller to throw to: the listeners of the `error` event. One that nobody
  * listens to becomes a process warning, at most one per code and minute, so that it is neither lost nor fatal.
- * What clients cause is told at a bounded rate, or whoever logs it would have a second flood.
+ * Errors that clients cause are reported at a bounded rate, or a flood of frames would become a flood in the log.
  */
 import type { TrackerError, TrackerErrorCode, TrackerErrorDetails } from "../errors.js";
 import { Reporter } from "../reports.js";

@@ -4,7 +4,7 @@
  */
 import type { CancelTimer, Runtime } from "../runtime.js";
 
-/** Whoever is told that its time is over. Must not throw. */
+/** Something that is told when its time is over. Must not throw. */
 export interface Expiring {
   expire(): void;
 }

@@ -54,8 +54,8 @@ export const MAX_BINARY_FIELD_BYTES = 255;
 const MAX_REF_BYTES = 64;
 
 /**
- * Reads a text frame; `undefined` for anything that is not a message. The payload is only cut out: whoever parses
- * it may find that it is no JSON.
+ * Reads a text frame. Returns `undefined` for anything that is not a message. The payload is only cut out, and may turn
+ * out to be no JSON when it is parsed.
  */
 export function decodeText(text: string): ClientMessage | undefined {
   const comma = endOfFields(text, 4);
@@ -107,7 +107,7 @@ export function decodeBinary(bytes: Buffer): ClientMessage | undefined {
   };
 }
 
-/** Bytes that do not keep alive what they came in: a message of a few of them would hold all that was read with it. */
+/** A copy of bytes: a part of a buffer keeps all of it alive, so a short message would hold all that was read with it. */
 export function ownCopy(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);

@@ -1,16 +1,16 @@
 /**
- * The user's side of channels: what handlers get and what they give back. Types only, but for `refuse`.
+ * The user's side of channels: the arguments and the return values of handlers. Types only, but for `refuse`.
  */
 import type { IncomingMessage } from "node:http";
 import { TrackerError } from "../errors.js";
 import type { Session } from "../session.js";
 import type { ConnectParams } from "./params.js";
 
-/** What a client sent as JSON. Its properties may be anything: check before use. */
+/** A payload that a client sent as JSON. Its properties may be anything: check them before use. */
 export type JsonPayload = Readonly<Record<string, unknown>>;
 
 /**
- * What goes to a client: an object that JSON can hold, or bytes (`Uint8Array`, `ArrayBuffer`), which travel in
+ * A payload for a client: an object that JSON can hold, or bytes (`Uint8Array`, `ArrayBuffer`), which travel in
  * a binary frame.
  */
 export type Payload = object;
@@ -60,7 +60,7 @@ export function refuse(status: number): Refusal {
   return new Refusal(status);
 }
 
-/** What a connect hook decides by. */
+/** The facts by which a connect hook decides. */
 export interface ConnectRequest {
   /** The parameters of the URL, nested ones as objects and lists. */
   readonly params: ConnectParams;
@@ -79,7 +79,7 @@ export interface ConnectRequest {
 export type OriginCheck =
   boolean | readonly string[] | ((origin: string, request: IncomingMessage) => boolean);
 
-/** What a connect hook may return instead of a refusal: it refuses too, with 403, but `refuse(403)` says so. */
+/** The values that refuse as well, with 403, when a connect hook returns them; `refuse(403)` is clearer. */
 export type NoAssigns = false | null | undefined | "" | 0;
 
 /** How clients connect to one path. */
@@ -118,7 +118,7 @@ export interface SocketOptions<SocketAssigns> {
 /**
  * Tokens are often dated in seconds. So dated, any time of ours is before 1980, when nobody was given one.
  *
- * @throws TrackerError `INVALID_ARGUMENT` for what is no time, or one in seconds.
+ * @throws TrackerError `INVALID_ARGUMENT` for a value that is no time, or one in seconds.
  */
 export function checkExpiry(expiresAtMs: unknown, nowMs: number): asserts expiresAtMs is number | undefined {
   if (expiresAtMs === undefined) return;
@@ -135,13 +135,13 @@ export function checkExpiry(expiresAtMs: unknown, nowMs: number): asserts expire
 /** One connection of a client, as its channels see it. */
 export interface ChannelSocket<SocketAssigns = unknown> {
   readonly id: string | undefined;
-  /** What the connect hook returned, or `renew` was given last. */
+  /** The value that the connect hook returned, or the last one that was passed to `renew`. */
   readonly assigns: SocketAssigns;
   /**
    * Replaces what is known about the socket and until when it may stay, in milliseconds since 1970; without that, for
    * as long as it likes. For all its channels; its `id` stays. Nothing happens once the connection is gone.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` for what is no time, or looks like one in seconds.
+   * @throws TrackerError `INVALID_ARGUMENT` for a value that is no time, or looks like one in seconds.
    */
   renew(assigns: SocketAssigns, expiresAtMs?: number): void;
   /** Closes the connection with 1001; the official client connects again. */
@@ -152,16 +152,33 @@ export interface ChannelSocket<SocketAssigns = unknown> {
 export interface JoiningChannel<SocketAssigns = unknown> {
   readonly topic: string;
   readonly socket: ChannelSocket<SocketAssigns>;
-  /** Lives as long as the channel: what is tracked with it leaves when the channel ends. */
+  /** Lives as long as the channel: the entries that are tracked with it leave when the channel ends. */
   readonly session: Session;
-  /** Hands a message to `handleInfo`, after what is being handled. Nothing happens once the channel has ended. */
+  /** Hands a message to `handleInfo`, after the running handler. Nothing happens once the channel has ended. */
   send(message: unknown): void;
 }
 
-/** What a client calls the events of a presence: the `events` option of the official client's `Presence`. */
+/** How a channel follows a presence. */
 export interface FollowOptions {
-  /** @default { state: "presence_state", diff: "presence_diff" } */
-  readonly events?: { readonly state: string; readonly diff: string };
+  /**
+   * What the client calls the events of the presence: the `events` option of the official client's `Presence`.
+   * @default { state: "presence_state", diff: "presence_diff", rest: "presence_rest" }
+   */
+  readonly events?:
+    { readonly state: string; readonly diff: string; readonly rest?: string | undefined } | undefined;
+  /**
+   * Only so many keys, from 1: the first of the topic. How many there are of the rest is the event `rest`, with
+   * `{ metas, keys }`. Without it, all.
+   */
+  readonly limit?: number | undefined;
+}
+
+/** How a channel follows the counts of a presence. */
+export interface FollowCountsOptions {
+  /** @default "presence_count" */
+  readonly event?: string | undefined;
+  /** As of `presence.followCount`. Default: its own. */
+  readonly periodMs?: number | undefined;
 }
 
 /** Anything that forwards presence events, such as a `Presence`. */
@@ -169,7 +186,16 @@ export interface PresenceSource {
   forward(
     topic: string,
     receive: (event: string, payload: object) => void,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly limit?: number },
+  ): unknown;
+}
+
+/** Anything that tells how many are under a topic, such as a `Presence`. */
+export interface CountSource {
+  followCount(
+    topic: string,
+    tell: (count: { readonly metas: number; readonly keys: number }) => void,
+    options: { readonly signal: AbortSignal; readonly periodMs?: number | undefined },
   ): unknown;
 }
 
@@ -177,7 +203,7 @@ export interface PresenceSource {
  * One client in one topic. Handlers outlive their sockets, so once the channel has ended its methods do nothing.
  */
 export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends JoiningChannel<SocketAssigns> {
-  /** What `join` gave; yours to change or replace. */
+  /** The assigns that `join` returned; yours to change or replace. */
   assigns: Assigns;
   /** Whether the channel has ended. */
   readonly ended: boolean;
@@ -197,7 +223,15 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * `events`.
    */
   follow(presence: PresenceSource, topic?: string, options?: FollowOptions): void;
-  /** Ends the channel for good after what is being handled: the client does not join again. */
+  /**
+   * Sends the client how many are under a topic, by default this one: `presence_count` with `{ metas, keys }` once, then
+   * again when they have changed, at most once in `periodMs` after a change at once, until the channel ends. The same
+   * topic of the same presence is followed once per event. For rooms too big to list.
+   *
+   * @throws TrackerError `INVALID_OPTION` for a `periodMs` that is no duration.
+   */
+  followCount(presence: CountSource, topic?: string, options?: FollowCountsOptions): void;
+  /** Ends the channel for good after the running handler: the client does not join again. */
   stop(): void;
 }
 
@@ -212,17 +246,17 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
  */
 export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "failed";
 
-/** What a join gives: the answer to the client and what is known about the channel from now on. */
+/** The value that a join returns: the answer to the client, and the assigns that the channel has from now on. */
 export type JoinResult<Assigns> =
   | (undefined extends Assigns
       ? { readonly ok: Payload; readonly assigns?: Assigns }
       : { readonly ok: Payload; readonly assigns: Assigns })
   | { readonly error: Payload };
 
-/** Answers a push, once, now or later; for what cannot be known when the handler returns. */
+/** Answers a push, once, now or later; for answers that are not known when the handler returns. */
 export type LateReply = (reply: Reply) => void;
 
-/** What a handler of a push gives: an answer, or nothing. */
+/** The value that a handler of a push returns: an answer, or nothing. */
 export type HandlerResult = Reply | void | Promise<Reply | void>;
 
 /**
@@ -268,7 +302,7 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
       payload: JsonPayload,
     ) => void | Promise<void>;
   };
-  /** Gets what is given to `channel.send`. */
+  /** Receives the messages that are passed to `channel.send`. */
   handleInfo?(channel: Channel<Assigns, SocketAssigns>, message: unknown): void | Promise<void>;
   /**
    * Called once when a joined channel has ended, after the handler that runs. The session is closed already, and

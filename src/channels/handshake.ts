@@ -51,7 +51,7 @@ export interface HandshakeContext {
   readonly revocations: Revocations;
 }
 
-/** A refusal of this server's own: the status, and why, in words for whoever looks at the answer. */
+/** A refusal of this server's own: the status, and the reason in words, for people who read the answer. */
 interface RefusedRequest {
   readonly status: number;
   readonly reason: string;
@@ -60,7 +60,7 @@ interface RefusedRequest {
 /** Hooks that returned what is no answer and were told of: once each. */
 const toldToRefuse = new WeakSet<object>();
 
-/** Whoever asks to be let in. */
+/** A client that asks to be let in. */
 export interface Visitor {
   readonly request: IncomingMessage;
   /** Who is gone when it closes. */

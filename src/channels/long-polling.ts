@@ -160,7 +160,7 @@ export class LongPolling {
       this.#addUnused(transport);
       this.#cancelSweep ??= this.#scheduleSweep();
       respond(response, { status: 410, token: this.#tokens.sign(id), messages: [] });
-      // Whoever does not take the token can never ask for it again.
+      // A client that does not take the token can never ask for it again.
       response.once("close", () => {
         if (!response.writableFinished) transport.terminate();
       });
@@ -190,7 +190,7 @@ export class LongPolling {
       response.once("finish", () => request.destroy());
       answer(GONE);
     };
-    // Before it is read: whoever has no session has nothing to say.
+    // Before it is read: a client without a session has nothing to say.
     const found = this.#find(token);
     if (!found) return gone();
     // A client sends the next one when this one is answered; more at once would be more than a session may send.

@@ -4,7 +4,7 @@
  * depth. Knows no request and no socket.
  */
 
-/** A parameter: a text, a list, or parameters inside. Whoever reads it must check, for a client may send anything. */
+/** A parameter: a text, a list, or parameters inside. Check it before you use it: a client may send anything. */
 export type ParamValue = string | readonly ParamValue[] | ConnectParams;
 
 /** The parameters of a connect URL by name; an object without a prototype. */

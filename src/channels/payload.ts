@@ -66,7 +66,7 @@ interface Measure {
   readonly names: number;
 }
 
-/** Counts what stands between the strings of a JSON text. Of what is no JSON it says something, and throws nothing. */
+/** Counts the values and names of a JSON text, outside its strings. Any other text has a count too; nothing throws. */
 function measureJson(text: string): Measure {
   let open = 0;
   let depth = 0;

@@ -59,7 +59,7 @@ export class PollTokens {
     if (parts.length !== 4 || token.length > MAX_TOKEN_LENGTH) return { node: undefined };
     const [encoded = "", server = "", id = "", mac = ""] = parts;
     const node = Buffer.from(encoded, "base64url").toString();
-    // Whoever made this up must not reach a pubsub with it that takes less than any text.
+    // A made-up name must not get to a pubsub that does not take every text.
     if (!/^[^\p{Cc}\p{Cs}\uFFFD]{1,128}$/u.test(node)) return { node: undefined };
     const isOwn = server === this.#self.server;
     const key = isOwn ? this.#key : this.#others.get(server);

@@ -5,11 +5,16 @@
  * events, and its client only as somewhere to push.
  */
 import { encodePayload, type EncodedPayload } from "./frames.js";
-import type { FollowOptions, PresenceSource } from "./handlers.js";
+import type { CountSource, FollowCountsOptions, FollowOptions, PresenceSource } from "./handlers.js";
 import type { JoinCharges } from "./join-budget.js";
 import { StatePieces } from "./state-pieces.js";
 
 const PHOENIX_EVENTS = { state: "presence_state", diff: "presence_diff" } as const;
+const REST_EVENT = "presence_rest";
+const COUNT_EVENT = "presence_count";
+
+/** What the client calls the events of one feed. */
+type FeedEvents = NonNullable<FollowOptions["events"]>;
 
 /** Where a feed writes. */
 export interface FeedClient {
@@ -70,7 +75,7 @@ export class PresenceFeeds {
   readonly #encodings: FeedEncodings;
   readonly #end = new AbortController();
   readonly #feeds: PresenceFeed[] = [];
-  readonly #followed = new Map<PresenceSource, Set<string>>();
+  readonly #followed = new Map<object, Set<string>>();
   /** State events that a followed topic has for itself: a further one would replace the client's list. */
   readonly #taken = new Set<string>();
 
@@ -79,18 +84,37 @@ export class PresenceFeeds {
     this.#encodings = encodings;
   }
 
-  follow(presence: PresenceSource, topic: string, { events = PHOENIX_EVENTS }: FollowOptions): void {
-    // A topic and its events are one text, and no other pair's.
-    const name = JSON.stringify([topic, events.state, events.diff]);
-    let followed = this.#followed.get(presence);
-    if (!followed) this.#followed.set(presence, (followed = new Set()));
-    if (followed.has(name)) return;
-    followed.add(name);
+  follow(presence: PresenceSource, topic: string, { events = PHOENIX_EVENTS, limit }: FollowOptions): void {
+    if (!this.#isNew(presence, [topic, events.state, events.diff])) return;
     const isFirst = !this.#taken.has(events.state);
     this.#taken.add(events.state);
     const feed = new PresenceFeed(this.#client, this.#encodings, events, isFirst);
     this.#feeds.push(feed);
-    presence.forward(topic, (event, payload) => feed.receive(event, payload), { signal: this.#end.signal });
+    const receive = (event: string, payload: object): void => feed.receive(event, payload);
+    const { signal } = this.#end;
+    presence.forward(topic, receive, limit === undefined ? { signal } : { signal, limit });
+  }
+
+  followCount(
+    presence: CountSource,
+    topic: string,
+    { event = COUNT_EVENT, periodMs }: FollowCountsOptions,
+  ): void {
+    if (!this.#isNew(presence, [topic, event])) return;
+    const tell = (count: object): void => this.#client.pushEncoded(event, this.#encodings.encode(count));
+    const { signal } = this.#end;
+    presence.followCount(topic, tell, periodMs === undefined ? { signal } : { signal, periodMs });
+  }
+
+  /** Whether that is not followed yet; from now on it is. */
+  #isNew(presence: object, what: readonly string[]): boolean {
+    // A list of texts is one text, and no other list's.
+    const name = JSON.stringify(what);
+    let followed = this.#followed.get(presence);
+    if (!followed) this.#followed.set(presence, (followed = new Set()));
+    if (followed.has(name)) return false;
+    followed.add(name);
+    return true;
   }
 
   end(): void {
@@ -102,7 +126,7 @@ export class PresenceFeeds {
 class PresenceFeed implements PendingState {
   readonly #client: FeedClient;
   readonly #encodings: FeedEncodings;
-  readonly #events: { readonly state: string; readonly diff: string };
+  readonly #events: FeedEvents;
   /** Whether its state is the client's list, and not added to one. */
   readonly #isFirst: boolean;
   #pieces: StatePieces | undefined;
@@ -110,12 +134,7 @@ class PresenceFeed implements PendingState {
   #heldBytes = 0;
   #ended = false;
 
-  constructor(
-    client: FeedClient,
-    encodings: FeedEncodings,
-    events: { readonly state: string; readonly diff: string },
-    isFirst: boolean,
-  ) {
+  constructor(client: FeedClient, encodings: FeedEncodings, events: FeedEvents, isFirst: boolean) {
     this.#client = client;
     this.#encodings = encodings;
     this.#events = events;
@@ -129,7 +148,12 @@ class PresenceFeed implements PendingState {
   receive(event: string, payload: object): void {
     if (this.#ended) return;
     if (event === PHOENIX_EVENTS.state) this.#begin(payload);
-    else this.#pass(event === PHOENIX_EVENTS.diff ? this.#events.diff : event, payload);
+    else this.#pass(this.#nameOf(event), payload);
+  }
+
+  #nameOf(event: string): string {
+    if (event === PHOENIX_EVENTS.diff) return this.#events.diff;
+    return event === REST_EVENT ? (this.#events.rest ?? event) : event;
   }
 
   end(): void {

@@ -23,7 +23,9 @@ import {
 import type {
   Channel,
   ChannelSocket,
+  CountSource,
   EndReason,
+  FollowCountsOptions,
   FollowOptions,
   JoinResult,
   JsonPayload,
@@ -112,8 +114,15 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   follow(presence: PresenceSource, topic: string = this.topic, options: FollowOptions = {}): void {
-    if (this.#state === "ended") return;
-    (this.#feeds ??= new PresenceFeeds(this, this.#context.encodings)).follow(presence, topic, options);
+    if (!this.ended) this.#allFeeds().follow(presence, topic, options);
+  }
+
+  followCount(presence: CountSource, topic: string = this.topic, options: FollowCountsOptions = {}): void {
+    if (!this.ended) this.#allFeeds().followCount(presence, topic, options);
+  }
+
+  #allFeeds(): PresenceFeeds {
+    return (this.#feeds ??= new PresenceFeeds(this, this.#context.encodings));
   }
 
   pushEncoded(event: string, payload: EncodedPayload): void {

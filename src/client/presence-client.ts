@@ -49,8 +49,9 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   #pendingDiffs: Diff<M, X>[] = [];
   /** The list as it is, once somebody has asked for it. */
   #snapshot: Presences<M, X> | undefined;
-  /** Whether subscribers are still to be told. */
-  #changed = false;
+  #revision = 0;
+  /** The revision that subscribers have been told of. */
+  #told = 0;
   #failures: unknown[] = [];
   #synced = false;
   #ignored = 0;
@@ -62,6 +63,14 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   /** Whether a state has come since the start or the last {@link reset}. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /**
+   * How often {@link list} or {@link synced} has changed, from 0: what was made of them is up to date for as long as
+   * this stays the same.
+   */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** How many payloads were ignored: junk, and diffs beyond `maxPendingDiffs`. */
@@ -112,7 +121,7 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
    */
   readonly get = (key: string): KeyPresence<M, X> | undefined => this.#presences.get(key);
 
-  /** What {@link list} returns, under the name that `useSyncExternalStore` of React has for it. */
+  /** The same as {@link list}, under the name that `useSyncExternalStore` of React has for it. */
   readonly getSnapshot = (): Presences<M, X> => this.list();
 
   /**
@@ -218,20 +227,20 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   /** Lists a key with these metas; without any it is not here. */
   #put(key: string, presence: KeyPresence<M, X>, metas: Metas<M>): void {
     this.#snapshot = undefined;
-    this.#changed = true;
+    this.#revision++;
     if (metas.length === 0) this.#presences.delete(key);
     else this.#presences.set(key, Object.freeze({ ...presence, metas: Object.freeze([...metas]) }));
   }
 
   #setSynced(synced: boolean): void {
-    if (this.#synced !== synced) this.#changed = true;
+    if (this.#synced !== synced) this.#revision++;
     this.#synced = synced;
   }
 
   /** Tells subscribers, if anything changed; then throws what a listener threw first. */
   #finish(): void {
-    if (this.#changed) {
-      this.#changed = false;
+    if (this.#told !== this.#revision) {
+      this.#told = this.#revision;
       this.#tell(this.#subscribers);
     }
     const failures = this.#failures;
@@ -315,7 +324,7 @@ function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Set<string
   return new Set(metas.map((meta) => meta.phx_ref));
 }
 
-/** What cannot be told as text counts as different. */
+/** Values that have no JSON count as different. */
 function isSame(a: unknown, b: unknown): boolean {
   try {
     return JSON.stringify(a) === JSON.stringify(b);

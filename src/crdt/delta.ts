@@ -25,7 +25,7 @@ export interface Removal {
 }
 
 /**
- * What one replica did above clock `since`, up to clock `upTo`. Any other dot of that range is a birth that
+ * The changes of one replica above clock `since`, up to clock `upTo`. Any other dot of that range is a birth that
  * is dead by now, or the removal of one that the range of some part covers.
  */
 export interface Part<V> {
@@ -52,19 +52,19 @@ export interface Element<V> {
   readonly value: V;
 }
 
-/** An element whose value changed, and what it was before. */
+/** An element whose value changed, and its value before. */
 export interface UpdatedElement<V> extends Element<V> {
   readonly previous: Element<V>;
 }
 
-/** What a merge changed. An element is in at most one of the three. */
+/** The changes that a merge made. An element is in at most one of the three. */
 export interface Change<V> {
   readonly added: readonly Element<V>[];
   readonly updated: readonly UpdatedElement<V>[];
   readonly removed: readonly Element<V>[];
 }
 
-/** What is wrong with the numbers of a part; `undefined` if nothing is. */
+/** Returns the fault in the numbers of a part; `undefined` if there is none. */
 export function faultOf(part: Part<unknown>): string | undefined {
   const { replica, since, upTo } = part;
   if (!isClock(since) || !isClock(upTo) || since > upTo) {

@@ -76,7 +76,7 @@ function groupOf<T>(groups: Map<string, Map<number, T>>, replica: string): Map<n
   return group;
 }
 
-/** Gives what stands under ascending clocks, each time those up to a limit that were not given yet. */
+/** Returns a function that hands out the values by ascending clock: each time those up to a limit that are left. */
 function ascending<T>(group: ReadonlyMap<number, T> = new Map()): (upTo: number) => T[] {
   const sorted = [...group].sort(([one], [other]) => one - other);
   let next = 0;

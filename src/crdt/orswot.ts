@@ -1,6 +1,6 @@
 /**
  * The set: an ORSWOT, an observed-remove set without tombstones. Several replicas of it are changed without
- * asking each other, exchange what they did whenever they can, in any order and any number of times, and hold
+ * asking each other, exchange their changes whenever they can, in any order and any number of times, and hold
  * the same elements as soon as each has heard all.
  *
  * The one question. Two replicas, A and B, compare what they hold. An element is present in A and absent in B.
@@ -22,8 +22,8 @@
  *
  * Nobody sends a whole set to tell one change. A delta covers ranges of dots, (since, upTo] of a replica, and
  * says of them what the whole set would: which births are alive. Hearing of ranges out of order is what the
- * cloud of the context is for. To make this work, a removal is an event with a dot too, or nobody could tell
- * whether he has heard of it. Two laws follow. Sets that break one of them merge well in most orders, and in
+ * cloud of the context is for. To make this work, a removal is an event with a dot too, or no replica could tell
+ * whether it has heard of it. Two laws follow. Sets that break one of them merge well in most orders, and in
  * the others never agree again.
  *
  * 1. A dot is a birth or a removal, never both. An update removes the old element and gives birth to the new
@@ -46,7 +46,7 @@
  *
  * Costs: a change of one element costs the same at any size of the set; making or merging a delta costs what
  * the delta covers anew, never what the set holds. The set knows no time, network, topic or user. Nothing here
- * calls back, and equal calls in equal order give equal results.
+ * calls back, and equal calls in equal order have equal results.
  */
 import { type Tally, changeOf } from "./change.js";
 import { Context, type ContextView, type Range } from "./context.js";
@@ -140,7 +140,7 @@ export class Orswot<V> implements Iterable<Element<V>> {
   }
 
   /**
-   * Puts another value in the place of an element, whoever added it: a removal and a birth, whose dot is
+   * Puts another value in the place of an element of any replica: a removal and a birth, whose dot is
    * returned. If another replica updates the same element at the same time, both outcomes stay.
    *
    * @throws RangeError if the set does not hold the dot, TypeError if `value` is `undefined`.
@@ -160,7 +160,7 @@ export class Orswot<V> implements Iterable<Element<V>> {
     return { replica: this.replica, clock };
   }
 
-  /** Removes an element, whoever added it. Says whether it was there; if not, nothing happens. */
+  /** Removes an element of any replica. Returns whether it was there; if not, nothing happens. */
   remove(dot: Dot): boolean {
     const slice = this.#slices.get(dot.replica);
     if (slice === undefined || !slice.live.has(dot.clock)) return false;
@@ -184,9 +184,9 @@ export class Orswot<V> implements Iterable<Element<V>> {
   }
 
   /**
-   * What one with the context `since` lacks; without `since`, everything. Where the kept removals do not reach
-   * back to `since` it is everything too, which is larger, but as right. What `since` has in its cloud is told
-   * again. Costs what happened after `since`.
+   * Returns all that a set with the context `since` lacks; without `since`, everything. Where the kept removals do not
+   * reach back to `since` it is everything too, which is larger, but as right. Dots in the cloud of `since` are told
+   * again. The cost is that of the changes after `since`.
    */
   delta(since?: ContextView): Delta<V> {
     const clockOf =
@@ -202,8 +202,8 @@ export class Orswot<V> implements Iterable<Element<V>> {
   }
 
   /**
-   * What one replica did after its clock `since`, as far as it was heard of without a gap; an empty part if
-   * that is nothing. `undefined` where the kept removals do not reach back.
+   * Returns the changes of one replica after its clock `since`, as far as they were heard of without a gap; an empty part
+   * if there are none. `undefined` where the kept removals do not reach back.
    *
    * Dots of other replicas that this one removed are named in it, so it is a whole delta by itself.
    *

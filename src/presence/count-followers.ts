@@ -9,12 +9,7 @@ import type { Diff } from "../words.js";
 import { onAbort } from "../on-end.js";
 import type { SubscriptionEnd } from "./follower.js";
 import type { FollowCountOptions } from "./options.js";
-
-/** How many are under a topic: metas, one for each session, and keys. The payload of `presence_count`. */
-export interface PresenceCount {
-  readonly metas: number;
-  readonly keys: number;
-}
+import type { PresenceCount } from "./wire.js";
 
 interface Settings {
   readonly runtime: Runtime;

@@ -1,10 +1,11 @@
 /**
  * The changes of one topic within a window of time, reduced to what differs between its ends.
  *
- * It promises that folding what {@link DiffWindow.toDiff} gives comes to the same entries as folding every
+ * It promises that folding the diff that {@link DiffWindow.toDiff} returns leads to the same entries as folding every
  * diff that was added: a join and its leave cancel, an update of a join is a join, updates collapse into one
  * from the revision that the reader holds to the newest, an entry that went and came back unchanged is not
- * mentioned, and one that came back as another revision was updated. Pure: when a window opens and closes is its owner's business.
+ * mentioned, and one that came back as another revision was updated. Pure: its owner decides when a window opens and
+ * closes.
  */
 import type { Entry, Leave, TopicDiff, Update } from "../words.js";
 

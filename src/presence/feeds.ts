@@ -4,12 +4,17 @@
  */
 import type { Diff, Entry } from "../words.js";
 import { Follower, type PresenceSubscriber } from "./follower.js";
+import { PartFeed, type PartFollower } from "./part-feed.js";
 import { Rounds } from "./rounds.js";
 import { TopicFeed, type FeedSettings } from "./topic-feed.js";
+import type { TopicReader } from "./topic-part.js";
+import type { PresenceCount, Presences } from "./wire.js";
 
 export class Feeds<M, X extends object> {
   readonly #settings: FeedSettings<M, X>;
   readonly #feeds = new Map<string, TopicFeed<M, X>>();
+  /** By topic and limit. */
+  readonly #parts = new Map<string, Map<number, PartFeed<M, X>>>();
   readonly #rounds: Rounds;
   #closed = false;
 
@@ -31,12 +36,13 @@ export class Feeds<M, X extends object> {
     for (const [topic, topicDiff] of diff) {
       const feed = this.#feeds.get(topic) ?? (this.#settings.handleMetas && this.#open(topic, []));
       feed?.change(topicDiff);
+      for (const part of this.#parts.get(topic)?.values() ?? []) part.change(topicDiff);
     }
   }
 
   /**
-   * Follows a topic. `list` gives its entries; it is asked when no handler of the tracker is running, because
-   * only then are they what the diffs so far come to.
+   * Follows a topic. `list` returns its entries; it is called when no handler of the tracker is running, because
+   * only then do they agree with the diffs so far.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>, list: () => Iterable<Entry<M>>): () => void {
     const follower = new Follower(topic, subscriber, this.#settings.reporter);
@@ -49,12 +55,48 @@ export class Feeds<M, X extends object> {
     return follower.end;
   }
 
+  /** Follows the first keys of a topic; `tellRest` hears how many there are beside them. */
+  subscribePart(
+    topic: string,
+    limit: number,
+    subscriber: PresenceSubscriber<M, X>,
+    tellRest: (count: PresenceCount) => unknown,
+    reader: TopicReader<M>,
+  ): () => void {
+    let part: PartFeed<M, X> | undefined;
+    const state = (presences: Presences<M, X>): unknown => {
+      queueMicrotask(() => part?.begun(followed));
+      return subscriber.state(presences);
+    };
+    const follower = new Follower<M, X>(topic, { ...subscriber, state }, this.#settings.reporter);
+    const followed: PartFollower<M, X> = { follower, tellRest };
+    queueMicrotask(() => {
+      if (this.#closed) follower.endFor("stopped");
+      if (follower.ended) return;
+      part = this.#parts.get(topic)?.get(limit) ?? this.#openPart(topic, limit, reader);
+      part.add(followed);
+    });
+    return follower.end;
+  }
+
   /** Ends all subscriptions: no callback comes any more, no timer is left. */
   close(): void {
     this.#closed = true;
     this.#rounds.close();
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
+    for (const parts of this.#parts.values()) for (const part of parts.values()) part.close();
+    this.#parts.clear();
+  }
+
+  #openPart(topic: string, limit: number, reader: TopicReader<M>): PartFeed<M, X> {
+    const parts = this.#parts.get(topic) ?? new Map<number, PartFeed<M, X>>();
+    const part = new PartFeed(topic, limit, this.#settings, this.#rounds, reader, () => {
+      parts.delete(limit);
+      if (parts.size === 0) this.#parts.delete(topic);
+    });
+    this.#parts.set(topic, parts.set(limit, part));
+    return part;
   }
 
   #open(topic: string, entries: Iterable<Entry<M>>): TopicFeed<M, X> {

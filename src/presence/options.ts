@@ -1,4 +1,4 @@
-/** What a presence is started with, and the checks of it. The tracker checks its own options. */
+/** The options of a presence, and their checks. The tracker checks its own options. */
 import { durationOption, functionOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
@@ -15,17 +15,17 @@ export interface PresenceOptions<
   X extends object = NoExtra,
 > extends TrackerOptions<M> {
   /**
-   * Finds what belongs to keys beside their metas, such as the name of a user. Asked once per diff and topic
+   * Finds the data that belongs to keys beside their metas, such as the name of a user. Called once per diff and topic
    * that anyone follows, and once per list, always for all keys together.
    */
   readonly fetch?: Fetch<X> | undefined;
   /**
    * Called for every change of every topic, after the subscribers of that topic. For consequences on the
-   * server, such as a count in a database; what clients see is better done with `subscribe` or `forward`.
+   * server, such as a count in a database; for clients `subscribe` and `forward` are better.
    */
   readonly handleMetas?: HandleMetas<M, X> | undefined;
   /**
-   * How long a fetch may take, in milliseconds above 0. Then the presences go out without what it adds, so
+   * How long a fetch may take, in milliseconds above 0. Then the presences go out without its additions, so
    * that one stuck query does not hold up a topic for good. Default 5,000.
    */
   readonly fetchTimeoutMs?: number | undefined;
@@ -47,6 +47,15 @@ export interface ForwardOptions {
   readonly ended?: ((reason: SubscriptionEnd) => void) | undefined;
 }
 
+/** How a topic, or its first keys, are forwarded. */
+export interface ForwardPartOptions extends ForwardOptions {
+  /**
+   * Of how many keys, from 1: the first in the order of their UTF-16 code units, which all nodes share. Without it, of
+   * all.
+   */
+  readonly limit?: number | undefined;
+}
+
 /** How the counts of a topic are followed. */
 export interface FollowCountOptions extends ForwardOptions {
   /** At most once in so long the counts are told, beside the first time. Default 1,000 ms: people read no faster. */
@@ -60,10 +69,11 @@ export const followCountOptionNames: Readonly<Record<keyof FollowCountOptions, t
   periodMs: true,
 };
 
-export const forwardOptionNames: Readonly<Record<keyof ForwardOptions, true>> = {
+export const forwardOptionNames: Readonly<Record<keyof ForwardPartOptions, true>> = {
   signal: true,
   session: true,
   ended: true,
+  limit: true,
 };
 
 /** The presence's own options, checked and complete. */

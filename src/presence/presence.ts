@@ -1,11 +1,18 @@
 /**
  * Presence: a tracker whose entries are grouped by key and may be enriched, in the shape and with the events
- * of Phoenix.Presence, so that every Phoenix client understands what it sends.
+ * of Phoenix.Presence, so that every Phoenix client understands its messages.
  *
- * It has a tracker and takes nothing from what a tracker promises; it promises that following a topic gives
- * the state once and then every change once, in order. It knows no socket and no channel.
+ * It has a tracker and keeps all promises of a tracker. It also promises that a follower of a topic gets the state once,
+ * and then every change once, in order. It knows no socket and no channel.
  */
-import { durationOption, functionOption, requireFunction, requireText, wrongArgument } from "../checks.js";
+import {
+  durationOption,
+  functionOption,
+  requireFunction,
+  requireText,
+  wholeOption,
+  wrongArgument,
+} from "../checks.js";
 import type { DurationCounts } from "../durations.js";
 import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
@@ -27,13 +34,28 @@ import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import type { PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
-import type { PresenceCount } from "./count-followers.js";
 import { followCountOptionNames, forwardOptionNames } from "./options.js";
-import type { FollowCountOptions, ForwardOptions } from "./options.js";
+import type { FollowCountOptions, ForwardOptions, ForwardPartOptions } from "./options.js";
 import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
 import { compareEntries } from "./presences.js";
-import { DIFF_EVENT, STATE_EVENT, metaOf, toKeyPresence, toPresences, toWireDiff } from "./wire.js";
-import type { KeyPresence, NoExtra, PresenceEvent, PresenceMessage, Presences } from "./wire.js";
+import {
+  DIFF_EVENT,
+  REST_EVENT,
+  STATE_EVENT,
+  metaOf,
+  toKeyPresence,
+  toPresences,
+  toWireDiff,
+} from "./wire.js";
+import type {
+  KeyPresence,
+  NoExtra,
+  PresenceCount,
+  PresenceEvent,
+  PresenceMessage,
+  PresencePartMessage,
+  Presences,
+} from "./wire.js";
 
 /** How a presence is. `followers` are those of topics and of counts, and the readers of its tracker's diffs. */
 export interface PresenceHealth extends Health {
@@ -70,7 +92,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   /**
    * Starts a presence: one that exists is running.
    *
-   * @throws TrackerError `INVALID_OPTION` for a wrong option, and what starting a tracker rejects with:
+   * @throws TrackerError `INVALID_OPTION` for a wrong option, and the errors with which the start of a tracker rejects:
    *   `PUBSUB_UNAVAILABLE`, `NAME_IN_USE`.
    */
   static async start<M extends Meta<M> = AnyMeta, X extends object = NoExtra>(
@@ -113,7 +135,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 
   /**
-   * Everybody under a topic: what `presence_state` carries, so that it can be pushed as it is. An object
+   * Everybody under a topic, in the form of `presence_state`, so that it can be pushed as it is. An object
    * without a prototype, from key to `{ metas }`, frozen. The metas of a key stand in the same order on every
    * node that holds the same entries: by node name, then by the age of their session.
    */
@@ -129,7 +151,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 
   /**
-   * As {@link list}, with what `fetch` adds: who is here now, described as soon as that is fetched. Never
+   * As {@link list}, with the additions of `fetch`: everybody who is here now, as soon as their data is fetched. Never
    * rejects because of the fetch: one that fails or takes longer than `fetchTimeoutMs` is reported through
    * `error`, and the presences are plain.
    */
@@ -139,7 +161,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return toPresences(entries, await this.#fetcher.fetch(topic, keys));
   }
 
-  /** As {@link getByKey}, with what `fetch` adds; it is not asked if the key is not there. */
+  /** As {@link getByKey}, with the additions of `fetch`, which is not called if the key is not there. */
   async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
     const presence = this.getByKey(topic, key);
     if (presence === undefined) return undefined;
@@ -151,9 +173,9 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * callback is ever called synchronously, nor after `stop`. One that throws is reported through `error`. `stop` ends
    * all subscriptions; `ended` is told so, and of a signal or session that has ended one.
    *
-   * @returns what ends the subscription; nothing is called afterwards.
+   * @returns a function that ends the subscription; nothing is called afterwards.
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;
-   *   `state` and `diff` have to be there. `INVALID_OPTION` for what is no signal, and no session.
+   *   `state` and `diff` have to be there. `INVALID_OPTION` for a `signal` that is none, and a `session` that is none.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
@@ -174,35 +196,66 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * Follows a topic as a Phoenix client does: `presence_state` once, then a `presence_diff` for every change,
    * ready to push. All who forward a topic get the same payload object for one change, so that it needs to be
    * encoded only once. Otherwise as {@link subscribe}.
+   *
+   * With a `limit` only the first so many keys, in the order of their UTF-16 code units: who is pushed out by others
+   * leaves, who moves up joins, and only they are fetched. `presence_rest` says how many there are beside them,
+   * `{ metas, keys }`: after the state, then when that has changed, at most once a second after a change at once. It
+   * costs what changes, however many are there.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and a `push` that is no function;
+   *   `INVALID_OPTION`, also for a limit that is not a whole number from 1.
    */
   forward(
     topic: string,
     push: (...message: PresenceMessage<M, X>) => unknown,
-    options?: ForwardOptions,
+    options?: ForwardOptions & { readonly limit?: undefined },
+  ): () => void;
+  forward(
+    topic: string,
+    push: (...message: PresencePartMessage<M, X>) => unknown,
+    options: ForwardPartOptions,
   ): () => void;
   forward(topic: string, push: (event: PresenceEvent) => unknown, options?: ForwardOptions): () => void;
   forward(
     topic: string,
-    push: ((...message: PresenceMessage<M, X>) => unknown) | ((event: PresenceEvent) => unknown),
-    options: ForwardOptions = {},
+    push: (event: PresencePartMessage[0]) => unknown,
+    options: ForwardPartOptions,
+  ): () => void;
+  forward(
+    topic: string,
+    push: (event: never, payload: never) => unknown,
+    options: ForwardPartOptions = {},
   ): () => void {
     requireFunction("push", push);
     requireKnownOptions(options, forwardOptionNames);
     // One of fewer parameters takes the same message.
-    const tell = push as (...message: PresenceMessage<M, X>) => unknown;
-    return this.subscribe(topic, {
+    const tell = push as (...message: PresencePartMessage<M, X>) => unknown;
+    const { ended, signal, session, limit } = options;
+    const subscriber: PresenceSubscriber<M, X> = {
       state: (presences) => tell(STATE_EVENT, presences),
       diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
-      ended: options.ended,
-      signal: options.signal,
-      session: options.session,
+      ended,
+      signal,
+      session,
+    };
+    if (limit === undefined) return this.subscribe(topic, subscriber);
+    requireText("topic", topic);
+    functionOption("ended", ended);
+    endSignals(options);
+    wholeOption("limit", limit, 1, Infinity);
+    const tellRest = (count: PresenceCount): unknown => tell(REST_EVENT, count);
+    return this.#feeds.subscribePart(topic, limit, subscriber, tellRest, {
+      has: (key) => this.#tracker.has(topic, key),
+      getByKey: (key) => this.#tracker.getByKey(topic, key),
+      entries: (after, most) => this.#tracker.entries(topic, { after, limit: most }),
+      count: () => ({ metas: this.#tracker.count(topic), keys: this.#tracker.countKeys(topic) }),
     });
   }
 
   /**
    * Follows how many are under a topic, at the cost of a number however many they are: `{ metas, keys }` once, then
    * again when they have changed, at once after a quiet time and otherwise once in `periodMs`. Never called
-   * synchronously, nor after `stop`, but for `ended`. Returns what ends it.
+   * synchronously, nor after `stop`, but for `ended`. Returns a function that ends it.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and a callback that is no function;
    *   `INVALID_OPTION`.
@@ -301,7 +354,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.lastSeen(topic, key);
   }
 
-  /** The name of the node that should do what the text names. See `Tracker.responsible`. */
+  /** The name of the node that should do the task that the text names. See `Tracker.responsible`. */
   responsible(text: string): string;
   responsible(text: string, among: Iterable<string>): string | undefined;
   responsible(text: string, among?: Iterable<string>): string | undefined {
@@ -318,7 +371,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.explain(topic, key);
   }
 
-  /** How this node is, what it knows of the others, and what is followed and fetched. See `Tracker.health`. */
+  /** The condition of this node, of the others as far as it knows, and what is followed and fetched. See `Tracker.health`. */
   health(): PresenceHealth {
     const health = this.#tracker.health();
     return {
@@ -335,8 +388,8 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   }
 
   /**
-   * Listens to what the tracker tells besides diffs; `error` is also told of a fetch that failed or took too
-   * long, and of subscribers and a `handleMetas` that threw. Returns what ends the listening.
+   * Listens to the events of the tracker besides diffs; `error` is also told of a fetch that failed or took too
+   * long, and of subscribers and a `handleMetas` that threw. Returns a function that ends the listening.
    */
   on<Event extends keyof TrackerEvents>(
     event: Event,
@@ -354,7 +407,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    */
   async stop(options?: StopOptions): Promise<void> {
     const stopped = this.#tracker.stop(options);
-    // Whoever follows is told at once, however long the pubsub takes to let go.
+    // Followers are told at once, however long the pubsub takes to close.
     this.#feeds.close();
     this.#counts.close();
     await stopped;

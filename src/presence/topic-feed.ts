@@ -2,9 +2,9 @@
  * Everything that follows one topic: takes the tracker's diffs of it, has them fetched, and releases them in
  * their order to subscribers, then to `handleMetas`.
  *
- * The view advances when a change is released, not when it is made. A state is a copy of the view, so whoever
- * gets one misses nothing and hears nothing twice: what the view has is in its state, what it has not is
- * still to be released. It knows neither the tracker nor other topics.
+ * The view advances when a change is released, not when it is made. A state is a copy of the view, so a follower
+ * misses nothing and hears nothing twice: a change that the view has is in the state, and any other is still to be
+ * released. It knows neither the tracker nor other topics.
  */
 import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Entry, TopicDiff } from "../words.js";
@@ -160,8 +160,8 @@ export class TopicFeed<M, X extends object> {
   }
 
   /**
-   * Starts to fetch the state as of now. Those who ask while it is on its way share it; without a fetch all
-   * do until the next change, but what was fetched is not kept, as nobody would say when it is out of date.
+   * Starts to fetch the state as of now. Followers that ask while the fetch runs share its state. Without a fetch all
+   * share one state until the next change. Fetched data is not kept longer, since nothing says when it is out of date.
    */
   #takeState(): SharedState<M, X> {
     const { fetcher } = this.#settings;

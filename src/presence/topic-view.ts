@@ -21,7 +21,7 @@ export interface Applied extends KeyChanges {
   readonly places: Places | undefined;
 }
 
-/** What one diff does to one key. */
+/** What one diff does to one key: the entries that went, and those that came; an update is both. */
 interface KeyChange<M> {
   readonly gone: Entry<M>[];
   readonly come: Entry<M>[];
@@ -162,7 +162,7 @@ export class TopicView<M> {
   }
 }
 
-function changesByKey<M>(diff: TopicDiff<M>): Map<string, KeyChange<M>> {
+export function changesByKey<M>(diff: TopicDiff<M>): Map<string, KeyChange<M>> {
   const changes = new Map<string, KeyChange<M>>();
   const of = (key: string): KeyChange<M> => {
     let change = changes.get(key);

@@ -15,6 +15,8 @@ export type { AnyMeta };
 export const STATE_EVENT = "presence_state";
 /** The event whose payload is what changed in a topic. */
 export const DIFF_EVENT = "presence_diff";
+/** The event whose payload is how many are under a topic beside those that the client is told of. */
+export const REST_EVENT = "presence_rest";
 /** The two events a client of presences hears. */
 export type PresenceEvent = typeof STATE_EVENT | typeof DIFF_EVENT;
 
@@ -80,6 +82,16 @@ export interface WireDiff<M = AnyMeta, X extends object = NoExtra> {
 /** An event with its payload, ready to push: the one tells the type of the other. */
 export type PresenceMessage<M = AnyMeta, X extends object = NoExtra> =
   [event: typeof STATE_EVENT, payload: Presences<M, X>] | [event: typeof DIFF_EVENT, payload: WireDiff<M, X>];
+
+/** How many there are: metas, one for each session, and keys. */
+export interface PresenceCount {
+  readonly metas: number;
+  readonly keys: number;
+}
+
+/** The same of the first keys of a topic, and how many there are of the rest. */
+export type PresencePartMessage<M = AnyMeta, X extends object = NoExtra> =
+  PresenceMessage<M, X> | [event: typeof REST_EVENT, payload: PresenceCount];
 
 /** An object without a prototype, so that `__proto__` is a key like any other. */
 export function withoutPrototype<V>(): Record<string, V> {

@@ -1,10 +1,10 @@
 /**
- * What rollcall needs from a pubsub, and nothing more. An adapter implements this interface for one kind of
+ * The least that rollcall needs from a pubsub. An adapter implements this interface for one kind of
  * pubsub; it knows no tracker, no presence and no encoding, only text on named channels. The text is well-formed
  * and has no NUL, which PostgreSQL could not carry; JSON text never has one.
  *
  * An adapter may lose, repeat and reorder payloads. It must not corrupt a payload, deliver it on another channel,
- * or block. Whoever opened a connection closes it: an adapter never closes the client that it was given.
+ * or block. A connection is closed by the code that opened it: an adapter never closes the client that it was given.
  *
  * A node should hear itself: what it broadcasts comes back to its own subscriptions, and what it sends to its own name
  * arrives, each by the way that it takes to others. A node that does not hear itself then knows that nobody else does,
@@ -14,7 +14,7 @@
 /** Ends a subscription or stops a listener. Calling it twice does nothing. */
 export type Unsubscribe = () => void | Promise<void>;
 
-/** Whether what a node sends can reach others, as far as the adapter knows. */
+/** Whether the payloads of a node can reach others, as far as the adapter knows. */
 export type PubSubStatus = "connected" | "disconnected";
 
 export interface PubSub {
@@ -36,7 +36,7 @@ export interface PubSub {
   /** Sends to the node of that name, which may be this one; does nothing if there is none. */
   send(node: string, channel: string, payload: string): void | Promise<void>;
   /**
-   * Receives what is broadcast on the channel or sent to this node on it, by whomever. The subscription is in force
+   * Receives the payloads that any node broadcasts on the channel, or sends to this node on it. The subscription is in force
    * when this returns or its promise resolves, and lasts over reconnects. Several subscriptions to one
    * channel each receive. `receive` never throws.
    */
@@ -61,7 +61,7 @@ export interface PubSub {
    */
   listening?(channel: string, nodes: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Gives up the connection and makes a new one: whoever calls this hears nothing over the present one. Subscriptions
+   * Replaces the connection by a new one, for a caller that hears nothing over the present one. Subscriptions
    * last; what is under way may be lost. Returns when that has begun, and `onStatus` tells what comes of it. Does
    * nothing while a connection is being made. Absent: nothing can be done.
    */

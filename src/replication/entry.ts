@@ -26,17 +26,36 @@ export interface EntryOrigin {
   readonly refPrefix: string;
 }
 
+/**
+ * Refs are made when they are read: two texts that are kept would be a quarter of an entry. They are properties of each
+ * entry all the same, not of the class, so that copies and JSON have them. One object for all, as V8 then shares the
+ * shape and keeps nothing per entry.
+ */
+const REF: PropertyDescriptor = {
+  enumerable: true,
+  get(this: ReplicatedEntry) {
+    return ReplicatedEntry.refOf(this);
+  },
+};
+const PREVIOUS_REF: PropertyDescriptor = {
+  enumerable: true,
+  get(this: ReplicatedEntry) {
+    return ReplicatedEntry.previousRefOf(this);
+  },
+};
+
 export class ReplicatedEntry implements Entry {
   readonly key: string;
   readonly meta: Readonly<AnyMeta>;
-  readonly ref: string;
-  /** Written once, by `seal`. */
-  prevRef: string | undefined;
+  declare readonly ref: string;
+  declare readonly prevRef: string | undefined;
   readonly node: string;
   readonly session: string;
   readonly #topic: string;
   readonly #clock: number;
   readonly #origin: EntryOrigin;
+  /** The clock of the revision that this one replaced, of the same slice; 0 if there was none. Written by `seal`. */
+  #previousClock = 0;
 
   constructor(
     origin: EntryOrigin,
@@ -48,8 +67,8 @@ export class ReplicatedEntry implements Entry {
   ) {
     this.key = key;
     this.meta = meta;
-    this.ref = origin.refPrefix + clock;
-    this.prevRef = undefined;
+    Object.defineProperty(this, "ref", REF);
+    Object.defineProperty(this, "prevRef", PREVIOUS_REF);
     this.node = origin.owner.name;
     this.session = session;
     this.#topic = topic;
@@ -58,10 +77,23 @@ export class ReplicatedEntry implements Entry {
   }
 
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
-  static seal(entry: ReplicatedEntry, prevRef: string | undefined): void {
+  static seal(entry: ReplicatedEntry, previous: ReplicatedEntry | undefined): void {
     if (Object.isFrozen(entry)) return;
-    entry.prevRef = prevRef;
+    if (previous !== undefined) entry.#previousClock = previous.#clock;
     Object.freeze(entry);
+  }
+
+  static refOf(entry: ReplicatedEntry): string {
+    return entry.#origin.refPrefix + entry.#clock;
+  }
+
+  static previousRefOf(entry: ReplicatedEntry): string | undefined {
+    return entry.#previousClock === 0 ? undefined : entry.#origin.refPrefix + entry.#previousClock;
+  }
+
+  /** What `console.log` shows: the texts, where it would say that there are getters. */
+  [Symbol.for("nodejs.util.inspect.custom")](): Entry {
+    return { ...this };
   }
 
   /** Whether an entry has this identity. */

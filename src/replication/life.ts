@@ -46,7 +46,7 @@ export function incarnationOfRef(ref: string): string {
 
 /**
  * What the refs of a slice begin with; the clock follows. No two slices share it, so a ref needs no bytes on
- * the wire: whoever knows the dot knows the ref. The name takes part by its hash: nodes that start within one
+ * the wire: the dot is enough to make the ref. The name takes part by its hash: nodes that start within one
  * millisecond may draw the same incarnation.
  */
 export function refPrefixOf({ name, incarnation }: Life, shard: number): string {

@@ -36,7 +36,10 @@ export const REQUEST_DELAY_MAX_MS = 60;
  */
 export const REQUEST_RETRY_MS = 250;
 export const REQUEST_RETRY_MAX_MS = 2_000;
-/** Patience while no round trip is known: what TCP began with (RFC 2988). An answer that is under way is not asked for again. */
+/**
+ * Patience while no round trip is known: the value that TCP began with (RFC 2988). An answer that is under way is not
+ * asked for again.
+ */
 export const REQUEST_FIRST_PATIENCE_MS = 3_000;
 /**
  * Either is no longer than so many heartbeats of this node: what is seen within two of them, if nothing is lost any
@@ -83,12 +86,12 @@ export const HEARTBEATS_TO_DOUBT = 1.25;
 export const HEARTBEATS_TO_DEAF = 2.25;
 /** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
 export const HEARTBEATS_OF_SOUNDING = 8;
-/** What a node said is heard if it comes back within so many down periods: later it says nothing of the connection. */
+/** A node's frames tell of the connection if they come back within so many down periods; later ones are not counted. */
 export const DOWN_PERIODS_TO_RETURN = 4;
 /** Times at which it spoke that a node remembers: more than there usually are in that time. */
 export const SOUNDING_MARKS = 128;
 /**
- * Whoever has been silent for so many heartbeats is asked about at the pubsub, and has ended if that says nobody listens
+ * The pubsub is asked about a node that has been silent for so many heartbeats. The node has ended if nobody listens
  * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
  * connection may be cut.
  */
@@ -137,7 +140,7 @@ export const LIMITS = Object.freeze({
    * most some megabytes under way; with fewer, sixty-four shards over a slow network would take as many round trips.
    */
   requestsPerLife: 16,
-  /** Whoever has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
+  /** A life that has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
   failuresOfSlowLives: 2,
   /** Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however many. */
   slowRequests: 16,

@@ -11,9 +11,10 @@ import { Requests } from "./holding/requests.js";
 import { Room } from "./holding/room.js";
 import type { Contact } from "./lives/contact.js";
 import type { DeltaMessage, Heartbeat, Page } from "./message.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort } from "./port.js";
+import type { Counters, ReplicatorOptions, Tracing } from "./port.js";
 import type { Replica } from "./replica.js";
 import type { Protocol } from "./rules.js";
+import type { Effects } from "./step.js";
 
 /** How a summary came; `late`: to all, and overtaken. */
 export type SummaryWay = "broadcast" | "direct" | "late";
@@ -32,7 +33,7 @@ export interface MergingListener {
 }
 
 export class Merging {
-  readonly #port: ReplicatorPort;
+  readonly #effects: Effects;
   readonly #protocol: Protocol;
   readonly #counters: Counters;
   readonly #contact: Contact;
@@ -41,17 +42,18 @@ export class Merging {
   readonly #claims: Claims<Replica>;
   readonly #maxEntries: number;
   readonly #room: Room;
+  readonly #tracing: Tracing | undefined;
 
   constructor(
-    { random, heartbeatPeriodMs, maxEntries }: ReplicatorOptions,
-    port: ReplicatorPort,
+    { random, heartbeatPeriodMs, maxEntries, tracing }: ReplicatorOptions,
+    effects: Effects,
     counters: Counters,
     contact: Contact,
     listener: MergingListener,
     protocol: Protocol,
     nowMs: number,
   ) {
-    this.#port = port;
+    this.#effects = effects;
     this.#protocol = protocol;
     this.#counters = counters;
     this.#contact = contact;
@@ -59,6 +61,7 @@ export class Merging {
     this.#requests = new Requests(random, nowMs, heartbeatPeriodMs, protocol);
     this.#claims = new Claims(protocol);
     this.#maxEntries = maxEntries;
+    this.#tracing = tracing;
     this.#room = new Room(maxEntries, protocol.rules);
   }
 
@@ -178,7 +181,7 @@ export class Merging {
 
   #diverged(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     this.#counters.divergences += 1;
-    this.#port.divergence({ ...replica.life, shard: slice.shard });
+    this.#effects.add({ type: "divergence", life: replica.life, shard: slice.shard });
     this.#doubt(replica, slice, nowMs);
   }
 
@@ -193,7 +196,7 @@ export class Merging {
     this.#counters.rebuilds += 1;
     slice.startRebuild(this.#counters.rebuilds, isDoubted);
     this.#room.count(slice);
-    this.#port.rebuilding?.(replica.life, slice.shard);
+    this.#tracing?.rebuilding(replica.life, slice.shard);
   }
 
   #doubt(replica: Replica, slice: RemoteSlice, nowMs: number): void {
@@ -263,11 +266,11 @@ export class Merging {
 
   #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     if (replica.status === "departing" || slice.isCrowded || slice.nextRequest() === undefined) return;
-    this.#port.wakeAt(this.#requests.want(replica, slice, nowMs));
+    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs));
   }
 
   /** What waited for an answer is due now; nobody else would call for it before the next tick. */
   #wakeWaiting(nowMs: number): void {
-    if (this.#requests.size > 0) this.#port.wakeAt(nowMs);
+    if (this.#requests.size > 0) this.#effects.wakeAt(nowMs);
   }
 }

@@ -41,6 +41,13 @@ export interface Heartbeat {
   readonly waitsMs?: number | undefined;
   /** The version of the sender's library. Only to one life, as it does not change. */
   readonly version?: string | undefined;
+  /** By how much the sender is often late with it, if it is. */
+  readonly lateMs?: number | undefined;
+}
+
+/** Within what time the next heartbeat may be expected, if the sender has said so. */
+export function expectedWithinMs({ periodMs, lateMs = 0 }: Heartbeat): number | undefined {
+  return periodMs === undefined ? undefined : periodMs + lateMs;
 }
 
 /** To all on flush, to one as the answer to a request. Merged when its last part has come. */
@@ -123,7 +130,7 @@ interface Goodbye {
 
 export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye;
 
-/** A message with who sent it, to which incarnation (or to all), as the how-manieth frame of its life. */
+/** A message: its sender, the incarnation that it is for (or all), and its number among the frames of the sender. */
 export interface Frame {
   readonly from: Life;
   readonly to: string | undefined;

@@ -1,7 +1,8 @@
 /**
- * What replication is given and what it tells: its options, its way out, and what it counts. Types, and a fresh
- * set of counters.
+ * The words of replication for those around it: its options, how it is connected, what goes wrong, and what it counts.
+ * Types, and a fresh set of counters.
  */
+import { utf8Length } from "./bytes.js";
 import type { Life } from "./life.js";
 import type { DeltaMessage } from "./message.js";
 import type { Protocol } from "./rules.js";
@@ -48,14 +49,9 @@ export interface ReplicatorOptions {
   readonly random: () => number;
   /** The version of the library, told to each life that is met. */
   readonly version?: string | undefined;
+  readonly tracing?: Tracing | undefined;
   /** Default: the rules and limits of this release. */
   readonly protocol?: Protocol | undefined;
-}
-
-/** What is told about other lives, for the tracker's events. */
-interface ReplicaNews {
-  readonly name: string;
-  readonly incarnation: string;
 }
 
 /** What goes wrong between the nodes, to be reported. */
@@ -66,31 +62,17 @@ export type Trouble =
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
 
-/** The way out. */
-export interface ReplicatorPort extends Carrier {
-  /** Asks to be advanced at that time, or sooner. */
-  wakeAt(timeMs: number): void;
-  /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
-  connection(status: ConnectionStatus, unheard: readonly VoiceWay[]): void;
-  /** The present connection is of no use: another one is wanted. */
-  reconnect(): void;
-  replicaUp(news: ReplicaNews): void;
-  replicaDown(news: ReplicaNews): void;
-  replicaGone(news: ReplicaNews): void;
-  divergence(news: ReplicaNews & { readonly shard: number }): void;
-  replicaLink(news: ReplicaNews & { readonly link: ReplicaLink }): void;
-  nameConflict(name: string, incarnations: readonly [string, string]): void;
-  trouble(trouble: Trouble): void;
-  refused(reason: string, version: unknown): void;
-  /** What was changed here was told to all. Called in the middle of something, as the next two are. */
-  flushed?(delta: DeltaMessage): void;
+/** Is told what happens inside, in the middle of it: it only looks, and does nothing but note it. */
+export interface Tracing {
+  /** What was changed here was told to all. */
+  flushed(delta: DeltaMessage): void;
   /** Something of a life was merged, shown or not. */
-  merged?(
+  merged(
     life: Life,
     change: { readonly [What in "added" | "updated" | "removed"]: readonly unknown[] },
   ): void;
   /** A slice is begun anew, from pages. */
-  rebuilding?(life: Life, shard: number): void;
+  rebuilding(life: Life, shard: number): void;
 }
 
 /** What was sent, received and not listened to, by reason. Counts since the start. */
@@ -142,4 +124,10 @@ export function noCounts(): Counters {
     rebuilds: 0,
     divergences: 0,
   };
+}
+
+/** A payload goes to the pubsub. */
+export function countSent(counters: Counters, payload: string): void {
+  counters.framesSent += 1;
+  counters.bytesSent += utf8Length(payload);
 }

@@ -1,15 +1,14 @@
 /**
  * The replication of one tracker: its own shards, the slices of all others, who is alive, and what is shown.
  *
- * Deterministic: time comes in as an argument, random as a function, and effects go out by a port. A frame
- * comes in, is decoded, heard, merged, shown; what it changed waits in the view until the tracker takes it.
+ * A deterministic machine: an event and the time go in, random is a function, and effects come out. A frame is decoded,
+ * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
 import type { Durations } from "../durations.js";
-import type { AnyMeta, LeaveReason } from "../words.js";
+import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { Authorship } from "./authoring/authorship.js";
-import { utf8Length } from "./bytes.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
@@ -21,17 +20,19 @@ import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
 import { Observers } from "./lives/observers.js";
-import { VOICE_WAYS } from "./lives/own-voice.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
+import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
-import { noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort, VoiceWay } from "./port.js";
+import { countSent, noCounts } from "./port.js";
+import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
+import { Effects } from "./step.js";
+import type { Effect, LocalChange, News, ReplicationEvent, Step } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -40,7 +41,9 @@ export class Replicator {
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
   readonly #options: ReplicatorOptions;
-  readonly #port: ReplicatorPort;
+  readonly #effects = new Effects();
+  /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
+  readonly #step: { -readonly [Field in keyof Step]: Step[Field] } = { made: undefined, effects: [] };
   readonly #rules: Rules;
   readonly #outbox: Outbox;
   readonly #merging: Merging;
@@ -52,39 +55,40 @@ export class Replicator {
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
 
-  constructor(options: ReplicatorOptions, port: ReplicatorPort, nowMs: number) {
+  constructor(options: ReplicatorOptions, nowMs: number) {
     const { life, protocol = PROTOCOL } = options;
     const { rules } = protocol;
     this.#options = options;
     this.#rules = rules;
     this.view = new View(rules);
-    this.#port = port;
-    this.connection = new Connection(options, rules, port, nowMs);
+    const effects = this.#effects;
+    this.connection = new Connection(options, rules, effects, nowMs);
+    const carry = (effect: Extract<Effect, { readonly payload: string }>): void => {
+      if (!this.connection.isAttached) return;
+      countSent(this.counters, effect.payload);
+      effects.add(effect);
+    };
     const carrier = {
-      broadcast: (payload: string): void => {
-        if (this.#counts(payload)) port.broadcast(payload);
-      },
-      send: (node: string, payload: string): void => {
-        if (this.#counts(payload)) port.send(node, payload);
-      },
+      broadcast: (payload: string): void => carry({ type: "broadcast", payload }),
+      send: (to: string, payload: string): void => carry({ type: "send", to, payload }),
     };
     this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules, options.observer);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
-      (timeMs) => port.wakeAt(timeMs),
+      effects,
       () => this.#hasHeard,
+      () => this.connection.rhythm.lateMs,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
-      () => this.connection.rhythm.saidMs,
       protocol,
-      port.flushed?.bind(port),
+      options.tracing,
     );
     this.#greetings = new Greetings(options.random, rules);
     const { healthy } = this.connection;
-    this.#contact = new Contact(options, port, this.#outbox, this.counters, healthy, protocol);
+    this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy, protocol);
     const listener = {
       changed: (replica: Replica, change: SliceChange) => {
-        port.merged?.(replica.life, change);
+        options.tracing?.merged(replica.life, change);
         this.#show(replica, change);
       },
       letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
@@ -94,7 +98,7 @@ export class Replicator {
       forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
     };
-    this.#merging = new Merging(options, port, this.counters, this.#contact, listener, protocol, nowMs);
+    this.#merging = new Merging(options, effects, this.counters, this.#contact, listener, protocol, nowMs);
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       {
@@ -117,10 +121,10 @@ export class Replicator {
         missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
         insisted: (replica, timeMs) => {
           this.#merging.doubtAll(replica, timeMs);
-          port.trouble({ kind: "counterAhead", life: replica.life });
+          this.#tell({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
         },
-        conflict: (name, incarnations) => port.nameConflict(name, incarnations),
-        clockAhead: (ahead) => port.trouble({ kind: "clockAhead", life: ahead }),
+        conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
+        clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
         crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
       },
       protocol,
@@ -128,41 +132,69 @@ export class Replicator {
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
-  // Local changes: synchronous, and flushed later.
-
-  add(
-    shard: number,
-    topic: string,
-    key: string,
-    session: string,
-    meta: Readonly<AnyMeta>,
-    nowMs: number,
-  ): ReplicatedEntry {
-    const entry = this.#authorship.add(shard, topic, key, session, meta, nowMs);
-    this.view.join(entry);
-    return entry;
+  /** Takes an event. What comes of it is told, and done by whoever called; a frame that is none never throws. */
+  step(event: ReplicationEvent, nowMs: number): Step {
+    this.#step.made = this.#take(event, nowMs);
+    this.#step.effects = this.#effects.take();
+    return this.#step;
   }
 
-  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>, nowMs: number): ReplicatedEntry {
-    const entry = this.#authorship.update(previous, meta, nowMs);
-    this.view.update(entry, previous);
-    return entry;
+  #take(event: ReplicationEvent, nowMs: number): ReplicatedEntry | undefined {
+    switch (event.type) {
+      case "add":
+      case "update":
+      case "remove":
+        return this.#change(event, nowMs);
+      case "frame":
+        this.#receive(event.payload, nowMs, event.way);
+        break;
+      case "turn":
+        this.#turn(nowMs);
+        break;
+      case "connection":
+        this.#attach(event.isAttached, nowMs);
+        break;
+      case "sound":
+        this.#sound(nowMs, event.ways);
+        break;
+      case "nodeGone":
+        this.membership.gone(event.name, nowMs);
+        break;
+      case "goodbye":
+        this.#authorship.flushAll(nowMs);
+        if (this.#options.observer !== true) this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
+        break;
+      default:
+        event satisfies never;
+    }
+    return undefined;
   }
 
-  remove(entry: ReplicatedEntry, reason: "untracked" | "closed", nowMs: number): void {
+  /** Synchronous, and flushed later. Returns the entry that it has made. */
+  #change(change: LocalChange, nowMs: number): ReplicatedEntry | undefined {
+    if (change.type === "add") {
+      const { shard, topic, key, session, meta } = change;
+      const entry = this.#authorship.add(shard, topic, key, session, meta, nowMs);
+      this.view.join(entry);
+      return entry;
+    }
+    if (change.type === "update") {
+      const entry = this.#authorship.update(change.previous, change.meta, nowMs);
+      this.view.update(entry, change.previous);
+      return entry;
+    }
+    const { entry, reason } = change;
     this.#authorship.remove(entry, reason === "closed", nowMs);
     this.view.leave(entry, reason);
+    return undefined;
   }
 
-  // From outside.
-
-  /** Takes a payload from the pubsub. Never throws: what no replica could have sent is counted. */
-  receive(payload: string, nowMs: number, way: VoiceWay): void {
+  #receive(payload: string, nowMs: number, way: VoiceWay): void {
     const decoded = decodeFrame(payload);
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
-      this.#port.refused(decoded.refused, decoded.version);
+      this.#tell({ type: "refused", reason: decoded.refused, version: decoded.version });
       return;
     }
     const { frame } = decoded;
@@ -171,7 +203,7 @@ export class Replicator {
     const isOwn = from.name === life.name && from.incarnation === life.incarnation;
     if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true))
       return this.#receiveQuestion(frame, nowMs);
-    const periodMs = message.type === "heartbeat" ? message.periodMs : undefined;
+    const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
     const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
@@ -188,7 +220,7 @@ export class Replicator {
   }
 
   /** Does what is due, and asks to be woken for the rest. */
-  advance(nowMs: number): void {
+  #turn(nowMs: number): void {
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
@@ -206,34 +238,21 @@ export class Replicator {
     const requestMs = this.#merging.advance(nowMs);
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
-    this.#port.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
+    this.#effects.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
   }
 
-  /** The pubsub lost its connection, or has it back. */
-  setConnected(connected: boolean, nowMs: number): void {
-    if (connected === this.connection.isAttached) return;
+  #attach(isAttached: boolean, nowMs: number): void {
+    if (isAttached === this.connection.isAttached) return;
     // What was healthy until now counts; nothing does while it is disconnected.
     this.#tick(nowMs);
-    this.connection.attach(connected);
-    if (connected) this.#resume(nowMs);
+    this.connection.attach(isAttached);
+    if (isAttached) this.#resume(nowMs);
   }
 
-  /** Says no more than that this node is there, so that it may hear itself. */
-  sound(nowMs: number, ways: readonly VoiceWay[] = VOICE_WAYS): void {
+  #sound(nowMs: number, ways: readonly VoiceWay[]): void {
     this.connection.voice.speaks(this.#outbox.counter);
     for (const way of ways)
       this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
-  }
-
-  /** The pubsub knows that a node has ended. */
-  nodeGone(name: string, nowMs: number): void {
-    this.membership.gone(name, nowMs);
-  }
-
-  /** Flushes, and says that this life ends. */
-  goodbye(windowMs: number, nowMs: number): void {
-    this.#authorship.flushAll(nowMs);
-    if (this.#options.observer !== true) this.#outbox.send({ type: "goodbye", windowMs });
   }
 
   /**
@@ -270,14 +289,6 @@ export class Replicator {
   }
 
   // Frames.
-
-  /** Whether a payload can be sent: then it is counted. */
-  #counts(payload: string): boolean {
-    if (!this.connection.isAttached) return false;
-    this.counters.framesSent += 1;
-    this.counters.bytesSent += utf8Length(payload);
-    return true;
-  }
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
     this.#contact.heard(replica, message, to !== undefined, nowMs);
@@ -337,7 +348,7 @@ export class Replicator {
     way: SummaryWay,
     nowMs: number,
   ): void {
-    this.#contact.learnPeriod(replica, heartbeat.periodMs);
+    this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
     this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
   }
@@ -348,7 +359,7 @@ export class Replicator {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
-    if (soundings.length > 0) this.sound(nowMs, soundings);
+    if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
   }
 
@@ -368,25 +379,25 @@ export class Replicator {
     // What others have now is known again when they have summed it up.
     for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
     // What happened meanwhile is told by the first heartbeat.
-    this.#port.wakeAt(this.connection.resume(nowMs));
+    this.#effects.wakeAt(this.connection.resume(nowMs));
   }
 
   #appeared(replica: Replica, nowMs: number): void {
     this.#greet(replica, nowMs);
-    this.#port.replicaUp(replica.life);
+    this.#tell({ type: "replicaUp", life: replica.life });
   }
 
   #greet(replica: Replica, nowMs: number): void {
     this.#merging.met(replica, nowMs);
     if (this.#options.observer === true) this.#contact.missed(replica, nowMs);
-    else this.#port.wakeAt(this.#greetings.want(replica, nowMs));
+    else this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
   #wentDown(replica: Replica, nowMs: number): void {
     this.#merging.dropRequests(replica);
     this.#contact.wentDown(replica, nowMs);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
-    this.#port.replicaDown(replica.life);
+    this.#tell({ type: "replicaDown", life: replica.life });
   }
 
   #departs(replica: Replica, nowMs: number): void {
@@ -405,7 +416,7 @@ export class Replicator {
     this.#contact.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.held.entries()) this.view.leave(entry, reason);
-    this.#port.replicaGone(replica.life);
+    this.#tell({ type: "replicaGone", life: replica.life });
   }
 
   /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
@@ -413,7 +424,7 @@ export class Replicator {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
     for (const entry of replica.held.entries()) this.view.join(entry);
-    this.#port.replicaUp(replica.life);
+    this.#tell({ type: "replicaUp", life: replica.life });
   }
 
   #show(replica: Replica, change: SliceChange): void {
@@ -421,5 +432,9 @@ export class Replicator {
     for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
     for (const { entry, previous } of change.updated) this.view.update(entry, previous);
     for (const entry of change.added) this.view.join(entry);
+  }
+
+  #tell(news: News): void {
+    this.#effects.add(news);
   }
 }

@@ -384,7 +384,7 @@ export const RULES = {
   // The border.
 
   /**
-   * R60: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
+   * R61: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
    */
   isNobodysReplica: (observes: boolean): boolean => observes,
 

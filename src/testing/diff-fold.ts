@@ -1,5 +1,5 @@
 /**
- * What a node's diffs add up to. Folding every diff that a node has delivered must give exactly its list: the
+ * The sum of a node's diffs. Folding every diff that a node has delivered must lead to exactly its list: the
  * first and sharpest check of a tracker, and for a behaviour under test a model of what it should show. It
  * knows only the public words: diffs and entries.
  */

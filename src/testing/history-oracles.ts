@@ -132,7 +132,7 @@ export class HistoryOracles {
       this.#blame(node, `shows life ${life} after life ${latestLife}: ${what}`);
     }
     memory.lives.add(life);
-    // Whoever takes the earlier life for the present one may show more of it, until the later one is heard again.
+    // A node that takes the earlier life for the present one may show more of it, until the later one is heard again.
     if (!isHandedBack) memory.latestLife.set(entry.node, life);
     const seen = memory.seen.get(identity);
     if (seen === undefined) {
@@ -330,7 +330,7 @@ export class HistoryOracles {
         // The tick that found it down may have come late, and then counted two periods.
         else if (
           atMs - downSinceMs + downPeriodMs + 2 * this.#tickPeriodMs < permdownPeriodMs &&
-          // Who doubts its connection hides nobody, and so somebody late; it remembers him no longer for that.
+          // A node that doubts its connection hides others late, and remembers them no longer for that.
           lives.some((life) => this.#healthySilenceMs(node, life, false) < permdownPeriodMs)
         ) {
           this.#blame(node, `${name} is gone ${(atMs - downSinceMs).toFixed(0)} ms after it was down`);

@@ -1,6 +1,6 @@
 /**
  * What each life's application has done, remembered in the plainest way: the model that the lists of a cluster
- * are compared with. It knows no replication; whoever runs the steps tells it what the application did.
+ * are compared with. It knows no replication; the code that runs the steps tells it what the application did.
  */
 
 /** One entry as its application sees it. */

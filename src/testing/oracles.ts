@@ -56,7 +56,7 @@ function difference<M>(
   return wrong;
 }
 
-/** Folding the diffs of a node gives exactly its list. */
+/** The diffs of a node, folded together, are exactly its list. */
 export function foldEqualsList<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tracker<M>): string[] {
   if (isFolded(fold, tracker)) return [];
   const folded: Listed<M>[] = [];
@@ -166,18 +166,18 @@ export function membershipIsRight<M extends Meta<M> = AnyMeta>(
   });
 }
 
-/** Whoever knows that he is disconnected does not claim to have heard everybody. */
+/** A node that knows that it is disconnected does not claim to have heard everybody. */
 export function outageIsAdmitted<M extends Meta<M>>({ name, endpoint, tracker }: SimulatedNode<M>): string[] {
   if (endpoint.knownOutages.at(-1)?.untilMs !== Infinity || !tracker.health().complete) return [];
   return [`${name} says that it is complete while it is disconnected`];
 }
 
-/** Whoever has not heard himself for long says so; and nobody says so who has. */
+/** A node that has not heard itself for long says so, and no other node does. */
 export function deafnessIsAdmitted<M extends Meta<M>>(
   { name, endpoint, machine, tracker, options }: SimulatedNode<M>,
   nowMs: number,
 ): string[] {
-  // Whoever has stopped speaks no more, while what it has subscribed to ends.
+  // A node that has stopped speaks no more, while its subscriptions end.
   if (tracker.stopped) return [];
   const { connection } = tracker.health();
   const deaf = endpoint.ownHearing.deafStretches.at(-1);

@@ -75,7 +75,7 @@ export class OwnHearing {
     this.#beganMs = Infinity;
   }
 
-  /** It was disconnected, and knew it, since the given time: whoever was deaf before is not expected to hear. */
+  /** It was disconnected, and knew it, since the given time: a node that was deaf before is not expected to hear. */
   reconnected(sinceMs: number): void {
     const { nowMs } = this.#time;
     for (const lane of ["broadcast", "send"] as const) {
@@ -106,7 +106,7 @@ export function unwellStretches(endpoint: {
   return [...endpoint.knownOutages, ...deafStretches].sort((a, b) => a.untilMs - b.untilMs);
 }
 
-/** Whether an endpoint certainly noticed one of its stretches: a deafness shorter than two ticks no tick may have seen. */
+/** Whether an endpoint certainly noticed a stretch: if it is shorter than two ticks, no tick may have seen it. */
 export function isNoticed(
   stretch: Stretch,
   { knownOutages }: { readonly knownOutages: readonly Stretch[] },

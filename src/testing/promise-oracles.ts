@@ -1,5 +1,5 @@
 /**
- * Promises that hold while faults last, asked then: a key stays while somebody's window holds it, the dead go, whoever
+ * Promises that hold while faults last, asked then: a key stays while somebody's window holds it, the dead go, a node that
  * starts is seen, nobody who is heard is hidden, `whenComplete` comes and is true, and `stop` ends. They look at one
  * tracker of every node, through public words only, and collect what is wrong, one line each.
  */
@@ -28,7 +28,7 @@ const slackMs = 500;
 const longestPatienceMs = 1.25 * 15_000;
 /** A turn of this length delays nobody's greeting. */
 const shortStallMs = 400;
-/** Heartbeats within which a wait ends whose goal is reached: far more than one would need, far fewer than for ever. */
+/** A wait whose goal is reached ends within so many heartbeats: far more than it needs, far fewer than for ever. */
 const heartbeatsToComplete = 10;
 
 /** A key that a departing life holds for others until its window ends. */
@@ -203,7 +203,7 @@ export class PromiseOracles {
     return heardMs + node.options.downPeriodMs;
   }
 
-  /** A key that was handed off is there for as long as the window of whoever held it. */
+  /** A key that was handed off is there for as long as the window of the node that held it. */
   #lookAtHeld(node: Node, memory: Memory): void {
     const now = this.#cluster.nowMs;
     memory.held = memory.held.filter(({ topic, key, untilMs, what }) => {
@@ -214,7 +214,7 @@ export class PromiseOracles {
     });
   }
 
-  /** Whoever runs, and of whose frames none was lost for longer than any patience, is not hidden. */
+  /** A node that runs, and whose frames were lost for no longer than any patience, is not hidden. */
   #lookAtDown(node: Node, owner: Node, what: string): void {
     if (!owner.running || this.#expected.hints) return;
     const { downPeriodMs, heartbeatPeriodMs } = this.#expected;
@@ -223,7 +223,7 @@ export class PromiseOracles {
     this.#blame(node, `hides who is there, though nothing was lost for ${quietMs.toFixed(0)} ms: ${what}`);
   }
 
-  /** The dead are hidden within twice the patience of whoever is connected, however often that was interrupted. */
+  /** The dead are hidden within twice the patience of a connected node, however often its connection was interrupted. */
   #lookAtTheDead(node: Node): void {
     const { downPeriodMs, heartbeatPeriodMs, permdownPeriodMs, latestFrameMs } = this.#expected;
     // Frames that come after all memory of their life has gone bring it back.
@@ -260,13 +260,13 @@ export class PromiseOracles {
     return now - sinceMs - lostMs - ticks * this.#tickPeriodMs;
   }
 
-  /** Whoever has started, and has something to show, is seen where nothing was lost. */
+  /** A node that has started, and has something to show, is seen where nothing was lost. */
   #lookAtStarts(node: Node, memory: Memory): void {
     const { heartbeatPeriodMs, corrupted, slowestFaultMs } = this.#expected;
     if (corrupted || this.#isMistakable(node.name)) return;
     const now = this.#cluster.nowMs;
     const { broadcastPeriodMs, network } = this.#cluster;
-    // Whoever has measured slow answers waits for one that was lost as long as such a round trip and its variation.
+    // A node that has measured slow answers waits for a lost one as long as such a round trip and its variation.
     const patienceMs = Math.min(6 * (network.slowestMs + slowestFaultMs), longestPatienceMs);
     const limitMs = 2 * heartbeatPeriodMs + broadcastPeriodMs + patienceMs;
     for (const owner of this.#others(node)) {
@@ -281,7 +281,7 @@ export class PromiseOracles {
   }
 
   /**
-   * Whoever was level with another follows it for as long as no broadcast on that way is lost, whatever else fails:
+   * A node that was level with another follows it while no broadcast on that way is lost, whatever else fails:
    * no question has to be asked.
    */
   #lookAtFollowing(node: Node, memory: Memory): void {

@@ -328,7 +328,7 @@ class ScheduleRun {
     if (which === "second") this.#leftAlone.add(twins.first);
   }
 
-  /** Whoever was replaced and still lives is restarted, as an operator would do. */
+  /** A node that was replaced and still lives is restarted, as an operator would do. */
   async #restartWhoeverIsLeftAlone(cluster: Cluster): Promise<void> {
     for (const name of [...this.#twinOf.keys()]) this.#endTwin(cluster, name, "first");
     for (const node of this.#leftAlone) {

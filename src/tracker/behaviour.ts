@@ -1,4 +1,4 @@
-/** The user's side of a tracker: what is told of every change. Types only. */
+/** The user's side of a tracker: the handlers that are told of every change. Types only. */
 import type { AnyMeta, Diff, Meta } from "../words.js";
 import type { Tracker } from "./tracker.js";
 
@@ -6,7 +6,7 @@ import type { Tracker } from "./tracker.js";
 export interface TrackerBehaviour<M extends Meta<M> = AnyMeta> {
   /**
    * Called after a change is committed, for local and remote changes alike, in order and never twice at a
-   * time: what a handler changes is delivered after it has returned. Synchronous: a returned promise is not
+   * time: the changes that a handler makes are delivered after it has returned. Synchronous: a returned promise is not
    * awaited, but its rejection is reported. A handler that throws is reported through the `error` event and
    * costs nothing else.
    */

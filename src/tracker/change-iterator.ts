@@ -37,7 +37,10 @@ interface ChangeReceiver<C> {
   end(): void;
 }
 
-/** Follows a source: a state first, then every change. `restarted` if this reader had one before. Returns what ends it. */
+/**
+ * Follows a source: a state first, then every change. `restarted` says that this reader had a state before. Returns the
+ * function that ends it.
+ */
 export type FollowChanges<C> = (receiver: ChangeReceiver<C>, restarted: boolean) => () => void;
 
 type Read<C> = (result: IteratorResult<C, undefined>) => void;

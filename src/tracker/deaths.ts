@@ -1,6 +1,6 @@
 /**
- * Deaths that the pubsub can tell: whoever is silent, and has no subscription there any more, has ended. Asks about
- * those whose heartbeat is overdue, and believes it when it was said for long enough. It has no timer of its own.
+ * Deaths that the pubsub can tell: a node that is silent, and has no subscription there any more, has ended. It asks
+ * about nodes whose heartbeat is overdue, and believes an answer that stays the same for long enough. It has no timer.
  */
 import { HEARTBEATS_TO_ASK } from "../replication/limits.js";
 import type { PubSub } from "../pubsub/pubsub.js";
@@ -127,7 +127,7 @@ export class Deaths {
 
   #take(asked: ReadonlyMap<string, string>, listening: ReadonlySet<unknown>, askedMs: number): void {
     const { pubsub, rules, heartbeatPeriodMs, now, gone } = this.#options;
-    // Whoever says that this node is not there does not know.
+    // A pubsub that says that this node is not there does not know.
     if (!rules.isBelieved(listening.has(pubsub.nodeName)) || this.#connectedMs > askedMs) {
       return this.#absent.clear();
     }

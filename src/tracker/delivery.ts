@@ -60,7 +60,7 @@ export class Delivery {
     return false;
   }
 
-  /** Takes what has changed into the queue, and delivers nothing: whoever changed it is about to. */
+  /** Takes the changes into the queue, and delivers nothing: the caller that made them is about to. */
   collect(): void {
     const diff = this.#takeDiff();
     if (diff !== undefined) this.#wait(diff);

@@ -3,25 +3,29 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { TrackerError } from "../errors.js";
+import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
 import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
+import type { Effect, ReplicationEvent } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
 import { VERSION } from "../version.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
+import { Announcer } from "./announcer.js";
+import { CarryingOut } from "./carrying-out.js";
 import type { Diff } from "../words.js";
 import { Deaths } from "./deaths.js";
 import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
-import { News } from "./news.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
+import { Tracer } from "./tracer.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames } from "./events.js";
@@ -43,7 +47,9 @@ export class Engine {
   readonly publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
-  readonly #news: News;
+  readonly #tracer: Tracer;
+  readonly #announcer: Announcer;
+  readonly #carryingOut = new CarryingOut((effect) => this.#carry(effect));
   readonly #readiness: Readiness;
   readonly #hasHandler: boolean;
   readonly followers = new Set<DiffFollower>();
@@ -60,9 +66,7 @@ export class Engine {
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
 
-  /**
-   * Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made.
-   */
+  /** Without `handleDiff`, and while nobody follows and the observer wants none, no diff is made. */
   constructor(
     options: CheckedOptions,
     handleDiff: ((diff: Diff) => unknown) | undefined,
@@ -85,9 +89,9 @@ export class Engine {
       },
       () => this.reporter.error(tooManyChanges()),
     );
-    this.#news = new News(options, this.reporter, this.#delivery);
+    this.#tracer = new Tracer(options, this.reporter, this.#delivery);
+    this.#announcer = new Announcer(this.reporter, this.#delivery, this.#tracer);
     this.#readiness = new Readiness(runtime);
-    const nowMs = this.now();
     this.#hearingOut = new HearingOut(
       protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
       options.expect?.filter((other) => other !== nodeName),
@@ -104,19 +108,10 @@ export class Engine {
         tickPeriodMs: this.#tickPeriodMs,
         random,
         version: VERSION,
+        tracing: this.#tracer.tracing,
         protocol: protocolOf(options),
       },
-      {
-        broadcast: (payload) => this.publisher.broadcast(payload),
-        send: (node, payload) => this.publisher.send(node, payload),
-        wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
-        connection: (status, unheard) => this.#connectionChanged(status, unheard),
-        reconnect: () => {
-          askToReconnect(pubsub, (cause) => this.#unavailable("The pubsub refused to reconnect", cause));
-        },
-        ...this.#news.port(),
-      },
-      nowMs,
+      this.now(),
     );
     this.#deaths = new Deaths({
       ...options,
@@ -133,7 +128,7 @@ export class Engine {
     });
     this.#sounding = new Sounding(
       runtime,
-      (ways) => this.replicator.sound(this.now(), ways),
+      (ways) => void this.step({ type: "sound", ways }),
       () => this.replicator.connection.voice.unproven,
     );
   }
@@ -171,7 +166,7 @@ export class Engine {
       );
       await this.#sounding.run(Math.max(0, beganMs + startTimeoutMs - this.now()), startTimeoutMs);
     } catch (error) {
-      if (this.#sounding.hasBegun) this.replicator.goodbye(0, this.now()); // nobody shall wait for it
+      if (this.#sounding.hasBegun) this.step({ type: "goodbye", windowMs: 0 }); // nobody shall wait for it
       this.#status = "stopped";
       this.#alarm.stop();
       await this.#subscriptions.endAll(runtime, startTimeoutMs, startTimeoutMs);
@@ -193,7 +188,7 @@ export class Engine {
     this.#status = "stopped";
     this.#alarm.stop();
     this.#waiting.takeAll();
-    this.replicator.goodbye(handoffMs, beganMs);
+    this.step({ type: "goodbye", windowMs: handoffMs });
     this.deliver();
     this.#readiness.stop();
     for (const follower of this.followers) follower.ended();
@@ -282,6 +277,32 @@ export class Engine {
     await this.#readiness.wait(goal, timeoutMs, why);
   }
 
+  /** Hands an event to the replicator, and carries out what comes of it. Returns the entry that it has made. */
+  step(event: ReplicationEvent, nowMs = this.now()): ReplicatedEntry | undefined {
+    const { made, effects } = this.replicator.step(event, nowMs);
+    this.#carryingOut.carryOut(effects);
+    return made;
+  }
+
+  #carry(effect: Effect): void {
+    switch (effect.type) {
+      case "broadcast":
+        return this.publisher.broadcast(effect.payload);
+      case "send":
+        return this.publisher.send(effect.to, effect.payload);
+      case "wake":
+        return this.#alarm.wakeAt(effect.atMs);
+      case "connection":
+        return this.#connectionChanged(effect.status, effect.unheard);
+      case "reconnect":
+        return askToReconnect(this.#options.pubsub, (cause) =>
+          this.#unavailable("The pubsub refused to reconnect", cause),
+        );
+      default:
+        return this.#announcer.tell(effect);
+    }
+  }
+
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.followers.size > 0;
@@ -302,7 +323,7 @@ export class Engine {
       if (this.#status === "starting") this.#status = "listening";
       for (const take of this.#waiting.takeAll()) take();
       if (this.#status !== "listening") return;
-      this.replicator.advance(this.now());
+      this.step({ type: "turn" });
       this.#deaths.look(nowMs);
       const { untilMs } = this.#hearingOut;
       if (!this.#wasComplete) this.isReady();
@@ -332,7 +353,7 @@ export class Engine {
   #receive(payload: unknown, way: VoiceWay): void {
     if (this.#status === "stopped") return;
     if (this.#status === "sounding" && isFrameOf(this.#life, payload)) {
-      this.replicator.receive(payload, this.now(), way);
+      this.step({ type: "frame", payload, way });
       return this.#sounding.look();
     }
     if (this.#status !== "listening" || this.#isBusy) {
@@ -341,7 +362,7 @@ export class Engine {
       if (added === "waits") return this.#wakeForWaiting();
       return this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
     }
-    if (typeof payload === "string") this.replicator.receive(payload, this.now(), way);
+    if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
     this.#alarm.heard();
     this.deliver();
@@ -351,7 +372,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#news.refused(reason);
+    if (isFirst) this.#announcer.tell({ type: "refused", reason, version: undefined });
   }
 
   #heardStatus(status: unknown): void {
@@ -363,7 +384,7 @@ export class Engine {
   #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
     if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    this.replicator.setConnected(connected, this.now());
+    this.step({ type: "connection", isAttached: connected });
     if (this.#status !== "sounding") this.deliver();
   }
 
@@ -373,10 +394,10 @@ export class Engine {
       this.#hearingOut.begin(this.now());
       this.#readiness.startAnew();
     }
-    this.#delivery.add(() => this.reporter.emit("connection", { status, unheard }));
+    this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf) {
-      this.#delivery.add(() => this.reporter.error(deaf(unheard, this.#options.pubsub)));
-      this.#news.deaf(unheard);
+      this.#announcer.report(() => deaf(unheard, this.#options.pubsub));
+      this.#tracer.deaf(unheard);
     }
     if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
   }
@@ -384,7 +405,7 @@ export class Engine {
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
     if (this.#isBusy) return this.#wait(() => this.#nodeGone(nodeName));
-    this.replicator.nodeGone(nodeName, this.now());
+    this.step({ type: "nodeGone", name: nodeName });
     this.deliver();
   }
 
@@ -406,7 +427,7 @@ export class Engine {
 
   /** Reports an error in its turn: at once, but not while the pubsub is being called. */
   #report(error: TrackerError): void {
-    this.#delivery.add(() => this.reporter.error(error));
+    this.#announcer.report(() => error);
     if (!this.publisher.isPublishing) this.#delivery.deliver();
   }
 }

@@ -18,16 +18,16 @@ export interface ReplicaHealth {
    * take their place; `oneWay` if it is heard and does not hear this node: what is missing of it stays missing.
    */
   readonly link: ReplicaLink;
-  /** How often it sends a heartbeat, and is judged by; undefined until it has said so. */
+  /** Within what time it sends its next heartbeat, often late ones included, and is judged by; undefined until it has said so. */
   readonly heartbeatPeriodMs: number | undefined;
   /** Events it is known to have had that are not held here. */
   readonly lagDots: number;
-  /** Whether all it said that it has is held. */
+  /** Whether this node holds all that the other one said that it has. */
   readonly complete: boolean;
   /**
-   * What is waited for until it is: `summary` if it has not said yet what it has, surely and of all its shards; `entries`
-   * if it has, and something of that is missing; `room` if what is missing would be more than `maxEntries`. Undefined if
-   * nothing is.
+   * The reason why it is not complete: `summary` if the node has not yet said for certain what it has, of all its shards;
+   * `entries` if it has, and some are missing here; `room` if the missing ones would be more than `maxEntries`. Undefined
+   * if it is complete.
    */
   readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** The version of its library; undefined until it has said so, which it does when it meets this node. */

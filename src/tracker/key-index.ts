@@ -1,8 +1,8 @@
 /**
- * Under which topics each key is: the view the other way round, for those who ask for it. Kept by the changes as they
- * are committed, so reading costs the topics of the key. Most keys have one topic, so a set is made only for the second.
+ * The topics of each key: the view the other way round, for applications that ask for it. It follows the changes as they
+ * are committed, so a read costs the topics of the key. Most keys have one topic, so a set is made only for the second.
  *
- * Knows no entry and no node: whether a key is under a topic is the view's word.
+ * Knows no entry and no node: the view says whether a key is under a topic.
  */
 import type { Diff } from "../words.js";
 

@@ -5,7 +5,7 @@ import type { PubSub } from "../pubsub/pubsub.js";
 const namesByPubSub = new WeakMap<PubSub, Set<string>>();
 
 /**
- * Takes a name; gives what releases it.
+ * Takes a name. Returns the function that releases it.
  *
  * @throws TrackerError `NAME_IN_USE`
  */

@@ -22,7 +22,7 @@ export interface TrackerOptions<M = any> {
    * At most 128 bytes, without control characters.
    */
   readonly name: string;
-  /** What carries the messages. Opened and closed by whoever made it. */
+  /** The pubsub that carries the messages. The application opens and closes its connection. */
   readonly pubsub: PubSub;
   /**
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
@@ -72,8 +72,8 @@ export interface TrackerOptions<M = any> {
    */
   readonly indexKeys?: boolean | undefined;
   /**
-   * For how many pairs of topic and key the newest leave is kept, for `lastSeen`; then the oldest is forgotten. Default
-   * 0: none. Each costs about 100 bytes beside its meta and its names.
+   * The number of pairs of topic and key whose newest leave is kept for `lastSeen`; beyond it the oldest is forgotten.
+   * Default 0: none. Each costs about 100 bytes beside its meta and its names.
    */
   readonly lastSeenKept?: number | undefined;
   /**

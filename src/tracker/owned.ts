@@ -1,6 +1,6 @@
 /**
- * The entries that this node owns, by session: what `track` must not repeat and `close` has to end. They are
- * kept with the session. One nearly always has one entry, so maps are made only for the second.
+ * The entries that this node owns, by session: `track` must not repeat them, and `close` has to end them. They are
+ * kept with the session. A session nearly always has one entry, so maps are made only for the second.
  *
  * Knows no set and no view.
  */

@@ -1,7 +1,7 @@
 /**
  * Once per cluster: which node is to do something that one of them should do. Rendezvous hashing (D. G. Thaler,
  * C. V. Ravishankar, "Using name-based mappings to increase hit rates", 1998): each node has a weight for each text,
- * and the heaviest is responsible, so whoever comes or goes moves its own share and nothing else.
+ * and the heaviest is responsible, so a node that comes or goes moves its own share and nothing else.
  *
  * Promises that nodes that agree on who is there agree on the answer, whatever their versions: the weight is part of
  * what nodes have to agree on, and a test holds it fast. Knows no entry and no time.

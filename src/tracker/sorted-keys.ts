@@ -24,6 +24,16 @@ export class SortedKeys {
     return this.#size;
   }
 
+  /** The last of all. */
+  get last(): string | undefined {
+    return this.#blocks.at(-1)?.at(-1);
+  }
+
+  has(key: string): boolean {
+    const block = this.#blocks[this.#blockOf(key)];
+    return block !== undefined && block[placeOf(key, block)] === key;
+  }
+
   add(key: string): void {
     const at = this.#blockOf(key);
     const block = this.#blocks[at];

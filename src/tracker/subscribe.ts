@@ -45,7 +45,7 @@ export async function subscribeAll(
   }
 }
 
-/** What is told here explains a start that fails; who refuses a listener here refuses it later, and is reported then. */
+/** Errors that are heard here explain a start that fails. A pubsub that refuses the listener is reported later. */
 function hearFailures(pubsub: PubSub, listener: (error: unknown) => void): () => void {
   const listening = (async () => pubsub.onError?.(listener))().catch(() => undefined);
   return () => {

@@ -7,6 +7,7 @@ import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
+import type { LocalChange } from "../replication/step.js";
 import { whyIncomplete } from "./incomplete.js";
 import { isObserver, notTracked, requireBehaviour, requireName, requireSession } from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
@@ -134,7 +135,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Like `track` if the session is not tracked under this topic and key, else like `update`. Does nothing if
-   * the meta is what it was, so it may be called again and again.
+   * the meta is the same as before, so it may be called again and again.
    *
    * @throws TrackerError as `track` does, but for `ALREADY_TRACKED`.
    */
@@ -145,15 +146,15 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const present = this.#owned.find(session, topic, key);
     if (present === undefined) return this.#add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
-    return this.#replace(session, present, copy);
+    return this.#make(session, { type: "update", previous: present, meta: copy });
   }
 
   /**
-   * Changes the meta of an entry: to the given one, or to what a function makes of the present one. Returns the
+   * Changes the meta of an entry: to the given one, or to the one that a function makes of the present one. Returns the
    * new ref; `undefined`, and does nothing, if the session has closed.
    *
    * @throws TrackerError `NOT_TRACKED` if this session is not tracked under this topic and key; otherwise as
-   *   `track`. What the function throws passes through, and nothing is changed.
+   *   `track`. An error of the function passes through, and nothing is changed.
    */
   update(
     session: Session,
@@ -166,12 +167,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
-    return this.#replace(session, this.#present(session, topic, key), copy);
+    const previous = this.#present(session, topic, key);
+    return this.#make(session, { type: "update", previous, meta: copy });
   }
 
   /**
-   * Takes back what was tracked: one entry, all of the session's under a topic, or all of the session's.
-   * Returns how many left; what is not there is no error.
+   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many left;
+   * an entry that is not there is no error.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
@@ -263,7 +265,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
    * `undefined` is returned if none of them is up.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` for what is no text, and for names that cannot be iterated.
+   * @throws TrackerError `INVALID_ARGUMENT` if `text` is no text or the names cannot be iterated.
    */
   responsible(text: string): string;
   responsible(text: string, among: Iterable<string>): string | undefined;
@@ -290,7 +292,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
-  /** How this tracker is, and what it knows of the other nodes. */
+  /** The condition of this tracker, and of the other nodes as far as this one knows. */
   health(): Health {
     return healthOf(this.#engine, {
       own: { entries: this.#owned.size, sessions: this.#owned.sessions },
@@ -306,7 +308,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
    * not waited for. Default of `timeoutMs`: it waits for ever.
    *
-   * @throws TrackerError `TIMEOUT`, whose `details` have the `health` and name in `waitsFor` the nodes that are missing;
+   * @throws TrackerError `TIMEOUT`, with the `health` in its `details`, and the names of the missing nodes in `waitsFor`;
    *   `TRACKER_STOPPED` if the tracker is stopped meanwhile.
    */
   async whenComplete({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
@@ -316,7 +318,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Listens to what a tracker tells besides diffs. Returns what ends the listening. A listener is synchronous;
+   * Listens to the events of a tracker besides diffs. Returns a function that ends the listening. A listener is synchronous;
    * one that throws, or whose promise rejects, is reported.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for an event that there is not, and a listener that is no function.
@@ -345,9 +347,9 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Ends this life: says goodbye to the others, and resolves when that is sent and the pubsub has ended the
-   * subscriptions, after `startTimeoutMs` at the latest: what it has not done by then is reported. From its call on
-   * nothing is announced any more, also no session that closes; `list` and its kin keep answering with what was
-   * last. Stopping twice is the same as once.
+   * subscriptions, after `startTimeoutMs` at the latest; a step that is not done by then is reported. After the call
+   * the tracker announces no more changes, not even of sessions that close, and its reads keep returning the last list.
+   * Stopping twice is the same as once.
    */
   stop(options: StopOptions = {}): Promise<void> {
     requireKnownOptions(options, stopOptionNames);
@@ -355,7 +357,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireDuration("handoffMs", handoffMs);
     if (this.#stopped !== undefined) return this.#stopped;
     let ends: ((ending: Promise<void>) => void) | undefined;
-    // It is stopped before the stop begins: whoever hears of a failed goodbye may stop it again.
+    // It is stopped before the stop begins: a listener that hears of a failed goodbye may stop it again.
     this.#stopped = new Promise((resolve) => (ends = resolve));
     ends?.(this.#engine.stop(handoffMs));
     this.#owned.end();
@@ -368,17 +370,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
-    this.#engine.requireEnd();
     const shard = shardOf(topic, this.#options.poolSize);
-    const entry = this.#engine.replicator.add(shard, topic, key, session.id, meta, this.#engine.now());
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
+    return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
   }
 
-  #replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+  #make(session: Session, change: LocalChange): string {
     this.#engine.requireEnd();
-    const entry = this.#engine.replicator.update(previous, meta, this.#engine.now());
+    const entry = this.#engine.step(change);
+    if (entry === undefined) throw new Error(`A fault of rollcall: ${change.type} has made no entry`);
     this.#owned.put(session, entry);
     this.#engine.deliver();
     return entry.ref;
@@ -387,7 +386,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
     const nowMs = this.#engine.now();
     for (const entry of entries) {
-      this.#engine.replicator.remove(entry, reason, nowMs);
+      this.#engine.step({ type: "remove", entry, reason }, nowMs);
       this.#owned.delete(session, entry);
     }
     this.#engine.deliver();

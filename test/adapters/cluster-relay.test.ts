@@ -149,7 +149,7 @@ describe("the IPC envelope", () => {
     ).toThrow(expect.objectContaining({ code: "INVALID_FRAME" }));
   });
 
-  it("refuses another version", () => {
+  it("refuses a message of another version", () => {
     expect(() => nodeMessageOf({ rollcall: 2, type: "bye", id: "A" })).toThrow(
       expect.objectContaining({ code: "UNKNOWN_PROTOCOL" }),
     );

@@ -134,7 +134,7 @@ describe("redisPubSub with ioredis", () => {
     expect(statuses).toEqual(["disconnected"]);
   });
 
-  it("needs both clients", async () => {
+  it("is connected only while both clients are", async () => {
     const { publisher, subscriber, statuses } = withIoredis();
     publisher.become("close");
     subscriber.become("close");
@@ -309,5 +309,66 @@ describe("redisPubSub", () => {
       expect(() => redisPubSub({ publisher: client, subscriber: client, prefix })).toThrow(refused);
     }
     expect(client.listening()).toBe(0);
+  });
+});
+
+describe("sharded pubsub", () => {
+  it("takes each name by itself, of both libraries, and asks nobody who is listening", async () => {
+    const calls: string[] = [];
+    const note = (call: string) => async (name: string) => calls.push(`${call} ${name}`);
+    const ioredis = Object.assign(new FakeIoredis(), {
+      ...{ isCluster: true, options: { shardedSubscribers: true } },
+      ...{ spublish: note("spublish"), ssubscribe: note("ssubscribe"), sunsubscribe: note("sunsubscribe") },
+    });
+    const nodeRedis = Object.assign(new FakeNodeRedis(), {
+      ...{ sPublish: note("spublish"), sSubscribe: note("ssubscribe"), sUnsubscribe: note("sunsubscribe") },
+    });
+    for (const client of [ioredis, nodeRedis]) {
+      const node = redisPubSub({ publisher: client, subscriber: client, nodeName: "a", sharded: true });
+      expect(node.listening).toBe(undefined);
+      await (
+        await node.subscribe("room", () => {})
+      )();
+      await node.broadcast("room", "hello");
+      await node.close();
+      expect(calls.splice(0)).toEqual([
+        ...["ssubscribe rollcall:all:room", "ssubscribe rollcall:to:a:room"],
+        ...["sunsubscribe rollcall:all:room", "sunsubscribe rollcall:to:a:room"],
+        "spublish rollcall:all:room",
+      ]);
+      expect(client.calls).toEqual([]);
+    }
+  });
+
+  it("subscribes again to every name when a client of ioredis is ready again", async () => {
+    const calls: string[] = [];
+    const heard: string[] = [];
+    const client = Object.assign(new FakeIoredis(), {
+      spublish: async () => 1,
+      sunsubscribe: async () => 1,
+      ssubscribe: async (name: string) => calls.push(name),
+    });
+    const publisher = Object.assign(new FakeIoredis(), { spublish: async () => 1 });
+    const node = redisPubSub({ publisher, subscriber: client, nodeName: "a", sharded: true });
+    await node.subscribe("room", (payload) => heard.push(payload));
+    client.become("reconnecting");
+    client.become("ready");
+    await settled();
+    const names = ["rollcall:all:room", "rollcall:to:a:room"];
+    expect(calls).toEqual([...names, ...names]);
+    client.emit("message", "rollcall:all:room", "by PUBLISH");
+    client.emit("smessage", "rollcall:all:room", "by SPUBLISH");
+    expect(heard).toEqual(["by SPUBLISH"]);
+    await node.close();
+    expect(client.listening()).toBe(0);
+  });
+
+  it("is refused for clients that do not have it", () => {
+    const cluster = Object.assign(new FakeIoredis(), { isCluster: true, spublish: async () => 1 });
+    for (const client of [new FakeIoredis(), new FakeNodeRedis(), cluster]) {
+      expect(() => redisPubSub({ publisher: client, subscriber: client, sharded: true })).toThrow(
+        /Expected publisher to be a client that has sharded pubsub/,
+      );
+    }
   });
 });

@@ -8,7 +8,7 @@ const sources = read("../../src/");
 const examples = read("../../examples/");
 
 describe("the sources", () => {
-  it("were found", () => {
+  it("are found where the rules of the arrows look for them", () => {
     expect([...sources.keys()]).toEqual(expect.arrayContaining(["errors.ts", "pubsub/pubsub.ts"]));
   });
 

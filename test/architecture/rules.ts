@@ -56,7 +56,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/rules", "replication/message", "replication/life"]],
+  ["replication/port", ["replication/rules", "replication/message", "replication/life", "replication/bytes"]],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],
@@ -82,6 +82,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["metrics", ["tracker", ...below]],
   ["inspect", ["tracker", "replication/life", ...below]],
   ["cli", ["inspect", "tracker", "adapters", ...below]],
+  ["react", ["client", "presence"]],
+  ["vue", ["client", "presence"]],
+  ["svelte", ["client", "presence"]],
   ["channels", ["presence", ...below]],
   ["testing", ["tracker", ...replication, "crdt", ...below]],
   ["index", ["presence", "tracker", ...below]],
@@ -91,6 +94,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
 const packages: ReadonlyMap<string, readonly string[]> = new Map([
   ["reports", ["eventemitter3"]],
   ["channels", ["ws"]],
+  ["react", ["react"]],
+  ["vue", ["vue"]],
+  ["svelte", ["svelte/store"]],
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */

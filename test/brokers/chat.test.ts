@@ -3,7 +3,7 @@ import { chromium } from "playwright-core";
 import { io, type Socket } from "socket.io-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PresenceClient } from "../../src/client/index.js";
-import { ExampleProcesses, type ExampleProcess } from "../examples/example-process.js";
+import { ScriptProcesses, type ScriptProcess } from "../support/script-process.js";
 import { ensureBuilt } from "../package/tarball.js";
 import { requireTool } from "../support/require-tool.js";
 import { openRedis, type Broker } from "./servers.js";
@@ -15,10 +15,10 @@ const browserPath = requireTool({
 });
 
 describe.skipIf(openRedis === undefined)("examples/chat-socketio", () => {
-  const processes = new ExampleProcesses();
+  const processes = new ScriptProcesses();
   const members: Member[] = [];
   let redis: Broker;
-  let servers: ExampleProcess[];
+  let servers: ScriptProcess[];
   let urls: string[];
 
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe.skipIf(openRedis === undefined)("examples/chat-socketio", () => {
     servers = [1, 2].map(() => processes.start("examples/chat-socketio/chat.ts", [], environment));
     urls = [];
     for (const server of servers) {
-      urls.push(String((await server.waitFor(/^chat on (http:\S+), node/))[1]));
+      urls.push(String((await server.said(/^chat on (http:\S+), node/))[1]));
     }
   });
   afterEach(async () => {

@@ -4,7 +4,7 @@
  * instead, which are neither killed nor started.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ export interface Broker {
   readonly ours: boolean;
   /** SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>;
-  /** SIGSTOP or SIGCONT to the process that was started: it stands still, or goes on. */
+  /** SIGSTOP or SIGCONT to the process that was started and those that it has: it stands still, or goes on. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
   /** Starts it again on the same port; resolves when it takes connections. */
   start(): Promise<void>;
@@ -121,7 +121,7 @@ class RunningBroker implements Broker {
   async stop(): Promise<void> {}
 }
 
-class SpawnedBroker implements Broker {
+export class SpawnedBroker implements Broker {
   readonly name: string;
   readonly url: URL;
   readonly ours = true;
@@ -157,7 +157,10 @@ class SpawnedBroker implements Broker {
   }
 
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.kill(signal);
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    // PostgreSQL serves each connection with a process of its own.
+    for (const each of [pid, ...childrenOf(pid)]) process.kill(each, signal);
   }
 
   async stop(): Promise<void> {
@@ -173,6 +176,15 @@ class SpawnedBroker implements Broker {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+}
+
+/** The processes that one has started; none where the system does not tell. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }
 
@@ -196,7 +208,7 @@ async function takesConnections(url: URL): Promise<boolean> {
 /** The first thing that a PostgreSQL client may ask; the server answers with one letter. */
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -204,7 +216,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function temporaryFolder(name: string): string {
+export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `rollcall-${name}-`));
   chmodSync(folder, 0o755);
   return folder;

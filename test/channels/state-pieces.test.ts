@@ -266,7 +266,7 @@ describe.each(CLIENTS)("what a channel follows, with phoenix $line", ({ phoenix 
     expect(list.list((key) => key)).toEqual(["ann", "root", "bob", "su"]);
   });
 
-  it("is followed once", async () => {
+  it("is followed once, however often the channel asks for it", async () => {
     const { presence, channel } = await room((followed, source) => {
       followed.follow(source);
       followed.follow(source);

@@ -107,7 +107,7 @@ function dotOf(clock: number): { replica: string; clock: number } {
 const lawful: Habits = { update: "two dots", tells: "every removal" };
 
 describe("law 1: a dot is a birth or a removal, never both", () => {
-  it("converges when kept", () => {
+  it("makes the sets of the example converge when it is kept", () => {
     const author = new NaiveAuthor(lawful);
     expect([...missTheUpdate(author)]).toEqual([]);
     expect(author.live()).toEqual([]);
@@ -155,7 +155,7 @@ describe("law 1: a dot is a birth or a removal, never both", () => {
 });
 
 describe("law 2: a delta is self-contained", () => {
-  it("converges when kept", () => {
+  it("makes the sets of the example converge when it is kept", () => {
     const author = new NaiveAuthor(lawful);
     expect([...updateAndRemoveAtOnce(author)]).toEqual([]);
     expect(author.live()).toEqual([]);

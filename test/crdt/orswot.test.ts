@@ -48,7 +48,7 @@ describe("a set by itself", () => {
     expect([...set.context.replicas()]).toEqual([]);
   });
 
-  it("refuses misuse", () => {
+  it("refuses names, options and elements that it cannot work with", () => {
     expect(() => new Orswot("ann", { removalsKept: -1 })).toThrow(RangeError);
     expect(() => new Orswot("ann", { removalsKept: 0.5 })).toThrow(/removalsKept .* got 0.5/);
     expect(() => new Orswot(7 as never)).toThrow(TypeError);
@@ -352,7 +352,7 @@ describe("deltas", () => {
 });
 
 describe("copies and comparison", () => {
-  it("clones share nothing", () => {
+  it("a clone shares nothing with its original", () => {
     const { ann, bob, dot } = pair();
     const copy = bob.clone("eve");
     expect(copy.replica).toBe("eve");

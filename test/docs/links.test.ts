@@ -11,7 +11,7 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
 };
 const pages = markdownFiles("").sort();
 
-it("there are pages", () => {
+it("the links of some pages are checked", () => {
   expect(pages).toEqual(
     expect.arrayContaining(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]),
   );

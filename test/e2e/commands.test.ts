@@ -6,27 +6,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, type TestContext } from "vitest";
 import { Watcher } from "../../examples/shop/load/watcher.ts";
-import { freePorts, isAlive, Program } from "./processes.ts";
+import { freePorts, isAlive } from "./processes.ts";
+import { ScriptProcess } from "../support/script-process.ts";
 
 /** What one test needs: a folder, and programs that end with it. */
 class Workplace {
   readonly dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
-  readonly #programs: Program[] = [];
+  readonly #programs: ScriptProcess[] = [];
 
   constructor({ onTestFinished }: TestContext) {
     onTestFinished(async () => {
-      for (const program of this.#programs) await program.stop("SIGKILL");
+      for (const program of this.#programs) await program.end("SIGKILL");
       rmSync(this.dataFolder, { recursive: true, force: true });
     });
   }
 
-  start(...input: readonly string[]): Program {
+  start(...input: readonly string[]): ScriptProcess {
     const environment = { DATA_DIR: this.dataFolder, ADMIN_PASSWORD: "" };
     return this.run("examples/shop/main.ts", [...input, "--quiet"], environment);
   }
 
-  run(script: string, input: readonly string[], environment: Readonly<Record<string, string>>): Program {
-    const program = new Program(script, input, environment);
+  run(
+    script: string,
+    input: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): ScriptProcess {
+    const program = new ScriptProcess(script, input, environment);
     this.#programs.push(program);
     return program;
   }
@@ -68,8 +73,8 @@ describe.concurrent("npm start", () => {
     expect(processes).toHaveLength(2);
 
     // As npm does: the terminal's Ctrl-C, and the same once more from npm.
-    shop.child.kill("SIGINT");
-    shop.child.kill("SIGINT");
+    shop.signal("SIGINT");
+    shop.signal("SIGINT");
     expect(await shop.ended).toBe(0);
     expect(shop.output).toContain("All nodes have stopped.");
     expect(processes.filter(isAlive)).toEqual([]);
@@ -98,7 +103,7 @@ describe.concurrent("npm start", () => {
     await shop.said(/node-2 ended \(SIGKILL\)/, 10_000);
 
     expect(processes.filter(isAlive)).toHaveLength(2);
-    shop.child.kill("SIGKILL");
+    shop.signal("SIGKILL");
     await context.expect.poll(() => processes.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   });
 
@@ -161,7 +166,7 @@ describe.concurrent("npm start", () => {
       place.start("--port", String(port + 4 * index), "--data-dir", folder),
     );
     for (const [index, [folder, what]] of cases.entries()) {
-      const shop = shops[index] as Program;
+      const shop = shops[index] as ScriptProcess;
       expect(await shop.ended, shop.output).toBe(1);
       expect(shop.output).toContain(`The data folder ${folder} cannot be used`);
       expect(shop.output).toContain(what);
@@ -203,7 +208,7 @@ describe.concurrent("npm run shop:load and shop:restart", () => {
     script: string,
     url: string,
     password: string,
-  ): Promise<Program> => {
+  ): Promise<ScriptProcess> => {
     const program = place.run(script, ["--url", url], { ADMIN_PASSWORD: password });
     expect(await program.ended, program.output).toBe(1);
     expect(program.output).not.toContain("    at ");
@@ -214,7 +219,7 @@ describe.concurrent("npm run shop:load and shop:restart", () => {
     const place = new Workplace(context);
     const port = await freePorts(1);
     const url = `http://127.0.0.1:${port}`;
-    const runAll = (): Promise<Program[]> =>
+    const runAll = (): Promise<ScriptProcess[]> =>
       Promise.all(commands.map((script) => refused(place, script, url, "any")));
     for (const { output } of await runAll()) {
       expect(output).toContain(`There is no shop at ${url}/: start it with npm start.`);
@@ -246,7 +251,7 @@ describe.concurrent("npm run shop:load and shop:restart", () => {
     expect((await refused(place, "examples/shop/restart.ts", url, "")).output).toContain(
       "Set ADMIN_PASSWORD",
     );
-    const load = (password: string): Program =>
+    const load = (password: string): ScriptProcess =>
       place.run("examples/shop/load.ts", ["--url", url, "--shoppers", "20", "--stay", "1"], {
         ADMIN_PASSWORD: password,
       });

@@ -74,7 +74,7 @@ describe.skipIf(withoutBrowser)("the pages", () => {
     expect(await layoutShift(page)).toBeLessThan(layoutShiftMost);
   });
 
-  it("fit a phone", async () => {
+  it("fit the screen of a phone", async () => {
     for (const path of ["/", "/shoes/stairwell-high", "/checkout", "/nowhere"]) {
       const page = await (await browser.newContext({ viewport: phone })).newPage();
       await page.goto(shop.url + path);
@@ -234,7 +234,7 @@ describe.skipIf(withoutBrowser)("the pages", () => {
       await expectNoViolations(page, "the back office, not connected");
     });
 
-    it("would find something", async () => {
+    it("finds a fault that a test put there", async () => {
       const page = await openShopper(browser, shop.url);
       await page.evaluate(() => {
         const picture = document.createElement("img");

@@ -15,14 +15,15 @@ import {
   soon,
   sum,
 } from "./browser.ts";
-import { adminPassword, adminUser, Shop, startLoad, type Program } from "./processes.ts";
+import { adminPassword, adminUser, Shop, startLoad } from "./processes.ts";
+import { type ScriptProcess } from "../support/script-process.ts";
 import { expectRightAgain, watchedMs } from "./killed-node.ts";
 
 describe.skipIf(withoutBrowser)("nodes that come and go", () => {
   let shop: Shop;
   let browser: Browser;
   let dashboard: Dashboard;
-  let load: Program;
+  let load: ScriptProcess;
   let right: Shown;
 
   beforeAll(async () => {
@@ -43,7 +44,7 @@ describe.skipIf(withoutBrowser)("nodes that come and go", () => {
   });
 
   afterAll(async () => {
-    await load?.stop("SIGKILL");
+    await load?.end("SIGKILL");
     await browser?.close();
     await shop?.stop();
   });

@@ -2,12 +2,12 @@
  * The shop and its load generator as users run them: processes of their own, on free ports, with a folder of
  * their own. Whatever is started here is ended here, by its own process id.
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ScriptProcess } from "../support/script-process.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const startTimeoutMs = 60_000;
@@ -15,70 +15,13 @@ const startTimeoutMs = 60_000;
 export const adminUser = "keeper";
 export const adminPassword = "a password for tests";
 
-/** A process of the repository's, and what it has said so far. */
-export class Program {
-  readonly child: ChildProcess;
-  output = "";
-  readonly ended: Promise<number | null>;
-  #hasEnded = false;
-  readonly #listeners = new Set<() => void>();
-
-  constructor(script: string, input: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, ["--import", "tsx", script, ...input], {
-      cwd: root,
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        this.output += chunk.toString();
-        for (const listener of this.#listeners) listener();
-      });
-    }
-    this.ended = new Promise((resolve) => {
-      // All that it has said has come when this does.
-      this.child.on("close", (code) => {
-        this.#hasEnded = true;
-        resolve(code);
-        for (const listener of this.#listeners) listener();
-      });
-    });
-  }
-
-  /** Resolves when the process has said something, counted from the start of its output. */
-  said(pattern: RegExp, timeoutMs: number): Promise<RegExpMatchArray> {
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        clearTimeout(timer);
-        this.#listeners.delete(check);
-        settle();
-      };
-      const fail = (why: string): void =>
-        finish(() => reject(new Error(`${why} ${String(pattern)}; it said:\n${this.output}`)));
-      const check = (): void => {
-        const match = this.output.match(pattern);
-        if (match) finish(() => resolve(match));
-        else if (this.#hasEnded) fail("The process ended before it said");
-      };
-      const timer = setTimeout(() => fail(`After ${timeoutMs} ms the process has not said`), timeoutMs);
-      this.#listeners.add(check);
-      check();
-    });
-  }
-
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
-    if (this.child.exitCode === null) this.child.kill(signal);
-    return this.ended;
-  }
-}
-
 /** A shop with three nodes, and nobody in it. */
 export class Shop {
-  readonly program: Program;
+  readonly program: ScriptProcess;
   readonly port: number;
   readonly dataFolder: string;
 
-  private constructor(program: Program, port: number, dataFolder: string) {
+  private constructor(program: ScriptProcess, port: number, dataFolder: string) {
     this.program = program;
     this.port = port;
     this.dataFolder = dataFolder;
@@ -90,7 +33,7 @@ export class Shop {
     }
     const port = await freePorts(4);
     const dataFolder = mkdtempSync(join(tmpdir(), "lacewing-"));
-    const program = new Program(
+    const program = new ScriptProcess(
       "examples/shop/main.ts",
       ["--port", String(port), "--quiet", "--admin-user", adminUser, ...more],
       { DATA_DIR: dataFolder, ADMIN_PASSWORD: adminPassword },
@@ -123,7 +66,7 @@ export class Shop {
   }
 
   async stop(): Promise<number | null> {
-    const code = await this.program.stop("SIGINT");
+    const code = await this.program.end("SIGINT");
     rmSync(this.dataFolder, { recursive: true, force: true });
     return code;
   }
@@ -137,10 +80,14 @@ export function isAlive(processId: number): boolean {
   }
 }
 
-export function startLoad(shop: Shop, ...input: readonly string[]): Program {
-  return new Program("examples/shop/load.ts", ["--url", shop.url, "--admin-user", adminUser, ...input], {
-    ADMIN_PASSWORD: adminPassword,
-  });
+export function startLoad(shop: Shop, ...input: readonly string[]): ScriptProcess {
+  return new ScriptProcess(
+    "examples/shop/load.ts",
+    ["--url", shop.url, "--admin-user", adminUser, ...input],
+    {
+      ADMIN_PASSWORD: adminPassword,
+    },
+  );
 }
 
 /**

@@ -95,7 +95,7 @@ describe.skipIf(withoutBrowser)("the shop on three nodes", () => {
     expect(Object.keys(pages).sort()).toEqual(["/bench/1", "/bench/2", "/bench/3", "/bench/4"]);
     expect(sum(pages)).toBe(1_000);
     expect(sum(items)).toBe(1_000);
-    expect(await load.stop("SIGINT"), load.output).toBe(0);
+    expect(await load.end("SIGINT"), load.output).toBe(0);
     await soon(() => dashboard.shown()).toEqual({ shoppers: 0, pages: {}, items: {} });
   });
 });

@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser, openDashboard, soon, withoutBrowser, type Dashboard } from "./browser.ts";
-import { adminPassword, adminUser, Program, Shop, startLoad } from "./processes.ts";
+import { adminPassword, adminUser, Shop, startLoad } from "./processes.ts";
+import { ScriptProcess } from "../support/script-process.ts";
 import { traceTasks } from "./tracing.ts";
 
 const shoppers = 5_000;
@@ -18,7 +19,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
   let shop: Shop;
   let browser: Browser;
   let dashboard: Dashboard;
-  let load: Program;
+  let load: ScriptProcess;
 
   beforeAll(async () => {
     [shop, browser] = await Promise.all([Shop.start(), openBrowser()]);
@@ -28,7 +29,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
   });
 
   afterAll(async () => {
-    await load?.stop("SIGKILL");
+    await load?.end("SIGKILL");
     await browser?.close();
     await shop?.stop();
   });
@@ -44,7 +45,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
     expect(Math.max(...tasks)).toBeGreaterThan(longTaskMs);
   });
 
-  it("has none", async () => {
+  it("has no long task while shoppers come and go", async () => {
     const churning = startLoad(shop, "--shoppers", "50", "--churn", String(churn));
     await churning.said(/They stay until/, 60_000);
     await soon(async () => (await dashboard.shown()).shoppers, 20_000).toBeGreaterThan(shoppers);
@@ -63,7 +64,7 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
     expect(changes).toBeGreaterThan(10);
     expect(tasks.length).toBeGreaterThan(100);
     expect(Math.max(...tasks)).toBeLessThan(longTaskMs);
-    await churning.stop("SIGINT");
+    await churning.end("SIGINT");
     console.log(
       `    longest of ${tasks.length} tasks: ${Math.max(...tasks).toFixed(1)} ms of processor time`,
     );
@@ -78,14 +79,14 @@ describe.skipIf(withoutBrowser)("the dashboard under load", () => {
         spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
       );
       try {
-        const restart = new Program(
+        const restart = new ScriptProcess(
           "examples/shop/restart.ts",
           ["--url", shop.url, "--admin-user", adminUser],
           {
             ADMIN_PASSWORD: adminPassword,
           },
         );
-        const looks = await dashboard.watch(() => restart.child.exitCode !== null, restartTimeoutMs);
+        const looks = await dashboard.watch(() => restart.hasEnded, restartTimeoutMs);
         expect(await restart.ended, restart.output).toBe(0);
         expect(restart.output).toMatch(/node-3 says goodbye to \d+ shoppers/);
         expect(restart.output).toContain("never dropped");

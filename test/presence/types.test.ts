@@ -6,6 +6,7 @@ import type { PresenceClient } from "../../src/client/index.js";
 import { Presence } from "../../src/presence/index.js";
 import type {
   KeyPresence,
+  PresenceCount,
   PresenceMeta,
   PresenceOptions,
   Presences,
@@ -54,6 +55,19 @@ describe("types", () => {
       });
       presence.forward("room", (event: string, payload: object) => void [event, payload]);
       presence.forward("room", (event) => [event].length);
+      const part = { limit: 5, signal: none };
+      presence.forward(
+        "room",
+        (event, payload) => {
+          if (event === "presence_state") expectTypeOf(payload).toEqualTypeOf<Presences<Meta, Extra>>();
+          else if (event === "presence_rest") expectTypeOf(payload).toEqualTypeOf<PresenceCount>();
+          else expectTypeOf(payload).toEqualTypeOf<WireDiff<Meta, Extra>>();
+        },
+        part,
+      );
+      presence.forward("room", (event: string, payload: object) => void [event, payload], {
+        limit: periodMs,
+      });
     };
     const read = async (presence: Typed): Promise<void> => {
       for await (const change of presence.changes("room", { maxBuffered: 5, signal: undefined })) {

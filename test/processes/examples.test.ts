@@ -2,70 +2,71 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { ExampleProcesses, type ExampleProcess } from "../examples/example-process.js";
+import { ScriptProcesses, type ScriptProcess } from "../support/script-process.js";
 import { ensureBuilt } from "../package/tarball.js";
 
-const processes = new ExampleProcesses();
+const processes = new ScriptProcesses();
 beforeAll(ensureBuilt);
 afterEach(() => processes.endAll());
 
 describe("examples/console", () => {
   it("shows a node the users of another, hides them when it dies, and shows them again", async () => {
     const environment = { CONSOLE_PORT: String(await freePort()) };
-    const start = (number: number): ExampleProcess =>
+    const start = (number: number): ScriptProcess =>
       processes.start("examples/console/console.ts", [String(number)], environment);
     const second = start(2);
-    await second.waitFor(/^node-2, process/);
+    await second.said(/^node-2, process/);
     const first = start(1);
-    await first.waitFor(/^node-1, process/);
+    await first.said(/^node-1, process/);
 
     first.say("track 7");
-    await first.waitFor(/^\+ 7 \(User 7\) on node-1$/);
-    await second.waitFor(/^\+ 7 \(User 7\) on node-1$/);
+    await first.said(/^\+ 7 \(User 7\) on node-1$/);
+    await second.said(/^\+ 7 \(User 7\) on node-1$/);
     second.say("track 8");
-    await first.waitFor(/^\+ 8 \(User 8\) on node-2$/);
+    await first.said(/^\+ 8 \(User 8\) on node-2$/);
     first.say("list");
-    await first.waitFor(/^ {2}2 tracked$/);
+    await first.said(/^ {2}2 tracked$/);
     first.say("release 7");
-    await second.waitFor(/^- 7 on node-1: closed$/);
+    await second.said(/^- 7 on node-1: closed$/);
 
     first.say("track 9");
-    await second.waitFor(/^\+ 9 /);
+    await second.said(/^\+ 9 /);
     const killed = second.lines.length;
     await first.end("SIGKILL");
-    await second.waitFor(/^\* node-1 is down$/, killed);
-    await second.waitFor(/^- 9 on node-1: down$/, killed);
+    await second.said(/^\* node-1 is down$/, undefined, killed);
+    await second.said(/^- 9 on node-1: down$/, undefined, killed);
 
     const again = start(1);
-    await again.waitFor(/^\+ 8 \(User 8\) on node-2$/);
+    await again.said(/^\+ 8 \(User 8\) on node-2$/);
     again.say("track 9");
-    await second.waitFor(/^\+ 9 \(User 9\) on node-1$/, killed);
+    await second.said(/^\+ 9 \(User 9\) on node-1$/, undefined, killed);
     const quit = second.lines.length;
     again.say("quit");
-    await second.waitFor(/^- 9 on node-1: departed$/, quit);
-    expect(await again.ended()).toBe(0);
+    await second.said(/^- 9 on node-1: departed$/, undefined, quit);
+    expect(await again.ended).toBe(0);
   });
 });
 
 describe("examples/workers", () => {
   it("gives every job to one worker, and the jobs of a dead one to the others, and back", async () => {
     const group = processes.start("examples/workers/workers.ts", [], { RESTART_AFTER_MS: "3000" });
-    await group.waitUntil(() => isShared(holdersOf(group.lines), 4));
+    await group.until(() => isShared(holdersOf(group.lines), 4));
     const before = holdersOf(group.lines);
     const orphans = [...before].filter(([, workers]) => workers.has("worker-2")).map(([job]) => job);
     expect(orphans).not.toEqual([]);
 
-    const pid = Number((await group.waitFor(/^worker-2 is process (\d+)$/))[1]);
+    const pid = Number((await group.said(/^worker-2 is process (\d+)$/))[1]);
     const killedAt = group.lines.length;
     process.kill(pid, "SIGKILL");
-    for (const job of orphans) await group.waitFor(new RegExp(`^worker-[134] takes ${job}$`), killedAt);
+    for (const job of orphans)
+      await group.said(new RegExp(`^worker-[134] takes ${job}$`), undefined, killedAt);
     const moved = group.lines
       .slice(killedAt)
       .flatMap((line) => / (?:takes|gives up) (job-\d+)$/.exec(line)?.[1] ?? []);
     expect(moved.sort(), "only the dead one's jobs moved").toEqual(orphans.sort());
 
-    await group.waitFor(/^worker-2 is process/, killedAt);
-    await group.waitUntil(() => isShared(holdersOf(group.lines), 4));
+    await group.said(/^worker-2 is process/, undefined, killedAt);
+    await group.until(() => isShared(holdersOf(group.lines), 4));
     expect(holdersOf(group.lines), "it has its jobs back").toEqual(before);
     await group.end("SIGTERM");
   });

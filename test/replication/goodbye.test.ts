@@ -44,8 +44,9 @@ function listAfter(order: readonly number[], protocol: Protocol = PROTOCOL): [st
   return listed.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function hear(node: LinkedNode, message: Message, counter: number): void {
-  node.replicator.receive(encodeFrame({ from, to: undefined, counter, message }), 1_000, "broadcasts");
+function hear({ replicator }: LinkedNode, message: Message, counter: number): void {
+  const payload = encodeFrame({ from, to: undefined, counter, message });
+  replicator.step({ type: "frame", payload, way: "broadcasts" }, 1_000);
 }
 
 const all = said.map((_, index) => index);
@@ -89,7 +90,7 @@ describe("the last frames of a life", () => {
     const node = link.start("a");
     hear(node, heartbeat, 1);
     hear(node, said[1]!, 3);
-    node.replicator.nodeGone("b", 1_000);
+    node.replicator.step({ type: "nodeGone", name: "b" }, 1_000);
     hear(node, said[0]!, 2);
     expect(node.replicator.counters.framesLate).toBe(1);
     expect(node.replicator.membership.presentOf("b")?.status).toBe("down");

@@ -9,8 +9,8 @@ const heartbeat: Message = { type: "heartbeat", poolSize: 1, firstShard: 0, shar
 
 function send(to: LinkedNode, counter: number, way: VoiceWay, isAddressed: boolean): void {
   const addressee = isAddressed ? lifeOf(to.name).incarnation : undefined;
-  const text = encodeFrame({ from: lifeOf("b"), to: addressee, counter, message: heartbeat });
-  to.replicator.receive(text, 10, way);
+  const payload = encodeFrame({ from: lifeOf("b"), to: addressee, counter, message: heartbeat });
+  to.replicator.step({ type: "frame", payload, way }, 10);
 }
 
 describe("R1: a frame that was overtaken", () => {

@@ -96,7 +96,7 @@ describe("R59: the room for what others have", () => {
   it("R59: counts what is refused, and refuses nothing of this node's own", () => {
     const link = new Link(PROTOCOL, 10);
     const node = link.start("a");
-    for (let i = 0; i < 50; i++) node.replicator.add(0, "t", `own${i}`, "s", {}, link.nowMs);
+    for (let i = 0; i < 50; i++) link.track(node, 0, "t", `own${i}`, "s");
     link.forge("p", node, delta(0, 8));
     link.forge("q", node, delta(0, 5));
     expect(node.replicator.counters.entriesCrowded).toBe(5);
@@ -192,7 +192,8 @@ describe("R59: the room for what others have", () => {
     const limits = { ...LIMITS, deltaDots: 8, pageItems: 10 };
     const link = new Link({ ...PROTOCOL, limits }, 50);
     const author = link.start("b", 1);
-    const entries = keysOf("k", 80).map((key) => author.replicator.add(0, "t", key, "s", {}, link.nowMs));
+    for (const key of keysOf("k", 80)) link.track(author, 0, "t", key, "s");
+    const entries = author.replicator.view.list("t");
     link.advance(3_000);
     const node = link.start("a", 1);
     let most = 0;
@@ -206,18 +207,16 @@ describe("R59: the room for what others have", () => {
     const { flushed } = author.replicator.shards[0]!;
     const summary = { ...flushed, count: 20 };
     link.advance(100);
-    node.replicator.receive(
-      frameOf("b", { type: "heartbeat", poolSize: 1, firstShard: 0, shards: [summary] }),
-      link.nowMs,
-      "broadcasts",
-    );
+    const payload = frameOf("b", { type: "heartbeat", poolSize: 1, firstShard: 0, shards: [summary] });
+    link.step(node, { type: "frame", payload, way: "broadcasts" });
     watch(2_000);
     expect(most).toBeGreaterThan(20);
     expect(most).toBeLessThanOrEqual(50);
     expect(node.replicator.view.count("t")).toBe(0);
     expect(node.replicator.counters.entriesCrowded).toBeGreaterThan(0);
     expect(node.replicator.hasCaughtUp(link.nowMs)).toBe(false);
-    for (const entry of entries.slice(0, 40)) author.replicator.remove(entry, "untracked", link.nowMs);
+    for (const entry of entries.slice(0, 40))
+      link.step(author, { type: "remove", entry, reason: "untracked" });
     watch(8_000);
     expect(most).toBeLessThanOrEqual(50);
     expect(node.replicator.view.count("t")).toBe(40);

@@ -8,6 +8,7 @@ import { asksWhetherThere, type Message } from "../../src/replication/message.js
 import type { VoiceWay } from "../../src/replication/port.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
+import type { Effect, ReplicationEvent } from "../../src/replication/step.js";
 
 export function lifeOf(name: string): Life {
   return { name, incarnation: "00000000000001" };
@@ -20,6 +21,8 @@ export interface LinkedNode {
   readonly sentTo: Map<string, number>;
   /** How often it has asked for a slice; not whether somebody is there. */
   slicesAsked: number;
+  /** When it wants its next turn. */
+  wakeMs: number;
 }
 
 export class Link {
@@ -36,14 +39,7 @@ export class Link {
   }
 
   start(name: string, poolSize = 4): LinkedNode {
-    const sentTo = new Map<string, number>();
-    let wakeMs = Infinity;
-    const count = (payload: string): void => {
-      const { frame } = decodeFrame(payload);
-      if (frame?.message.type === "pageRequest") node.slicesAsked += 1;
-      if (frame?.message.type === "deltaRequest" && !asksWhetherThere(frame.message)) node.slicesAsked += 1;
-    };
-    const replicator: Replicator = new Replicator(
+    const replicator = new Replicator(
       {
         life: lifeOf(name),
         poolSize,
@@ -58,64 +54,31 @@ export class Link {
         random: () => 0.5,
         protocol: this.#protocol,
       },
-      {
-        broadcast: (payload) => {
-          count(payload);
-          for (const other of this.nodes.values()) this.#carry(other, payload, "broadcasts");
-        },
-        send: (to, payload) => {
-          count(payload);
-          if (to !== name) sentTo.set(to, (sentTo.get(to) ?? 0) + payload.length);
-          const other = this.nodes.get(to);
-          if (other !== undefined) this.#carry(other, payload, "inbox");
-        },
-        wakeAt: (timeMs) => {
-          if (timeMs >= wakeMs) return;
-          wakeMs = timeMs;
-          this.at(timeMs, () => {
-            if (timeMs !== wakeMs) return;
-            wakeMs = Infinity;
-            replicator.advance(this.nowMs);
-          });
-        },
-        connection: () => {},
-        reconnect: () => {},
-        replicaUp: () => {},
-        replicaDown: () => {},
-        replicaGone: () => {},
-        divergence: () => {},
-        nameConflict: () => {},
-        replicaLink: () => {},
-        trouble: () => {},
-        refused: (reason) => {
-          throw new Error(reason);
-        },
-      },
       this.nowMs,
     );
-    const node: LinkedNode = { name, replicator, sentTo, slicesAsked: 0 };
+    const node: LinkedNode = { name, replicator, sentTo: new Map(), slicesAsked: 0, wakeMs: Infinity };
     this.nodes.set(name, node);
-    this.at(this.nowMs, () => replicator.advance(this.nowMs));
+    this.at(this.nowMs, () => this.step(node, { type: "turn" }));
     return node;
   }
 
   /** A node tracks something of its own. */
-  track(
-    { replicator }: LinkedNode,
-    shard: number,
-    topic: string,
-    key: string,
-    session: string,
-    meta = {},
-  ): void {
-    replicator.add(shard, topic, key, session, meta, this.nowMs);
+  track(node: LinkedNode, shard: number, topic: string, key: string, session: string, meta = {}): void {
+    this.step(node, { type: "add", shard, topic, key, session, meta });
   }
 
   /** A frame of a life that nobody runs arrives at a node. Default: it is the next of that life. */
   forge(from: string, to: LinkedNode, message: Message, counter = (this.#counters.get(from) ?? 0) + 1): void {
     this.#counters.set(from, counter);
-    const text = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
-    to.replicator.receive(text, this.nowMs, "broadcasts");
+    const payload = encodeFrame({ from: lifeOf(from), to: undefined, counter, message });
+    this.step(to, { type: "frame", payload, way: "broadcasts" });
+  }
+
+  /** Something happens to a node now, and what comes of it is carried out. */
+  step(node: LinkedNode, event: ReplicationEvent): readonly Effect[] {
+    const { effects } = node.replicator.step(event, this.nowMs);
+    for (const effect of effects) this.#carry(node, effect);
+    return effects;
   }
 
   at(atMs: number, run: () => void): void {
@@ -139,7 +102,47 @@ export class Link {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
-  #carry(to: LinkedNode, payload: string, way: VoiceWay): void {
-    this.at(this.nowMs + 1, () => to.replicator.receive(payload, this.nowMs, way));
+  #carry(node: LinkedNode, effect: Effect): void {
+    switch (effect.type) {
+      case "broadcast":
+        count(node, effect.payload);
+        for (const other of this.nodes.values()) this.#deliver(other, effect.payload, "broadcasts");
+        break;
+      case "send": {
+        const { to, payload } = effect;
+        count(node, payload);
+        if (to !== node.name) node.sentTo.set(to, (node.sentTo.get(to) ?? 0) + payload.length);
+        const other = this.nodes.get(to);
+        if (other !== undefined) this.#deliver(other, payload, "inbox");
+        break;
+      }
+      case "wake":
+        this.#wake(node, effect.atMs);
+        break;
+      case "refused":
+        throw new Error(effect.reason);
+      default:
+        break;
+    }
   }
+
+  #wake(node: LinkedNode, atMs: number): void {
+    if (atMs >= node.wakeMs) return;
+    node.wakeMs = atMs;
+    this.at(atMs, () => {
+      if (atMs !== node.wakeMs) return;
+      node.wakeMs = Infinity;
+      this.step(node, { type: "turn" });
+    });
+  }
+
+  #deliver(to: LinkedNode, payload: string, way: VoiceWay): void {
+    this.at(this.nowMs + 1, () => void this.step(to, { type: "frame", payload, way }));
+  }
+}
+
+function count(node: LinkedNode, payload: string): void {
+  const message = decodeFrame(payload).frame?.message;
+  if (message?.type === "pageRequest") node.slicesAsked += 1;
+  if (message?.type === "deltaRequest" && !asksWhetherThere(message)) node.slicesAsked += 1;
 }

@@ -112,16 +112,14 @@ export class AuthorOracles {
       if (this.#advancing !== undefined) this.#heartbeats.set(this.#advancing, this.#situation.nowMs);
     };
     return [
-      instead(Replicator.prototype, "advance", function (original, nowMs) {
-        begin(this);
-        original(nowMs);
-        end();
-      }),
-      // A goodbye flushes whatever waits.
-      instead(Replicator.prototype, "goodbye", (original, windowMs, nowMs) => {
-        setLeaving(true);
-        original(windowMs, nowMs);
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        if (event.type === "turn") begin(this);
+        // A goodbye flushes whatever waits.
+        setLeaving(event.type === "goodbye");
+        const step = original(event, nowMs);
         setLeaving(false);
+        if (event.type === "turn") end();
+        return step;
       }),
       instead(Outbox.prototype, "sendHeartbeat", (original, heartbeat, to) => {
         if (to === undefined) beat();

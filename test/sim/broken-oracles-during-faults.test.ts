@@ -17,7 +17,7 @@ import { Engine } from "../../src/tracker/engine.js";
 import { Publisher } from "../../src/tracker/publisher.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import { editBirths } from "./damage.js";
-import { instead, wrapGetter } from "./wrap.js";
+import { instead, NO_STEP, wrapGetter } from "./wrap.js";
 
 const isOwn = (entry: ReplicatedEntry): boolean => !(ReplicatedEntry.ownerOf(entry) instanceof Replica);
 
@@ -140,8 +140,9 @@ const during: readonly BrokenRule[] = [
     break: () => [
       // The successor's entry is lost soon after its key was handed to it, and what waits is not shown again.
       instead(Places.prototype, "remove", () => undefined),
-      instead(Replicator.prototype, "advance", function (original, nowMs) {
-        original(nowMs);
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        const step = original(event, nowMs);
+        if (event.type !== "turn") return step;
         for (const replica of this.membership.replicas()) {
           if (replica.departure === undefined) continue;
           for (const entry of replica.held.entries()) {
@@ -150,6 +151,7 @@ const during: readonly BrokenRule[] = [
             }
           }
         }
+        return step;
       }),
     ],
   },
@@ -183,11 +185,12 @@ const during: readonly BrokenRule[] = [
         for (const replica of this.replicas()) replica.heardHealthyMs -= 1_000;
         original(nowMs, hides);
       }),
-      instead(Replicator.prototype, "receive", function (original, payload, nowMs, way) {
-        const [, kind, name] = JSON.parse(payload) as [number, number, string];
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        if (event.type !== "frame") return original(event, nowMs);
+        const [, kind, name] = JSON.parse(event.payload) as [number, number, string];
         // Nobody hears the heartbeats of those it knows for a while; itself it does hear.
         const isMissed = kind === 0 && this.membership.presentOf(name) !== undefined;
-        if (nowMs % 30_000 < 10_000 || !isMissed) original(payload, nowMs, way);
+        return nowMs % 30_000 < 10_000 || !isMissed ? original(event, nowMs) : NO_STEP;
       }),
     ],
   },
@@ -272,9 +275,9 @@ const together: readonly BrokenRule[] = [
     break: () => {
       let removals = 0;
       return [
-        instead(Replicator.prototype, "remove", (original, entry, reason, nowMs) => {
-          removals += 1;
-          if (removals % 2 === 1) original(entry, reason, nowMs);
+        instead(Replicator.prototype, "step", (original, event, nowMs) => {
+          if (event.type === "remove") removals += 1;
+          return event.type === "remove" && removals % 2 === 0 ? NO_STEP : original(event, nowMs);
         }),
       ];
     },

@@ -103,7 +103,14 @@ const diffs: readonly BrokenRule[] = [
     found: /a diff was delivered before start resolved/,
     break: () => [
       instead(Engine.prototype, "start", function (original) {
-        this.replicator.add(0, "early", "user:1", "early-1", { version: 0 }, this.now());
+        this.step({
+          type: "add",
+          shard: 0,
+          topic: "early",
+          key: "user:1",
+          session: "early-1",
+          meta: { version: 0 },
+        });
         this.deliver();
         return original();
       }),

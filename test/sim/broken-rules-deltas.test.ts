@@ -64,12 +64,15 @@ const rules: readonly BrokenRule[] = [
     rule: "R27 is missed: only its owner removes an entry",
     found: /an entry that was not removed has left as/,
     break: () => [
-      instead(Replicator.prototype, "remove", function (original, entry, reason, nowMs) {
-        original(entry, reason, nowMs);
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        const step = original(event, nowMs);
+        if (event.type !== "remove") return step;
+        const { entry, reason } = event;
         // Who leaves here has left everywhere, it believes.
         for (const other of this.view.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) {
           this.view.leave(other, reason);
         }
+        return step;
       }),
     ],
   },

@@ -16,6 +16,7 @@ import {
   theForgottenAreSpokenTo,
   theLivingStayUpWhileItFlaps,
   thoseMadeUpMakeRoom,
+  whoIsOftenLateSaysSo,
   withoutBroadcasts,
   withoutDirectMessages,
 } from "./runs-of-links.js";
@@ -94,6 +95,12 @@ const rules: readonly BrokenRule[] = [
     found: /does not tell, once, that periods differ/,
     run: periodsMayDiffer,
     broken: { rules: { isOtherPeriod: () => false } },
+  },
+  {
+    rule: "R60 is missed: a node that is often late says so",
+    found: /a node that is often late is hidden \d+ times/,
+    run: whoIsOftenLateSaysSo,
+    broken: { rules: { saidPeriodMs: (periodMs) => periodMs } },
   },
   {
     rule: "R40 is missed: who is heard after later lives of its name have ended was not before them",

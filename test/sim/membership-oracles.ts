@@ -103,12 +103,15 @@ export class MembershipOracles {
         isOver(this, replica, saysGoodbye(replica, windowMs));
         original(replica, windowMs, atMs);
       }),
-      instead(Replicator.prototype, "nodeGone", function (original, name, nowMs) {
-        original(name, nowMs);
+      instead(Replicator.prototype, "step", function (original, event, atMs) {
+        const step = original(event, atMs);
+        if (event.type !== "nodeGone") return step;
         for (const replica of this.membership.replicas()) {
           const isShown = replica.status === "up" || replica.status === "returning";
-          if (replica.name === name && isShown) blame(`${replica.id} is shown though it is known to be gone`);
+          if (replica.name === event.name && isShown)
+            blame(`${replica.id} is shown though it is known to be gone`);
         }
+        return step;
       }),
     ];
   }

@@ -58,10 +58,11 @@ export class RequestOracles {
         original(...input);
         note(this);
       }),
-      instead(Replicator.prototype, "advance", function (original, nowMs) {
-        setAdvancing(this);
-        original(nowMs);
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        if (event.type === "turn") setAdvancing(this);
+        const step = original(event, nowMs);
         setAdvancing(undefined);
+        return step;
       }),
       instead(Requests.prototype, "advance", function (original, nowMs, send) {
         advances({ requests: this });

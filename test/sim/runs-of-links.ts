@@ -119,6 +119,18 @@ export async function theForgottenAreSpokenTo(seed: number, protocol: Protocol =
   if (!b.tracker.has("room", user)) fail(lanes, "says nothing to a node that it has forgotten");
 }
 
+/** Whose timers are held back, and hears nothing meanwhile, is hidden twice at the most: then it has said so. */
+export async function whoIsOftenLateSaysSo(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const lanes = new Lanes(seed, by(protocol, {}));
+  const [front, back] = [await lanes.start("front"), await lanes.start("back")];
+  track(back, "ann");
+  lanes.loses = (from) => from === "front";
+  lanes.holdsBackMs = (name) => (name === "back" ? 60_000 : undefined);
+  await lanes.advance(600_000);
+  const leaves = front.seen.filter((line) => line.startsWith("leave")).length;
+  if (leaves > 2) fail(lanes, `a node that is often late is hidden ${leaves} times`);
+}
+
 /** A node that sends its heartbeats less often stays up as well, and is told of. */
 export async function periodsMayDiffer(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a } = await pair(seed, protocol);

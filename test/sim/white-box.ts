@@ -96,15 +96,11 @@ export class WhiteBox {
       this.#acting = replicator;
     };
     this.#restores.push(
-      instead(Replicator.prototype, "receive", function (original, ...input) {
-        // Who has not advanced may hear itself, but is no node yet.
-        if (started.has(this)) act(this);
-        original(...input);
-      }),
-      instead(Replicator.prototype, "advance", function (original, nowMs) {
-        act(this);
-        started.add(this);
-        original(nowMs);
+      instead(Replicator.prototype, "step", function (original, event, nowMs) {
+        if (event.type === "turn") started.add(this);
+        // Who has had no turn may hear itself, but is no node yet.
+        if (event.type === "turn" || (event.type === "frame" && started.has(this))) act(this);
+        return original(event, nowMs);
       }),
     );
   }

@@ -1,6 +1,7 @@
 /**
  * Replaces methods of the production classes for as long as a test wants it: the code itself offers no switches.
  */
+import type { Step } from "../../src/replication/step.js";
 
 /** Puts back what was replaced. */
 export type Restore = () => void;
@@ -17,6 +18,9 @@ function wrap<T extends object, K extends keyof T>(
     prototype[name] = original;
   };
 }
+
+/** A step of a replicator that does nothing. */
+export const NO_STEP: Step = { made: undefined, effects: [] };
 
 type Callable = (...input: unknown[]) => unknown;
 

@@ -26,8 +26,8 @@ export interface LaneNode {
   setConnected(connected: boolean): void;
   /** How often it has asked for another connection. */
   readonly reconnects: number;
-  /** Hands it a payload as a broadcast. */
-  receive(payload: string): void;
+  /** Hands it a payload. Default: as a broadcast. */
+  receive(payload: string, lane?: Lane): void;
 }
 
 interface Port {
@@ -134,9 +134,10 @@ export class Lanes {
         port.connected = connected;
         for (const listener of port.listeners) listener(connected ? "connected" : "disconnected");
       },
-      receive: (payload) => {
+      receive: (payload, lane = "broadcast") => {
         // The first subscription is the one to broadcasts.
-        const [receiver] = port.receivers.values();
+        const [broadcasts, inbox] = port.receivers.values();
+        const receiver = lane === "broadcast" ? broadcasts : inbox;
         machine.arrive(() => receiver?.(payload));
       },
     };

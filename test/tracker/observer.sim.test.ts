@@ -89,7 +89,7 @@ it("is answered beside other observers, up to a number, and forgotten after a wh
   const ask = (name: string): void => {
     const from = { name, incarnation: "00000000000002" };
     const frame = { from, to: "00000000000001", counter: 1, message: WHETHER_THERE, observes: true };
-    node.replicator.receive(encodeFrame(frame), link.nowMs, "inbox");
+    link.step(node, { type: "frame", payload: encodeFrame(frame), way: "inbox" });
     link.advance(10);
   };
   for (let i = 0; i <= MAX_OBSERVERS; i += 1) ask(`looker ${i}`);

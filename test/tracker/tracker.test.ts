@@ -297,7 +297,7 @@ describe("sessions", () => {
     ]);
   });
 
-  it("are disposable", () => {
+  it("are closed at the end of a using block", () => {
     const session = new Session();
     session[Symbol.dispose]();
     expect(session.closed).toBe(true);
@@ -634,7 +634,7 @@ describe("start and stop", () => {
     await expect(tracker.whenComplete()).rejects.toMatchObject({ code: "TRACKER_STOPPED" });
   });
 
-  it("is disposable", async () => {
+  it("is stopped at the end of an await using block", async () => {
     const tracker = await startAlone();
     await tracker[Symbol.asyncDispose]();
     expect(tracker.stopped).toBe(true);

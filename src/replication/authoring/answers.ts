@@ -1,8 +1,8 @@
 /**
  * What others asked of this node, answered one at a time, so that a newcomer to a large cluster stalls
  * nobody. A newer request of the same life and shard takes the place of the one that waits; whether somebody is there
- * is asked in a place of its own. Whoever asks takes
- * turns, and has an account: nobody gets much more than there is to tell. Time comes in as an argument.
+ * is asked in a place of its own. Lives that ask take turns, and each has an account: none gets much more than there is
+ * to tell. Time comes in as an argument.
  */
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
@@ -107,7 +107,7 @@ export class Answers {
     return undefined;
   }
 
-  /** An answer of so many items was sent: whoever has had too many waits until its account is above zero again. */
+  /** An answer of so many items was sent: a life that has had too many waits until its account is above zero again. */
   charge(by: Life, items: number, content: Content, nowMs: number): void {
     const requester = this.#requesters.get(replicaOf(by));
     if (requester === undefined) return;

@@ -95,9 +95,9 @@ export class AuthoredShard {
     const dot = this.#dotOf(previous);
     const { key, session } = previous;
     const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
-    ReplicatedEntry.seal(entry, previous.ref);
-    // The set's own update would also remember where the chain of revisions began, which does not travel: whoever
-    // receives them pairs them by identity.
+    ReplicatedEntry.seal(entry, previous);
+    // The set's own update would also remember where the chain of revisions began, which does not travel: receivers
+    // pair revisions by identity.
     this.#set.remove(dot);
     this.#clock = this.#set.add(entry).clock;
     this.#endings.updated(this.#clock - 1);
@@ -114,8 +114,8 @@ export class AuthoredShard {
   }
 
   /**
-   * Moves the flushed clock on to the present one; gives the delta that says so, if anything changed and there
-   * is somebody to tell.
+   * Moves the flushed clock on to the present one. Returns the delta that says so, if anything changed and somebody
+   * listens.
    */
   flush(isHeard = true): DeltaMessage | undefined {
     if (this.pendingDots === 0) return undefined;

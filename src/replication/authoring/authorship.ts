@@ -10,23 +10,25 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
-import type { DeltaMessage, DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
 import { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { ReplicatorOptions } from "../port.js";
+import type { ReplicatorOptions, Tracing } from "../port.js";
 import type { Protocol } from "../rules.js";
+import type { Effects } from "../step.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
   readonly seenTimes = new SeenTimes();
   readonly #broadcastPeriodMs: number;
-  readonly #saidPeriodMs: () => number;
+  readonly #heartbeatPeriodMs: number;
+  readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
-  readonly #wakeAt: (timeMs: number) => void;
+  readonly #effects: Effects;
   readonly #isHeard: () => boolean;
   readonly #version: string | undefined;
-  readonly #flushed: ((delta: DeltaMessage) => void) | undefined;
+  readonly #tracing: Tracing | undefined;
   readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
@@ -37,16 +39,19 @@ export class Authorship {
   readonly #changedMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "version">,
+    options: Pick<
+      ReplicatorOptions,
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version"
+    >,
     outbox: Outbox,
-    wakeAt: (timeMs: number) => void,
+    effects: Effects,
     isHeard: () => boolean,
+    lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
-    saidPeriodMs: () => number,
     protocol: Protocol,
-    flushed?: (delta: DeltaMessage) => void,
+    tracing?: Tracing,
   ) {
-    const { life, poolSize, broadcastPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -55,12 +60,13 @@ export class Authorship {
     this.#protocol = protocol;
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
-    this.#saidPeriodMs = saidPeriodMs;
+    this.#heartbeatPeriodMs = heartbeatPeriodMs;
+    this.#lateMs = lateMs;
     this.#outbox = outbox;
-    this.#wakeAt = wakeAt;
+    this.#effects = effects;
     this.#isHeard = isHeard;
     this.#version = options.version;
-    this.#flushed = flushed;
+    this.#tracing = tracing;
     this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
@@ -98,7 +104,7 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due; gives when something is due again, if ever. */
+  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
@@ -126,7 +132,7 @@ export class Authorship {
   ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
     if (request.shard >= this.shards.length) return false;
     this.#answers.add(by, request, counter);
-    this.#wakeAt(nowMs);
+    this.#effects.wakeAt(nowMs);
     return true;
   }
 
@@ -195,20 +201,20 @@ export class Authorship {
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
     this.#flushDueMs[shard] = dueMs;
-    this.#wakeAt(dueMs);
+    this.#effects.wakeAt(dueMs);
   }
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
     const changedMs = this.#changedMs[shard] ?? nowMs;
     this.#changedMs[shard] = undefined;
-    // Whoever comes to hear of this node later asks for what it missed. Whoever was heard once may still hear.
+    // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);
     this.seenTimes.sent(this.#outbox.counter, changedMs);
-    this.#flushed?.(delta);
+    this.#tracing?.flushed(delta);
   }
 
   #heartbeat(nowMs: number): Heartbeat {
@@ -217,8 +223,9 @@ export class Authorship {
       poolSize: this.shards.length,
       firstShard: 0,
       shards: this.shards.map(({ flushed }) => flushed),
-      periodMs: this.#saidPeriodMs(),
+      periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(nowMs),
+      lateMs: this.#lateMs(),
     };
   }
 

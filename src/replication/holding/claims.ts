@@ -1,6 +1,6 @@
 /**
- * How many slices are known by nothing but what their authors claim: with six bytes of a heartbeat each, of which
- * whoever can publish may send any number. Counts them, over all lives and for each. Knows no slice and no time.
+ * How many slices are known only by the claims of their authors, at six bytes of a heartbeat each. Anybody who can
+ * publish may send any number. Counts them, over all lives and for each. Knows no slice and no time.
  */
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";

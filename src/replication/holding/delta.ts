@@ -17,7 +17,7 @@ export interface Delta {
   readonly closed: ReadonlySet<number>;
 }
 
-/** Deltas that wait for one that they join on. Of more than `most` the oldest are dropped: they are asked for again. */
+/** Deltas that wait for the one before them. Above `most` the oldest are dropped, and asked for again. */
 export class WaitingDeltas {
   readonly #most: number;
   readonly #rules: Rules;

@@ -29,7 +29,7 @@ export function both(a: SliceChange, b: SliceChange): SliceChange {
   };
 }
 
-/** Finds the updates, and seals what came, with the ref of what it replaced. */
+/** Finds the updates, and seals the entries that came, each with the one that it replaced. */
 export function pairByIdentity(added: readonly ReplicatedEntry[], removed: readonly Gone[]): SliceChange {
   if (removed.length === 0) {
     for (const entry of added) ReplicatedEntry.seal(entry, undefined);
@@ -44,7 +44,7 @@ export function pairByIdentity(added: readonly ReplicatedEntry[], removed: reado
     const found = gone.find(entry);
     // A second entry of one identity, which no author has, is one that joined.
     const previous = found === undefined || replaced.has(found) ? undefined : found;
-    ReplicatedEntry.seal(entry, previous?.entry.ref);
+    ReplicatedEntry.seal(entry, previous?.entry);
     if (previous === undefined) joined.push(entry);
     else {
       replaced.add(previous);

@@ -64,7 +64,7 @@ export class RemoteSlice {
   #direct: Assembly | undefined;
   /** Counts the answers and broadcasts that brought it on. */
   #steps = 0;
-  /** How many of the entries that it keeps are counted, by whoever counts them. */
+  /** How many of the entries that it keeps are counted, by the room of all lives. */
   counted = 0;
   /** Whether something of it came, or was told of, for which there is no room: it is not asked for. */
   isCrowded = false;

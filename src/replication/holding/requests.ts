@@ -75,7 +75,7 @@ export class Requests<A extends Asked = Asked> {
   readonly #missing = new Map<RemoteSlice, Missing<A>>();
   /** A line lasts as long as its life is listened to, for its round trips. */
   readonly #lines = new Map<A, Line<A>>();
-  /** Those that lack something; whoever asked in the slow lane goes to its end. */
+  /** The lines that lack something; one that was asked in the slow lane goes to its end. */
   readonly #fast = new Set<Line<A>>();
   readonly #slow = new Set<Line<A>>();
   /** Round trips of all lives, for one that has not answered yet. */

@@ -1,6 +1,6 @@
 /**
  * How many entries of other nodes are kept, over all lives: shown or hidden, under construction, or in deltas that
- * wait. Whoever can publish may send any number. Counts them; knows no life and no time.
+ * wait. Anybody who can publish may send any number. Counts them; knows no life and no time.
  */
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";

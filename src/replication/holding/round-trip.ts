@@ -1,7 +1,7 @@
 /**
  * How long an answer takes, as measured: the smoothed round trip and its variation, as TCP keeps them (RFC 6298,
- * section 2). Whoever measures follows Karn's rule: an answer to what was asked more than once tells nothing, as
- * nobody knows which of the questions it answers. Knows no request.
+ * section 2). Only measurements by Karn's rule belong here: an answer to a question that was asked more than once says
+ * nothing, as nobody knows which of the questions it answers. Knows no request.
  */
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";

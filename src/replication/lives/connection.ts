@@ -4,8 +4,9 @@
  */
 import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
-import type { ConnectionStatus, ReplicatorPort, VoiceWay } from "../port.js";
+import type { ConnectionStatus, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
+import type { Effects } from "../step.js";
 import { HealthyTime } from "./healthy-time.js";
 import { OwnVoice } from "./own-voice.js";
 import { Rhythm } from "./rhythm.js";
@@ -38,7 +39,7 @@ export class Connection {
   readonly rhythm: Rhythm;
   readonly #options: ConnectionOptions;
   readonly #rules: Rules;
-  readonly #port: Pick<ReplicatorPort, "connection" | "reconnect">;
+  readonly #effects: Effects;
   #isAttached = true;
   /** Healthy time since a tick came late. */
   #sinceLateMs = Infinity;
@@ -50,19 +51,14 @@ export class Connection {
   /** For how long it had not heard itself when a new connection was asked for last. */
   #askedMs: number | undefined;
 
-  constructor(
-    options: ConnectionOptions,
-    rules: Rules,
-    port: Pick<ReplicatorPort, "connection" | "reconnect">,
-    nowMs: number,
-  ) {
+  constructor(options: ConnectionOptions, rules: Rules, effects: Effects, nowMs: number) {
     this.voice = new OwnVoice(options, rules);
     this.healthy = new HealthyTime(rules, options.tickPeriodMs, nowMs);
     this.#connected = new HealthyTime(rules, options.tickPeriodMs, nowMs);
     this.rhythm = new Rhythm(options.heartbeatPeriodMs, options.permdownPeriodMs, rules);
     this.#options = options;
     this.#rules = rules;
-    this.#port = port;
+    this.#effects = effects;
     this.#nextHeartbeatMs = nowMs;
   }
 
@@ -105,8 +101,9 @@ export class Connection {
   attach(isAttached: boolean): void {
     this.#change(() => {
       this.#isAttached = isAttached;
-      this.#askedMs = undefined;
       if (isAttached) this.voice.connected();
+      // A new connection gets as much time as one that was asked for: else it is given up before it can be heard.
+      this.#askedMs = isAttached && this.voice.isDeaf ? this.voice.unheardMs : undefined;
     });
   }
 
@@ -133,7 +130,7 @@ export class Connection {
     const connectedMs = this.#connected.pass(nowMs);
     this.#change(() => this.voice.pass(this.#connected.passedMs));
     this.#sinceDoubtMs = this.voice.isDoubted ? 0 : this.#sinceDoubtMs + connectedMs;
-    if (this.#isToBeRenewed()) this.#port.reconnect();
+    if (this.#isToBeRenewed()) this.#effects.add({ type: "reconnect" });
     return {
       hides: mayHide && this.#rules.hidesUnheard(this.voice.isDoubted),
       graceMs: this.#rules.graceMs(this.#sinceDoubtMs, heartbeatPeriodMs),
@@ -162,6 +159,7 @@ export class Connection {
     change();
     this.#connected.run(this.#isAttached);
     this.healthy.run(this.#counts());
-    if (this.status !== status) this.#port.connection(this.status, this.voice.doubted);
+    if (this.status === status) return;
+    this.#effects.add({ type: "connection", status: this.status, unheard: this.voice.doubted });
   }
 }

@@ -9,17 +9,18 @@ import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
 import type { Deafness } from "./membership.js";
-import { WHETHER_THERE } from "../message.js";
-import type { DeltaRequest, Message, PageRequest } from "../message.js";
+import { expectedWithinMs, WHETHER_THERE } from "../message.js";
+import type { DeltaRequest, Heartbeat, Message, PageRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { Counters, ReplicatorOptions, ReplicatorPort, Trouble } from "../port.js";
+import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
 import type { Peer } from "./peer.js";
 import type { Protocol, Rules } from "../rules.js";
+import type { Effects } from "../step.js";
 
 export class Contact {
   readonly #options: ReplicatorOptions;
   readonly #healthy: HealthyTime;
-  readonly #port: ReplicatorPort;
+  readonly #effects: Effects;
   readonly #outbox: Outbox;
   readonly #counters: Counters;
   readonly #rules: Rules;
@@ -36,7 +37,7 @@ export class Contact {
 
   constructor(
     options: ReplicatorOptions,
-    port: ReplicatorPort,
+    effects: Effects,
     outbox: Outbox,
     counters: Counters,
     healthy: HealthyTime,
@@ -46,7 +47,7 @@ export class Contact {
     this.#downPerTick = Math.ceil(limits.slowRequests / 4);
     this.#options = options;
     this.#healthy = healthy;
-    this.#port = port;
+    this.#effects = effects;
     this.#outbox = outbox;
     this.#counters = counters;
     this.#missed = new Greetings(options.random, rules);
@@ -67,7 +68,7 @@ export class Contact {
 
   /** It has not been heard for a while: it is to be asked whether it is there. */
   missed(replica: Peer, nowMs: number): void {
-    this.#port.wakeAt(this.#missed.want(replica, nowMs));
+    this.#effects.wakeAt(this.#missed.want(replica, nowMs));
   }
 
   /** Asks whoever is due; returns when to call again, `Infinity` if never. */
@@ -132,19 +133,20 @@ export class Contact {
     const kind = direct ? this.#kindOf(message) : "broadcast";
     const changed = link.heard(kind, this.#healthy.at(nowMs), this.#patienceMs(replica));
     if (changed !== undefined) {
-      this.#port.replicaLink({ ...life, link: changed });
-      if (changed !== "whole") this.#port.trouble({ kind: "link", life, link: changed });
+      this.#effects.add({ type: "replicaLink", life, link: changed });
+      if (changed !== "whole") this.#tell({ kind: "link", life, link: changed });
     }
     if (!link.isClear) this.#doubted.add(replica);
   }
 
   /** Nodes of different periods are judged each by its own, and reported, for it is seldom meant. */
-  learnPeriod(replica: Peer, periodMs: number | undefined): void {
+  learnPeriod(replica: Peer, heartbeat: Heartbeat): void {
+    const { periodMs } = heartbeat;
     if (periodMs === undefined) return;
     const isNew = replica.heartbeatPeriodMs === undefined;
-    replica.heartbeatPeriodMs = periodMs;
+    replica.heartbeatPeriodMs = expectedWithinMs(heartbeat);
     if (!isNew || !this.#rules.isOtherPeriod(periodMs, this.#options.heartbeatPeriodMs)) return;
-    this.#port.trouble({ kind: "period", life: replica.life, periodMs });
+    this.#tell({ kind: "period", life: replica.life, periodMs });
   }
 
   /** A frame was not listened to. */
@@ -165,7 +167,11 @@ export class Contact {
     const lastMs = this.#reportedMs.get(trouble.kind) ?? -Infinity;
     if (nowMs - lastMs < REFUSAL_REPORT_MS) return;
     this.#reportedMs.set(trouble.kind, nowMs);
-    this.#port.trouble(trouble);
+    this.#tell(trouble);
+  }
+
+  #tell(trouble: Trouble): void {
+    this.#effects.add({ type: "trouble", trouble });
   }
 
   #kindOf(message: Message): Heard {

@@ -11,23 +11,23 @@ export class Rhythm {
   readonly #rules: Rules;
   /** What passed before each of the last heartbeats. */
   #tookMs: number[] = [];
-  #saidMs: number;
+  #lateMs: number | undefined;
 
   constructor(periodMs: number, permdownPeriodMs: number, rules: Rules) {
     this.#periodMs = periodMs;
     this.#permdownPeriodMs = permdownPeriodMs;
     this.#rules = rules;
-    this.#saidMs = periodMs;
   }
 
-  /** Within what time others may expect the next heartbeat. */
-  get saidMs(): number {
-    return this.#saidMs;
+  /** By how much the next heartbeat may come later than after its period, if that is to be expected. */
+  get lateMs(): number | undefined {
+    return this.#lateMs;
   }
 
   /** A heartbeat is sent, so long after it was due. */
   beat(lateMs: number): void {
     this.#tookMs = [...this.#tookMs.slice(1 - HEARTBEATS_REMEMBERED), this.#periodMs + lateMs];
-    this.#saidMs = this.#rules.saidPeriodMs(this.#periodMs, this.#tookMs, this.#permdownPeriodMs);
+    const saidMs = this.#rules.saidPeriodMs(this.#periodMs, this.#tookMs, this.#permdownPeriodMs);
+    this.#lateMs = saidMs > this.#periodMs ? saidMs - this.#periodMs : undefined;
   }
 }

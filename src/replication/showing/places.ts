@@ -3,10 +3,10 @@
  * goodbye takes the place of one entry of that life, which is hidden for as long as both are held.
  *
  * What is hidden is a function of what is held and of who was there at each goodbye, and of nothing else. Entries are
- * told apart by their sessions, which stay when a meta changes: whoever was there at the goodbye is another connection
- * of the user, and takes nobody's place; whoever came later does, and goes on to when its own life departs. What comes
- * of a life that has said goodbye was late, and takes no place. Of those that wait the same ones are hidden on all nodes.
- * Each change costs the number of departing lives, not of entries.
+ * told apart by their sessions, which stay when a meta changes: a session that was there at the goodbye is another
+ * connection of the user, and takes nobody's place; one that came later does, and goes on to when its own life departs.
+ * An entry that comes of a life that has said goodbye was late, and takes no place. Of those that wait the same ones are
+ * hidden on all nodes. Each change costs the number of departing lives, not of entries.
  *
  * Knows no other key and no diff; what is to be shown or hidden it says to its stage.
  */
@@ -118,7 +118,7 @@ export class Places {
   /** Hides whose place is taken, and shows whose place is free: to be called after each change. */
   settle(stage: Stage): void {
     const lives = this.#lives;
-    // Whoever came after a later goodbye came after an earlier one too, and is wanted where fewest others will do.
+    // A session that came after a later goodbye came after an earlier one too, and is wanted where fewest others will do.
     if (lives.length > 1) lives.sort(byChoice);
     let taken = 0;
     for (const waiting of lives) {
@@ -135,7 +135,7 @@ export class Places {
     return undefined;
   }
 
-  /** Begins to keep what a departing life has here. Whoever is here now was here before. */
+  /** Begins to keep the entries that a departing life has here. Sessions that are here now were here before. */
   #begin(first: ReplicatedEntry, others: Iterable<ReplicatedEntry>): Waiting {
     const owner = ReplicatedEntry.ownerOf(first);
     const companions: Sessions = new Map();

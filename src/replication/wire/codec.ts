@@ -85,13 +85,7 @@ export function largestEntryFrameBytes(maxMetaBytes: number): number {
 function encodeBody(message: Message, form: BirthsForm): unknown[] {
   switch (message.type) {
     case "heartbeat":
-      return [
-        message.poolSize,
-        message.firstShard,
-        encodeSummaries(message.shards),
-        ...(message.periodMs === undefined ? [] : [message.periodMs]),
-        ...(message.periodMs === undefined ? [] : encodeLast(message)),
-      ];
+      return [message.poolSize, message.firstShard, encodeSummaries(message.shards), ...encodeTimes(message)];
     case "delta":
       return [
         message.shard,
@@ -188,15 +182,16 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       const periodMs = body[3];
       if (periodMs === undefined) return { type: kind, poolSize, firstShard, shards };
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
-      const [, , , , waitsMs, version] = body;
-      if (waitsMs === undefined) return { type: kind, poolSize, firstShard, shards, periodMs };
-      const isLowest = version === undefined ? 1 : 0;
-      check(typeof waitsMs === "number" && waitsMs >= isLowest && waitsMs < 2 ** 31, "window");
+      const waitsMs = decodeTime(body[4], "window");
+      const lateMs = decodeTime(body[5], "lateness");
+      const version = body[6];
       check(version === undefined || isVersion(version), "version");
+      const heartbeat = { type: kind, poolSize, firstShard, shards, periodMs } as const;
       return {
-        ...{ type: kind, poolSize, firstShard, shards, periodMs },
-        ...(waitsMs > 0 && { waitsMs }),
-        ...(version !== undefined && { version }),
+        ...heartbeat,
+        ...(waitsMs === undefined ? {} : { waitsMs }),
+        ...(lateMs === undefined ? {} : { lateMs }),
+        ...(version === undefined ? {} : { version }),
       };
     }
     case "delta": {
@@ -270,12 +265,6 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
   }
 }
 
-/** What may be left away behind the period, from the end on. */
-function encodeLast({ waitsMs, version }: Heartbeat): (number | string)[] {
-  if (version !== undefined) return [waitsMs ?? 0, version];
-  return waitsMs === undefined ? [] : [waitsMs];
-}
-
 function isVersion(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_VERSION_LENGTH && printable(value) === value;
 }
@@ -309,6 +298,20 @@ function encodeRemovals(removed: readonly WireRemoval[], since: number): number[
     lastRemoved = dot;
   }
   return flat;
+}
+
+/** The period, and what there is beside it: 0 stands for none. */
+function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0, version }: Heartbeat): (number | string)[] {
+  if (periodMs === undefined) return [];
+  if (version !== undefined) return [periodMs, waitsMs, lateMs, version];
+  if (lateMs > 0) return [periodMs, waitsMs, lateMs];
+  return waitsMs > 0 ? [periodMs, waitsMs] : [periodMs];
+}
+
+function decodeTime(value: unknown, what: string): number | undefined {
+  if (value === undefined || value === 0) return undefined;
+  check(typeof value === "number" && value > 0 && value < 2 ** 31, what);
+  return value;
 }
 
 function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): WireRemoval[] {

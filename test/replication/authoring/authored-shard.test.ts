@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AuthoredShard } from "../../../src/replication/authoring/authored-shard.js";
+import { PROTOCOL } from "../../../src/replication/rules.js";
 
 function author(): AuthoredShard {
   return new AuthoredShard({ name: "a", departure: undefined }, "a/1", 0, "r.");
@@ -39,6 +40,28 @@ describe("R4: what is not in the set", () => {
     expect(() => one.remove(foreign, false)).toThrow(/fault of rollcall/);
     expect(() => one.update(foreign, {})).toThrow(/fault of rollcall/);
     expect(one.entries.size).toBe(1);
+  });
+});
+
+describe("R4: a dot that the set did not count", () => {
+  it("is not passed off as an entry's birth", () => {
+    let changes = false;
+    const hashOf: (typeof PROTOCOL)["rules"]["hashOf"] = (entry) => {
+      // Whoever changes the set while it takes an entry in takes the dot that the entry was made for.
+      if (!changes) return PROTOCOL.rules.hashOf(entry);
+      changes = false;
+      shard.add("room", "eve", "s9", {});
+      return 0;
+    };
+    const shard = new AuthoredShard({ name: "a", departure: undefined }, "a/1", 0, "r.", {
+      ...PROTOCOL,
+      rules: { ...PROTOCOL.rules, hashOf },
+    });
+    const ann = shard.add("room", "ann", "s1", {});
+    changes = true;
+    expect(() => shard.add("room", "bob", "s2", {})).toThrow(/fault of rollcall.*r\.2 was born at clock 3/);
+    changes = true;
+    expect(() => shard.update(ann, { n: 1 })).toThrow(/fault of rollcall.*was born at clock/);
   });
 });
 

@@ -64,7 +64,7 @@ class Model {
       held.delete(slot);
       if (isShown) this.view.leave(entry, "untracked");
     } else if (what === "update" && entry !== undefined) {
-      const fresh = this.#entry(owner, slot, entry.ref);
+      const fresh = this.#entry(owner, slot, entry);
       held.set(slot, fresh);
       if (isShown) this.view.update(fresh, entry);
     } else if (what === "depart" && isShown && owner.departure === undefined) {
@@ -164,12 +164,12 @@ class Model {
     for (const entry of held.values()) this.view.leave(entry, reason);
   }
 
-  #entry(owner: ModelLife["owner"], slot: number, prevRef: string | undefined): ReplicatedEntry {
+  #entry(owner: ModelLife["owner"], slot: number, previous: ReplicatedEntry | undefined): ReplicatedEntry {
     this.#clock += 1;
     const origin = { owner, shard: 0, refPrefix: `00000000000000${owner.name}.` };
     const session = `${owner.name}-${slot}`;
     const entry = new ReplicatedEntry(origin, this.#clock, TOPIC, keyOf(slot), session, {});
-    ReplicatedEntry.seal(entry, prevRef);
+    ReplicatedEntry.seal(entry, previous);
     return entry;
   }
 }

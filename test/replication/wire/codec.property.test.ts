@@ -85,6 +85,7 @@ const page: fc.Arbitrary<Message> = clock.chain((from) =>
 /** As a release says it that knows nothing of it, and as one that does. */
 const aloudOrNot = fc.constantFrom(undefined, true);
 const summary = fc.record({ clock, count: fc.nat(), digest: fc.integer() });
+const duration = fc.double({ min: 1, max: 2 ** 31 - 1, noNaN: true });
 const message: fc.Arbitrary<Message> = fc.oneof(
   delta,
   page,
@@ -93,7 +94,16 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     poolSize: fc.constant(1_024),
     firstShard: fc.nat({ max: 1_000 }),
     shards: fc.array(summary, { maxLength: 24 }),
-    periodMs: fc.option(fc.double({ min: 1, max: 2 ** 31 - 1, noNaN: true }), { nil: undefined }),
+    periodMs: fc.constantFrom(undefined, 2_000),
+  }),
+  fc.record({
+    type: fc.constant("heartbeat" as const),
+    poolSize: fc.constant(8),
+    firstShard: fc.nat({ max: 7 }),
+    shards: fc.array(summary, { maxLength: 1 }),
+    periodMs: duration,
+    waitsMs: fc.option(duration, { nil: undefined }),
+    lateMs: fc.option(duration, { nil: undefined }),
   }),
   fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
   fc.record({ type: fc.constant("far" as const), shard, clock }),

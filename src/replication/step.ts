@@ -1,0 +1,94 @@
+/**
+ * What a step of replication takes in and what comes of it. An event and the time go in; effects come out, in the order
+ * in which they are to be carried out. Types, and the list in which the effects of a step are collected.
+ */
+import type { AnyMeta } from "../words.js";
+import type { ReplicatedEntry } from "./entry.js";
+import type { Life } from "./life.js";
+import type { ConnectionStatus, ReplicaLink, Trouble, VoiceWay } from "./port.js";
+
+/** What this node's own sessions change. */
+export type LocalChange =
+  | {
+      readonly type: "add";
+      readonly shard: number;
+      readonly topic: string;
+      readonly key: string;
+      readonly session: string;
+      readonly meta: Readonly<AnyMeta>;
+    }
+  | { readonly type: "update"; readonly previous: ReplicatedEntry; readonly meta: Readonly<AnyMeta> }
+  | { readonly type: "remove"; readonly entry: ReplicatedEntry; readonly reason: "untracked" | "closed" };
+
+export type ReplicationEvent =
+  | LocalChange
+  /** A payload came from the pubsub: from anybody, in any state. */
+  | { readonly type: "frame"; readonly payload: string; readonly way: VoiceWay }
+  /** Something may be due: it was asked for by a `wake`. */
+  | { readonly type: "turn" }
+  /** The pubsub lost its connection, or has it back. */
+  | { readonly type: "connection"; readonly isAttached: boolean }
+  /** This node is to say no more than that it is there, so that it may hear itself. */
+  | { readonly type: "sound"; readonly ways: readonly VoiceWay[] }
+  /** The pubsub knows that a node has ended. */
+  | { readonly type: "nodeGone"; readonly name: string }
+  /** This life ends: it says all that it has to say, and that. */
+  | { readonly type: "goodbye"; readonly windowMs: number };
+
+/** What is told about other lives and about what goes wrong. */
+export type News =
+  | { readonly type: "replicaUp" | "replicaDown" | "replicaGone"; readonly life: Life }
+  | { readonly type: "replicaLink"; readonly life: Life; readonly link: ReplicaLink }
+  | { readonly type: "divergence"; readonly life: Life; readonly shard: number }
+  | { readonly type: "nameConflict"; readonly name: string; readonly incarnations: readonly [string, string] }
+  | { readonly type: "trouble"; readonly trouble: Trouble }
+  /** A payload that no node can have sent. */
+  | { readonly type: "refused"; readonly reason: string; readonly version: unknown };
+
+export type Effect =
+  | News
+  | { readonly type: "broadcast"; readonly payload: string }
+  | { readonly type: "send"; readonly to: string; readonly payload: string }
+  /** A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts. */
+  | { readonly type: "wake"; readonly atMs: number }
+  /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
+  | {
+      readonly type: "connection";
+      readonly status: ConnectionStatus;
+      readonly unheard: readonly VoiceWay[];
+    }
+  /** The present connection is of no use: another one is wanted. */
+  | { readonly type: "reconnect" };
+
+/** What comes of a step; to be read before the next one. */
+export interface Step {
+  /** The entry that a local change has made. */
+  readonly made: ReplicatedEntry | undefined;
+  readonly effects: readonly Effect[];
+}
+
+/** The effects of a step, while it lasts. A list that was taken is never touched again. */
+export class Effects {
+  #list: Effect[] = [];
+  #wakeMs = Infinity;
+
+  add(effect: Effect): void {
+    this.#list.push(effect);
+  }
+
+  wakeAt(atMs: number): void {
+    if (atMs >= this.#wakeMs) return;
+    this.#wakeMs = atMs;
+    this.#list.push({ type: "wake", atMs });
+  }
+
+  /** Returns the effects since the last call. A step that has none costs no list. */
+  take(): readonly Effect[] {
+    const list = this.#list;
+    if (list.length > 0) {
+      this.#list = [];
+      this.#wakeMs = Infinity;
+    }
+    return list;
+  }
+}
