@@ -32,6 +32,7 @@
  * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which.
  * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
+ * - `NOT_EVICTED`: a node that was asked five times to end entries has not; they are still listed.
  * - `TIMEOUT`: a wait did not reach its goal in time.
  * - `LIMIT_REACHED`: a limit was reached; `details.limit` names the option, and the docs say what happens then.
  * - `ORIGIN_REFUSED`: a web page of an origin that `checkOrigin` does not allow tried to connect.
@@ -63,6 +64,7 @@ export type TrackerErrorCode =
   | "LINK_BROKEN"
   | "PERIODS_DIFFER"
   | "HANDLER_FAILED"
+  | "NOT_EVICTED"
   | "TIMEOUT"
   | "LIMIT_REACHED"
   | "ORIGIN_REFUSED"

@@ -3,7 +3,9 @@
  * it does. One session serves any number of trackers, and knows none of them by type: a tracker attaches
  * itself as an owner and is told once, when the session closes.
  */
+import { durationOption } from "./checks.js";
 import { TrackerError } from "./errors.js";
+import { requireKnownOptions } from "./known-names.js";
 import { randomText } from "./runtime.js";
 import { hasFunction, onEnd } from "./on-end.js";
 import type { EndSource } from "./on-end.js";
@@ -12,8 +14,21 @@ import type { EndSource } from "./on-end.js";
 export interface SessionOwner {
   /** Whether it wants nothing any more: what it keeps with sessions may go. */
   readonly ended: boolean;
-  sessionClosed(session: Session): void;
+  /** Its entries are to stay for that long; 0 also if it closes at once while they do. */
+  sessionClosed(session: Session, graceMs: number): void;
 }
+
+/** How a session closes. */
+export interface CloseOptions {
+  /**
+   * For how long its entries stay, in case whoever it was comes back: a page that is loaded anew, a tunnel. Each of them
+   * ends as soon as its topic and key are tracked anew, on any node: in the same diff on this one, so that nobody is seen
+   * to go. Otherwise all leave when the time is up. Default 0: they leave at once.
+   */
+  readonly graceMs?: number | undefined;
+}
+
+const closeOptionNames: Readonly<Record<keyof CloseOptions, true>> = { graceMs: true };
 
 /** Anything that emits: a Node emitter or a DOM event target. */
 export type SessionSource = EndSource;
@@ -56,18 +71,28 @@ export class Session implements Disposable {
    * already makes a closed session.
    *
    * All sessions of one source and event share one listener, which is taken off when the last of them closes.
+   * With `graceMs` its entries stay for a while then, as `close` says.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing, for an event of an
+   * @throws TrackerError `INVALID_OPTION` for another option and a grace that is no time;
+   *   TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing, for an event of an
    *   `AbortSignal` other than `abort`, and for an `IncomingMessage`: it closes while its response is still open;
    *   pass the `ServerResponse`.
    */
-  static from(signal: AbortSignal): Session;
-  static from(source: SessionSource, event: string): Session;
-  static from(source: AbortSignal | SessionSource, event?: string): Session {
-    const ending = endingEvent(source, event);
+  static from(signal: AbortSignal, options?: CloseOptions): Session;
+  static from(source: SessionSource, event: string, options?: CloseOptions): Session;
+  static from(
+    source: AbortSignal | SessionSource,
+    eventOrOptions?: string | CloseOptions,
+    third?: CloseOptions,
+  ): Session {
+    const isSignal = isObject(eventOrOptions) && isObject(source) && isAbortSignal(source);
+    const options = (isSignal ? (eventOrOptions as CloseOptions) : third) ?? {};
+    const ending = endingEvent(source, isSignal ? undefined : eventOrOptions);
+    requireKnownOptions(options, closeOptionNames);
+    const graceMs = graceOf(options);
     const session = new Session();
     if (hasEnded(source)) session.close();
-    else session.#forgetSource = onEnd(source, ending, () => session.close());
+    else session.#forgetSource = onEnd(source, ending, () => session.close({ graceMs }));
     return session;
   }
 
@@ -76,7 +101,10 @@ export class Session implements Disposable {
     return this.#closed;
   }
 
-  /** Aborts when the session closes, after its entries have left; has aborted already if it is closed. */
+  /**
+   * Aborts when the session closes, after its entries have left or begun to wait for the end of their grace; has aborted
+   * already if it is closed.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -86,17 +114,25 @@ export class Session implements Disposable {
   }
 
   /**
-   * Ends the session: all its entries leave, once, in one diff per tracker. Closing twice does nothing.
+   * Ends the session: all its entries leave, once, in one diff per tracker; with `graceMs` when that time is up, unless
+   * they were replaced. It is closed from now on, whatever the grace. Closing twice does nothing, but that a close
+   * without a grace ends one that lasts.
+   *
+   * Anything but an object with options counts as none, so that `close` can be a listener.
+   *
+   * @throws TrackerError `INVALID_OPTION` for a grace that is no time.
    */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(options?: CloseOptions): void {
+    const graceMs = isObject(options) ? graceOf(options) : 0;
+    if (this.#closed && graceMs > 0) return;
     this.#forgetSource?.();
     this.#forgetSource = undefined;
+    this.#closed = true;
     const others = [...(this.#others?.keys() ?? [])];
-    this.#owner?.sessionClosed(this);
-    for (const owner of others) owner.sessionClosed(this);
-    this.#owner = this.#held = this.#others = undefined;
+    this.#owner?.sessionClosed(this, graceMs);
+    for (const owner of others) owner.sessionClosed(this, graceMs);
+    // Until they have ended, those that wait hold on to what they have here.
+    if (graceMs === 0) this.#owner = this.#held = this.#others = undefined;
     this.#controller?.abort();
   }
 
@@ -107,6 +143,11 @@ export class Session implements Disposable {
   /** Marks a session, whichever copy of the library made it. */
   get [sessionMark](): true {
     return true;
+  }
+
+  /** @internal An entry of it was evicted: whoever made the session may end with it. */
+  evicted(): void {
+    // Nobody is told but the listeners of the tracker.
   }
 
   /** @internal What an owner keeps here. */
@@ -178,6 +219,15 @@ function endingEvent(source: unknown, event: unknown): string {
 
 function wrong(argument: string, value: unknown, message: string): TrackerError {
   return new TrackerError("INVALID_ARGUMENT", message, { argument, value });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** @throws TrackerError `INVALID_OPTION` */
+function graceOf({ graceMs = 0 }: CloseOptions): number {
+  return durationOption("graceMs", graceMs, 0);
 }
 
 function isAbortSignal(value: object): value is AbortSignal {

@@ -34,6 +34,11 @@ export interface Entry<M = AnyMeta> {
   readonly node: string;
   /** The id of the session that the entry lives as long as. */
   readonly session: string;
+  /**
+   * Whether its session has closed with a grace period, which lasts. Only the node that owns the entry knows, and
+   * nobody is told of it by a diff.
+   */
+  readonly leaving?: boolean | undefined;
 }
 
 /** An entry whose meta changed: as it is now, and with the meta before (`previous`, whose ref is `prevRef`). */
@@ -51,8 +56,9 @@ export interface Update<M = AnyMeta> extends Entry<M> {
  * - `down`: its node fell silent, or the pubsub knows that it ended. It may come back.
  * - `replaced`: its node was restarted.
  * - `departed`: its node said goodbye.
+ * - `evicted`: somebody wanted it to end (`evict`). `closed` where that was not heard.
  */
-export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed";
+export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed" | "evicted";
 
 /** An entry that left, as it was last, and why. */
 export interface Leave<M = AnyMeta> extends Entry<M> {

@@ -2,13 +2,13 @@
  * A cluster in one process for measuring: real trackers on virtual time and a metered wire, filled with the
  * workload. Nothing waits, so a figure is the cost of the work and of nothing else.
  */
-import type { Runtime } from "../../src/runtime.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { VirtualTime } from "../../src/testing/virtual-time.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import type { TrackerOptions } from "../../src/tracker/options.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
+import { virtualRuntime } from "../../test/support/virtual-runtime.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
 import { Wire, type HeldFrame, type WireOptions } from "./wire.js";
 
@@ -26,8 +26,6 @@ export const quietOptions: LabOptions = {
   downPeriodMs: 3_600_000,
   permdownPeriodMs: 36_000_000,
 };
-
-const wallClockOriginMs = Date.UTC(2026, 0, 1);
 
 export class Lab {
   readonly time = new VirtualTime();
@@ -47,7 +45,7 @@ export class Lab {
     return Tracker.start<Viewer>(behaviour, {
       name: "bench",
       pubsub: this.wire.node(nodeName),
-      runtime: this.#runtime(nodeName),
+      runtime: virtualRuntime({ time: this.time, random: this.#random.fork(nodeName) }).runtime,
       ...options,
     });
   }
@@ -76,21 +74,6 @@ export class Lab {
   /** Hands frames to their receivers now, in this call. */
   deliver(frames: readonly HeldFrame[]): void {
     for (const frame of frames) this.wire.deliver(frame);
-  }
-
-  #runtime(nodeName: string): Runtime {
-    const { time } = this;
-    const random = this.#random.fork(nodeName);
-    return {
-      monotonicMs: () => time.nowMs,
-      wallClockMs: () => wallClockOriginMs + Math.floor(time.nowMs),
-      random: () => random.next(),
-      schedule: (delayMs, callback) =>
-        time.at(time.nowMs + Math.max(0, delayMs), () => {
-          time.promisesMayBePending();
-          callback();
-        }),
-    };
   }
 }
 

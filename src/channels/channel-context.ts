@@ -78,7 +78,8 @@ export interface RunningChannel {
   /** Runs the join that `ref` asks for, which takes so many bytes of memory, once `before` has resolved. */
   start(params: JsonPayload, ref: Ref, before: Promise<void> | undefined, bytes: number): void;
   receive(message: ClientMessage, bytes: number): void;
-  end(reason: EndReason): void;
+  /** With `isLost` the client may come back: what its session tracks has the grace of its channel. */
+  end(reason: EndReason, isLost?: boolean): void;
   /** Resolves when the last handler, `terminate` included, is done; `undefined` if that is so already. */
   whenIdle(): Promise<void> | undefined;
 }

@@ -367,7 +367,7 @@ export class ChannelServer implements AsyncDisposable {
     for (let start = 0; start < connections.length; start += batchSize) {
       if (start > 0) await this.#pause(batchPeriodMs);
       for (const connection of connections.slice(start, start + batchSize)) {
-        connection.close(CLOSE.serviceRestart, "service restart");
+        connection.close(CLOSE.serviceRestart, "service restart", true);
       }
     }
     if (this.#connections.size === 0) return;
@@ -404,7 +404,7 @@ export class ChannelServer implements AsyncDisposable {
     for (const connection of this.#connections) {
       if (connection.ended || connection.heardAtMs > heardBeforeMs) continue;
       this.#connectionContext.counters.idleSockets++;
-      connection.close(CLOSE.goingAway, "idle");
+      connection.close(CLOSE.goingAway, "idle", true);
     }
   }
 }

@@ -78,7 +78,8 @@ export interface OpenConnection {
   readonly begunAtMs: number;
   /** Whether it has ended; its socket may still be closing. */
   readonly ended: boolean;
-  close(code: number, reason: string): void;
+  /** With `isLost` its client is waited for, as its channels say. */
+  close(code: number, reason: string, isLost?: boolean): void;
   terminate(): void;
 }
 
@@ -162,7 +163,7 @@ export class Connection<SocketAssigns>
   }
 
   expire(): void {
-    this.close(CLOSE.expired, "expired");
+    this.close(CLOSE.expired, "expired", true);
   }
 
   disconnect(): void {
@@ -230,16 +231,16 @@ export class Connection<SocketAssigns>
   }
 
   /** Ends all channels now and asks the client to close; it is cut off if it does not. */
-  close(code: number, reason: string): void {
+  close(code: number, reason: string, isLost = false): void {
     if (this.#ended) return;
-    this.#end();
+    this.#end(isLost);
     this.#transport.close(code, reason);
     this.#noteWaiting();
   }
 
   /** Ends all channels and cuts the connection. */
   terminate(): void {
-    this.#end();
+    this.#end(true);
     this.#stopCounting();
     this.#transport.terminate();
   }
@@ -284,7 +285,7 @@ export class Connection<SocketAssigns>
   }
 
   closed(): void {
-    this.#end();
+    this.#end(true);
     this.#stopCounting();
     this.#context.connectionClosed(this);
   }
@@ -323,10 +324,10 @@ export class Connection<SocketAssigns>
     return false;
   }
 
-  #end(): void {
+  #end(isLost: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const channel of this.#channels.values()) channel.end("closed");
+    for (const channel of this.#channels.values()) channel.end("closed", isLost);
     this.joinCharges.stop();
     this.#sent?.forget();
     this.#intake.stop();

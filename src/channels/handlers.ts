@@ -242,9 +242,10 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
  * - `closed`: the connection is gone.
  * - `rejoined`: the same socket joined the topic again.
  * - `stopped`: `channel.stop()`.
+ * - `evicted`: somebody wanted the user to go (`tracker.evict`); the client does not join again.
  * - `failed`: a handler threw, or more than `maxQueuedMessages` waited for one.
  */
-export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "failed";
+export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "evicted" | "failed";
 
 /** The value that a join returns: the answer to the client, and the assigns that the channel has from now on. */
 export type JoinResult<Assigns> =
@@ -276,6 +277,13 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
   ): JoinResult<Assigns> | Promise<JoinResult<Assigns>>;
   /** Called when the join has been answered, before anything else is handled: the place to push and follow. */
   joined?(channel: Channel<Assigns, SocketAssigns>): void | Promise<void>;
+  /**
+   * For how long what the session of a channel tracks stays when its connection is lost, in case the client comes back:
+   * a page that is loaded anew, a tunnel, a token that is over. None for a client that leaves, a channel that fails or
+   * stops, and a socket that is disconnected. See `Session.close`.
+   * @default 0
+   */
+  readonly graceMs?: number | undefined;
   /** Handlers of the client's events by name. An event without one is answered `{ reason: "unknown event" }`. */
   readonly handleIn?: {
     readonly [event: string]: (
@@ -318,7 +326,7 @@ export interface SocketMount<SocketAssigns> {
    * over a prefix, an earlier prefix over a later one.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
-   *   but at its end, and for handlers without a `join`.
+   *   but at its end, and for handlers without a `join`; `INVALID_OPTION` for a `graceMs` that is no time.
    */
   channel<Assigns = undefined>(
     pattern: string,

@@ -1,7 +1,7 @@
 /**
  * One socket path: who may connect, and which channels its clients find there. Knows no HTTP and no connection.
  */
-import { functionOption } from "../checks.js";
+import { durationOption, functionOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
@@ -58,6 +58,7 @@ export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, Channel
         pattern,
       });
     }
+    if (handlers.graceMs !== undefined) durationOption("graceMs", handlers.graceMs, 0);
     const route: Route<Assigns, SocketAssigns> = {
       handlers,
       handleIn: new Map(Object.entries(handlers.handleIn ?? {})),

@@ -5,7 +5,8 @@
  * accepted. Knows its connection only as somewhere to write, and no other channel.
  */
 import { TrackerError } from "../errors.js";
-import { Session } from "../session.js";
+import type { Session } from "../session.js";
+import { ChannelSession } from "./channel-session.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import {
   closeFrame,
@@ -52,7 +53,7 @@ export class ServerChannel<Assigns, SocketAssigns>
 {
   readonly topic: string;
   readonly joinRef: Ref;
-  readonly session = new Session();
+  readonly session: Session = new ChannelSession(this);
   readonly #connection: ChannelConnection<SocketAssigns>;
   readonly #route: Route<Assigns, SocketAssigns>;
   readonly #context: ChannelContext;
@@ -230,7 +231,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     return this.#queue.whenIdle();
   }
 
-  end(reason: EndReason): void {
+  end(reason: EndReason, isLost = false): void {
     if (this.#state === "ended") return;
     const joined = this.#state === "joined";
     this.#state = "ended";
@@ -241,7 +242,8 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (reason === "failed") this.#connection.write(errorFrame(this.joinRef, this.topic));
     else if (reason !== "closed") this.#connection.write(closeFrame(this.joinRef, this.topic));
     this.#connection.channelEnded(this);
-    this.session.close();
+    const { graceMs } = this.#route.handlers;
+    this.session.close(isLost ? { graceMs } : undefined);
     if (joined) this.#queue.push(() => this.#route.handlers.terminate?.(this, reason));
     else this.#endReason = reason;
   }

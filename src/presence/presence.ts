@@ -344,6 +344,16 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.topics();
   }
 
+  /** Ends a user: on this node, and on those that own its metas. See `Tracker.evict`. */
+  evict(topic: string, key: string, reason?: string): number {
+    return this.#tracker.evict(topic, key, reason);
+  }
+
+  /** The session of this id, if it is tracked on this node. See `Tracker.session`. */
+  session(id: string): Session | undefined {
+    return this.#tracker.session(id);
+  }
+
   /** The topics that a key is under. See `Tracker.topicsOf`. */
   topicsOf(key: string): readonly string[] {
     return this.#tracker.topicsOf(key);

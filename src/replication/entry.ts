@@ -44,6 +44,9 @@ const PREVIOUS_REF: PropertyDescriptor = {
   },
 };
 
+/** Entries whose sessions have closed and that stay for a while: few, so that others need no place for it. */
+const leavingEntries = new WeakSet<ReplicatedEntry>();
+
 export class ReplicatedEntry implements Entry {
   readonly key: string;
   readonly meta: Readonly<AnyMeta>;
@@ -74,6 +77,15 @@ export class ReplicatedEntry implements Entry {
     this.#topic = topic;
     this.#clock = clock;
     this.#origin = origin;
+  }
+
+  /** Whether its session has closed, and a grace period lasts. */
+  get leaving(): boolean {
+    return leavingEntries.has(this);
+  }
+
+  static markLeaving(entry: ReplicatedEntry): void {
+    leavingEntries.add(entry);
   }
 
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */

@@ -16,6 +16,12 @@ export const MAX_META_DEPTH = 64;
 export const MAX_SESSION_LENGTH = 64;
 /** A topic or key, in bytes of its JSON text without the quotes. */
 export const MAX_NAME_BYTES = 512;
+/** Why somebody is evicted, in bytes of its JSON text without the quotes. */
+export const MAX_REASON_BYTES = 128;
+/** Sessions that one frame wants to end. */
+export const MAX_EVICTED = 64;
+/** How often the owner of an entry is asked to end it. */
+export const EVICTIONS_ASKED = 5;
 /** A node name. It stands in every frame. */
 export const MAX_NODE_NAME_BYTES = 128;
 /** The version of a library, in UTF-16 units: longer than any that this one will have. */

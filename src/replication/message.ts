@@ -128,7 +128,20 @@ interface Goodbye {
   readonly windowMs: number;
 }
 
-export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye;
+/**
+ * To all: the entries of these sessions under a topic and key are to end. Their owner ends them, and says the same before
+ * it does; the others know then why they have left.
+ */
+export interface Eviction {
+  readonly type: "evict";
+  readonly topic: string;
+  readonly key: string;
+  /** For the application of the owner. */
+  readonly reason: string;
+  readonly sessions: readonly string[];
+}
+
+export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye | Eviction;
 
 /** A message: its sender, the incarnation that it is for (or all), and its number among the frames of the sender. */
 export interface Frame {

@@ -5,9 +5,9 @@
  * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { Durations } from "../durations.js";
 import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
+import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
@@ -40,6 +40,7 @@ export class Replicator {
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
+  readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
   /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
@@ -81,7 +82,7 @@ export class Replicator {
       () => this.connection.rhythm.lateMs,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
       protocol,
-      options.tracing,
+      this.seenTimes,
     );
     this.#greetings = new Greetings(options.random, rules);
     const { healthy } = this.connection;
@@ -159,6 +160,9 @@ export class Replicator {
         break;
       case "nodeGone":
         this.membership.gone(event.name, nowMs);
+        break;
+      case "evict":
+        this.#outbox.sendEviction(event.eviction);
         break;
       case "goodbye":
         this.#authorship.flushAll(nowMs);
@@ -283,11 +287,6 @@ export class Replicator {
     return this.#authorship.shards;
   }
 
-  /** How long changes of this node take until they are seen. */
-  get seenTimes(): Durations {
-    return this.#authorship.seenTimes.durations;
-  }
-
   // Frames.
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
@@ -313,6 +312,8 @@ export class Replicator {
       case "pageRequest":
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
+      case "evict":
+        return this.#effects.add({ type: "eviction", by: from, eviction: message });
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs, nowMs);
       default:
@@ -323,7 +324,6 @@ export class Replicator {
   /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
   #receiveQuestion({ from, to, message, counter }: Frame, nowMs: number): void {
     this.counters.framesReceived += 1;
-    // It hears what is broadcast from now on.
     this.#hasHeard = true;
     if (to !== this.#options.life.incarnation) return;
     if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
@@ -366,7 +366,7 @@ export class Replicator {
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
   #hearOwn(frame: Frame, nowMs: number): void {
     if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
-      this.#authorship.seenTimes.heard(frame.counter, nowMs);
+      this.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.voice.isDeaf) this.#tick(nowMs);
     const hearsAgain = this.connection.hear(frame, nowMs);
@@ -423,7 +423,7 @@ export class Replicator {
   #showIfCaughtUp(replica: Replica): void {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.held.entries()) this.view.join(entry);
+    for (const entry of replica.held.entries()) this.view.joinAgain(entry);
     this.#tell({ type: "replicaUp", life: replica.life });
   }
 

@@ -30,6 +30,7 @@ import {
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
   GREETING_DELAY_MAX_MS,
+  EVICTIONS_ASKED,
   HEARTBEATS_OF_SOUNDING,
   HEARTBEATS_TO_ASK,
   HEARTBEATS_TO_BE_LATE,
@@ -381,10 +382,18 @@ export const RULES = {
   isAbsent: (answers: number, absentMs: number, heartbeatPeriodMs: number): boolean =>
     answers > 1 && absentMs >= Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
 
+  // Who is to go.
+
+  /**
+   * R61: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
+   * Else a lost frame leaves somebody who was to go.
+   */
+  asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,
+
   // The border.
 
   /**
-   * R61: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
+   * R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
    */
   isNobodysReplica: (observes: boolean): boolean => observes,
 

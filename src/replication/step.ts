@@ -5,6 +5,7 @@
 import type { AnyMeta } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
+import type { Eviction } from "./message.js";
 import type { ConnectionStatus, ReplicaLink, Trouble, VoiceWay } from "./port.js";
 
 /** What this node's own sessions change. */
@@ -32,6 +33,8 @@ export type ReplicationEvent =
   | { readonly type: "sound"; readonly ways: readonly VoiceWay[] }
   /** The pubsub knows that a node has ended. */
   | { readonly type: "nodeGone"; readonly name: string }
+  /** Entries are to end, or are about to: that is said to all, those who own them and those who list them. */
+  | { readonly type: "evict"; readonly eviction: Eviction }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
 
@@ -57,6 +60,8 @@ export type Effect =
       readonly status: ConnectionStatus;
       readonly unheard: readonly VoiceWay[];
     }
+  /** Another node wants entries to end. */
+  | { readonly type: "eviction"; readonly by: Life; readonly eviction: Eviction }
   /** The present connection is of no use: another one is wanted. */
   | { readonly type: "reconnect" };
 

@@ -2,7 +2,7 @@
 import { wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
-import { MAX_NAME_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
+import { MAX_NAME_BYTES, MAX_REASON_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
 import { isSession } from "../session.js";
 import type { Session } from "../session.js";
 
@@ -16,6 +16,12 @@ export function requireSession(session: unknown): asserts session is Session {
 export function requireName(argument: string, value: unknown): asserts value is string {
   if (typeof value === "string" && fitsJsonText(value, MAX_NAME_BYTES)) return;
   throw wrongArgument(argument, value, `a text of at most ${MAX_NAME_BYTES} bytes`);
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what is no text, or one of more than 128 bytes. */
+export function requireReason(value: unknown): void {
+  if (typeof value === "string" && fitsJsonText(value, MAX_REASON_BYTES)) return;
+  throw wrongArgument("reason", value, `a text of at most ${MAX_REASON_BYTES} bytes`);
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no object, and a `handleDiff` that is no function. */

@@ -2,6 +2,8 @@
  * The diffs of a tracker as an iterator. Promises that folding what is read comes to the list, as folding the diffs of
  * a handler does: a state is taken when no handler runs and nothing waits to be delivered.
  */
+import type { Life } from "../replication/life.js";
+import type { Eviction } from "../replication/message.js";
 import type { View } from "../replication/showing/view.js";
 import type { Diff, Meta, AnyMeta, TopicDiff } from "../words.js";
 import { ChangeIterator } from "./change-iterator.js";
@@ -33,6 +35,8 @@ export interface DiffFollower {
 export interface ChangeObserver {
   isWanted(): boolean;
   change(diff: Diff): void;
+  /** Another node wants entries to end. Returns false if it wants too much. */
+  evict(by: Life, eviction: Eviction): boolean;
 }
 
 /** What tells diffs. */

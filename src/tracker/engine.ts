@@ -294,6 +294,9 @@ export class Engine {
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":
         return this.#connectionChanged(effect.status, effect.unheard);
+      case "eviction":
+        if (!this.#observer.evict(effect.by, effect.eviction)) this.replicator.counters.framesRefused += 1;
+        return;
       case "reconnect":
         return askToReconnect(this.#options.pubsub, (cause) =>
           this.#unavailable("The pubsub refused to reconnect", cause),

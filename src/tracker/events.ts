@@ -1,5 +1,6 @@
 /** What a tracker tells besides diffs: its events, by name. */
 import type { TrackerError } from "../errors.js";
+import type { Session } from "../session.js";
 import type { ConnectionStatus, ReplicaLink, VoiceWay } from "../replication/port.js";
 
 /** What a tracker tells besides diffs. */
@@ -21,6 +22,17 @@ export interface TrackerEvents {
   divergence: { readonly name: string; readonly incarnation: string; readonly shard: number };
   /** Two nodes of one name are alive. */
   nameConflict: { readonly name: string; readonly incarnations: readonly [string, string] };
+  /**
+   * An entry of this node was ended because somebody wanted it to: close what its session stands for. `by` is the node
+   * that asked. Told after the diff with the leave.
+   */
+  evicted: {
+    readonly topic: string;
+    readonly key: string;
+    readonly session: Session;
+    readonly reason: string;
+    readonly by: string;
+  };
   /** Whatever went wrong where nobody could be told by a throw. */
   error: TrackerError;
 }
@@ -34,5 +46,6 @@ export const trackerEventNames: Readonly<Record<keyof TrackerEvents, true>> = {
   replicaLink: true,
   divergence: true,
   nameConflict: true,
+  evicted: true,
   error: true,
 };

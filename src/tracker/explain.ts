@@ -73,7 +73,7 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     ),
     own,
     followers: engine.followers.size,
-    changeToSeen: seenTimes.counts(),
+    changeToSeen: seenTimes.durations.counts(),
     selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
     protocolVersion: PROTOCOL_VERSION,

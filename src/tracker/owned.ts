@@ -10,12 +10,12 @@ import type { Session, SessionOwner } from "../session.js";
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries implements SessionOwner {
-  #close: ((session: Session) => void) | undefined;
-  #sessions = 0;
+  readonly #byId = new Map<string, Session>();
+  #close: ((session: Session, graceMs: number) => void) | undefined;
   #entries = 0;
 
-  /** `close` is told when a session with entries closes. */
-  constructor(close: (session: Session) => void) {
+  /** `close` is told when a session with entries closes, and for how long they are to stay. */
+  constructor(close: (session: Session, graceMs: number) => void) {
     this.#close = close;
   }
 
@@ -25,13 +25,13 @@ export class OwnedEntries implements SessionOwner {
    */
   end(): void {
     this.#close = undefined;
-    this.#sessions = 0;
+    this.#byId.clear();
     this.#entries = 0;
   }
 
   /** How many sessions own something. */
   get sessions(): number {
-    return this.#sessions;
+    return this.#byId.size;
   }
 
   /** How many entries are owned. */
@@ -43,8 +43,13 @@ export class OwnedEntries implements SessionOwner {
     return this.#close === undefined;
   }
 
-  sessionClosed(session: Session): void {
-    this.#close?.(session);
+  sessionClosed(session: Session, graceMs: number): void {
+    this.#close?.(session, graceMs);
+  }
+
+  /** The session of this id, if it has an entry. */
+  session(id: string): Session | undefined {
+    return this.#byId.get(id);
   }
 
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
@@ -70,6 +75,7 @@ export class OwnedEntries implements SessionOwner {
   /** Adds an entry, or puts it in the place of the one of its topic and key. */
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
+    if (owned === undefined) this.#byId.set(session.id, session);
     if (owned instanceof Map) {
       if (putByTopic(owned, entry)) this.#entries += 1;
     } else if (
@@ -78,7 +84,6 @@ export class OwnedEntries implements SessionOwner {
     ) {
       session.hold(this, entry);
       if (owned !== undefined) return;
-      this.#sessions += 1;
       this.#entries += 1;
     } else {
       const byTopic: ByTopic = new Map();
@@ -100,8 +105,8 @@ export class OwnedEntries implements SessionOwner {
       if (ofTopic?.size === 0) owned.delete(topic);
       if (owned.size > 0) return;
     }
-    this.#sessions -= 1;
     session.release(this);
+    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
 
   /** What `put` left there. */

@@ -7,30 +7,36 @@ import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
-import type { LocalChange } from "../replication/step.js";
 import { whyIncomplete } from "./incomplete.js";
-import { isObserver, notTracked, requireBehaviour, requireName, requireSession } from "./arguments.js";
+import {
+  isObserver,
+  notTracked,
+  requireBehaviour,
+  requireName,
+  requireReason,
+  requireSession,
+} from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
+import { Evictions } from "./evictions.js";
 import { explanationsOf, healthOf } from "./explain.js";
 import type { Explanation, Health } from "./health.js";
 import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
+import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf } from "./diffs.js";
 import type { DiffFollower, TrackerChange } from "./diffs.js";
-import { checkOptions, stopOptionNames } from "./options.js";
+import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
-import { OwnedEntries } from "./owned.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage } from "./pages.js";
 import type { PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { MetaChecks, type MetaSchema } from "./schema.js";
-import { shardOf } from "./topic-hash.js";
 
 export type { StopOptions, TrackerOptions } from "./options.js";
 
@@ -47,7 +53,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #view: View;
   readonly #kept: Kept;
   readonly #checks: MetaChecks;
-  readonly #owned = new OwnedEntries((session) => this.#sessionClosed(session));
+  readonly #local: LocalEntries;
+  readonly #evictions: Evictions;
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
@@ -70,8 +77,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
+      evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
+    this.#local = new LocalEntries(this.#engine, options);
+    this.#evictions = new Evictions(
+      this.#engine,
+      this.#local,
+      this.nodeName,
+      options,
+      protocolOf(options).rules,
+    );
   }
 
   /**
@@ -123,14 +139,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
-    if (this.#owned.find(session, topic, key) !== undefined) {
+    if (this.#local.find(session, topic, key) !== undefined) {
       throw new TrackerError(
         "ALREADY_TRACKED",
         `This session is tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)} already; use set or update`,
         { topic, key, session: session.id },
       );
     }
-    return this.#add(session, topic, key, copy);
+    return this.#local.add(session, topic, key, copy);
   }
 
   /**
@@ -143,10 +159,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (!this.#accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
     if (!this.#acceptsStill(session)) return undefined;
-    const present = this.#owned.find(session, topic, key);
-    if (present === undefined) return this.#add(session, topic, key, copy);
+    const present = this.#local.find(session, topic, key);
+    if (present === undefined) return this.#local.add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
-    return this.#make(session, { type: "update", previous: present, meta: copy });
+    return this.#local.replace(session, present, copy);
   }
 
   /**
@@ -167,8 +183,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
-    const previous = this.#present(session, topic, key);
-    return this.#make(session, { type: "update", previous, meta: copy });
+    return this.#local.replace(session, this.#present(session, topic, key), copy);
   }
 
   /**
@@ -183,10 +198,32 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
     if (topic !== undefined && key !== undefined) {
-      const entry = this.#owned.find(session, topic, key);
-      return entry === undefined ? 0 : this.#remove(session, [entry], "untracked");
+      const entry = this.#local.find(session, topic, key);
+      return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
-    return this.#remove(session, this.#owned.entries(session, topic), "untracked");
+    return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
+  }
+
+  /**
+   * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
+   * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
+   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
+   */
+  evict(topic: string, key: string, reason = ""): number {
+    this.#requireRunning();
+    if (this.#options.observer) throw isObserver(this.name);
+    requireName("topic", topic);
+    requireName("key", key);
+    requireReason(reason);
+    return this.#evictions.ask(topic, key, reason);
+  }
+
+  /** The session of this id, if it has an entry of this node. */
+  session(id: string): Session | undefined {
+    requireText("id", id);
+    return this.#local.session(id);
   }
 
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
@@ -295,7 +332,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** The condition of this tracker, and of the other nodes as far as this one knows. */
   health(): Health {
     return healthOf(this.#engine, {
-      own: { entries: this.#owned.size, sessions: this.#owned.sessions },
+      own: this.#local.counts,
       closedSessionCalls: this.#closedSessionCalls,
       invalidMetas: this.#checks.invalidMetas,
     });
@@ -357,10 +394,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireDuration("handoffMs", handoffMs);
     if (this.#stopped !== undefined) return this.#stopped;
     let ends: ((ending: Promise<void>) => void) | undefined;
-    // It is stopped before the stop begins: a listener that hears of a failed goodbye may stop it again.
+    // It is stopped before the stop begins: a listener that hears of a failed goodbye may stop it again, or close a session.
     this.#stopped = new Promise((resolve) => (ends = resolve));
+    this.#local.end();
+    this.#evictions.stop();
     ends?.(this.#engine.stop(handoffMs));
-    this.#owned.end();
     return this.#stopped;
   }
 
@@ -369,37 +407,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.stop({ handoffMs: 0 });
   }
 
-  #add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
-    const shard = shardOf(topic, this.#options.poolSize);
-    return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
-  }
-
-  #make(session: Session, change: LocalChange): string {
-    this.#engine.requireEnd();
-    const entry = this.#engine.step(change);
-    if (entry === undefined) throw new Error(`A fault of rollcall: ${change.type} has made no entry`);
-    this.#owned.put(session, entry);
-    this.#engine.deliver();
-    return entry.ref;
-  }
-
-  #remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
-    const nowMs = this.#engine.now();
-    for (const entry of entries) {
-      this.#engine.step({ type: "remove", entry, reason }, nowMs);
-      this.#owned.delete(session, entry);
-    }
-    this.#engine.deliver();
-    return entries.length;
-  }
-
-  #sessionClosed(session: Session): void {
-    if (this.stopped) return;
-    this.#remove(session, this.#owned.entries(session), "closed");
-  }
-
   #present(session: Session, topic: string, key: string): ReplicatedEntry {
-    const entry = this.#owned.find(session, topic, key);
+    const entry = this.#local.find(session, topic, key);
     if (entry !== undefined) return entry;
     throw notTracked(session, topic, key);
   }

@@ -26,7 +26,9 @@ const below = [
 const terms = [
   "words",
   "durations",
-  ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "port"].map(inReplication),
+  ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "port", "step"].map(
+    inReplication,
+  ),
 ];
 
 /** The rooms of replication, side by side: they do not know each other. */
@@ -47,7 +49,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["crdt", []],
   ["pubsub", ["errors", "runtime"]],
   ["reports", ["pubsub", "errors", "known-names", "runtime"]],
-  ["session", ["on-end", "errors", "runtime"]],
+  ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
   ["replication/hash", []],
   ["replication/equal", []],
   ["replication/bytes", []],
@@ -56,7 +58,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/rules", "replication/message", "replication/life", "replication/bytes"]],
+  ["replication/port", ["message", "rules", "life", "bytes"].map(inReplication)],
+  [
+    "replication/step",
+    ["words", "entry", "life", "message", "port"].map((name) =>
+      name === "words" ? name : inReplication(name),
+    ),
+  ],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],

@@ -13,7 +13,8 @@ import { memoryPubSub, type MemoryPubSub } from "../../src/adapters/memory.js";
 import { ChannelServer, type ChannelServerOptions, type DrainOptions } from "../../src/channels/index.js";
 import type { TrackerError } from "../../src/errors.js";
 import type { CancelTimer, Runtime } from "../../src/runtime.js";
-import { VirtualTime } from "../../src/testing/virtual-time.js";
+import { SeededRandom } from "../../src/testing/random.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 /**
  * The lines of the official client that the server promises to serve. The presence of 1.7 throws at keys that
@@ -29,23 +30,28 @@ export type PhoenixClient = Pick<typeof phoenix18, "Socket" | "Presence">;
 
 /** Time that passes only when a test says so; the sockets themselves stay real. */
 export class VirtualRuntime implements Runtime {
-  readonly #time = new VirtualTime();
+  static #count = 0;
+  /** Random numbers of its own, as those of another process are: servers must not draw the same names. */
+  readonly #virtual = virtualRuntime({
+    random: new SeededRandom(`server ${++VirtualRuntime.#count}`),
+    wallClockOriginMs: 0,
+  });
   readonly warnings: string[] = [];
 
   monotonicMs(): number {
-    return this.#time.nowMs;
+    return this.#virtual.runtime.monotonicMs();
   }
 
   wallClockMs(): number {
-    return this.#time.nowMs;
+    return this.#virtual.runtime.wallClockMs();
   }
 
   random(): number {
-    return Math.random();
+    return this.#virtual.runtime.random();
   }
 
   schedule(delayMs: number, callback: () => void): CancelTimer {
-    return this.#time.at(this.#time.nowMs + delayMs, callback);
+    return this.#virtual.runtime.schedule(delayMs, callback);
   }
 
   warn(message: string, code: string): void {
@@ -53,7 +59,7 @@ export class VirtualRuntime implements Runtime {
   }
 
   advance(durationMs: number): Promise<void> {
-    return this.#time.advance(durationMs);
+    return this.#virtual.time.advance(durationMs);
   }
 }
 

@@ -8,7 +8,7 @@ import { Tracker } from "../../src/index.js";
 import { diagnose, type DiagnosisOptions } from "../../src/inspect/diagnosis.js";
 import { overviewOf } from "../../src/inspect/overview.js";
 import { simulate, type SimulatedCluster, type SimulatedNode } from "../../src/testing/index.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 const narrow = { columns: 80, hasColors: false };
 const wide = { columns: 160, hasColors: false };

@@ -68,6 +68,7 @@ const messages: readonly Message[] = [
     births: [birth(41, "user:9", {}), birth(60, "user:10", { value: -0.5 })],
   },
   { type: "goodbye", windowMs: 8_000 },
+  { type: "evict", topic: "room", key: "ann", reason: "banned", sessions: ["abc-1", "abc-2"] },
   {
     type: "delta",
     shard: 1,

@@ -15,7 +15,7 @@ import {
 } from "../../src/metrics/index.js";
 import type { Metric } from "../../src/metrics/index.js";
 import { simulate } from "../../src/testing/index.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { parseText } from "./prometheus.js";
 
 function valueOf(

@@ -8,7 +8,7 @@ import type { PresenceDiff, Presences } from "../../src/presence/wire.js";
 import { Reporter } from "../../src/reports.js";
 import { ModelTopic, anyStep, type Page } from "./model-topic.js";
 import { StrictFold, describeMetas, describePresences } from "./strict-fold.js";
-import { virtualRuntime } from "./virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 interface Named {
   name: string;

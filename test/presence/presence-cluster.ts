@@ -4,7 +4,7 @@ import { TrackerError } from "../../src/errors.js";
 import { Presence, type NoExtra, type PresenceOptions } from "../../src/presence/index.js";
 import type { VirtualTime } from "../../src/testing/virtual-time.js";
 import type { AnyMeta, Meta } from "../../src/words.js";
-import { virtualRuntime } from "./virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 export class PresenceCluster {
   readonly hub = new MemoryHub();

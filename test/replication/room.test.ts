@@ -192,8 +192,7 @@ describe("R59: the room for what others have", () => {
     const limits = { ...LIMITS, deltaDots: 8, pageItems: 10 };
     const link = new Link({ ...PROTOCOL, limits }, 50);
     const author = link.start("b", 1);
-    for (const key of keysOf("k", 80)) link.track(author, 0, "t", key, "s");
-    const entries = author.replicator.view.list("t");
+    const entries = keysOf("k", 80).map((key) => link.track(author, 0, "t", key, "s"));
     link.advance(3_000);
     const node = link.start("a", 1);
     let most = 0;

@@ -2,6 +2,7 @@
  * Replicators on a link of one millisecond, in virtual time, and frames of lives that nobody runs: what one node does
  * when others flood it, with no tracker and no broker in between.
  */
+import type { ReplicatedEntry } from "../../src/replication/entry.js";
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import { asksWhetherThere, type Message } from "../../src/replication/message.js";
@@ -63,8 +64,15 @@ export class Link {
   }
 
   /** A node tracks something of its own. */
-  track(node: LinkedNode, shard: number, topic: string, key: string, session: string, meta = {}): void {
-    this.step(node, { type: "add", shard, topic, key, session, meta });
+  track(
+    node: LinkedNode,
+    shard: number,
+    topic: string,
+    key: string,
+    session: string,
+    meta = {},
+  ): ReplicatedEntry {
+    return this.step(node, { type: "add", shard, topic, key, session, meta })!;
   }
 
   /** A frame of a life that nobody runs arrives at a node. Default: it is the next of that life. */
@@ -75,10 +83,10 @@ export class Link {
   }
 
   /** Something happens to a node now, and what comes of it is carried out. */
-  step(node: LinkedNode, event: ReplicationEvent): readonly Effect[] {
-    const { effects } = node.replicator.step(event, this.nowMs);
+  step(node: LinkedNode, event: ReplicationEvent): ReplicatedEntry | undefined {
+    const { made, effects } = node.replicator.step(event, this.nowMs);
     for (const effect of effects) this.#carry(node, effect);
-    return effects;
+    return made;
   }
 
   at(atMs: number, run: () => void): void {

@@ -11,6 +11,7 @@ import {
   departingTakesOverFromNobody,
   forgedEntriesAreBounded,
   deploysOneAfterTheOther,
+  evictionsAreAskedForAgain,
   forgedNamesAreBounded,
   goodbyesAreSaidOnce,
   livesThatAreOverAreBounded,
@@ -290,6 +291,12 @@ const departing: readonly BrokenRule[] = [
     found: /of two that depart only one is shown/,
     run: departingTakesOverFromNobody,
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
+  },
+  {
+    rule: "R61 is missed: whoever is to go is asked for again",
+    found: /somebody who was to go is still there/,
+    run: evictionsAreAskedForAgain,
+    broken: { rules: { asksAgain: () => false } },
   },
   {
     rule: "R27 is missed: sessions that close after stop announce nothing",

@@ -63,7 +63,7 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isBelieved: () => true } },
   },
   {
-    rule: "R61 is missed: an observer is nobody's replica",
+    rule: "R62 is missed: an observer is nobody's replica",
     found: /who looks on is a replica/,
     run: whoLooksOnIsNobody,
     broken: { rules: { isNobodysReplica: () => false } },

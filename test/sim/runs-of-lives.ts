@@ -8,6 +8,7 @@ import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { simulate, SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { Session } from "../../src/session.js";
+import { faultless } from "../../src/testing/network.js";
 import { by, simulateBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
@@ -177,6 +178,20 @@ export async function closingAfterStopSaysNothing(
       if (reason === "closed") fail(cluster, "an entry left as closed after its node has stopped");
     }
   }
+}
+
+/** Somebody is to go, and the first frames that say so are lost. */
+export async function evictionsAreAskedForAgain(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"] });
+  const b = cluster.node("b");
+  b.tracker.track(b.session(), topic, "user:1", { version: 1 });
+  await cluster.advance(3_000);
+  cluster.network.faults = { ...faultless, lossRate: 1 };
+  cluster.node("a").tracker.evict(topic, "user:1");
+  await cluster.advance(1_000);
+  cluster.network.faults = faultless;
+  await cluster.advance(6_000);
+  if (b.tracker.count(topic) > 0) fail(cluster, "somebody who was to go is still there");
 }
 
 /**

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { Model, sequencesOf, textOf, type Alphabet, type Call, type Stage } from "./call-sequences.js";
 
 /** So many sequences run before the other node is compared. */

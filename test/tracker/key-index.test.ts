@@ -9,7 +9,7 @@ import type { Tracker } from "../../src/tracker/tracker.js";
 import type { Diff } from "../../src/words.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { MemoryHub } from "../../src/adapters/memory.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { codeOf, plainDiff, startAlone } from "./recorder.js";
 
 const KEYS = ["ann", "bob", "__proto__", ""];

@@ -8,7 +8,7 @@ import type { Entry } from "../../src/words.js";
 import { copyMeta } from "../../src/tracker/meta.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { codeOf, startAlone } from "./recorder.js";
 
 const texts = fc.oneof(

@@ -9,7 +9,7 @@ import type { Runtime } from "../../src/runtime.js";
 import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { codeOf } from "./recorder.js";
 
 const startTimeoutMs = 3_000;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { TrackerError } from "../../src/errors.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { hearingItself } from "../support/own-voice.js";
 
 const startTimeoutMs = 3_000;

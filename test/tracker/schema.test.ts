@@ -7,7 +7,7 @@ import { Session } from "../../src/session.js";
 import { Presence } from "../../src/presence/index.js";
 import type { MetaSchema, MetaSchemaResult } from "../../src/tracker/schema.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 import { codeOf, plainDiff, startAlone } from "./recorder.js";
 
 interface Viewer {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Session, Tracker } from "../../src/index.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
-import { virtualRuntime } from "../presence/virtual-runtime.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 describe("a pubsub without an echo", () => {
   it("is started on at once, is believed, and is sent nothing for the node itself", async () => {

@@ -11,7 +11,7 @@ import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
-import { SeenTimes } from "./seen-times.js";
+import type { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions, Tracing } from "../port.js";
@@ -20,7 +20,7 @@ import type { Effects } from "../step.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
-  readonly seenTimes = new SeenTimes();
+  readonly #seenTimes: SeenTimes;
   readonly #broadcastPeriodMs: number;
   readonly #heartbeatPeriodMs: number;
   readonly #lateMs: () => number | undefined;
@@ -41,7 +41,7 @@ export class Authorship {
   constructor(
     options: Pick<
       ReplicatorOptions,
-      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version"
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing"
     >,
     outbox: Outbox,
     effects: Effects,
@@ -49,7 +49,7 @@ export class Authorship {
     lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
     protocol: Protocol,
-    tracing?: Tracing,
+    seenTimes: SeenTimes,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
@@ -66,7 +66,8 @@ export class Authorship {
     this.#effects = effects;
     this.#isHeard = isHeard;
     this.#version = options.version;
-    this.#tracing = tracing;
+    this.#tracing = options.tracing;
+    this.#seenTimes = seenTimes;
     this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
@@ -213,7 +214,7 @@ export class Authorship {
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);
-    this.seenTimes.sent(this.#outbox.counter, changedMs);
+    this.#seenTimes.sent(this.#outbox.counter, changedMs);
     this.#tracing?.flushed(delta);
   }
 

@@ -138,6 +138,7 @@ export class Membership<P extends Peer = Peer> {
       }
       const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
       if (!rules.insists(insistedMs, this.#downPeriodMs)) return "over";
+      if (present === undefined && this.#isCrowded(1, nowMs)) return "crowded";
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);

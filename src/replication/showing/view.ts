@@ -46,6 +46,10 @@ export class View {
       }
     },
   };
+  /** Entries that somebody wants to end: they leave as evicted. Made for the first. */
+  #evicted: WeakSet<ReplicatedEntry> | undefined;
+  /** Told of each entry that was tracked, here or elsewhere, when it is shown for the first time; if anybody asks. */
+  tracked: ((entry: ReplicatedEntry) => void) | undefined;
   /** How many lives are departing: with none, a join has nobody to look for. */
   departingLives = 0;
 
@@ -91,8 +95,14 @@ export class View {
     return this.#topics.get(topic)?.keys.has(key) ?? false;
   }
 
-  /** Shows an entry, unless its life departs and its place is taken. */
+  /** Shows an entry that was tracked, unless its life departs and its place is taken. */
   join(entry: ReplicatedEntry): void {
+    this.joinAgain(entry);
+    if (this.tracked !== undefined && this.#rules.stays(entry)) this.tracked(entry);
+  }
+
+  /** The same for one that was known, and hidden because its node was silent. */
+  joinAgain(entry: ReplicatedEntry): void {
     // With nobody departing, a join has nobody to look for.
     const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
     if (places === undefined) return this.#show(entry);
@@ -102,13 +112,21 @@ export class View {
     this.#settle(places, entry);
   }
 
+  /** The entries of these sessions under a key are to leave as evicted, when their owner ends them. */
+  evict(topic: string, key: string, sessions: ReadonlySet<string>): void {
+    this.#evicted ??= new WeakSet();
+    for (const entry of this.getByKey(topic, key)) if (sessions.has(entry.session)) this.#evicted.add(entry);
+  }
+
   /** Hides an entry, if it is shown; whose place it had taken is shown again. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
     const places = this.#placesOf(entry);
     if (places?.isHidden(entry) === true) this.#countHidden(entry, -1);
     else {
       if (!remove(this.#topics, entry)) return;
-      this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, reason);
+      const isEnded = reason === "closed" || reason === "untracked";
+      const isEvicted = isEnded && this.#evicted?.has(entry) === true;
+      this.#changes.leave(ReplicatedEntry.topicOf(entry), entry, isEvicted ? "evicted" : reason);
     }
     if (places === undefined) return;
     places.remove(entry);
@@ -117,6 +135,7 @@ export class View {
 
   /** Puts a revision in the place of the one before, if that is shown. */
   update(entry: ReplicatedEntry, previous: ReplicatedEntry): void {
+    if (this.#evicted?.has(previous) === true) this.#evicted.add(entry);
     const places = this.#placesOf(previous);
     if (places !== undefined) {
       const wasHidden = places.isHidden(previous);

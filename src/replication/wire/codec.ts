@@ -20,12 +20,14 @@ import { decodeBirths, encodeBirths } from "./births.js";
 import type { BirthsForm } from "./births.js";
 import { fitsJsonText, utf8Length } from "../bytes.js";
 import {
+  MAX_EVICTED,
   MAX_FRAME_BYTES,
   MAX_NAME_BYTES,
   MAX_NODE_NAME_BYTES,
   MAX_PAGE_KEPT,
   MAX_PARTS,
   MAX_POOL_SIZE,
+  MAX_REASON_BYTES,
   MAX_SESSION_LENGTH,
   MAX_VERSION_LENGTH,
   PROTOCOL_VERSION,
@@ -34,7 +36,16 @@ import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../li
 import type { Frame, Heartbeat, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
 import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
-const KINDS = ["heartbeat", "delta", "deltaRequest", "far", "pageRequest", "page", "goodbye"] as const;
+const KINDS = [
+  "heartbeat",
+  "delta",
+  "deltaRequest",
+  "far",
+  "pageRequest",
+  "page",
+  "goodbye",
+  "evict",
+] as const;
 type Kind = (typeof KINDS)[number];
 /** Added to the kind of a frame whose sender only looks on; so it may say that it is there, and ask. */
 const OBSERVES = 16;
@@ -121,6 +132,8 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
       ];
     case "goodbye":
       return [message.windowMs];
+    case "evict":
+      return [message.topic, message.key, message.reason, message.sessions];
   }
 }
 
@@ -260,6 +273,20 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       check(typeof windowMs === "number" && windowMs >= 0 && windowMs < 2 ** 31, "window");
       return { type: kind, windowMs };
     }
+    case "evict": {
+      const sessions = array(body[3], "sessions").map((session) =>
+        boundedText(session, MAX_SESSION_LENGTH * 6),
+      );
+      check(sessions.length > 0 && sessions.length <= MAX_EVICTED, "sessions");
+      for (const session of sessions) check(session.length <= MAX_SESSION_LENGTH, "session");
+      return {
+        type: kind,
+        topic: boundedText(body[0], MAX_NAME_BYTES),
+        key: boundedText(body[1], MAX_NAME_BYTES),
+        reason: boundedText(body[2], MAX_REASON_BYTES),
+        sessions,
+      };
+    }
     case undefined:
       throw new Refusal("unknown kind");
   }
@@ -267,6 +294,11 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
 
 function isVersion(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_VERSION_LENGTH && printable(value) === value;
+}
+
+function boundedText(value: unknown, maxBytes: number): string {
+  check(typeof value === "string" && fitsJsonText(value, maxBytes), "text");
+  return value;
 }
 
 function encodeSummaries(shards: readonly ShardSummary[]): number[] {

@@ -8,7 +8,8 @@ import { fitExpanded } from "./births.js";
 import type { BirthsForm } from "./births.js";
 import { encodeFrame } from "./codec.js";
 import type { Life } from "../life.js";
-import type { DeltaMessage, Heartbeat, Message, Page, WireBirth } from "../message.js";
+import { MAX_EVICTED } from "../limits.js";
+import type { DeltaMessage, Eviction, Heartbeat, Message, Page, WireBirth } from "../message.js";
 import type { Carrier } from "../port.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
@@ -52,6 +53,18 @@ export class Outbox {
     const half = shards.length >>> 1;
     this.sendHeartbeat({ ...heartbeat, shards: shards.slice(0, half) }, to);
     this.sendHeartbeat({ ...heartbeat, firstShard: firstShard + half, shards: shards.slice(half) }, to);
+  }
+
+  /** Sends an eviction; in several frames, if there are more sessions than fit one. */
+  sendEviction(eviction: Eviction): void {
+    const { sessions } = eviction;
+    if (sessions.length <= MAX_EVICTED) {
+      const text = this.#encode(eviction, undefined);
+      if (sessions.length < 2 || this.#fits(text)) return this.#carry(text, undefined);
+    }
+    const half = sessions.length >>> 1;
+    this.sendEviction({ ...eviction, sessions: sessions.slice(0, half) });
+    this.sendEviction({ ...eviction, sessions: sessions.slice(half) });
   }
 
   /** Sends a delta; in parts, if it does not fit one frame. */

@@ -90,6 +90,22 @@ describe("a table that is full", () => {
     return table;
   }
 
+  it("R42: has no room for a life that was taken for over, however long it insists", () => {
+    const table = new Table();
+    table.hear(life("a", 1), 1);
+    table.goodbye("a", 0);
+    for (let number = 0; number < LIMITS.knownLives; number += 1) {
+      table.hear(life(`n${number}`, 1), 1);
+      table.give(`n${number}`);
+    }
+    for (let counter = 2; counter < 30; counter += 1) {
+      table.hear(life("a", 1), counter);
+      table.pass(DOWN_MS / 10);
+      expect(table.membership.size).toBe(LIMITS.knownLives);
+    }
+    expect(table.hear(life("a", 1), 30)).toBe("crowded");
+  });
+
   it("forgets who never sent an entry and is silent, for whoever comes", () => {
     const table = full(2);
     expect(table.hear(life("good", 1), 1)).toBe("crowded");

@@ -117,6 +117,13 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     aloud: aloudOrNot,
   }),
   fc.record({ type: fc.constant("goodbye" as const), windowMs: fc.nat() }),
+  fc.record({
+    type: fc.constant("evict" as const),
+    topic: fc.string({ maxLength: 80 }),
+    key: fc.string({ maxLength: 80 }),
+    reason: fc.string({ maxLength: 20 }),
+    sessions: fc.array(fc.string({ maxLength: 64 }), { minLength: 1, maxLength: 64 }),
+  }),
 );
 
 const frame: fc.Arbitrary<Frame> = fc.record({

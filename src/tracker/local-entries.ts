@@ -1,0 +1,122 @@
+/**
+ * What this node tracks: entries from the first call to the end of their sessions, at once or after a grace period.
+ * Every change is committed, noted with its session, and delivered. Knows no argument that may be wrong.
+ */
+import type { ReplicatedEntry } from "../replication/entry.js";
+import type { LocalChange } from "../replication/step.js";
+import type { Session } from "../session.js";
+import type { AnyMeta } from "../words.js";
+import type { Engine } from "./engine.js";
+import { LeavingEntries } from "./leaving.js";
+import type { Leaving } from "./leaving.js";
+import type { CheckedOptions } from "./options.js";
+import { OwnedEntries } from "./owned.js";
+import { shardOf } from "./topic-hash.js";
+
+export class LocalEntries {
+  readonly #engine: Engine;
+  readonly #poolSize: number;
+  readonly #nodeName: string;
+  readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
+  readonly #leaving: LeavingEntries;
+
+  constructor(engine: Engine, { poolSize, pubsub, runtime }: CheckedOptions) {
+    this.#engine = engine;
+    this.#poolSize = poolSize;
+    this.#nodeName = pubsub.nodeName;
+    this.#leaving = new LeavingEntries(runtime, (due) => this.#timeIsUp(due));
+  }
+
+  /** How many entries there are, and sessions that have any. */
+  get counts(): { readonly entries: number; readonly sessions: number } {
+    return { entries: this.#owned.size, sessions: this.#owned.sessions };
+  }
+
+  find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
+    return this.#owned.find(session, topic, key);
+  }
+
+  /** The entries of a session, or those of one topic. */
+  entries(session: Session, topic?: string): ReplicatedEntry[] {
+    return this.#owned.entries(session, topic);
+  }
+
+  add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    const shard = shardOf(topic, this.#poolSize);
+    return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
+  }
+
+  replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
+    return this.#make(session, { type: "update", previous, meta });
+  }
+
+  remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
+    const nowMs = this.#engine.now();
+    for (const entry of entries) this.#commitRemoval({ session, entry }, reason, nowMs);
+    this.#engine.deliver();
+    return entries.length;
+  }
+
+  /** The session of this id, if it is tracked here. */
+  session(id: string): Session | undefined {
+    return this.#owned.session(id);
+  }
+
+  isTracked(id: string, topic: string, key: string): boolean {
+    const session = this.#owned.session(id);
+    return session !== undefined && this.#owned.find(session, topic, key) !== undefined;
+  }
+
+  /** Ends an entry, and leaves it to the caller to deliver that. Returns whose it was. */
+  evict(id: string, topic: string, key: string): Session | undefined {
+    const session = this.#owned.session(id);
+    const entry = session && this.#owned.find(session, topic, key);
+    if (session === undefined || entry === undefined) return undefined;
+    this.#commitRemoval({ session, entry }, "closed", this.#engine.now());
+    return session;
+  }
+
+  /** Nothing that this node tracks changes any more. */
+  end(): void {
+    this.#owned.end();
+    this.#leaving.stop();
+    this.#engine.replicator.view.tracked = undefined;
+  }
+
+  #make(session: Session, change: LocalChange): string {
+    this.#engine.requireEnd();
+    const entry = this.#engine.step(change);
+    if (entry === undefined) throw new Error(`A fault of rollcall: ${change.type} has made no entry`);
+    this.#owned.put(session, entry);
+    this.#engine.deliver();
+    return entry.ref;
+  }
+
+  #closed(session: Session, graceMs: number): void {
+    const entries = this.#owned.entries(session);
+    if (graceMs <= 0) return void this.remove(session, entries, "closed");
+    this.#leaving.begin(session, entries, graceMs);
+    // From now on until all have left: who comes in whose place is known to the view alone.
+    this.#engine.replicator.view.tracked = (entry) => this.#tracked(entry);
+  }
+
+  #tracked(entry: ReplicatedEntry): void {
+    const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
+    if (leaving !== undefined) this.#commitRemoval(leaving, "closed", this.#engine.now());
+  }
+
+  #timeIsUp(due: Iterable<Leaving>): void {
+    const nowMs = this.#engine.now();
+    for (const each of due) this.#commitRemoval(each, "closed", nowMs);
+    this.#engine.deliver();
+  }
+
+  #commitRemoval({ session, entry }: Leaving, reason: "untracked" | "closed", nowMs: number): void {
+    if (this.#leaving.size > 0) {
+      this.#leaving.forget(entry);
+      if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
+    }
+    this.#engine.step({ type: "remove", entry, reason }, nowMs);
+    this.#owned.delete(session, entry);
+  }
+}

@@ -1,0 +1,196 @@
+/** A user is to go: only owners end their entries, everybody knows why they left, and lost frames are made good. */
+import { describe, expect, it, vi } from "vitest";
+import { Session } from "../../src/session.js";
+import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
+import { faultless } from "../../src/testing/network.js";
+import { Evictions } from "../../src/tracker/evictions.js";
+import type { TrackerEvents } from "../../src/tracker/events.js";
+import { codeOf, startAlone } from "./recorder.js";
+
+const TOPIC = "room";
+const HEARTBEAT_MS = 2_000;
+
+type Telling = TrackerEvents["evicted"];
+
+const tellings = new WeakMap<SimulatedCluster, Map<string, Telling[]>>();
+
+async function clusterOf(seed: number, ...nodes: string[]): Promise<SimulatedCluster> {
+  const cluster = await simulate({ seed, nodes });
+  const byNode = new Map<string, Telling[]>();
+  tellings.set(cluster, byNode);
+  for (const name of nodes) {
+    const tellingsOfNode: Telling[] = [];
+    byNode.set(name, tellingsOfNode);
+    cluster.node(name).tracker.on("evicted", (event) => tellingsOfNode.push(event));
+  }
+  await cluster.settle();
+  return cluster;
+}
+
+function connect(cluster: SimulatedCluster, node: string, key: string, topic = TOPIC): Session {
+  const session = cluster.node(node).session();
+  cluster.node(node).tracker.track(session, topic, key, {});
+  return session;
+}
+
+function leaves(cluster: SimulatedCluster, node: string): string[] {
+  return cluster
+    .node(node)
+    .diffs.flatMap(({ diff }) => diff.get(TOPIC)?.leaves ?? [])
+    .map(({ key, reason }) => `${key} ${reason}`);
+}
+
+/** What the application of a node was told. */
+function told(cluster: SimulatedCluster, node: string): readonly Telling[] {
+  return tellings.get(cluster)?.get(node) ?? [];
+}
+
+describe("evict", () => {
+  it("has owners end their entries of the key, there and only there, and says so everywhere", async () => {
+    const cluster = await clusterOf(1, "a", "b", "c");
+    const [phone, laptop, tab] = [
+      connect(cluster, "b", "ann"),
+      connect(cluster, "b", "ann"),
+      connect(cluster, "c", "ann"),
+    ];
+    connect(cluster, "a", "ann");
+    for (const [key, topic] of [
+      ["bo", TOPIC],
+      ["ann", "elsewhere"],
+    ] as const) {
+      cluster.node("b").tracker.track(phone, topic, key, {});
+    }
+    await cluster.settle();
+    expect(cluster.node("a").tracker.evict(TOPIC, "ann", "banned")).toBe(4);
+    // Its own at once; that of others are their owners'.
+    expect(
+      cluster
+        .node("a")
+        .tracker.getByKey(TOPIC, "ann")
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual(["b", "b", "c"]);
+    await cluster.advance(1_600);
+    for (const name of ["a", "b", "c"]) {
+      const { tracker } = cluster.node(name);
+      expect(tracker.list(TOPIC).map(({ key }) => key)).toEqual(["bo"]);
+      expect(tracker.count("elsewhere")).toBe(1);
+      expect(leaves(cluster, name), name).toEqual(Array.from({ length: 4 }, () => "ann evicted"));
+    }
+    expect(told(cluster, "b").map(({ session, reason, by }) => [session, reason, by])).toEqual(
+      expect.arrayContaining([
+        [phone, "banned", "a"],
+        [laptop, "banned", "a"],
+      ]),
+    );
+    expect(told(cluster, "c").map(({ session }) => session)).toEqual([tab]);
+    expect([told(cluster, "a").length, told(cluster, "b").length]).toEqual([1, 2]);
+    expect(phone.closed).toBe(false);
+    expect(cluster.node("b").tracker.session(phone.id)).toBe(phone);
+    expect(cluster.node("b").tracker.session(laptop.id)).toBeUndefined();
+    expect(cluster.node("a").tracker.session(phone.id)).toBeUndefined();
+  });
+
+  it("ends who was listed at the call and nobody who comes later, however often the frame is heard", async () => {
+    const cluster = await clusterOf(2, "a", "b");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    cluster.node("a").tracker.evict(TOPIC, "ann");
+    const again = connect(cluster, "b", "ann");
+    await cluster.advance(6 * HEARTBEAT_MS);
+    expect(
+      cluster
+        .node("a")
+        .tracker.getByKey(TOPIC, "ann")
+        .map(({ session }) => session),
+    ).toEqual([again.id]);
+    expect(told(cluster, "b")).toHaveLength(1);
+    expect(cluster.node("a").tracker.evict(TOPIC, "nobody")).toBe(0);
+    expect(cluster.node("a").eventsOf("error")).toEqual([]);
+  });
+
+  it("is asked for again with each heartbeat while it is lost", async () => {
+    const cluster = await clusterOf(3, "a", "b");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    cluster.network.faults = { ...faultless, lossRate: 1 };
+    cluster.node("a").tracker.evict(TOPIC, "ann", "banned");
+    await cluster.advance(500);
+    cluster.network.faults = faultless;
+    await cluster.advance(1_000);
+    expect(cluster.node("a").tracker.count(TOPIC)).toBe(1);
+    await cluster.advance(HEARTBEAT_MS);
+    expect(cluster.node("a").tracker.count(TOPIC)).toBe(0);
+    expect(leaves(cluster, "a")).toEqual(["ann evicted"]);
+    expect(told(cluster, "b")).toHaveLength(1);
+  });
+
+  it("is given up after the fifth time, and reported", async () => {
+    const cluster = await clusterOf(6, "a", "b");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    const heard = vi.spyOn(Evictions.prototype, "heard").mockReturnValue(true);
+    try {
+      cluster.node("a").tracker.evict(TOPIC, "ann", "banned");
+      await cluster.advance(4.5 * HEARTBEAT_MS);
+      expect(cluster.node("a").eventsOf("error")).toEqual([]);
+      await cluster.advance(10 * HEARTBEAT_MS);
+      expect(heard).toHaveBeenCalledTimes(5);
+    } finally {
+      heard.mockRestore();
+    }
+    const errors = cluster.node("a").eventsOf("error") as unknown as readonly { code: string }[];
+    expect(errors.map(({ code }) => code)).toEqual(["NOT_EVICTED"]);
+  });
+
+  it("of one node does not make others look through more than it pays for", async () => {
+    const cluster = await clusterOf(7, "a", "b");
+    const { tracker } = cluster.node("b");
+    for (let i = 0; i < 2_000; i += 1) tracker.track(cluster.node("b").session(), TOPIC, "guest", {});
+    await cluster.settle();
+    const { framesRefused } = tracker.health().counters;
+    for (let i = 0; i < 60; i += 1) cluster.node("a").tracker.evict(TOPIC, "guest");
+    await cluster.advance(500);
+    // What is left of a frame after the account was empty is refused.
+    expect(tracker.health().counters.framesRefused).toBeGreaterThan(framesRefused);
+  });
+
+  it("ends who waits for the end of a grace as well", async () => {
+    const cluster = await clusterOf(4, "a", "b");
+    const session = connect(cluster, "b", "ann");
+    await cluster.settle();
+    session.close({ graceMs: 60_000 });
+    cluster.node("a").tracker.evict(TOPIC, "ann");
+    await cluster.advance(1_600);
+    expect(cluster.node("a").tracker.count(TOPIC)).toBe(0);
+    expect(told(cluster, "b").map((each) => each.session)).toEqual([session]);
+  });
+
+  it("tells after the diff, so that whoever closes the session finds the entry gone", async () => {
+    const order: string[] = [];
+    const tracker = await startAlone({
+      handleDiff: (diff) => {
+        for (const { reason } of diff.get(TOPIC)?.leaves ?? []) order.push(reason);
+      },
+    });
+    const session = new Session();
+    tracker.track(session, TOPIC, "ann", {});
+    tracker.track(session, TOPIC, "bo", {});
+    tracker.on("evicted", (event) => {
+      order.push(`told, with ${tracker.count(TOPIC)} left`);
+      event.session.close();
+    });
+    expect(tracker.evict(TOPIC, "ann")).toBe(1);
+    expect(order).toEqual(["evicted", "told, with 1 left", "closed"]);
+    await tracker.stop();
+  });
+
+  it("refuses a reason that is too long, and what is no text", async () => {
+    const tracker = await startAlone();
+    expect(codeOf(() => tracker.evict(TOPIC, "ann", "x".repeat(129)))).toBe("INVALID_ARGUMENT");
+    expect(codeOf(() => tracker.evict(TOPIC, 7 as never))).toBe("INVALID_ARGUMENT");
+    expect(codeOf(() => tracker.session(7 as never))).toBe("INVALID_ARGUMENT");
+    await tracker.stop();
+    expect(codeOf(() => tracker.evict(TOPIC, "ann"))).toBe("TRACKER_STOPPED");
+  });
+});
