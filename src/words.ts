@@ -51,7 +51,7 @@ export interface Update<M = AnyMeta> extends Entry<M> {
  * Why an entry left this node's list.
  *
  * - `untracked`: its owner untracked it; or it left more than 10,000 removals ago, while this node did not hear its
- *   owner, so that nobody knows the reason any more.
+ *   owner, so that nobody knows the reason any more; or its meta passes the schema no more, where such are hidden.
  * - `closed`: its session closed.
  * - `down`: its node fell silent, or the pubsub knows that it ended. It may come back.
  * - `replaced`: its node was restarted.

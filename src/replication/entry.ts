@@ -26,6 +26,9 @@ export interface EntryOrigin {
   readonly refPrefix: string;
 }
 
+/** Entries whose sessions have closed and that stay for a while: few, so that others need no place for it. */
+const leavingEntries = new WeakSet<ReplicatedEntry>();
+
 /**
  * Refs are made when they are read: two texts that are kept would be a quarter of an entry. They are properties of each
  * entry all the same, not of the class, so that copies and JSON have them. One object for all, as V8 then shares the
@@ -43,9 +46,6 @@ const PREVIOUS_REF: PropertyDescriptor = {
     return ReplicatedEntry.previousRefOf(this);
   },
 };
-
-/** Entries whose sessions have closed and that stay for a while: few, so that others need no place for it. */
-const leavingEntries = new WeakSet<ReplicatedEntry>();
 
 export class ReplicatedEntry implements Entry {
   readonly key: string;

@@ -313,7 +313,7 @@ export class Replicator {
         if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
         return;
       case "evict":
-        return this.#effects.add({ type: "eviction", by: from, eviction: message });
+        return this.#effects.add({ type: "evict", by: from, eviction: message });
       case "goodbye":
         return this.membership.goodbye(replica, message.windowMs, nowMs);
       default:

@@ -33,7 +33,7 @@ export type ReplicationEvent =
   | { readonly type: "sound"; readonly ways: readonly VoiceWay[] }
   /** The pubsub knows that a node has ended. */
   | { readonly type: "nodeGone"; readonly name: string }
-  /** Entries are to end, or are about to: that is said to all, those who own them and those who list them. */
+  /** Entries are to end, or are about to: whoever owns or lists them is to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
@@ -60,8 +60,8 @@ export type Effect =
       readonly status: ConnectionStatus;
       readonly unheard: readonly VoiceWay[];
     }
-  /** Another node wants entries to end. */
-  | { readonly type: "eviction"; readonly by: Life; readonly eviction: Eviction }
+  /** Another node wants entries to end, or is about to end them. */
+  | { readonly type: "evict"; readonly by: Life; readonly eviction: Eviction }
   /** The present connection is of no use: another one is wanted. */
   | { readonly type: "reconnect" };
 

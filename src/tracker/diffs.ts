@@ -35,6 +35,8 @@ export interface DiffFollower {
 export interface ChangeObserver {
   isWanted(): boolean;
   change(diff: Diff): void;
+  /** Told before what has changed is delivered: the last time to change something in the same diff. */
+  settle(): void;
   /** Another node wants entries to end. Returns false if it wants too much. */
   evict(by: Life, eviction: Eviction): boolean;
 }

@@ -235,6 +235,7 @@ export class Engine {
 
   /** Delivers what has changed. */
   deliver(): void {
+    this.#observer.settle();
     this.#delivery.deliver();
     if (this.#readiness.isAwaited && this.hasHeardOut()) {
       this.#readiness.look(() => this.replicator.catchUp(false));
@@ -294,13 +295,13 @@ export class Engine {
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":
         return this.#connectionChanged(effect.status, effect.unheard);
-      case "eviction":
-        if (!this.#observer.evict(effect.by, effect.eviction)) this.replicator.counters.framesRefused += 1;
-        return;
       case "reconnect":
         return askToReconnect(this.#options.pubsub, (cause) =>
           this.#unavailable("The pubsub refused to reconnect", cause),
         );
+      case "evict":
+        if (!this.#observer.evict(effect.by, effect.eviction)) this.replicator.counters.framesRefused += 1;
+        return;
       default:
         return this.#announcer.tell(effect);
     }

@@ -19,6 +19,8 @@ export class LocalEntries {
   readonly #nodeName: string;
   readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
   readonly #leaving: LeavingEntries;
+  /** Who was tracked, here or elsewhere, since the last delivery, while anybody waits for that. */
+  #came: ReplicatedEntry[] = [];
 
   constructor(engine: Engine, { poolSize, pubsub, runtime }: CheckedOptions) {
     this.#engine = engine;
@@ -83,6 +85,18 @@ export class LocalEntries {
     this.#engine.replicator.view.tracked = undefined;
   }
 
+  /** Before what has changed is delivered: whose place was taken leaves in the same diff. */
+  settle(): void {
+    if (this.#came.length === 0) return;
+    const came = this.#came;
+    this.#came = [];
+    const nowMs = this.#engine.now();
+    for (const entry of came) {
+      const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
+      if (leaving !== undefined) this.#commitRemoval(leaving, "closed", nowMs);
+    }
+  }
+
   #make(session: Session, change: LocalChange): string {
     this.#engine.requireEnd();
     const entry = this.#engine.step(change);
@@ -97,12 +111,7 @@ export class LocalEntries {
     if (graceMs <= 0) return void this.remove(session, entries, "closed");
     this.#leaving.begin(session, entries, graceMs);
     // From now on until all have left: who comes in whose place is known to the view alone.
-    this.#engine.replicator.view.tracked = (entry) => this.#tracked(entry);
-  }
-
-  #tracked(entry: ReplicatedEntry): void {
-    const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
-    if (leaving !== undefined) this.#commitRemoval(leaving, "closed", this.#engine.now());
+    this.#engine.replicator.view.tracked = (entry) => void this.#came.push(entry);
   }
 
   #timeIsUp(due: Iterable<Leaving>): void {

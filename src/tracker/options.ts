@@ -79,10 +79,15 @@ export interface TrackerOptions<M = any> {
   /**
    * What metas have to be: a Standard Schema, such as one of Zod, Valibot or ArkType, that answers without a promise and
    * accepts what it returns. `track`, `set` and `update` store what it returns, and throw `INVALID_META` for what does
-   * not pass. A meta of another node that does not pass, such as one of another version, is reported, counted and shown
-   * as it is. The type of the metas follows from it. Default: none.
+   * not pass. A meta of another node that does not pass, such as one of another version, is reported, counted and treated
+   * as `invalidMetas` says. The type of the metas follows from it. Default: none.
    */
   readonly schema?: MetaSchema<M> | undefined;
+  /**
+   * What becomes of entries of other nodes whose metas do not pass the `schema`: `show` them as they are, or `hide` them
+   * on this node, until an update passes. Default `show`: their users are there, whatever is known of them.
+   */
+  readonly invalidMetas?: "show" | "hide" | undefined;
   /**
    * Whether this node only looks on: it hears all and tracks nothing (`track`, `set` and `update` throw `OBSERVER`), and
    * is nobody's replica: no other node lists it, waits for it or makes it responsible for anything. For tools. Default
@@ -154,6 +159,7 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   indexKeys: true,
   lastSeenKept: true,
   schema: true,
+  invalidMetas: true,
   observer: true,
   diagnostics: true,
   runtime: true,
@@ -215,12 +221,18 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     indexKeys: booleanOption("indexKeys", options.indexKeys ?? false),
     lastSeenKept: wholeOption("lastSeenKept", options.lastSeenKept ?? 0, 0, Infinity),
     schema: options.schema,
+    invalidMetas: wayOf("invalidMetas", options.invalidMetas ?? "show"),
     observer: booleanOption("observer", options.observer ?? false),
     diagnostics: diagnosticsOption(options.diagnostics),
     runtime,
     maxFrameBytes,
     [protocolOption]: protocolOf(options),
   };
+}
+
+function wayOf(option: string, value: unknown): "show" | "hide" {
+  if (value === "show" || value === "hide") return value;
+  throw wrongOption(option, value, '"show" or "hide"');
 }
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {

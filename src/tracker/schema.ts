@@ -1,11 +1,13 @@
 /**
  * Metas that are what they say: a schema of the user's, by the interface that schema libraries share
  * (standardschema.dev, version 1), taken by its shape. What this node tracks has to pass it. What other nodes have
- * tracked is theirs to decide: it is checked before anybody is told of it, and reported where it does not pass.
+ * tracked is theirs to decide: it is checked before anybody is told of it, and reported where it does not pass; and
+ * hidden, where that is wanted.
  */
 import { wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
+import { ReplicatedEntry } from "../replication/entry.js";
 import type { AnyMeta, Diff, Entry } from "../words.js";
 import { copyMeta } from "./meta.js";
 
@@ -46,8 +48,14 @@ export function requireSchema(schema: unknown): void {
 const REPORT_PERIOD_MS = 60_000;
 const MAX_REPORTED_NODES = 1_024;
 
+/** Where metas of other nodes come by before they are shown. */
+export interface Gate {
+  accepts: ((entry: ReplicatedEntry) => boolean) | undefined;
+}
+
 export interface MetaChecksOptions {
   readonly schema: MetaSchema | undefined;
+  readonly invalidMetas: "show" | "hide";
   readonly maxMetaBytes: number;
   /** This node's name: what it tracked has been checked. */
   readonly nodeName: string;
@@ -58,6 +66,7 @@ export interface MetaChecksOptions {
 export class MetaChecks {
   readonly #options: MetaChecksOptions;
   readonly #reportedMs = new Map<string, number>();
+  #isAtGate = false;
   /** How many metas of other nodes did not pass. */
   invalidMetas = 0;
 
@@ -73,6 +82,10 @@ export class MetaChecks {
    */
   copyOf(meta: unknown): Readonly<AnyMeta> {
     const { schema, maxMetaBytes } = this.#options;
+    if (this.#isAtGate) {
+      const text = "The schema changes the tracker while it is asked whether a meta may be shown";
+      throw new TrackerError("INVALID_OPTION", text, { option: "schema" });
+    }
     const copy = copyMeta(meta, maxMetaBytes);
     if (schema === undefined) return copy;
     const { value, wrong } = validated(schema, copy);
@@ -80,9 +93,29 @@ export class MetaChecks {
     return value === copy ? copy : copyMeta(value, maxMetaBytes);
   }
 
-  /** What is to be done about a change, if anything: to check what other nodes have tracked. */
+  /** Where invalid metas are to be hidden, has none of another node shown; they are told of in their turn. */
+  guard(gate: Gate, inTurn: (tell: () => void) => void): void {
+    const { schema, invalidMetas, nodeName } = this.#options;
+    if (schema === undefined || invalidMetas === "show") return;
+    gate.accepts = (entry) => {
+      if (entry.node === nodeName) return true;
+      this.#isAtGate = true;
+      const { wrong } = validated(schema, entry.meta);
+      this.#isAtGate = false;
+      if (wrong === undefined) return true;
+      this.#note(wrong, ReplicatedEntry.topicOf(entry), entry, (error) =>
+        inTurn(() => this.#options.report(error)),
+      );
+      return false;
+    };
+  }
+
+  /**
+   * What is to be done about a change, if anything: to check what other nodes have tracked. A schema is the user's code,
+   * so it gets its turn: before those who are told of the change.
+   */
   checkOf(diff: Diff): (() => void) | undefined {
-    if (this.#options.schema === undefined) return undefined;
+    if (this.#options.schema === undefined || this.#options.invalidMetas === "hide") return undefined;
     const foreign: [topic: string, entry: Entry][] = [];
     for (const [topic, { joins, updates }] of diff) {
       for (const entry of joins) if (entry.node !== this.#options.nodeName) foreign.push([topic, entry]);
@@ -92,17 +125,26 @@ export class MetaChecks {
     return foreign.length === 0 ? undefined : () => this.#check(foreign, schema);
   }
 
-  /** A node whose metas do not pass is reported, once in a while. */
   #check(foreign: readonly [topic: string, entry: Entry][], schema: MetaSchema): void {
-    for (const [topic, { key, node, session, ref, meta }] of foreign) {
-      const { wrong } = validated(schema, meta);
-      if (wrong === undefined) continue;
-      this.invalidMetas += 1;
-      if (!this.#isToReport(node)) continue;
-      const text = `A meta of ${node} is not as the schema says, and shown as it is: ${wrong.message}`;
-      const details = { ...wrong.details, topic, key, node, session, ref };
-      this.#options.report(new TrackerError(wrong.code, text, details, { cause: wrong.cause }));
+    for (const [topic, entry] of foreign) {
+      const { wrong } = validated(schema, entry.meta);
+      if (wrong !== undefined) this.#note(wrong, topic, entry, this.#options.report);
     }
+  }
+
+  /** A node whose metas do not pass is reported, once in a while. */
+  #note(
+    wrong: TrackerError,
+    topic: string,
+    { key, node, session, ref }: Entry,
+    report: (error: TrackerError) => void,
+  ): void {
+    this.invalidMetas += 1;
+    if (!this.#isToReport(node)) return;
+    const how = this.#options.invalidMetas === "hide" ? "hidden" : "shown as it is";
+    const text = `A meta of ${node} is not as the schema says, and ${how}: ${wrong.message}`;
+    const details = { ...wrong.details, topic, key, node, session, ref };
+    report(new TrackerError(wrong.code, text, details, { cause: wrong.cause }));
   }
 
   #isToReport(node: string): boolean {

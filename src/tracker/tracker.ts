@@ -73,13 +73,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       isWanted: () => options.schema !== undefined || this.#kept.isWanted(),
       change: (diff) => {
         this.#kept.change(diff);
-        // A schema is the user's code, so it gets its turn: before those who are told of the change.
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
+      settle: () => this.#local.settle(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
+    this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
     this.#evictions = new Evictions(
       this.#engine,

@@ -8,6 +8,7 @@ import { Places } from "../../src/replication/showing/places.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   closingAfterStopSaysNothing,
+  departingTakesNoPlaceOfItsOwn,
   departingTakesOverFromNobody,
   forgedEntriesAreBounded,
   deploysOneAfterTheOther,
@@ -277,7 +278,8 @@ const departing: readonly BrokenRule[] = [
   },
   {
     rule: "R43 is missed: nobody takes the place of its own life",
-    found: /which departs, is hidden though nobody has its place/,
+    found: /takes the place of another of its life/,
+    run: departingTakesNoPlaceOfItsOwn,
     broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
   },
   {

@@ -1,4 +1,5 @@
 /** Runs of their own for rules of who is alive: see `runs.ts`. */
+import type { EntryOwner } from "../../src/replication/entry.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { View } from "../../src/replication/showing/view.js";
 import type { Life } from "../../src/replication/life.js";
@@ -248,4 +249,21 @@ export async function departingTakesOverFromNobody(
     view.join(entry);
     if (view.count(topic) !== number + 1) fail({ nowMs: 0 }, "of two that depart only one is shown");
   }
+}
+
+/** Two entries of a life that departs come late, beside one that was there: neither takes the place of the other. */
+export async function departingTakesNoPlaceOfItsOwn(
+  _seed: number,
+  { rules }: Protocol = PROTOCOL,
+): Promise<void> {
+  const view = new View(rules);
+  const join = (owner: EntryOwner, clock: number): void => {
+    const origin = { owner, shard: 0, refPrefix: `${owner.name}.` };
+    view.join(new ReplicatedEntry(origin, clock, topic, "user:1", `${owner.name}-${clock}`, {}));
+  };
+  join({ name: "b", departure: undefined }, 1);
+  view.departingLives = 1;
+  const departing = { name: "a", departure: "departed" as const };
+  for (const clock of [1, 2]) join(departing, clock);
+  if (view.count(topic) !== 3) fail({ nowMs: 0 }, "one that departs takes the place of another of its life");
 }

@@ -140,7 +140,7 @@ describe("a schema, where something is tracked", () => {
 });
 
 describe("a schema, where others track", () => {
-  async function pair(schema: MetaSchema<Viewer>) {
+  async function pair(schema: MetaSchema<Viewer>, invalidMetas: "show" | "hide" = "show") {
     const { time, runtime } = virtualRuntime();
     const hub = new MemoryHub();
     const heard: string[] = [];
@@ -149,7 +149,7 @@ describe("a schema, where others track", () => {
     const options = { name: "test", runtime };
     const strict = await Tracker.start<Viewer>(
       { handleDiff },
-      { ...options, pubsub: hub.node("strict"), schema },
+      { ...options, pubsub: hub.node("strict"), schema, invalidMetas },
     );
     const old = await Tracker.start({}, { ...options, pubsub: hub.node("old") });
     strict.on("error", (error) => {
@@ -185,6 +185,63 @@ describe("a schema, where others track", () => {
     expect(heard.filter((each) => each.includes("bob") || each === "INVALID_META")[0]).toBe("INVALID_META");
     expect(strict.health().counters.invalidMetas).toBe(1);
     await stop();
+  });
+
+  it("hides a meta that does not pass where that is wanted, until an update passes, and again", async () => {
+    const { time, strict, old, heard, errors, stop } = await pair(viewerSchema(), "hide");
+    const session = new Session();
+    old.track(session, "room", "ann", { device: "phone", page: "news" });
+    old.track(session, "room", "bob", { device: "toaster" });
+    old.track(session, "room", "cy", { device: "toaster" });
+    await time.advance(2_000);
+    expect(strict.list("room").map(({ key }) => key)).toEqual(["ann"]);
+    expect(heard.some((each) => each.includes("bob"))).toBe(false);
+    expect(errors.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      expect.stringMatching(/^INVALID_META A meta of old .* and hidden: /),
+    ]);
+    expect(strict.health().counters.invalidMetas).toBe(2);
+    // One that is hidden leaves, or changes to what does not pass either, without a word.
+    old.untrack(session, "room", "cy");
+    old.update(session, "room", "bob", { device: "kettle" });
+    await time.advance(2_000);
+    expect(strict.countKeys("room")).toBe(1);
+    old.update(session, "room", "bob", { device: "phone", page: "home" });
+    await time.advance(2_000);
+    expect(strict.has("room", "bob")).toBe(true);
+    old.update(session, "room", "bob", { device: "toaster" });
+    await time.advance(2_000);
+    expect(strict.has("room", "bob")).toBe(false);
+    expect(strict.health().counters.invalidMetas).toBe(4);
+    expect(heard.filter((each) => each.includes("cy"))).toEqual([]);
+    // Silent and heard again: what was hidden stays so, and is not asked for again.
+    expect(strict.track(new Session(), "room", "dan", phone)).toBeDefined();
+    expect(strict.count("room")).toBe(2);
+    await stop();
+  });
+
+  it("does not let a schema change the tracker while it is asked what may be shown", async () => {
+    const schema = viewerSchema();
+    const calls: { track?: () => void } = {};
+    const wrapped: MetaSchema<Viewer> = {
+      "~standard": {
+        ...schema["~standard"],
+        validate: (value) => {
+          calls.track?.();
+          return schema["~standard"].validate(value);
+        },
+      },
+    };
+    const { time, strict, old, stop } = await pair(wrapped, "hide");
+    calls.track = () => void strict.track(new Session(), "room", "extra", phone);
+    old.track(new Session(), "room", "ann", { device: "phone", page: "news" });
+    await time.advance(2_000);
+    expect(strict.count("room")).toBe(0);
+    expect(strict.health().counters.invalidMetas).toBe(1);
+    calls.track = () => undefined;
+    await stop();
+    await expect(startAlone({}, { invalidMetas: "drop" as never })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+    });
   });
 
   it("counts all of them and reports a node once a minute, updates too, and never this node's own", async () => {

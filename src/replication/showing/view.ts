@@ -46,6 +46,10 @@ export class View {
       }
     },
   };
+  /** Whether an entry may be shown; if anybody is to be asked. */
+  accepts: ((entry: ReplicatedEntry) => boolean) | undefined;
+  /** Those that may not. Made for the first. */
+  #refused: WeakSet<ReplicatedEntry> | undefined;
   /** Entries that somebody wants to end: they leave as evicted. Made for the first. */
   #evicted: WeakSet<ReplicatedEntry> | undefined;
   /** Told of each entry that was tracked, here or elsewhere, when it is shown for the first time; if anybody asks. */
@@ -97,12 +101,17 @@ export class View {
 
   /** Shows an entry that was tracked, unless its life departs and its place is taken. */
   join(entry: ReplicatedEntry): void {
-    this.joinAgain(entry);
+    if (this.#refuses(entry)) return;
+    this.#join(entry);
     if (this.tracked !== undefined && this.#rules.stays(entry)) this.tracked(entry);
   }
 
   /** The same for one that was known, and hidden because its node was silent. */
   joinAgain(entry: ReplicatedEntry): void {
+    if (this.#refused?.has(entry) !== true) this.#join(entry);
+  }
+
+  #join(entry: ReplicatedEntry): void {
     // With nobody departing, a join has nobody to look for.
     const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
     if (places === undefined) return this.#show(entry);
@@ -136,6 +145,8 @@ export class View {
   /** Puts a revision in the place of the one before, if that is shown. */
   update(entry: ReplicatedEntry, previous: ReplicatedEntry): void {
     if (this.#evicted?.has(previous) === true) this.#evicted.add(entry);
+    if (this.#refused?.has(previous) === true) return this.join(entry);
+    if (this.#refuses(entry)) return this.leave(previous, "untracked");
     const places = this.#placesOf(previous);
     if (places !== undefined) {
       const wasHidden = places.isHidden(previous);
@@ -173,7 +184,7 @@ export class View {
       for (const each of entriesOf(bucket)) {
         (ReplicatedEntry.ownerOf(each) === owner ? own : others).push(each);
       }
-      if (places === undefined && others.length === 0) continue;
+      if (own.length === 0 || (places === undefined && others.length === 0)) continue;
       places ??= this.#makePlaces(entry);
       places.depart(own, others);
     }
@@ -192,6 +203,13 @@ export class View {
   /** Forgets the changes since the last call, where nobody wants them. */
   dropDiff(): void {
     this.#changes.drop();
+  }
+
+  /** Asks whether an entry may be shown, and remembers if not. */
+  #refuses(entry: ReplicatedEntry): boolean {
+    if (this.accepts === undefined || this.accepts(entry)) return false;
+    (this.#refused ??= new WeakSet()).add(entry);
+    return true;
   }
 
   #show(entry: ReplicatedEntry): void {
