@@ -7,7 +7,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 const alias = [
   { find: /^rollcall\/adapters\/(.+)$/, replacement: source("./src/adapters/$1.ts") },
   {
-    find: /^rollcall\/(crdt|client|react|vue|svelte|channels|testing)$/,
+    find: /^rollcall\/(crdt|client|react|vue|svelte|channels|metrics|inspect|testing)$/,
     replacement: source("./src/$1/index.ts"),
   },
   { find: /^rollcall$/, replacement: source("./src/index.ts") },

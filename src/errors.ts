@@ -10,6 +10,7 @@
  * - `NOT_TRACKED`: `update` of an entry that is not there.
  * - `TOO_MANY_CHANGES`: a handler answers each change with another one; the change at the end of the chain is refused.
  * - `TRACKER_STOPPED`: a change after `stop` began.
+ * - `OBSERVER`: a change on a node that only looks on.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
  *   that name.
  * - `INVALID_META`: a meta that is not a JSON object, or does not pass the schema; `path` says where. Reported: one of
@@ -43,6 +44,7 @@ export type TrackerErrorCode =
   | "NOT_TRACKED"
   | "TOO_MANY_CHANGES"
   | "TRACKER_STOPPED"
+  | "OBSERVER"
   | "INVALID_OPTION"
   | "INVALID_ARGUMENT"
   | "INVALID_META"

@@ -20,7 +20,9 @@ export type {
   TopicDiff,
   Update,
 } from "./words.js";
+export type { DurationCounts } from "./durations.js";
 export type { TrackerBehaviour } from "./tracker/behaviour.js";
+export type { Diagnostics, TrackerHappenings, TrackerPlace } from "./tracker/diagnostics.js";
 export type { Explanation, Health, ReplicaHealth } from "./tracker/health.js";
 export type { ChangesOptions } from "./tracker/change-iterator.js";
 export type { TrackerChange } from "./tracker/diffs.js";

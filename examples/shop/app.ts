@@ -5,14 +5,21 @@ import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
 import type { Asset } from "./assets.ts";
 import { adminRoutes, type AdminRouteParts } from "./routes/admin-routes.ts";
+import { inspectRoute, type InspectParts } from "./routes/inspect-route.ts";
 import { shopRoutes, type ShopRouteParts } from "./routes/shop-routes.ts";
+import { adminGuard, type Credentials } from "./security/admin-guard.ts";
 
-export interface AppParts extends ShopRouteParts, AdminRouteParts {
+export interface AppParts extends ShopRouteParts, AdminRouteParts, InspectParts {
   readonly served: ReadonlyMap<string, Asset>;
+  readonly admin: Credentials;
 }
 
 export function makeApp(parts: AppParts): Hono {
   const app = new Hono();
+  // One for all of the back office, so that failed attempts are counted together.
+  const guard = adminGuard(parts.admin, parts.secret);
+  // In front of what gives all other pages their policy: this one has its own.
+  app.route("/admin/inspect", inspectRoute(parts, guard));
   app.use(
     secureHeaders({
       // Nothing but our own files runs or loads, so that no text that slips through could do anything.
@@ -38,7 +45,7 @@ export function makeApp(parts: AppParts): Hono {
     context.header("Cache-Control", "public, max-age=31536000, immutable");
     return context.body(asset.body);
   });
-  app.route("/admin", adminRoutes(parts));
+  app.route("/admin", adminRoutes(parts, guard));
   app.route("/", shopRoutes(parts));
 
   app.onError((error, context) => {

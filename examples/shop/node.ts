@@ -107,6 +107,7 @@ export async function startNode(config: NodeStart, control: NodeControl): Promis
     carts,
     channels,
     pipeline,
+    tracker,
     admin: { user: config.adminUser, password: config.adminPassword },
     control,
   });

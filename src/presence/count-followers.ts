@@ -27,6 +27,13 @@ export class CountFollowers {
     this.#settings = settings;
   }
 
+  /** How many follow a count, over all topics. */
+  get size(): number {
+    let size = 0;
+    for (const followers of this.#topics.values()) size += followers.size;
+    return size;
+  }
+
   /** Takes a diff of the tracker. */
   change(diff: Diff<unknown>): void {
     if (this.#topics.size === 0) return;

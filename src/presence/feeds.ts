@@ -23,6 +23,13 @@ export class Feeds<M, X extends object> {
     this.#rounds = new Rounds(settings.runtime, settings.reporter);
   }
 
+  /** How many follow a topic, over all topics. */
+  get followers(): number {
+    let followers = 0;
+    for (const feed of this.#feeds.values()) followers += feed.followers;
+    return followers;
+  }
+
   /** Takes a diff of the tracker. With `handleMetas` every topic has a feed as long as it has entries. */
   change(diff: Diff<M>): void {
     if (this.#closed) return;

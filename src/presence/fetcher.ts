@@ -5,6 +5,7 @@
  * It promises that fetch starts at once, is never asked about no keys, and that no answer comes
  * synchronously. It knows no tracker and no subscriber.
  */
+import { Durations } from "../durations.js";
 import { TrackerError } from "../errors.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Reporter } from "../reports.js";
@@ -32,6 +33,10 @@ const late: unique symbol = Symbol("late");
 export class Fetcher<X extends object> {
   readonly #options: FetcherOptions<X>;
   readonly #running = new Set<Promise<ReadonlyMap<string, X>>>();
+  /** How long fetches took, those that failed or took too long among them. */
+  readonly durations = new Durations();
+  /** Fetches that threw, rejected, returned no Map or took too long. */
+  failures = 0;
 
   constructor(options: FetcherOptions<X>) {
     this.#options = options;
@@ -59,6 +64,7 @@ export class Fetcher<X extends object> {
   async #ask(fetch: Fetch<X>, topic: string, keys: readonly string[]): Promise<ReadonlyMap<string, X>> {
     const { fetchTimeoutMs, runtime, reporter } = this.#options;
     let cancelTimer: CancelTimer | undefined;
+    const beganMs = runtime.monotonicMs();
     try {
       const answer = fetch(topic, keys);
       if (answer instanceof Map) return answer;
@@ -68,14 +74,17 @@ export class Fetcher<X extends object> {
       // The race handles a rejection of the answer that comes after the timeout, too.
       const extras = await Promise.race([answer, timeout]);
       if (extras instanceof Map) return extras;
+      this.failures += 1;
       reporter.error(
         extras === late ? tookTooLong(topic, keys, fetchTimeoutMs) : gaveNoMap(topic, keys, extras),
       );
     } catch (cause) {
+      this.failures += 1;
       const message = "fetch failed; the presences go out without what it adds";
       reporter.error(new TrackerError("HANDLER_FAILED", message, { what: "fetch", topic, keys }, { cause }));
     } finally {
       cancelTimer?.();
+      this.durations.add(runtime.monotonicMs() - beganMs);
     }
     return new Map<string, X>();
   }

@@ -1,5 +1,6 @@
 /** The presence layer's public surface. */
 export { Presence } from "./presence.js";
+export type { PresenceHealth } from "./presence.js";
 export type { Fetch } from "./fetcher.js";
 export type { PresenceChange } from "./changes.js";
 export type { PresenceSubscriber, SubscriptionEnd } from "./follower.js";

@@ -13,6 +13,7 @@ import {
   wholeOption,
   wrongArgument,
 } from "../checks.js";
+import type { DurationCounts } from "../durations.js";
 import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
@@ -26,6 +27,7 @@ import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
 import { endSignals } from "../tracker/change-iterator.js";
 import type { ChangesOptions } from "../tracker/change-iterator.js";
+import type { TrackerChange } from "../tracker/diffs.js";
 import { changesOf } from "./changes.js";
 import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
@@ -54,6 +56,14 @@ import type {
   PresencePartMessage,
   Presences,
 } from "./wire.js";
+
+/** How a presence is. `followers` are those of topics and of counts, and the readers of its tracker's diffs. */
+export interface PresenceHealth extends Health {
+  /** How long fetches took, those that failed among them. */
+  readonly fetches: DurationCounts;
+  /** Fetches that threw, rejected, returned no Map, or took longer than `fetchTimeoutMs`. */
+  readonly fetchFailures: number;
+}
 
 const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
 
@@ -280,6 +290,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return changesOf<M, X>(options, (subscriber) => this.subscribe(topic, subscriber));
   }
 
+  /** Reads the changes of all topics, plain, as the tracker tells them. See `Tracker.diffs`. */
+  diffs(options?: ChangesOptions): AsyncIterableIterator<TrackerChange<M>, undefined> {
+    return this.#tracker.diffs(options);
+  }
+
   /** Tracks a session; see `Tracker.track`. @throws TrackerError `ALREADY_TRACKED` if it is there. */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
     return this.#tracker.track(session, topic, key, meta);
@@ -366,9 +381,15 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     return this.#tracker.explain(topic, key);
   }
 
-  /** The condition of this node, and of the others as far as it knows. See `Tracker.health`. */
-  health(): Health {
-    return this.#tracker.health();
+  /** The condition of this node, of the others as far as it knows, and what is followed and fetched. See `Tracker.health`. */
+  health(): PresenceHealth {
+    const health = this.#tracker.health();
+    return {
+      ...health,
+      followers: health.followers + this.#feeds.followers + this.#counts.size,
+      fetches: this.#fetcher.durations.counts(),
+      fetchFailures: this.#fetcher.failures,
+    };
   }
 
   /** Resolves when this node has caught up with everyone: a readiness probe. See `Tracker.whenComplete`. */

@@ -78,6 +78,11 @@ export class TopicFeed<M, X extends object> {
     this.#view = new TopicView(entries);
   }
 
+  /** How many follow it. */
+  get followers(): number {
+    return this.#followers.size;
+  }
+
   /** Takes a diff of the tracker. Without a period every diff goes its own way, at once. */
   change(diff: TopicDiff<M>): void {
     const { diffPeriodMs, runtime } = this.#settings;

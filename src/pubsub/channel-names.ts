@@ -28,3 +28,19 @@ function escaped(name: string): string {
     return encoded.startsWith("%") ? encoded : `%${code.toString(16).toUpperCase()}`;
   });
 }
+
+/** The name of the tracker that broadcasts on a channel; undefined for any other channel. */
+export function trackerOfChannel(channel: string): string | undefined {
+  const text = /^rollcall:([\w%-]+)$/.exec(channel)?.[1];
+  if (text === undefined) return undefined;
+  try {
+    return text
+      .split(/%u([0-9A-F]{4})/)
+      .map((part, i) =>
+        i % 2 === 0 ? decodeURIComponent(part) : String.fromCharCode(Number.parseInt(part, 16)),
+      )
+      .join("");
+  } catch {
+    return undefined;
+  }
+}

@@ -25,6 +25,11 @@ export function makeIncarnation(wallClockMs: number, random: string): string {
   return time.slice(-TIME_LENGTH) + random;
 }
 
+/** When a life started, by its own wall clock. */
+export function startOf(incarnation: string): number {
+  return Number.parseInt(incarnation.slice(0, TIME_LENGTH), 36);
+}
+
 export function isIncarnation(value: unknown): value is string {
   return typeof value === "string" && INCARNATION.test(value);
 }

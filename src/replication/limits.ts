@@ -24,6 +24,8 @@ export const MAX_EVICTED = 64;
 export const EVICTIONS_ASKED = 5;
 /** A node name. It stands in every frame. */
 export const MAX_NODE_NAME_BYTES = 128;
+/** The version of a library, in UTF-16 units: longer than any that this one will have. */
+export const MAX_VERSION_LENGTH = 32;
 /** More shards than this help nobody: every one costs its share of each heartbeat. */
 export const MAX_POOL_SIZE = 1024;
 /** Dots that one page says are kept. */
@@ -106,6 +108,12 @@ export const ABSENT_HEARTBEATS = 0.93;
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */
 export const ALOUD_MS = 30_000;
+/**
+ * Whoever only looks on is answered like a node, and remembered for the account that it has: so many at a time, each for
+ * so long after its last question. A dozen people look at a cluster in trouble.
+ */
+export const MAX_OBSERVERS = 64;
+export const OBSERVER_MEMORY_MS = 120_000;
 /** What is refused because a table is full, or is implausible, is reported so often at the most. */
 export const REFUSAL_REPORT_MS = 60_000;
 

@@ -11,7 +11,7 @@ import { Requests } from "./holding/requests.js";
 import { Room } from "./holding/room.js";
 import type { Contact } from "./lives/contact.js";
 import type { DeltaMessage, Heartbeat, Page } from "./message.js";
-import type { Counters, ReplicatorOptions } from "./port.js";
+import type { Counters, ReplicatorOptions, Tracing } from "./port.js";
 import type { Replica } from "./replica.js";
 import type { Protocol } from "./rules.js";
 import type { Effects } from "./step.js";
@@ -42,10 +42,10 @@ export class Merging {
   readonly #claims: Claims<Replica>;
   readonly #maxEntries: number;
   readonly #room: Room;
-  #rebuilds = 0;
+  readonly #tracing: Tracing | undefined;
 
   constructor(
-    { random, heartbeatPeriodMs, maxEntries }: ReplicatorOptions,
+    { random, heartbeatPeriodMs, maxEntries, tracing }: ReplicatorOptions,
     effects: Effects,
     counters: Counters,
     contact: Contact,
@@ -61,6 +61,7 @@ export class Merging {
     this.#requests = new Requests(random, nowMs, heartbeatPeriodMs, protocol);
     this.#claims = new Claims(protocol);
     this.#maxEntries = maxEntries;
+    this.#tracing = tracing;
     this.#room = new Room(maxEntries, protocol.rules);
   }
 
@@ -187,16 +188,19 @@ export class Merging {
   /** Asks for pages where a delta was asked for. */
   #rebuild(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     if (slice.nextRequest()?.type !== "deltaRequest") return;
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, false);
-    this.#room.count(slice);
+    this.#startRebuild(replica, slice, false);
     this.#afterAnswer(replica, slice, true, nowMs);
   }
 
-  #doubt(replica: Replica, slice: RemoteSlice, nowMs: number): void {
-    this.#rebuilds += 1;
-    slice.startRebuild(this.#rebuilds, true);
+  #startRebuild(replica: Replica, slice: RemoteSlice, isDoubted: boolean): void {
+    this.#counters.rebuilds += 1;
+    slice.startRebuild(this.#counters.rebuilds, isDoubted);
     this.#room.count(slice);
+    this.#tracing?.rebuilding(replica.life, slice.shard);
+  }
+
+  #doubt(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+    this.#startRebuild(replica, slice, true);
     this.#want(replica, slice, nowMs);
   }
 

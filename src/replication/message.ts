@@ -39,6 +39,8 @@ export interface Heartbeat {
   readonly periodMs?: number | undefined;
   /** For how long entries of lives that have ended may still wait in the sender's list, if any do. */
   readonly waitsMs?: number | undefined;
+  /** The version of the sender's library. Only to one life, as it does not change. */
+  readonly version?: string | undefined;
   /** By how much the sender is often late with it, if it is. */
   readonly lateMs?: number | undefined;
 }
@@ -147,6 +149,8 @@ export interface Frame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: Message;
+  /** Whether the sender only looks on: it has nothing, and is nobody's replica. */
+  readonly observes?: boolean | undefined;
 }
 
 /**

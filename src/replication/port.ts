@@ -2,7 +2,9 @@
  * The words of replication for those around it: its options, how it is connected, what goes wrong, and what it counts.
  * Types, and a fresh set of counters.
  */
+import { utf8Length } from "./bytes.js";
 import type { Life } from "./life.js";
+import type { DeltaMessage } from "./message.js";
 import type { Protocol } from "./rules.js";
 
 /**
@@ -32,6 +34,8 @@ export interface Carrier {
 export interface ReplicatorOptions {
   readonly life: Life;
   readonly poolSize: number;
+  /** Whether this node only looks on: it has nothing, asks others, and is nobody's replica. Default false. */
+  readonly observer?: boolean | undefined;
   /** Whether this node hears itself as others hear it; if not, it believes what it is told of its connection. */
   readonly echoes: boolean;
   readonly maxFrameBytes: number;
@@ -43,6 +47,9 @@ export interface ReplicatorOptions {
   /** How many entries of other lives are kept. */
   readonly maxEntries: number;
   readonly random: () => number;
+  /** The version of the library, told to each life that is met. */
+  readonly version?: string | undefined;
+  readonly tracing?: Tracing | undefined;
   /** Default: the rules and limits of this release. */
   readonly protocol?: Protocol | undefined;
 }
@@ -55,7 +62,20 @@ export type Trouble =
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
 
-/** What was received and not listened to, by reason. Counts since the start. */
+/** Is told what happens inside, in the middle of it: it only looks, and does nothing but note it. */
+export interface Tracing {
+  /** What was changed here was told to all. */
+  flushed(delta: DeltaMessage): void;
+  /** Something of a life was merged, shown or not. */
+  merged(
+    life: Life,
+    change: { readonly [What in "added" | "updated" | "removed"]: readonly unknown[] },
+  ): void;
+  /** A slice is begun anew, from pages. */
+  rebuilding(life: Life, shard: number): void;
+}
+
+/** What was sent, received and not listened to, by reason. Counts since the start. */
 export interface Counters {
   /** Of all nodes but this one. */
   framesReceived: number;
@@ -64,7 +84,7 @@ export interface Counters {
   framesOver: number;
   framesSuperseded: number;
   framesMisaddressed: number;
-  /** Of lives for which there was no room. */
+  /** Of lives for which there was no room, and of observers. */
   framesCrowded: number;
   /** Shards that were claimed, by a heartbeat or a delta, and for which there was no room. */
   claimsCrowded: number;
@@ -75,6 +95,12 @@ export interface Counters {
   deltasMerged: number;
   pagesMerged: number;
   requestsSent: number;
+  /** Handed to the pubsub while it was connected; a broadcast is one, however many hear it. */
+  framesSent: number;
+  /** Of these, in UTF-8, without what the pubsub adds. */
+  bytesSent: number;
+  /** Slices that were begun anew, from pages. */
+  rebuilds: number;
   divergences: number;
 }
 
@@ -93,6 +119,15 @@ export function noCounts(): Counters {
     deltasMerged: 0,
     pagesMerged: 0,
     requestsSent: 0,
+    framesSent: 0,
+    bytesSent: 0,
+    rebuilds: 0,
     divergences: 0,
   };
+}
+
+/** A payload goes to the pubsub. */
+export function countSent(counters: Counters, payload: string): void {
+  counters.framesSent += 1;
+  counters.bytesSent += utf8Length(payload);
 }

@@ -7,6 +7,7 @@
  */
 import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
+import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
 import { CatchUp, isAwaited } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
@@ -18,19 +19,20 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
+import { Observers } from "./lives/observers.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
 import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
-import { noCounts } from "./port.js";
+import { countSent, noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Effects } from "./step.js";
-import type { LocalChange, News, ReplicationEvent, Step } from "./step.js";
+import type { Effect, LocalChange, News, ReplicationEvent, Step } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -38,6 +40,7 @@ export class Replicator {
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
+  readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
   /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
@@ -48,6 +51,7 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
+  readonly #observers = new Observers((observer) => this.#authorship.forget(observer));
   readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
@@ -60,15 +64,16 @@ export class Replicator {
     this.view = new View(rules);
     const effects = this.#effects;
     this.connection = new Connection(options, rules, effects, nowMs);
-    const carrier = {
-      broadcast: (payload: string): void => {
-        if (this.connection.isAttached) effects.add({ type: "broadcast", payload });
-      },
-      send: (to: string, payload: string): void => {
-        if (this.connection.isAttached) effects.add({ type: "send", to, payload });
-      },
+    const carry = (effect: Extract<Effect, { readonly payload: string }>): void => {
+      if (!this.connection.isAttached) return;
+      countSent(this.counters, effect.payload);
+      effects.add(effect);
     };
-    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules);
+    const carrier = {
+      broadcast: (payload: string): void => carry({ type: "broadcast", payload }),
+      send: (to: string, payload: string): void => carry({ type: "send", to, payload }),
+    };
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules, options.observer);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
@@ -77,12 +82,16 @@ export class Replicator {
       () => this.connection.rhythm.lateMs,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
       protocol,
+      this.seenTimes,
     );
     this.#greetings = new Greetings(options.random, rules);
     const { healthy } = this.connection;
     this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy, protocol);
     const listener = {
-      changed: (replica: Replica, change: SliceChange) => this.#show(replica, change),
+      changed: (replica: Replica, change: SliceChange) => {
+        options.tracing?.merged(replica.life, change);
+        this.#show(replica, change);
+      },
       letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
         if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
       },
@@ -157,7 +166,7 @@ export class Replicator {
         break;
       case "goodbye":
         this.#authorship.flushAll(nowMs);
-        this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
+        if (this.#options.observer !== true) this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
       default:
         event satisfies never;
@@ -194,6 +203,10 @@ export class Replicator {
     }
     const { frame } = decoded;
     const { from, message } = frame;
+    const { life } = this.#options;
+    const isOwn = from.name === life.name && from.incarnation === life.incarnation;
+    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true))
+      return this.#receiveQuestion(frame, nowMs);
     const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
@@ -216,7 +229,9 @@ export class Replicator {
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
       this.connection.voice.speaks(this.#outbox.counter);
-      this.#authorship.sendHeartbeat(nowMs);
+      // Who only looks on says nothing, but to hear itself.
+      if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
+      else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
       if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
@@ -306,6 +321,16 @@ export class Replicator {
     }
   }
 
+  /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
+  #receiveQuestion({ from, to, message, counter }: Frame, nowMs: number): void {
+    this.counters.framesReceived += 1;
+    this.#hasHeard = true;
+    if (to !== this.#options.life.incarnation) return;
+    if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
+    if (!this.#observers.admits(from, nowMs)) this.counters.framesCrowded += 1;
+    else if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
+  }
+
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
   #receiveLate(frame: Frame, nowMs: number): void {
     const replica = this.membership.presentOf(frame.from.name);
@@ -324,6 +349,7 @@ export class Replicator {
     nowMs: number,
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
+    replica.version = heartbeat.version ?? replica.version;
     this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
   }
 
@@ -339,6 +365,8 @@ export class Replicator {
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
   #hearOwn(frame: Frame, nowMs: number): void {
+    if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
+      this.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.voice.isDeaf) this.#tick(nowMs);
     const hearsAgain = this.connection.hear(frame, nowMs);
@@ -361,7 +389,8 @@ export class Replicator {
 
   #greet(replica: Replica, nowMs: number): void {
     this.#merging.met(replica, nowMs);
-    this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
+    if (this.#options.observer === true) this.#contact.missed(replica, nowMs);
+    else this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
   #wentDown(replica: Replica, nowMs: number): void {

@@ -392,6 +392,11 @@ export const RULES = {
 
   // The border.
 
+  /**
+   * R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
+   */
+  isNobodysReplica: (observes: boolean): boolean => observes,
+
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
 

@@ -4,21 +4,27 @@ import type { News } from "../replication/step.js";
 import type { Reporter } from "../reports.js";
 import type { Delivery } from "./delivery.js";
 import type { TrackerEvents } from "./events.js";
+import type { Tracer } from "./tracer.js";
 import { errorOfConflict, errorOfDivergence, errorOfRefusal, errorOfTrouble } from "./troubles.js";
 
 export class Announcer {
   readonly #reporter: Reporter<TrackerEvents>;
   readonly #delivery: Delivery;
 
-  constructor(reporter: Reporter<TrackerEvents>, delivery: Delivery) {
+  readonly #tracer: Tracer;
+
+  constructor(reporter: Reporter<TrackerEvents>, delivery: Delivery, tracer: Tracer) {
+    this.#tracer = tracer;
     this.#reporter = reporter;
     this.#delivery = delivery;
   }
 
   tell(news: News): void {
     switch (news.type) {
-      case "replicaUp":
       case "replicaDown":
+        this.emit(news.type, news.life);
+        return this.#tracer.down(news.life);
+      case "replicaUp":
       case "replicaGone":
         return this.emit(news.type, news.life);
       case "replicaLink":
@@ -30,7 +36,8 @@ export class Announcer {
       case "trouble":
         return this.report(() => errorOfTrouble(news.trouble));
       case "refused":
-        return this.report(() => errorOfRefusal(news.reason, news.version));
+        this.report(() => errorOfRefusal(news.reason, news.version));
+        return this.#tracer.refused(news.reason);
       default:
         return news satisfies never;
     }

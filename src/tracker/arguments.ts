@@ -40,3 +40,9 @@ export function notTracked({ id }: Session, topic: string, key: string): Tracker
   const text = `This session is not tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)}`;
   return new TrackerError("NOT_TRACKED", text, { topic, key, session: id });
 }
+
+export function isObserver(name: string): TrackerError {
+  return new TrackerError("OBSERVER", `The tracker ${name} was started as an observer, and tracks nothing`, {
+    name,
+  });
+}

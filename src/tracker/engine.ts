@@ -11,6 +11,7 @@ import { Replicator } from "../replication/replicator.js";
 import type { Effect, ReplicationEvent } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
+import { VERSION } from "../version.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import { Announcer } from "./announcer.js";
@@ -24,6 +25,7 @@ import { reserveName } from "./names-in-use.js";
 import { protocolOf } from "./options.js";
 import type { CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
+import { Tracer } from "./tracer.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames } from "./events.js";
@@ -42,14 +44,15 @@ export class Engine {
   readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
   readonly #tickPeriodMs: number;
-  readonly #publisher: Publisher;
+  readonly publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
+  readonly #tracer: Tracer;
   readonly #announcer: Announcer;
   readonly #carryingOut = new CarryingOut((effect) => this.#carry(effect));
   readonly #readiness: Readiness;
   readonly #hasHandler: boolean;
-  readonly #followers = new Set<DiffFollower>();
+  readonly followers = new Set<DiffFollower>();
   readonly #observer: ChangeObserver;
   readonly #subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
   readonly #life: Life;
@@ -76,17 +79,18 @@ export class Engine {
     this.#hasHandler = handleDiff !== undefined;
     this.#observer = observer;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
-    this.#publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
+    this.publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
       (diff) => {
         if (handleDiff !== undefined) this.reporter.guard("handleDiff", handleDiff, diff);
-        for (const follower of this.#followers) follower.changed(diff);
+        for (const follower of this.followers) follower.changed(diff);
       },
       () => this.reporter.error(tooManyChanges()),
     );
-    this.#announcer = new Announcer(this.reporter, this.#delivery);
+    this.#tracer = new Tracer(options, this.reporter, this.#delivery);
+    this.#announcer = new Announcer(this.reporter, this.#delivery, this.#tracer);
     this.#readiness = new Readiness(runtime);
     this.#hearingOut = new HearingOut(
       protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
@@ -103,13 +107,15 @@ export class Engine {
         echoes: pubsub.echoes === true,
         tickPeriodMs: this.#tickPeriodMs,
         random,
+        version: VERSION,
+        tracing: this.#tracer.tracing,
         protocol: protocolOf(options),
       },
       this.now(),
     );
     this.#deaths = new Deaths({
       ...options,
-      channel: this.#publisher.inboxChannel,
+      channel: this.publisher.inboxChannel,
       replicator: this.replicator,
       rules: protocolOf(options).rules,
       now: () => this.now(),
@@ -136,7 +142,7 @@ export class Engine {
   async start(): Promise<void> {
     const { pubsub, name, runtime, startTimeoutMs } = this.#options;
     this.#subscriptions.add(reserveName(pubsub, name));
-    const { broadcastChannel, inboxChannel } = this.#publisher;
+    const { broadcastChannel, inboxChannel } = this.publisher;
     const beganMs = this.now();
     try {
       const subscriptions = await subscribeAll(
@@ -185,9 +191,9 @@ export class Engine {
     this.step({ type: "goodbye", windowMs: handoffMs });
     this.deliver();
     this.#readiness.stop();
-    for (const follower of this.#followers) follower.ended();
-    this.#followers.clear();
-    if (!(await this.#publisher.settled(runtime, startTimeoutMs))) {
+    for (const follower of this.followers) follower.ended();
+    this.followers.clear();
+    if (!(await this.publisher.settled(runtime, startTimeoutMs))) {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
@@ -200,8 +206,8 @@ export class Engine {
       follower.ended();
       return () => undefined;
     }
-    this.#followers.add(follower);
-    return () => void this.#followers.delete(follower);
+    this.followers.add(follower);
+    return () => void this.followers.delete(follower);
   }
 
   now(): number {
@@ -282,9 +288,9 @@ export class Engine {
   #carry(effect: Effect): void {
     switch (effect.type) {
       case "broadcast":
-        return this.#publisher.broadcast(effect.payload);
+        return this.publisher.broadcast(effect.payload);
       case "send":
-        return this.#publisher.send(effect.to, effect.payload);
+        return this.publisher.send(effect.to, effect.payload);
       case "wake":
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":
@@ -303,7 +309,7 @@ export class Engine {
 
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
-    const isWanted = this.#hasHandler || this.#followers.size > 0;
+    const isWanted = this.#hasHandler || this.followers.size > 0;
     if (!isWanted && !this.#observer.isWanted()) {
       view.dropDiff();
       return undefined;
@@ -335,7 +341,7 @@ export class Engine {
 
   /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
   get #isBusy(): boolean {
-    return this.#publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
+    return this.publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
   }
 
   /** For the next turn. */
@@ -393,8 +399,10 @@ export class Engine {
       this.#readiness.startAnew();
     }
     this.#announcer.emit("connection", { status, unheard });
-    if (status === "deaf" && !this.#isToldDeaf)
+    if (status === "deaf" && !this.#isToldDeaf) {
       this.#announcer.report(() => deaf(unheard, this.#options.pubsub));
+      this.#tracer.deaf(unheard);
+    }
     if (status !== "disconnected") this.#isToldDeaf = status === "deaf";
   }
 
@@ -424,6 +432,6 @@ export class Engine {
   /** Reports an error in its turn: at once, but not while the pubsub is being called. */
   #report(error: TrackerError): void {
     this.#announcer.report(() => error);
-    if (!this.#publisher.isPublishing) this.#delivery.deliver();
+    if (!this.publisher.isPublishing) this.#delivery.deliver();
   }
 }

@@ -1,10 +1,13 @@
-/** What is known of an entry and of a replica, in the words of the public API. */
+/** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry } from "../replication/entry.js";
 import type { EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
+import { PROTOCOL_VERSION } from "../replication/limits.js";
 import { Replica } from "../replication/replica.js";
 import type { Replicator } from "../replication/replicator.js";
-import type { Explanation, ReplicaHealth } from "./health.js";
+import { VERSION } from "../version.js";
+import type { Engine } from "./engine.js";
+import type { Explanation, Health, ReplicaHealth } from "./health.js";
 
 /** Searches all that is hidden. */
 export function explanationsOf(
@@ -49,8 +52,37 @@ function explain(
   };
 }
 
-export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs } = replica;
+/** What a tracker counts itself. */
+interface OwnCounts {
+  readonly own: Health["own"];
+  readonly closedSessionCalls: number;
+  readonly invalidMetas: number;
+}
+
+export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas }: OwnCounts): Health {
+  const { membership, counters, connection, seenTimes } = engine.replicator;
+  const { failures: publishFailures } = engine.publisher;
+  const nowMs = engine.now();
+  return {
+    complete: engine.isComplete(),
+    ready: engine.isReady(),
+    connected: connection.status === "connected",
+    connection: connection.status,
+    replicas: Array.from(membership.replicas(), (replica) =>
+      replicaHealthOf(replica, membership.silenceOf(replica, nowMs)),
+    ),
+    own,
+    followers: engine.followers.size,
+    changeToSeen: seenTimes.durations.counts(),
+    selfBlamed: connection.healthy.blamed(nowMs),
+    version: VERSION,
+    protocolVersion: PROTOCOL_VERSION,
+    counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
+  };
+}
+
+function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
+  const { life, status, link, heartbeatPeriodMs, version } = replica;
   const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   return {
@@ -63,6 +95,7 @@ export function healthOf(replica: Replica, silentMs: number): ReplicaHealth {
     complete: isComplete,
     waitsFor:
       isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
+    version,
     entries: replica.held.size,
   };
 }

@@ -1,4 +1,5 @@
 /** What `health` and `explain` tell. Types only. */
+import type { DurationCounts } from "../durations.js";
 import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
 import type { Counters } from "../replication/port.js";
 import type { SelfBlame } from "../replication/lives/healthy-time.js";
@@ -29,6 +30,8 @@ export interface ReplicaHealth {
    * if it is complete.
    */
   readonly waitsFor: "summary" | "entries" | "room" | undefined;
+  /** The version of its library; undefined until it has said so, which it does when it meets this node. */
+  readonly version: string | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }
@@ -52,6 +55,18 @@ export interface Health {
   /** `deaf` if the pubsub says that it is connected, and this node does not hear itself. */
   readonly connection: ConnectionStatus;
   readonly replicas: readonly ReplicaHealth[];
+  /** What this node itself has tracked: entries, and sessions that have any. */
+  readonly own: { readonly entries: number; readonly sessions: number };
+  /** Readers of `diffs()`. */
+  readonly followers: number;
+  /**
+   * How long changes of this node took until they were seen: from the first change of a flush until its delta was heard
+   * again through the pubsub, where that echoes. A sample of them: one delta at a time.
+   */
+  readonly changeToSeen: DurationCounts;
+  /** The version of this library, and of the protocol that it speaks: nodes of another protocol are not heard. */
+  readonly version: string;
+  readonly protocolVersion: number;
   /**
    * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
    * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it
@@ -61,6 +76,8 @@ export interface Health {
   readonly counters: Readonly<Counters> & {
     /** Calls of `track`, `set` and `update` with a session that had closed. */
     readonly closedSessionCalls: number;
+    /** Payloads that the pubsub refused. */
+    readonly publishFailures: number;
     /** Metas of other nodes that did not pass the schema. */
     readonly invalidMetas: number;
   };

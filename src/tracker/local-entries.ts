@@ -29,6 +29,11 @@ export class LocalEntries {
     this.#leaving = new LeavingEntries(runtime, (due) => this.#timeIsUp(due));
   }
 
+  /** How many entries there are, and sessions that have any. */
+  get counts(): { readonly entries: number; readonly sessions: number } {
+    return { entries: this.#owned.size, sessions: this.#owned.sessions };
+  }
+
   find(session: Session, topic: string, key: string): ReplicatedEntry | undefined {
     return this.#owned.find(session, topic, key);
   }

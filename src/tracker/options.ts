@@ -10,6 +10,8 @@ import type { Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
 import type { Runtime } from "../runtime.js";
+import { diagnosticsOption } from "./diagnostics.js";
+import type { Diagnostics } from "./diagnostics.js";
 import { requireSchema } from "./schema.js";
 import type { MetaSchema } from "./schema.js";
 
@@ -86,6 +88,17 @@ export interface TrackerOptions<M = any> {
    * on this node, until an update passes. Default `show`: their users are there, whatever is known of them.
    */
   readonly invalidMetas?: "show" | "hide" | undefined;
+  /**
+   * Whether this node only looks on: it hears all and tracks nothing (`track`, `set` and `update` throw `OBSERVER`), and
+   * is nobody's replica: no other node lists it, waits for it or makes it responsible for anything. For tools. Default
+   * false.
+   */
+  readonly observer?: boolean | undefined;
+  /**
+   * Takes what happens inside: flushes, merges, rebuilds, deaths, deafness and refusals. `diagnosticsChannels()` of
+   * `rollcall/metrics` publishes it on channels of `node:diagnostics_channel`. Default: none.
+   */
+  readonly diagnostics?: Diagnostics | undefined;
   /** Time, random and timers. Default: the machine's. */
   readonly runtime?: Runtime | undefined;
 }
@@ -103,13 +116,14 @@ export interface StopOptions {
 export const stopOptionNames: Readonly<Record<keyof StopOptions, true>> = { handoffMs: true };
 
 export type CheckedOptions = {
-  readonly [Option in Exclude<keyof TrackerOptions, "expect" | "schema">]-?: Exclude<
+  readonly [Option in Exclude<keyof TrackerOptions, "expect" | "schema" | "diagnostics">]-?: Exclude<
     TrackerOptions[Option],
     undefined
   >;
 } & {
   readonly expect: readonly string[] | undefined;
   readonly schema: MetaSchema | undefined;
+  readonly diagnostics: Diagnostics | undefined;
   readonly maxFrameBytes: number;
   readonly [protocolOption]: Protocol;
 };
@@ -146,6 +160,8 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   lastSeenKept: true,
   schema: true,
   invalidMetas: true,
+  observer: true,
+  diagnostics: true,
   runtime: true,
 };
 
@@ -206,6 +222,8 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     lastSeenKept: wholeOption("lastSeenKept", options.lastSeenKept ?? 0, 0, Infinity),
     schema: options.schema,
     invalidMetas: wayOf("invalidMetas", options.invalidMetas ?? "show"),
+    observer: booleanOption("observer", options.observer ?? false),
+    diagnostics: diagnosticsOption(options.diagnostics),
     runtime,
     maxFrameBytes,
     [protocolOption]: protocolOf(options),

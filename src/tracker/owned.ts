@@ -12,6 +12,7 @@ type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 export class OwnedEntries implements SessionOwner {
   readonly #byId = new Map<string, Session>();
   #close: ((session: Session, graceMs: number) => void) | undefined;
+  #entries = 0;
 
   /** `close` is told when a session with entries closes, and for how long they are to stay. */
   constructor(close: (session: Session, graceMs: number) => void) {
@@ -25,6 +26,17 @@ export class OwnedEntries implements SessionOwner {
   end(): void {
     this.#close = undefined;
     this.#byId.clear();
+    this.#entries = 0;
+  }
+
+  /** How many sessions own something. */
+  get sessions(): number {
+    return this.#byId.size;
+  }
+
+  /** How many entries are owned. */
+  get size(): number {
+    return this.#entries;
   }
 
   get ended(): boolean {
@@ -64,23 +76,28 @@ export class OwnedEntries implements SessionOwner {
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
     if (owned === undefined) this.#byId.set(session.id, session);
-    if (owned instanceof Map) putByTopic(owned, entry);
-    else if (
+    if (owned instanceof Map) {
+      if (putByTopic(owned, entry)) this.#entries += 1;
+    } else if (
       owned === undefined ||
       ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)
     ) {
       session.hold(this, entry);
+      if (owned !== undefined) return;
+      this.#entries += 1;
     } else {
       const byTopic: ByTopic = new Map();
       putByTopic(byTopic, owned);
       putByTopic(byTopic, entry);
       session.hold(this, byTopic);
+      this.#entries += 1;
     }
   }
 
   /** Takes an entry out; lets go of the session with its last. */
   delete(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
+    this.#entries -= 1;
     if (owned instanceof Map) {
       const topic = ReplicatedEntry.topicOf(entry);
       const ofTopic = owned.get(topic);
@@ -98,9 +115,12 @@ export class OwnedEntries implements SessionOwner {
   }
 }
 
-function putByTopic(byTopic: ByTopic, entry: ReplicatedEntry): void {
+/** Returns whether there was none of its topic and key. */
+function putByTopic(byTopic: ByTopic, entry: ReplicatedEntry): boolean {
   const topic = ReplicatedEntry.topicOf(entry);
   const ofTopic = byTopic.get(topic);
+  const isNew = ofTopic?.has(entry.key) !== true;
   if (ofTopic === undefined) byTopic.set(topic, new Map([[entry.key, entry]]));
   else ofTopic.set(entry.key, entry);
+  return isNew;
 }

@@ -21,6 +21,8 @@ export class Publisher {
   readonly #pubsub: PubSub;
   readonly #report: (error: TrackerError) => void;
   readonly #underWay = new Set<Promise<void>>();
+  /** Payloads that the pubsub refused. */
+  failures = 0;
   #isStuck = false;
   #calls = 0;
 
@@ -88,6 +90,7 @@ export class Publisher {
   }
 
   #failed(cause: unknown): void {
+    this.failures += 1;
     if (cause instanceof TrackerError) this.#report(cause);
     else {
       this.#report(new TrackerError("PUBLISH_FAILED", "The pubsub refused a payload", {}, { cause }));

@@ -8,7 +8,14 @@ import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
-import { notTracked, requireBehaviour, requireName, requireReason, requireSession } from "./arguments.js";
+import {
+  isObserver,
+  notTracked,
+  requireBehaviour,
+  requireName,
+  requireReason,
+  requireSession,
+} from "./arguments.js";
 import type { AnyMeta, Diff, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
@@ -126,7 +133,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *
    * @throws TrackerError `ALREADY_TRACKED` if this session is tracked under this topic and key (see `set`),
    *   `INVALID_ARGUMENT` (topic and key are texts of at most 512 bytes), `INVALID_META`, `META_TOO_LARGE`,
-   *   `TRACKER_STOPPED`; `TOO_MANY_CHANGES` in a handler that tracks or updates each time it is told of it, at
+   *   `TRACKER_STOPPED`; `OBSERVER` on a node that only looks on; `TOO_MANY_CHANGES` in a handler that tracks or updates each time it is told of it, at
    *   the latest after 1,000 diffs in a chain.
    */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
@@ -202,10 +209,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
    * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
    * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
-   * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */
   evict(topic: string, key: string, reason = ""): number {
     this.#requireRunning();
+    if (this.#options.observer) throw isObserver(this.name);
     requireName("topic", topic);
     requireName("key", key);
     requireReason(reason);
@@ -301,7 +310,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   responsible(text: string, among?: Iterable<string>): string | undefined {
     requireText("text", text);
     if (among !== undefined) requireIterable("among", among);
-    const own = this.stopped ? undefined : this.nodeName;
+    const own = this.stopped || this.#options.observer ? undefined : this.nodeName;
     const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
     const responsible = responsibleOf(text, nodes);
     return among === undefined ? (responsible ?? this.nodeName) : responsible;
@@ -310,7 +319,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** Whether this node is the one that {@link responsible} names; never once it was stopped. */
   isResponsible(text: string, among?: Iterable<string>): boolean {
     const responsible = among === undefined ? this.responsible(text) : this.responsible(text, among);
-    return responsible === this.nodeName && !this.stopped;
+    return responsible === this.nodeName && !this.stopped && !this.#options.observer;
   }
 
   /**
@@ -323,23 +332,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /** The condition of this tracker, and of the other nodes as far as this one knows. */
   health(): Health {
-    const { membership, counters, connection } = this.#engine.replicator;
-    const nowMs = this.#engine.now();
-    return {
-      complete: this.#engine.isComplete(),
-      ready: this.#engine.isReady(),
-      connected: connection.status === "connected",
-      connection: connection.status,
-      replicas: Array.from(membership.replicas(), (replica) =>
-        healthOf(replica, membership.silenceOf(replica, nowMs)),
-      ),
-      selfBlamed: connection.healthy.blamed(nowMs),
-      counters: {
-        ...counters,
-        closedSessionCalls: this.#closedSessionCalls,
-        invalidMetas: this.#checks.invalidMetas,
-      },
-    };
+    return healthOf(this.#engine, {
+      own: this.#local.counts,
+      closedSessionCalls: this.#closedSessionCalls,
+      invalidMetas: this.#checks.invalidMetas,
+    });
   }
 
   /**
@@ -420,6 +417,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** Checks what every change begins with; says whether to go on: a closed session changes nothing. */
   #accepts(session: Session, topic: string, key: string): boolean {
     this.#requireRunning();
+    if (this.#options.observer) throw isObserver(this.name);
     requireSession(session);
     requireName("topic", topic);
     requireName("key", key);

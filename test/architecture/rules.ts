@@ -11,6 +11,8 @@ import { circles, importsOf, runTimeClosure, usesOf, type Import, type Sources }
 const below = [
   "session",
   "words",
+  "durations",
+  "version",
   "reports",
   "checks",
   "pubsub",
@@ -23,6 +25,7 @@ const below = [
 /** What all rooms of replication speak of. */
 const terms = [
   "words",
+  "durations",
   ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "port", "step"].map(
     inReplication,
   ),
@@ -38,6 +41,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["errors", []],
   ["runtime", []],
   ["words", []],
+  ["durations", []],
+  ["version", []],
   ["on-end", []],
   ["known-names", ["errors"]],
   ["checks", ["errors"]],
@@ -53,7 +58,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["replication/message", "replication/rules", "replication/life"]],
+  ["replication/port", ["message", "rules", "life", "bytes"].map(inReplication)],
   [
     "replication/step",
     ["words", "entry", "life", "message", "port"].map((name) =>
@@ -82,6 +87,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["presence", ["tracker", ...below]],
   ["adapters", ["pubsub", "errors", "runtime"]],
   ["client", ["presence", "words"]],
+  ["metrics", ["tracker", ...below]],
+  ["inspect", ["tracker", "replication/life", ...below]],
+  ["cli", ["inspect", "tracker", "adapters", ...below]],
   ["react", ["client", "presence"]],
   ["vue", ["client", "presence"]],
   ["svelte", ["client", "presence"]],
@@ -100,13 +108,27 @@ const packages: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Layers that may import `node:` modules; the rest is pure or has to run in a browser. */
-const nodeLayers: ReadonlySet<string> = new Set(["adapters", "tracker", "channels", "testing"]);
+const nodeLayers: ReadonlySet<string> = new Set([
+  "adapters",
+  "tracker",
+  "metrics",
+  "inspect",
+  "cli",
+  "channels",
+  "testing",
+]);
 
 /**
- * Where time, random and timers may come from: the runtime; adapters, which live at the edge; and the one file
- * of the simulation that lets promises settle between two virtual events.
+ * Where time, random and timers may come from: the runtime; adapters and the command, which live at the edge; and the one file
+ * of the simulation that lets promises settle between two virtual events. The inspector's script runs in a browser.
  */
-const edges: ReadonlySet<string> = new Set(["runtime", "adapters", "testing/virtual-time.ts"]);
+const edges: ReadonlySet<string> = new Set([
+  "runtime",
+  "adapters",
+  "cli",
+  "inspect/page-script.ts",
+  "testing/virtual-time.ts",
+]);
 
 /** What makes a run depend on when and where it runs. */
 const unpredictable: ReadonlySet<string> = new Set([

@@ -6,6 +6,7 @@ import {
   theEarlyAskNobody,
   theIgnorantAreNotBelieved,
 } from "./runs-of-deaths.js";
+import { whoLooksOnIsNobody } from "./runs-of-observers.js";
 import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
 
 const rules: readonly BrokenRule[] = [
@@ -60,6 +61,12 @@ const rules: readonly BrokenRule[] = [
     found: /a pubsub that knows nobody is believed/,
     run: theIgnorantAreNotBelieved,
     broken: { rules: { isBelieved: () => true } },
+  },
+  {
+    rule: "R62 is missed: an observer is nobody's replica",
+    found: /who looks on is a replica/,
+    run: whoLooksOnIsNobody,
+    broken: { rules: { isNobodysReplica: () => false } },
   },
 ];
 

@@ -79,6 +79,7 @@ export function layout(frame: PageFrame, title: string, body: Markup): Markup {
 
 const adminNavigation = html`<p class="top-title">Back office</p>
   <nav class="top-links" aria-label="Shop">
+    <a href="/admin/inspect" target="_blank" rel="noopener">Look inside</a>
     <a href="/" target="_blank" rel="noopener">Open the shop</a>
   </nav>`;
 

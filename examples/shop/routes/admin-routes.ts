@@ -1,12 +1,12 @@
 /** The back office: its page, its token, and the buttons on it. All of it behind Basic auth. */
 import { readFileSync } from "node:fs";
-import { Hono, type Context } from "hono";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
 import type { AssetPath } from "../assets.ts";
 import { adminPage } from "../pages/admin.ts";
 import type { ClusterAnswer } from "../control.ts";
 import type { NodeControl } from "../node.ts";
 import { aboutFiles } from "../pages/about.ts";
-import { adminGuard, enterByLink, type Credentials } from "../security/admin-guard.ts";
+import { enterByLink } from "../security/admin-guard.ts";
 import { signAdminToken } from "../security/tokens.ts";
 import type { StockPipeline } from "../stock-pipeline.ts";
 import { productById, products } from "../store/catalogue.ts";
@@ -19,7 +19,6 @@ export interface AdminRouteParts {
   readonly nodes: readonly string[];
   readonly asset: AssetPath;
   readonly secret: string;
-  readonly admin: Credentials;
   readonly stock: Stock;
   readonly pipeline: StockPipeline;
   readonly control: Pick<NodeControl, "ask">;
@@ -27,8 +26,8 @@ export interface AdminRouteParts {
 
 const nodeNamePattern = /^node-\d{1,2}$/;
 
-export function adminRoutes(parts: AdminRouteParts): Hono {
-  const { node, nodes, asset, secret, admin, stock, pipeline, control } = parts;
+export function adminRoutes(parts: AdminRouteParts, guard: MiddlewareHandler): Hono {
+  const { node, nodes, asset, secret, stock, pipeline, control } = parts;
   const app = new Hono();
   app.use((context, next) => {
     context.header("Cache-Control", "no-store");
@@ -41,7 +40,7 @@ export function adminRoutes(parts: AdminRouteParts): Hono {
       ? context.redirect("/admin")
       : context.text("This link has ended. Sign in at /admin.", 403);
   });
-  app.use(adminGuard(admin, secret));
+  app.use(guard);
 
   app.get("/", async (context) => {
     const adminToken = await signAdminToken(secret, "admin socket", Date.now());

@@ -11,35 +11,45 @@ import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
 import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import type { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { ReplicatorOptions } from "../port.js";
+import type { ReplicatorOptions, Tracing } from "../port.js";
 import type { Protocol } from "../rules.js";
 import type { Effects } from "../step.js";
 
 export class Authorship {
   readonly shards: readonly AuthoredShard[];
+  readonly #seenTimes: SeenTimes;
   readonly #broadcastPeriodMs: number;
   readonly #heartbeatPeriodMs: number;
   readonly #lateMs: () => number | undefined;
   readonly #outbox: Outbox;
   readonly #effects: Effects;
   readonly #isHeard: () => boolean;
+  readonly #version: string | undefined;
+  readonly #tracing: Tracing | undefined;
   readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
   readonly #flushDueMs: (number | undefined)[];
+  /** When the first change was made that waits for a flush. */
+  readonly #changedMs: (number | undefined)[];
 
   constructor(
-    options: Pick<ReplicatorOptions, "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs">,
+    options: Pick<
+      ReplicatorOptions,
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing"
+    >,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
     lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
     protocol: Protocol,
+    seenTimes: SeenTimes,
   ) {
     const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
@@ -55,9 +65,13 @@ export class Authorship {
     this.#outbox = outbox;
     this.#effects = effects;
     this.#isHeard = isHeard;
+    this.#version = options.version;
+    this.#tracing = options.tracing;
+    this.#seenTimes = seenTimes;
     this.#waitsMs = waitsMs;
     this.#quietUntilMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
+    this.#changedMs = this.shards.map(() => undefined);
   }
 
   add(
@@ -103,7 +117,8 @@ export class Authorship {
   }
 
   sendHeartbeat(nowMs: number, to?: Life): void {
-    this.#outbox.sendHeartbeat(this.#heartbeat(nowMs), to);
+    const heartbeat = this.#heartbeat(nowMs);
+    this.#outbox.sendHeartbeat(to === undefined ? heartbeat : { ...heartbeat, version: this.#version }, to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
@@ -182,6 +197,7 @@ export class Authorship {
 
   /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
   #changed(shard: number, nowMs: number): void {
+    this.#changedMs[shard] ??= nowMs;
     if (this.#shard(shard).pendingDots >= this.#protocol.limits.pendingDots) return this.#flush(shard, nowMs);
     if (this.#flushDueMs[shard] !== undefined) return;
     const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
@@ -191,11 +207,15 @@ export class Authorship {
 
   #flush(shard: number, nowMs: number): void {
     this.#flushDueMs[shard] = undefined;
+    const changedMs = this.#changedMs[shard] ?? nowMs;
+    this.#changedMs[shard] = undefined;
     // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
     this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
     this.#outbox.sendDelta(delta);
+    this.#seenTimes.sent(this.#outbox.counter, changedMs);
+    this.#tracing?.flushed(delta);
   }
 
   #heartbeat(nowMs: number): Heartbeat {

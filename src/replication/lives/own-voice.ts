@@ -7,7 +7,7 @@ import { DOWN_PERIODS_TO_RETURN, SOUNDING_MARKS } from "../limits.js";
 import type { VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
 
-export const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];
+const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];
 
 /** This node has spoken: whatever it sent later has a higher counter. */
 interface Mark {

@@ -34,6 +34,8 @@ export abstract class Peer implements EntryOwner {
   heardAtMs = 0;
   /** How often it sends a heartbeat, if it has said so. */
   heartbeatPeriodMs: number | undefined;
+  /** The version of its library, if it has said so. */
+  version: string | undefined;
   /** When the window of a departing life ends, in healthy time. */
   endsHealthyMs = 0;
   /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */

@@ -29,6 +29,7 @@ import {
   MAX_POOL_SIZE,
   MAX_REASON_BYTES,
   MAX_SESSION_LENGTH,
+  MAX_VERSION_LENGTH,
   PROTOCOL_VERSION,
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
@@ -46,6 +47,9 @@ const KINDS = [
   "evict",
 ] as const;
 type Kind = (typeof KINDS)[number];
+/** Added to the kind of a frame whose sender only looks on; so it may say that it is there, and ask. */
+const OBSERVES = 16;
+const OBSERVER_KINDS: ReadonlySet<string> = new Set<Kind>(["heartbeat", "deltaRequest", "pageRequest"]);
 const kindNumbers = new Map<Kind, number>(KINDS.map((kind, number) => [kind, number]));
 
 /** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
@@ -54,10 +58,10 @@ export type Decoded =
   | { readonly frame: undefined; readonly refused: string; readonly version?: unknown };
 
 export function encodeFrame(frame: Frame, form: BirthsForm = "shared"): string {
-  const { from, to, counter, message } = frame;
+  const { from, to, counter, message, observes } = frame;
   return JSON.stringify([
     PROTOCOL_VERSION,
-    kindNumbers.get(message.type),
+    (kindNumbers.get(message.type) ?? 0) + (observes === true ? OBSERVES : 0),
     from.name,
     from.incarnation,
     to ?? 0,
@@ -155,13 +159,17 @@ export function decodeFrame(text: string): Decoded {
     check(isNodeName(name), "name");
     check(isIncarnation(incarnation), "incarnation");
     check(to === 0 || isIncarnation(to), "addressee");
-    const message = decodeBody(KINDS[integer(kind, "kind")], body);
+    const kindNumber = integer(kind, "kind");
+    const observes = kindNumber >= OBSERVES;
+    const message = decodeBody(KINDS[observes ? kindNumber - OBSERVES : kindNumber], body);
+    check(!observes || OBSERVER_KINDS.has(message.type), "kind");
     return {
       frame: {
         from: { name, incarnation },
         to: to === 0 ? undefined : to,
         counter: positive(counter, "counter"),
         message,
+        ...(observes && { observes }),
       },
     };
   } catch (problem) {
@@ -189,11 +197,14 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
       check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
       const waitsMs = decodeTime(body[4], "window");
       const lateMs = decodeTime(body[5], "lateness");
+      const version = body[6];
+      check(version === undefined || isVersion(version), "version");
       const heartbeat = { type: kind, poolSize, firstShard, shards, periodMs } as const;
       return {
         ...heartbeat,
         ...(waitsMs === undefined ? {} : { waitsMs }),
         ...(lateMs === undefined ? {} : { lateMs }),
+        ...(version === undefined ? {} : { version }),
       };
     }
     case "delta": {
@@ -281,6 +292,10 @@ function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
   }
 }
 
+function isVersion(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_VERSION_LENGTH && printable(value) === value;
+}
+
 function boundedText(value: unknown, maxBytes: number): string {
   check(typeof value === "string" && fitsJsonText(value, maxBytes), "text");
   return value;
@@ -318,8 +333,9 @@ function encodeRemovals(removed: readonly WireRemoval[], since: number): number[
 }
 
 /** The period, and what there is beside it: 0 stands for none. */
-function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0 }: Heartbeat): number[] {
+function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0, version }: Heartbeat): (number | string)[] {
   if (periodMs === undefined) return [];
+  if (version !== undefined) return [periodMs, waitsMs, lateMs, version];
   if (lateMs > 0) return [periodMs, waitsMs, lateMs];
   return waitsMs > 0 ? [periodMs, waitsMs] : [periodMs];
 }

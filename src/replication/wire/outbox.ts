@@ -24,9 +24,11 @@ export class Outbox {
   readonly #maxBytes: number;
   readonly #carrier: Carrier;
   readonly #rules: Rules;
+  readonly #observes: boolean;
   #counter = 0;
 
-  constructor(life: Life, maxBytes: number, carrier: Carrier, rules: Rules = RULES) {
+  constructor(life: Life, maxBytes: number, carrier: Carrier, rules: Rules = RULES, observes = false) {
+    this.#observes = observes;
     this.#rules = rules;
     this.#life = life;
     this.#maxBytes = maxBytes;
@@ -135,7 +137,8 @@ export class Outbox {
   #encode(message: Message, to: Addressee | undefined, form?: BirthsForm): string {
     // A text that is not sent after all leaves a hole in the counters, which means nothing.
     this.#counter += 1;
-    return encodeFrame({ from: this.#life, to: to?.incarnation, counter: this.#counter, message }, form);
+    const frame = { from: this.#life, to: to?.incarnation, counter: this.#counter, message };
+    return encodeFrame(this.#observes ? { ...frame, observes: true } : frame, form);
   }
 
   #carry(text: string, to: Addressee | undefined): void {
