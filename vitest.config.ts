@@ -16,6 +16,9 @@ const alias = [
 /** Runs by broken rules say nothing about which code the tests of the working ones reach, and take long. */
 const notForCoverage = process.argv.includes("--coverage") ? ["test/sim/broken-*"] : [];
 
+/** Tests with brokers that measure how soon something happens: each has the machine for itself. */
+const timed = ["chaos", "kills", "listening", "standstill"].map((name) => `test/brokers/${name}.test.ts`);
+
 /**
  * The projects run one after another (`groupOrder`): what measures time against real processes must not share
  * the machine with the rest.
@@ -54,9 +57,11 @@ export default defineConfig({
           name: "brokers",
           sequence: { groupOrder: 1 },
           include: ["test/brokers/**/*.test.ts"],
+          exclude: timed,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They wait for brokers and processes most of the time.
+          maxWorkers: 2,
         },
       },
       {
@@ -64,7 +69,7 @@ export default defineConfig({
         test: {
           name: "processes",
           sequence: { groupOrder: 2 },
-          include: ["test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
+          include: [...timed, "test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
           fileParallelism: false,
