@@ -145,6 +145,24 @@ describe("those that ask without end", () => {
     }
   });
 
+  it("are answered again when their counters were ahead for a while", () => {
+    const link = new Link();
+    const a = link.start("a");
+    trackMany(link, a, 10);
+    link.advance(1_000);
+    const ask = (counter: number): void =>
+      link.forge("asks", a, { type: "deltaRequest", shard: 0, clock: 0 }, counter);
+    ask(1);
+    ask(500_000);
+    link.advance(100);
+    const told = a.sentTo.get("asks") ?? 0;
+    for (let counter = 2; counter < 40; counter += 1) {
+      ask(counter);
+      link.advance(500);
+    }
+    expect(a.sentTo.get("asks") ?? 0).toBeGreaterThan(told + 5 * 100);
+  });
+
   it("are refused a shard that there is not", () => {
     const link = new Link();
     const a = link.start("a");
