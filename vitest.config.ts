@@ -19,6 +19,9 @@ const notForCoverage = process.argv.includes("--coverage") ? ["test/sim/broken-*
 /** Tests with brokers that measure how soon something happens: each has the machine for itself. */
 const timed = ["chaos", "kills", "listening", "standstill"].map((name) => `test/brokers/${name}.test.ts`);
 
+/** The shop under a crowd, or with its nodes killed and paused: the same. */
+const crowded = ["nodes", "smooth"].map((name) => `test/e2e/${name}.test.ts`);
+
 /**
  * The projects run one after another (`groupOrder`): what measures time against real processes must not share
  * the machine with the rest.
@@ -69,7 +72,7 @@ export default defineConfig({
         test: {
           name: "processes",
           sequence: { groupOrder: 2 },
-          include: [...timed, "test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
+          include: [...timed, ...crowded, "test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
           fileParallelism: false,
@@ -81,9 +84,10 @@ export default defineConfig({
           name: "e2e",
           sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
+          exclude: crowded,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],
