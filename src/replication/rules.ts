@@ -401,6 +401,9 @@ export const RULES = {
    */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
+  /** R62: Nobody who is heard as a node only looks on. Else questions in its name are answered to it. */
+  mayOnlyLookOn: (isNode: boolean): boolean => !isNode,
+
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),
 
