@@ -69,19 +69,26 @@ export class LocalEntries {
     return session !== undefined && this.#owned.find(session, topic, key) !== undefined;
   }
 
-  /** Ends an entry, and leaves it to the caller to deliver that. Returns whose it was. */
+  /** Ends an entry, which leaves as evicted, and leaves it to the caller to deliver that. Returns whose it was. */
   evict(id: string, topic: string, key: string): Session | undefined {
     const session = this.#owned.session(id);
     const entry = session && this.#owned.find(session, topic, key);
     if (session === undefined || entry === undefined) return undefined;
+    this.#engine.replicator.view.evict(entry);
     this.#commitRemoval({ session, entry }, "closed", this.#engine.now());
     return session;
   }
 
-  /** Nothing that this node tracks changes any more. */
+  /**
+   * Nothing that this node tracks changes any more. Whose place somebody has taken leaves before: in the window of the
+   * goodbye both would be listed.
+   */
   end(): void {
+    this.settle();
+    const nowMs = this.#engine.now();
+    for (const each of this.#leaving.replaced()) this.#commitRemoval(each, "closed", nowMs);
     this.#owned.end();
-    this.#leaving.stop();
+    this.#leaving.end();
     this.#engine.replicator.view.tracked = undefined;
   }
 

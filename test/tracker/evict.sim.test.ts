@@ -155,6 +155,42 @@ describe("evict", () => {
     expect(tracker.health().counters.framesRefused).toBeGreaterThan(framesRefused);
   });
 
+  it("ends thousands of sessions under one key with the first question, and all know why", async () => {
+    const cluster = await clusterOf(8, "a", "b", "c");
+    const { tracker } = cluster.node("b");
+    const count = 3_000;
+    for (let i = 0; i < count; i += 1) tracker.track(cluster.node("b").session(), TOPIC, "guest", {});
+    await cluster.settle();
+    expect(cluster.node("a").tracker.evict(TOPIC, "guest", "closing time")).toBe(count);
+    await cluster.advance(1_700);
+    expect(told(cluster, "b")).toHaveLength(count);
+    for (const name of ["a", "b", "c"]) {
+      expect(cluster.node(name).tracker.count(TOPIC), name).toBe(0);
+      const reasons = leaves(cluster, name).filter((leave) => leave === "guest evicted");
+      expect(reasons.length, name).toBe(count);
+      expect(cluster.node(name).tracker.health().counters.framesRefused, name).toBe(0);
+    }
+  });
+
+  it("is over when the tracker is stopped by whoever is told of it", async () => {
+    const cluster = await clusterOf(9, "a", "b");
+    const { tracker } = cluster.node("a");
+    connect(cluster, "a", "ann");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    tracker.on("evicted", () => void tracker.stop({ handoffMs: 0 }));
+    const asked = vi.spyOn(Evictions.prototype, "heard").mockReturnValue(true);
+    try {
+      expect(tracker.evict(TOPIC, "ann")).toBe(2);
+      expect(tracker.stopped).toBe(true);
+      await cluster.advance(12 * HEARTBEAT_MS);
+      expect(asked).toHaveBeenCalledTimes(1);
+    } finally {
+      asked.mockRestore();
+    }
+    expect(cluster.node("a").eventsOf("error")).toEqual([]);
+  });
+
   it("ends who waits for the end of a grace as well", async () => {
     const cluster = await clusterOf(4, "a", "b");
     const session = connect(cluster, "b", "ann");
