@@ -226,7 +226,8 @@ export class View {
       const own: ReplicatedEntry[] = [];
       const others: ReplicatedEntry[] = [];
       for (const each of entriesOf(bucket)) {
-        (ReplicatedEntry.ownerOf(each) === owner ? own : others).push(each);
+        if (ReplicatedEntry.ownerOf(each) === owner) own.push(each);
+        else if (places === undefined) others.push(each);
       }
       if (own.length === 0 || (places === undefined && others.length === 0)) continue;
       places ??= this.#makePlaces(entry);
