@@ -110,16 +110,23 @@ export class Evictions {
   /** Ends what this node owns of it, a step for each session. All of it leaves as evicted, if others may be looked for. */
   #end(eviction: Eviction, by: string, mayLook: boolean): void {
     const { topic, key, reason } = eviction;
-    const own: string[] = [];
+    const own = new Set<string>();
     const others: string[] = [];
-    for (const id of new Set(eviction.sessions)) {
-      (this.#local.isTracked(id, topic, key) ? own : others).push(id);
+    for (const named of new Set(eviction.sessions)) {
+      if (this.#local.isTracked(named, topic, key)) own.add(named);
+      else others.push(named);
+      // Who has not heard yet that it was replaced means whoever is in its place.
+      for (let id = this.#local.takeSuccessor(named, topic, key); id !== undefined;) {
+        if (this.#local.isTracked(id, topic, key)) own.add(id);
+        id = this.#local.takeSuccessor(id, topic, key);
+      }
     }
     if (mayLook && others.length > 0) this.#engine.replicator.view.evictSessions(topic, key, others);
-    if (own.length === 0) return;
+    if (own.size === 0) return;
     // Said before the removal goes out, so that whoever hears of that knows why.
-    if (by !== this.#nodeName) this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: own } });
-    const ended = own.map((id) => this.#local.evict(id, topic, key));
+    if (by !== this.#nodeName)
+      this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: [...own] } });
+    const ended = [...own].map((id) => this.#local.evict(id, topic, key));
     // The diff first: who is told of a session finds its entry gone.
     this.#engine.observeChanges();
     for (const session of ended) {
@@ -164,8 +171,15 @@ export class Evictions {
   }
 
   #report({ topic, key, reason }: Eviction, sessions: readonly string[]): void {
-    const message = `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} were not ended by their nodes`;
-    const error = new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions });
+    const asked = new Set(sessions);
+    const entries = this.#engine.replicator.view.getByKey(topic, key);
+    const nodes = [
+      ...new Set(entries.filter(({ session }) => asked.has(session)).map(({ node }) => node)),
+    ].sort();
+    const message =
+      `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} were not ended by ${nodes.join(", ")}: ` +
+      "they may run an earlier release, not hear this node, or have refused (`framesRefused`); call evict again";
+    const error = new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions, nodes });
     this.#engine.tell(() => this.#engine.reporter.error(error));
   }
 

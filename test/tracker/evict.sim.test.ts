@@ -1,5 +1,6 @@
 /** A user is to go: only owners end their entries, everybody knows why they left, and lost frames are made good. */
 import { describe, expect, it, vi } from "vitest";
+import type { TrackerError } from "../../src/errors.js";
 import { Session } from "../../src/session.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
@@ -139,8 +140,10 @@ describe("evict", () => {
     } finally {
       heard.mockRestore();
     }
-    const errors = cluster.node("a").eventsOf("error") as unknown as readonly { code: string }[];
-    expect(errors.map(({ code }) => code)).toEqual(["NOT_EVICTED"]);
+    const [error, ...more] = cluster.node("a").eventsOf("error") as unknown as readonly TrackerError[];
+    expect([error?.code, more.length]).toEqual(["NOT_EVICTED", 0]);
+    expect(error?.details["nodes"]).toEqual(["b"]);
+    expect(error?.message).toMatch(/were not ended by b: .*call evict again/);
   });
 
   it("of one node does not make others look through more than it pays for", async () => {
@@ -200,6 +203,35 @@ describe("evict", () => {
     await cluster.advance(1_600);
     expect(cluster.node("a").tracker.count(TOPIC)).toBe(0);
     expect(told(cluster, "b").map((each) => each.session)).toEqual([session]);
+  });
+
+  it("ends who has come back within a grace where the node that asks has not heard of it", async () => {
+    const cluster = await clusterOf(10, "a", "b", "c");
+    const first = connect(cluster, "b", "ann");
+    await cluster.settle();
+    // Two pages in a row are loaded anew.
+    first.close({ graceMs: 60_000 });
+    const second = connect(cluster, "b", "ann");
+    second.close({ graceMs: 60_000 });
+    const third = connect(cluster, "b", "ann");
+    const other = connect(cluster, "b", "bo");
+    expect(cluster.node("a").tracker.evict(TOPIC, "ann", "banned")).toBe(1);
+    await cluster.advance(1_600);
+    for (const name of ["a", "b", "c"]) {
+      expect(
+        cluster
+          .node(name)
+          .tracker.list(TOPIC)
+          .map(({ session }) => session),
+        name,
+      ).toEqual([other.id]);
+    }
+    expect(told(cluster, "b").map(({ session }) => session)).toEqual([third]);
+    // Whoever comes afterwards stays.
+    const later = connect(cluster, "b", "ann");
+    await cluster.advance(6 * HEARTBEAT_MS);
+    expect(cluster.node("a").tracker.getByKey(TOPIC, "ann")).toHaveLength(1);
+    expect(later.closed).toBe(false);
   });
 
   it("tells after the diff, so that whoever closes the session finds the entry gone", async () => {
