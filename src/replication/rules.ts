@@ -379,8 +379,12 @@ export const RULES = {
   isBelieved: (knowsSelf: boolean): boolean => knowsSelf,
 
   /** R57: One answer is not enough: a connection that is cut for a moment comes back. */
-  isAbsent: (answers: number, absentMs: number, heartbeatPeriodMs: number): boolean =>
-    answers > 1 && absentMs >= Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
+  isAbsent: (answers: number, absentMs: number, absenceMs: number): boolean =>
+    answers > 1 && absentMs >= absenceMs,
+
+  /** R57: For how long nobody has to listen where somebody did. */
+  absenceMs: (heartbeatPeriodMs: number): number =>
+    Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
 
   // Who is to go.
 
