@@ -13,7 +13,10 @@ import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Engine } from "./engine.js";
 import type { LocalEntries } from "./local-entries.js";
 
-/** Entries that one node may have others look through in a second; as many at once. */
+/**
+ * Sessions that one node may name in a second, as many at once; and as many entries through which it may have others
+ * look, to know later why they left.
+ */
 const LOOKS_PER_SECOND = 100_000;
 /** Nodes whose accounts are kept: those that asked last. */
 const MOST_ACCOUNTS = 1_000;
@@ -24,8 +27,9 @@ interface Pending {
 }
 
 interface Account {
-  looks: number;
-  atMs: number;
+  readonly sessions: number;
+  readonly looks: number;
+  readonly atMs: number;
 }
 
 export class Evictions {
@@ -66,41 +70,63 @@ export class Evictions {
       reason,
       sessions: entries.map(({ session }) => session),
     };
+    const pending: Pending = { eviction, asked: 1 };
+    // Before anybody is told: whoever stops the tracker then ends this, too.
+    this.#pending.add(pending);
     this.#engine.step({ type: "evict", eviction });
-    this.#end(eviction, this.#nodeName);
+    this.#end(eviction, this.#nodeName, true);
     this.#engine.deliver();
-    if (this.#stillListed(eviction).length > 0) {
-      this.#pending.add({ eviction, asked: 1 });
-      this.#wake();
-    }
+    if (this.#stillListed(eviction).length === 0) this.#pending.delete(pending);
+    if (this.#pending.has(pending)) this.#wake();
     return entries.length;
   }
 
   /** Another node asks, or says that it is about to. Returns false if it has asked for too much. */
   heard(by: Life, eviction: Eviction): boolean {
+    const { topic, key, sessions } = eviction;
+    const account = this.#accountOf(by.name);
+    if (account.sessions <= 0) {
+      this.#keepAccount(by.name, account);
+      return false;
+    }
     const { view } = this.#engine.replicator;
-    const looks = eviction.sessions.length + view.getByKey(eviction.topic, eviction.key).length;
-    if (!this.#mayAsk(by.name, looks)) return false;
-    this.#end(eviction, by.name);
+    const looks = view.isLookedThrough(topic, key) ? 0 : view.countByKey(topic, key);
+    const mayLook = looks === 0 || account.looks > 0;
+    this.#keepAccount(by.name, {
+      sessions: account.sessions - sessions.length,
+      looks: mayLook ? account.looks - looks : account.looks,
+      atMs: account.atMs,
+    });
+    this.#end(eviction, by.name, mayLook);
     return true;
   }
 
   stop(): void {
     this.#cancel?.();
+    this.#cancel = undefined;
     this.#pending.clear();
   }
 
-  /** Ends what this node owns of it; all of it leaves as evicted. */
-  #end(eviction: Eviction, by: string): void {
+  /** Ends what this node owns of it, a step for each session. All of it leaves as evicted, if others may be looked for. */
+  #end(eviction: Eviction, by: string, mayLook: boolean): void {
     const { topic, key, reason } = eviction;
-    const { view } = this.#engine.replicator;
-    const sessions = new Set(eviction.sessions);
-    view.evict(topic, key, sessions);
-    const own = [...sessions].filter((id) => this.#local.isTracked(id, topic, key));
-    if (own.length === 0) return;
+    const own = new Set<string>();
+    const others: string[] = [];
+    for (const named of new Set(eviction.sessions)) {
+      if (this.#local.isTracked(named, topic, key)) own.add(named);
+      else others.push(named);
+      // Who has not heard yet that it was replaced means whoever is in its place.
+      for (let id = this.#local.takeSuccessor(named, topic, key); id !== undefined;) {
+        if (this.#local.isTracked(id, topic, key)) own.add(id);
+        id = this.#local.takeSuccessor(id, topic, key);
+      }
+    }
+    if (mayLook && others.length > 0) this.#engine.replicator.view.evictSessions(topic, key, others);
+    if (own.size === 0) return;
     // Said before the removal goes out, so that whoever hears of that knows why.
-    if (by !== this.#nodeName) this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: own } });
-    const ended = own.map((id) => this.#local.evict(id, topic, key));
+    if (by !== this.#nodeName)
+      this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: [...own] } });
+    const ended = [...own].map((id) => this.#local.evict(id, topic, key));
     // The diff first: who is told of a session finds its entry gone.
     this.#engine.observeChanges();
     for (const session of ended) {
@@ -145,17 +171,32 @@ export class Evictions {
   }
 
   #report({ topic, key, reason }: Eviction, sessions: readonly string[]): void {
-    const message = `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} were not ended by their nodes`;
-    const error = new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions });
+    const asked = new Set(sessions);
+    const entries = this.#engine.replicator.view.getByKey(topic, key);
+    const nodes = [
+      ...new Set(entries.filter(({ session }) => asked.has(session)).map(({ node }) => node)),
+    ].sort();
+    const message =
+      `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} were not ended by ${nodes.join(", ")}: ` +
+      "they may run an earlier release, not hear this node, or have refused (`framesRefused`); call evict again";
+    const error = new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions, nodes });
     this.#engine.tell(() => this.#engine.reporter.error(error));
   }
 
-  #mayAsk(name: string, looks: number): boolean {
-    const nowMs = this.#engine.now();
-    const before = this.#accounts.get(name) ?? { looks: LOOKS_PER_SECOND, atMs: nowMs };
-    const earned = ((nowMs - before.atMs) / 1_000) * LOOKS_PER_SECOND;
-    const left = Math.min(LOOKS_PER_SECOND, before.looks + earned);
-    // The last asked stands last.
+  /** What a node has left, and has earned since it asked last. */
+  #accountOf(name: string): Account {
+    const atMs = this.#engine.now();
+    const before = this.#accounts.get(name) ?? { sessions: LOOKS_PER_SECOND, looks: LOOKS_PER_SECOND, atMs };
+    const earned = ((atMs - before.atMs) / 1_000) * LOOKS_PER_SECOND;
+    return {
+      sessions: Math.min(LOOKS_PER_SECOND, before.sessions + earned),
+      looks: Math.min(LOOKS_PER_SECOND, before.looks + earned),
+      atMs,
+    };
+  }
+
+  /** The last that was heard stands last. */
+  #keepAccount(name: string, account: Account): void {
     this.#accounts.delete(name);
     if (this.#accounts.size >= MOST_ACCOUNTS) {
       for (const oldest of this.#accounts.keys()) {
@@ -163,7 +204,6 @@ export class Evictions {
         break;
       }
     }
-    this.#accounts.set(name, { looks: left > 0 ? left - looks : left, atMs: nowMs });
-    return left > 0;
+    this.#accounts.set(name, account);
   }
 }

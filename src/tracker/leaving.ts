@@ -98,6 +98,27 @@ export class LeavingEntries {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#nextSlot = Infinity;
+    this.#hasWaited = false;
+  }
+
+  /** Nobody leaves any more. */
+  end(): void {
+    this.stop();
+    this.#byKey.clear();
+    this.#slotOf.clear();
+    this.#slots.clear();
+  }
+
+  /** Those whose places were taken on other nodes, and who wait until all know of that. */
+  replaced(): Leaving[] {
+    const replaced: Leaving[] = [];
+    for (const entries of this.#slots.values()) {
+      for (const [entry, session] of entries) {
+        const ofKey = this.#byKey.get(ReplicatedEntry.topicOf(entry))?.get(entry.key);
+        if (ofKey?.has(entry) !== true) replaced.push({ session, entry });
+      }
+    }
+    return replaced;
   }
 
   #put(session: Session, entry: ReplicatedEntry, delayMs: number): void {

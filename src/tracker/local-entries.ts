@@ -2,7 +2,7 @@
  * What this node tracks: entries from the first call to the end of their sessions, at once or after a grace period.
  * Every change is committed, noted with its session, and delivered. Knows no argument that may be wrong.
  */
-import type { ReplicatedEntry } from "../replication/entry.js";
+import { ReplicatedEntry } from "../replication/entry.js";
 import type { LocalChange } from "../replication/step.js";
 import type { Session } from "../session.js";
 import type { AnyMeta } from "../words.js";
@@ -11,6 +11,7 @@ import { LeavingEntries } from "./leaving.js";
 import type { Leaving } from "./leaving.js";
 import type { CheckedOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
+import { Successors } from "./successors.js";
 import { shardOf } from "./topic-hash.js";
 
 export class LocalEntries {
@@ -19,14 +20,16 @@ export class LocalEntries {
   readonly #nodeName: string;
   readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
   readonly #leaving: LeavingEntries;
+  readonly #successors: Successors;
   /** Who was tracked, here or elsewhere, since the last delivery, while anybody waits for that. */
   #came: ReplicatedEntry[] = [];
 
-  constructor(engine: Engine, { poolSize, pubsub, runtime }: CheckedOptions) {
+  constructor(engine: Engine, { poolSize, pubsub, runtime, downPeriodMs }: CheckedOptions) {
     this.#engine = engine;
     this.#poolSize = poolSize;
     this.#nodeName = pubsub.nodeName;
     this.#leaving = new LeavingEntries(runtime, (due) => this.#timeIsUp(due));
+    this.#successors = new Successors(downPeriodMs);
   }
 
   /** How many entries there are, and sessions that have any. */
@@ -69,19 +72,31 @@ export class LocalEntries {
     return session !== undefined && this.#owned.find(session, topic, key) !== undefined;
   }
 
-  /** Ends an entry, and leaves it to the caller to deliver that. Returns whose it was. */
+  /** The session that has come lately in the place of one that waited to leave here; told once. */
+  takeSuccessor(id: string, topic: string, key: string): string | undefined {
+    return this.#successors.take(id, topic, key, this.#engine.now());
+  }
+
+  /** Ends an entry, which leaves as evicted, and leaves it to the caller to deliver that. Returns whose it was. */
   evict(id: string, topic: string, key: string): Session | undefined {
     const session = this.#owned.session(id);
     const entry = session && this.#owned.find(session, topic, key);
     if (session === undefined || entry === undefined) return undefined;
+    this.#engine.replicator.view.evict(entry);
     this.#commitRemoval({ session, entry }, "closed", this.#engine.now());
     return session;
   }
 
-  /** Nothing that this node tracks changes any more. */
+  /**
+   * Nothing that this node tracks changes any more. Whose place somebody has taken leaves before: in the window of the
+   * goodbye both would be listed.
+   */
   end(): void {
+    this.settle();
+    const nowMs = this.#engine.now();
+    for (const each of this.#leaving.replaced()) this.#commitRemoval(each, "closed", nowMs);
     this.#owned.end();
-    this.#leaving.stop();
+    this.#leaving.end();
     this.#engine.replicator.view.tracked = undefined;
   }
 
@@ -93,7 +108,10 @@ export class LocalEntries {
     const nowMs = this.#engine.now();
     for (const entry of came) {
       const leaving = this.#leaving.replace(entry, entry.node === this.#nodeName);
-      if (leaving !== undefined) this.#commitRemoval(leaving, "closed", nowMs);
+      if (leaving === undefined) continue;
+      const { session } = leaving;
+      this.#successors.note(session.id, ReplicatedEntry.topicOf(entry), entry.key, entry.session, nowMs);
+      this.#commitRemoval(leaving, "closed", nowMs);
     }
   }
 

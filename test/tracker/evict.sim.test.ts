@@ -1,5 +1,6 @@
 /** A user is to go: only owners end their entries, everybody knows why they left, and lost frames are made good. */
 import { describe, expect, it, vi } from "vitest";
+import type { TrackerError } from "../../src/errors.js";
 import { Session } from "../../src/session.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
@@ -139,8 +140,10 @@ describe("evict", () => {
     } finally {
       heard.mockRestore();
     }
-    const errors = cluster.node("a").eventsOf("error") as unknown as readonly { code: string }[];
-    expect(errors.map(({ code }) => code)).toEqual(["NOT_EVICTED"]);
+    const [error, ...more] = cluster.node("a").eventsOf("error") as unknown as readonly TrackerError[];
+    expect([error?.code, more.length]).toEqual(["NOT_EVICTED", 0]);
+    expect(error?.details["nodes"]).toEqual(["b"]);
+    expect(error?.message).toMatch(/were not ended by b: .*call evict again/);
   });
 
   it("of one node does not make others look through more than it pays for", async () => {
@@ -155,6 +158,42 @@ describe("evict", () => {
     expect(tracker.health().counters.framesRefused).toBeGreaterThan(framesRefused);
   });
 
+  it("ends thousands of sessions under one key with the first question, and all know why", async () => {
+    const cluster = await clusterOf(8, "a", "b", "c");
+    const { tracker } = cluster.node("b");
+    const count = 3_000;
+    for (let i = 0; i < count; i += 1) tracker.track(cluster.node("b").session(), TOPIC, "guest", {});
+    await cluster.settle();
+    expect(cluster.node("a").tracker.evict(TOPIC, "guest", "closing time")).toBe(count);
+    await cluster.advance(1_700);
+    expect(told(cluster, "b")).toHaveLength(count);
+    for (const name of ["a", "b", "c"]) {
+      expect(cluster.node(name).tracker.count(TOPIC), name).toBe(0);
+      const reasons = leaves(cluster, name).filter((leave) => leave === "guest evicted");
+      expect(reasons.length, name).toBe(count);
+      expect(cluster.node(name).tracker.health().counters.framesRefused, name).toBe(0);
+    }
+  });
+
+  it("is over when the tracker is stopped by whoever is told of it", async () => {
+    const cluster = await clusterOf(9, "a", "b");
+    const { tracker } = cluster.node("a");
+    connect(cluster, "a", "ann");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    tracker.on("evicted", () => void tracker.stop({ handoffMs: 0 }));
+    const asked = vi.spyOn(Evictions.prototype, "heard").mockReturnValue(true);
+    try {
+      expect(tracker.evict(TOPIC, "ann")).toBe(2);
+      expect(tracker.stopped).toBe(true);
+      await cluster.advance(12 * HEARTBEAT_MS);
+      expect(asked).toHaveBeenCalledTimes(1);
+    } finally {
+      asked.mockRestore();
+    }
+    expect(cluster.node("a").eventsOf("error")).toEqual([]);
+  });
+
   it("ends who waits for the end of a grace as well", async () => {
     const cluster = await clusterOf(4, "a", "b");
     const session = connect(cluster, "b", "ann");
@@ -164,6 +203,35 @@ describe("evict", () => {
     await cluster.advance(1_600);
     expect(cluster.node("a").tracker.count(TOPIC)).toBe(0);
     expect(told(cluster, "b").map((each) => each.session)).toEqual([session]);
+  });
+
+  it("ends who has come back within a grace where the node that asks has not heard of it", async () => {
+    const cluster = await clusterOf(10, "a", "b", "c");
+    const first = connect(cluster, "b", "ann");
+    await cluster.settle();
+    // Two pages in a row are loaded anew.
+    first.close({ graceMs: 60_000 });
+    const second = connect(cluster, "b", "ann");
+    second.close({ graceMs: 60_000 });
+    const third = connect(cluster, "b", "ann");
+    const other = connect(cluster, "b", "bo");
+    expect(cluster.node("a").tracker.evict(TOPIC, "ann", "banned")).toBe(1);
+    await cluster.advance(1_600);
+    for (const name of ["a", "b", "c"]) {
+      expect(
+        cluster
+          .node(name)
+          .tracker.list(TOPIC)
+          .map(({ session }) => session),
+        name,
+      ).toEqual([other.id]);
+    }
+    expect(told(cluster, "b").map(({ session }) => session)).toEqual([third]);
+    // Whoever comes afterwards stays.
+    const later = connect(cluster, "b", "ann");
+    await cluster.advance(6 * HEARTBEAT_MS);
+    expect(cluster.node("a").tracker.getByKey(TOPIC, "ann")).toHaveLength(1);
+    expect(later.closed).toBe(false);
   });
 
   it("tells after the diff, so that whoever closes the session finds the entry gone", async () => {

@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Session } from "../../src/session.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { codeOf, startAlone } from "./recorder.js";
@@ -169,6 +169,60 @@ describe("a session that closes with a grace period", () => {
     expect(cluster.node("b").tracker.count(TOPIC)).toBe(1);
     await cluster.advance(2_000);
     expect(goings(cluster, "b")).toEqual(["+ann", "-ann departed"]);
+  });
+
+  it("leaves before the goodbye of a node that stops, if its place was taken on another", async () => {
+    const cluster = await clusterOf(21, "a", "b", "c");
+    const session = connect(cluster, "a", "ann");
+    connect(cluster, "a", "bo").close({ graceMs: GRACE_MS });
+    await cluster.settle();
+    session.close({ graceMs: GRACE_MS });
+    connect(cluster, "b", "ann");
+    while (cluster.node("a").tracker.getByKey(TOPIC, "ann").length < 2) await cluster.advance(10);
+    await cluster.advance(50);
+    await cluster.node("a").tracker.stop();
+    await cluster.advance(500);
+    for (const name of ["b", "c"]) {
+      const { tracker } = cluster.node(name);
+      expect(
+        tracker.getByKey(TOPIC, "ann").map(({ node }) => node),
+        name,
+      ).toEqual(["b"]);
+      // Nobody has come in this one's place: it waits in the window.
+      expect(tracker.count(TOPIC), name).toBe(2);
+      expect(goings(cluster, name), name).toEqual(["+ann", "+bo"]);
+    }
+  });
+
+  it("ends with the tracker that is stopped when another's time is up", async () => {
+    let stop: (() => void) | undefined;
+    const left: string[] = [];
+    vi.useFakeTimers();
+    try {
+      const tracker = await startAlone({
+        handleDiff: (diff) => {
+          for (const { key } of diff.get(TOPIC)?.leaves ?? []) {
+            left.push(key);
+            stop?.();
+          }
+        },
+      });
+      stop = () => void tracker.stop();
+      for (const [key, graceMs] of [
+        ["ann", 100],
+        ["bo", 400],
+      ] as const) {
+        const session = new Session();
+        tracker.track(session, TOPIC, key, {});
+        session.close({ graceMs });
+      }
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(tracker.stopped).toBe(true);
+      expect(left).toEqual(["ann"]);
+      expect(tracker.count(TOPIC)).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("gives who comes back one turn more where the process stood still beyond the end", async () => {

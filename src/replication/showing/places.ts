@@ -21,16 +21,21 @@ export interface Stage {
   hide(entry: ReplicatedEntry): void;
 }
 
-/** Sessions, by the life to which their entries belong. */
-type Sessions = Map<EntryOwner, Set<string>>;
+/** A session that has been here, of one life. */
+interface Visit {
+  /** It was there at the goodbye of this number and at all later ones; 0 for one that came of a life about to go. */
+  since: number;
+  /** How many entries of it are here. */
+  here: number;
+}
 
 /** What one departing life has under the key. */
 interface Waiting {
   readonly owner: EntryOwner;
   /** Orders the lives that depart at once on all nodes alike. */
   readonly incarnation: string;
-  /** Of others, who were there at the goodbye or have come of a life that was about to go: they take no place. */
-  readonly companions: Sessions;
+  /** Counts the goodbyes. Who was there at this one takes no place. */
+  readonly goodbye: number;
   /** By session; the first `hidden` are hidden. */
   readonly entries: ReplicatedEntry[];
   hidden: number;
@@ -41,6 +46,11 @@ interface Waiting {
 export class Places {
   readonly #rules: Rules;
   readonly #lives: Waiting[] = [];
+  /** By life and session. Those that have gone are kept while a life waits at whose goodbye they were there. */
+  readonly #visits = new Map<EntryOwner, Map<string, Visit>>();
+  #goodbyes = 0;
+  /** Whether a life has gone since, and some who were there at its goodbye alone may be kept. */
+  #keepsGone = false;
 
   constructor(rules: Rules) {
     this.#rules = rules;
@@ -51,25 +61,27 @@ export class Places {
     return this.#lives.length === 0;
   }
 
-  /** A life departs that has these entries here, all of them shown, beside these others that are shown. */
+  /** A life departs that has these entries here, all of them shown; at first, beside these others that are shown. */
   depart(own: readonly ReplicatedEntry[], others: readonly ReplicatedEntry[]): void {
     const first = own[0];
     if (first === undefined) return;
+    if (this.#goodbyes === 0) for (const entry of own) this.#arrive(entry).since = 0;
     const waiting = this.#begin(first, others);
     waiting.entries.push(...own);
     waiting.entries.sort(bySession);
   }
 
-  /** An entry comes, beside these that are shown. Returns whether it is shown, until the next `settle`. */
+  /** An entry comes; at first, beside these that are shown. Returns whether it is shown, until the next `settle`. */
   add(entry: ReplicatedEntry, shown: Iterable<ReplicatedEntry>): boolean {
     if (this.#rules.stays(entry)) {
-      this.#count(entry, 1);
+      this.#count(entry, this.#arrive(entry), 1);
       return true;
     }
     const owner = ReplicatedEntry.ownerOf(entry);
     const waiting = this.#of(owner) ?? this.#begin(entry, shown);
-    for (const other of this.#lives) if (other !== waiting) note(other.companions, entry);
-    this.#count(entry, 1);
+    const visit = this.#arrive(entry);
+    visit.since = 0;
+    this.#count(entry, visit, 1);
     const index = placeOf(waiting.entries, entry);
     waiting.entries.splice(index, 0, entry);
     const isShown = index >= waiting.hidden;
@@ -93,9 +105,18 @@ export class Places {
       if (waiting.entries[index] !== entry) return;
       waiting.entries.splice(index, 1);
       if (index < waiting.hidden) waiting.hidden -= 1;
-      if (waiting.entries.length === 0) this.#lives.splice(this.#lives.indexOf(waiting), 1);
+      if (waiting.entries.length === 0) {
+        this.#lives.splice(this.#lives.indexOf(waiting), 1);
+        this.#keepsGone = true;
+      }
     }
-    this.#count(entry, -1);
+    const visit = this.#visitOf(entry);
+    if (visit === undefined) return;
+    this.#count(entry, visit, -1);
+    visit.here -= 1;
+    if (visit.here > 0) return;
+    // One that comes of a life about to go takes no place anyway.
+    if (!this.#rules.stays(entry) || visit.since > this.#lastGoodbye()) this.#forget(entry);
   }
 
   /**
@@ -135,42 +156,73 @@ export class Places {
     return undefined;
   }
 
-  /** Begins to keep the entries that a departing life has here. Sessions that are here now were here before. */
+  /** Begins to keep the entries that a departing life has here. */
   #begin(first: ReplicatedEntry, others: Iterable<ReplicatedEntry>): Waiting {
     const owner = ReplicatedEntry.ownerOf(first);
-    const companions: Sessions = new Map();
-    for (const other of others) note(companions, other);
-    for (const { entries } of this.#lives) for (const other of entries) note(companions, other);
-    for (const { companions: before } of this.#lives) {
-      for (const [life, sessions] of before)
-        for (const session of sessions) noteSession(companions, life, session);
-    }
+    if (this.#goodbyes === 0) for (const other of others) this.#arrive(other).since = 0;
+    if (this.#keepsGone) this.#forgetGone();
     const incarnation = incarnationOfRef(first.ref);
-    let came = 0;
-    for (const { size } of companions.values()) if (this.#rules.takesPlace(false, true)) came += size;
-    const waiting: Waiting = { owner, incarnation, companions, entries: [], hidden: 0, came };
+    this.#goodbyes += 1;
+    const came = this.#rules.takesPlace(false, true) ? this.#countOthers(owner) : 0;
+    const waiting: Waiting = { owner, incarnation, goodbye: this.#goodbyes, entries: [], hidden: 0, came };
     this.#lives.push(waiting);
     return waiting;
   }
 
-  /** Counts an entry that comes or goes wherever it came after the goodbye. */
-  #count(entry: ReplicatedEntry, by: 1 | -1): void {
+  #visitOf(entry: ReplicatedEntry): Visit | undefined {
+    return this.#visits.get(ReplicatedEntry.ownerOf(entry))?.get(entry.session);
+  }
+
+  /** One more entry of a session is here. */
+  #arrive(entry: ReplicatedEntry): Visit {
     const owner = ReplicatedEntry.ownerOf(entry);
-    for (const waiting of this.#lives) {
-      const wasThere = waiting.companions.get(owner)?.has(entry.session) === true;
-      if (this.#rules.takesPlace(waiting.owner === owner, wasThere)) waiting.came += by;
+    let sessions = this.#visits.get(owner);
+    if (sessions === undefined) this.#visits.set(owner, (sessions = new Map<string, Visit>()));
+    let visit = sessions.get(entry.session);
+    if (visit === undefined) sessions.set(entry.session, (visit = { since: this.#goodbyes + 1, here: 0 }));
+    visit.here += 1;
+    return visit;
+  }
+
+  #forget(entry: ReplicatedEntry): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    const sessions = this.#visits.get(owner);
+    sessions?.delete(entry.session);
+    if (sessions?.size === 0) this.#visits.delete(owner);
+  }
+
+  /** Sessions that have gone, and were there at no goodbye of a life that still waits. */
+  #forgetGone(): void {
+    this.#keepsGone = false;
+    const last = this.#lastGoodbye();
+    for (const [owner, sessions] of this.#visits) {
+      for (const [session, { since, here }] of sessions)
+        if (here === 0 && since > last) sessions.delete(session);
+      if (sessions.size === 0) this.#visits.delete(owner);
     }
   }
-}
 
-function note(sessions: Sessions, entry: ReplicatedEntry): void {
-  noteSession(sessions, ReplicatedEntry.ownerOf(entry), entry.session);
-}
+  /** The newest goodbye of those that still wait. */
+  #lastGoodbye(): number {
+    let last = 0;
+    for (const { goodbye } of this.#lives) last = Math.max(last, goodbye);
+    return last;
+  }
 
-function noteSession(sessions: Sessions, owner: EntryOwner, session: string): void {
-  const present = sessions.get(owner);
-  if (present === undefined) sessions.set(owner, new Set([session]));
-  else present.add(session);
+  #countOthers(owner: EntryOwner): number {
+    let count = 0;
+    for (const [life, { size }] of this.#visits) if (life !== owner) count += size;
+    return count;
+  }
+
+  /** Counts an entry that comes or goes wherever it came after the goodbye. */
+  #count(entry: ReplicatedEntry, { since }: Visit, by: 1 | -1): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    for (const waiting of this.#lives) {
+      const isOwn = waiting.owner === owner;
+      if (this.#rules.takesPlace(isOwn, !isOwn && since <= waiting.goodbye)) waiting.came += by;
+    }
+  }
 }
 
 /** Where an entry stands, or would stand, among others by session. */

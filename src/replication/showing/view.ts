@@ -25,6 +25,12 @@ interface Topic {
 
 type Topics = Map<string, Topic>;
 
+interface Wanted {
+  readonly topic: string;
+  readonly key: string;
+  readonly sessions: Set<string>;
+}
+
 export class View {
   readonly #rules: Rules;
   readonly #topics: Topics = new Map();
@@ -39,6 +45,7 @@ export class View {
       this.#show(entry);
     },
     hide: (entry) => {
+      if (this.#wanted !== undefined) this.#lookIfWanted(entry);
       const { departure } = ReplicatedEntry.ownerOf(entry);
       this.#countHidden(entry, 1);
       if (remove(this.#topics, entry)) {
@@ -52,6 +59,8 @@ export class View {
   #refused: WeakSet<ReplicatedEntry> | undefined;
   /** Entries that somebody wants to end: they leave as evicted. Made for the first. */
   #evicted: WeakSet<ReplicatedEntry> | undefined;
+  /** Sessions under a key whose entries are still to be looked for there: before one of them comes, or any goes. */
+  #wanted: Wanted | undefined;
   /** Told of each entry that was tracked, here or elsewhere, when it is shown for the first time; if anybody asks. */
   tracked: ((entry: ReplicatedEntry) => void) | undefined;
   /** How many lives are departing: with none, a join has nobody to look for. */
@@ -87,6 +96,11 @@ export class View {
     return bucket instanceof Set ? [...bucket] : [bucket];
   }
 
+  countByKey(topic: string, key: string): number {
+    const bucket = this.#topics.get(topic)?.keys.get(key);
+    return bucket instanceof Set ? bucket.size : bucket === undefined ? 0 : 1;
+  }
+
   count(topic: string): number {
     return this.#topics.get(topic)?.count ?? 0;
   }
@@ -112,6 +126,7 @@ export class View {
   }
 
   #join(entry: ReplicatedEntry): void {
+    if (this.#wanted !== undefined && this.#wanted.sessions.has(entry.session)) this.#lookIfWanted(entry);
     // With nobody departing, a join has nobody to look for.
     const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
     if (places === undefined) return this.#show(entry);
@@ -121,14 +136,43 @@ export class View {
     this.#settle(places, entry);
   }
 
-  /** The entries of these sessions under a key are to leave as evicted, when their owner ends them. */
-  evict(topic: string, key: string, sessions: ReadonlySet<string>): void {
-    this.#evicted ??= new WeakSet();
-    for (const entry of this.getByKey(topic, key)) if (sessions.has(entry.session)) this.#evicted.add(entry);
+  /** An entry is to leave as evicted. */
+  evict(entry: ReplicatedEntry): void {
+    (this.#evicted ??= new WeakSet()).add(entry);
+  }
+
+  /** The same for those of these sessions under a key: all are looked for at once, before one of them comes or goes. */
+  evictSessions(topic: string, key: string, sessions: readonly string[]): void {
+    if (!this.isLookedThrough(topic, key)) {
+      this.#lookForWanted();
+      this.#wanted = { topic, key, sessions: new Set() };
+    }
+    for (const session of sessions) this.#wanted?.sessions.add(session);
+  }
+
+  /** Whether a key is about to be looked through anyway, so that further sessions cost no further look. */
+  isLookedThrough(topic: string, key: string): boolean {
+    const wanted = this.#wanted;
+    if (wanted?.topic !== topic || wanted.key !== key) return false;
+    return wanted.sessions.size < this.countByKey(topic, key);
+  }
+
+  #lookForWanted(): void {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return;
+    this.#wanted = undefined;
+    const bucket = this.#topics.get(wanted.topic)?.keys.get(wanted.key);
+    for (const entry of entriesOf(bucket)) if (wanted.sessions.has(entry.session)) this.evict(entry);
+  }
+
+  #lookIfWanted(entry: ReplicatedEntry): void {
+    const { topic, key } = this.#wanted ?? {};
+    if (key === entry.key && topic === ReplicatedEntry.topicOf(entry)) this.#lookForWanted();
   }
 
   /** Hides an entry, if it is shown; whose place it had taken is shown again. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
+    if (this.#wanted !== undefined) this.#lookIfWanted(entry);
     const places = this.#placesOf(entry);
     if (places?.isHidden(entry) === true) this.#countHidden(entry, -1);
     else {
@@ -182,7 +226,8 @@ export class View {
       const own: ReplicatedEntry[] = [];
       const others: ReplicatedEntry[] = [];
       for (const each of entriesOf(bucket)) {
-        (ReplicatedEntry.ownerOf(each) === owner ? own : others).push(each);
+        if (ReplicatedEntry.ownerOf(each) === owner) own.push(each);
+        else if (places === undefined) others.push(each);
       }
       if (own.length === 0 || (places === undefined && others.length === 0)) continue;
       places ??= this.#makePlaces(entry);

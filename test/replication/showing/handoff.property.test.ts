@@ -4,7 +4,7 @@
  * order in which things happened decides nothing.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import type { Departure } from "../../../src/replication/entry.js";
 import { View } from "../../../src/replication/showing/view.js";
@@ -316,5 +316,39 @@ describe("an entry of a life that departs", () => {
     for (const other of others) view.leave(other, "untracked");
     expect(view.count(TOPIC)).toBe(count);
     expect(reads).toBeLessThanOrEqual(4 * count);
+  });
+
+  it("costs a goodbye no note of each who shares its key: only the first notes who is there", () => {
+    const [count, goodbyes] = [400, 30];
+    const view = new View();
+    const entryOf = (owner: ModelLife["owner"], number: number): ReplicatedEntry =>
+      new ReplicatedEntry(
+        { owner, shard: 0, refPrefix: `${owner.name}.` },
+        number,
+        TOPIC,
+        "guest",
+        `${owner.name}-${number}`,
+        {},
+      );
+    const stay: ModelLife["owner"] = { name: "stay", departure: undefined };
+    for (let number = 1; number <= count; number += 1) view.join(entryOf(stay, number));
+    const lives = Array.from({ length: goodbyes }, (_, index) => {
+      const owner: ModelLife["owner"] = { name: `gone-${index}`, departure: undefined };
+      return { owner, entry: entryOf(owner, 1) };
+    });
+    for (const { entry } of lives) view.join(entry);
+    const notes = [vi.spyOn(Set.prototype, "add"), vi.spyOn(Map.prototype, "set")];
+    try {
+      for (const { owner, entry } of lives) {
+        owner.departure = "departed";
+        view.departingLives += 1;
+        view.depart([entry]);
+      }
+      const made = notes.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+      expect(made).toBeLessThanOrEqual(2 * count + 10 * goodbyes);
+    } finally {
+      for (const note of notes) note.mockRestore();
+    }
+    expect(view.count(TOPIC)).toBe(count + goodbyes);
   });
 });
