@@ -46,7 +46,8 @@ function listOf(known: Names): string {
   return Object.keys(known).sort().join(", ");
 }
 
-function nearestOf(name: string, known: Names): string | undefined {
+/** The name that is known and needs the fewest letters changed. */
+export function nearestOf(name: string, known: Names): string | undefined {
   let nearest: string | undefined;
   let fewest = Infinity;
   for (const each of Object.keys(known)) {
