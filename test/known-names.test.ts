@@ -50,6 +50,13 @@ describe("an option that there is not", () => {
     await tracker.stop();
   });
 
+  it("is an error of a wait, which would be one without an end", async () => {
+    const tracker = await Tracker.start({}, given());
+    const error = await errorOf(() => tracker.whenComplete({ timeout: 5 } as never));
+    expect([error.code, error.details["nearest"]]).toEqual(["INVALID_OPTION", "timeoutMs"]);
+    await tracker.stop();
+  });
+
   it.each(["fetch", "diffPeriodMs"])("%s of a presence is none of a tracker", async (option) => {
     const error = await errorOf(() => Tracker.start({}, { ...given(), [option]: undefined }));
     expect(error.code).toBe("INVALID_OPTION");

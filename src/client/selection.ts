@@ -24,7 +24,7 @@ export interface PresenceStore<M = AnyMeta, X extends object = NoExtra> extends 
 export interface PresenceSelection<M, X extends object, S> {
   /**
    * What is shown until the first state has come, and first of all where a page that was rendered on a server is taken
-   * over: `presence.list(topic)` of that server, as JSON. Default: nobody. Later values are not looked at.
+   * over: `await presence.fetchList(topic)` of that server, as JSON. Default: nobody. Later values are not looked at.
    */
   readonly initial?: Presences<M, X> | undefined;
   /**
