@@ -16,6 +16,12 @@ const alias = [
 /** Runs by broken rules say nothing about which code the tests of the working ones reach, and take long. */
 const notForCoverage = process.argv.includes("--coverage") ? ["test/sim/broken-*"] : [];
 
+/** Tests with brokers that measure how soon something happens: each has the machine for itself. */
+const timed = ["chaos", "kills", "listening", "standstill"].map((name) => `test/brokers/${name}.test.ts`);
+
+/** The shop under a crowd, or with its nodes killed and paused: the same. */
+const crowded = ["nodes", "smooth"].map((name) => `test/e2e/${name}.test.ts`);
+
 /**
  * The projects run one after another (`groupOrder`): what measures time against real processes must not share
  * the machine with the rest.
@@ -54,9 +60,11 @@ export default defineConfig({
           name: "brokers",
           sequence: { groupOrder: 1 },
           include: ["test/brokers/**/*.test.ts"],
+          exclude: timed,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They wait for brokers and processes most of the time.
+          maxWorkers: 2,
         },
       },
       {
@@ -64,7 +72,7 @@ export default defineConfig({
         test: {
           name: "processes",
           sequence: { groupOrder: 2 },
-          include: ["test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
+          include: [...timed, ...crowded, "test/processes/**/*.test.ts", "test/package/**/*.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
           fileParallelism: false,
@@ -76,9 +84,10 @@ export default defineConfig({
           name: "e2e",
           sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
+          exclude: crowded,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -86,6 +86,7 @@ export class Merging {
   forget(replica: Replica): void {
     this.#claims.forget(replica);
     for (const slice of replica.held.slices.values()) this.#room.forget(slice);
+    replica.held.counted = 0;
     this.#requests.dropAllOf(replica);
   }
 
@@ -106,6 +107,8 @@ export class Merging {
   heartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay, nowMs: number): void {
     const { held } = replica;
     held.poolSize = heartbeat.poolSize;
+    // Found once: a heartbeat may claim too much for each of a thousand shards.
+    let spare: number | undefined;
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
       const isUsed = summary.clock > 0;
@@ -117,7 +120,8 @@ export class Merging {
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       const growth = summary.count - slice.weight;
-      slice.isCrowded = verdict === "behind" && !this.#mayHaveRoom(growth);
+      slice.isCrowded = verdict === "behind" && !this.#room.admits(growth);
+      if (slice.isCrowded) slice.isCrowded = !this.#room.admits(growth - (spare ??= this.#spare()));
       if (slice.isCrowded) this.#full(replica, slice, nowMs);
       else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
       else if (verdict === "behind") this.#want(replica, slice, nowMs);
@@ -133,7 +137,7 @@ export class Merging {
     if (slice === undefined) return;
     const { steps } = slice;
     const change = slice.receiveDelta(delta, counter, direct, this.#hasRoom);
-    this.#room.count(slice);
+    this.#count(replica, slice);
     if (change === "crowded") return this.#crowded(replica, slice, delta.births.length, nowMs);
     if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
     if (change !== "broken") this.#listener.changed(replica, change);
@@ -152,10 +156,10 @@ export class Merging {
     if (change === "crowded") {
       // What is there of it may be what takes the room, and nothing can be told of it any more.
       this.#listener.letGo(replica, slice.letGo());
-      this.#room.count(slice);
+      this.#count(replica, slice);
       return this.#crowded(replica, slice, page.births.length, nowMs);
     }
-    this.#room.count(slice);
+    this.#count(replica, slice);
     if (isClaim && slice.steps > 0) this.#claims.settle(replica);
     if (change === "unusable") this.#diverged(replica, slice, nowMs);
     else {
@@ -195,7 +199,7 @@ export class Merging {
   #startRebuild(replica: Replica, slice: RemoteSlice, isDoubted: boolean): void {
     this.#counters.rebuilds += 1;
     slice.startRebuild(this.#counters.rebuilds, isDoubted);
-    this.#room.count(slice);
+    this.#count(replica, slice);
     this.#tracing?.rebuilding(replica.life, slice.shard);
   }
 
@@ -231,14 +235,18 @@ export class Merging {
     return true;
   };
 
-  /** Whether there is room for what is only told of, or could be made: nobody is forgotten for a number. */
-  #mayHaveRoom(growth: number): boolean {
-    if (this.#room.admits(growth)) return true;
+  /** How much room could be made for what is only told of: nobody is forgotten for a number. */
+  #spare(): number {
     let spare = 0;
-    for (const { held } of this.#listener.silent()) {
-      for (const { counted } of held.slices.values()) spare += counted;
-    }
-    return this.#room.admits(growth - spare);
+    for (const { held } of this.#listener.silent()) spare += held.counted;
+    return spare;
+  }
+
+  /** What a slice keeps may have changed. */
+  #count({ held }: Replica, slice: RemoteSlice): void {
+    held.counted -= slice.counted;
+    this.#room.count(slice);
+    held.counted += slice.counted;
   }
 
   /** Entries came for which there is no room. */

@@ -60,7 +60,7 @@ export type Trouble =
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
-  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" };
+  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" | "observers" };
 
 /** Is told what happens inside, in the middle of it: it only looks, and does nothing but note it. */
 export interface Tracing {

@@ -19,7 +19,6 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
-import { Observers } from "./lives/observers.js";
 import { Merging } from "./merging.js";
 import type { SummaryWay } from "./merging.js";
 import { expectedWithinMs } from "./message.js";
@@ -27,6 +26,7 @@ import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { countSent, noCounts } from "./port.js";
 import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
+import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
@@ -51,7 +51,7 @@ export class Replicator {
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
-  readonly #observers = new Observers((observer) => this.#authorship.forget(observer));
+  readonly #questions: Questions;
   readonly #earlierWindows: EarlierWindows;
   /** Whether another node was ever heard: then it may hear this one, whatever is heard of it later. */
   #hasHeard = false;
@@ -122,6 +122,7 @@ export class Replicator {
         missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
         insisted: (replica, timeMs) => {
           this.#merging.doubtAll(replica, timeMs);
+          this.#authorship.forget(replica.life);
           this.#tell({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
         },
         conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
@@ -129,6 +130,11 @@ export class Replicator {
         crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
       },
       protocol,
+    );
+    const { counters, membership } = this;
+    this.#questions = new Questions(
+      { self: life, authorship: this.#authorship, contact: this.#contact, membership, counters, effects },
+      rules,
     );
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
@@ -205,8 +211,11 @@ export class Replicator {
     const { from, message } = frame;
     const { life } = this.#options;
     const isOwn = from.name === life.name && from.incarnation === life.incarnation;
-    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true))
-      return this.#receiveQuestion(frame, nowMs);
+    if (!isOwn && this.#rules.isNobodysReplica(frame.observes === true)) {
+      this.counters.framesReceived += 1;
+      this.#hasHeard = true;
+      return this.#questions.ofObserver(frame, nowMs);
+    }
     const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
@@ -310,8 +319,7 @@ export class Replicator {
         return this.#merging.far(replica, message.shard, nowMs);
       case "deltaRequest":
       case "pageRequest":
-        if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
-        return;
+        return this.#questions.ask(from, message, counter, nowMs);
       case "evict":
         return this.#effects.add({ type: "evict", by: from, eviction: message });
       case "goodbye":
@@ -319,16 +327,6 @@ export class Replicator {
       default:
         return message satisfies never;
     }
-  }
-
-  /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
-  #receiveQuestion({ from, to, message, counter }: Frame, nowMs: number): void {
-    this.counters.framesReceived += 1;
-    this.#hasHeard = true;
-    if (to !== this.#options.life.incarnation) return;
-    if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
-    if (!this.#observers.admits(from, nowMs)) this.counters.framesCrowded += 1;
-    else if (!this.#authorship.ask(from, message, counter, nowMs)) this.counters.framesRefused += 1;
   }
 
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */

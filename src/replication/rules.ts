@@ -379,8 +379,12 @@ export const RULES = {
   isBelieved: (knowsSelf: boolean): boolean => knowsSelf,
 
   /** R57: One answer is not enough: a connection that is cut for a moment comes back. */
-  isAbsent: (answers: number, absentMs: number, heartbeatPeriodMs: number): boolean =>
-    answers > 1 && absentMs >= Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
+  isAbsent: (answers: number, absentMs: number, absenceMs: number): boolean =>
+    answers > 1 && absentMs >= absenceMs,
+
+  /** R57: For how long nobody has to listen where somebody did. */
+  absenceMs: (heartbeatPeriodMs: number): number =>
+    Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
 
   // Who is to go.
 
@@ -396,6 +400,9 @@ export const RULES = {
    * R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
    */
   isNobodysReplica: (observes: boolean): boolean => observes,
+
+  /** R62: Nobody who is heard as a node only looks on. Else questions in its name are answered to it. */
+  mayOnlyLookOn: (isNode: boolean): boolean => !isNode,
 
   /** R51: A goodbye is granted `permdownPeriodMs` at the most. Else two frames list somebody for 24 days. */
   windowMs: (askedMs: number, permdownPeriodMs: number): number => Math.min(askedMs, permdownPeriodMs),

@@ -42,6 +42,8 @@ export interface RunResult {
   readonly settledMs: readonly number[];
 }
 
+/** A node that loses so many starts in a row hears nothing at all. */
+const mostStarts = 3;
 /** What a heartbeat says of one shard has at most so many bytes. */
 const summaryBytesMax = 32;
 
@@ -420,10 +422,10 @@ function latest(cluster: Cluster, name: string): Node | undefined {
 
 /**
  * Starts a life, and again if it does not hear itself in time, as an operator would: but only where the network loses
- * frames, or holds them back for as long. Else a start that is refused is a fault.
+ * frames, or holds them back for as long, and not for ever. Else a start that is refused is a fault.
  */
 async function startUntilHeard(cluster: Cluster, name: string, options: RestartOptions): Promise<Node> {
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const beganMs = cluster.nowMs;
     try {
       return await cluster.start(name, options);
@@ -431,7 +433,7 @@ async function startUntilHeard(cluster: Cluster, name: string, options: RestartO
       const { lossMs, slowestMs } = cluster.network;
       const isRefused = error instanceof TrackerError && error.code === "PUBSUB_UNAVAILABLE";
       const isHard = lossMs >= beganMs || slowestMs >= cluster.nowMs - beganMs;
-      if (!isRefused || !isHard || cluster.nowMs === beganMs) throw error;
+      if (!isRefused || !isHard || attempt === mostStarts) throw error;
     }
   }
 }

@@ -64,9 +64,20 @@ export class Deaths {
     if (nowMs < this.#lookMs) return wakeAt(this.#lookMs);
     const overdue = this.#overdue(nowMs);
     for (const name of this.#absent.keys()) if (!overdue.has(name)) this.#absent.delete(name);
-    this.#lookMs = nowMs + (overdue.size > 0 ? heartbeatPeriodMs / LOOKS_PER_HEARTBEAT : this.#restMs(nowMs));
+    this.#lookMs = overdue.size > 0 ? this.#nextLookMs(nowMs) : nowMs + this.#restMs(nowMs);
     wakeAt(this.#lookMs);
     if (overdue.size > 0) void this.#ask(overdue);
+  }
+
+  /** When to ask again: soon, and at the time from which an answer tells that somebody has ended. */
+  #nextLookMs(nowMs: number): number {
+    const { rules, heartbeatPeriodMs } = this.#options;
+    let nextMs = nowMs + heartbeatPeriodMs / LOOKS_PER_HEARTBEAT;
+    for (const { sinceMs } of this.#absent.values()) {
+      const dueMs = sinceMs + rules.absenceMs(heartbeatPeriodMs);
+      if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
+    }
+    return nextMs;
   }
 
   /** How long until somebody may be overdue: at least so long that looking costs nothing. */
@@ -142,7 +153,8 @@ export class Deaths {
       if (absence?.incarnation !== incarnation) absence = { incarnation, sinceMs: askedMs, answers: 0 };
       absence.answers += 1;
       this.#absent.set(name, absence);
-      if (!rules.isAbsent(absence.answers, askedMs - absence.sinceMs, heartbeatPeriodMs)) continue;
+      if (!rules.isAbsent(absence.answers, askedMs - absence.sinceMs, rules.absenceMs(heartbeatPeriodMs)))
+        continue;
       this.#absent.delete(name);
       gone(name);
     }

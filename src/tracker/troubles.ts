@@ -3,7 +3,7 @@ import { TrackerError } from "../errors.js";
 import type { ReplicaLink } from "../replication/port.js";
 import type { TrackerEvents } from "./events.js";
 import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
-import { LIMITS } from "../replication/limits.js";
+import { LIMITS, MAX_OBSERVERS } from "../replication/limits.js";
 import type { Trouble } from "../replication/port.js";
 
 const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
@@ -24,6 +24,10 @@ const CROWDED = {
   claims: {
     limit: LIMITS.claimedSlices,
     text: "shards are claimed by nodes that have sent nothing of them: what further ones have comes a few shards at a time",
+  },
+  observers: {
+    limit: MAX_OBSERVERS,
+    text: "observers have asked lately: further ones are not answered until one of these has asked nothing for a while",
   },
 };
 

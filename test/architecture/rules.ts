@@ -75,10 +75,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
+  ["replication/questions", [...rooms, ...terms]],
   [
     "replication/replicator",
     [
-      ...["catch-up", "earlier-windows", "late", "merging", "replica", "wire"].map(inReplication),
+      ...["catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
+        inReplication,
+      ),
       ...rooms,
       ...terms,
     ],

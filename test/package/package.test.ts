@@ -169,6 +169,7 @@ describe("the README", () => {
       ["limit", "declare const limit: number;"],
       ["signal", "declare const signal: AbortSignal;"],
       ["text", "declare const text: string;"],
+      ["reason", "declare const reason: string;"],
     ]);
     const declares = (text: string, name: string): boolean =>
       new RegExp(`(const|import.*) ${name}\\b`).test(text);
@@ -222,10 +223,11 @@ describe("the types, checked with strict and without skipLibCheck", () => {
   });
 });
 
-// What a page or a lambda has to load. A budget that is too small is raised in the change that needs it, by a reason.
+// What a page or a lambda has to load. A budget that is too small is raised in the change that needs it, by a reason:
+// of the index graces, evictions, observers and what health counts.
 it.each([
   ["client", "browser", 2_000],
-  ["index", "neutral", 53_000],
+  ["index", "neutral", 55_000],
   ["channels", "node", 23_500],
 ] as const)(
   "the bundle of %s is within its budget, minified and gzipped",

@@ -1,6 +1,6 @@
 /** How many entries of others are kept: no more than there is room for, whoever sends them, and all when there is. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { TrackerError } from "../../src/errors.js";
 import type { DeltaMessage, Message, WireBirth } from "../../src/replication/message.js";
 import { Session } from "../../src/session.js";
@@ -29,7 +29,12 @@ function frameOf(name: string, message: Message): string {
 function kept({ replicator }: LinkedNode): number {
   let entries = 0;
   for (const { held } of replicator.membership.replicas()) {
-    for (const slice of held.slices.values()) entries += slice.weight;
+    let counted = 0;
+    for (const slice of held.slices.values()) {
+      entries += slice.weight;
+      counted += slice.counted;
+    }
+    expect(held.counted).toBe(counted);
   }
   return entries;
 }
@@ -186,6 +191,36 @@ describe("R59: the room for what others have", () => {
       "d up",
     ]);
     expect(stateOf(c)).toMatchObject({ complete: true });
+  });
+
+  it("is looked for once in a heartbeat, whose shards may all claim too much, and in no slice", () => {
+    const link = new Link(PROTOCOL, 100);
+    const node = link.start("a");
+    for (const name of ["p", "q"]) link.forge(name, node, delta(0, 20));
+    link.advance(10_000);
+    const { membership } = node.replicator;
+    const silent = [...membership.silent()];
+    expect(silent).toHaveLength(2);
+    const asked = vi.spyOn(membership, "silent");
+    const walked = silent.map(({ held }) => vi.spyOn(held.slices, "values"));
+    const claims = (count: number): Message => {
+      const shards = Array.from({ length: 64 }, () => ({ clock: 1, count, digest: 0 }));
+      return { type: "heartbeat", poolSize: 64, firstShard: 0, shards };
+    };
+    const crowdedOf = (): number =>
+      [...membership.presentOf("r")!.held.slices.values()].filter(({ isCrowded }) => isCrowded).length;
+    // There is room for 60, and for 100 without the silent.
+    for (const [count, times, crowded] of [
+      [101, 1, 64],
+      [100, 1, 0],
+      [60, 0, 0],
+    ] as const) {
+      asked.mockClear();
+      link.forge("r", node, claims(count));
+      expect(asked).toHaveBeenCalledTimes(times);
+      expect(crowdedOf()).toBe(crowded);
+    }
+    for (const walk of walked) expect(walk).not.toHaveBeenCalled();
   });
 
   it("R59: is not exceeded by pages, and what has come of them is let go", () => {

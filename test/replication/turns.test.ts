@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/replication/limits.js";
 import type { Heartbeat } from "../../src/replication/message.js";
-import { Link, type LinkedNode } from "./two-nodes.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
+import { lifeOf, Link, type LinkedNode } from "./two-nodes.js";
 
 /** Says that a life has nine entries in each of its shards, which nobody can send. */
 function claim(poolSize: number): Heartbeat {
@@ -143,6 +144,34 @@ describe("those that ask without end", () => {
       expect(items, name).toBeGreaterThan(entries);
       expect(items, name).toBeLessThan(most);
     }
+  });
+
+  it("are answered again when their counters were ahead for a while", () => {
+    const link = new Link();
+    const a = link.start("a");
+    trackMany(link, a, 10);
+    link.advance(1_000);
+    const ask = (counter: number): void =>
+      link.forge("asks", a, { type: "deltaRequest", shard: 0, clock: 0 }, counter);
+    ask(1);
+    ask(500_000);
+    link.advance(100);
+    const told = a.sentTo.get("asks") ?? 0;
+    for (let counter = 2; counter < 40; counter += 1) {
+      ask(counter);
+      link.advance(500);
+    }
+    expect(a.sentTo.get("asks") ?? 0).toBeGreaterThan(told + 5 * 100);
+  });
+
+  it("are not answered what they asked before their newest question, and that is counted", () => {
+    const link = new Link();
+    const a = link.start("a");
+    const question = { type: "deltaRequest", shard: 0, clock: 0 } as const;
+    link.forge("asks", a, question, 5);
+    const frame = { from: lifeOf("asks"), to: lifeOf("a").incarnation, counter: 4, message: question };
+    link.step(a, { type: "frame", payload: encodeFrame(frame), way: "inbox" });
+    expect(a.replicator.counters.framesLate).toBe(1);
   });
 
   it("are refused a shard that there is not", () => {

@@ -181,7 +181,7 @@ export class AuthorOracles {
       }),
       instead(Answers.prototype, "add", function (original, by, request, counter) {
         asked(this, placeOf(by, request), request, counter);
-        original(by, request, counter);
+        return original(by, request, counter);
       }),
       instead(Answers.prototype, "forget", function (original, life) {
         // Whoever is heard again after that begins anew.

@@ -110,9 +110,7 @@ const exact: readonly BrokenRule[] = [
     break: () => [
       instead(View.prototype, "list", (original, topic) =>
         original(topic).map((entry) =>
-          entry.prevRef === undefined
-            ? entry
-            : (Object.create(entry, { prevRef: { value: "?" } }) as ReplicatedEntry),
+          entry.prevRef === undefined ? entry : ({ ...entry, prevRef: "?" } as ReplicatedEntry),
         ),
       ),
     ],

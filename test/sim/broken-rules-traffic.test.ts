@@ -108,6 +108,7 @@ const rules: readonly BrokenRule[] = [
           const queue = queues.get(this) ?? [];
           queues.set(this, queue);
           queue.push({ by, request });
+          return true;
         }),
         instead(Answers.prototype, "take", function () {
           return queues.get(this)?.shift();

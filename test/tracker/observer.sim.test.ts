@@ -4,7 +4,8 @@ import { simulate, type SimulatedNode } from "../../src/testing/index.js";
 import { MAX_OBSERVERS, OBSERVER_MEMORY_MS } from "../../src/replication/limits.js";
 import { WHETHER_THERE } from "../../src/replication/message.js";
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
-import { Link } from "../replication/two-nodes.js";
+import { Link, lifeOf } from "../replication/two-nodes.js";
+import type { Effect } from "../../src/replication/step.js";
 
 function listed(node: SimulatedNode, topic: string): string[] {
   return node.tracker
@@ -82,23 +83,92 @@ it("tracks nothing, and is responsible for nothing", async () => {
   }
 });
 
+/** Frames of observers that nobody runs. */
+class Lookers {
+  readonly link = new Link();
+  readonly node = this.link.start("a");
+
+  /** Returns what came of the frame itself. */
+  ask(name: string, { to = lifeOf("a").incarnation, counter = 1, message = WHETHER_THERE } = {}): Effect[] {
+    const frame = { from: lifeOf(name), to, counter, message, observes: true };
+    const event = { type: "frame", payload: encodeFrame(frame), way: "inbox" } as const;
+    const effects = [...this.node.replicator.step(event, this.link.nowMs).effects];
+    // The turn that it wants.
+    this.link.step(this.node, { type: "turn" });
+    this.link.advance(10);
+    return effects;
+  }
+
+  bytesTo(name: string): number {
+    return this.node.sentTo.get(name) ?? 0;
+  }
+}
+
 it("is answered beside other observers, up to a number, and forgotten after a while", () => {
-  const link = new Link();
-  const node = link.start("a");
+  const lookers = new Lookers();
+  const { node, link } = lookers;
   link.advance(10);
-  const ask = (name: string): void => {
-    const from = { name, incarnation: "00000000000002" };
-    const frame = { from, to: "00000000000001", counter: 1, message: WHETHER_THERE, observes: true };
-    link.step(node, { type: "frame", payload: encodeFrame(frame), way: "inbox" });
-    link.advance(10);
-  };
-  for (let i = 0; i <= MAX_OBSERVERS; i += 1) ask(`looker ${i}`);
+  for (let i = 0; i < MAX_OBSERVERS; i += 1) lookers.ask(`looker ${i}`);
+  expect(node.replicator.counters.framesCrowded).toBe(0);
+  const crowded = { type: "trouble", trouble: { kind: "crowded", table: "observers" } };
+  expect(lookers.ask("one more")).toContainEqual(crowded);
+  expect(lookers.ask("one more")).not.toContainEqual(crowded);
   expect(node.sentTo.size).toBe(MAX_OBSERVERS);
-  expect(node.replicator.counters.framesCrowded).toBe(1);
+  expect(node.replicator.counters.framesCrowded).toBe(2);
   expect(node.replicator.membership.size).toBe(0);
   link.advance(OBSERVER_MEMORY_MS);
-  ask("later");
+  lookers.ask("later");
   expect(node.sentTo.has("later")).toBe(true);
+});
+
+it("is answered whatever counter somebody gave its frames", () => {
+  const lookers = new Lookers();
+  lookers.ask("looker", { counter: Number.MAX_SAFE_INTEGER });
+  const bytes = lookers.bytesTo("looker");
+  lookers.ask("looker", { counter: 7 });
+  expect(lookers.bytesTo("looker")).toBeGreaterThan(bytes);
+});
+
+it("has no account of a node: questions in the name of one keep none of its own from being answered", () => {
+  const lookers = new Lookers();
+  const { node, link } = lookers;
+  const counter = Number.MAX_SAFE_INTEGER;
+  for (let shard = 0; shard < 4; shard += 1) {
+    link.track(node, shard, "room", `user ${shard}`, "s");
+    lookers.ask("b", { counter, message: { type: "deltaRequest", shard, clock: 0 } });
+  }
+  lookers.ask("b", { counter });
+  link.advance(5_000);
+  const b = link.start("b");
+  link.advance(5_000);
+  expect(b.replicator.view.count("room")).toBe(4);
+});
+
+it("is refused the name of a node that is there", () => {
+  const lookers = new Lookers();
+  const { node, link } = lookers;
+  link.forge("b", node, { type: "heartbeat", poolSize: 4, firstShard: 0, shards: [] });
+  link.advance(1_000);
+  const bytes = lookers.bytesTo("b");
+  for (const name of ["b", "a"]) {
+    const from = { name, incarnation: "00000000000002" };
+    const frame = { from, to: lifeOf("a").incarnation, counter: 1, message: WHETHER_THERE, observes: true };
+    const event = { type: "frame", payload: encodeFrame(frame), way: "inbox" } as const;
+    expect(node.replicator.step(event, link.nowMs).effects).toContainEqual(
+      expect.objectContaining({ type: "refused" }),
+    );
+  }
+  expect(node.replicator.counters.framesRefused).toBe(2);
+  link.step(node, { type: "turn" });
+  link.advance(100);
+  expect(lookers.bytesTo("b")).toBe(bytes);
+});
+
+it("asks this life: what it asks of another is counted", () => {
+  const lookers = new Lookers();
+  lookers.ask("looker", { to: "00000000000000" });
+  expect(lookers.bytesTo("looker")).toBe(0);
+  expect(lookers.node.replicator.counters.framesMisaddressed).toBe(1);
 });
 
 it("says no more than that it is there, and asks: other frames of observers are refused", () => {

@@ -4,42 +4,43 @@
  * is asked in a place of its own. Lives that ask take turns, and each has an account: none gets much more than there is
  * to tell. Time comes in as an argument.
  */
+import { Account } from "./account.js";
+import type { Content } from "./account.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
-import { ITEMS_OF_ANY_ANSWER } from "../limits.js";
 import { asksWhetherThere } from "../message.js";
 import type { DeltaRequest, PageRequest } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
 
+/** Who asks. Whoever only looks on has an account that is not that of the node of its name: it may be made up. */
+export interface Asker extends Life {
+  readonly observes?: boolean | undefined;
+}
+
 export interface Asked {
-  readonly by: Life;
+  readonly by: Asker;
   readonly request: DeltaRequest | PageRequest;
 }
 
-/** What there is to tell: the entries, and the dots that this life has spent so far. */
-export interface Content {
-  readonly entries: number;
-  readonly dots: number;
-}
-
 interface Requester {
-  readonly by: Life;
+  readonly by: Asker;
   /** By place. */
   readonly waiting: Map<number, DeltaRequest | PageRequest>;
   /** The counter of the newest request by place: an older one is answered already, or replaced. */
   readonly counters: Map<number, number>;
-  /** Items that it may still have; below zero it waits. As of a time, and of the dots spent until then. */
-  credit: number;
-  asOfMs: number;
-  dots: number;
-  /** When its account allows the next answer. */
-  restsUntilMs: number;
+  /** Below zero it waits. */
+  readonly account: Account;
 }
 
 /** Which requests take each other's place: those of a shard, and those that ask for none. */
 function placeOf(request: DeltaRequest | PageRequest): number {
   return asksWhetherThere(request) ? -1 : request.shard;
+}
+
+function idOf(by: Asker): string {
+  // No replica's name ends like this.
+  return by.observes === true ? `${replicaOf(by)} observes` : replicaOf(by);
 }
 
 export class Answers {
@@ -48,6 +49,8 @@ export class Answers {
   /** Whose turn is next: those who wait for an answer. */
   readonly #turns = new Set<Requester>();
   readonly #resting = new Set<Requester>();
+  /** What all who only look on may be told together, beside what each may. */
+  readonly #observers = new Account();
 
   constructor(protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
@@ -61,37 +64,33 @@ export class Answers {
   /** When somebody may be answered again whose account was empty. */
   get restsUntilMs(): number {
     let untilMs = Infinity;
-    for (const requester of this.#resting) untilMs = Math.min(untilMs, requester.restsUntilMs);
+    for (const requester of this.#resting) untilMs = Math.min(untilMs, this.#restsUntilMs(requester));
     return untilMs;
   }
 
-  add(by: Life, request: DeltaRequest | PageRequest, counter: number): void {
-    const id = replicaOf(by);
+  /** Returns false, and does nothing, if a newer request of that place has come. */
+  add(by: Asker, request: DeltaRequest | PageRequest, counter: number): boolean {
+    const id = idOf(by);
     let requester = this.#requesters.get(id);
     if (requester === undefined) {
-      requester = {
-        by,
-        waiting: new Map(),
-        counters: new Map(),
-        credit: Infinity,
-        asOfMs: -Infinity,
-        dots: 0,
-        restsUntilMs: 0,
-      };
+      requester = { by, waiting: new Map(), counters: new Map(), account: new Account() };
       this.#requesters.set(id, requester);
     }
     const { waiting, counters } = requester;
     const place = placeOf(request);
-    if (!this.#protocol.rules.isNewerRequest(counter, counters.get(place) ?? 0)) return;
+    if (!this.#protocol.rules.isNewerRequest(counter, counters.get(place) ?? 0)) return false;
     counters.set(place, counter);
     waiting.set(place, request);
-    if (!this.#resting.has(requester)) this.#turns.add(requester);
+    if (this.#resting.has(requester)) return true;
+    // The account of all observers may be empty: when it allows an answer, whoever takes the next one finds out.
+    (by.observes === true ? this.#resting : this.#turns).add(requester);
+    return true;
   }
 
   /** The next request to answer. Requesters take turns. */
   take(nowMs: number): Asked | undefined {
     for (const requester of this.#resting) {
-      if (requester.restsUntilMs > nowMs) continue;
+      if (this.#restsUntilMs(requester) > nowMs) continue;
       this.#resting.delete(requester);
       this.#turns.add(requester);
     }
@@ -108,29 +107,30 @@ export class Answers {
   }
 
   /** An answer of so many items was sent: a life that has had too many waits until its account is above zero again. */
-  charge(by: Life, items: number, content: Content, nowMs: number): void {
-    const requester = this.#requesters.get(replicaOf(by));
+  charge(by: Asker, items: number, content: Content, nowMs: number): void {
+    const requester = this.#requesters.get(idOf(by));
     if (requester === undefined) return;
-    const { entries, dots } = content;
-    const { rules, limits } = this.#protocol;
-    const itemsPerMs = rules.answerRefillPerMs(entries, limits);
-    // What has changed since may be asked for on top, twice as well.
-    const earned = itemsPerMs * (nowMs - requester.asOfMs) + 2 * (dots - requester.dots);
-    const most = rules.answerCredit(entries, limits);
-    requester.credit = Math.min(most, requester.credit + earned) - items - ITEMS_OF_ANY_ANSWER;
-    requester.asOfMs = nowMs;
-    requester.dots = dots;
-    if (requester.credit > 0) return;
-    requester.restsUntilMs = nowMs - requester.credit / itemsPerMs;
+    if (!requester.account.charge(items, content, nowMs, this.#protocol)) this.#rest(requester);
+    if (by.observes !== true || this.#observers.charge(items, content, nowMs, this.#protocol)) return;
+    for (const other of this.#turns) if (other.by.observes === true) this.#rest(other);
+  }
+
+  #rest(requester: Requester): void {
     this.#turns.delete(requester);
     this.#resting.add(requester);
   }
 
+  #restsUntilMs({ by, account }: Requester): number {
+    if (by.observes !== true) return account.restsUntilMs;
+    return Math.max(account.restsUntilMs, this.#observers.restsUntilMs);
+  }
+
   /** A life has ended: it is told nothing more. */
-  forget(life: Life): void {
-    const requester = this.#requesters.get(replicaOf(life));
+  forget(by: Asker): void {
+    const id = idOf(by);
+    const requester = this.#requesters.get(id);
     if (requester === undefined) return;
-    this.#requesters.delete(replicaOf(life));
+    this.#requesters.delete(id);
     this.#turns.delete(requester);
     this.#resting.delete(requester);
   }

@@ -3,8 +3,9 @@
  * ask. Everything that leaves speaks of a flush. Time comes in as an argument; knows no other life's content.
  */
 import type { AnyMeta } from "../../words.js";
+import type { Content } from "./account.js";
 import { Answers } from "./answers.js";
-import type { Asked, Content } from "./answers.js";
+import type { Asked, Asker } from "./answers.js";
 import { AuthoredShard } from "./authored-shard.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
@@ -127,19 +128,24 @@ export class Authorship {
   }
 
   /**
-   * Somebody asks; the answer comes in its turn. Returns false, and does nothing, if there is no such shard: nobody
-   * who has heard this node asks for it.
+   * Somebody asks; the answer comes in its turn. Returns why nothing is done, if nothing is: there is no such shard
+   * (nobody who has heard this node asks for it), or a newer question of the same place has come.
    */
-  ask(by: Life, request: DeltaRequest | PageRequest, counter: number, nowMs: number): boolean {
-    if (request.shard >= this.shards.length) return false;
-    this.#answers.add(by, request, counter);
+  ask(
+    by: Asker,
+    request: DeltaRequest | PageRequest,
+    counter: number,
+    nowMs: number,
+  ): "foreign" | "late" | undefined {
+    if (request.shard >= this.shards.length) return "foreign";
+    if (!this.#answers.add(by, request, counter)) return "late";
     this.#effects.wakeAt(nowMs);
-    return true;
+    return undefined;
   }
 
-  /** A life has ended, and asks for nothing more. */
-  forget(life: Life): void {
-    this.#answers.forget(life);
+  /** Whoever asked has ended, and asks for nothing more; or its counters were not its own, and all begins anew. */
+  forget(by: Asker): void {
+    this.#answers.forget(by);
   }
 
   /** When the next question is to be answered: now, if one may be, or when an account allows it. */

@@ -14,6 +14,8 @@ import { Summaries } from "./summaries.js";
 export class Holding {
   readonly slices = new Map<number, RemoteSlice>();
   poolSize: number | undefined;
+  /** How many of the entries that its slices keep are counted, by the room of all lives. */
+  counted = 0;
   /** The shards it has summed up since it appeared or came back, with the clocks that the first summaries told. */
   readonly summedUp = new Summaries();
   #heardOut = false;
