@@ -66,6 +66,20 @@ export function requireText(argument: string, value: unknown): asserts value is 
   if (typeof value !== "string") throw wrongArgument(argument, value, "a text");
 }
 
+/** @throws TrackerError `INVALID_ARGUMENT` for what is neither a tracker nor a presence, of any copy of the library. */
+export function requireTracker(argument: string, value: unknown): void {
+  const { name, nodeName, health } = Object(value) as Record<string, unknown>;
+  if (typeof name === "string" && typeof nodeName === "string" && typeof health === "function") return;
+  throw wrongArgument(argument, value, "a Tracker or a Presence");
+}
+
+/** Whether a value was written as `{ … }`: a class of somebody else may have any properties. */
+export function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
 /** @throws TrackerError `INVALID_ARGUMENT`, also for a text: its letters are never meant. */
 export function requireIterable(argument: string, value: unknown): void {
   if (typeof value === "object" && value !== null && Symbol.iterator in value) return;

@@ -6,8 +6,12 @@ import { TrackerError } from "./errors.js";
 
 type Names = Readonly<Record<string, unknown>>;
 
-/** @throws TrackerError `INVALID_OPTION` for a property of the options that is no option. */
-export function requireKnownOptions(options: object, known: Names): void {
+/** @throws TrackerError `INVALID_OPTION` for what is no object, and for a property of the options that is no option. */
+export function requireKnownOptions(options: unknown, known: Names): asserts options is object {
+  if (typeof options !== "object" || options === null) {
+    const message = `Expected the options to be an object; got ${options === null ? "null" : typeof options}`;
+    throw new TrackerError("INVALID_OPTION", message, { option: "options", value: options });
+  }
   for (const option of Object.keys(options)) {
     if (Object.hasOwn(known, option)) continue;
     const nearest = nearestOf(option, known);
@@ -42,7 +46,8 @@ function listOf(known: Names): string {
   return Object.keys(known).sort().join(", ");
 }
 
-function nearestOf(name: string, known: Names): string | undefined {
+/** The name that is known and needs the fewest letters changed. */
+export function nearestOf(name: string, known: Names): string | undefined {
   let nearest: string | undefined;
   let fewest = Infinity;
   for (const each of Object.keys(known)) {

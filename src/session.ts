@@ -3,7 +3,7 @@
  * it does. One session serves any number of trackers, and knows none of them by type: a tracker attaches
  * itself as an owner and is told once, when the session closes.
  */
-import { durationOption } from "./checks.js";
+import { durationOption, isPlain } from "./checks.js";
 import { TrackerError } from "./errors.js";
 import { requireKnownOptions } from "./known-names.js";
 import { randomText } from "./runtime.js";
@@ -118,11 +118,12 @@ export class Session implements Disposable {
    * they were replaced. It is closed from now on, whatever the grace. Closing twice does nothing, but that a close
    * without a grace ends one that lasts.
    *
-   * Anything but an object with options counts as none, so that `close` can be a listener.
+   * Anything but a plain object counts as no options, so that `close` can be a listener.
    *
-   * @throws TrackerError `INVALID_OPTION` for a grace that is no time.
+   * @throws TrackerError `INVALID_OPTION` for another option and a grace that is no time; nothing is closed then.
    */
   close(options?: CloseOptions): void {
+    if (isPlain(options)) requireKnownOptions(options, closeOptionNames);
     const graceMs = isObject(options) ? graceOf(options) : 0;
     if (this.#closed && graceMs > 0) return;
     this.#forgetSource?.();

@@ -1,9 +1,17 @@
 /** A name with a slip of the pen is an error that names the nearest. */
 import { describe, expect, it } from "vitest";
+import { broadcastChannelPubSub } from "../src/adapters/broadcast-channel.js";
+import { clusterPubSub, setupPrimary } from "../src/adapters/cluster.js";
 import { memoryPubSub } from "../src/adapters/memory.js";
+import { natsPubSub } from "../src/adapters/nats.js";
+import { postgresPubSub } from "../src/adapters/postgres.js";
+import { redisPubSub } from "../src/adapters/redis.js";
+import { socketIoPubSub } from "../src/adapters/socket-io.js";
 import { ChannelServer } from "../src/channels/index.js";
+import { PresenceClient } from "../src/client/index.js";
 import { TrackerError } from "../src/errors.js";
 import { Presence } from "../src/presence/index.js";
+import { Session } from "../src/session.js";
 import { Tracker } from "../src/tracker/tracker.js";
 
 async function errorOf(run: () => unknown): Promise<TrackerError> {
@@ -42,6 +50,13 @@ describe("an option that there is not", () => {
     await tracker.stop();
   });
 
+  it("is an error of a wait, which would be one without an end", async () => {
+    const tracker = await Tracker.start({}, given());
+    const error = await errorOf(() => tracker.whenComplete({ timeout: 5 } as never));
+    expect([error.code, error.details["nearest"]]).toEqual(["INVALID_OPTION", "timeoutMs"]);
+    await tracker.stop();
+  });
+
   it.each(["fetch", "diffPeriodMs"])("%s of a presence is none of a tracker", async (option) => {
     const error = await errorOf(() => Tracker.start({}, { ...given(), [option]: undefined }));
     expect(error.code).toBe("INVALID_OPTION");
@@ -71,6 +86,80 @@ describe("an option that there is not", () => {
     const error = await errorOf(() => Tracker.start({}, options));
     expect(error.code).toBe("INVALID_OPTION");
     expect(error.message.length).toBeLessThan(400);
+  });
+});
+
+describe("an option of an adapter that there is not", () => {
+  const io = { serverSideEmit: () => true, on: () => undefined, off: () => undefined };
+  it.each<[string, (options: never) => unknown, string, string]>([
+    ["memory", memoryPubSub, "nodename", "nodeName"],
+    ["broadcast-channel", broadcastChannelPubSub, "channel", "channelName"],
+    ["cluster", clusterPubSub, "relayTimeout", "relayTimeoutMs"],
+    ["cluster's primary", (options) => setupPrimary().pubSub(options), "node", "nodeName"],
+    ["redis", redisPubSub, "prefx", "prefix"],
+    ["redis", redisPubSub, "publsher", "publisher"],
+    ["nats", natsPubSub, "prefixes", "prefix"],
+    ["postgres", postgresPubSub, "Prefix", "prefix"],
+    ["socket-io", (options) => socketIoPubSub(io, options), "nodeNames", "nodeName"],
+  ])("is an error of %s", async (_, open, option, nearest) => {
+    const error = await errorOf(() => open({ [option]: "x" } as never));
+    expect([error.code, error.details]).toEqual(["INVALID_OPTION", { option, nearest }]);
+  });
+
+  it.each<[string, (options: never) => unknown]>([
+    ["redis", redisPubSub],
+    ["nats", natsPubSub],
+    ["postgres", postgresPubSub],
+  ])("nor are none, or others than an object, options of %s", async (_, open) => {
+    for (const options of [undefined, null, "redis://localhost", {}]) {
+      expect((await errorOf(() => open(options as never))).code).toBe("INVALID_OPTION");
+    }
+  });
+
+  it("is told of two clients where one was given", async () => {
+    const error = await errorOf(() => redisPubSub({ client: {} } as never));
+    expect([error.code, error.message]).toEqual(["INVALID_OPTION", expect.stringContaining("`subscriber`")]);
+    const half = await errorOf(() => redisPubSub({ publisher: undefined, subscriber: undefined } as never));
+    expect(half.message).toContain("Expected publisher to be a client");
+  });
+});
+
+describe("a name that means nothing", () => {
+  it("is an error of how a session closes, which then stays open", async () => {
+    const session = new Session();
+    const error = await errorOf(() => session.close({ grace: 5 } as never));
+    expect([error.code, error.details["nearest"], session.closed]).toEqual([
+      "INVALID_OPTION",
+      "graceMs",
+      false,
+    ]);
+    session.close(new Event("close") as never);
+    expect(session.closed).toBe(true);
+  });
+
+  it("is an error of who follows a topic, unless a class has it", async () => {
+    const presence = await Presence.start(given());
+    const callbacks = { state: () => undefined, diff: () => undefined };
+    const error = await errorOf(() =>
+      presence.subscribe("room", { ...callbacks, onlin: () => undefined } as never),
+    );
+    expect([error.code, error.details["nearest"]]).toEqual(["INVALID_OPTION", "online"]);
+    class Screen {
+      readonly lines = 5;
+      state(): void {}
+      diff(): void {}
+    }
+    presence.subscribe("room", new Screen())();
+    await presence.stop();
+  });
+
+  it("is an error of a client", () => {
+    expect(() => new PresenceClient({ maxPending: 5 } as never)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_OPTION",
+        message: "There is no option `maxPending`; options are maxPendingDiffs",
+      }),
+    );
   });
 });
 

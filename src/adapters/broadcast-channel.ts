@@ -7,6 +7,7 @@
  * is told when a thread ends without closing its pubsub, so its silence has to tell.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -25,6 +26,11 @@ export interface BroadcastChannelPubSub extends PubSub {
   close(): void;
 }
 
+const optionNames: Readonly<Record<keyof BroadcastChannelPubSubOptions, true>> = {
+  nodeName: true,
+  channelName: true,
+};
+
 /** What goes over the channel. The property `rollcall` holds the version. */
 type Message =
   /** To everybody, the sender included, or only to the node `to`. */
@@ -41,12 +47,11 @@ type Message =
 /**
  * In Node an open pubsub does not keep its thread alive.
  *
- * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
+ * @throws TrackerError `INVALID_OPTION` for another option, and a `nodeName` that is empty or longer than 128 bytes.
  */
-export function broadcastChannelPubSub({
-  nodeName,
-  channelName = "rollcall",
-}: BroadcastChannelPubSubOptions = {}): BroadcastChannelPubSub {
+export function broadcastChannelPubSub(options: BroadcastChannelPubSubOptions = {}): BroadcastChannelPubSub {
+  requireKnownOptions(options, optionNames);
+  const { nodeName, channelName = "rollcall" } = options;
   const checked = checkedNodeName(nodeName);
   return new BroadcastChannelNode(
     checked,

@@ -16,6 +16,7 @@
 import type { ChildProcess } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { Unsubscribe } from "../pubsub/pubsub.js";
@@ -45,6 +46,11 @@ export interface ClusterPubSubOptions {
   readonly relayTimeoutMs?: number | undefined;
 }
 
+const optionNames: Readonly<Record<keyof ClusterPubSubOptions, true>> = {
+  nodeName: true,
+  relayTimeoutMs: true,
+};
+
 /** The relay in the primary. */
 export interface Relay {
   /**
@@ -55,7 +61,7 @@ export interface Relay {
   /**
    * A node in the primary itself.
    *
-   * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
+   * @throws TrackerError `INVALID_OPTION` for another option, and a `nodeName` that is empty or longer than 128 bytes.
    */
   pubSub(options?: { readonly nodeName?: string | undefined }): ClusterPubSub;
   /**
@@ -77,13 +83,12 @@ export interface Relay {
  *
  * While it is open it keeps the process alive, as every listener on the IPC channel does.
  *
- * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes, or for a
+ * @throws TrackerError `INVALID_OPTION` for another option, a `nodeName` that is empty or longer than 128 bytes, or a
  *   `relayTimeoutMs` that is not a positive number.
  */
-export function clusterPubSub({
-  nodeName,
-  relayTimeoutMs = defaultRelayTimeoutMs,
-}: ClusterPubSubOptions = {}): ClusterPubSub {
+export function clusterPubSub(options: ClusterPubSubOptions = {}): ClusterPubSub {
+  requireKnownOptions(options, optionNames);
+  const { nodeName, relayTimeoutMs = defaultRelayTimeoutMs } = options;
   if (!(relayTimeoutMs > 0 && Number.isFinite(relayTimeoutMs))) {
     throw new TrackerError(
       "INVALID_OPTION",
@@ -166,7 +171,9 @@ class ClusterRelay implements Relay {
     return this.#connect(child, () => child.off("message", listen));
   }
 
-  pubSub({ nodeName }: { readonly nodeName?: string | undefined } = {}): ClusterPubSub {
+  pubSub(options: { readonly nodeName?: string | undefined } = {}): ClusterPubSub {
+    requireKnownOptions(options, { nodeName: true });
+    const { nodeName } = options;
     return new ClusterNode(checkedNodeName(nodeName), this.#localLink(), defaultRelayTimeoutMs);
   }
 

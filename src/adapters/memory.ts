@@ -4,6 +4,7 @@
  * Promises to deliver everything, once, in the order in which it was sent, in a microtask after the send:
  * never synchronously, and without timers, so that tests on virtual time need no real time.
  */
+import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -20,9 +21,10 @@ export interface MemoryPubSub extends PubSub {
  * The pubsub of an application that runs as a single process: there is nobody to reach but the node itself.
  *
  * @param options.nodeName Default: host, process id and a random part.
- * @throws TrackerError `INVALID_OPTION` for a `nodeName` that is empty or longer than 128 bytes.
+ * @throws TrackerError `INVALID_OPTION` for another option, and a `nodeName` that is empty or longer than 128 bytes.
  */
 export function memoryPubSub(options: { readonly nodeName?: string | undefined } = {}): MemoryPubSub {
+  requireKnownOptions(options, { nodeName: true });
   return new MemoryHub().node(options.nodeName);
 }
 

@@ -11,6 +11,7 @@
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { checkedPrefix } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { randomText } from "../runtime.js";
@@ -62,6 +63,12 @@ export interface NatsPubSub extends PubSub {
   close(): Promise<void>;
 }
 
+const optionNames: Readonly<Record<keyof NatsPubSubOptions, true>> = {
+  connection: true,
+  nodeName: true,
+  prefix: true,
+};
+
 /** The client's own takes a byte order mark away. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -69,10 +76,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const defaultMaxPayloadBytes = 1024 * 1024;
 
 /**
- * @throws TrackerError `INVALID_OPTION` for a connection of another library or one that was opened with `noEcho`, a
- *   `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
+ * @throws TrackerError `INVALID_OPTION` for a connection of another library or one that was opened with `noEcho`, another
+ *   option, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
-export function natsPubSub({ connection, nodeName, prefix }: NatsPubSubOptions): NatsPubSub {
+export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
+  requireKnownOptions(options, optionNames);
+  const { connection, nodeName, prefix } = options;
   checkConnection(connection);
   const checked = checkedPrefix(prefix);
   return new BrokerNode(nodeName, (watcher, name) => new Nats(checked, connection, watcher, name));

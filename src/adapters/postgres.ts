@@ -20,6 +20,7 @@
  */
 import { createHash } from "node:crypto";
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
@@ -49,6 +50,13 @@ export type PostgresPubSubOptions = CommonOptions &
       }
   );
 
+const optionNames: Readonly<Record<"connect" | "client" | keyof CommonOptions, true>> = {
+  connect: true,
+  client: true,
+  nodeName: true,
+  prefix: true,
+};
+
 export interface PostgresPubSub extends PubSub {
   /** 7,999: what NOTIFY takes. */
   readonly maxPayloadBytes: number;
@@ -66,10 +74,11 @@ const maxPayloadBytes = 7_999;
 const maxNameBytes = 63;
 
 /**
- * @throws TrackerError `INVALID_OPTION` without `connect` or `client`, for a `nodeName` that is empty or longer
+ * @throws TrackerError `INVALID_OPTION` without `connect` or `client`, for another option, a `nodeName` that is empty or longer
  *   than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
 export function postgresPubSub(options: PostgresPubSubOptions): PostgresPubSub {
+  requireKnownOptions(options, optionNames);
   const source = sourceOf(options);
   const prefix = checkedPrefix(options.prefix);
   return new BrokerNode(options.nodeName, (watcher) => new Postgres(prefix, source, watcher));

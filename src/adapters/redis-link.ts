@@ -76,7 +76,8 @@ export interface RedisLink {
  * @param sharded Whether it is to use sharded pubsub, in which a channel lives on the one server that its name belongs to.
  * @throws TrackerError `INVALID_OPTION` for what is neither client, and for one that cannot do that.
  */
-export function redisLink(client: RedisClient, option: string, sharded = false): RedisLink {
+export function redisLink(given: RedisClient, option: string, sharded = false): RedisLink {
+  const client = Object(given) as RedisClient;
   if ("isReady" in client && typeof client.isReady === "boolean") {
     return sharded
       ? new ShardedNodeRedisLink(client, requireSharded(client, "sPublish", option))

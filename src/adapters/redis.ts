@@ -16,7 +16,9 @@
  * The clients reconnect by themselves. While either is not ready the status is `disconnected` and what is sent is
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
+import { booleanOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
@@ -44,6 +46,14 @@ export interface RedisPubSubOptions {
   readonly sharded?: boolean | undefined;
 }
 
+const optionNames: Readonly<Record<keyof RedisPubSubOptions, true>> = {
+  publisher: true,
+  subscriber: true,
+  nodeName: true,
+  prefix: true,
+  sharded: true,
+};
+
 export interface RedisPubSub extends PubSub {
   /** Ends all subscriptions and forgets the clients, which stay open. Closing twice does nothing. */
   close(): Promise<void>;
@@ -51,15 +61,17 @@ export interface RedisPubSub extends PubSub {
 
 /**
  * @throws TrackerError `INVALID_OPTION` for clients that are neither node-redis nor ioredis, or have no sharded pubsub
- *   where it is asked for, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
+ *   where it is asked for, another option, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
-export function redisPubSub({
-  publisher,
-  subscriber,
-  nodeName,
-  prefix,
-  sharded = false,
-}: RedisPubSubOptions): RedisPubSub {
+export function redisPubSub(options: RedisPubSubOptions): RedisPubSub {
+  if (Object.hasOwn(Object(options) as object, "client")) {
+    const text =
+      "redisPubSub takes two clients, `publisher` and `subscriber`, such as `client` and `client.duplicate()`";
+    throw new TrackerError("INVALID_OPTION", text, { option: "client" });
+  }
+  requireKnownOptions(options, optionNames);
+  const { publisher, subscriber, nodeName, prefix, sharded = false } = options;
+  booleanOption("sharded", sharded);
   const publishing = redisLink(publisher, "publisher", sharded);
   const subscribing = redisLink(subscriber, "subscriber", sharded);
   const checked = checkedPrefix(prefix);

@@ -15,6 +15,7 @@
  * ready it is `disconnected`, and what is sent is rejected. Of the others nobody can tell: they count as connected.
  */
 import { TrackerError } from "../errors.js";
+import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -56,11 +57,12 @@ const EVENT = "rollcall";
  * one. The event `rollcall` between servers is used for nothing else. The server's adapter may be set later; until it is
  * one of a cluster, nobody outside of this process is reached, which is reported as `NO_RELAY`.
  *
- * @throws TrackerError `INVALID_OPTION` for what is neither a server nor a namespace of Socket.IO, and a `nodeName` that
+ * @throws TrackerError `INVALID_OPTION` for what is neither a server nor a namespace of Socket.IO, another option, and a `nodeName` that
  *   is empty or longer than 128 bytes.
  */
-export function socketIoPubSub(io: SocketIoServer, { nodeName }: SocketIoPubSubOptions = {}): SocketIoPubSub {
-  return new SocketIoNode(checkedNodeName(nodeName), ServerLink.of(namespaceOf(io)));
+export function socketIoPubSub(io: SocketIoServer, options: SocketIoPubSubOptions = {}): SocketIoPubSub {
+  requireKnownOptions(options, { nodeName: true });
+  return new SocketIoNode(checkedNodeName(options.nodeName), ServerLink.of(namespaceOf(io)));
 }
 
 /** What is used of a namespace. */

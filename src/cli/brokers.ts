@@ -251,14 +251,16 @@ async function importFirst<Module>(packages: readonly string[]): Promise<{ name:
   throw new BrokerError(`The client is not installed: npm install ${packages[0]}`);
 }
 
-/** Without a password. */
+/** Without a password, also where it is no URL. */
 function shownUrl(text: string): string {
   try {
     const url = new URL(text);
-    if (url.password !== "") url.password = "…";
-    return url.href;
+    if (url.password === "") return url.href;
+    url.password = "";
+    const at = url.username === "" ? "//" : "@";
+    return url.href.replace(at, at === "@" ? ":…@" : "//:…@");
   } catch {
-    return text;
+    return text.replace(/:[^/].*@/, ":…@");
   }
 }
 

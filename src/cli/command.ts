@@ -1,5 +1,6 @@
 /** What the command line says: checked, and complete. Pure. */
 import { parseArgs } from "node:util";
+import { nearestOf } from "../known-names.js";
 
 /** A use that is wrong; the message is for whoever typed it. */
 export class UsageError extends Error {}
@@ -66,9 +67,14 @@ export function parseCommand(argv: readonly string[]): Command {
   if (broker === undefined)
     throw new UsageError("Which broker? Say --redis URL, --nats URL or --postgres URL");
   if (brokers.length > 1) throw new UsageError(`Say one broker, not ${brokers.length}`);
+  const url = values[broker] ?? "";
+  if (broker === "redis" && !/^rediss?:\/\//i.test(url))
+    throw new UsageError(
+      `--redis takes a URL that begins with redis:// or rediss://, such as ${exampleOf(url)}`,
+    );
   const common = {
     broker,
-    url: values[broker] ?? "",
+    url,
     name: values.name,
     prefix: values.prefix ?? "rollcall",
     json: values.json === true,
@@ -91,27 +97,33 @@ function parse(argv: readonly string[]): ReturnType<typeof parseKnown> {
     return parseKnown(argv);
   } catch (error) {
     const [first = ""] = (error instanceof Error ? error.message : String(error)).split(". ");
-    throw new UsageError(first);
+    const unknown = /^Unknown option '(-{1,2}([^']*))'/.exec(first);
+    if (unknown === null) throw new UsageError(first);
+    const [, option = "", name = ""] = unknown;
+    throw new UsageError(`There is no option ${option}; did you mean --${nearestOf(name, options)}?`);
   }
 }
 
+/** What was meant, where only the scheme is missing; nothing is shown of a text that may hold a password. */
+function exampleOf(url: string): string {
+  return /^[\w.-]+(:\d+)?$/.test(url) ? `redis://${url}` : "redis://localhost:6379";
+}
+
+const options = {
+  redis: { type: "string" },
+  nats: { type: "string" },
+  postgres: { type: "string" },
+  name: { type: "string" },
+  prefix: { type: "string" },
+  wait: { type: "string" },
+  once: { type: "boolean" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const;
+
 function parseKnown(argv: readonly string[]) {
-  return parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      redis: { type: "string" },
-      nats: { type: "string" },
-      postgres: { type: "string" },
-      name: { type: "string" },
-      prefix: { type: "string" },
-      wait: { type: "string" },
-      once: { type: "boolean" },
-      json: { type: "boolean" },
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean", short: "v" },
-    },
-  });
+  return parseArgs({ args: [...argv], allowPositionals: true, options });
 }
 
 function milliseconds(text: string): number {

@@ -7,6 +7,7 @@
  * changes; that a diff costs what it changes; that junk changes nothing; and that a key such as `__proto__` is a
  * key like any other. Its methods are bound. It knows no transport and no Node, and depends on nothing.
  */
+import { requireNames } from "./names.js";
 import type { AnyMeta, KeyPresence, NoExtra, Places, PresenceMeta, Presences } from "../presence/wire.js";
 
 /** Hears that metas of a key came or went. */
@@ -56,8 +57,10 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
   #synced = false;
   #ignored = 0;
 
-  constructor({ maxPendingDiffs = 1_000 }: PresenceClientOptions = {}) {
-    this.#maxPendingDiffs = maxPendingDiffs;
+  /** @throws TypeError, of code `INVALID_OPTION`, for another option. */
+  constructor(options: PresenceClientOptions = {}) {
+    requireNames(options, ["maxPendingDiffs"]);
+    this.#maxPendingDiffs = options.maxPendingDiffs ?? 1_000;
   }
 
   /** Whether a state has come since the start or the last {@link reset}. */

@@ -3,6 +3,7 @@
  * the client has changed that. Promises that a selection is made once for each change that is looked at, and stays the
  * same object as long as it says the same. Knows no framework.
  */
+import { requireNames } from "./names.js";
 import type { AnyMeta, KeyPresence, NoExtra, Presences } from "../presence/wire.js";
 
 /** What can be selected from. To look at one key costs the same however many there are. */
@@ -23,7 +24,7 @@ export interface PresenceStore<M = AnyMeta, X extends object = NoExtra> extends 
 export interface PresenceSelection<M, X extends object, S> {
   /**
    * What is shown until the first state has come, and first of all where a page that was rendered on a server is taken
-   * over: `presence.list(topic)` of that server, as JSON. Default: nobody. Later values are not looked at.
+   * over: `await presence.fetchList(topic)` of that server, as JSON. Default: nobody. Later values are not looked at.
    */
   readonly initial?: Presences<M, X> | undefined;
   /**
@@ -38,6 +39,12 @@ export interface Selector<S> {
   first(): S;
   /** What is selected now; `before`, where it is equal. */
   current(before?: { readonly value: S }): S;
+}
+
+/** @throws TypeError, of code `INVALID_OPTION`, for a property of the selection that means nothing. */
+export function checked<S extends object>(selection: S): S {
+  requireNames(selection, ["initial", "select"]);
+  return selection;
 }
 
 export function viewOf<M, X extends object>(presences: Presences<M, X> = {}): PresenceView<M, X> {

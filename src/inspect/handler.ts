@@ -1,5 +1,6 @@
 /** The inspector on a server: for Node's own requests, and for those of the web. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { requireTracker } from "../checks.js";
 import { FEED_HEADERS, answerTo, feedOf, plain } from "./answers.js";
 import type { Answer } from "./answers.js";
 import type { Inspected } from "./overview.js";
@@ -31,10 +32,13 @@ const full = (): Answer => plain(503, `${MAX_FEEDS} follow the feed already`, { 
  *
  * It asks nobody who they are, and shows all keys and metas: put it behind the authentication that you have. It changes
  * nothing. Its page needs no other file, and runs under a policy of its own.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for what is neither.
  */
 export function inspectHandler(
   tracker: Inspected,
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  requireTracker("tracker", tracker);
   const feeds = new Feeds();
   return (request, response) => {
     const { method = "GET", url = "/" } = request;
@@ -75,6 +79,7 @@ async function send(events: AsyncIterable<string>, response: ServerResponse): Pr
  * `app.get("/inspect", requireAdmin, ({ req }) => inspect(req.raw))`.
  */
 export function inspectFetch(tracker: Inspected): (request: Request) => Response {
+  requireTracker("tracker", tracker);
   const feeds = new Feeds();
   return ({ method, url, signal }) => {
     const answer = answerTo(tracker, method, new URL(url).searchParams);

@@ -2,6 +2,7 @@
  * What a tracker counts, as metrics: plain data with names, units and words, for any monitoring system. Names and units
  * are those of Prometheus: base units, `_total` for what only grows. Reads `health()` and nothing else.
  */
+import { requireTracker } from "../checks.js";
 import type { DurationCounts } from "../durations.js";
 import type { Health } from "../tracker/health.js";
 import type { MetricsSource } from "./source.js";
@@ -211,8 +212,11 @@ const definitions: readonly (NumberDefinition | HistogramDefinition)[] = [
 /**
  * All metrics of trackers and presences, as they are now. A presence has all of its tracker's and those of its fetches.
  * It asks each for its `health()`, which costs a few steps for each node that is known and each of its shards.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for a source that is neither.
  */
 export function metricsOf(...sources: readonly MetricsSource[]): readonly Metric[] {
+  for (const source of sources) requireTracker("source", source);
   const asked = sources.map((source) => ({
     health: source.health(),
     labels: { tracker: source.name, node: source.nodeName },

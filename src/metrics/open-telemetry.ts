@@ -2,6 +2,7 @@
  * Metrics for OpenTelemetry, by the shape of its meter: no package of it is needed here. Whoever collects asks, and
  * nothing is counted twice.
  */
+import { requireTracker, wrongArgument } from "../checks.js";
 import type { MetricsSource } from "./source.js";
 import { allMetrics, metricsOf } from "./metrics.js";
 import type { MetricLabels } from "./metrics.js";
@@ -31,11 +32,16 @@ const UNITS: Readonly<Record<string, string>> = { seconds: "s", bytes: "By", "":
  * Observes trackers and presences on a meter. Names are those of {@link metricsOf} with dots for the first `_`, as
  * `rollcall.frames_sent`, and without `_total`. An observable instrument cannot be a histogram: of durations their sum and
  * their count are told. Returns what ends it.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for what is no meter, and a source that is neither.
  */
 export function observeMetrics<Instrument>(
   meter: MeterLike<Instrument>,
   ...sources: readonly MetricsSource[]
 ): () => void {
+  if (typeof (Object(meter) as Partial<MeterLike<Instrument>>).addBatchObservableCallback !== "function")
+    throw wrongArgument("meter", meter, 'a meter of OpenTelemetry, such as metrics.getMeter("rollcall")');
+  for (const source of sources) requireTracker("source", source);
   const instruments = new Map<string, Instrument>();
   for (const { name, unit, help: description, kind } of allMetrics()) {
     const plain = name.replace(/^rollcall_/, "rollcall.").replace(/_total$/, "");

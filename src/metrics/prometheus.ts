@@ -6,7 +6,11 @@ import type { MetricsSource } from "./source.js";
 /** The `content-type` to serve the text with. */
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** All metrics of trackers and presences as a page for Prometheus to scrape. */
+/**
+ * All metrics of trackers and presences as a page for Prometheus to scrape.
+ *
+ * @throws TrackerError `INVALID_ARGUMENT` for a source that is neither.
+ */
 export function prometheusText(...sources: readonly MetricsSource[]): string {
   const lines: string[] = [];
   for (const metric of metricsOf(...sources)) {

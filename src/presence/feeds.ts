@@ -23,10 +23,11 @@ export class Feeds<M, X extends object> {
     this.#rounds = new Rounds(settings.runtime, settings.reporter);
   }
 
-  /** How many follow a topic, over all topics. */
+  /** How many follow a topic or its first keys, over all topics. */
   get followers(): number {
     let followers = 0;
     for (const feed of this.#feeds.values()) followers += feed.followers;
+    for (const parts of this.#parts.values()) for (const part of parts.values()) followers += part.followers;
     return followers;
   }
 

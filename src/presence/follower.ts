@@ -32,6 +32,16 @@ export interface PresenceSubscriber<M = AnyMeta, X extends object = NoExtra> {
   session?: Session | undefined;
 }
 
+export const subscriberNames: Readonly<Record<keyof PresenceSubscriber, true>> = {
+  state: true,
+  diff: true,
+  online: true,
+  offline: true,
+  ended: true,
+  signal: true,
+  session: true,
+};
+
 /** Why a subscription ended: the presence was stopped, its signal aborted, or its session closed. */
 export type SubscriptionEnd = "stopped" | "aborted" | "closed";
 

@@ -54,6 +54,10 @@ export class PartFeed<M, X extends object> {
     });
   }
 
+  get followers(): number {
+    return this.#feed.followers;
+  }
+
   /**
    * Takes a diff of the tracker. What it comes to is asked when no handler of the tracker is running: only then is what
    * the tracker lists what its diffs so far come to.

@@ -8,6 +8,7 @@
 import {
   durationOption,
   functionOption,
+  isPlain,
   requireFunction,
   requireText,
   wholeOption,
@@ -32,7 +33,7 @@ import { changesOf } from "./changes.js";
 import type { PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
-import type { PresenceSubscriber } from "./follower.js";
+import { subscriberNames, type PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
 import { followCountOptionNames, forwardOptionNames } from "./options.js";
 import type { FollowCountOptions, ForwardOptions, ForwardPartOptions } from "./options.js";
@@ -175,13 +176,15 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    *
    * @returns a function that ends the subscription; nothing is called afterwards.
    * @throws TrackerError `INVALID_ARGUMENT` for a topic that is no text, and for a callback that is no function;
-   *   `state` and `diff` have to be there. `INVALID_OPTION` for a `signal` that is none, and a `session` that is none.
+   *   `state` and `diff` have to be there. `INVALID_OPTION` for a `signal` that is none, a `session` that is none, and a
+   *   name that means nothing here; a subscriber that is an instance of a class may have any.
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
     if (typeof subscriber !== "object" || subscriber === null) {
       throw wrongArgument("subscriber", subscriber, "an object with state and diff");
     }
+    if (isPlain(subscriber)) requireKnownOptions(subscriber, subscriberNames);
     const { state, diff, online, offline, ended } = subscriber;
     requireFunction("state", state);
     requireFunction("diff", diff);

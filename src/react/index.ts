@@ -8,7 +8,7 @@
  * ```
  */
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { selectorOf, viewOf } from "../client/selection.js";
+import { checked, selectorOf, viewOf } from "../client/selection.js";
 import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
@@ -28,8 +28,9 @@ export function usePresence<M, X extends object, S>(
 ): S;
 export function usePresence<M, X extends object, S>(
   client: PresenceStore<M, X>,
-  { initial, select }: PresenceSelection<M, X, S> = {},
+  selection: PresenceSelection<M, X, S> = {},
 ): S {
+  const { initial, select } = checked(selection);
   const [view] = useState(() => viewOf(initial));
   const selector = useMemo(() => selectorOf(client, view, select), [client, view, select]);
   // A `select` that is written anew for each render may well select what is shown already.

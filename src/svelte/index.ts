@@ -10,7 +10,7 @@
  */
 import { readable } from "svelte/store";
 import type { Readable } from "svelte/store";
-import { selectorOf, viewOf } from "../client/selection.js";
+import { checked, selectorOf, viewOf } from "../client/selection.js";
 import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
@@ -31,8 +31,9 @@ export function presenceStore<M, X extends object, S>(
 ): Readable<S>;
 export function presenceStore<M, X extends object, S>(
   client: PresenceStore<M, X>,
-  { initial, select }: PresenceSelection<M, X, S> = {},
+  selection: PresenceSelection<M, X, S> = {},
 ): Readable<S> {
+  const { initial, select } = checked(selection);
   const selector = selectorOf(client, viewOf(initial), select);
   let value = selector.current();
   return readable(value, (set) => {

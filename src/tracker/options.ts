@@ -89,7 +89,7 @@ export interface TrackerOptions<M = any> {
    */
   readonly invalidMetas?: "show" | "hide" | undefined;
   /**
-   * Whether this node only looks on: it hears all and tracks nothing (`track`, `set` and `update` throw `OBSERVER`), and
+   * Whether this node only looks on: it hears all and tracks nothing (`track`, `set`, `update` and `evict` throw `OBSERVER`), and
    * is nobody's replica: no other node lists it, waits for it or makes it responsible for anything. For tools. Default
    * false.
    */

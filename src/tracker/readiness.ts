@@ -28,7 +28,10 @@ export class Readiness {
     return this.#waiters.size > 0;
   }
 
-  /** Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. */
+  /**
+   * Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. The process lives as long as
+   * a wait that has a timeout.
+   */
   async wait(
     goal: CatchUp | undefined,
     timeoutMs: number | undefined,
@@ -41,12 +44,13 @@ export class Readiness {
         waiter = { goal, resolve, reject };
         this.#waiters.add(waiter);
         if (timeoutMs === undefined) return;
-        cancel = this.#runtime.schedule(timeoutMs, () => {
+        const timedOut = (): void => {
           const { text, details } = why();
           const because = text === "" ? "" : `: ${text}`;
           const message = `Not complete within ${timeoutMs} ms${because}`;
           reject(new TrackerError("TIMEOUT", message, { timeoutMs, ...details }));
-        });
+        };
+        cancel = this.#runtime.schedule(timeoutMs, timedOut, { keepsAlive: true });
       });
     } finally {
       cancel?.();

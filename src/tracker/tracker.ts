@@ -344,12 +344,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * that is later, whatever comes meanwhile: a readiness probe. It hears out for a round of heartbeats (1.25
    * `heartbeatPeriodMs`) after the start and after each reconnect, or until it has heard all that `expect` names. It
    * cannot know of a node whose frames have all been lost until then. A life that ends or falls silent meanwhile is
-   * not waited for. Default of `timeoutMs`: it waits for ever.
+   * not waited for. Default of `timeoutMs`: it waits for ever; with one, the process lives as long as it waits.
    *
    * @throws TrackerError `TIMEOUT`, with the `health` in its `details`, and the names of the missing nodes in `waitsFor`;
-   *   `TRACKER_STOPPED` if the tracker is stopped meanwhile.
+   *   `TRACKER_STOPPED` if the tracker is stopped meanwhile; `INVALID_OPTION` for another option.
    */
-  async whenComplete({ timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+  async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    requireKnownOptions(options, { timeoutMs: true });
+    const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));

@@ -17,7 +17,7 @@ import {
   toRaw,
 } from "vue";
 import type { ComputedRef } from "vue";
-import { isSame, viewOf } from "../client/selection.js";
+import { checked, isSame, viewOf } from "../client/selection.js";
 import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
@@ -39,8 +39,9 @@ export function usePresence<M, X extends object, S>(
 ): ComputedRef<S>;
 export function usePresence<M, X extends object, S>(
   client: PresenceStore<M, X>,
-  { initial, select = (view) => view.list() as S }: PresenceSelection<M, X, S> = {},
+  selection: PresenceSelection<M, X, S> = {},
 ): ComputedRef<S> {
+  const { initial, select = (view: PresenceView<M, X>) => view.list() as S } = checked(selection);
   // A proxy of the client, as `reactive` makes it, could not read what is private to it.
   const raw = toRaw(client);
   const view = viewOf(initial);

@@ -88,7 +88,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ],
   ["tracker", [...replication, "crdt", ...below]],
   ["presence", ["tracker", ...below]],
-  ["adapters", ["pubsub", "errors", "runtime"]],
+  ["adapters", ["pubsub", "checks", "known-names", "errors", "runtime"]],
   ["client", ["presence", "words"]],
   ["metrics", ["tracker", ...below]],
   ["inspect", ["tracker", "replication/life", ...below]],

@@ -35,6 +35,16 @@ function listenedTo(client: PresenceClient) {
   return store satisfies PresenceStore;
 }
 
+it("none of the bindings takes a name that means nothing", () => {
+  const client = new PresenceClient();
+  const wrong = { selct: () => 1 } as never;
+  const refused = expect.objectContaining({ code: "INVALID_OPTION" }) as Error;
+  expect(() => presenceStore(client, wrong)).toThrow(refused);
+  expect(() => effectScope().run(() => useVue(client, wrong))).toThrow(refused);
+  const Names = () => createElement("p", null, String(useReact(client, wrong)));
+  expect(() => renderToString(createElement(Names))).toThrow(refused);
+});
+
 describe("a server", () => {
   it("renders `initial` with React, with Vue and with Svelte's stores, and listens to nobody", async () => {
     for (const given of [undefined, initial]) {

@@ -30,6 +30,14 @@ const ways: readonly [name: string, ask: (query: string, init?: RequestInit) => 
   ["the web", async (query, init) => inspectFetch(tracker)(new Request(url + query, init))],
 ];
 
+it("is made of a tracker or a presence, and of nothing else", () => {
+  for (const none of [undefined, null, {}, "shop"]) {
+    for (const make of [inspectHandler, inspectFetch]) {
+      expect(() => make(none as never)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    }
+  }
+});
+
 /** Events of a feed, as many as asked for. */
 async function eventsOf(response: Response, count: number): Promise<unknown[]> {
   const events: unknown[] = [];

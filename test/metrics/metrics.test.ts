@@ -150,7 +150,18 @@ describe("metrics", () => {
     expect(fetches?.samples[0]).toMatchObject({ count: fetched, sum: 0.03 });
     end();
     expect(valueOf(metricsOf(presence), "followers")).toBe(1);
+    for (const limit of [1, 1, 2]) presence.forward("room", () => undefined, { limit });
+    await time.advance(1_000);
+    expect(valueOf(metricsOf(presence), "followers")).toBe(4);
     await presence.stop();
+  });
+
+  it.each([[undefined], [null], [{}], [{ name: "a", nodeName: "b" }]])("refuse %j as a source", (source) => {
+    const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" }) as Error;
+    expect(() => metricsOf(source as never)).toThrow(refused);
+    expect(() => prometheusText(source as never)).toThrow(refused);
+    expect(() => observeMetrics(openTelemetry.getMeter("test"), source as never)).toThrow(refused);
+    expect(() => observeMetrics(source as never)).toThrow(refused);
   });
 });
 

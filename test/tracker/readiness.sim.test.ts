@@ -4,6 +4,7 @@ import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { faultless } from "../../src/testing/network.js";
 import { memoryPubSub } from "../../src/adapters/memory.js";
 import { Tracker } from "../../src/index.js";
+import { virtualRuntime } from "../support/virtual-runtime.js";
 
 const others = ["a", "b", "c", "d", "e"];
 
@@ -142,6 +143,46 @@ describe("a newcomer within the window of a node that stopped", () => {
     await cluster.stop("b", { handoffMs: 3_600_000 });
     await cluster.advance(2_000);
     expect(tracker.health().complete).toBe(true);
+  });
+});
+
+describe("a wait", () => {
+  it("keeps the process alive until its timeout, and no longer than it lasts", async () => {
+    const { time, runtime } = virtualRuntime();
+    const kept = new Set<object>();
+    const counting: typeof runtime = {
+      ...runtime,
+      schedule(delayMs, callback, options) {
+        const timer = {};
+        if (options?.keepsAlive === true) kept.add(timer);
+        const cancel = runtime.schedule(delayMs, () => {
+          kept.delete(timer);
+          callback();
+        });
+        return () => {
+          kept.delete(timer);
+          cancel();
+        };
+      },
+    };
+    const pubsub = memoryPubSub({ nodeName: "a" });
+    const options = { name: "wait", pubsub, runtime: counting, expect: ["b"] };
+    const starting = Tracker.start({}, options);
+    await time.advance(0);
+    const tracker = await starting;
+    expect(kept.size).toBe(0);
+    const outcome = tracker.whenComplete({ timeoutMs: 100 }).catch((error: { code: string }) => error.code);
+    expect(kept.size).toBe(1);
+    await time.advance(100);
+    expect(await outcome).toBe("TIMEOUT");
+    const reached = tracker.whenComplete({ timeoutMs: 60_000 });
+    expect(kept.size).toBe(1);
+    await time.advance(30_000);
+    await reached;
+    expect(kept.size).toBe(0);
+    const stopping = tracker.stop();
+    await time.advance(10_000);
+    await stopping;
   });
 });
 
