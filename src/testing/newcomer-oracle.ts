@@ -2,6 +2,7 @@
  * Whether a node that is complete for the first time lists all keys that others list of lives which had said goodbye
  * before it started. Looks through public words, and only where everybody certainly heard the goodbye.
  */
+import type { Diff } from "../words.js";
 import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import type { VersionedMeta } from "./metas.js";
@@ -40,6 +41,9 @@ export function missedInEarlierWindows(
   const quietMs = Math.max(lossMs, disorderMs, circumstances.unwellMs(node));
   for (const other of others) {
     if (!heard.has(other.name)) continue;
+    // Of what came back into its list since, its last heartbeats knew nothing.
+    const toldMs = now - 2 * other.options.heartbeatPeriodMs - slowestMs;
+    const isNew = (ref: string): boolean => other.diffsSince(toldMs).some((diff) => hasJoined(diff, ref));
     const wellMs = Math.max(quietMs, circumstances.unwellMs(other), other.startedMs);
     for (const { topic, entry } of listAll(other.tracker)) {
       const owner = cluster.lives[(model.lifeOf(entry.session) ?? 0) - 1];
@@ -47,8 +51,14 @@ export function missedInEarlierWindows(
       if (owner === undefined || goodbye === undefined) continue;
       const wasHeard = goodbye.atMs > wellMs && goodbye.atMs + 2 * slowestMs + tickPeriodMs < node.startedMs;
       const isOpen = now < goodbye.atMs + goodbye.windowMs - 2 * tickPeriodMs - slowestMs;
-      if (wasHeard && isOpen && !node.tracker.has(topic, entry.key)) return describeEntry(topic, entry);
+      if (!wasHeard || !isOpen || node.tracker.has(topic, entry.key) || isNew(entry.ref)) continue;
+      return describeEntry(topic, entry);
     }
   }
   return undefined;
+}
+
+function hasJoined(diff: Diff<VersionedMeta>, ref: string): boolean {
+  for (const { joins } of diff.values()) if (joins.some((entry) => entry.ref === ref)) return true;
+  return false;
 }

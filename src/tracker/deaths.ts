@@ -58,7 +58,7 @@ export class Deaths {
 
   /** Looks who is overdue, and asks about them. */
   look(nowMs: number): void {
-    const { pubsub, heartbeatPeriodMs, wakeAt } = this.#options;
+    const { pubsub, wakeAt } = this.#options;
     if (pubsub.listening === undefined || this.#isAsking) return;
     // A timer may be early by less than it can count.
     if (nowMs < this.#lookMs) return wakeAt(this.#lookMs);
