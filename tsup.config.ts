@@ -29,6 +29,8 @@ export default defineConfig([
     platform: "node",
   },
   {
+    // Each is one file: a page may load the client as it is, without a bundler.
+    splitting: false,
     entry: {
       client: "src/client/index.ts",
       vue: "src/vue/index.ts",
@@ -47,7 +49,7 @@ export default defineConfig([
     sourcemap: true,
     target: "es2022",
     platform: "browser",
-    // Components of a server of React's cannot use a hook: whoever imports this is a component of the client.
+    // Components of a server of React's cannot use a hook: what imports this is a component of the client.
     banner: { js: '"use client";' },
   },
 ]);

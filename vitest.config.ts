@@ -17,7 +17,7 @@ const alias = [
 const notForCoverage = process.argv.includes("--coverage") ? ["test/sim/broken-*"] : [];
 
 /** Tests with brokers that measure how soon something happens: each has the machine for itself. */
-const timed = ["chaos", "kills", "listening", "standstill"].map((name) => `test/brokers/${name}.test.ts`);
+const timed = ["chaos", "kills"].map((name) => `test/brokers/${name}.test.ts`);
 
 /** The shop under a crowd, or with its nodes killed and paused: the same. */
 const crowded = ["nodes", "smooth"].map((name) => `test/e2e/${name}.test.ts`);
