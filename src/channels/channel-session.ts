@@ -1,4 +1,4 @@
-/** The session of a channel: whoever is evicted by it loses the channel. */
+/** The session of a channel: a user who is evicted by it loses the channel. */
 import { Session } from "../session.js";
 import type { EndReason } from "./handlers.js";
 

@@ -16,7 +16,7 @@ import { channelName, trackerOfChannel } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import type { BrokerKind } from "./command.js";
 
-/** The broker cannot be reached; the message is for whoever typed the URL. */
+/** The broker cannot be reached; the message is for the person who typed the URL. */
 export class BrokerError extends Error {}
 
 export interface OpenBroker {

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { nearestOf } from "../known-names.js";
 
-/** A use that is wrong; the message is for whoever typed it. */
+/** A use that is wrong; the message is for the person who typed it. */
 export class UsageError extends Error {}
 
 export type BrokerKind = "redis" | "nats" | "postgres";

@@ -23,7 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   const end = (): void => ending.abort();
   process.once("SIGINT", end).once("SIGTERM", end);
-  // Whoever reads only the first lines has seen enough.
+  // A reader of only the first lines has seen enough.
   stdout.once("error", end);
   const isLive = command.kind === "top" && isTerminal && !command.json && !command.once;
   if (isLive) stdout.write(HIDE_CURSOR);

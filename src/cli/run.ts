@@ -38,7 +38,7 @@ export interface Surroundings {
 const TOP_PERIOD_MS = 1_000;
 /** So many topics and entries are read at a time. */
 const PAGE = 1_000;
-/** The doctor looks for so long at the least: whoever is greeted has answered by then, and heartbeats have come. */
+/** The doctor looks for so long at the least: all who were greeted have answered by then, and heartbeats have come. */
 const DOCTOR_MS = 5_000;
 
 /** What the names of all who look by this command begin with. */

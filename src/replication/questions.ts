@@ -1,5 +1,5 @@
 /**
- * What others ask of this node: by nodes that were heard, and by those who only look on. Whatever is not answered is
+ * Questions of others to this node: of nodes that were heard, and of observers. A question that is not answered is
  * counted. Time comes in as an argument.
  */
 import type { Asker } from "./authoring/answers.js";
@@ -13,7 +13,7 @@ import type { Counters } from "./port.js";
 import type { Rules } from "./rules.js";
 import type { Effects } from "./step.js";
 
-/** Whoever takes part in it. */
+/** The parts of replication that a question concerns. */
 export interface Asked {
   readonly self: Life;
   readonly authorship: Authorship;

@@ -11,7 +11,7 @@ import type { Session } from "../session.js";
 
 /** Periods end together with all others of the same slot: at most so much late. */
 const SLOT_MS = 50;
-/** Whoever was tracked elsewhere is known to all others before it is told that another has left. */
+/** An entry that was tracked elsewhere is known to all nodes by then, so the one that it replaces may leave. */
 const KNOWN_TO_ALL_MS = 500;
 /** What a turn may take before it counts as a standstill. */
 const STANDSTILL_MS = 250;
