@@ -4,14 +4,14 @@
  */
 import { MAX_FRAME_BYTES } from "../replication/limits.js";
 
-/** What waits has so many UTF-16 units in all. */
+/** Frames that wait until they can be taken have so many UTF-16 units in all. */
 const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
-/** What is kept of a frame beside its text counts as so many. */
-const LENGTH_BESIDE = 256;
+/** And are so many, as each is kept with some words of its own: of all of them, a few megabytes. */
+const MAX_WAITING_FRAMES = 16_384;
 /** So much is taken in one turn of the event loop: whatever else is due then does not wait for all of it. */
 const MAX_TAKEN = 1_000;
 
-export const MOST_WAITING = `${MAX_WAITING_LENGTH} characters`;
+export const MOST_WAITING = `${MAX_WAITING_FRAMES} frames or ${MAX_WAITING_LENGTH} characters`;
 
 export class Waiting {
   readonly #waiting: { readonly take: () => void; readonly length: number }[] = [];
@@ -28,9 +28,8 @@ export class Waiting {
   }
 
   /** Returns whether a frame of so many UTF-16 units fits; if not, whether it is the first that does not. */
-  addFrame(take: () => void, textLength: number): "waits" | "overflows" | "overflows again" {
-    const length = textLength + LENGTH_BESIDE;
-    if (this.#length + length > MAX_WAITING_LENGTH) {
+  addFrame(take: () => void, length: number): "waits" | "overflows" | "overflows again" {
+    if (this.#length + length > MAX_WAITING_LENGTH || this.#waiting.length >= MAX_WAITING_FRAMES) {
       const isAgain = this.#overflows;
       this.#overflows = true;
       return isAgain ? "overflows again" : "overflows";
