@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -21,6 +22,9 @@ const timed = ["brokers/kills", "e2e/nodes", "e2e/smooth"].map((name) => `test/$
 
 /** Real processes under faults. What a busy machine does to them is taken account of. */
 const chaos = ["brokers", "processes"].map((folder) => `test/${folder}/chaos.test.ts`);
+
+/** Vitest leaves one core free, which of two is half the machine. */
+const computingWorkers = Math.max(2, availableParallelism() - 1);
 
 /**
  * The projects run one after another (`groupOrder`), but those that wait most of the time. `npm test` runs those that
@@ -52,6 +56,7 @@ export default defineConfig({
           ],
           // Nothing here waits for real time, but a loaded machine may be slow to compute hours of virtual time.
           testTimeout: 60_000,
+          maxWorkers: computingWorkers,
         },
       },
       {
@@ -62,6 +67,7 @@ export default defineConfig({
           include: ["test/package/**/*.test.ts", "test/processes/simulation.test.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
+          maxWorkers: computingWorkers,
         },
       },
       {
