@@ -1,6 +1,7 @@
+import { join } from "node:path";
 import { defineConfig } from "vitepress";
 import { leftOut, linkOnSite, pictureOnSite } from "./links.js";
-import { base, manifest, repositoryUrl } from "./manifest.js";
+import { base, manifest, repositoryUrl, root } from "./manifest.js";
 import { navigation, sidebar } from "./sidebar.js";
 
 export default defineConfig({
@@ -28,6 +29,16 @@ export default defineConfig({
         if (source) tokens[index]?.attrSet("src", pictureOnSite(env.relativePath, source));
         return image?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
       };
+    },
+  },
+  vite: {
+    resolve: {
+      alias: [
+        // The playground runs the library itself, from its sources.
+        { find: /^rollcall\/testing$/, replacement: join(root, "src/testing/index.ts") },
+        { find: /^rollcall$/, replacement: join(root, "src/index.ts") },
+        { find: /^node:util$/, replacement: join(root, "docs/.vitepress/playground/equal.ts") },
+      ],
     },
   },
   themeConfig: {
