@@ -84,11 +84,8 @@ function headingCounts(text: string): Map<string, number> {
   return counts;
 }
 
-const started = performance.now();
 await makeReference();
-const referenced = performance.now();
 await build(docs);
-const built = performance.now();
 const pages = new Map<string, string>();
 for (const name of readdirSync(output, { recursive: true, encoding: "utf8" })) {
   if (name.endsWith(".html")) pages.set(posix.normalize(name), readFileSync(join(output, name), "utf8"));
@@ -97,8 +94,3 @@ const dead = deadLinks(pages, base, (path) => existsSync(join(output, path)));
 for (const line of dead) console.error(line);
 if (dead.length > 0) process.exitCode = 1;
 else console.log(`${pages.size} pages, no dead link`);
-console.log({
-  referenceMs: referenced - started,
-  buildMs: built - referenced,
-  checkMs: performance.now() - built,
-});

@@ -1,5 +1,5 @@
-// What `npm test` runs: build, then lint beside types, dead code and the report of the public types, then every
-// vitest project. A step that fails does not keep the next from running, so that one run tells everything. Further
+// What `npm test` runs: build, then lint and the site beside types, dead code and the report of the public types, then
+// every vitest project. A step that fails does not keep the next from running, so that one run tells everything. Further
 // arguments go to vitest: `npm test -- --project unit`. The last line is `N passed, N failed`, in which each
 // of the steps before vitest counts as one. The exit code is 0 only if nothing failed.
 import { spawn } from "node:child_process";
@@ -18,9 +18,12 @@ let passed = 0;
 let failed = 0;
 const summary = [];
 
-// Lint needs as long as the others together, and another core.
+// Each row has a core.
 const built = await check("build");
-const beside = await Promise.all([check("lint"), checkAll("typecheck", "dead-code", "api:check")]);
+const beside = await Promise.all([
+  checkAll("lint", "docs:build"),
+  checkAll("typecheck", "dead-code", "api:check"),
+]);
 for (const { name, ok } of [built, ...beside.flat()]) {
   if (ok) passed++;
   else failed++;

@@ -32,6 +32,8 @@ export default defineConfig({
     },
   },
   vite: {
+    // The reference of all entries is one long page each.
+    build: { chunkSizeWarningLimit: 2_000 },
     resolve: {
       alias: [
         // The playground runs the library itself, from its sources.

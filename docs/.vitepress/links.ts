@@ -8,8 +8,8 @@ import { repositoryUrl, root } from "./manifest.js";
 
 const docs = join(root, "docs");
 
-/** Pages of `docs` that the site does not have. */
-export const leftOut = ["api-report/**"];
+/** Pages of `docs` that the site does not have: they are for those who work on the library. */
+export const leftOut = ["api-report/**", "decisions/**", "style.md"];
 
 /** The page that shows the README, and therefore has its links. */
 const startPage = "start.md";
@@ -23,7 +23,7 @@ export function linkOnSite(page: string, target: string): string {
   const fragment = hash === undefined ? "" : `#${hash}`;
   if (file === join(root, "README.md")) return fromPage(page, startPage) + fragment;
   const inDocs = relative(docs, file);
-  const isPage = !inDocs.startsWith("..") && file.endsWith(".md") && !inDocs.startsWith("api-report/");
+  const isPage = file.endsWith(".md") && !/^(\.\.|api-report\/|decisions\/|style\.md$)/.test(inDocs);
   if (isPage) return fromPage(page, inDocs) + fragment;
   const kind = statSync(file).isDirectory() ? "tree" : "blob";
   return `${repositoryUrl}/${kind}/HEAD/${relative(root, file).replaceAll("\\", "/")}${fragment}`;

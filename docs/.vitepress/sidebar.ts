@@ -1,8 +1,6 @@
 /** Which pages there are, and in which order. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { DefaultTheme } from "vitepress";
-import { entries, root } from "./manifest.js";
+import { entries } from "./manifest.js";
 
 export const navigation: DefaultTheme.NavItem[] = [
   { text: "Guide", link: "/start", activeMatch: "^/(?!api/|playground|recipes/).+" },
@@ -35,8 +33,6 @@ const guide: DefaultTheme.SidebarItem[] = [
     items: [
       { text: "Where full replication ends", link: "/scaling" },
       { text: "The protocol", link: "/protocol" },
-      { text: "How we write", link: "/style" },
-      { text: "Decisions", collapsed: true, items: decisions() },
     ],
   },
 ];
@@ -51,14 +47,3 @@ export const sidebar: DefaultTheme.SidebarMulti = {
   ],
   "/": guide,
 };
-
-function decisions(): DefaultTheme.SidebarItem[] {
-  const folder = join(root, "docs/decisions");
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".md"))
-    .sort()
-    .map((name) => ({
-      text: /^# (.*)$/m.exec(readFileSync(join(folder, name), "utf8"))?.[1] ?? name,
-      link: `/decisions/${name.replace(/\.md$/, "")}`,
-    }));
-}
