@@ -4,6 +4,7 @@ import { entries } from "./manifest.js";
 
 export const navigation: DefaultTheme.NavItem[] = [
   { text: "Guide", link: "/start", activeMatch: "^/(?!api/|playground|recipes/).+" },
+  { text: "Recipes", link: "/recipes/", activeMatch: "^/recipes/" },
   { text: "API", link: "/api/", activeMatch: "^/api/" },
   { text: "Playground", link: "/playground" },
 ];
@@ -14,18 +15,28 @@ const guide: DefaultTheme.SidebarItem[] = [
     items: [
       { text: "Getting started", link: "/start" },
       { text: "How it works", link: "/how-it-works" },
+      { text: "Tracker or Presence?", link: "/tracker-or-presence" },
       { text: "Playground", link: "/playground" },
     ],
   },
   {
     text: "Guides",
     items: [
+      { text: "Diffs, leaves and health", link: "/diffs" },
       { text: "The tracker, further on", link: "/tracker" },
       { text: "Presence", link: "/presence" },
       { text: "Channels", link: "/channels" },
       { text: "Adapters", link: "/adapters" },
       { text: "Testing", link: "/testing" },
       { text: "Operations", link: "/operations" },
+    ],
+  },
+  {
+    text: "Coming from",
+    items: [
+      { text: "Redis keys with a TTL", link: "/from-redis-ttl" },
+      { text: "fetchSockets", link: "/from-fetch-sockets" },
+      { text: "Phoenix", link: "/from-phoenix" },
     ],
   },
   {
@@ -37,7 +48,25 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
 ];
 
+const recipes: DefaultTheme.SidebarItem[] = [
+  {
+    text: "Recipes",
+    link: "/recipes/",
+    items: [
+      { text: "HTTP servers", link: "/recipes/servers" },
+      { text: "Sockets", link: "/recipes/sockets" },
+      { text: "tRPC, GraphQL, SSE", link: "/recipes/streams" },
+      { text: "React", link: "/recipes/react" },
+      { text: "Deploying", link: "/recipes/deploying" },
+      { text: "Access rules of brokers", link: "/recipes/access-rules" },
+      { text: "Last seen, and telling once", link: "/recipes/once" },
+      { text: "Typing, and big rooms", link: "/recipes/rooms" },
+    ],
+  },
+];
+
 export const sidebar: DefaultTheme.SidebarMulti = {
+  "/recipes/": recipes,
   "/api/": [
     {
       text: "API reference",
