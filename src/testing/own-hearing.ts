@@ -126,3 +126,25 @@ export function timeWithin(stretches: readonly Stretch[], sinceMs: number): numb
   }
   return withinMs;
 }
+
+/** What is seen of how well a node is. */
+interface Observed {
+  readonly startedMs: number;
+  readonly machine: Machine;
+  readonly endpoint: { readonly knownOutages: readonly Stretch[]; readonly ownHearing: OwnHearing };
+}
+
+/** When a node last was unwell in a way that it or others notice: stalled, or without its broker. */
+export function unwellMs({ machine, endpoint }: Observed): number {
+  const stalledMs = machine.stalls.at(-1)?.untilMs ?? -Infinity;
+  return Math.max(stalledMs, unwellStretches(endpoint).at(-1)?.untilMs ?? -Infinity);
+}
+
+/** Since when nodes certainly heard each other: nothing was lost or out of order, and all of them were well. */
+export function quietSinceMs(
+  { lossMs, disorderMs }: { readonly lossMs: number; readonly disorderMs: number },
+  nodes: readonly Observed[],
+): number {
+  const wellMs = nodes.map((node) => Math.max(node.startedMs, unwellMs(node)));
+  return Math.max(lossMs, disorderMs, ...wellMs);
+}
