@@ -67,14 +67,16 @@ export const RULES = {
     direct ? lastDirect : lastBroadcast,
 
   /**
-   * R1: A question to this life, a page for it, and a delta in one frame hold however late they come: they name the
-   * clocks that they are about. Else of many answers on a network that reorders only the last few count.
+   * R1: A question to this life, a page for it or the word that only pages will do, and a delta in one frame hold however
+   * late they come: they name the clocks that they are about. Else of many answers on a network that reorders only the
+   * last few count.
    */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
       case "pageRequest":
       case "page":
+      case "far":
         return isDirect;
       case "delta":
         return message.parts === 1;
