@@ -10,12 +10,11 @@ import type { Rules } from "./rules.js";
 
 /** Returns `whole` for a frame that is to be taken as if it were not late, or the summary that it tells. */
 export function useOfLate(
-  { from, to, message, counter }: Frame,
-  replica: Replica | undefined,
+  { to, message, counter }: Frame,
+  replica: Replica,
   self: Life,
   rules: Rules,
 ): "whole" | Heartbeat | "none" {
-  if (replica?.life.incarnation !== from.incarnation) return "none";
   const isDirect = to !== undefined;
   if (isDirect && to !== self.incarnation) return "none";
   const { status, held, metCounter } = replica;

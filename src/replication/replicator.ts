@@ -219,17 +219,17 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
-    const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
-    if (replica === "own") return this.#hearOwn(frame, nowMs);
+    const hearing = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
+    if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
     this.#hasHeard = true;
-    if (replica === "late") this.#receiveLate(frame, nowMs);
-    else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
-    else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
+    if (hearing.type === "late") this.#receiveLate(frame, hearing.replica, nowMs);
+    else if (hearing.type !== "heard") this.#contact.refused(hearing.type, from, nowMs);
+    else if (frame.to !== undefined && frame.to !== life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
-      this.#showIfCaughtUp(replica);
-    } else this.#dispatch(frame, replica, nowMs);
+      this.#showIfCaughtUp(hearing.replica);
+    } else this.#dispatch(frame, hearing.replica, nowMs);
   }
 
   /** Does what is due, and asks to be woken for the rest. */
@@ -330,10 +330,9 @@ export class Replicator {
   }
 
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
-  #receiveLate(frame: Frame, nowMs: number): void {
-    const replica = this.membership.presentOf(frame.from.name);
+  #receiveLate(frame: Frame, replica: Replica, nowMs: number): void {
     const use = useOfLate(frame, replica, this.#options.life, this.#rules);
-    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, nowMs);
+    if (use === "none") this.#contact.refused("late", frame.from, nowMs);
     else if (use === "whole") this.#dispatch(frame, replica, nowMs);
     else
       this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct", nowMs);

@@ -46,7 +46,7 @@ import {
   SHARE_OF_PERMDOWN,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
-import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
+import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
 
 /** What is known of the present life of a name when another one is heard. */
 interface PresentLife {
@@ -204,7 +204,7 @@ export const RULES = {
   triedAfterMs: (isDown: boolean, patienceMs: number): number => (isDown ? patienceMs / 2 : patienceMs / 8),
 
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
-  answersAloud: ({ aloud }: DeltaRequest | PageRequest): boolean => aloud === true,
+  answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
 
   // Saying.
 

@@ -71,9 +71,9 @@ export class RequestOracles {
           send(replica, slice);
         });
       }),
-      instead(Requests.prototype, "answered", function (original, slice, nowMs) {
+      instead(Requests.prototype, "answered", function (original, slice, ...rest) {
         landed(slice);
-        original(slice, nowMs);
+        original(slice, ...rest);
       }),
       instead(Requests.prototype, "drop", function (original, slice) {
         landed(slice);

@@ -9,7 +9,7 @@ import type { Content } from "./account.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import { asksWhetherThere } from "../message.js";
-import type { DeltaRequest, PageRequest } from "../message.js";
+import type { SliceRequest } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
 
@@ -20,13 +20,13 @@ export interface Asker extends Life {
 
 export interface Asked {
   readonly by: Asker;
-  readonly request: DeltaRequest | PageRequest;
+  readonly request: SliceRequest;
 }
 
 interface Requester {
   readonly by: Asker;
   /** By place. */
-  readonly waiting: Map<number, DeltaRequest | PageRequest>;
+  readonly waiting: Map<number, SliceRequest>;
   /** The counter of the newest request by place: an older one is answered already, or replaced. */
   readonly counters: Map<number, number>;
   /** Below zero it waits. */
@@ -34,7 +34,7 @@ interface Requester {
 }
 
 /** Which requests take each other's place: those of a shard, and those that ask for none. */
-function placeOf(request: DeltaRequest | PageRequest): number {
+function placeOf(request: SliceRequest): number {
   return asksWhetherThere(request) ? -1 : request.shard;
 }
 
@@ -69,7 +69,7 @@ export class Answers {
   }
 
   /** Returns false, and does nothing, if a newer request of that place has come. */
-  add(by: Asker, request: DeltaRequest | PageRequest, counter: number): boolean {
+  add(by: Asker, request: SliceRequest, counter: number): boolean {
     const id = idOf(by);
     let requester = this.#requesters.get(id);
     if (requester === undefined) {

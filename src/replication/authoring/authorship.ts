@@ -11,7 +11,7 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
-import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import type { Heartbeat, SliceRequest } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
@@ -131,12 +131,7 @@ export class Authorship {
    * Somebody asks; the answer comes in its turn. Returns why nothing is done, if nothing is: there is no such shard
    * (nobody who has heard this node asks for it), or a newer question of the same place has come.
    */
-  ask(
-    by: Asker,
-    request: DeltaRequest | PageRequest,
-    counter: number,
-    nowMs: number,
-  ): "foreign" | "late" | undefined {
+  ask(by: Asker, request: SliceRequest, counter: number, nowMs: number): "foreign" | "late" | undefined {
     if (request.shard >= this.shards.length) return "foreign";
     if (!this.#answers.add(by, request, counter)) return "late";
     this.#effects.wakeAt(nowMs);

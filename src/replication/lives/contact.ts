@@ -8,9 +8,9 @@ import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
-import type { Deafness } from "./membership.js";
+import type { Refusal } from "./membership.js";
 import { expectedWithinMs, WHETHER_THERE } from "../message.js";
-import type { DeltaRequest, Heartbeat, Message, PageRequest } from "../message.js";
+import type { Heartbeat, Message, SliceRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
 import type { Peer } from "./peer.js";
@@ -54,11 +54,11 @@ export class Contact {
   }
 
   /** Asks for what is missing. */
-  ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number): void {
+  ask(replica: Peer, request: SliceRequest, nowMs: number): void {
     this.#ask(replica, request, nowMs, true);
   }
 
-  #ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number, isMissing: boolean): void {
+  #ask(replica: Peer, request: SliceRequest, nowMs: number, isMissing: boolean): void {
     const aloud = replica.link.ask(this.#healthy.at(nowMs), this.#patienceMs(replica), isMissing);
     this.#doubted.add(replica);
     this.#counters.requestsSent += 1;
@@ -150,7 +150,7 @@ export class Contact {
   }
 
   /** A frame was not listened to. */
-  refused(why: Deafness, life: Life, nowMs: number): void {
+  refused(why: Refusal, life: Life, nowMs: number): void {
     const counters = this.#counters;
     if (why === "late") counters.framesLate += 1;
     else if (why === "over") counters.framesOver += 1;

@@ -19,11 +19,11 @@ describe("requests", () => {
     const asked: number[] = [];
     const advance = (nowMs: number): number | undefined => requests.advance(nowMs, () => asked.push(nowMs));
     expect(requests.want(replica, slice, 1_000)).toBe(1_040);
-    requests.answered(slice, 1_001);
+    requests.answered(slice, slice.nextRequest() === undefined, 1_001);
     expect(advance(1_001)).toBe(1_040);
     expect(asked).toEqual([]);
     advance(1_040);
-    requests.answered(slice, 1_050); // not the last answer that is needed
+    requests.answered(slice, slice.nextRequest() === undefined, 1_050); // not the last answer that is needed
     advance(1_050);
     expect(asked).toEqual([1_040, 1_050]);
   });
