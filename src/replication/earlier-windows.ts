@@ -7,7 +7,7 @@
  * frame, no timer and no entry.
  */
 import type { Membership } from "./lives/membership.js";
-import type { ReplicatorOptions } from "./port.js";
+import type { ReplicatorOptions } from "./options.js";
 import type { Replica } from "./replica.js";
 import type { Rules } from "./rules.js";
 import type { View } from "./showing/view.js";

@@ -9,7 +9,7 @@ import type { Contact } from "./lives/contact.js";
 import type { Membership } from "./lives/membership.js";
 import { Observers } from "./lives/observers.js";
 import type { Frame, SliceRequest } from "./message.js";
-import type { Counters } from "./port.js";
+import type { Counters } from "./counters.js";
 import type { Rules } from "./rules.js";
 import type { Effects } from "./step.js";
 

@@ -24,15 +24,16 @@ import type { SummaryWay } from "./merging.js";
 import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
-import { countSent, noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
+import { countSent, noCounts } from "./counters.js";
+import type { Counters } from "./counters.js";
+import type { ReplicatorOptions } from "./options.js";
 import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Effects } from "./step.js";
-import type { Effect, LocalChange, News, ReplicationEvent, Step } from "./step.js";
+import type { Effect, LocalChange, News, ReplicationEvent, Step, VoiceWay } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {

@@ -6,7 +6,24 @@ import type { AnyMeta } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
 import type { Eviction } from "./message.js";
-import type { ConnectionStatus, ReplicaLink, Trouble, VoiceWay } from "./port.js";
+
+/**
+ * - `whole`: nothing is known to be missing.
+ * - `noBroadcasts`: only what it sends to this node alone is heard, and no broadcast of it.
+ * - `noDirect`: requests to it, or its answers, get through only as broadcasts.
+ * - `oneWay`: it is heard and answers nothing, so it does not hear this node.
+ */
+export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
+
+/**
+ * - `connected`: as the pubsub says, and this node hears itself.
+ * - `disconnected`: as the pubsub says.
+ * - `deaf`: the pubsub says that it is connected, and this node does not hear itself: nor may others, or it them.
+ */
+export type ConnectionStatus = "connected" | "disconnected" | "deaf";
+
+/** The two ways on which a node hears: what is broadcast, and what is sent to it alone. */
+export type VoiceWay = "broadcasts" | "inbox";
 
 /** What this node's own sessions change. */
 export type LocalChange =
@@ -37,6 +54,14 @@ export type ReplicationEvent =
   | { readonly type: "evict"; readonly eviction: Eviction }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
+
+/** What goes wrong between the nodes, to be reported. */
+export type Trouble =
+  | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
+  | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
+  | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
+  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" | "observers" };
 
 /** What is told about other lives and about what goes wrong. */
 export type News =

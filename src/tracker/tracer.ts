@@ -2,7 +2,7 @@
  * What happens inside a tracker, on its way to whoever traces it: made only where it is wanted, and told in its turn.
  * Decides nothing.
  */
-import type { Tracing } from "../replication/port.js";
+import type { Tracing } from "../replication/options.js";
 import type { Life } from "../replication/life.js";
 import type { Reporter } from "../reports.js";
 import type { Delivery } from "./delivery.js";

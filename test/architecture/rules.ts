@@ -26,7 +26,7 @@ const below = [
 const terms = [
   "words",
   "durations",
-  ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "port", "step"].map(
+  ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "counters", "options", "step"].map(
     inReplication,
   ),
 ];
@@ -58,10 +58,11 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
-  ["replication/port", ["message", "rules", "life", "bytes"].map(inReplication)],
+  ["replication/counters", ["replication/bytes"]],
+  ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
     "replication/step",
-    ["words", "entry", "life", "message", "port"].map((name) =>
+    ["words", "entry", "life", "message"].map((name) =>
       name === "words" ? name : inReplication(name),
     ),
   ],

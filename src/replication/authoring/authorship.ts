@@ -15,7 +15,7 @@ import type { Heartbeat, SliceRequest } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { ReplicatorOptions, Tracing } from "../port.js";
+import type { ReplicatorOptions, Tracing } from "../options.js";
 import type { Protocol } from "../rules.js";
 import type { Effects } from "../step.js";
 

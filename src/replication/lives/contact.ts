@@ -12,10 +12,11 @@ import type { Refusal } from "./membership.js";
 import { expectedWithinMs, WHETHER_THERE } from "../message.js";
 import type { Heartbeat, Message, SliceRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
+import type { Counters } from "../counters.js";
+import type { ReplicatorOptions } from "../options.js";
 import type { Peer } from "./peer.js";
 import type { Protocol, Rules } from "../rules.js";
-import type { Effects } from "../step.js";
+import type { Effects, Trouble } from "../step.js";
 
 export class Contact {
   readonly #options: ReplicatorOptions;

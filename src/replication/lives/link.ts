@@ -4,7 +4,7 @@
  * message's content.
  */
 import { ALOUD_MS, ALOUD_UNANSWERED, REQUEST_RETRY_MS, REQUESTS_UNANSWERED } from "../limits.js";
-import type { ReplicaLink } from "../port.js";
+import type { ReplicaLink } from "../step.js";
 import type { Rules } from "../rules.js";
 
 /**

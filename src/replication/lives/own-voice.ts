@@ -4,7 +4,7 @@
  * and no other life.
  */
 import { DOWN_PERIODS_TO_RETURN, SOUNDING_MARKS } from "../limits.js";
-import type { VoiceWay } from "../port.js";
+import type { VoiceWay } from "../step.js";
 import type { Rules } from "../rules.js";
 
 const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];

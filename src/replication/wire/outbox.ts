@@ -10,13 +10,18 @@ import { encodeFrame } from "./codec.js";
 import type { Life } from "../life.js";
 import { MAX_EVICTED } from "../limits.js";
 import type { DeltaMessage, Eviction, Heartbeat, Message, Page, WireBirth } from "../message.js";
-import type { Carrier } from "../port.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
 
 /** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
 export interface Addressee extends Life {
   readonly aloud?: boolean | undefined;
+}
+
+/** Where payloads go. */
+export interface Carrier {
+  broadcast(payload: string): void;
+  send(node: string, payload: string): void;
 }
 
 export class Outbox {
