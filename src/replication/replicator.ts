@@ -201,7 +201,7 @@ export class Replicator {
   }
 
   #receive(payload: string, nowMs: number, way: VoiceWay): void {
-    const decoded = decodeFrame(payload);
+    const decoded = decodeFrame(payload, this.#rules);
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;

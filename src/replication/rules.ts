@@ -11,15 +11,12 @@
  * - R24: What gets through is told. (src/replication/lives/link.ts)
  * - R27: Nobody speaks for another. (src/replication/authoring/authorship.ts)
  * - R28: An update is one change. (src/replication/holding/identity.ts)
- * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/lives/over-lives.ts)
- * - R45: One heartbeat that all hear may be older than this life, or than its last reconnect. (src/replication/holding/holding.ts)
  * - R46: Who asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
  * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
  * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
  * - R49: What comes in is bounded as what `track` accepts. (src/replication/wire/births.ts)
  * - R50: A frame expands to at most 4 Mi UTF-16 units. (src/replication/wire/births.ts)
  * - R52: Names of nodes and trackers have no control characters and no line separators. (src/replication/wire/codec.ts)
- * - R53: Another protocol version is reported, not guessed. (src/replication/wire/codec.ts)
  */
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
@@ -38,6 +35,7 @@ import {
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
+  PROTOCOL_VERSION,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
@@ -64,10 +62,7 @@ export const RULES = {
   lastCounter: (direct: boolean, lastDirect: number, lastBroadcast: number): number =>
     direct ? lastDirect : lastBroadcast,
 
-  /**
-   * R1: A question to this life, a page for it, and a delta in one frame hold however late they come: they name the
-   * clocks that they are about. Else of many answers on a network that reorders only the last few count.
-   */
+  /** R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count. */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
@@ -82,9 +77,8 @@ export const RULES = {
   },
 
   /**
-   * R1: A heartbeat that was overtaken, and was sent after the frame by which its life appeared or came back, still tells
-   * what the life had then, where no other did. Else a busy node on a network that reorders is not shown, as every
-   * heartbeat is overtaken by a delta.
+   * R1: A heartbeat that was overtaken, and was sent since its life appeared or came back, tells what the life had then,
+   * where no other did. Else a busy node, whose deltas overtake every heartbeat, is not shown.
    */
   sumsUpLate: (counter: number, metCounter: number, hasSummedUpAll: boolean): boolean =>
     !hasSummedUpAll && counter > metCounter,
@@ -191,10 +185,7 @@ export const RULES = {
   asksAloud: (isMissing: boolean, unanswered: number, unansweredMs: number, patienceMs: number): boolean =>
     isMissing && unanswered > 3 && unansweredMs > patienceMs / 2,
 
-  /**
-   * R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud, and its list is
-   * wrong for good.
-   */
+  /** R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud. */
   isAnswer: (message: Message): boolean => message.type !== "deltaRequest" && message.type !== "pageRequest",
 
   /**
@@ -205,6 +196,12 @@ export const RULES = {
 
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
   answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
+
+  /**
+   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames are
+   * late is complete without what changed before it started.
+   */
+  isHeardOut: (shardsSure: number, poolSize: number): boolean => shardsSure >= poolSize,
 
   // Saying.
 
@@ -291,6 +288,12 @@ export const RULES = {
   /** R39: One that was taken for over and insists is heard. */
   insists: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
+  /**
+   * R40: Who is heard after later lives of its name have ended was not before them. Whether one that is over says so of
+   * those before it: not once it was overtaken. Else one start with a clock ahead delays all that follow.
+   */
+  endsEarlier: (wasOvertaken: boolean): boolean => !wasOvertaken,
+
   /** R41: A counter runs ahead by what its life can have sent in the time. Else one forged frame closes the ears. */
   isImplausible: (counter: number, highest: number, sinceMs: number): boolean =>
     highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs,
@@ -321,6 +324,9 @@ export const RULES = {
 
   /** R43: Whose life departs waits, and takes over from nobody who waited with it. */
   stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
+
+  /** R43: A repeated goodbye does not extend the window. */
+  countsGoodbye: (departs: boolean): boolean => !departs,
 
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
@@ -396,9 +402,10 @@ export const RULES = {
 
   // The border.
 
-  /**
-   * R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
-   */
+  /** R53: Another protocol version is reported, not guessed. Else a node believes what it misreads. */
+  isSpoken: (version: unknown): boolean => version === PROTOCOL_VERSION,
+
+  /** R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it. */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
   /** R62: Nobody who is heard as a node only looks on. Else questions in its name are answered to it. */

@@ -26,9 +26,19 @@ const below = [
 const terms = [
   "words",
   "durations",
-  ...["hash", "equal", "bytes", "limits", "life", "entry", "message", "rules", "counters", "options", "step"].map(
-    inReplication,
-  ),
+  ...[
+    "hash",
+    "equal",
+    "bytes",
+    "limits",
+    "life",
+    "entry",
+    "message",
+    "rules",
+    "counters",
+    "options",
+    "step",
+  ].map(inReplication),
 ];
 
 /** The rooms of replication, side by side: they do not know each other. */
@@ -62,9 +72,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
     "replication/step",
-    ["words", "entry", "life", "message"].map((name) =>
-      name === "words" ? name : inReplication(name),
-    ),
+    ["words", "entry", "life", "message"].map((name) => (name === "words" ? name : inReplication(name))),
   ],
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],

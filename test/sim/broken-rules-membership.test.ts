@@ -1,5 +1,4 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
-import { Insistence } from "../../src/replication/lives/insistence.js";
 import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
@@ -59,7 +58,7 @@ const silence: readonly BrokenRule[] = [
     rule: "R34 is missed: reconnecting forgives the silence before",
     found: /falsely down/,
     schedule: losingTheBroker,
-    break: () => [instead(Membership.prototype, "forgiveSilence", () => undefined)],
+    broken: { rules: { isForgiven: () => false } },
   },
   {
     rule: "R30 is missed: who is silent is hidden",
@@ -190,10 +189,7 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R44 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
-    break: () => [
-      instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
-      instead(Insistence.prototype, "since", () => -Infinity),
-    ],
+    broken: { rules: { isConflict: () => true } },
   },
 ];
 
@@ -227,12 +223,7 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
-    break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
-        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
-        original(replica, windowMs, nowMs);
-      }),
-    ],
+    broken: { rules: { countsGoodbye: () => true } },
   },
   {
     rule: "R43 is missed: what departs goes when its window ends",

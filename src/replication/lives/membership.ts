@@ -75,7 +75,7 @@ export class Membership<P extends Peer = Peer> {
 
   constructor(options: MembershipOptions<P>, listener: MembershipListener<P>, protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
-    this.#over = new OverLives(protocol.limits.livesOver);
+    this.#over = new OverLives(protocol.limits.livesOver, protocol.rules);
     this.#insistence = new Insistence(protocol.limits.livesOver);
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
@@ -168,8 +168,8 @@ export class Membership<P extends Peer = Peer> {
 
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
-    if (replica.status === "departing") return;
     const { rules } = this.#protocol;
+    if (!rules.countsGoodbye(replica.status === "departing")) return;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
     // What is hidden already is not shown again.
     if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed", nowMs);

@@ -34,6 +34,8 @@ import {
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
 import type { Frame, Heartbeat, Interval, Message, ShardSummary, WireRemoval } from "../message.js";
+import { RULES } from "../rules.js";
+import type { Rules } from "../rules.js";
 import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
 const KINDS = [
@@ -138,7 +140,7 @@ function encodeBody(message: Message, form: BirthsForm): unknown[] {
 }
 
 /** Never throws: a text that no replica could have sent is refused, with the reason. */
-export function decodeFrame(text: string): Decoded {
+export function decodeFrame(text: string, rules: Rules = RULES): Decoded {
   if (typeof text !== "string") return { frame: undefined, refused: "not a text" };
   // No unit of a text takes less than a byte.
   if (text.length > MAX_FRAME_BYTES) return { frame: undefined, refused: "too long" };
@@ -150,7 +152,7 @@ export function decodeFrame(text: string): Decoded {
   }
   if (!Array.isArray(parsed)) return { frame: undefined, refused: "not a frame" };
   const [version, kind, name, incarnation, to, counter, ...body] = parsed as unknown[];
-  if (version !== PROTOCOL_VERSION) {
+  if (!rules.isSpoken(version)) {
     return Number.isSafeInteger(version) && typeof name === "string"
       ? { frame: undefined, refused: "unknown protocol version", version }
       : { frame: undefined, refused: "not a frame" };
