@@ -337,7 +337,7 @@ export const RULES = {
   // Whether this node is heard.
 
   /**
-   * R54: A node is connected as far as it hears itself. Not heard for two heartbeats, on either way, it is deaf. Else a
+   * R54: A node is connected as far as it hears itself. Not heard for 2.25 heartbeats, on either way, it is deaf. Else a
    * node that hears nobody says that it is connected and complete.
    */
   isDeaf: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
