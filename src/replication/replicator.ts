@@ -140,7 +140,7 @@ export class Replicator {
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
   }
 
-  /** Takes an event. What comes of it is told, and done by whoever called; a frame that is none never throws. */
+  /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: ReplicationEvent, nowMs: number): Step {
     this.#step.made = this.#take(event, nowMs);
     this.#step.effects = this.#effects.take();

@@ -1,6 +1,6 @@
 /**
  * The rules of the protocol, by the numbers that they have in docs/protocol.md: pure functions, each with the failure
- * that it prevents. Whoever runs the protocol is given them, so that a test can run it with another one.
+ * that it prevents. A replicator is given them, so that a test can run it with others.
  *
  * Some rules are no decision but the shape of a structure, and are kept there:
  *
@@ -11,7 +11,7 @@
  * - R24: What gets through is told. (src/replication/lives/link.ts)
  * - R27: Nobody speaks for another. (src/replication/authoring/authorship.ts)
  * - R28: An update is one change. (src/replication/holding/identity.ts)
- * - R46: Who asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
+ * - R46: A node that asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
  * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
  * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
  * - R49: What comes in is bounded as what `track` accepts. (src/replication/wire/births.ts)
@@ -62,7 +62,9 @@ export const RULES = {
   lastCounter: (direct: boolean, lastDirect: number, lastBroadcast: number): number =>
     direct ? lastDirect : lastBroadcast,
 
-  /** R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count. */
+  /**
+   * R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count.
+   */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
@@ -168,7 +170,7 @@ export const RULES = {
   patienceMs: (likelyMs: number, doublings: number, hasAnswered: boolean, retryMaxMs: number): number =>
     Math.min(likelyMs * 2 ** doublings, Math.max(retryMaxMs, hasAnswered ? 2 * likelyMs : likelyMs)),
 
-  /** R17: Who asks has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
+  /** R17: A requester has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
   answerCredit: (entries: number, limits: Limits): number => limits.answerCreditItems + 2 * entries,
 
   /** R17: What of it comes back in each millisecond. */
@@ -198,8 +200,8 @@ export const RULES = {
   answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
 
   /**
-   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames are
-   * late is complete without what changed before it started.
+   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames
+   * are late is complete without what changed before it started.
    */
   isHeardOut: (shardsSure: number, poolSize: number): boolean => shardsSure >= poolSize,
 
@@ -289,8 +291,8 @@ export const RULES = {
   insists: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
   /**
-   * R40: Who is heard after later lives of its name have ended was not before them. Whether one that is over says so of
-   * those before it: not once it was overtaken. Else one start with a clock ahead delays all that follow.
+   * R40: A life that is heard after later lives of its name have ended was not before them. Whether one that is over
+   * says so of those before it: not once it was overtaken. Else one start with a clock ahead delays all that follow.
    */
   endsEarlier: (wasOvertaken: boolean): boolean => !wasOvertaken,
 
@@ -301,7 +303,7 @@ export const RULES = {
   /** R41: Late frames that were never heard are heard if they go on for longer than the down period. */
   goesOn: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
-  /** R42: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
+  /** R42: A table of lives that is full makes room. Else names that somebody made up keep out nodes that start. */
   isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
 
@@ -313,8 +315,8 @@ export const RULES = {
     claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
   /**
-   * R43: Who comes after a goodbye takes the place of one entry of the departing life. Of that topic and key, and no
-   * more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
+   * R43: An entry that comes after a goodbye takes the place of one entry of the departing life. Of that topic and key,
+   * and no more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
    */
   takesPlace: (isOfThatLife: boolean, wasThere: boolean): boolean => !isOfThatLife && !wasThere,
 
@@ -347,12 +349,12 @@ export const RULES = {
   isOverdue: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs > HEARTBEATS_TO_DOUBT * heartbeatPeriodMs,
 
-  /** R54: Whoever doubts its connection speaks with every tick, for a while: one frame may have been lost. */
+  /** R54: A node that doubts its connection speaks with every tick, for a while: one frame may have been lost. */
   soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
 
   /**
-   * R55: A node that does not hear itself counts nobody's silence. Else whoever loses its connection without a word
+   * R55: A node that does not hear itself counts nobody's silence. Else a node that loses its connection without a word
    * declares everybody else dead.
    */
   countsSilence: (isDeaf: boolean): boolean => !isDeaf,
@@ -360,24 +362,24 @@ export const RULES = {
   /** R55: While it doubts its connection it hides nobody. */
   hidesUnheard: (isDoubted: boolean): boolean => !isDoubted,
 
-  /** R55: And for a round of heartbeats more than it would otherwise wait, whoever it may not have heard may speak. */
+  /** R55: And it waits for a round of heartbeats more, in which those that it may not have heard can speak. */
   graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
     sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
 
   /**
-   * R56: Whoever hears itself again is as after a reconnect. Else those whose heartbeats went the way of its own are
+   * R56: A node that hears itself again is as after a reconnect. Else those whose heartbeats went the way of its own are
    * hidden although they are there.
    */
   isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
 
   /**
-   * R57: Who is silent, and of whom the pubsub says for a while that nobody listens, has ended. Else a kill is noticed
-   * only by its silence. Asked about whoever is overdue.
+   * R57: A silent node of which the pubsub says for a while that it does not listen has ended. Else a kill is noticed
+   * only by its silence. Those that are overdue are asked about.
    */
   isMissing: (silentMs: number, heartbeatPeriodMs: number): boolean =>
     silentMs > HEARTBEATS_TO_ASK * heartbeatPeriodMs,
 
-  /** R57: Whoever has reconnected lately asks nobody: others may be about to. */
+  /** R57: A node that has reconnected lately asks nobody: others may be about to. */
   mayAskForDeaths: (sinceConnectedMs: number, downPeriodMs: number): boolean =>
     sinceConnectedMs > downPeriodMs,
 
@@ -395,7 +397,7 @@ export const RULES = {
   // Who is to go.
 
   /**
-   * R61: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
+   * R61: A node that wants an entry of another to end asks its owner. Again with each heartbeat, five times in all.
    * Else a lost frame leaves somebody who was to go.
    */
   asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,
@@ -405,7 +407,7 @@ export const RULES = {
   /** R53: Another protocol version is reported, not guessed. Else a node believes what it misreads. */
   isSpoken: (version: unknown): boolean => version === PROTOCOL_VERSION,
 
-  /** R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it. */
+  /** R62: An observer is nobody's replica. Else an observer is listed, waited for and missed. */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
   /** R62: Nobody who is heard as a node only looks on. Else questions in its name are answered to it. */
@@ -417,8 +419,8 @@ export const RULES = {
   // What there is room for.
 
   /**
-   * R59: What others have is kept as far as there is room. Else whoever can publish fills the memory of every node. What
-   * makes room is always taken.
+   * R59: What others have is kept as far as there is room. Else anybody who can publish fills the memory of every node.
+   * What makes room is always taken.
    */
   hasRoom: (kept: number, growth: number, maxEntries: number): boolean =>
     growth <= 0 || kept + growth <= maxEntries,

@@ -50,7 +50,7 @@ export type ReplicationEvent =
   | { readonly type: "sound"; readonly ways: readonly VoiceWay[] }
   /** The pubsub knows that a node has ended. */
   | { readonly type: "nodeGone"; readonly name: string }
-  /** Entries are to end, or are about to: whoever owns or lists them is to know. */
+  /** Entries are to end, or are about to: those that own or list them are to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
@@ -77,7 +77,9 @@ export type Effect =
   | News
   | { readonly type: "broadcast"; readonly payload: string }
   | { readonly type: "send"; readonly to: string; readonly payload: string }
-  /** A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts. */
+  /**
+   * A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts.
+   */
   | { readonly type: "wake"; readonly atMs: number }
   /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
   | {

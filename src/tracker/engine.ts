@@ -227,7 +227,7 @@ export class Engine {
     this.#delivery.add(run);
   }
 
-  /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
+  /** Tells observers of all that has changed and is not delivered yet: a pubsub may ask in the middle of it. */
   observeChanges(): void {
     this.#delivery.collect();
   }

@@ -1,6 +1,6 @@
 /**
  * The arrows of the library's folders, and a few habits that no linter knows. Each rule takes sources and
- * gives the violations as texts; an empty list means that the rule holds.
+ * returns the violations as texts; an empty list means that the rule holds.
  *
  * `import type` is an arrow between layers like any other: a lower layer that knows the types of a higher one
  * is as hard to read as one that calls it. It is no arrow for circles, because at run time it is not there.

@@ -184,7 +184,7 @@ export class AuthorOracles {
         return original(by, request, counter);
       }),
       instead(Answers.prototype, "forget", function (original, life) {
-        // Whoever is heard again after that begins anew.
+        // A node that is heard again after that begins anew.
         forgotten(this, life);
         original(life);
       }),

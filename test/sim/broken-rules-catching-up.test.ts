@@ -81,7 +81,7 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isHeardOut: () => true } },
   },
   {
-    rule: "R45 is missed: whoever is heard again after a reconnect sums itself up anew",
+    rule: "R45 is missed: a life that is heard again after a reconnect sums itself up anew",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,
     break: () => [instead(Holding.prototype, "hearOutAnew", () => undefined)],

@@ -46,7 +46,7 @@ const silence: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "R46 is missed: whoever is disconnected does not claim to be complete",
+    rule: "R46 is missed: a node that is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
@@ -256,13 +256,13 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { placesTaken: (waiting, came) => (came > 0 ? waiting : 0) } },
   },
   {
-    rule: "R43 is missed: whoever takes one place takes no other",
+    rule: "R43 is missed: an entry that takes one place takes no other",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { placesTaken: (waiting, came) => Math.min(waiting, came) } },
   },
   {
-    rule: "R43 is missed: whoever was there at the goodbye takes no place",
+    rule: "R43 is missed: an entry that was there at the goodbye takes no place",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
@@ -274,7 +274,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
   },
   {
-    rule: "R43 is missed: a place is free again when whoever took it goes",
+    rule: "R43 is missed: a place is free again when the entry that took it goes",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     break: () => [instead(Places.prototype, "remove", () => undefined)],
@@ -286,7 +286,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
-    rule: "R61 is missed: whoever is to go is asked for again",
+    rule: "R61 is missed: an owner that did not hear is asked again",
     found: /somebody who was to go is still there/,
     run: evictionsAreAskedForAgain,
     broken: { rules: { asksAgain: () => false } },

@@ -126,7 +126,7 @@ export class MembershipOracles {
   /** Looks at whom a node knows after one of its tasks. */
   look(node: Watched, replicator: Replicator): string[] {
     const wrong: string[] = [];
-    // Whoever says goodbye looks at nobody any more.
+    // A node that says goodbye looks at nobody any more.
     if (!node.running) return wrong;
     const { membership } = replicator;
     for (const replica of membership.replicas()) {

@@ -43,7 +43,7 @@ export async function cutsAreNoDeaths(seed: number, protocol: Protocol = PROTOCO
   }
 }
 
-/** Whoever has just reconnected may be early, and asks nobody: the others have lost their connection, too. */
+/** A node that has just reconnected may be early, and asks nobody: the others have lost their connection, too. */
 export async function theEarlyAskNobody(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a, b } = await pair(seed, protocol);
   a.setConnected(false);

@@ -209,7 +209,7 @@ export async function requestsAreSpread(seed: number, protocol: Protocol = PROTO
   if (rush > crowd.length / 2) fail(cluster, `${rush} requests within 5 ms`);
 }
 
-/** Who has missed nothing hears nothing of another's catching up. */
+/** A node that has missed nothing hears nothing of another's catching up. */
 export async function answersGoToWhoAsks(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b", "c"], trace: true });
   await cluster.settle();

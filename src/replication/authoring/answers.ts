@@ -13,7 +13,7 @@ import type { SliceRequest } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
 
-/** Who asks. Whoever only looks on has an account that is not that of the node of its name: it may be made up. */
+/** The requester. An observer has an account that is not that of the node of its name: it may be made up. */
 export interface Asker extends Life {
   readonly observes?: boolean | undefined;
 }
@@ -82,7 +82,7 @@ export class Answers {
     counters.set(place, counter);
     waiting.set(place, request);
     if (this.#resting.has(requester)) return true;
-    // The account of all observers may be empty: when it allows an answer, whoever takes the next one finds out.
+    // The account of all observers may be empty: when it allows an answer, the next `take` finds out.
     (by.observes === true ? this.#resting : this.#turns).add(requester);
     return true;
   }

@@ -138,7 +138,7 @@ export class Authorship {
     return undefined;
   }
 
-  /** Whoever asked has ended, and asks for nothing more; or its counters were not its own, and all begins anew. */
+  /** A requester has ended, and asks for nothing more; or its counters were not its own, and all begins anew. */
   forget(by: Asker): void {
     this.#answers.forget(by);
   }

@@ -21,7 +21,7 @@ export interface ConnectionOptions {
 
 /** What a tick comes to. */
 interface Passed {
-  /** Whether whoever has been silent for too long may be hidden. */
+  /** Whether those that have been silent for too long may be hidden. */
   readonly hides: boolean;
   /** What is added to the time after which they are. */
   readonly graceMs: number;

@@ -27,7 +27,7 @@ export class Contact {
   readonly #rules: Rules;
   /** How many lives that are down are asked in one tick: invented ones cost no more, however many. */
   readonly #downPerTick: number;
-  /** Those whose link may be in doubt, among them some that went down while it was; whoever was asked last is last. */
+  /** Those whose link may be in doubt, some of them down; the one that was asked last is last. */
   readonly #doubted = new Set<Peer>();
   /** Who is to be asked whether it is there. */
   readonly #missed: Greetings;
@@ -72,10 +72,10 @@ export class Contact {
     this.#effects.wakeAt(this.#missed.want(replica, nowMs));
   }
 
-  /** Asks whoever is due; returns when to call again, `Infinity` if never. */
+  /** Asks those that are due; returns when to call again, `Infinity` if never. */
   advance(nowMs: number): number {
     return this.#missed.advance(nowMs, (replica) => {
-      // Whoever is asked for what is held already answers with a heartbeat.
+      // A node that is asked for what is held already answers with a heartbeat.
       if (replica.isAlive) this.#ask(replica, WHETHER_THERE, nowMs, false);
     });
   }
@@ -96,7 +96,7 @@ export class Contact {
         if (isAlive && !link.isDoubted(healthyMs, patienceMs)) continue;
         if (!link.isToBeTried(isDown, healthyMs, patienceMs)) continue;
         if (isAlive && link.status === "oneWay") {
-          // They may be many, and invented. Whoever hears this node again says so itself.
+          // They may be many, and invented. One that hears this node again says so itself.
           if (healthyMs - this.#triedMs < this.#options.heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT)
             continue;
           this.#triedMs = healthyMs;
@@ -163,7 +163,7 @@ export class Contact {
     }
   }
 
-  /** Reports one of its kind now and then: whoever sends one such frame may send many. */
+  /** Reports one of its kind now and then: who sends one such frame may send many. */
   reportRefusal(trouble: Trouble, nowMs: number): void {
     const lastMs = this.#reportedMs.get(trouble.kind) ?? -Infinity;
     if (nowMs - lastMs < REFUSAL_REPORT_MS) return;

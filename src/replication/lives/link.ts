@@ -10,7 +10,7 @@ import type { Rules } from "../rules.js";
 /**
  * What was heard: a broadcast, or one of these to this life alone:
  *
- * - `question`: whoever asks may have heard nothing of what it was asked itself.
+ * - `question`: the one that asks may have heard nothing of what it was asked itself.
  * - `answer`: to what was asked directly or aloud, and it came on the same way.
  * - `heartbeat`: it came directly, for whether somebody is there is never asked aloud.
  */

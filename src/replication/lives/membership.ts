@@ -250,7 +250,7 @@ export class Membership<P extends Peer = Peer> {
     const replica = this.#makePeer(life);
     replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
-    // Whoever is heard after later lives of its name have ended was not before them.
+    // A life that is heard after later lives of its name have ended was not before them.
     if (this.#over.overtake(life)) this.#listener.clockAhead(life);
     this.#present.set(life.name, replica);
     this.#listener.appeared(replica, nowMs);

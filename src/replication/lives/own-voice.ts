@@ -93,7 +93,7 @@ export class OwnVoice {
     this.#deaf[way] = false;
   }
 
-  /** A tick: whoever was not heard for too long by now is deaf. */
+  /** A tick: a way that was not heard for too long by now makes this node deaf. */
   pass(connectedMs: number): void {
     this.#tickMs = connectedMs;
     for (const way of VOICE_WAYS) {
@@ -101,7 +101,7 @@ export class OwnVoice {
     }
   }
 
-  /** The pubsub has connected. Whoever was deaf before stays so until it is heard. */
+  /** The pubsub has connected. A node that was deaf before stays so until it is heard. */
   connected(): void {
     if (!this.#isJudged) return;
     for (const way of VOICE_WAYS) {

@@ -48,7 +48,7 @@ class Pair {
     return this.slice.compare(this.author.flushed, ++this.counter);
   }
 
-  /** The answer to the slice's next request, as the author gives it. */
+  /** The answer to the slice's next request, as the author makes it. */
   page(maxItems?: number): Page {
     const request = this.slice.nextRequest();
     if (request?.type !== "pageRequest") throw new Error(`the slice asks for ${request?.type}`);

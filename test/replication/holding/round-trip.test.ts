@@ -73,7 +73,7 @@ describe("requests", () => {
     expect(sent).toBeLessThanOrEqual(roundTripMs > REQUEST_FIRST_PATIENCE_MS ? 24 : 20);
   });
 
-  it("are repeated within some seconds by whoever has never got an answer", () => {
+  it("are repeated within some seconds by a node that has never got an answer", () => {
     const requests = new Requests(() => 1, 0, 2_000);
     const replica = new Replica({ name: "deaf", incarnation: "00000000000001" }, "b@1");
     const slice = new RemoteSlice(slicesOf(replica), 0);

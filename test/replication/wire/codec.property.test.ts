@@ -152,7 +152,7 @@ describe("the codec", () => {
     );
   });
 
-  it("gives metas that are frozen and have the usual prototype", () => {
+  it("returns metas that are frozen and have the usual prototype", () => {
     fc.assert(
       fc.property(delta, (message) => {
         const text = encodeFrame({
@@ -265,7 +265,7 @@ describe("the outbox", () => {
     return payloads;
   }
 
-  it("cuts a delta into parts that fit to the byte, and that give it again", () => {
+  it("cuts a delta into parts that fit to the byte, and that make it whole again", () => {
     fc.assert(
       fc.property(delta, fc.integer({ min: 2_000, max: 8_000 }), (message, maxBytes) => {
         if (message.type !== "delta") return;
