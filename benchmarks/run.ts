@@ -8,7 +8,7 @@ import { catchUp, down } from "./rows/membership.js";
 import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
 import { entries, list, lookUp, topicsOf } from "./rows/reads.js";
-import { changing, track } from "./rows/writes.js";
+import { changing, grace, track } from "./rows/writes.js";
 
 await runProgram({
   name: "bench",
@@ -18,6 +18,7 @@ await runProgram({
     changing,
     list,
     lookUp,
+    grace,
     topicsOf,
     entries,
     mergeSet,
