@@ -62,9 +62,7 @@ export const RULES = {
   lastCounter: (direct: boolean, lastDirect: number, lastBroadcast: number): number =>
     direct ? lastDirect : lastBroadcast,
 
-  /**
-   * R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count.
-   */
+  /** R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count. */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
@@ -78,17 +76,11 @@ export const RULES = {
     }
   },
 
-  /**
-   * R1: A heartbeat that was overtaken, and was sent since its life appeared or came back, tells what the life had then,
-   * where no other did. Else a busy node, whose deltas overtake every heartbeat, is not shown.
-   */
+  /** R1: A heartbeat that was overtaken still sums up for the first time. Else a life that tells much is not shown. */
   sumsUpLate: (counter: number, metCounter: number, hasSummedUpAll: boolean): boolean =>
     !hasSummedUpAll && counter > metCounter,
 
-  /**
-   * R1: What holds late is heard of a life that has said goodbye too, but for its questions. Else a goodbye that
-   * overtakes the last changes of its life takes them away, and nobody can be asked for them.
-   */
+  /** R1: After a goodbye, too, but for questions. Else a goodbye that overtakes the last changes takes them away. */
   holdsAfterGoodbye: (message: Message): boolean => message.type === "delta" || message.type === "page",
 
   /** R2: Only what joins on is merged. Else a gap stays for ever, and what ends at or below the clock brings back. */
@@ -107,10 +99,7 @@ export const RULES = {
   /** R9: What is seen was flushed. Else a requester stands at a clock that no broadcast ends at. */
   isFlushedFirst: (pendingDots: number): boolean => pendingDots > 0,
 
-  /**
-   * R58: A newcomer is not complete while windows are open that it could not know of. Else it is complete without all
-   * who wait there, while every other node lists them.
-   */
+  /** R58: A newcomer is not complete while windows are open that it could not know of. Else it lacks those who wait there. */
   earlierWindowMs: (nowMs: number, untilMs: number): number => Math.max(0, untilMs - nowMs),
 
   /** R26: An echo is dropped. Else a node lists its own entries twice. */
@@ -190,10 +179,7 @@ export const RULES = {
   /** R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud. */
   isAnswer: (message: Message): boolean => message.type !== "deltaRequest" && message.type !== "pageRequest",
 
-  /**
-   * R24: A link in doubt is tried by time, not by what is heard: about once a heartbeat, and less often while it is
-   * down. Else where no broadcast comes, one lost question ends the chain of them.
-   */
+  /** R24: A link in doubt is tried by time, not by what is heard. Else one lost question ends the chain of them. */
   triedAfterMs: (isDown: boolean, patienceMs: number): number => (isDown ? patienceMs / 2 : patienceMs / 8),
 
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
@@ -238,10 +224,7 @@ export const RULES = {
   healthyMs: (elapsedMs: number, tickPeriodMs: number, isConnected: boolean): number =>
     isConnected ? Math.min(elapsedMs, 2 * tickPeriodMs) : 0,
 
-  /**
-   * R32: A tick that comes late hides nobody: what was received meanwhile comes after it. But a node that stalls all
-   * the time does hide.
-   */
+  /** R32: A tick that comes late hides nobody: frames wait behind it. But a node that stalls all the time does hide. */
   hides: (isLate: boolean, sinceLateMs: number, tickPeriodMs: number, isConnected: boolean): boolean =>
     isConnected && isLate === sinceLateMs < tickPeriodMs,
 
@@ -307,10 +290,7 @@ export const RULES = {
   isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
 
-  /**
-   * R42: What lives claim to have is bounded over all, but each may claim what it is asked for at a time. Else a frame
-   * that names a thousand shards costs four hundred times its bytes.
-   */
+  /** R42: Claims are bounded over all lives. Else a frame that names a thousand shards costs 400 times its bytes. */
   isClaimKept: (claimed: number, claimedByLife: number, limits: Limits): boolean =>
     claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
@@ -353,10 +333,7 @@ export const RULES = {
   soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
 
-  /**
-   * R55: A node that does not hear itself counts nobody's silence. Else a node that loses its connection without a word
-   * declares everybody else dead.
-   */
+  /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
   countsSilence: (isDeaf: boolean): boolean => !isDeaf,
 
   /** R55: While it doubts its connection it hides nobody. */
@@ -366,10 +343,7 @@ export const RULES = {
   graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
     sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
 
-  /**
-   * R56: A node that hears itself again is as after a reconnect. Else those whose heartbeats went the way of its own are
-   * hidden although they are there.
-   */
+  /** R56: A node that hears itself again is as after a reconnect. Else those that hear it later than this node are hidden. */
   isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
 
   /**
@@ -396,10 +370,7 @@ export const RULES = {
 
   // Who is to go.
 
-  /**
-   * R61: A node that wants an entry of another to end asks its owner. Again with each heartbeat, five times in all.
-   * Else a lost frame leaves somebody who was to go.
-   */
+  /** R61: A node that wants an entry of another to end asks its owner. Five times in all, or a lost frame saves it. */
   asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,
 
   // The border.
