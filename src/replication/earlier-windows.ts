@@ -22,13 +22,12 @@ export class EarlierWindows {
   constructor(
     membership: Membership<Replica>,
     view: View,
-    { downPeriodMs, tickPeriodMs }: Pick<ReplicatorOptions, "downPeriodMs" | "tickPeriodMs">,
-    rules: Rules,
+    { downPeriodMs, tickPeriodMs, protocol }: ReplicatorOptions,
     startedMs: number,
   ) {
     this.#membership = membership;
     this.#view = view;
-    this.#rules = rules;
+    this.#rules = protocol.rules;
     this.#tickPeriodMs = tickPeriodMs;
     this.#latestMs = startedMs + downPeriodMs;
   }

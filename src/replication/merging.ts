@@ -46,12 +46,11 @@ export class Merging {
   readonly #tracing: Tracing | undefined;
 
   constructor(
-    { random, heartbeatPeriodMs, maxEntries, tracing }: ReplicatorOptions,
+    { random, heartbeatPeriodMs, maxEntries, tracing, protocol }: ReplicatorOptions,
     effects: Effects,
     counters: Counters,
     contact: Contact,
     listener: MergingListener,
-    protocol: Protocol,
     nowMs: number,
   ) {
     this.#effects = effects;

@@ -22,8 +22,7 @@ export interface ReplicatorOptions {
   /** The version of the library, told to each life that is met. */
   readonly version?: string | undefined;
   readonly tracing?: Tracing | undefined;
-  /** Default: the rules and limits of this release. */
-  readonly protocol?: Protocol | undefined;
+  readonly protocol: Protocol;
 }
 
 /** Is told what happens inside, in the middle of it: it only looks, and does nothing but note it. */

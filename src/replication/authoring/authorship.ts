@@ -42,17 +42,16 @@ export class Authorship {
   constructor(
     options: Pick<
       ReplicatorOptions,
-      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing"
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing" | "protocol"
     >,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
     lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
-    protocol: Protocol,
     seenTimes: SeenTimes,
   ) {
-    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs, protocol } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },

@@ -44,7 +44,7 @@ const everything: HasRoom = () => true;
  * What a delta or a page came to. Taken, it tells what it changed, whether it brought the slice on, and what is to be
  * asked for next, if anything is missing; for any other reason it changed nothing.
  */
-export type Outcome<Reason extends string> =
+type Outcome<Reason extends string> =
   | {
       readonly type: "taken";
       readonly change: SliceChange;

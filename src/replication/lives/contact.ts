@@ -15,7 +15,7 @@ import type { Outbox } from "../wire/outbox.js";
 import type { Counters } from "../counters.js";
 import type { ReplicatorOptions } from "../options.js";
 import type { Peer } from "./peer.js";
-import type { Protocol, Rules } from "../rules.js";
+import type { Rules } from "../rules.js";
 import type { Effects, Trouble } from "../step.js";
 
 export class Contact {
@@ -42,8 +42,8 @@ export class Contact {
     outbox: Outbox,
     counters: Counters,
     healthy: HealthyTime,
-    { rules, limits }: Protocol,
   ) {
+    const { rules, limits } = options.protocol;
     this.#rules = rules;
     this.#downPerTick = Math.ceil(limits.slowRequests / 4);
     this.#options = options;

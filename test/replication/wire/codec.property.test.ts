@@ -258,8 +258,7 @@ describe("the outbox", () => {
 
   function sent(maxBytes: number, message: Message): string[] {
     const payloads: string[] = [];
-    const carrier = { broadcast: (payload: string) => void payloads.push(payload), send: () => undefined };
-    const outbox = new Outbox(life, maxBytes, carrier);
+    const outbox = new Outbox(life, maxBytes, (payload) => void payloads.push(payload));
     if (message.type === "delta") outbox.sendDelta(message);
     else if (message.type === "heartbeat") outbox.sendHeartbeat(message);
     return payloads;
