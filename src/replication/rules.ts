@@ -42,6 +42,8 @@ import {
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
   SHARE_OF_PERMDOWN,
+  UNSTEADY_ABSENT_HEARTBEATS,
+  UNSTEADY_HEARTBEATS,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
 import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
@@ -68,6 +70,7 @@ export const RULES = {
       case "deltaRequest":
       case "pageRequest":
       case "page":
+      case "far":
         return isDirect;
       case "delta":
         return message.parts === 1;
@@ -364,9 +367,13 @@ export const RULES = {
   isAbsent: (answers: number, absentMs: number, absenceMs: number): boolean =>
     answers > 1 && absentMs >= absenceMs,
 
-  /** R57: For how long nobody has to listen where somebody did. */
-  absenceMs: (heartbeatPeriodMs: number): number =>
-    Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
+  /** R57: For how long nobody has to listen where somebody did: longer where it was absent before, and came back. */
+  absenceMs: (heartbeatPeriodMs: number, isUnsteady: boolean): number =>
+    Math.max(ABSENT_MS, (isUnsteady ? UNSTEADY_ABSENT_HEARTBEATS : ABSENT_HEARTBEATS) * heartbeatPeriodMs),
+
+  /** R57: Whose connection was cut once may be cut again soon. */
+  isUnsteady: (sinceReturnMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceReturnMs < UNSTEADY_HEARTBEATS * heartbeatPeriodMs,
 
   // Who is to go.
 
