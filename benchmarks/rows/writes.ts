@@ -4,7 +4,7 @@
  */
 import type { Benchmark } from "../harness/command.js";
 import { Lab, trackRange } from "../harness/lab.js";
-import { alternate, timeMs } from "../harness/stopwatch.js";
+import { alternate, timeAsyncMs, timeMs } from "../harness/stopwatch.js";
 import { BareTable } from "../floors.js";
 import { Session } from "../../src/session.js";
 import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
@@ -109,6 +109,53 @@ export const changing: Benchmark = {
         });
       }
     }
+  },
+};
+
+const graceSessions = 10_000;
+const graceMs = 15_000;
+
+/** A wave of sessions that close with a grace: what the close costs, then what their common end costs. */
+export const grace: Benchmark = {
+  name: "grace",
+  async run({ runs, report }) {
+    const wave = async (
+      close: (session: Session) => void,
+    ): Promise<{ closing: number; ending: number; left: number }> => {
+      const lab = new Lab();
+      let left = 0;
+      const tracker = await lab.start(
+        "alone",
+        {},
+        {
+          handleDiff: (diff) => {
+            for (const { leaves } of diff.values()) left += leaves.length;
+          },
+        },
+      );
+      const sessions = trackRange(tracker, 1, graceSessions);
+      await lab.advance(2_000);
+      const closing = (timeMs(() => sessions.forEach(close)) * 1000) / graceSessions;
+      await lab.advance(graceMs - 1_000);
+      const ending = (await timeAsyncMs(() => lab.advance(2_000))) * (1000 / graceSessions);
+      await tracker.stop({ handoffMs: 0 });
+      return { closing, ending, left };
+    };
+    const endings: number[] = [];
+    const beside = await alternate(
+      runs,
+      async () => {
+        const { closing, ending, left } = await wave((session) => session.close({ graceMs }));
+        if (left !== graceSessions) throw new Error(`${left} of ${graceSessions} left`);
+        endings.push(ending);
+        return closing;
+      },
+      async () => (await wave((session) => session.close())).closing,
+    );
+    const floor = { what: "closed without a grace", values: beside.floor };
+    const name = `${graceSessions.toLocaleString("en-US")} sessions close with a grace`;
+    report({ name: `${name}: each close`, unit: "µs", values: beside.subject, floor });
+    report({ name: `${name}: each end, all at once`, unit: "µs", values: endings.slice(-runs), floor });
   },
 };
 

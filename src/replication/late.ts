@@ -3,6 +3,7 @@
  * sent after a life appeared or came back tells what that life had then. None of it is a sign of life. Changes nothing.
  */
 import { isAwaited } from "./catch-up.js";
+import type { Holding } from "./holding/holding.js";
 import type { Life } from "./life.js";
 import type { Frame, Heartbeat } from "./message.js";
 import type { Replica } from "./replica.js";
@@ -26,8 +27,14 @@ export function useOfLate(
   if (!rules.holdsLate(message, isDirect)) return "none";
   // One that all hear is sent once: what tells nothing new is a repetition.
   if (!isDirect && message.type === "delta") {
-    if (message.upTo <= (held.heldSlice(message.shard)?.clock ?? 0)) return "none";
+    if (message.upTo <= clockOf(held, message.shard)) return "none";
   }
+  // It was said to one that stood further back, and has been brought on since.
+  if (message.type === "far" && message.clock <= clockOf(held, message.shard)) return "none";
   const holds = status === "departing" ? rules.holdsAfterGoodbye(message) : isAwaited(replica);
   return holds ? "whole" : "none";
+}
+
+function clockOf(held: Holding, shard: number): number {
+  return held.heldSlice(shard)?.clock ?? 0;
 }

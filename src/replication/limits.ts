@@ -98,12 +98,14 @@ export const DOWN_PERIODS_TO_RETURN = 4;
 export const SOUNDING_MARKS = 128;
 /**
  * The pubsub is asked about a node that has been silent for so many heartbeats. The node has ended if nobody listens
- * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
- * connection may be cut.
+ * for as long as the second and the third: by default within 4 s of a kill, and nearly the 2 s for which a connection
+ * may be cut. Whoever was absent and came back in the last of these is known to be cut, and has more time.
  */
-export const HEARTBEATS_TO_ASK = 1.03;
+export const HEARTBEATS_TO_ASK = 1.02;
 export const ABSENT_MS = 1_000;
 export const ABSENT_HEARTBEATS = 0.93;
+export const UNSTEADY_ABSENT_HEARTBEATS = 1.5;
+export const UNSTEADY_HEARTBEATS = 150;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */

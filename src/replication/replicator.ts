@@ -162,6 +162,7 @@ export class Replicator {
         this.#attach(event.isAttached, nowMs);
         break;
       case "sound":
+        this.connection.waits(nowMs);
         this.#sound(nowMs, event.ways);
         break;
       case "nodeGone":

@@ -44,6 +44,8 @@ import {
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
   SHARE_OF_PERMDOWN,
+  UNSTEADY_ABSENT_HEARTBEATS,
+  UNSTEADY_HEARTBEATS,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
 import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
@@ -65,14 +67,16 @@ export const RULES = {
     direct ? lastDirect : lastBroadcast,
 
   /**
-   * R1: A question to this life, a page for it, and a delta in one frame hold however late they come: they name the
-   * clocks that they are about. Else of many answers on a network that reorders only the last few count.
+   * R1: A question to this life, a page for it or the word that only pages will do, and a delta in one frame hold however
+   * late they come: they name the clocks that they are about. Else of many answers on a network that reorders only the
+   * last few count.
    */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
       case "pageRequest":
       case "page":
+      case "far":
         return isDirect;
       case "delta":
         return message.parts === 1;
@@ -382,9 +386,13 @@ export const RULES = {
   isAbsent: (answers: number, absentMs: number, absenceMs: number): boolean =>
     answers > 1 && absentMs >= absenceMs,
 
-  /** R57: For how long nobody has to listen where somebody did. */
-  absenceMs: (heartbeatPeriodMs: number): number =>
-    Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
+  /** R57: For how long nobody has to listen where somebody did: longer where it was absent before, and came back. */
+  absenceMs: (heartbeatPeriodMs: number, isUnsteady: boolean): number =>
+    Math.max(ABSENT_MS, (isUnsteady ? UNSTEADY_ABSENT_HEARTBEATS : ABSENT_HEARTBEATS) * heartbeatPeriodMs),
+
+  /** R57: Whose connection was cut once may be cut again soon. */
+  isUnsteady: (sinceReturnMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceReturnMs < UNSTEADY_HEARTBEATS * heartbeatPeriodMs,
 
   // Who is to go.
 

@@ -10,7 +10,7 @@ import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
-import { isNoticed, unwellStretches } from "./own-hearing.js";
+import { isNoticed, timeWithin, unwellStretches, type Stretch } from "./own-hearing.js";
 import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
 
 export type { VersionedMeta } from "./metas.js";
@@ -234,7 +234,7 @@ export class HistoryOracles {
     const now = this.#cluster.nowMs;
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
     let isForgiven = !isForgiving;
-    let lostMs = 0;
+    const lost: Stretch[] = [];
     // That it is deaf it notices with a tick.
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
     for (const stretch of unwellStretches(node.endpoint)) {
@@ -246,19 +246,14 @@ export class HistoryOracles {
       }
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
-      if (isForgiven) lostMs += untilMs - Math.max(fromMs, sinceMs);
+      if (isForgiven) lost.push(stretch);
       else sinceMs = untilMs;
       isForgiven = true;
     }
-    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
-    return (
-      now -
-      sinceMs -
-      lostMs -
-      node.machine.stalledMsSince(sinceMs) +
-      lateMs +
-      (1 + stalls * ticksPerStall) * this.#tickPeriodMs
-    );
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs);
+    // A reconnect that comes during a stall is heard after it: that time is no longer for being lost in two ways.
+    const lostMs = timeWithin([...lost, ...stalls], sinceMs);
+    return now - sinceMs - lostMs + lateMs + (1 + stalls.length * ticksPerStall) * this.#tickPeriodMs;
   }
 
   #lookAtSilence(node: Node, owner: Node, what: string): void {

@@ -114,3 +114,15 @@ export function isNoticed(
 ): boolean {
   return stretch.untilMs - stretch.fromMs >= 2 * tickPeriodMs || knownOutages.includes(stretch);
 }
+
+/** How much time from then on lies within stretches: what lies in several, as a stall during an outage, counts once. */
+export function timeWithin(stretches: readonly Stretch[], sinceMs: number): number {
+  let withinMs = 0;
+  let reachedMs = sinceMs;
+  for (const { fromMs, untilMs } of [...stretches].sort((a, b) => a.fromMs - b.fromMs)) {
+    if (untilMs <= reachedMs) continue;
+    withinMs += untilMs - Math.max(fromMs, reachedMs);
+    reachedMs = untilMs;
+  }
+  return withinMs;
+}

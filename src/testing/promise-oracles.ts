@@ -11,7 +11,7 @@ import type { VersionedMeta } from "./metas.js";
 import { missedInEarlierWindows } from "./newcomer-oracle.js";
 import { identityOf, type ModelEntry, type NaiveModel } from "./naive-model.js";
 import { listAll } from "./oracles.js";
-import { isNoticed, unwellStretches } from "./own-hearing.js";
+import { isNoticed, timeWithin, unwellStretches } from "./own-hearing.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
@@ -249,14 +249,14 @@ export class PromiseOracles {
   /** Time in which a node certainly was well, less what each interruption may have hidden of it. */
   #connectedMsSince(node: Node, sinceMs: number): number {
     const now = this.#cluster.nowMs;
-    let lostMs = node.machine.stalledMsSince(sinceMs);
-    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
-    let ticks = 1 + ticksPerStall * stalls;
-    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
-      if (untilMs < sinceMs) continue;
-      lostMs += Math.max(0, Math.min(untilMs, now) - Math.max(fromMs, sinceMs));
-      ticks += 1;
-    }
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs);
+    const unwell = unwellStretches(node.endpoint).filter(({ untilMs }) => untilMs >= sinceMs);
+    const ticks = 1 + ticksPerStall * stalls.length + unwell.length;
+    const lost = [...stalls, ...unwell].map(({ fromMs, untilMs }) => ({
+      fromMs,
+      untilMs: Math.min(untilMs, now),
+    }));
+    const lostMs = timeWithin(lost, sinceMs);
     return now - sinceMs - lostMs - ticks * this.#tickPeriodMs;
   }
 

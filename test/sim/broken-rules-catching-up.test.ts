@@ -86,6 +86,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R45 is missed: one heartbeat that all hear may be older than the last reconnect",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
+    firstSeed: 261,
     schedule: reconnectingAmongLateFrames,
     break: () => [wrapGetter(Holding.prototype, "hasBeenHeardOut", () => true)],
   },

@@ -49,6 +49,7 @@ const silence: readonly BrokenRule[] = [
   {
     rule: "R46 is missed: whoever is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
+    firstSeed: 13,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
         return [...this.replicator.membership.replicas()].every((replica) => replica.held.isComplete);
@@ -137,11 +138,13 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R38 is missed: a smaller incarnation is ignored while the larger is up",
     found: /listens to .* while a later life of its name is there/,
+    firstSeed: 10,
     broken: { rules: { isSuperseded: () => false } },
   },
   {
     rule: "R38 is missed: a smaller incarnation is admitted when the larger is down",
     found: /does not know that life \d+ of [a-e] is up/,
+    firstSeed: 25,
     broken: {
       rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
     },
@@ -149,6 +152,7 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R39 is missed: a life that is over is not listened to",
     found: /listens to .*, which is over/,
+    firstSeed: 42,
     broken: { rules: { isOver: () => false } },
   },
   {
@@ -190,6 +194,7 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R44 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
+    firstSeed: 10,
     break: () => [
       instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
       instead(Insistence.prototype, "since", () => -Infinity),
@@ -221,6 +226,7 @@ const departing: readonly BrokenRule[] = [
   {
     rule: "R51 is missed: no goodbye has a window beyond permdownPeriodMs",
     found: /is kept \d+ ms beyond its window/,
+    firstSeed: 191,
     broken: { rules: { windowMs: (askedMs) => askedMs } },
   },
   {

@@ -85,11 +85,13 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R16 is missed: asking takes patience",
     found: /requests within a second/,
+    firstSeed: 10,
     broken: { rules: { patienceMs: () => 5 } },
   },
   {
     rule: "R15 is missed: a few slices of a life are asked for at a time",
     found: /asks for \d+ slices of a life at a time/,
+    firstSeed: 10,
     schedule: manySlices,
     broken: { rules: { requestPlaces: () => Infinity } },
   },
@@ -128,6 +130,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R29 is missed: a delta that does not fit is cut",
     found: /above the limit/,
+    firstSeed: 78,
     break: () => [
       instead(Outbox.prototype, "sendDelta", function (_, delta, to) {
         this.send(delta, to);

@@ -5,6 +5,7 @@ import {
   killsAreNoticed,
   theEarlyAskNobody,
   theIgnorantAreNotBelieved,
+  theUnsteadyHaveMoreTime,
 } from "./runs-of-deaths.js";
 import { whoLooksOnIsNobody } from "./runs-of-observers.js";
 import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
@@ -49,6 +50,12 @@ const rules: readonly BrokenRule[] = [
     found: /a node whose connection is cut is hidden/,
     run: cutsAreNoDeaths,
     broken: { rules: { isAbsent: () => true } },
+  },
+  {
+    rule: "R57 is missed: whoever was away and came back has more time",
+    found: /a node that is cut again is hidden/,
+    run: theUnsteadyHaveMoreTime,
+    broken: { rules: { isUnsteady: () => false } },
   },
   {
     rule: "R57 is missed: whoever has reconnected lately asks nobody",

@@ -280,13 +280,10 @@ export class Requests<A extends Asked = Asked> {
     this.#losePatience(line);
   }
 
-  /** What was asked with more patience, for want of knowledge, need not wait for so long. */
+  /** What was asked with more patience, for want of knowledge or after failures that count no more, need not wait so long. */
   #losePatience(line: Line<A>): void {
-    const patienceMs = this.#patienceMs(line);
-    for (const asked of line.asked) {
-      if (asked.attempts === 1)
-        asked.dueMs = Math.min(asked.dueMs, asked.sentMs + (1 + PATIENCE_SPREAD) * patienceMs);
-    }
+    const longestMs = (1 + PATIENCE_SPREAD) * this.#patienceMs(line);
+    for (const asked of line.asked) asked.dueMs = Math.min(asked.dueMs, asked.sentMs + longestMs);
   }
 
   #renewGoal(missing: Missing<A>, nowMs: number): void {

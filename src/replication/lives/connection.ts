@@ -119,6 +119,12 @@ export class Connection {
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
   }
 
+  /** It is about to speak for the first time, or again as long as it has not heard itself and so has not started. */
+  waits(nowMs: number): void {
+    this.#connected.pass(nowMs);
+    this.voice.waits(this.#connected.passedMs);
+  }
+
   tick(nowMs: number): Passed {
     const { tickPeriodMs, heartbeatPeriodMs } = this.#options;
     const counts = this.#counts();

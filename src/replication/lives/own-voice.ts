@@ -101,6 +101,12 @@ export class OwnVoice {
     }
   }
 
+  /** Before its first tick it waits to be heard at all: time passes for what it has said, and nobody counts it as deaf. */
+  waits(connectedMs: number): void {
+    this.#tickMs = connectedMs;
+    for (const way of VOICE_WAYS) this.#heardMs[way] = connectedMs;
+  }
+
   /** The pubsub has connected. Whoever was deaf before stays so until it is heard. */
   connected(): void {
     if (!this.#isJudged) return;
