@@ -57,7 +57,8 @@ function projects(...names) {
 async function checkAll(priority) {
   const rest = async () => {
     const results = [];
-    for (const name of ["typecheck", "dead-code", "api:check", "docs:build"]) results.push(await check(name, priority));
+    for (const name of ["typecheck", "dead-code", "api:check", "docs:build"])
+      results.push(await check(name, priority));
     return results;
   };
   return (await Promise.all([check("lint", priority), rest()])).flat();
