@@ -1,6 +1,6 @@
 // What `npm test` runs: build, then everything else in two lanes side by side, and at last, alone, what measures how
-// soon something happens. One lane computes: lint, types, dead code, the report of the public types, the site, the unit
-// tests, simulation and the package. It has a low priority, so that it takes what the other leaves: that one waits for brokers,
+// soon something happens. One lane computes: lint, the site, types, dead code, the report of the public types, the unit tests,
+// simulation and the package. It has a low priority, so that it takes what the other leaves: that one waits for brokers,
 // processes and browsers most of the time. A step that fails does not keep the next from running, so that one run tells
 // everything. With arguments there is one lane, and they go to vitest: `npm test -- --project unit`. The last line is
 // `N passed, N failed`, in which each of the steps before vitest counts as one. The exit code is 0 only if nothing failed.
@@ -53,15 +53,20 @@ function projects(...names) {
   return names.flatMap((name) => ["--project", name]);
 }
 
-/** Lint takes another core than the others. */
+/** Each row has a core. */
 async function checkAll(priority) {
-  const rest = async () => {
-    const results = [];
-    for (const name of ["typecheck", "dead-code", "api:check", "docs:build"])
-      results.push(await check(name, priority));
-    return results;
-  };
-  return (await Promise.all([check("lint", priority), rest()])).flat();
+  const rows = [
+    ["lint", "docs:build"],
+    ["typecheck", "dead-code", "api:check"],
+  ];
+  const results = await Promise.all(
+    rows.map(async (row) => {
+      const checked = [];
+      for (const name of row) checked.push(await check(name, priority));
+      return checked;
+    }),
+  );
+  return results.flat();
 }
 
 /** A step whose output is shown when it has ended, as another runs beside it. */
