@@ -20,8 +20,10 @@ import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
+import { endSubscription, Subscriptions } from "../pubsub/subscriptions.js";
 import { unavailable } from "../pubsub/unavailable.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
+import { SealRefusals, type SealRefusal } from "./seal-refusals.js";
 import { SealRuns, SentLately } from "./seal-runs.js";
 import {
   bytesLeft,
@@ -34,8 +36,10 @@ import {
   type SealMode,
 } from "./seal.js";
 
-/** Why a payload was refused. `altered` is also one that was made for another channel, prefix or node. */
-export type SealRefusal = "unsealed" | "malformed" | "unknownKey" | "altered" | "replayed" | "unproven";
+export type { SealRefusal } from "./seal-refusals.js";
+
+/** The parts of a {@link Runtime} that a seal needs. */
+export type SealRuntime = Pick<Runtime, "monotonicMs"> & Partial<Pick<Runtime, "schedule">>;
 
 export interface SealedOptions {
   /** The first one seals, all of them open. Each is text or bytes, at least 32 bytes long, and random. */
@@ -46,8 +50,8 @@ export interface SealedOptions {
   readonly acceptUnsealed?: boolean | undefined;
   /** Whether this node seals. False only while there are nodes that could not open it. Default true. */
   readonly sealing?: boolean | undefined;
-  /** Time; a test passes a virtual one. */
-  readonly runtime?: Pick<Runtime, "monotonicMs"> | undefined;
+  /** Time; a test passes a virtual one. Without timers of its own it waits by those of the machine. */
+  readonly runtime?: SealRuntime | undefined;
 }
 
 /** What a sealed pubsub has seen. Numbers of payloads, since it was made. */
@@ -70,7 +74,10 @@ export interface SealedPubSub extends PubSub {
    */
   rotate(keys: SealedOptions["keys"]): void;
   health(): SealedHealth;
-  /** Ends all subscriptions of this wrapper; the pubsub in it stays open. Closing twice does nothing. */
+  /**
+   * Ends all subscriptions of this wrapper; the pubsub in it stays open. Resolves after a second at the latest. Closing
+   * twice does nothing.
+   */
   close(): Promise<void>;
 }
 
@@ -86,8 +93,8 @@ const optionNames: Readonly<Record<keyof SealedOptions, true>> = {
 const RUNS_CHANNEL = "rollcall:seal:runs";
 /** Longer ones are not looked at: checking a seal costs time by the byte. */
 const MAX_SEALED_BYTES = 4 * 1_024 * 1_024;
-/** A refusal of one kind is reported at once, and then so often at most. */
-const REPORT_EVERY_MS = 60_000;
+/** The pubsub has so long to end a subscription. */
+const END_TIMEOUT_MS = 1_000;
 
 /**
  * @throws TrackerError `INVALID_OPTION` for what is no pubsub, another option, no key at all, a key of less than 32 bytes, the
@@ -155,7 +162,7 @@ interface Settings {
   readonly mode: SealMode;
   readonly acceptUnsealed: boolean;
   readonly sealing: boolean;
-  readonly runtime: Pick<Runtime, "monotonicMs">;
+  readonly runtime: SealRuntime;
 }
 
 class SealedNode implements SealedPubSub {
@@ -171,22 +178,14 @@ class SealedNode implements SealedPubSub {
   readonly #mode: SealMode;
   readonly #acceptsUnsealed: boolean;
   readonly #isSealing: boolean;
-  readonly #runtime: Pick<Runtime, "monotonicMs">;
+  readonly #runtime: Pick<Runtime, "monotonicMs" | "schedule">;
   readonly #run = randomBytes(16).toString("base64url");
   readonly #runs = new SealRuns(() => randomBytes(16).toString("base64url"));
   readonly #sentLately = new SentLately();
   readonly #events = new AdapterEvents("connected");
-  readonly #ends = new Map<string, Unsubscribe>();
+  readonly #ends = new Map<string, Subscriptions>();
   readonly #subscriptions: BrokerSubscriptions;
-  readonly #refused: Record<SealRefusal, number> = {
-    unsealed: 0,
-    malformed: 0,
-    unknownKey: 0,
-    altered: 0,
-    replayed: 0,
-    unproven: 0,
-  };
-  readonly #reported = new Map<SealRefusal, { atMs: number; count: number }>();
+  readonly #refusals: SealRefusals;
   #keys: Keys;
   /** Of this run and of those that were heard, by key, run and mode: deriving one costs more than a seal. */
   readonly #runKeys = new Map<string, Uint8Array>();
@@ -194,7 +193,7 @@ class SealedNode implements SealedPubSub {
   #sealed = 0;
   #opened = 0;
   #unsealed = 0;
-  #questions: Promise<Unsubscribe> | undefined;
+  #questions: Promise<Subscriptions> | undefined;
   #closed = false;
 
   constructor(pubsub: PubSub, { keys, mode, acceptUnsealed, sealing, runtime }: Settings) {
@@ -203,7 +202,11 @@ class SealedNode implements SealedPubSub {
     this.#mode = mode;
     this.#acceptsUnsealed = acceptUnsealed;
     this.#isSealing = sealing;
-    this.#runtime = runtime;
+    this.#runtime = {
+      monotonicMs: () => runtime.monotonicMs(),
+      schedule: (...timer) =>
+        runtime.schedule ? runtime.schedule(...timer) : nodeRuntime.schedule(...timer),
+    };
     this.nodeName = pubsub.nodeName;
     this.prefix = pubsub.prefix;
     this.echoes = pubsub.echoes;
@@ -220,6 +223,7 @@ class SealedNode implements SealedPubSub {
     if (pubsub.onNodeGone) this.onNodeGone = (listener) => pubsub.onNodeGone!(listener);
     if (pubsub.listening) this.listening = (channel, nodes) => pubsub.listening!(channel, nodes);
     if (pubsub.reconnect) this.reconnect = () => pubsub.reconnect!();
+    this.#refusals = new SealRefusals(this.#events.reportError);
     this.#runs.trust(this.#run);
     this.#subscriptions = new BrokerSubscriptions(
       { open: (channel) => this.#open(channel), close: (channel) => this.#end(channel) },
@@ -228,8 +232,14 @@ class SealedNode implements SealedPubSub {
   }
 
   readonly onError = (listener: (error: unknown) => void): Unsubscribe => {
-    const ends = [this.#events.onError(listener), this.#pubsub.onError?.(listener)];
-    return () => ends.forEach((end) => void end?.());
+    if (this.#pubsub.onError === undefined) return this.#events.onError(listener);
+    const inner: unknown = this.#pubsub.onError(listener);
+    const end = this.#events.onError(listener);
+    promiseOf(inner)?.catch(this.#events.reportError);
+    return () => {
+      void end();
+      return endSubscription(inner);
+    };
   };
 
   broadcast(channel: string, payload: string): void | Promise<void> {
@@ -258,7 +268,7 @@ class SealedNode implements SealedPubSub {
       opened: this.#opened,
       unsealed: this.#unsealed,
       waiting: this.#runs.waiting,
-      refused: { ...this.#refused },
+      refused: { ...this.#refusals.counts },
     };
   }
 
@@ -267,7 +277,7 @@ class SealedNode implements SealedPubSub {
     this.#closed = true;
     await this.#subscriptions.close();
     // What has just begun is not waited for: without a connection that may be never.
-    void this.#questions?.then((end) => end()).catch(this.#events.reportError);
+    void this.#questions?.then((questions) => this.#endAll(questions)).catch(this.#events.reportError);
     this.#events.clear();
   }
 
@@ -295,14 +305,31 @@ class SealedNode implements SealedPubSub {
     return questions;
   }
 
-  async #listen(channel: string): Promise<Unsubscribe> {
-    return this.#pubsub.subscribe(channel, (text) => this.#received(channel, text));
+  async #listen(channel: string): Promise<Subscriptions> {
+    const subscriptions = new Subscriptions((text, cause) => {
+      this.#events.reportError(
+        new TrackerError(
+          "PUBSUB_UNAVAILABLE",
+          text,
+          { channel },
+          cause === undefined ? undefined : { cause },
+        ),
+      );
+    });
+    subscriptions.add(
+      await this.#pubsub.subscribe(channel, (text: unknown) => this.#received(channel, text)),
+    );
+    return subscriptions;
   }
 
   async #end(channel: string): Promise<void> {
-    const end = this.#ends.get(channel);
+    const subscriptions = this.#ends.get(channel);
     this.#ends.delete(channel);
-    await end?.();
+    if (subscriptions) await this.#endAll(subscriptions);
+  }
+
+  #endAll(subscriptions: Subscriptions): Promise<void> {
+    return subscriptions.endAll(this.#runtime, END_TIMEOUT_MS);
   }
 
   #seal(channel: string, payload: string, to?: string): string {
@@ -314,7 +341,8 @@ class SealedNode implements SealedPubSub {
     return seal(parts, this.#runKey(key, this.#run, this.#mode), this.#placeOf(channel, to), payload);
   }
 
-  #received(channel: string, text: string): void {
+  #received(channel: string, text: unknown): void {
+    if (typeof text !== "string") return this.#refuse("malformed", channel);
     if (!text.startsWith(SEAL_MARK)) {
       if (!this.#acceptsUnsealed || channel === RUNS_CHANNEL) return this.#refuse("unsealed", channel);
       this.#unsealed += 1;
@@ -393,16 +421,8 @@ class SealedNode implements SealedPubSub {
   }
 
   #refuse(reason: SealRefusal, channel: string, from?: Pick<Envelope, "node">, count = 1): void {
-    this.#refused[reason] += count;
-    const nowMs = this.#runtime.monotonicMs();
-    const reported = this.#reported.get(reason) ?? { atMs: -Infinity, count: 0 };
-    this.#reported.set(reason, reported);
-    reported.count += count;
-    if (nowMs - reported.atMs < REPORT_EVERY_MS) return;
-    reported.atMs = nowMs;
-    const details = { reason, channel, count: reported.count, ...(from && { node: from.node }) };
-    reported.count = 0;
-    this.#events.reportError(new TrackerError("SEAL_REFUSED", refusalTexts[reason], details));
+    const details = from === undefined ? { channel } : { channel, node: from.node };
+    this.#refusals.refuse(reason, this.#runtime.monotonicMs(), details, count);
   }
 }
 
@@ -411,13 +431,3 @@ const MAX_RUN_KEYS = 8_192;
 function keyName({ id }: SealKey, run: string, mode: SealMode): string {
   return `${id}.${run}.${mode}`;
 }
-
-const refusalTexts: Readonly<Record<SealRefusal, string>> = {
-  unsealed:
-    "A payload without a seal was refused: a node that does not seal, or somebody else, speaks on this channel",
-  malformed: "A payload was refused whose seal cannot be read",
-  unknownKey: "A payload was refused that is sealed by a key that this node does not have",
-  altered: "A payload was refused: its seal is wrong, or for another channel, prefix or node",
-  replayed: "A payload was refused that had come before, or long ago",
-  unproven: "A payload was refused: its node has not shown that it is alive, and too much waits for that",
-};
