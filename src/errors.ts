@@ -103,3 +103,21 @@ export class TrackerError extends Error {
     this.details = details;
   }
 }
+
+/** Whether something that was thrown is one of these. It may be anything, also an object that throws when it is looked at. */
+export function isTrackerError(thrown: unknown): thrown is TrackerError {
+  try {
+    return thrown instanceof TrackerError;
+  } catch {
+    return false;
+  }
+}
+
+/** The message of what was thrown; empty if it is no error, or cannot be looked at. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? String(thrown.message) : "";
+  } catch {
+    return "";
+  }
+}

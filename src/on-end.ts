@@ -35,13 +35,13 @@ export function onEnd(source: EndSource, event: string, callback: () => void): (
   // A callback of its own, so that the same function may wait twice.
   const waiter = (): void => callback();
   callbacks.add(waiter);
-  if (known === undefined) {
-    try {
-      listen(source, event, listener);
-    } catch (error) {
-      forget(source, event, waiting);
-      throw error;
-    }
+  try {
+    // The application may have taken off all listeners meanwhile, this one included.
+    if (known === undefined || mayBeGone(source, event, listener)) listen(source, event, listener);
+  } catch (error) {
+    callbacks.delete(waiter);
+    if (callbacks.size === 0) forget(source, event, waiting);
+    throw error;
   }
   return () => {
     if (!callbacks.delete(waiter) || callbacks.size > 0) return;
@@ -80,12 +80,36 @@ function listen(source: EndSource, event: string, listener: () => void): void {
   else if (hasFunction(source, "addEventListener")) source.addEventListener(event, listener, { once: true });
 }
 
+/**
+ * Whether a listener that was put on has to be put on again. An event target cannot say, and takes the same listener only
+ * once; an emitter that cannot say is believed to have it.
+ */
+function mayBeGone(source: EndSource, event: string, listener: () => void): boolean {
+  if (!hasFunction(source, "once")) return true;
+  for (const way of ["rawListeners", "listeners"]) {
+    if (!hasFunction(source, way)) continue;
+    const listeners = source[way]?.(event);
+    if (Array.isArray(listeners)) return !listeners.some((each) => isOrWraps(each, listener));
+  }
+  return hasFunction(source, "listenerCount") && source.listenerCount(event) === 0;
+}
+
+/** Emitters put what is called once into a function that names it as `listener` or as `fn`. */
+function isOrWraps(put: unknown, listener: () => void): boolean {
+  const { listener: wrapped, fn } = Object(put) as { readonly listener?: unknown; readonly fn?: unknown };
+  return put === listener || wrapped === listener || fn === listener;
+}
+
 /** Takes a listener off, in the way in which it was put on; says whether there was one. */
 function stopListening(source: EndSource, event: string, listener: () => void): boolean {
   const ways = hasFunction(source, "once") ? (["off", "removeListener"] as const) : ["removeEventListener"];
   for (const way of ways) {
     if (!hasFunction(source, way)) continue;
-    source[way]?.(event, listener);
+    try {
+      source[way]?.(event, listener);
+    } catch {
+      return false; // It stays, as on a source that takes none off: who ends the waiting shall not pay for it.
+    }
     return true;
   }
   return false;

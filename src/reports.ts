@@ -4,7 +4,7 @@
  * Knows no event but `error`.
  */
 import { EventEmitter } from "eventemitter3";
-import { TrackerError, printable } from "./errors.js";
+import { TrackerError, messageOf, printable } from "./errors.js";
 import type { TrackerErrorCode, TrackerErrorDetails } from "./errors.js";
 import { requireKnownEvent } from "./known-names.js";
 import { promiseOf } from "./pubsub/returned.js";
@@ -92,8 +92,8 @@ export class Reporter<E extends Events = Events> {
     if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
     this.#warnedMs.set(error.code, nowMs);
     try {
-      const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-      const text = printable(`${this.#who}: ${error.message}${cause}`);
+      const cause = messageOf(error.cause);
+      const text = printable(`${this.#who}: ${error.message}${cause && `: ${cause}`}`);
       const returned: unknown = this.#runtime.warn?.(text, error.code);
       promiseOf(returned)?.catch(() => undefined);
     } catch {

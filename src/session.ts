@@ -4,7 +4,7 @@
  * itself as an owner and is told once, when the session closes.
  */
 import { durationOption, isPlain } from "./checks.js";
-import { TrackerError } from "./errors.js";
+import { isTrackerError, TrackerError } from "./errors.js";
 import { requireKnownOptions } from "./known-names.js";
 import { randomText } from "./runtime.js";
 import { hasFunction, onEnd } from "./on-end.js";
@@ -74,7 +74,7 @@ export class Session implements Disposable {
    * With `graceMs` its entries stay for a while then, as `close` says.
    *
    * @throws TrackerError `INVALID_OPTION` for another option and a grace that is no time;
-   *   TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing, for an event of an
+   *   TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing or throws, for an event of an
    *   `AbortSignal` other than `abort`, and for an `IncomingMessage`: it closes while its response is still open;
    *   pass the `ServerResponse`.
    */
@@ -85,15 +85,20 @@ export class Session implements Disposable {
     eventOrOptions?: string | CloseOptions,
     third?: CloseOptions,
   ): Session {
-    const isSignal = isObject(eventOrOptions) && isObject(source) && isAbortSignal(source);
-    const options = (isSignal ? (eventOrOptions as CloseOptions) : third) ?? {};
-    const ending = endingEvent(source, isSignal ? undefined : eventOrOptions);
-    requireKnownOptions(options, closeOptionNames);
-    const graceMs = graceOf(options);
-    const session = new Session();
-    if (hasEnded(source)) session.close();
-    else session.#forgetSource = onEnd(source, ending, () => session.close({ graceMs }));
-    return session;
+    try {
+      const isSignal = isObject(eventOrOptions) && isObject(source) && isAbortSignal(source);
+      const options = (isSignal ? (eventOrOptions as CloseOptions) : third) ?? {};
+      const ending = endingEvent(source, isSignal ? undefined : eventOrOptions);
+      requireKnownOptions(options, closeOptionNames);
+      const graceMs = graceOf(options);
+      const session = new Session();
+      if (hasEnded(source)) session.close();
+      else session.#forgetSource = onEnd(source, ending, () => session.close({ graceMs }));
+      return session;
+    } catch (cause) {
+      if (isTrackerError(cause)) throw cause;
+      throw wrong("source", source, "Session.from got a source that throws when it is listened to", cause);
+    }
   }
 
   /** Whether {@link close} was called, or the source has ended. */
@@ -218,8 +223,9 @@ function endingEvent(source: unknown, event: unknown): string {
   throw wrong("source", source, "Session.from needs an event emitter or an event target");
 }
 
-function wrong(argument: string, value: unknown, message: string): TrackerError {
-  return new TrackerError("INVALID_ARGUMENT", message, { argument, value });
+function wrong(argument: string, value: unknown, message: string, cause?: unknown): TrackerError {
+  const because = cause === undefined ? undefined : { cause };
+  return new TrackerError("INVALID_ARGUMENT", message, { argument, value }, because);
 }
 
 function isObject(value: unknown): value is object {

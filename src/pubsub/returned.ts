@@ -5,7 +5,16 @@
  * there already, such as the boolean of `emitter.emit`. A value whose `then` throws is a rejection.
  */
 export function promiseOf(returned: unknown): Promise<unknown> | undefined {
-  if (returned === undefined || returned instanceof Promise) return returned;
+  if (returned === undefined || isPromise(returned)) return returned;
   const mayBeThenable = (typeof returned === "object" && returned !== null) || typeof returned === "function";
   return mayBeThenable ? new Promise((resolve) => resolve(returned)) : undefined;
+}
+
+/** An object may throw when it is looked at. */
+function isPromise(returned: unknown): returned is Promise<unknown> {
+  try {
+    return returned instanceof Promise;
+  } catch {
+    return false;
+  }
 }

@@ -11,7 +11,7 @@ import type { Diff } from "../words.js";
 /** How many diffs in a row may each come from a change that the handler of the one before has made. */
 export const MAX_CHAINED_DIFFS = 1_000;
 
-/** How many diffs handlers may cause before the outermost change returns: about a second's work. */
+/** How many diffs handlers may cause before the outermost change returns: about two seconds' work. */
 export const MAX_NESTED_DIFFS = 100_000;
 
 interface Waiting {

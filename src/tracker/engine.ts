@@ -2,7 +2,7 @@
  * The engine of a tracker: runs the replicator on a pubsub and a runtime. It owns the one timer and the two
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
-import { TrackerError } from "../errors.js";
+import { isTrackerError, type TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
@@ -415,7 +415,7 @@ export class Engine {
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    const error = cause instanceof TrackerError ? cause : undefined;
+    const error = isTrackerError(cause) ? cause : undefined;
     this.#failed(error ?? unavailable("The pubsub reports a failure", cause), cause);
   }
 

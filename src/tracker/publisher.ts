@@ -5,7 +5,7 @@
  * The pubsub is the user's own code: it may throw, return anything, never settle what it returned, and call back
  * before it returns.
  */
-import { TrackerError } from "../errors.js";
+import { isTrackerError, TrackerError } from "../errors.js";
 import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
@@ -91,7 +91,7 @@ export class Publisher {
 
   #failed(cause: unknown): void {
     this.failures += 1;
-    if (cause instanceof TrackerError) this.#report(cause);
+    if (isTrackerError(cause)) this.#report(cause);
     else {
       this.#report(new TrackerError("PUBLISH_FAILED", "The pubsub refused a payload", {}, { cause }));
     }

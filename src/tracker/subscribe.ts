@@ -1,5 +1,5 @@
 /** Several subscriptions, all in force within a time, or none at all. */
-import { TrackerError } from "../errors.js";
+import { isTrackerError, TrackerError } from "../errors.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import type { Runtime } from "../runtime.js";
 
@@ -37,7 +37,7 @@ export async function subscribeAll(
           // It never came about, or is gone with the pubsub: there is nothing to undo.
         });
     }
-    if (cause instanceof TrackerError && cause.code === "PUBSUB_UNAVAILABLE") throw cause;
+    if (isTrackerError(cause) && cause.code === "PUBSUB_UNAVAILABLE") throw cause;
     throw new TrackerError("PUBSUB_UNAVAILABLE", "The pubsub refused a subscription", {}, { cause });
   } finally {
     cancel?.();

@@ -246,4 +246,35 @@ describe("the link to other nodes", () => {
       "PUBSUB_UNAVAILABLE",
     ]);
   });
+
+  it("answers hellos by an account, and all that got none at once", async () => {
+    let deliver = (_payload: string): void => undefined;
+    let sentBytes = 0;
+    let broadcasts = "";
+    const pubsub: PubSub = {
+      nodeName: "one",
+      broadcast: (_channel, payload) => void (broadcasts += payload),
+      send: (_node, _channel, payload) => void (sentBytes += payload.length),
+      subscribe: (_channel, receive) => {
+        deliver = receive;
+        return () => undefined;
+      },
+    };
+    const { link: made, errors, runtime, counters } = link(pubsub);
+    await made.open();
+    await runtime.advance(10_000);
+    for (let index = 0; index < 5_000; index++)
+      made.disconnect(`user:${index}:0123456789abcdef0123456789abcdef`);
+    broadcasts = "";
+    errors.length = 0;
+    for (let index = 0; index < 100; index++) deliver(`[1,"x${index}","hello","two","k","answer"]\n`);
+    expect(sentBytes).toBeGreaterThan(100_000);
+    expect(sentBytes).toBeLessThan(1_000_000);
+    expect(counters.refusedHellos).toBeGreaterThan(90);
+    expect(errors[0]).toMatchObject({ code: "LIMIT_REACHED", details: { limit: "hellos" } });
+    await runtime.advance(30_000);
+    expect(broadcasts).toContain("user:4999:");
+    expect(broadcasts.length).toBeLessThan(1_000_000);
+    await made.close();
+  });
 });

@@ -46,4 +46,62 @@ describe("a channel server", () => {
   it("takes an onError that throws", async () => {
     expect(await codesWith({ onError: raise })).toEqual(["PUBSUB_UNAVAILABLE"]);
   });
+
+  it.each([
+    ["onError", () => Promise.reject(new Error("mine"))],
+    ["onStatus", () => Promise.reject(new Error("mine"))],
+    ["onError", () => ({ off: raise })],
+    ["onStatus", () => ({ off: raise })],
+  ])("takes an %s that returns no function, ends its subscription, and says so", async (name, listen) => {
+    let ended = 0;
+    const errors: unknown[] = [];
+    const pubsub = {
+      nodeName: "a",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => () => void (ended += 1),
+      [name]: listen,
+    };
+    const channels = new ChannelServer({ pubsub: pubsub as unknown as PubSub });
+    channels.on("error", (error) => errors.push(error.code));
+    await channels.whenReady();
+    await channels.stop({ graceMs: 0 });
+    expect(ended).toBe(1);
+    expect(new Set(errors)).toEqual(new Set(["PUBSUB_UNAVAILABLE"]));
+  });
+
+  it.each([undefined, null, 5, { length: 3 }, Buffer.from("x\ny")])(
+    "refuses the payload %s",
+    async (payload) => {
+      let receive: (payload: unknown) => void = raise;
+      const subscribe = (_: string, given: typeof receive) => {
+        receive = given;
+        return () => undefined;
+      };
+      const errors: unknown[] = [];
+      const pubsub = { nodeName: "a", broadcast: () => undefined, send: () => undefined, subscribe };
+      const channels = new ChannelServer({ pubsub: pubsub as unknown as PubSub });
+      channels.on("error", (error) => errors.push(error.code));
+      await channels.whenReady();
+      receive(payload);
+      expect(errors).toEqual(["INVALID_FRAME"]);
+      await channels.stop({ graceMs: 0 });
+    },
+  );
+
+  it("stops within two seconds though unsubscribing hangs", async () => {
+    expect.assertions(1);
+    const errors: unknown[] = [];
+    const pubsub = {
+      nodeName: "a",
+      broadcast: () => undefined,
+      send: () => undefined,
+      subscribe: () => () => new Promise(() => undefined),
+    };
+    const channels = new ChannelServer({ pubsub: pubsub as unknown as PubSub });
+    channels.on("error", (error) => errors.push(error.code));
+    await channels.whenReady();
+    await channels.stop({ graceMs: 0 });
+    expect(errors).toEqual(["PUBSUB_UNAVAILABLE"]);
+  }, 2_000);
 });
