@@ -38,7 +38,7 @@ export default defineConfig({
       include: ["src/**/*.ts"],
       reporter: ["text-summary", "json-summary", "html"],
       // The floor: never lowered, and raised when a run is well above it.
-      thresholds: { statements: 80, branches: 73, functions: 83, lines: 83 },
+      thresholds: { statements: 92, branches: 89, functions: 93, lines: 93 },
     },
     projects: [
       {
