@@ -27,13 +27,17 @@ import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
 import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
-import { diffsOf } from "./diffs.js";
-import type { DiffFollower, TrackerChange } from "./diffs.js";
-import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
-import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
+import { diffsOf, type DiffFollower, type TrackerChange } from "./diffs.js";
+import {
+  checkOptions,
+  protocolOf,
+  stopOptionNames,
+  type CheckedOptions,
+  type StopOptions,
+  type TrackerOptions,
+} from "./options.js";
 import type { TrackerEvents } from "./events.js";
-import { checkPage } from "./pages.js";
-import type { PageOptions } from "./pages.js";
+import { checkPage, type PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { MetaChecks, type MetaSchema } from "./schema.js";
