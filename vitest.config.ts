@@ -54,8 +54,8 @@ export default defineConfig({
             "test/e2e/**",
             ...notForCoverage,
           ],
-          // Nothing here waits for real time, but a loaded machine may be slow to compute hours of virtual time.
-          testTimeout: 60_000,
+          // Nothing here waits for real time, but it takes long to compute hours of virtual time beside what waits.
+          testTimeout: 120_000,
           maxWorkers: computingWorkers,
         },
       },
