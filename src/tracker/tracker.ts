@@ -28,14 +28,8 @@ import type { LastSeen } from "./last-seen.js";
 import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf, type DiffFollower, type TrackerChange } from "./diffs.js";
-import {
-  checkOptions,
-  protocolOf,
-  stopOptionNames,
-  type CheckedOptions,
-  type StopOptions,
-  type TrackerOptions,
-} from "./options.js";
+import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
+import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage, type PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
