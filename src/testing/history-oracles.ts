@@ -179,7 +179,7 @@ export class HistoryOracles {
     reason: LeaveReason,
   ): void {
     const what = describeEntry(topic, entry);
-    if (reason === "untracked" || reason === "closed") {
+    if (reason === "untracked" || reason === "closed" || reason === "evicted") {
       const identity = identityOf({ topic, session: entry.session, key: entry.key });
       const seen = memory.seen.get(identity);
       if (seen === undefined) return; // a leave without a join: reported by the fold
@@ -188,7 +188,7 @@ export class HistoryOracles {
       if (seen.removals > this.#model.removalsOf(identity) && !this.#expected.corrupted) {
         this.#blame(node, `an entry that was not removed has left as ${reason}: ${what}`);
       }
-      this.#lookAtReason(node, entry, reason, what);
+      this.#lookAtReason(node, entry, reason, identity, what);
       return;
     }
     if (entry.node === node.name && !this.#expected.twins.has(node.name)) {
@@ -201,9 +201,22 @@ export class HistoryOracles {
   }
 
   /** An entry leaves for the reason for which its stay has ended. */
-  #lookAtReason(node: Node, entry: Entry<VersionedMeta>, reason: LeaveReason, what: string): void {
+  #lookAtReason(
+    node: Node,
+    entry: Entry<VersionedMeta>,
+    reason: LeaveReason,
+    identity: string,
+    what: string,
+  ): void {
+    if (reason === "evicted" && !this.#model.isUnwanted(identity)) {
+      this.#blame(node, `has left as evicted though nobody wanted it to go: ${what}`);
+    }
     const ending = this.#model.endingOf(entry.meta.version);
     if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
+    if (entry.node !== node.name) {
+      // Whoever has heard the word that somebody is to go tells so of whatever end; others know only of a session's.
+      if (reason === "evicted" || (reason === "closed" && ending.reason === "evicted")) return;
+    }
     // An author tells how a revision ended for as long as it remembers that it removed it (R5).
     if (ending.removalsSince >= protocolOf(node.options).limits.removalsKept) return;
     this.#blame(node, `has left as ${reason} though it was ${ending.reason}: ${what}`);
@@ -352,6 +365,8 @@ export class HistoryOracles {
     if (code === "DEAF" && node.endpoint.ownHearing.mayBeDeaf) return;
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
+    // Whom it was that nobody has ended is looked at where nothing was lost.
+    if (code === "NOT_EVICTED") return;
     if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;
     if (code === "CLOCK_AHEAD") {
       const name = detail instanceof TrackerError ? nameIn(detail.details) : "";
