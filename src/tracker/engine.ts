@@ -89,7 +89,10 @@ export class Engine {
     this.#announcer = new Announcer(this.reporter, this.#delivery, this.#tracer);
     this.#readiness = new Readiness(runtime);
     this.#hearingOut = new HearingOut(
-      protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
+      {
+        roundMs: protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
+        longMs: options.downPeriodMs,
+      },
       options.expect?.filter((other) => other !== nodeName),
       (other) => this.replicator.membership.presentOf(other) !== undefined,
     );
@@ -390,10 +393,8 @@ export class Engine {
 
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
     this.#deaths.reconnected(this.now());
-    if (status === "connected") {
-      this.#hearingOut.begin(this.now());
-      this.#readiness.startAnew();
-    }
+    if (status !== "connected") this.#hearingOut.interrupt(this.now());
+    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew();
     this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf) {
       this.#announcer.report(() => deaf(unheard, this.#options.pubsub));
