@@ -38,7 +38,7 @@ export default defineConfig({
       include: ["src/**/*.ts"],
       reporter: ["text-summary", "json-summary", "html"],
       // The floor: never lowered, and raised when a run is well above it.
-      thresholds: { statements: 80, branches: 73, functions: 83, lines: 83 },
+      thresholds: { statements: 92, branches: 89, functions: 93, lines: 93 },
     },
     projects: [
       {
@@ -54,8 +54,8 @@ export default defineConfig({
             "test/e2e/**",
             ...notForCoverage,
           ],
-          // Nothing here waits for real time, but a loaded machine may be slow to compute hours of virtual time.
-          testTimeout: 60_000,
+          // Nothing here waits for real time, but it takes long to compute hours of virtual time beside what waits.
+          testTimeout: 120_000,
           maxWorkers: computingWorkers,
         },
       },

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "rollcall-test-"));
-const low = constants.priority.PRIORITY_LOW;
+const low = constants.priority.PRIORITY_BELOW_NORMAL;
 
 let passed = 0;
 let failed = 0;

@@ -48,7 +48,13 @@ export default defineConfig({
     nav: navigation,
     sidebar,
     outline: { level: [2, 3] },
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      options: {
+        // Words are looked for, not code.
+        _render: (text, env, md) => md.render(text.replace(/^```[\s\S]*?^```$/gm, ""), env),
+      },
+    },
     socialLinks: [{ icon: "github", link: repositoryUrl, ariaLabel: "The repository" }],
     footer: { message: "MIT licensed." },
   },

@@ -31,7 +31,7 @@ export interface Broker {
   open(names: ChannelNames): Promise<void>;
   /** Called only for what was opened. */
   close(names: ChannelNames): Promise<void>;
-  /** Which of these inboxes are subscribed to at the broker, by whomever. */
+  /** Which of these inboxes are subscribed to at the broker, by any client. */
   listening?(inboxes: readonly string[]): Promise<ReadonlySet<string>>;
   /** Gives up the connection for a new one; does nothing where one is being made. */
   reconnect?(): void | Promise<void>;

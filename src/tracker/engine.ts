@@ -6,9 +6,8 @@ import { TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
-import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
-import type { Effect, ReplicationEvent } from "../replication/step.js";
+import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
 import { VERSION } from "../version.js";
@@ -228,7 +227,7 @@ export class Engine {
     this.#delivery.add(run);
   }
 
-  /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
+  /** Tells observers of all that has changed and is not delivered yet: a pubsub may ask in the middle of it. */
   observeChanges(): void {
     this.#delivery.collect();
   }

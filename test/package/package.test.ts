@@ -119,7 +119,7 @@ describe.each([
   });
 });
 
-it("gives the same names by import and by require", async () => {
+it("exports the same names by import and by require", async () => {
   const consumer = await install("module", ["ws", ...frameworks]);
   const script = `
     import { createRequire } from "node:module";

@@ -37,9 +37,12 @@ const givenOn: Readonly<Record<string, readonly (readonly [string, string])[]>> 
   "docs/adapters.md": [
     [
       "openBus",
-      'declare function openBus(): Promise<Bus & { unplug(): Promise<void>; plugIn(): void; freeze(): void; close(): Promise<void> }>;\nimport type { Bus } from "./piece-8.js";',
+      "declare function openBus(): Promise<{ unplug(): Promise<void>; plugIn(): void; freeze(): void; close(): Promise<void> }>;",
     ],
-    ["busPubSub", 'import { busPubSub } from "./piece-8.js";'],
+    [
+      "busPubSub",
+      'declare function busPubSub(given: { bus: unknown; nodeName: string }): import("rollcall").PubSub;',
+    ],
   ],
   "docs/tracker.md": [["WebSocket", 'import type { WebSocket } from "ws";']],
   "docs/presence.md": [

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Message } from "../../src/replication/message.js";
-import type { VoiceWay } from "../../src/replication/port.js";
+import type { VoiceWay } from "../../src/replication/step.js";
 import { Link, lifeOf, type LinkedNode } from "./two-nodes.js";
 
 const heartbeat: Message = { type: "heartbeat", poolSize: 1, firstShard: 0, shards: [] };

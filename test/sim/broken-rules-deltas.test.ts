@@ -18,7 +18,7 @@ const rules: readonly BrokenRule[] = [
     found: invariant,
     firstSeed: 35,
     break: () => {
-      // One dot does both: whoever does not hear of the birth does not hear what it removed either.
+      // One dot does both: a node that does not hear of the birth does not hear what it removed either.
       const removals = new WeakMap<AuthoredShard, Set<number>>();
       const oneDotEach = (author: AuthoredShard, delta: DeltaMessage): DeltaMessage => {
         const births = new Set(delta.births.map(({ clock }) => clock));

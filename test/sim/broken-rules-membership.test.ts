@@ -1,5 +1,4 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
-import { Insistence } from "../../src/replication/lives/insistence.js";
 import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
@@ -47,7 +46,7 @@ const silence: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "R46 is missed: whoever is disconnected does not claim to be complete",
+    rule: "R46 is missed: a node that is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
     firstSeed: 13,
     break: () => [
@@ -60,7 +59,7 @@ const silence: readonly BrokenRule[] = [
     rule: "R34 is missed: reconnecting forgives the silence before",
     found: /falsely down/,
     schedule: losingTheBroker,
-    break: () => [instead(Membership.prototype, "forgiveSilence", () => undefined)],
+    broken: { rules: { isForgiven: () => false } },
   },
   {
     rule: "R30 is missed: who is silent is hidden",
@@ -195,10 +194,7 @@ const lives: readonly BrokenRule[] = [
     rule: "R44 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
     firstSeed: 10,
-    break: () => [
-      instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
-      instead(Insistence.prototype, "since", () => -Infinity),
-    ],
+    broken: { rules: { isConflict: () => true } },
   },
 ];
 
@@ -233,12 +229,7 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
-    break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
-        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
-        original(replica, windowMs, nowMs);
-      }),
-    ],
+    broken: { rules: { countsGoodbye: () => true } },
   },
   {
     rule: "R43 is missed: what departs goes when its window ends",
@@ -271,13 +262,13 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { placesTaken: (waiting, came) => (came > 0 ? waiting : 0) } },
   },
   {
-    rule: "R43 is missed: whoever takes one place takes no other",
+    rule: "R43 is missed: an entry that takes one place takes no other",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { placesTaken: (waiting, came) => Math.min(waiting, came) } },
   },
   {
-    rule: "R43 is missed: whoever was there at the goodbye takes no place",
+    rule: "R43 is missed: an entry that was there at the goodbye takes no place",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
@@ -289,7 +280,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
   },
   {
-    rule: "R43 is missed: a place is free again when whoever took it goes",
+    rule: "R43 is missed: a place is free again when the entry that took it goes",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     break: () => [instead(Places.prototype, "remove", () => undefined)],
@@ -301,7 +292,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
-    rule: "R61 is missed: whoever is to go is asked for again",
+    rule: "R61 is missed: an owner that did not hear is asked again",
     found: /somebody who was to go is still there/,
     run: evictionsAreAskedForAgain,
     broken: { rules: { asksAgain: () => false } },

@@ -67,6 +67,12 @@ export interface Shown {
   readonly news: readonly string[];
 }
 
+/** Something that happened, and when. */
+interface Told {
+  readonly atMs: number;
+  readonly text: string;
+}
+
 const topic = "room";
 const people = [
   "ann",
@@ -213,16 +219,20 @@ export class Stage {
       if (frame?.message.type === "heartbeat") this.#hear(to, from, frame.message.shards[0]?.clock);
       if (frame?.message.type === "delta") this.#hear(to, from, frame.message.upTo);
     }
+    const told: Told[] = [];
     for (const node of this.#cluster.lives) {
       const from = this.#told.get(node) ?? 0;
       this.#told.set(node, node.diffs.length);
-      for (const { diff } of node.diffs.slice(from)) {
-        for (const { key, reason } of diff.get(topic)?.leaves ?? []) {
-          this.#tell(`on ${node.name} ${key} left: ${reason}`);
-        }
-        for (const { key } of diff.get(topic)?.joins ?? []) this.#tell(`on ${node.name} ${key} joined`);
+      for (const { atMs, diff } of node.diffs.slice(from)) {
+        const { leaves = [], joins = [] } = diff.get(topic) ?? {};
+        told.push(
+          ...leaves.map(({ key, reason }) => ({ atMs, text: `on ${node.name} ${key} left: ${reason}` })),
+        );
+        told.push(...joins.map(({ key }) => ({ atMs, text: `on ${node.name} ${key} joined` })));
       }
     }
+    told.sort((a, b) => a.atMs - b.atMs);
+    for (const { text, atMs } of told) this.#tell(text, atMs);
   }
 
   #hear(hearer: string, author: string, upTo = 0): void {
@@ -230,8 +240,8 @@ export class Stage {
     this.#heard.set(pair, Math.max(upTo, this.#heard.get(pair) ?? 0));
   }
 
-  #tell(text: string): void {
-    this.#news.push(`${(this.nowMs / 1_000).toFixed(1)} s: ${text}`);
+  #tell(text: string, atMs = this.nowMs): void {
+    this.#news.push(`${(atMs / 1_000).toFixed(1)} s: ${text}`);
     this.#news.splice(0, this.#news.length - newsKept);
   }
 

@@ -34,7 +34,7 @@ interface Waiting {
   readonly owner: EntryOwner;
   /** Orders the lives that depart at once on all nodes alike. */
   readonly incarnation: string;
-  /** Counts the goodbyes. Who was there at this one takes no place. */
+  /** Counts the goodbyes. An entry that was there at this one takes no place. */
   readonly goodbye: number;
   /** By session; the first `hidden` are hidden. */
   readonly entries: ReplicatedEntry[];
