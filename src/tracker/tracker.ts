@@ -299,7 +299,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * finishes what a node had begun when it died. A node that was stopped names another one, if it knows any.
    *
    * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
-   * `undefined` is returned if none of them is up.
+   * `undefined` is returned if none of them is up. An observer that is alone names itself, and is not responsible.
    *
    * @throws TrackerError `INVALID_ARGUMENT` if `text` is no text or the names cannot be iterated.
    */
