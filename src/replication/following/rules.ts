@@ -1,0 +1,81 @@
+/**
+ * The rules of replication by interest, by the numbers that they have in docs/protocol.md: pure functions, each with the
+ * failure that it prevents, as those of `src/replication/rules.ts`, which hold here too.
+ */
+import { FOLLOWING_LIMITS } from "./limits.js";
+import type { FollowingLimits } from "./limits.js";
+import type { Place, ShareFrame, ShareSummary } from "./message.js";
+
+export const FOLLOWING_RULES = {
+  // Shares.
+
+  /**
+   * R63: A share joins on in both its numbers. Neither the clock nor the version at which a frame begins is above what is
+   * held. Else an open that was lost leaves a topic without its beginning, and a lost change stays lost.
+   */
+  joinsOn: (frame: Pick<ShareFrame, "since" | "from">, held: Pick<Place, "clock" | "version">): boolean =>
+    frame.since <= held.clock && frame.from <= held.version,
+
+  /**
+   * R64: An open lists everything of its topic. What is held of it and not listed is dead. Else a topic that was closed
+   * and opened again brings back who left meanwhile.
+   */
+  diesByOpen: (isListed: boolean): boolean => !isListed,
+
+  /**
+   * R65: Where a frame overlaps with what is held, whatever it covers and does not list is dead. In every topic that it
+   * does not open. Else a birth that was removed between two answers stays.
+   */
+  diesByOverlap: (clock: number, since: number, isListed: boolean, isOpened: boolean): boolean =>
+    clock > since && !isListed && !isOpened,
+
+  /**
+   * R66: Follows have generations. Content counts only in the present one. Else who follows again while the end of the
+   * last follow is under way gets changes without their beginning.
+   */
+  isOfPresentFollow: (opened: number, followed: number | undefined): boolean => opened === followed,
+
+  /**
+   * R67: What is begun anew is not continued. Places and numbers are those of one stream. Else after one side has
+   * forgotten the other, equal numbers mean different things, and a gap is taken for none.
+   */
+  isSameStream: (stream: number, held: number): boolean => stream === held,
+
+  /**
+   * R68: A doubt lasts until a whole share came. Else the request for everything is overtaken by one for what is missing,
+   * for ever.
+   */
+  endsDoubt: (isWhole: boolean): boolean => isWhole,
+
+  /** R69: No digest is compared while an open is ignored. Else a stale hint is reported as a divergence. */
+  isComparable: (ignoredOpens: number): boolean => ignoredOpens === 0,
+
+  /** R12: At an equal place of a share another count or digest is a divergence. */
+  agrees: ({ count, digest }: ShareSummary, entries: number, heldDigest: number): boolean =>
+    count === entries && digest === heldDigest,
+
+  // What one peer is told.
+
+  /**
+   * R70: What was not confirmed is said again. With growing patience, as final values since the last confirmed number.
+   * Else one lost wish, and a topic stays empty for ever.
+   */
+  repeatAfterMs: (tries: number, { repeatMs, repeatDoublings }: FollowingLimits): number =>
+    repeatMs * 2 ** Math.min(tries, repeatDoublings),
+
+  /**
+   * R71: What is said from the beginning is everything. What it does not name is not there. Else who has forgotten, and
+   * then hears a frame of before, keeps what has ended since.
+   */
+  isEverything: (since: number): boolean => since === 0,
+};
+
+export type FollowingRules = Readonly<typeof FOLLOWING_RULES>;
+
+/** What replication by interest runs by. */
+export interface FollowingProtocol {
+  readonly rules: FollowingRules;
+  readonly limits: FollowingLimits;
+}
+
+export const FOLLOWING_PROTOCOL: FollowingProtocol = { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS };
