@@ -76,6 +76,9 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/lives", ["replication/wire", ...terms]],
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
+  // Replication by interest: what is shared with others, who is alive, and what is shown.
+  ["replication/partner", ["replication/following", "replication/lives", ...terms]],
+  ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],

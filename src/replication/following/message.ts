@@ -12,6 +12,9 @@ export interface Heard {
   readonly number: number;
 }
 
+/** What came of hearing something numbered: something new, nothing new, or that something before it was lost. */
+export type Hearing = "news" | "known" | "gap";
+
 /** Numbered changes after `since`, up to `upTo`, as final values: one for each topic that has changed. */
 export interface Said<V> {
   readonly stream: number;
@@ -92,7 +95,7 @@ export type Wish = number;
 /** All that one frame says to a peer. */
 export interface Letters {
   /** What was heard of the peer: it has appeared, or come back, or has not introduced itself. */
-  readonly greeting?: { readonly stakes: Heard | undefined; readonly wishes: Heard | undefined };
+  readonly greeting?: { readonly stakes: Heard; readonly wishes: Heard };
   readonly stakes?: Said<Stake>;
   readonly members?: Members;
   readonly wishes?: Said<Wish>;

@@ -4,7 +4,7 @@
  */
 import { FOLLOWING_LIMITS } from "./limits.js";
 import type { FollowingLimits } from "./limits.js";
-import type { Place, ShareFrame, ShareSummary } from "./message.js";
+import type { Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
 
 export const FOLLOWING_RULES = {
   // Shares.
@@ -68,6 +68,67 @@ export const FOLLOWING_RULES = {
    * then hears a frame of before, keeps what has ended since.
    */
   isEverything: (since: number): boolean => since === 0,
+
+  /**
+   * R72: A greeting says what was heard. It is answered with what was not. Else who was forgotten believes what it said to
+   * be known.
+   */
+  heardOf: (heard: Heard): Heard | undefined => heard,
+
+  /**
+   * R73: A share sums itself up after its last frame, and goes on to. Also when it is empty. Else a lost last frame is
+   * never missed: a ghost stays, or an entry that nobody sees. Returns after how long, so many summaries after that frame.
+   */
+  summaryDelayMs: (summaries: number, { summaryDelaysMs }: FollowingLimits): number =>
+    summaryDelaysMs[Math.min(summaries, summaryDelaysMs.length - 1)] ?? Infinity,
+
+  // Who meets whom.
+
+  /**
+   * R74: Registrars are chosen anew with every change of membership. What changed is enlisted again. Else two halves of a
+   * cluster never meet again.
+   */
+  registrarsNow: (ranked: readonly string[], _before: readonly string[]): readonly string[] => ranked,
+
+  /**
+   * R75: Every topic has two registrars. Else what is enlisted at one that has died is not met until its death is
+   * noticed.
+   */
+  registrars: ({ registrars }: FollowingLimits): number => registrars,
+
+  /**
+   * R76: The registrar's answer is the confirmation. One cannot come without the other. Else the list is lost, the
+   * confirmation is not, and nobody asks again. Whether a topic that was enlisted again is answered again.
+   */
+  isAnsweredAgain: (hearing: Hearing): boolean => hearing !== "gap",
+
+  /**
+   * R77: Forgotten is not over. What was told of a life is kept until it is heard, or another life has its name. Else two
+   * that forgot each other in a long partition know of nothing to ask for.
+   */
+  keepsHints: (stake: Stake): boolean => stake.roles !== 0,
+
+  /**
+   * R78: Whoever is listed is asked, and answers, be it that it has nothing. That a follow is complete is concluded from
+   * answers, never from lists. Else a follower waits for ever for an author that has just left the topic.
+   */
+  hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
+
+  /**
+   * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.
+   * A list of one that is not counts, but completes nothing. Else the first follower after a restart is told that a full
+   * room is empty and complete.
+   */
+  isSettled: (
+    unheard: number,
+    sinceGoneMs: number,
+    heartbeatPeriodMs: number,
+    limits: FollowingLimits,
+  ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
+
+  /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else whatever nobody has thought of stays wrong. */
+  renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
+    (stakes * elapsedMs) / renewalMs,
 };
 
 export type FollowingRules = Readonly<typeof FOLLOWING_RULES>;

@@ -28,9 +28,12 @@ interface Opening {
   readonly entries: Set<ReplicatedEntry>;
 }
 
-/** What a frame has changed, and the topics that it opened in another generation than the present one. */
+/** What came of a frame. */
 export interface Merged {
   readonly change: SliceChange;
+  /** Topics in which the author has nothing any more. */
+  readonly closed: readonly string[];
+  /** Topics that it opened in another generation than the present one. */
   readonly ignored: readonly (readonly [topic: string, generation: number])[];
 }
 
@@ -144,6 +147,17 @@ export class FollowedShare {
     return merged;
   }
 
+  /** Its author has come so far, as it says beside a frame. */
+  hearOf(stream: number, version: number): void {
+    if (this.#protocol.rules.isSameStream(stream, this.#stream)) this.#learn(this.#clock, version);
+    else if (stream > this.#stream && version > 0) this.#isAnew = true;
+  }
+
+  /** What it was told may not have been its author's: everything is to come anew. */
+  doubt(): void {
+    this.#isDoubted = true;
+  }
+
   /**
    * Compares with what the author says of the share, which is its latest word (R1): what differs and is explained by
    * nothing that was lost is a divergence. Whatever differs, the share is behind afterwards.
@@ -152,7 +166,7 @@ export class FollowedShare {
     const { rules } = this.#protocol;
     const { stream, clock, version } = summary;
     if (!rules.isSameStream(stream, this.#stream)) {
-      if (stream < this.#stream) return this.#doubt();
+      if (stream < this.#stream) return this.#diverges();
       if (version > 0 || this.#opened.size > 0 || this.#entries.size > 0) {
         this.#isAnew = true;
         return "behind";
@@ -166,10 +180,10 @@ export class FollowedShare {
     this.#targetClock = clock;
     this.#targetVersion = version;
     if (clock > this.#clock || version > this.#version || this.#isDoubted) return "behind";
-    if (clock < this.#clock || version < this.#version) return this.#doubt();
+    if (clock < this.#clock || version < this.#version) return this.#diverges();
     if (!rules.isComparable(this.#ignored.size)) return "equal";
     if (rules.agrees(summary, this.#entries.size, this.#digest.value)) return "equal";
-    return this.#doubt();
+    return this.#diverges();
   }
 
   /** A follow has ended: what was held of its topic is let go. Returns it. */
@@ -182,7 +196,7 @@ export class FollowedShare {
     return entries;
   }
 
-  #doubt(): "diverged" {
+  #diverges(): "diverged" {
     this.#isDoubted = true;
     return "diverged";
   }
@@ -195,22 +209,23 @@ export class FollowedShare {
   #take({ isWhole, since, opens, closes, removals, births }: ShareFrame): Merged {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
-    const dropped = (entry: ReplicatedEntry, closed = false): void => {
+    const dropped = (entry: ReplicatedEntry, isClosed = false): void => {
       this.#drop(entry);
-      gone.push({ entry, closed });
+      gone.push({ entry, closed: isClosed });
     };
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
     const opening = new Map(opens);
     // First what the removals name: they alone tell how an entry ended.
-    for (const { removed, closed } of removals) {
-      const entry = this.#entries.get(removed);
-      if (entry !== undefined) dropped(entry, closed);
+    for (const removal of removals) {
+      const entry = this.#entries.get(removal.removed);
+      if (entry !== undefined) dropped(entry, removal.closed);
     }
+    const closed: string[] = [];
     for (const topic of isWhole ? [...this.#opened.keys()] : closes) {
       if (opening.has(topic)) continue;
       for (const entry of this.of(topic)) dropped(entry);
-      this.#opened.delete(topic);
+      if (this.#opened.delete(topic)) closed.push(topic);
       this.#ignored.delete(topic);
     }
     const ignored: [string, number][] = [];
@@ -245,8 +260,8 @@ export class FollowedShare {
       }
       came.push(this.#insert(birth, opened.entries));
     }
-    if (came.length === 0 && gone.length === 0) return { change: NO_CHANGE, ignored };
-    return { change: pairByIdentity(came, gone), ignored };
+    const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
+    return { change, closed, ignored };
   }
 
   /** Whether what is told of an opened topic counts. */

@@ -3,7 +3,7 @@
  * numbered, and said again as final values from the last number that was confirmed, until a confirmation comes: so any
  * of them may be lost, repeated or overtaken. It knows nothing of what the values mean.
  */
-import type { Heard, Said } from "./message.js";
+import type { Heard, Hearing, Said } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -17,8 +17,9 @@ export class Patience {
     this.#protocol = protocol;
   }
 
-  isDue(nowMs: number): boolean {
-    return nowMs >= this.#saidMs + this.#protocol.rules.repeatAfterMs(this.#tries, this.#protocol.limits);
+  /** When it is due again; at once, if it was not said. */
+  get dueMs(): number {
+    return this.#saidMs + this.#protocol.rules.repeatAfterMs(this.#tries, this.#protocol.limits);
   }
 
   /** It is said; anew, if it is not the same as before. */
@@ -98,10 +99,10 @@ export class Told<V> {
     this.#unconfirmed.set(topic, item);
   }
 
-  /** Whether something is to be said: it is new, or was not confirmed for long. */
-  isDue(nowMs: number): boolean {
-    if (this.isConfirmed) return false;
-    return this.#number > this.#said || this.#patience.isDue(nowMs);
+  /** When something is to be said: at once if it is new, later if it may be confirmed yet; `Infinity` if nothing is. */
+  get dueMs(): number {
+    if (this.isConfirmed) return Infinity;
+    return this.#number > this.#said ? -Infinity : this.#patience.dueMs;
   }
 
   /** Says what the peer may not have; possibly nothing. */
@@ -138,9 +139,6 @@ export class Told<V> {
     for (const [topic, item] of again) this.#unconfirmed.set(topic, item);
   }
 }
-
-/** What came of hearing something. */
-export type Hearing = "news" | "known" | "gap";
 
 /** The set as the peer hears it. */
 export class HeardSet<V> {

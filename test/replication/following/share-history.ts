@@ -16,7 +16,7 @@ interface Share {
 }
 
 /** A topic was opened in a generation, or closed. */
-interface Event {
+export interface OpenEvent {
   readonly version: number;
   readonly topic: string;
   readonly generation: number | undefined;
@@ -24,7 +24,7 @@ interface Event {
 
 export class ShareHistory {
   readonly #births = new Map<number, Birth>();
-  readonly #streams = new Map<number, Event[]>();
+  readonly #streams = new Map<number, OpenEvent[]>();
 
   born(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
@@ -36,8 +36,9 @@ export class ShareHistory {
     if (birth !== undefined) birth.removedAt = clock;
   }
 
-  begun({ stream }: Share): void {
-    this.#streams.set(stream, []);
+  /** A share begins; `events` may grow elsewhere. */
+  begun({ stream }: Pick<Share, "stream">, events: OpenEvent[] = []): void {
+    this.#streams.set(stream, events);
   }
 
   opened({ stream, version }: Share, topic: string, generation: number): void {
