@@ -2,7 +2,17 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "coverage/", "node_modules/", "tmp/", "data/", "test/package/fixtures/"] },
+  {
+    ignores: [
+      "dist/",
+      "coverage/",
+      "node_modules/",
+      "tmp/",
+      "data/",
+      "test/package/fixtures/",
+      "docs/.vitepress/{dist,cache}/",
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

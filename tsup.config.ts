@@ -16,6 +16,7 @@ const serverEntries = {
   "adapters/socket-io": "src/adapters/socket-io.ts",
   "adapters/nats": "src/adapters/nats.ts",
   "adapters/postgres": "src/adapters/postgres.ts",
+  "adapters/sealed": "src/adapters/sealed.ts",
 };
 
 export default defineConfig([

@@ -8,6 +8,7 @@ import { catchUp, down } from "./rows/membership.js";
 import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
 import { entries, list, lookUp, topicsOf } from "./rows/reads.js";
+import { seals } from "./rows/seals.js";
 import { changing, grace, track } from "./rows/writes.js";
 
 await runProgram({
@@ -30,6 +31,7 @@ await runProgram({
     transfer,
     partition,
     codec,
+    seals,
   ],
   runs: 5,
   sizes: [10_000, 100_000, 500_000],

@@ -22,7 +22,7 @@ export function keyOf(i: number): string {
   return `user:${i}`;
 }
 
-/** The meta of presence `i`; a `revision` above 0 gives the meta after so many updates, of the same size. */
+/** The meta of presence `i`; a `revision` above 0 returns the meta after so many updates, of the same size. */
 export function metaOf(i: number, revision = 0): Viewer {
   return {
     online_at: 1_700_000_000 + i,

@@ -37,6 +37,7 @@
  * - `LIMIT_REACHED`: a limit was reached; `details.limit` names the option, and the docs say what happens then.
  * - `ORIGIN_REFUSED`: a web page of an origin that `checkOrigin` does not allow tried to connect.
  * - `CONNECTION_REFUSED`: a connection was refused for a reason that the application should know of.
+ * - `SEAL_REFUSED`: a payload that this node's keys did not seal, for that place, or that came before; `details.reason`.
  * - `UNSUPPORTED_DEPENDENCY`: an installed package is older than this version of rollcall relies on.
  */
 export type TrackerErrorCode =
@@ -69,6 +70,7 @@ export type TrackerErrorCode =
   | "LIMIT_REACHED"
   | "ORIGIN_REFUSED"
   | "CONNECTION_REFUSED"
+  | "SEAL_REFUSED"
   | "UNSUPPORTED_DEPENDENCY";
 
 /** The values an error speaks of, such as `{ topic, key }` or `{ option, value }`. */

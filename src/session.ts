@@ -21,9 +21,9 @@ export interface SessionOwner {
 /** How a session closes. */
 export interface CloseOptions {
   /**
-   * For how long its entries stay, in case whoever it was comes back: a page that is loaded anew, a tunnel. Each of them
-   * ends as soon as its topic and key are tracked anew, on any node: in the same diff on this one, so that nobody is seen
-   * to go. Otherwise all leave when the time is up. Default 0: they leave at once.
+   * For how long its entries stay, in case the user comes back: a page that is loaded anew, a tunnel. Each of them ends
+   * as soon as its topic and key are tracked anew, on any node: in the same diff on this one, so that nobody is seen to
+   * go. Otherwise all leave when the time is up. Default 0: they leave at once.
    */
   readonly graceMs?: number | undefined;
 }
@@ -146,7 +146,7 @@ export class Session implements Disposable {
     return true;
   }
 
-  /** @internal An entry of it was evicted: whoever made the session may end with it. */
+  /** @internal An entry of it was evicted: what the session stands for may end with it. */
   evicted(): void {
     // Nobody is told but the listeners of the tracker.
   }

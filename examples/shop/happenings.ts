@@ -17,7 +17,7 @@ export class Happenings {
     return this.#all;
   }
 
-  /** Takes a note; gives its id. */
+  /** Takes a note; returns its id. */
   add(
     kind: HappenedKind,
     text: string,

@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   await sayWhere(options, configs, primary, secret);
 }
 
-/** Makes ready what the nodes share, and gives the secret. Rejects with what is wrong with the folder. */
+/** Makes ready what the nodes share, and returns the secret. Rejects with what is wrong with the folder. */
 async function prepared(dataFolder: string, assetFolder: string): Promise<string> {
   try {
     const database = openDatabase(dataFolder);

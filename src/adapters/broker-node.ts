@@ -21,6 +21,8 @@ export interface ChannelNames {
 
 /** A broker, through the client of the application. Names are the broker's own. */
 export interface Broker {
+  /** What all names of the application begin with. */
+  readonly prefix: string;
   readonly maxPayloadBytes: number | undefined;
   broadcastName(channel: string): string;
   inboxName(node: string, channel: string): string;
@@ -29,7 +31,7 @@ export interface Broker {
   open(names: ChannelNames): Promise<void>;
   /** Called only for what was opened. */
   close(names: ChannelNames): Promise<void>;
-  /** Which of these inboxes are subscribed to at the broker, by whomever. */
+  /** Which of these inboxes are subscribed to at the broker, by any client. */
   listening?(inboxes: readonly string[]): Promise<ReadonlySet<string>>;
   /** Gives up the connection for a new one; does nothing where one is being made. */
   reconnect?(): void | Promise<void>;
@@ -85,6 +87,10 @@ export class BrokerNode<B extends Broker> implements PubSub {
     const broker = (this.#broker = makeBroker(this.#watcher, this.nodeName));
     if (broker.listening !== undefined) this.listening = (channel, nodes) => this.#listening(channel, nodes);
     if (broker.reconnect !== undefined) this.reconnect = () => this.#reconnect();
+  }
+
+  get prefix(): string {
+    return this.#broker.prefix;
   }
 
   get maxPayloadBytes(): B["maxPayloadBytes"] {

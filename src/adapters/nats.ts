@@ -122,7 +122,7 @@ function token(name: string): string {
 const noResponders = 503;
 
 class Nats implements Broker {
-  readonly #prefix: string;
+  readonly prefix: string;
   readonly #nodeName: string;
   readonly #connection: NatsConnection;
   readonly #watcher: BrokerWatcher;
@@ -135,7 +135,7 @@ class Nats implements Broker {
   #forgotten = false;
 
   constructor(prefix: string, connection: NatsConnection, watcher: BrokerWatcher, nodeName: string) {
-    this.#prefix = prefix;
+    this.prefix = prefix;
     this.#nodeName = nodeName;
     this.#connection = connection;
     this.#watcher = watcher;
@@ -150,11 +150,11 @@ class Nats implements Broker {
   }
 
   broadcastName(channel: string): string {
-    return `${this.#prefix}.all.${token(channel)}`;
+    return `${this.prefix}.all.${token(channel)}`;
   }
 
   inboxName(node: string, channel: string): string {
-    return `${this.#prefix}.to.${token(node)}.${token(channel)}`;
+    return `${this.prefix}.to.${token(node)}.${token(channel)}`;
   }
 
   publish(subject: string, payload: string): void {
@@ -205,9 +205,9 @@ class Nats implements Broker {
    * is proved by a subject that nobody has subscribed to.
    */
   async listening(inboxes: readonly string[]): Promise<ReadonlySet<string>> {
-    const answers = `${this.#prefix}.ask.${token(this.#nodeName)}.${randomText(12)}`;
+    const answers = `${this.prefix}.ask.${token(this.#nodeName)}.${randomText(12)}`;
     const absent = new Set<string>();
-    const nobody = `${this.#prefix}.nobody.${randomText(12)}`;
+    const nobody = `${this.prefix}.nobody.${randomText(12)}`;
     const asked = [...inboxes, nobody];
     const subscription = this.#connection.subscribe(`${answers}.*`, {
       callback: (error, message) => {

@@ -116,7 +116,7 @@ type Query = (text: string, values?: string[]) => Promise<unknown>;
 
 class Postgres implements Broker {
   readonly maxPayloadBytes = maxPayloadBytes;
-  readonly #prefix: string;
+  readonly prefix: string;
   readonly #connection: PostgresConnection;
   readonly reconnect?: () => void;
 
@@ -125,7 +125,7 @@ class Postgres implements Broker {
     source: PostgresClient | (() => Promise<PostgresClient>),
     watcher: BrokerWatcher,
   ) {
-    this.#prefix = prefix;
+    this.prefix = prefix;
     // A client that is given is connected.
     if (typeof source !== "function") watcher.connected();
     this.#connection = new PostgresConnection(source, {
@@ -141,11 +141,11 @@ class Postgres implements Broker {
   }
 
   broadcastName(channel: string): string {
-    return identifier(this.#prefix, broadcastName(this.#prefix, channel));
+    return identifier(this.prefix, broadcastName(this.prefix, channel));
   }
 
   inboxName(node: string, channel: string): string {
-    return identifier(this.#prefix, inboxName(this.#prefix, node, channel));
+    return identifier(this.prefix, inboxName(this.prefix, node, channel));
   }
 
   publish(name: string, payload: string): Promise<unknown> {

@@ -80,7 +80,7 @@ export function redisPubSub(options: RedisPubSubOptions): RedisPubSub {
 
 class Redis implements Broker {
   readonly maxPayloadBytes = undefined;
-  readonly #prefix: string;
+  readonly prefix: string;
   readonly #publisher: RedisLink;
   readonly #subscriber: RedisLink;
   readonly #watcher: BrokerWatcher;
@@ -93,7 +93,7 @@ class Redis implements Broker {
   #closed = false;
 
   constructor(prefix: string, publisher: RedisLink, subscriber: RedisLink, watcher: BrokerWatcher) {
-    this.#prefix = prefix;
+    this.prefix = prefix;
     this.#publisher = publisher;
     this.#subscriber = subscriber;
     this.#watcher = watcher;
@@ -116,11 +116,11 @@ class Redis implements Broker {
   }
 
   broadcastName(channel: string): string {
-    return broadcastName(this.#prefix, channel);
+    return broadcastName(this.prefix, channel);
   }
 
   inboxName(node: string, channel: string): string {
-    return inboxName(this.#prefix, node, channel);
+    return inboxName(this.prefix, node, channel);
   }
 
   publish(name: string, payload: string): Promise<unknown> {

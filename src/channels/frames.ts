@@ -184,9 +184,9 @@ export function replyFrame(
 /** A message to all subscribers of a topic. */
 export function broadcastFrame(topic: string, event: string, payload: EncodedPayload): SharedFrame {
   if (typeof payload === "string") {
-    return withHeader(OPCODE_TEXT, Buffer.from(textFrame(null, null, topic, event, payload).data));
+    return shared(textFrame(null, null, topic, event, payload));
   }
-  return withHeader(OPCODE_BINARY, Buffer.from(binaryFrame(KIND_BROADCAST, [topic, event], payload).data));
+  return shared(binaryFrame(KIND_BROADCAST, [topic, event], payload));
 }
 
 /** The channel has ended for good; the client does not join again. Carries the join that it ends. */
@@ -218,20 +218,39 @@ function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Fra
   return { data: Buffer.concat([Buffer.from([kind, ...lengths]), ...encoded, data]), binary: true };
 }
 
+/** The frame as it goes over a WebSocket, header and all, in one piece: two would cost a second buffer at each write. */
+export function wireOf({ data, binary }: Frame): Buffer {
+  const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+  const headerBytes = headerBytesOf(length);
+  const wire = Buffer.allocUnsafe(headerBytes + length);
+  writeHeader(wire, binary ? OPCODE_BINARY : OPCODE_TEXT, length, headerBytes);
+  if (typeof data === "string") wire.write(data, headerBytes);
+  else wire.set(data, headerBytes);
+  return wire;
+}
+
+function shared(frame: Frame): SharedFrame {
+  const wire = wireOf(frame);
+  return { wire, headerBytes: headerBytesOf(frameBytes(frame)) };
+}
+
+function headerBytesOf(length: number): number {
+  if (length < 126) return 2;
+  return length < 2 ** 16 ? 4 : 10;
+}
+
 /** RFC 6455, section 5.2: one whole frame, and its length in 7 bits, in 16 or in 64. */
-function withHeader(opcode: number, data: Buffer): SharedFrame {
+function writeHeader(wire: Buffer, opcode: number, length: number, headerBytes: number): void {
   const whole = 0x80;
-  const { length } = data;
-  let header: Buffer;
-  if (length < 126) header = Buffer.from([whole | opcode, length]);
-  else if (length < 2 ** 16) {
-    header = Buffer.from([whole | opcode, 126, 0, 0]);
-    header.writeUInt16BE(length, 2);
+  wire[0] = whole | opcode;
+  if (headerBytes === 2) wire[1] = length;
+  else if (headerBytes === 4) {
+    wire[1] = 126;
+    wire.writeUInt16BE(length, 2);
   } else {
-    header = Buffer.from([whole | opcode, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
-    header.writeBigUInt64BE(BigInt(length), 2);
+    wire[1] = 127;
+    wire.writeBigUInt64BE(BigInt(length), 2);
   }
-  return { wire: Buffer.concat([header, data]), headerBytes: header.length };
 }
 
 function isRef(value: unknown): value is Ref {

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import { ownCopy, type Frame, type SharedFrame } from "./frames.js";
+import { ownCopy, wireOf, type Frame, type SharedFrame } from "./frames.js";
 import type { Readable } from "./intake.js";
 
 /** A way to one client. */
@@ -71,15 +71,15 @@ export class WebSocketTransport implements Transport {
     return 0;
   }
 
-  send({ data, binary }: Frame, taken?: () => void): void {
-    if (taken === undefined) this.#webSocket.send(data, { binary });
-    else this.#webSocket.send(data, { binary }, (error) => void (error ?? taken()));
+  /**
+   * Past `ws`, which writes a header apart from what follows it, anew for every socket of a shared frame. Frames stay in
+   * order: without compression `ws` writes each one at once, too.
+   */
+  send(frame: Frame, taken?: () => void): void {
+    if (taken === undefined) this.#stream.write(wireOf(frame));
+    else this.#stream.write(wireOf(frame), (error) => void (error ?? taken()));
   }
 
-  /**
-   * Past `ws`, which would build the header anew for every socket and write it apart. Frames stay in order:
-   * without compression `ws` writes each one at once.
-   */
   sendShared({ wire }: SharedFrame): void {
     this.#stream.write(wire);
   }

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a cluster, as far as one node can see it, and what to do: findings in words. Decides from an overview
- * and from the errors that the node has reported meanwhile. Pure; knows no network.
+ * What is wrong with a cluster, as far as one node can see it, and what to do: findings in words. Decides from an
+ * overview and from the errors that the node has reported meanwhile. Pure; knows no network.
  */
 import type { TrackerErrorCode } from "../errors.js";
 import type { NodeRow, Overview } from "./overview.js";
@@ -23,7 +23,7 @@ export interface Reported {
 }
 
 export interface DiagnosisOptions {
-  /** The wall clock of whoever looks. */
+  /** The wall clock of the observer. */
   readonly nowMs: number;
   /** For how long it has been looking: who has not answered a greeting in that time does not. */
   readonly lookedMs: number;
@@ -32,7 +32,7 @@ export interface DiagnosisOptions {
   readonly listeners?: readonly string[] | undefined;
 }
 
-/** Who is greeted answers in a fraction of this, and is asked again meanwhile. */
+/** A node that is greeted answers in a fraction of this, and is asked again meanwhile. */
 const ANSWER_MS = 4_000;
 /** Clocks of machines that are kept in step differ by much less. */
 const CLOCK_MS = 2_000;

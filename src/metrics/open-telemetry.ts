@@ -1,5 +1,5 @@
 /**
- * Metrics for OpenTelemetry, by the shape of its meter: no package of it is needed here. Whoever collects asks, and
+ * Metrics for OpenTelemetry, by the shape of its meter: no package of it is needed here. Its collector asks, and
  * nothing is counted twice.
  */
 import { requireTracker, wrongArgument } from "../checks.js";
@@ -30,8 +30,8 @@ const UNITS: Readonly<Record<string, string>> = { seconds: "s", bytes: "By", "":
 
 /**
  * Observes trackers and presences on a meter. Names are those of {@link metricsOf} with dots for the first `_`, as
- * `rollcall.frames_sent`, and without `_total`. An observable instrument cannot be a histogram: of durations their sum and
- * their count are told. Returns what ends it.
+ * `rollcall.frames_sent`, and without `_total`. An observable instrument cannot be a histogram: of durations their sum
+ * and their count are told. Returns what ends it.
  *
  * @throws TrackerError `INVALID_ARGUMENT` for what is no meter, and a source that is neither.
  */

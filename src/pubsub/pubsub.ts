@@ -22,6 +22,8 @@ export interface PubSub {
   readonly nodeName: string;
   /** The largest payload that the pubsub takes, in bytes of UTF-8. Absent: no limit of its own. */
   readonly maxPayloadBytes?: number | undefined;
+  /** What keeps apart applications that share the medium, where there is such. `sealed` binds its seals to it. */
+  readonly prefix?: string | undefined;
   /**
    * Whether this node hears itself, by the way that what it sends takes to others. Then a tracker believes in its
    * connection only as far as it hears itself. Absent: it believes what `onStatus` tells, and cannot notice that

@@ -37,6 +37,16 @@ export class CatchUp {
   }
 }
 
+/** Whether everybody who is awaited was heard out, and all is here that they had then. */
+export function areCaughtUpWith(replicas: Iterable<Replica>): boolean {
+  for (const replica of replicas) {
+    if (!isAwaited(replica)) continue;
+    const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
+    if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
+  }
+  return true;
+}
+
 /** Whether a life is expected to answer: it has neither ended nor gone silent. */
 export function isAwaited({ status, departure }: Replica): boolean {
   return departure === undefined && (status === "up" || status === "returning");

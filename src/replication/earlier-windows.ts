@@ -7,7 +7,7 @@
  * frame, no timer and no entry.
  */
 import type { Membership } from "./lives/membership.js";
-import type { ReplicatorOptions } from "./port.js";
+import type { ReplicatorOptions } from "./options.js";
 import type { Replica } from "./replica.js";
 import type { Rules } from "./rules.js";
 import type { View } from "./showing/view.js";
@@ -22,13 +22,12 @@ export class EarlierWindows {
   constructor(
     membership: Membership<Replica>,
     view: View,
-    { downPeriodMs, tickPeriodMs }: Pick<ReplicatorOptions, "downPeriodMs" | "tickPeriodMs">,
-    rules: Rules,
+    { downPeriodMs, tickPeriodMs, protocol }: ReplicatorOptions,
     startedMs: number,
   ) {
     this.#membership = membership;
     this.#view = view;
-    this.#rules = rules;
+    this.#rules = protocol.rules;
     this.#tickPeriodMs = tickPeriodMs;
     this.#latestMs = startedMs + downPeriodMs;
   }

@@ -127,6 +127,11 @@ export class ReplicatedEntry implements Entry {
     return entry.#origin.shard;
   }
 
+  /** What names the slice: the same for all entries of a life under one topic, whoever stands for the life. */
+  static sliceOf(entry: ReplicatedEntry): string {
+    return entry.#origin.refPrefix;
+  }
+
   static clockOf(entry: ReplicatedEntry): number {
     return entry.#clock;
   }

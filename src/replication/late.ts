@@ -10,12 +10,11 @@ import type { Rules } from "./rules.js";
 
 /** Returns `whole` for a frame that is to be taken as if it were not late, or the summary that it tells. */
 export function useOfLate(
-  { from, to, message, counter }: Frame,
-  replica: Replica | undefined,
+  { to, message, counter }: Frame,
+  replica: Replica,
   self: Life,
   rules: Rules,
 ): "whole" | Heartbeat | "none" {
-  if (replica?.life.incarnation !== from.incarnation) return "none";
   const isDirect = to !== undefined;
   if (isDirect && to !== self.incarnation) return "none";
   const { status, held, metCounter } = replica;
@@ -26,8 +25,14 @@ export function useOfLate(
   if (!rules.holdsLate(message, isDirect)) return "none";
   // One that all hear is sent once: what tells nothing new is a repetition.
   if (!isDirect && message.type === "delta") {
-    if (message.upTo <= (held.heldSlice(message.shard)?.clock ?? 0)) return "none";
+    if (message.upTo <= clockOf(replica, message.shard)) return "none";
   }
+  // It was said to one that stood further back, and has been brought on since.
+  if (message.type === "far" && message.clock <= clockOf(replica, message.shard)) return "none";
   const holds = status === "departing" ? rules.holdsAfterGoodbye(message) : isAwaited(replica);
   return holds ? "whole" : "none";
+}
+
+function clockOf({ held }: Replica, shard: number): number {
+  return held.heldSlice(shard)?.clock ?? 0;
 }

@@ -98,18 +98,20 @@ export const DOWN_PERIODS_TO_RETURN = 4;
 export const SOUNDING_MARKS = 128;
 /**
  * The pubsub is asked about a node that has been silent for so many heartbeats. The node has ended if nobody listens
- * for as long as the second and the third: by default within 4 s of a kill, and longer than the 2 s for which a
- * connection may be cut.
+ * for as long as the second and the third: by default within 4 s of a kill, and nearly the 2 s for which a connection
+ * may be cut. A node that was absent and came back in the last of these is known to be cut, and has more time.
  */
-export const HEARTBEATS_TO_ASK = 1.03;
+export const HEARTBEATS_TO_ASK = 1.02;
 export const ABSENT_MS = 1_000;
 export const ABSENT_HEARTBEATS = 0.93;
+export const UNSTEADY_ABSENT_HEARTBEATS = 1.5;
+export const UNSTEADY_HEARTBEATS = 150;
 /** So many lives that do not hear are asked in a heartbeat whether they do again, however many there are. */
 export const ONE_WAY_TRIES_PER_HEARTBEAT = 4;
 /** How long one that answered only a broadcast is asked by broadcasts, before a direct request is tried again. */
 export const ALOUD_MS = 30_000;
 /**
- * Whoever only looks on is answered like a node, and remembered for the account that it has: so many at a time, each for
+ * An observer is answered like a node, and remembered for the account that it has: so many at a time, each for
  * so long after its last question. A dozen people look at a cluster in trouble.
  */
 export const MAX_OBSERVERS = 64;
@@ -148,14 +150,17 @@ export const LIMITS = Object.freeze({
   requestsPerLife: 16,
   /** A life that has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
   failuresOfSlowLives: 2,
-  /** Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however many. */
+  /**
+   * Lives of the slow lane that are asked at the same time: invented or deaf ones cost some frames a second, however
+   * many.
+   */
   slowRequests: 16,
   /** Lives that are known at a time: more are not listened to, so that forged names cannot fill the memory. */
   knownLives: 4_096,
   /**
-   * Slices of which nothing came yet but that their authors claim them, over all lives: those of 256 nodes with 64 shards.
-   * With what is kept to ask for it each costs some four hundred bytes, and six bytes of a heartbeat claim it. Beyond it
-   * every life may claim as many as it is asked for at a time, and the rest with its next heartbeats.
+   * Slices of which nothing came yet but that their authors claim them, over all lives: those of 256 nodes with 64
+   * shards. With what is kept to ask for it each costs some four hundred bytes, and six bytes of a heartbeat claim it.
+   * Beyond it every life may claim as many as it is asked for at a time, and the rest with its next heartbeats.
    */
   claimedSlices: 16_384,
   /** Lives that are over and remembered as such. */

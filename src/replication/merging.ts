@@ -10,8 +10,9 @@ import type { RemoteSlice } from "./holding/remote-slice.js";
 import { Requests } from "./holding/requests.js";
 import { Room } from "./holding/room.js";
 import type { Contact } from "./lives/contact.js";
-import type { DeltaMessage, Heartbeat, Page } from "./message.js";
-import type { Counters, ReplicatorOptions, Tracing } from "./port.js";
+import type { DeltaMessage, Heartbeat, Page, SliceRequest } from "./message.js";
+import type { Counters } from "./counters.js";
+import type { ReplicatorOptions, Tracing } from "./options.js";
 import type { Replica } from "./replica.js";
 import type { Protocol } from "./rules.js";
 import type { Effects } from "./step.js";
@@ -45,12 +46,11 @@ export class Merging {
   readonly #tracing: Tracing | undefined;
 
   constructor(
-    { random, heartbeatPeriodMs, maxEntries, tracing }: ReplicatorOptions,
+    { random, heartbeatPeriodMs, maxEntries, tracing, protocol }: ReplicatorOptions,
     effects: Effects,
     counters: Counters,
     contact: Contact,
     listener: MergingListener,
-    protocol: Protocol,
     nowMs: number,
   ) {
     this.#effects = effects;
@@ -124,7 +124,7 @@ export class Merging {
       if (slice.isCrowded) slice.isCrowded = !this.#room.admits(growth - (spare ??= this.#spare()));
       if (slice.isCrowded) this.#full(replica, slice, nowMs);
       else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
-      else if (verdict === "behind") this.#want(replica, slice, nowMs);
+      else if (verdict === "behind" && slice.nextRequest() !== undefined) this.#want(replica, slice, nowMs);
     }
     this.#listener.broughtOn(replica);
   }
@@ -135,37 +135,47 @@ export class Merging {
     const isSettled = delta.since === 0 && this.#room.admits(delta.births.length);
     const slice = held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, nowMs, isSettled);
     if (slice === undefined) return;
-    const { steps } = slice;
-    const change = slice.receiveDelta(delta, counter, direct, this.#hasRoom);
+    const isClaim = slice.steps === 0;
+    const outcome = slice.receiveDelta(delta, counter, direct, this.#hasRoom);
     this.#count(replica, slice);
-    if (change === "crowded") return this.#crowded(replica, slice, delta.births.length, nowMs);
-    if (steps === 0 && slice.steps > 0) this.#claims.settle(replica);
-    if (change !== "broken") this.#listener.changed(replica, change);
-    // What was lost of an answer once may be lost of each: pages come one at a time.
-    else if (this.#protocol.rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice, nowMs);
-    this.#counters.deltasMerged += 1;
-    // One that tells nothing new is the second answer to what was asked twice.
-    if (delta.part === delta.parts) this.#afterAnswer(replica, slice, direct && slice.steps > steps, nowMs);
+    switch (outcome.type) {
+      case "crowded":
+        return this.#crowded(replica, slice, delta.births.length, nowMs);
+      case "broken":
+        // What was lost of an answer once may be lost of each: pages come one at a time.
+        if (this.#protocol.rules.isFetchedAsPages(direct)) return this.#rebuild(replica, slice, nowMs);
+        this.#counters.deltasMerged += 1;
+        return this.#afterAnswer(replica, slice, false, slice.nextRequest(), nowMs);
+      case "taken":
+        if (isClaim && outcome.isNews) this.#claims.settle(replica);
+        this.#listener.changed(replica, outcome.change);
+        this.#counters.deltasMerged += 1;
+        // One that tells nothing new is the second answer to what was asked twice.
+        if (delta.part === delta.parts)
+          this.#afterAnswer(replica, slice, direct && outcome.isNews, outcome.request, nowMs);
+    }
   }
 
   page(replica: Replica, page: Page, counter: number, nowMs: number): void {
     const slice = replica.held.slices.get(page.shard);
-    const isClaim = slice?.steps === 0;
-    const change = slice?.receivePage(page, counter, this.#hasRoom) ?? "foreign";
-    if (slice === undefined || change === "foreign") return;
-    if (change === "crowded") {
-      // What is there of it may be what takes the room, and nothing can be told of it any more.
-      this.#listener.letGo(replica, slice.letGo());
-      this.#count(replica, slice);
-      return this.#crowded(replica, slice, page.births.length, nowMs);
-    }
-    this.#count(replica, slice);
-    if (isClaim && slice.steps > 0) this.#claims.settle(replica);
-    if (change === "unusable") this.#diverged(replica, slice, nowMs);
-    else {
-      this.#counters.pagesMerged += 1;
-      this.#listener.changed(replica, change);
-      this.#afterAnswer(replica, slice, true, nowMs);
+    if (slice === undefined) return;
+    const isClaim = slice.steps === 0;
+    const outcome = slice.receivePage(page, counter, this.#hasRoom);
+    // What is there of it may be what takes the room, and nothing can be told of it any more.
+    if (outcome.type === "crowded") this.#listener.letGo(replica, slice.letGo());
+    if (outcome.type !== "foreign") this.#count(replica, slice);
+    switch (outcome.type) {
+      case "foreign":
+        return;
+      case "crowded":
+        return this.#crowded(replica, slice, page.births.length, nowMs);
+      case "unusable":
+        return this.#diverged(replica, slice, nowMs);
+      case "taken":
+        if (isClaim && outcome.isNews) this.#claims.settle(replica);
+        this.#counters.pagesMerged += 1;
+        this.#listener.changed(replica, outcome.change);
+        this.#afterAnswer(replica, slice, true, outcome.request, nowMs);
     }
   }
 
@@ -193,7 +203,9 @@ export class Merging {
   #rebuild(replica: Replica, slice: RemoteSlice, nowMs: number): void {
     if (slice.nextRequest()?.type !== "deltaRequest") return;
     this.#startRebuild(replica, slice, false);
-    this.#afterAnswer(replica, slice, true, nowMs);
+    this.#requests.answered(slice, false, nowMs);
+    this.#want(replica, slice, nowMs);
+    this.#listener.broughtOn(replica);
   }
 
   #startRebuild(replica: Replica, slice: RemoteSlice, isDoubted: boolean): void {
@@ -263,9 +275,15 @@ export class Merging {
   }
 
   /** After anything that may have brought a slice on; `answered` if it was an answer, and did. */
-  #afterAnswer(replica: Replica, slice: RemoteSlice, answered: boolean, nowMs: number): void {
-    if (answered) this.#requests.answered(slice, nowMs);
-    if (slice.nextRequest() === undefined) {
+  #afterAnswer(
+    replica: Replica,
+    slice: RemoteSlice,
+    answered: boolean,
+    request: SliceRequest | undefined,
+    nowMs: number,
+  ): void {
+    if (answered) this.#requests.answered(slice, request === undefined, nowMs);
+    if (request === undefined) {
       this.#requests.drop(slice);
       this.#wakeWaiting(nowMs);
     } else this.#want(replica, slice, nowMs);
@@ -273,7 +291,7 @@ export class Merging {
   }
 
   #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
-    if (replica.status === "departing" || slice.isCrowded || slice.nextRequest() === undefined) return;
+    if (replica.status === "departing" || slice.isCrowded) return;
     this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs));
   }
 

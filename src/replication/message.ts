@@ -91,6 +91,9 @@ export interface PageRequest {
   readonly aloud?: boolean | undefined;
 }
 
+/** What is asked of a slice's author. */
+export type SliceRequest = DeltaRequest | PageRequest;
+
 /** To a requester whose clock is too old for a delta: rebuild. */
 export interface Far {
   readonly type: "far";
@@ -141,7 +144,7 @@ export interface Eviction {
   readonly sessions: readonly string[];
 }
 
-export type Message = Heartbeat | DeltaMessage | DeltaRequest | PageRequest | Far | Page | Goodbye | Eviction;
+export type Message = Heartbeat | DeltaMessage | SliceRequest | Far | Page | Goodbye | Eviction;
 
 /** A message: its sender, the incarnation that it is for (or all), and its number among the frames of the sender. */
 export interface Frame {
@@ -163,6 +166,6 @@ export const WHETHER_THERE: DeltaRequest = {
   clock: Number.MAX_SAFE_INTEGER,
 };
 
-export function asksWhetherThere(request: DeltaRequest | PageRequest): boolean {
+export function asksWhetherThere(request: SliceRequest): boolean {
   return request.type === "deltaRequest" && request.clock === WHETHER_THERE.clock;
 }

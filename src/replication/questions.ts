@@ -8,8 +8,8 @@ import type { Life } from "./life.js";
 import type { Contact } from "./lives/contact.js";
 import type { Membership } from "./lives/membership.js";
 import { Observers } from "./lives/observers.js";
-import type { DeltaRequest, Frame, PageRequest } from "./message.js";
-import type { Counters } from "./port.js";
+import type { Frame, SliceRequest } from "./message.js";
+import type { Counters } from "./counters.js";
 import type { Rules } from "./rules.js";
 import type { Effects } from "./step.js";
 
@@ -34,7 +34,7 @@ export class Questions {
   }
 
   /** Somebody who may ask does. */
-  ask(by: Asker, request: DeltaRequest | PageRequest, counter: number, nowMs: number): void {
+  ask(by: Asker, request: SliceRequest, counter: number, nowMs: number): void {
     const { authorship, counters } = this.#asked;
     const refused = authorship.ask(by, request, counter, nowMs);
     if (refused === "foreign") counters.framesRefused += 1;

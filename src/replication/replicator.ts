@@ -9,7 +9,7 @@ import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
-import { CatchUp, isAwaited } from "./catch-up.js";
+import { CatchUp, areCaughtUpWith } from "./catch-up.js";
 import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
@@ -19,20 +19,21 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership } from "./lives/membership.js";
+import type { MembershipListener } from "./lives/membership.js";
 import { Merging } from "./merging.js";
-import type { SummaryWay } from "./merging.js";
+import type { MergingListener, SummaryWay } from "./merging.js";
 import { expectedWithinMs } from "./message.js";
 import type { Frame, Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
-import { countSent, noCounts } from "./port.js";
-import type { Counters, ReplicatorOptions, VoiceWay } from "./port.js";
+import { countSent, noCounts } from "./counters.js";
+import type { Counters } from "./counters.js";
+import type { ReplicatorOptions } from "./options.js";
 import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
-import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Effects } from "./step.js";
-import type { Effect, LocalChange, News, ReplicationEvent, Step } from "./step.js";
+import type { LocalChange, ReplicationEvent, Step, VoiceWay } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -57,23 +58,19 @@ export class Replicator {
   #hasHeard = false;
 
   constructor(options: ReplicatorOptions, nowMs: number) {
-    const { life, protocol = PROTOCOL } = options;
+    const { life, protocol } = options;
     const { rules } = protocol;
     this.#options = options;
     this.#rules = rules;
     this.view = new View(rules);
     const effects = this.#effects;
     this.connection = new Connection(options, rules, effects, nowMs);
-    const carry = (effect: Extract<Effect, { readonly payload: string }>): void => {
+    const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
-      countSent(this.counters, effect.payload);
-      effects.add(effect);
+      countSent(this.counters, payload);
+      effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
-    const carrier = {
-      broadcast: (payload: string): void => carry({ type: "broadcast", payload }),
-      send: (to: string, payload: string): void => carry({ type: "send", to, payload }),
-    };
-    this.#outbox = new Outbox(life, options.maxFrameBytes, carrier, rules, options.observer);
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carry, rules, options.observer);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
@@ -81,25 +78,19 @@ export class Replicator {
       () => this.#hasHeard,
       () => this.connection.rhythm.lateMs,
       (timeMs) => this.#earlierWindows.ownMs(timeMs),
-      protocol,
       this.seenTimes,
     );
     this.#greetings = new Greetings(options.random, rules);
     const { healthy } = this.connection;
-    this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy, protocol);
-    const listener = {
-      changed: (replica: Replica, change: SliceChange) => {
-        options.tracing?.merged(replica.life, change);
-        this.#show(replica, change);
-      },
-      letGo: (replica: Replica, entries: Iterable<ReplicatedEntry>) => {
-        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
-      },
-      silent: () => this.membership.silent(),
-      forgetSilent: (replica: Replica) => this.membership.forgetSilent(replica),
-      broughtOn: (replica: Replica) => this.#showIfCaughtUp(replica),
-    };
-    this.#merging = new Merging(options, effects, this.counters, this.#contact, listener, protocol, nowMs);
+    this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy);
+    this.#merging = new Merging(
+      options,
+      effects,
+      this.counters,
+      this.#contact,
+      this.#mergingListener(),
+      nowMs,
+    );
     const { downPeriodMs, permdownPeriodMs } = options;
     this.membership = new Membership(
       {
@@ -109,26 +100,7 @@ export class Replicator {
         healthy,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
-      {
-        appeared: (replica, timeMs) => this.#appeared(replica, timeMs),
-        wentDown: (replica, timeMs) => this.#wentDown(replica, timeMs),
-        cameBack: (replica, timeMs) => {
-          replica.held.summedUp.clear();
-          this.#contact.cameBack(replica);
-          this.#greet(replica, timeMs);
-        },
-        departs: (replica, timeMs) => this.#departs(replica, timeMs),
-        ended: (replica) => this.#ended(replica),
-        missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
-        insisted: (replica, timeMs) => {
-          this.#merging.doubtAll(replica, timeMs);
-          this.#authorship.forget(replica.life);
-          this.#tell({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
-        },
-        conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
-        clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
-        crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
-      },
+      this.#membershipListener(),
       protocol,
     );
     const { counters, membership } = this;
@@ -136,10 +108,49 @@ export class Replicator {
       { self: life, authorship: this.#authorship, contact: this.#contact, membership, counters, effects },
       rules,
     );
-    this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, rules, nowMs);
+    this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, nowMs);
   }
 
-  /** Takes an event. What comes of it is told, and done by whoever called; a frame that is none never throws. */
+  #mergingListener(): MergingListener {
+    return {
+      changed: (replica, change) => {
+        this.#options.tracing?.merged(replica.life, change);
+        this.#show(replica, change);
+      },
+      letGo: (replica, entries) => {
+        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
+      },
+      silent: () => this.membership.silent(),
+      forgetSilent: (replica) => this.membership.forgetSilent(replica),
+      broughtOn: (replica) => this.#showIfCaughtUp(replica),
+    };
+  }
+
+  #membershipListener(): MembershipListener<Replica> {
+    return {
+      appeared: (replica, timeMs) => this.#appeared(replica, timeMs),
+      wentDown: (replica, timeMs) => this.#wentDown(replica, timeMs),
+      cameBack: (replica, timeMs) => {
+        replica.held.summedUp.clear();
+        this.#contact.cameBack(replica);
+        this.#greet(replica, timeMs);
+      },
+      departs: (replica, timeMs) => this.#departs(replica, timeMs),
+      ended: (replica) => this.#ended(replica),
+      missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
+      insisted: (replica, timeMs) => {
+        this.#merging.doubtAll(replica, timeMs);
+        this.#authorship.forget(replica.life);
+        this.#effects.add({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
+      },
+      conflict: (name, incarnations) => this.#effects.add({ type: "nameConflict", name, incarnations }),
+      clockAhead: (ahead) =>
+        this.#effects.add({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
+      crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
+    };
+  }
+
+  /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: ReplicationEvent, nowMs: number): Step {
     this.#step.made = this.#take(event, nowMs);
     this.#step.effects = this.#effects.take();
@@ -162,6 +173,7 @@ export class Replicator {
         this.#attach(event.isAttached, nowMs);
         break;
       case "sound":
+        this.connection.waits(nowMs);
         this.#sound(nowMs, event.ways);
         break;
       case "nodeGone":
@@ -200,11 +212,11 @@ export class Replicator {
   }
 
   #receive(payload: string, nowMs: number, way: VoiceWay): void {
-    const decoded = decodeFrame(payload);
+    const decoded = decodeFrame(payload, this.#rules);
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
-      this.#tell({ type: "refused", reason: decoded.refused, version: decoded.version });
+      this.#effects.add({ type: "refused", reason: decoded.refused, version: decoded.version });
       return;
     }
     const { frame } = decoded;
@@ -219,17 +231,17 @@ export class Replicator {
     const periodMs = message.type === "heartbeat" ? expectedWithinMs(message) : undefined;
     // What is said aloud is for one life, and takes the way of broadcasts; what is for all is one frame, however it comes.
     const isDirect = way === "inbox" && frame.to !== undefined;
-    const replica = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
-    if (replica === "own") return this.#hearOwn(frame, nowMs);
+    const hearing = this.membership.hear(from, frame.counter, isDirect, nowMs, periodMs);
+    if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
     this.#hasHeard = true;
-    if (replica === "late") this.#receiveLate(frame, nowMs);
-    else if (typeof replica === "string") this.#contact.refused(replica, from, nowMs);
-    else if (frame.to !== undefined && frame.to !== this.#options.life.incarnation) {
+    if (hearing.type === "late") this.#receiveLate(frame, hearing.replica, nowMs);
+    else if (hearing.type !== "heard") this.#contact.refused(hearing.type, from, nowMs);
+    else if (frame.to !== undefined && frame.to !== life.incarnation) {
       // For an earlier life of this node: it tells only that its sender is alive.
       this.counters.framesMisaddressed += 1;
-      this.#showIfCaughtUp(replica);
-    } else this.#dispatch(frame, replica, nowMs);
+      this.#showIfCaughtUp(hearing.replica);
+    } else this.#dispatch(frame, hearing.replica, nowMs);
   }
 
   /** Does what is due, and asks to be woken for the rest. */
@@ -273,12 +285,8 @@ export class Replicator {
    * that was known to be missing a `downPeriodMs` ago.
    */
   hasCaughtUp(nowMs: number): boolean {
-    for (const replica of this.membership.replicas()) {
-      if (!isAwaited(replica)) continue;
-      const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
-      if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
-    }
-    return !this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
+    const isOverdue = (): boolean => this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
+    return areCaughtUpWith(this.membership.replicas()) && !isOverdue();
   }
 
   /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
@@ -299,20 +307,15 @@ export class Replicator {
   // Frames.
 
   #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
-    this.#contact.heard(replica, message, to !== undefined, nowMs);
+    const isDirect = to !== undefined;
+    this.#contact.heard(replica, message, isDirect, nowMs);
     switch (message.type) {
       case "heartbeat":
-        if (to !== undefined) this.#merging.greetedBy(replica, nowMs);
+        if (isDirect) this.#merging.greetedBy(replica, nowMs);
         this.#earlierWindows.told(replica, message.waitsMs, nowMs);
-        return this.#receiveHeartbeat(
-          replica,
-          message,
-          counter,
-          to === undefined ? "broadcast" : "direct",
-          nowMs,
-        );
+        return this.#receiveHeartbeat(replica, message, counter, isDirect ? "direct" : "broadcast", nowMs);
       case "delta":
-        return this.#merging.delta(replica, message, counter, to !== undefined, nowMs);
+        return this.#merging.delta(replica, message, counter, isDirect, nowMs);
       case "page":
         return this.#merging.page(replica, message, counter, nowMs);
       case "far":
@@ -330,10 +333,9 @@ export class Replicator {
   }
 
   /** A frame that was overtaken says nothing of who is alive; what it tells nevertheless is in late.ts. */
-  #receiveLate(frame: Frame, nowMs: number): void {
-    const replica = this.membership.presentOf(frame.from.name);
+  #receiveLate(frame: Frame, replica: Replica, nowMs: number): void {
     const use = useOfLate(frame, replica, this.#options.life, this.#rules);
-    if (replica === undefined || use === "none") this.#contact.refused("late", frame.from, nowMs);
+    if (use === "none") this.#contact.refused("late", frame.from, nowMs);
     else if (use === "whole") this.#dispatch(frame, replica, nowMs);
     else
       this.#receiveHeartbeat(replica, use, frame.counter, frame.to === undefined ? "late" : "direct", nowMs);
@@ -382,7 +384,7 @@ export class Replicator {
 
   #appeared(replica: Replica, nowMs: number): void {
     this.#greet(replica, nowMs);
-    this.#tell({ type: "replicaUp", life: replica.life });
+    this.#effects.add({ type: "replicaUp", life: replica.life });
   }
 
   #greet(replica: Replica, nowMs: number): void {
@@ -395,7 +397,7 @@ export class Replicator {
     this.#merging.dropRequests(replica);
     this.#contact.wentDown(replica, nowMs);
     for (const entry of replica.held.entries()) this.view.leave(entry, "down");
-    this.#tell({ type: "replicaDown", life: replica.life });
+    this.#effects.add({ type: "replicaDown", life: replica.life });
   }
 
   #departs(replica: Replica, nowMs: number): void {
@@ -414,7 +416,7 @@ export class Replicator {
     this.#contact.drop(replica);
     const reason: LeaveReason = replica.departure ?? "down";
     for (const entry of replica.held.entries()) this.view.leave(entry, reason);
-    this.#tell({ type: "replicaGone", life: replica.life });
+    this.#effects.add({ type: "replicaGone", life: replica.life });
   }
 
   /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
@@ -422,7 +424,7 @@ export class Replicator {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
     for (const entry of replica.held.entries()) this.view.joinAgain(entry);
-    this.#tell({ type: "replicaUp", life: replica.life });
+    this.#effects.add({ type: "replicaUp", life: replica.life });
   }
 
   #show(replica: Replica, change: SliceChange): void {
@@ -430,9 +432,5 @@ export class Replicator {
     for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
     for (const { entry, previous } of change.updated) this.view.update(entry, previous);
     for (const entry of change.added) this.view.join(entry);
-  }
-
-  #tell(news: News): void {
-    this.#effects.add(news);
   }
 }

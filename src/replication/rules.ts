@@ -1,6 +1,6 @@
 /**
  * The rules of the protocol, by the numbers that they have in docs/protocol.md: pure functions, each with the failure
- * that it prevents. Whoever runs the protocol is given them, so that a test can run it with another one.
+ * that it prevents. A replicator is given them, so that a test can run it with others.
  *
  * Some rules are no decision but the shape of a structure, and are kept there:
  *
@@ -11,15 +11,12 @@
  * - R24: What gets through is told. (src/replication/lives/link.ts)
  * - R27: Nobody speaks for another. (src/replication/authoring/authorship.ts)
  * - R28: An update is one change. (src/replication/holding/identity.ts)
- * - R40: Who is heard after later lives of its name have ended was not before them. (src/replication/lives/over-lives.ts)
- * - R45: One heartbeat that all hear may be older than this life, or than its last reconnect. (src/replication/holding/holding.ts)
- * - R46: Who asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
+ * - R46: A node that asks for completeness hears the others out first. (src/tracker/hearing-out.ts)
  * - R47: What was accepted can be sent. (src/replication/wire/codec.ts)
  * - R48: A payload is measured before it is parsed. (src/replication/wire/codec.ts)
  * - R49: What comes in is bounded as what `track` accepts. (src/replication/wire/births.ts)
  * - R50: A frame expands to at most 4 Mi UTF-16 units. (src/replication/wire/births.ts)
  * - R52: Names of nodes and trackers have no control characters and no line separators. (src/replication/wire/codec.ts)
- * - R53: Another protocol version is reported, not guessed. (src/replication/wire/codec.ts)
  */
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
@@ -38,15 +35,18 @@ import {
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
+  PROTOCOL_VERSION,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
   REQUEST_RETRY_MAX_MS,
   REQUEST_RETRY_MS,
   SHARE_OF_PERMDOWN,
+  UNSTEADY_ABSENT_HEARTBEATS,
+  UNSTEADY_HEARTBEATS,
 } from "./limits.js";
 import type { Limits } from "./limits.js";
-import type { Message, PageRequest, DeltaRequest, ShardSummary, WireBirth } from "./message.js";
+import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
 
 /** What is known of the present life of a name when another one is heard. */
 interface PresentLife {
@@ -64,15 +64,13 @@ export const RULES = {
   lastCounter: (direct: boolean, lastDirect: number, lastBroadcast: number): number =>
     direct ? lastDirect : lastBroadcast,
 
-  /**
-   * R1: A question to this life, a page for it, and a delta in one frame hold however late they come: they name the
-   * clocks that they are about. Else of many answers on a network that reorders only the last few count.
-   */
+  /** R1: What names its clocks holds however late it comes. Else of many answers that are reordered the last few count. */
   holdsLate: (message: Message, isDirect: boolean): boolean => {
     switch (message.type) {
       case "deltaRequest":
       case "pageRequest":
       case "page":
+      case "far":
         return isDirect;
       case "delta":
         return message.parts === 1;
@@ -81,18 +79,11 @@ export const RULES = {
     }
   },
 
-  /**
-   * R1: A heartbeat that was overtaken, and was sent after the frame by which its life appeared or came back, still tells
-   * what the life had then, where no other did. Else a busy node on a network that reorders is not shown, as every
-   * heartbeat is overtaken by a delta.
-   */
+  /** R1: A heartbeat that was overtaken still sums up for the first time. Else a life that tells much is not shown. */
   sumsUpLate: (counter: number, metCounter: number, hasSummedUpAll: boolean): boolean =>
     !hasSummedUpAll && counter > metCounter,
 
-  /**
-   * R1: What holds late is heard of a life that has said goodbye too, but for its questions. Else a goodbye that
-   * overtakes the last changes of its life takes them away, and nobody can be asked for them.
-   */
+  /** R1: After a goodbye, too, but for questions. Else a goodbye that overtakes the last changes takes them away. */
   holdsAfterGoodbye: (message: Message): boolean => message.type === "delta" || message.type === "page",
 
   /** R2: Only what joins on is merged. Else a gap stays for ever, and what ends at or below the clock brings back. */
@@ -111,10 +102,7 @@ export const RULES = {
   /** R9: What is seen was flushed. Else a requester stands at a clock that no broadcast ends at. */
   isFlushedFirst: (pendingDots: number): boolean => pendingDots > 0,
 
-  /**
-   * R58: A newcomer is not complete while windows are open that it could not know of. Else it is complete without all
-   * who wait there, while every other node lists them.
-   */
+  /** R58: A newcomer is not complete while windows are open that it could not know of. Else it lacks those who wait there. */
   earlierWindowMs: (nowMs: number, untilMs: number): number => Math.max(0, untilMs - nowMs),
 
   /** R26: An echo is dropped. Else a node lists its own entries twice. */
@@ -174,7 +162,7 @@ export const RULES = {
   patienceMs: (likelyMs: number, doublings: number, hasAnswered: boolean, retryMaxMs: number): number =>
     Math.min(likelyMs * 2 ** doublings, Math.max(retryMaxMs, hasAnswered ? 2 * likelyMs : likelyMs)),
 
-  /** R17: Who asks has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
+  /** R17: A requester has an account. What it may have at most. Else sixty bytes ask for a page, without end. */
   answerCredit: (entries: number, limits: Limits): number => limits.answerCreditItems + 2 * entries,
 
   /** R17: What of it comes back in each millisecond. */
@@ -191,20 +179,20 @@ export const RULES = {
   asksAloud: (isMissing: boolean, unanswered: number, unansweredMs: number, patienceMs: number): boolean =>
     isMissing && unanswered > 3 && unansweredMs > patienceMs / 2,
 
-  /**
-   * R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud, and its list is
-   * wrong for good.
-   */
+  /** R23: A question is no answer. Else who is asked by a node that does not hear it never asks aloud. */
   isAnswer: (message: Message): boolean => message.type !== "deltaRequest" && message.type !== "pageRequest",
 
-  /**
-   * R24: A link in doubt is tried by time, not by what is heard: about once a heartbeat, and less often while it is
-   * down. Else where no broadcast comes, one lost question ends the chain of them.
-   */
+  /** R24: A link in doubt is tried by time, not by what is heard. Else one lost question ends the chain of them. */
   triedAfterMs: (isDown: boolean, patienceMs: number): number => (isDown ? patienceMs / 2 : patienceMs / 8),
 
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
-  answersAloud: ({ aloud }: DeltaRequest | PageRequest): boolean => aloud === true,
+  answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
+
+  /**
+   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames
+   * are late is complete without what changed before it started.
+   */
+  isHeardOut: (shardsSure: number, poolSize: number): boolean => shardsSure >= poolSize,
 
   // Saying.
 
@@ -239,10 +227,7 @@ export const RULES = {
   healthyMs: (elapsedMs: number, tickPeriodMs: number, isConnected: boolean): number =>
     isConnected ? Math.min(elapsedMs, 2 * tickPeriodMs) : 0,
 
-  /**
-   * R32: A tick that comes late hides nobody: what was received meanwhile comes after it. But a node that stalls all
-   * the time does hide.
-   */
+  /** R32: A tick that comes late hides nobody: frames wait behind it. But a node that stalls all the time does hide. */
   hides: (isLate: boolean, sinceLateMs: number, tickPeriodMs: number, isConnected: boolean): boolean =>
     isConnected && isLate === sinceLateMs < tickPeriodMs,
 
@@ -291,6 +276,12 @@ export const RULES = {
   /** R39: One that was taken for over and insists is heard. */
   insists: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
+  /**
+   * R40: A life that is heard after later lives of its name have ended was not before them. Whether one that is over
+   * says so of those before it: not once it was overtaken. Else one start with a clock ahead delays all that follow.
+   */
+  endsEarlier: (wasOvertaken: boolean): boolean => !wasOvertaken,
+
   /** R41: A counter runs ahead by what its life can have sent in the time. Else one forged frame closes the ears. */
   isImplausible: (counter: number, highest: number, sinceMs: number): boolean =>
     highest > 0 && counter - highest > COUNTER_JUMP + COUNTER_JUMP_PER_MS * sinceMs,
@@ -298,20 +289,17 @@ export const RULES = {
   /** R41: Late frames that were never heard are heard if they go on for longer than the down period. */
   goesOn: (insistedMs: number, patienceMs: number): boolean => insistedMs > patienceMs,
 
-  /** R42: A table of lives that is full makes room. Else names that somebody made up keep out whoever starts. */
+  /** R42: A table of lives that is full makes room. Else names that somebody made up keep out nodes that start. */
   isSpare: (isEmpty: boolean, isAlive: boolean, silentMs: number, downPeriodMs: number): boolean =>
     isEmpty && (!isAlive || silentMs > downPeriodMs / 2),
 
-  /**
-   * R42: What lives claim to have is bounded over all, but each may claim what it is asked for at a time. Else a frame
-   * that names a thousand shards costs four hundred times its bytes.
-   */
+  /** R42: Claims are bounded over all lives. Else a frame that names a thousand shards costs 400 times its bytes. */
   isClaimKept: (claimed: number, claimedByLife: number, limits: Limits): boolean =>
     claimed < limits.claimedSlices || claimedByLife < limits.requestsPerLife,
 
   /**
-   * R43: Who comes after a goodbye takes the place of one entry of the departing life. Of that topic and key, and no
-   * more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
+   * R43: An entry that comes after a goodbye takes the place of one entry of the departing life. Of that topic and key,
+   * and no more than one. Else a rolling deploy flickers for every user or every second device, or ghosts stay.
    */
   takesPlace: (isOfThatLife: boolean, wasThere: boolean): boolean => !isOfThatLife && !wasThere,
 
@@ -322,6 +310,9 @@ export const RULES = {
   /** R43: Whose life departs waits, and takes over from nobody who waited with it. */
   stays: (entry: ReplicatedEntry): boolean => !ReplicatedEntry.departs(entry),
 
+  /** R43: A repeated goodbye does not extend the window. */
+  countsGoodbye: (departs: boolean): boolean => !departs,
+
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
 
@@ -331,7 +322,7 @@ export const RULES = {
   // Whether this node is heard.
 
   /**
-   * R54: A node is connected as far as it hears itself. Not heard for two heartbeats, on either way, it is deaf. Else a
+   * R54: A node is connected as far as it hears itself. Not heard for 2.25 heartbeats, on either way, it is deaf. Else a
    * node that hears nobody says that it is connected and complete.
    */
   isDeaf: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
@@ -341,37 +332,31 @@ export const RULES = {
   isOverdue: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs > HEARTBEATS_TO_DOUBT * heartbeatPeriodMs,
 
-  /** R54: Whoever doubts its connection speaks with every tick, for a while: one frame may have been lost. */
+  /** R54: A node that doubts its connection speaks with every tick, for a while: one frame may have been lost. */
   soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
 
-  /**
-   * R55: A node that does not hear itself counts nobody's silence. Else whoever loses its connection without a word
-   * declares everybody else dead.
-   */
+  /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
   countsSilence: (isDeaf: boolean): boolean => !isDeaf,
 
   /** R55: While it doubts its connection it hides nobody. */
   hidesUnheard: (isDoubted: boolean): boolean => !isDoubted,
 
-  /** R55: And for a round of heartbeats more than it would otherwise wait, whoever it may not have heard may speak. */
+  /** R55: And it waits for a round of heartbeats more, in which those that it may not have heard can speak. */
   graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
     sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
 
-  /**
-   * R56: Whoever hears itself again is as after a reconnect. Else those whose heartbeats went the way of its own are
-   * hidden although they are there.
-   */
+  /** R56: A node that hears itself again is as after a reconnect. Else those that hear it later than this node are hidden. */
   isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
 
   /**
-   * R57: Who is silent, and of whom the pubsub says for a while that nobody listens, has ended. Else a kill is noticed
-   * only by its silence. Asked about whoever is overdue.
+   * R57: A silent node of which the pubsub says for a while that it does not listen has ended. Else a kill is noticed
+   * only by its silence. Those that are overdue are asked about.
    */
   isMissing: (silentMs: number, heartbeatPeriodMs: number): boolean =>
     silentMs > HEARTBEATS_TO_ASK * heartbeatPeriodMs,
 
-  /** R57: Whoever has reconnected lately asks nobody: others may be about to. */
+  /** R57: A node that has reconnected lately asks nobody: others may be about to. */
   mayAskForDeaths: (sinceConnectedMs: number, downPeriodMs: number): boolean =>
     sinceConnectedMs > downPeriodMs,
 
@@ -382,23 +367,25 @@ export const RULES = {
   isAbsent: (answers: number, absentMs: number, absenceMs: number): boolean =>
     answers > 1 && absentMs >= absenceMs,
 
-  /** R57: For how long nobody has to listen where somebody did. */
-  absenceMs: (heartbeatPeriodMs: number): number =>
-    Math.max(ABSENT_MS, ABSENT_HEARTBEATS * heartbeatPeriodMs),
+  /** R57: For how long nobody has to listen where somebody did: longer where it was absent before, and came back. */
+  absenceMs: (heartbeatPeriodMs: number, isUnsteady: boolean): number =>
+    Math.max(ABSENT_MS, (isUnsteady ? UNSTEADY_ABSENT_HEARTBEATS : ABSENT_HEARTBEATS) * heartbeatPeriodMs),
+
+  /** R57: Whose connection was cut once may be cut again soon. */
+  isUnsteady: (sinceReturnMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceReturnMs < UNSTEADY_HEARTBEATS * heartbeatPeriodMs,
 
   // Who is to go.
 
-  /**
-   * R61: Whoever wants an entry of another node to end asks its owner. Again with each heartbeat, five times in all.
-   * Else a lost frame leaves somebody who was to go.
-   */
+  /** R61: A node that wants an entry of another to end asks its owner. Five times in all, or a lost frame saves it. */
   asksAgain: (asked: number): boolean => asked < EVICTIONS_ASKED,
 
   // The border.
 
-  /**
-   * R62: An observer is nobody's replica. Else whoever looks at a cluster is listed, waited for and missed in it.
-   */
+  /** R53: Another protocol version is reported, not guessed. Else a node believes what it misreads. */
+  isSpoken: (version: unknown): boolean => version === PROTOCOL_VERSION,
+
+  /** R62: An observer is nobody's replica. Else an observer is listed, waited for and missed. */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
   /** R62: Nobody who is heard as a node only looks on. Else questions in its name are answered to it. */
@@ -410,8 +397,8 @@ export const RULES = {
   // What there is room for.
 
   /**
-   * R59: What others have is kept as far as there is room. Else whoever can publish fills the memory of every node. What
-   * makes room is always taken.
+   * R59: What others have is kept as far as there is room. Else anybody who can publish fills the memory of every node.
+   * What makes room is always taken.
    */
   hasRoom: (kept: number, growth: number, maxEntries: number): boolean =>
     growth <= 0 || kept + growth <= maxEntries,

@@ -6,7 +6,24 @@ import type { AnyMeta } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
 import type { Eviction } from "./message.js";
-import type { ConnectionStatus, ReplicaLink, Trouble, VoiceWay } from "./port.js";
+
+/**
+ * - `whole`: nothing is known to be missing.
+ * - `noBroadcasts`: only what it sends to this node alone is heard, and no broadcast of it.
+ * - `noDirect`: requests to it, or its answers, get through only as broadcasts.
+ * - `oneWay`: it is heard and answers nothing, so it does not hear this node.
+ */
+export type ReplicaLink = "whole" | "noBroadcasts" | "noDirect" | "oneWay";
+
+/**
+ * - `connected`: as the pubsub says, and this node hears itself.
+ * - `disconnected`: as the pubsub says.
+ * - `deaf`: the pubsub says that it is connected, and this node does not hear itself: nor may others, or it them.
+ */
+export type ConnectionStatus = "connected" | "disconnected" | "deaf";
+
+/** The two ways on which a node hears: what is broadcast, and what is sent to it alone. */
+export type VoiceWay = "broadcasts" | "inbox";
 
 /** What this node's own sessions change. */
 export type LocalChange =
@@ -33,10 +50,18 @@ export type ReplicationEvent =
   | { readonly type: "sound"; readonly ways: readonly VoiceWay[] }
   /** The pubsub knows that a node has ended. */
   | { readonly type: "nodeGone"; readonly name: string }
-  /** Entries are to end, or are about to: whoever owns or lists them is to know. */
+  /** Entries are to end, or are about to: those that own or list them are to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
+
+/** What goes wrong between the nodes, to be reported. */
+export type Trouble =
+  | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
+  | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
+  | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
+  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" | "observers" };
 
 /** What is told about other lives and about what goes wrong. */
 export type News =
@@ -52,7 +77,9 @@ export type Effect =
   | News
   | { readonly type: "broadcast"; readonly payload: string }
   | { readonly type: "send"; readonly to: string; readonly payload: string }
-  /** A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts. */
+  /**
+   * A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts.
+   */
   | { readonly type: "wake"; readonly atMs: number }
   /** How this node is connected has changed; `unheard` are the ways on which it does not hear itself. */
   | {

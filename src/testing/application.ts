@@ -7,6 +7,7 @@ import { MAX_FRAME_BYTES } from "../replication/limits.js";
 import type { Diff } from "../words.js";
 import type { Session } from "../session.js";
 import type { SimulatedCluster } from "./cluster.js";
+import type { LeavingOracles } from "./leaving-oracles.js";
 import { shapedMeta, type VersionedMeta } from "./metas.js";
 import type { NaiveModel } from "./naive-model.js";
 import type { SimulatedNode } from "./simulated-node.js";
@@ -18,6 +19,7 @@ type Node = SimulatedNode<VersionedMeta>;
 export interface Tracked {
   readonly cluster: SimulatedCluster<VersionedMeta>;
   readonly model: NaiveModel;
+  readonly leaving: LeavingOracles;
 }
 
 /** The meta of each key of a crowd has so many letters, so that a few dozen exceed a small payload. */
@@ -38,6 +40,8 @@ export class Application {
   /** The sessions of a life: by the node of its first tracker, for a life has one process. */
   readonly #sessions = new Map<Node, Map<number, Session>>();
   readonly #echoSessions = new WeakMap<Node, Session>();
+  /** The sessions that have closed with a grace last, by the numbers that they had. */
+  readonly #closed = new WeakMap<Node, Map<number, Session>>();
 
   constructor(schedule: Schedule, trackers: readonly Tracked[]) {
     this.#schedule = schedule;
@@ -49,7 +53,9 @@ export class Application {
     const tracked = this.#trackers[step.tracker ?? 0];
     const own = step.tracker === undefined ? node : this.#beside(node, tracked);
     if (tracked === undefined || own?.running !== true || step.do === "awaitComplete") return;
-    this.#applyTo(tracked, own, this.#sessionOf(node, step.session), step, node);
+    if (step.do === "evict") return this.#evict(tracked, own, step.topic, step.key);
+    if (step.do === "close") return this.#close(node, step.session, step.graceMs ?? 0);
+    this.#applyTo(tracked, own, this.#sessionOf(node, step.session), step);
   }
 
   /** What a handler does when it is in the habit of acting: a key of its own follows each of the others'. */
@@ -73,12 +79,50 @@ export class Application {
   }
 
   #set(tracked: Tracked, node: Node, session: Session, { topic, key }: { topic: string; key: string }): void {
-    this.#applyTo(tracked, node, session, { do: "set", node: node.name, session: 0, topic, key }, node);
+    this.#applyTo(tracked, node, session, { do: "set", node: node.name, session: 0, topic, key });
   }
 
   /** The node that runs another tracker in the process of this one. */
   #beside(node: Node, tracked: Tracked | undefined): Node | undefined {
     return tracked?.cluster.lives.findLast(({ name, running }) => name === node.name && running);
+  }
+
+  /** A session closes, in all trackers of its node. */
+  #close(node: Node, number: number, graceMs: number): void {
+    const session = this.#sessionOf(node, number);
+    const closed = this.#closed.get(node) ?? new Map<number, Session>();
+    this.#closed.set(node, closed);
+    if (graceMs === 0) {
+      for (const each of [session, closed.get(number)]) {
+        if (each === undefined) continue;
+        for (const { model } of this.#trackers) model.close(each.id);
+        each.close();
+      }
+    } else {
+      for (const tracked of this.#trackers) {
+        const own = tracked === this.#trackers[0] ? node : this.#beside(node, tracked);
+        if (own !== undefined) tracked.leaving.closing(own, session.id, graceMs);
+      }
+      closed.set(number, session);
+      session.close({ graceMs });
+    }
+    this.#sessions.get(node)?.delete(number);
+  }
+
+  /** Whoever is listed of a user is to go; what this node has of it has gone at once. */
+  #evict({ cluster, leaving }: Tracked, node: Node, topic: string, key: string): void {
+    const listed = node.tracker.getByKey(topic, key);
+    leaving.asking(node, topic, key);
+    const count = node.tracker.evict(topic, key, "enough");
+    const refs = new Set(listed.map(({ ref }) => ref));
+    const still = node.tracker.getByKey(topic, key).filter(({ ref }) => refs.has(ref));
+    const left = still.filter(
+      (entry) => entry.node === node.name && node.tracker.session(entry.session) !== undefined,
+    );
+    if (count === listed.length && left.length === 0) return;
+    this.wrong.push(
+      `${node.name} at ${cluster.nowMs} ms: evict gave ${count} for ${listed.length}, and left ${left.length} of its own`,
+    );
   }
 
   #sessionOf(node: Node, number: number): Session {
@@ -90,12 +134,12 @@ export class Application {
   }
 
   #applyTo(
-    { cluster, model }: Tracked,
+    tracked: Tracked,
     node: Node,
     session: Session,
-    step: Exclude<ApplicationStep, { do: "awaitComplete" }>,
-    process: Node,
+    step: Exclude<ApplicationStep, { do: "awaitComplete" | "close" | "evict" }>,
   ): void {
+    const { cluster, model } = tracked;
     const { tracker, name, life } = node;
     const expectEqual = (what: string, found: unknown, expected: unknown): void => {
       if (found === expected) return;
@@ -104,11 +148,6 @@ export class Application {
       );
     };
     switch (step.do) {
-      case "close":
-        for (const tracked of this.#trackers) tracked.model.close(session.id);
-        session.close();
-        this.#sessions.get(process)?.delete(step.session);
-        return;
       case "untrackAll":
         model.remove(session.id);
         tracker.untrack(session);
@@ -127,7 +166,7 @@ export class Application {
           const { session: sessionNumber, topic } = step;
           const key = `crowd:${number}`;
           const set = { do: "set", node: name, session: sessionNumber, topic, key } as const;
-          this.#applyTo({ cluster, model }, node, session, { ...set, letters: crowdLetters }, process);
+          this.#applyTo(tracked, node, session, { ...set, letters: crowdLetters });
         }
         return;
       case "track":

@@ -17,6 +17,7 @@ import {
   outageIsAdmitted,
   payloadsFit,
   readsAgree,
+  responsibleIsAgreed,
 } from "./oracles.js";
 import { SeededRandom } from "./random.js";
 import { SimulatedNode, type SimulatedNodeOptions } from "./simulated-node.js";
@@ -325,6 +326,8 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       const disagreeing = readsAgree(node.tracker, node.fold.topics());
       if (disagreeing.length > 0) throw new SimulationError(disagreeing, this.nowMs);
     }
+    const disputed = responsibleIsAgreed(this.running());
+    if (disputed.length > 0) throw new SimulationError(disputed, this.nowMs);
     return settledMs - beganMs;
   }
 

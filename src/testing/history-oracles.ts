@@ -10,7 +10,7 @@ import type { SimulatedCluster } from "./cluster.js";
 import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
-import { isNoticed, unwellStretches } from "./own-hearing.js";
+import { isNoticed, timeWithin, unwellStretches, type Stretch } from "./own-hearing.js";
 import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
 
 export type { VersionedMeta } from "./metas.js";
@@ -179,7 +179,7 @@ export class HistoryOracles {
     reason: LeaveReason,
   ): void {
     const what = describeEntry(topic, entry);
-    if (reason === "untracked" || reason === "closed") {
+    if (reason === "untracked" || reason === "closed" || reason === "evicted") {
       const identity = identityOf({ topic, session: entry.session, key: entry.key });
       const seen = memory.seen.get(identity);
       if (seen === undefined) return; // a leave without a join: reported by the fold
@@ -188,7 +188,7 @@ export class HistoryOracles {
       if (seen.removals > this.#model.removalsOf(identity) && !this.#expected.corrupted) {
         this.#blame(node, `an entry that was not removed has left as ${reason}: ${what}`);
       }
-      this.#lookAtReason(node, entry, reason, what);
+      this.#lookAtReason(node, entry, reason, identity, what);
       return;
     }
     if (entry.node === node.name && !this.#expected.twins.has(node.name)) {
@@ -201,9 +201,22 @@ export class HistoryOracles {
   }
 
   /** An entry leaves for the reason for which its stay has ended. */
-  #lookAtReason(node: Node, entry: Entry<VersionedMeta>, reason: LeaveReason, what: string): void {
+  #lookAtReason(
+    node: Node,
+    entry: Entry<VersionedMeta>,
+    reason: LeaveReason,
+    identity: string,
+    what: string,
+  ): void {
+    if (reason === "evicted" && !this.#model.isUnwanted(identity)) {
+      this.#blame(node, `has left as evicted though nobody wanted it to go: ${what}`);
+    }
     const ending = this.#model.endingOf(entry.meta.version);
     if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
+    if (entry.node !== node.name) {
+      // Whoever has heard the word that somebody is to go tells so of whatever end; others know only of a session's.
+      if (reason === "evicted" || (reason === "closed" && ending.reason === "evicted")) return;
+    }
     // An author tells how a revision ended for as long as it remembers that it removed it (R5).
     if (ending.removalsSince >= protocolOf(node.options).limits.removalsKept) return;
     this.#blame(node, `has left as ${reason} though it was ${ending.reason}: ${what}`);
@@ -234,7 +247,7 @@ export class HistoryOracles {
     const now = this.#cluster.nowMs;
     let sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
     let isForgiven = !isForgiving;
-    let lostMs = 0;
+    const lost: Stretch[] = [];
     // That it is deaf it notices with a tick.
     const lateMs = node.endpoint.ownHearing.deafStretches.length * this.#tickPeriodMs;
     for (const stretch of unwellStretches(node.endpoint)) {
@@ -246,19 +259,14 @@ export class HistoryOracles {
       }
       // What it hears of a disconnection may be the last that it counts of the silence before.
       if (fromMs >= now || untilMs <= sinceMs) continue;
-      if (isForgiven) lostMs += untilMs - Math.max(fromMs, sinceMs);
+      if (isForgiven) lost.push(stretch);
       else sinceMs = untilMs;
       isForgiven = true;
     }
-    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
-    return (
-      now -
-      sinceMs -
-      lostMs -
-      node.machine.stalledMsSince(sinceMs) +
-      lateMs +
-      (1 + stalls * ticksPerStall) * this.#tickPeriodMs
-    );
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs);
+    // A reconnect that comes during a stall is heard after it: that time is no longer for being lost in two ways.
+    const lostMs = timeWithin([...lost, ...stalls], sinceMs);
+    return now - sinceMs - lostMs + lateMs + (1 + stalls.length * ticksPerStall) * this.#tickPeriodMs;
   }
 
   #lookAtSilence(node: Node, owner: Node, what: string): void {
@@ -357,6 +365,8 @@ export class HistoryOracles {
     if (code === "DEAF" && node.endpoint.ownHearing.mayBeDeaf) return;
     // What a network that loses frames does to a link, and a wall clock that went back, are told as they are.
     if (code === "LINK_BROKEN") return;
+    // Whom it was that nobody has ended is looked at where nothing was lost.
+    if (code === "NOT_EVICTED") return;
     if (code === "PERIODS_DIFFER" && this.#hasOtherPeriod(node, detail)) return;
     if (code === "CLOCK_AHEAD") {
       const name = detail instanceof TrackerError ? nameIn(detail.details) : "";

@@ -18,20 +18,23 @@ export interface ModelEntry {
 
 /** How the application ended an entry. */
 export interface Ending {
-  readonly reason: "untracked" | "closed";
+  readonly reason: "untracked" | "closed" | "evicted";
   /** Removals of its life since that of the revision in question, with those that updates spend. */
   readonly removalsSince: number;
 }
 
 /** One stay of an entry: from `track` over all updates to its end. */
-interface Stay {
+export interface Stay {
   readonly life: number;
-  reason: Ending["reason"] | undefined;
+  /** How it ended, if it has. */
+  readonly reason: Ending["reason"] | undefined;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** One revision of an entry. */
 interface Revision {
-  readonly stay: Stay;
+  readonly stay: Mutable<Stay>;
   /** How many removals its life had had when this one was updated, or ended. */
   removedAt: number;
 }
@@ -49,6 +52,10 @@ export class NaiveModel {
   readonly #revisions = new Map<number, Revision>();
   readonly #metas = new Map<number, unknown>();
   readonly #removalsOfLife = new Map<number, number>();
+  /** Who was to go, as somebody has said. */
+  readonly #unwanted = new Set<string>();
+  /** In whose place, or in that of one of whom, an entry has come on its node. */
+  readonly #predecessors = new Map<string, Set<string>>();
   #versions = 0;
 
   /** A version for the next meta. */
@@ -88,14 +95,51 @@ export class NaiveModel {
     return this.#metas.get(version);
   }
 
+  /** Entries have ended by themselves, together: their grace was over, or they were evicted. */
+  ended(reason: Ending["reason"], identities: ReadonlySet<string>): void {
+    this.#end(reason, (_, identity) => identities.has(identity));
+  }
+
+  /** Somebody asks for the end of an entry. */
+  want(identity: string): void {
+    this.#unwanted.add(identity);
+  }
+
+  /** An entry has come in the place of another, whose session had closed. */
+  succeeds(identity: string, before: string): void {
+    const predecessors = this.#predecessors.get(identity) ?? new Set();
+    this.#predecessors.set(identity, predecessors.add(before));
+  }
+
+  /** Whether somebody asked for the end of an entry, or of one in whose place it has come. */
+  isUnwanted(identity: string, seen = new Set<string>()): boolean {
+    if (this.#unwanted.has(identity)) return true;
+    seen.add(identity);
+    for (const before of this.#predecessors.get(identity) ?? []) {
+      if (!seen.has(before) && this.isUnwanted(before, seen)) return true;
+    }
+    return false;
+  }
+
+  /** The stay in which an entry had the meta of this version. */
+  stayOf(version: number): Stay | undefined {
+    return this.#revisions.get(version)?.stay;
+  }
+
   /** Untracked: of a session, of one topic of it, or of one key there. Returns how many. */
   remove(session: string, topic?: string, key?: string): number {
-    return this.#end("untracked", session, topic, key);
+    return this.#end(
+      "untracked",
+      (entry) =>
+        entry.session === session &&
+        (topic === undefined || entry.topic === topic) &&
+        (key === undefined || entry.key === key),
+    );
   }
 
   /** The session has closed. Returns how many entries it had. */
   close(session: string): number {
-    return this.#end("closed", session);
+    return this.#end("closed", (entry) => entry.session === session);
   }
 
   /** How often the application has removed this entry. */
@@ -131,25 +175,20 @@ export class NaiveModel {
     return this.#present.get(identityOf(entry));
   }
 
-  #end(reason: Ending["reason"], session: string, topic?: string, key?: string): number {
-    let removed = 0;
-    // Of those that end together any may be removed first. A session has one life.
-    const endedAt = 1 + (this.#removalsOfLife.get(this.lifeOf(session) ?? 0) ?? 0);
-    for (const [identity, entry] of this.#present) {
-      if (entry.session !== session) continue;
-      if (topic !== undefined && entry.topic !== topic) continue;
-      if (key !== undefined && entry.key !== key) continue;
+  #end(reason: Ending["reason"], ends: (entry: ModelEntry, identity: string) => boolean): number {
+    const ending = [...this.#present].filter(([identity, entry]) => ends(entry, identity));
+    // Of those that end together any may be removed first. They are of one life.
+    const endedAt = 1 + (this.#removalsOfLife.get(ending[0]?.[1].life ?? 0) ?? 0);
+    for (const [identity, entry] of ending) {
       this.#present.delete(identity);
       this.#removals.set(identity, this.removalsOf(identity) + 1);
       this.#countRemoval(entry.life);
       const revision = this.#revisions.get(entry.version);
-      if (revision !== undefined) {
-        revision.stay.reason = reason;
-        revision.removedAt = endedAt;
-      }
-      removed += 1;
+      if (revision === undefined) continue;
+      revision.stay.reason = reason;
+      revision.removedAt = endedAt;
     }
-    return removed;
+    return ending.length;
   }
 
   #countRemoval(life: number): void {

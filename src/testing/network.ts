@@ -273,6 +273,7 @@ export class FaultyNetwork {
         const isKnown = last !== undefined && last.untilMs === Infinity;
         if (status === "disconnected" && !isKnown) {
           port.knownOutages.push({ fromMs: time.nowMs, untilMs: Infinity });
+          port.ownHearing.disconnected();
         } else if (status === "connected" && isKnown) {
           last.untilMs = time.nowMs;
           port.ownHearing.reconnected(last.fromMs);

@@ -166,6 +166,26 @@ export function membershipIsRight<M extends Meta<M> = AnyMeta>(
   });
 }
 
+/** So many texts are asked for: of several nodes each is responsible for some. */
+const responsibilities = ["webhook 1", "webhook 2", "webhook 3", "job", ""];
+
+/** Running nodes that agree on who is there, as they do at rest, agree on who of them is responsible for what. */
+export function responsibleIsAgreed<M extends Meta<M>>(nodes: readonly SimulatedNode<M>[]): string[] {
+  const running = nodes.filter((node) => node.running);
+  const names = new Set(running.map(({ name }) => name));
+  return responsibilities.flatMap((text) => {
+    const told = running.map(({ name, tracker }) => ({ name, responsible: tracker.responsible(text) }));
+    const claims = running.filter(({ tracker }) => tracker.isResponsible(text)).map(({ name }) => name);
+    const [first] = told;
+    if (first === undefined) return [];
+    const isAgreed = told.every(({ responsible }) => responsible === first.responsible);
+    const isOne = names.has(first.responsible) && claims.every((name) => name === first.responsible);
+    if (isAgreed && isOne && claims.length > 0) return [];
+    const what = told.map(({ name, responsible }) => `${name} says ${responsible}`).join(", ");
+    return [`nobody, or several nodes are responsible for ${JSON.stringify(text)}: ${what}`];
+  });
+}
+
 /** A node that knows that it is disconnected does not claim to have heard everybody. */
 export function outageIsAdmitted<M extends Meta<M>>({ name, endpoint, tracker }: SimulatedNode<M>): string[] {
   if (endpoint.knownOutages.at(-1)?.untilMs !== Infinity || !tracker.health().complete) return [];

@@ -25,6 +25,8 @@ export class OwnHearing {
   #heardBeforeMs = Infinity;
   /** When a stretch began that lasts, though one of the ways is whole again. */
   #beganMs = Infinity;
+  /** Since when it has been disconnected, and knows it: that time is none in which it could be heard. */
+  #awaySinceMs = Infinity;
   /** When it heard itself last though it may have taken itself for deaf until then. */
   mayHaveResumedMs = -Infinity;
   /** Stretches of deafness that are over. */
@@ -75,9 +77,15 @@ export class OwnHearing {
     this.#beganMs = Infinity;
   }
 
+  /** It has noticed that it is disconnected. */
+  disconnected(): void {
+    this.#awaySinceMs = this.#time.nowMs;
+  }
+
   /** It was disconnected, and knew it, since the given time: a node that was deaf before is not expected to hear. */
   reconnected(sinceMs: number): void {
     const { nowMs } = this.#time;
+    this.#awaySinceMs = Infinity;
     for (const lane of ["broadcast", "send"] as const) {
       const wasDeaf = this.#deafSinceMs(lane, sinceMs) !== Infinity;
       this.#heardMs[lane] = wasDeaf ? this.#heardMs[lane] + nowMs - sinceMs : nowMs;
@@ -89,7 +97,7 @@ export class OwnHearing {
   }
 
   /** Since when it has been deaf on a lane; `Infinity` if it is not. */
-  #deafSinceMs(lane: "broadcast" | "send", nowMs = this.#time.nowMs): number {
+  #deafSinceMs(lane: "broadcast" | "send", nowMs = Math.min(this.#time.nowMs, this.#awaySinceMs)): number {
     const heardMs = this.#heardMs[lane];
     const unheardMs = nowMs - heardMs - this.#machine.stalledMsSince(heardMs);
     return unheardMs > this.deafAfterMs ? nowMs - (unheardMs - this.deafAfterMs) : Infinity;
@@ -113,4 +121,38 @@ export function isNoticed(
   tickPeriodMs: number,
 ): boolean {
   return stretch.untilMs - stretch.fromMs >= 2 * tickPeriodMs || knownOutages.includes(stretch);
+}
+
+/** How much time from then on lies within stretches: what lies in several, as a stall during an outage, counts once. */
+export function timeWithin(stretches: readonly Stretch[], sinceMs: number): number {
+  let withinMs = 0;
+  let reachedMs = sinceMs;
+  for (const { fromMs, untilMs } of [...stretches].sort((a, b) => a.fromMs - b.fromMs)) {
+    if (untilMs <= reachedMs) continue;
+    withinMs += untilMs - Math.max(fromMs, reachedMs);
+    reachedMs = untilMs;
+  }
+  return withinMs;
+}
+
+/** What is seen of how well a node is. */
+interface Observed {
+  readonly startedMs: number;
+  readonly machine: Machine;
+  readonly endpoint: { readonly knownOutages: readonly Stretch[]; readonly ownHearing: OwnHearing };
+}
+
+/** When a node last was unwell in a way that it or others notice: stalled, or without its broker. */
+export function unwellMs({ machine, endpoint }: Observed): number {
+  const stalledMs = machine.stalls.at(-1)?.untilMs ?? -Infinity;
+  return Math.max(stalledMs, unwellStretches(endpoint).at(-1)?.untilMs ?? -Infinity);
+}
+
+/** Since when nodes certainly heard each other: nothing was lost or out of order, and all of them were well. */
+export function quietSinceMs(
+  { lossMs, disorderMs }: { readonly lossMs: number; readonly disorderMs: number },
+  nodes: readonly Observed[],
+): number {
+  const wellMs = nodes.map((node) => Math.max(node.startedMs, unwellMs(node)));
+  return Math.max(lossMs, disorderMs, ...wellMs);
 }

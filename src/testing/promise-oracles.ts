@@ -11,7 +11,7 @@ import type { VersionedMeta } from "./metas.js";
 import { missedInEarlierWindows } from "./newcomer-oracle.js";
 import { identityOf, type ModelEntry, type NaiveModel } from "./naive-model.js";
 import { listAll } from "./oracles.js";
-import { isNoticed, unwellStretches } from "./own-hearing.js";
+import { isNoticed, quietSinceMs, timeWithin, unwellMs, unwellStretches } from "./own-hearing.js";
 import type { SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
@@ -163,23 +163,9 @@ export class PromiseOracles {
     return this.#expected.twins.has(name) || this.#expected.turnedBack.has(name);
   }
 
-  /** When a node last was unwell in a way that it or others notice: stalled, or without its broker. */
-  #unwellMs({ machine, endpoint }: Node): number {
-    return Math.max(
-      -Infinity,
-      machine.stalls.at(-1)?.untilMs ?? -Infinity,
-      unwellStretches(endpoint).at(-1)?.untilMs ?? -Infinity,
-    );
-  }
-
-  /** Since when two nodes certainly heard each other: nothing was lost or out of order, and both were well. */
+  /** Since when nodes certainly heard each other. */
   #quietSinceMs(...nodes: readonly Node[]): number {
-    const { lossMs, disorderMs } = this.#cluster.network;
-    return Math.max(
-      lossMs,
-      disorderMs,
-      ...nodes.map((node) => Math.max(node.startedMs, this.#unwellMs(node))),
-    );
+    return quietSinceMs(this.#cluster.network, nodes);
   }
 
   #lookAtLeave(node: Node, memory: Memory, topic: string, leave: Leave<VersionedMeta>): void {
@@ -249,14 +235,14 @@ export class PromiseOracles {
   /** Time in which a node certainly was well, less what each interruption may have hidden of it. */
   #connectedMsSince(node: Node, sinceMs: number): number {
     const now = this.#cluster.nowMs;
-    let lostMs = node.machine.stalledMsSince(sinceMs);
-    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs).length;
-    let ticks = 1 + ticksPerStall * stalls;
-    for (const { fromMs, untilMs } of unwellStretches(node.endpoint)) {
-      if (untilMs < sinceMs) continue;
-      lostMs += Math.max(0, Math.min(untilMs, now) - Math.max(fromMs, sinceMs));
-      ticks += 1;
-    }
+    const stalls = node.machine.stalls.filter(({ untilMs }) => untilMs >= sinceMs);
+    const unwell = unwellStretches(node.endpoint).filter(({ untilMs }) => untilMs >= sinceMs);
+    const ticks = 1 + ticksPerStall * stalls.length + unwell.length;
+    const lost = [...stalls, ...unwell].map(({ fromMs, untilMs }) => ({
+      fromMs,
+      untilMs: Math.min(untilMs, now),
+    }));
+    const lostMs = timeWithin(lost, sinceMs);
     return now - sinceMs - lostMs - ticks * this.#tickPeriodMs;
   }
 
@@ -294,7 +280,7 @@ export class PromiseOracles {
       const quietSinceMs = Math.max(
         network.broadcastLossMs(owner.name, node.name),
         network.disorderMs,
-        ...[node, owner].map((each) => Math.max(each.startedMs, this.#unwellMs(each))),
+        ...[node, owner].map((each) => Math.max(each.startedMs, unwellMs(each))),
       );
       const entries = this.#model.of(owner.life);
       const missing = entries.find((entry) => !this.#isHere(node, entry));
@@ -341,7 +327,7 @@ export class PromiseOracles {
       cluster: this.#cluster,
       model: this.#model,
       tickPeriodMs: this.#tickPeriodMs,
-      unwellMs: (each) => this.#unwellMs(each),
+      unwellMs,
     });
     if (missed !== undefined) this.#blame(node, `is complete without one who waits elsewhere: ${missed}`);
   }
@@ -382,7 +368,7 @@ export class PromiseOracles {
   /** Whether a greeting and its answer certainly fit a heartbeat. */
   #canBeHeard(node: Node, owner: Node, sinceMs: number): boolean {
     const { lossMs, disorderMs, slowestMs } = this.#cluster.network;
-    if (Math.max(lossMs, disorderMs, this.#unwellMs(node)) >= sinceMs) return false;
+    if (Math.max(lossMs, disorderMs, unwellMs(node)) >= sinceMs) return false;
     const stalledMs = owner.machine.stalledMsSince(sinceMs - shortStallMs);
     if (stalledMs > shortStallMs) return false;
     const heartbeatPeriodMs = owner.options.heartbeatPeriodMs;
@@ -415,9 +401,9 @@ export class PromiseOracles {
     }
     wait.reachedMs ??= now;
     // A loss, a stall or a disconnection may cost a heartbeat, so the patience begins anew.
-    const unwellMs = Math.max(...[node, ...this.#others(node)].map((each) => this.#unwellMs(each)));
+    const lastUnwellMs = Math.max(...[node, ...this.#others(node)].map((each) => unwellMs(each)));
     const startedMs = Math.max(0, ...this.#others(node).map((each) => each.startedMs));
-    const sinceMs = Math.max(wait.reachedMs, wait.calledMs, lossMs, unwellMs, startedMs);
+    const sinceMs = Math.max(wait.reachedMs, wait.calledMs, lossMs, lastUnwellMs, startedMs);
     if (now - sinceMs <= heartbeatsToComplete * heartbeatPeriodMs + 10 * slowestMs) return;
     memory.waits.delete(wait);
     this.#blame(

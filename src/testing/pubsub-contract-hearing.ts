@@ -7,7 +7,7 @@ import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
 import { Inbox, nodeAt, refused, within } from "./pubsub-contract-inbox.js";
 import { cut, saying } from "./pubsub-contract-reconnect.js";
-import type { ContractCluster, ContractNode, ContractPromise } from "./pubsub-contract.js";
+import type { ContractCluster, ContractNode, ContractPromise } from "./pubsub-contract-case.js";
 
 const threeNodes = ["first", "second", "third"];
 

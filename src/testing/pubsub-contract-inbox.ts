@@ -3,7 +3,7 @@
  */
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { nodeRuntime } from "../runtime.js";
-import type { ContractCluster, ContractNode } from "./pubsub-contract.js";
+import type { ContractCluster, ContractNode } from "./pubsub-contract-case.js";
 
 /** A subscription and all that it has heard. */
 export class Inbox {

@@ -3,7 +3,7 @@
  * is written so that breaking another does not fail it.
  */
 import { Inbox, nodeAt, within } from "./pubsub-contract-inbox.js";
-import type { ContractPromise } from "./pubsub-contract.js";
+import type { ContractPromise } from "./pubsub-contract-case.js";
 
 const threeNodes = ["first", "second", "third"];
 

@@ -4,7 +4,7 @@
  */
 import type { PubSub } from "../pubsub/pubsub.js";
 import { Inbox, nodeAt, refused, within } from "./pubsub-contract-inbox.js";
-import type { ContractCluster, ContractPromise } from "./pubsub-contract.js";
+import type { ContractCluster, ContractPromise } from "./pubsub-contract-case.js";
 
 const threeNodes = ["first", "second", "third"];
 

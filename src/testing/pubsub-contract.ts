@@ -10,35 +10,13 @@
  * everything arrives, but neither once nor in order. That something does not arrive can be seen only by what
  * was sent after it: the cases send a last payload behind it and look when that has come.
  */
-import type { PubSub } from "../pubsub/pubsub.js";
+import type { ContractCluster } from "./pubsub-contract-case.js";
 import { echoCases, listeningCases, mendingCases } from "./pubsub-contract-hearing.js";
 import { closingCases, subscriptionCases } from "./pubsub-contract-lifetimes.js";
 import { deliveryCases, nameCases, payloadCases } from "./pubsub-contract-messages.js";
 import { reconnectCases } from "./pubsub-contract-reconnect.js";
 
-/** A node under test: a pubsub, and its end if it has one. */
-export interface ContractNode extends PubSub {
-  /** Ends the pubsub; calling it twice must be harmless. */
-  close?(): void | Promise<void>;
-}
-
-/** The nodes of one case. */
-export interface ContractCluster {
-  /** As many as were asked for, in that order, with those names, all connected to each other and to nobody else. */
-  readonly nodes: readonly ContractNode[];
-  /**
-   * Breaks the node's connection for real (not by asking the adapter), and resolves when it is broken. What is
-   * returned lets it come back. Needed for an adapter that has `onStatus`.
-   */
-  cut?(node: ContractNode): Promise<() => void | Promise<void>>;
-  /**
-   * Lets the node's present connection stand still: nothing passes in either direction, and nobody is told. A new
-   * connection works. Needed for an adapter that has `reconnect`.
-   */
-  hang?(node: ContractNode): void | Promise<void>;
-  /** Ends all that was opened. Called once per case, also when it has failed. */
-  end(): void | Promise<void>;
-}
+export type { ContractCluster, ContractNode } from "./pubsub-contract-case.js";
 
 /**
  * Opens nodes that share a pubsub with nobody else, such as under a prefix of their own. Called once per case,
@@ -56,13 +34,6 @@ export interface ContractCase {
 export interface ContractOptions {
   /** How long to wait for what must arrive. Default 5,000; a healthy adapter needs a few milliseconds. */
   readonly patienceMs?: number;
-}
-
-/** A case before it knows the adapter. */
-export interface ContractPromise {
-  readonly name: string;
-  readonly nodeNames: readonly string[];
-  check(cluster: ContractCluster, patienceMs: number): Promise<void>;
 }
 
 /** All cases for the adapter that `openNodes` opens. They may run in any order, and at once. */

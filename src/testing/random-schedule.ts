@@ -2,7 +2,8 @@
  * Schedules at random: the seed decides everything, first of all which kinds of faults a run has at all. Runs
  * that mix all faults find less than runs that have a few of them often. It only makes data.
  */
-import { profileOf, profileSchedule } from "./profiles.js";
+import { withLeaving } from "./leaving-schedule.js";
+import { profileOf, profiles, profileSchedule, seedOf } from "./profiles.js";
 import { SeededRandom } from "./random.js";
 import type { NetworkFaults } from "./network.js";
 import type { Schedule, Step } from "./steps.js";
@@ -59,6 +60,10 @@ const weights: Record<Kind, number> = {
  */
 export function randomSchedule(seed: number): Schedule {
   const profile = profileOf(seed);
+  if (profile === "leaving") {
+    const others = profiles.filter((other) => other !== profile);
+    return withLeaving(randomSchedule(seedOf(others[seed % others.length] ?? "base", seed)), seed);
+  }
   return profile === "base" ? baseSchedule(seed) : profileSchedule(profile, seed);
 }
 

@@ -9,6 +9,8 @@ import { TrackerError } from "../errors.js";
 import type { RestartOptions } from "./cluster-options.js";
 import { SimulationError, simulate, type SimulatedCluster } from "./cluster.js";
 import { HistoryOracles, type Expected } from "./history-oracles.js";
+import { idlesQuietly } from "./idle-oracle.js";
+import { LeavingOracles } from "./leaving-oracles.js";
 import type { VersionedMeta } from "./metas.js";
 import { NaiveModel } from "./naive-model.js";
 import { faultless, type NetworkFaults } from "./network.js";
@@ -44,8 +46,6 @@ export interface RunResult {
 
 /** A node that loses so many starts in a row hears nothing at all. */
 const mostStarts = 3;
-/** What a heartbeat says of one shard has at most so many bytes. */
-const summaryBytesMax = 32;
 
 /** Runs a schedule and settles at its end. @throws SimulationError */
 export async function runSchedule(schedule: Schedule, hooks: RunHooks = {}): Promise<RunResult> {
@@ -90,12 +90,9 @@ class ScheduleRun {
     for (const name of nodes) await this.#start(name, 0);
     for (const step of [...steps, { do: "settle" } as const]) {
       await this.#do(cluster, step);
-      for (const { cluster: each, history, promises } of this.#trackers) {
-        for (const node of each.running()) {
-          history.look(node);
-          promises.look(node);
-        }
-        promises.lookAtStops();
+      for (const tracked of this.#trackers) {
+        for (const node of tracked.cluster.running()) look(tracked, node);
+        tracked.promises.lookAtStops();
       }
       const wrong = this.#takeWrong();
       if (wrong.length > 0) throw new SimulationError(wrong, cluster.nowMs);
@@ -121,8 +118,7 @@ class ScheduleRun {
       behaviour: (nodeName) => this.#behaviour(nodeName, () => watching.tracked),
       trace: isFirst && (this.#hooks.trace ?? false),
       afterTask: (node) => {
-        watching.tracked?.history.look(node);
-        watching.tracked?.promises.look(node);
+        if (watching.tracked !== undefined) look(watching.tracked, node);
         this.#wrong.push(...(this.#hooks.afterTask?.(cluster, node) ?? []));
       },
     });
@@ -130,7 +126,8 @@ class ScheduleRun {
     const expected = this.#expected(cluster);
     const history = new HistoryOracles(cluster, model, expected);
     const promises = new PromiseOracles(cluster, model, expected);
-    watching.tracked = { cluster, model, history, promises };
+    const leaving = new LeavingOracles(cluster, model, expected);
+    watching.tracked = { cluster, model, history, promises, leaving };
     this.#trackers.push(watching.tracked);
   }
 
@@ -160,12 +157,12 @@ class ScheduleRun {
     const given = this.#hooks.behaviour?.(nodeName) ?? {};
     const acts = hasHabit(this.#schedule, "act");
     const throws = hasHabit(this.#schedule, "throw");
-    if (!acts && !throws) return given;
     return {
       handleDiff: (diff, tracker) => {
-        given.handleDiff?.(diff, tracker);
         const own = tracked();
-        const node = own?.cluster.lives.find((life) => life.tracker === tracker);
+        const node = own?.cluster.lives.findLast((life) => life.tracker === tracker);
+        if (node !== undefined) own?.leaving.changed(node, diff);
+        given.handleDiff?.(diff, tracker);
         if (acts && own !== undefined && node !== undefined) this.#application.actOn(own, node, diff);
         if (throws) throw new Error("a handler that fails");
       },
@@ -206,8 +203,8 @@ class ScheduleRun {
 
   #takeWrong(): string[] {
     const wrong = [...this.#wrong.splice(0), ...this.#application.wrong.splice(0)];
-    for (const { history, promises } of this.#trackers) {
-      wrong.push(...history.wrong.splice(0), ...promises.wrong.splice(0));
+    for (const { history, promises, leaving } of this.#trackers) {
+      wrong.push(...history.wrong.splice(0), ...promises.wrong.splice(0), ...leaving.wrong.splice(0));
     }
     return wrong;
   }
@@ -242,7 +239,8 @@ class ScheduleRun {
       case "untrackAll":
       case "close":
       case "crowd":
-      case "churn": {
+      case "churn":
+      case "evict": {
         const node = latest(cluster, step.node);
         // A request of a user reaches the application through the event loop, like anything else.
         if (node?.running === true) {
@@ -342,11 +340,15 @@ class ScheduleRun {
 
   async #settle(cluster: Cluster): Promise<void> {
     await this.#restartWhoeverIsLeftAlone(cluster);
+    // Whoever leaves in a while leaves before: nothing is to change in a settled cluster.
+    const leftMs = Math.max(...this.#trackers.map(({ leaving }) => leaving.untilMs)) - cluster.nowMs;
+    if (leftMs > 0) await cluster.advance(leftMs);
     this.#settledMs.push(await cluster.settle());
     for (const beside of this.#trackers.slice(1)) await beside.cluster.settle();
+    const running = this.#trackers.flatMap((tracked) => tracked.cluster.running());
     const wrong = [
       ...this.#trackers.flatMap((tracked) => this.#ownEntriesAreTheModel(tracked)),
-      ...(await this.#idlesQuietly(cluster)),
+      ...(await idlesQuietly(cluster, running, this.#schedule.network.maxPayloadBytes)),
       ...this.#trackers.flatMap((tracked) => this.#hooks.settled?.(tracked.cluster) ?? []),
     ];
     if (wrong.length > 0) throw new SimulationError(wrong, cluster.nowMs);
@@ -372,44 +374,12 @@ class ScheduleRun {
       ];
     });
   }
+}
 
-  /** A settled cluster sends heartbeats, and asks those that are down; nothing else. */
-  async #idlesQuietly(cluster: Cluster): Promise<string[]> {
-    const periodMs = cluster.heartbeatPeriodMs;
-    const periods = 3;
-    const { network } = this.#schedule;
-    const running = this.#trackers.flatMap((tracked) => tracked.cluster.running());
-    const before = running.map((node) => {
-      const down = node.tracker.health().replicas.filter(({ status }) => status === "down").length;
-      return { node, down, ...node.endpoint.traffic };
-    });
-    await cluster.advance(periods * periodMs);
-    return before.flatMap(({ node, down, broadcasts, sends, signs }) => {
-      const { options, endpoint } = node;
-      const { traffic } = endpoint;
-      // A heartbeat of very many shards takes several frames.
-      const summariesBytes = (options.poolSize ?? 1) * summaryBytesMax;
-      const framesEach = Math.max(1, 2 * Math.floor(summariesBytes / (network.maxPayloadBytes ?? Infinity)));
-      const heartbeats = Math.ceil((periods * periodMs) / options.heartbeatPeriodMs);
-      const wrong: string[] = [];
-      // One that went down while its link was in doubt is asked twice in a down period, for it may live.
-      const asked = down * Math.ceil((2 * periods * periodMs) / options.downPeriodMs);
-      if (traffic.sends > sends + asked) {
-        wrong.push(`${node.name} sent ${traffic.sends - sends} frames while idle`);
-      }
-      if (traffic.signs - signs > heartbeats + 1) {
-        wrong.push(
-          `${node.name} sent itself ${traffic.signs - signs} frames in ${heartbeats} idle heartbeats`,
-        );
-      }
-      if (traffic.broadcasts - broadcasts > (heartbeats + 1) * framesEach) {
-        wrong.push(
-          `${node.name} broadcast ${traffic.broadcasts - broadcasts} frames in ${heartbeats} idle heartbeats`,
-        );
-      }
-      return wrong;
-    });
-  }
+function look({ history, promises, leaving }: Watched, node: Node): void {
+  leaving.look(node);
+  history.look(node);
+  promises.look(node);
 }
 
 function latestFrameMs({ delayMs, repeatRate, repeatDelayMs }: NetworkFaults): number {

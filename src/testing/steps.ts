@@ -32,8 +32,14 @@ type Use =
       readonly bytes?: number;
     }
   | { readonly do: "untrackTopic"; readonly node: string; readonly session: number; readonly topic: string }
-  /** A session that closes does so in all trackers of its node. */
-  | { readonly do: "untrackAll" | "close"; readonly node: string; readonly session: number }
+  | { readonly do: "untrackAll"; readonly node: string; readonly session: number }
+  /**
+   * A session that closes does so in all trackers of its node. With a grace its entries stay for a while; one without ends
+   * that of the session that had the number before, too.
+   */
+  | { readonly do: "close"; readonly node: string; readonly session: number; readonly graceMs?: number }
+  /** All that the node lists of a user is to go, wherever it is. */
+  | { readonly do: "evict"; readonly node: string; readonly topic: string; readonly key: string }
   /** Calls `whenComplete`, and goes on. */
   | { readonly do: "awaitComplete"; readonly node: string }
   /** Sets many keys at once: more than one payload may hold. */

@@ -1,4 +1,4 @@
-/** What replication finds out, told to whoever listens, each in its turn. Knows no frame and no timer. */
+/** What replication finds out, told to the listeners, each in its turn. Knows no frame and no timer. */
 import type { TrackerError } from "../errors.js";
 import type { News } from "../replication/step.js";
 import type { Reporter } from "../reports.js";

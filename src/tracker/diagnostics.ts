@@ -1,6 +1,6 @@
 /**
- * What happens inside a tracker, told to whoever traces it: the shape of that, and what is told. Nothing is made of an
- * event that nobody wants.
+ * What happens inside a tracker, told to an application that traces it: the shape of that, and what is told. Nothing is
+ * made of an event that nobody wants.
  */
 import { functionOption, wrongOption } from "../checks.js";
 

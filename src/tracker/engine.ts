@@ -6,9 +6,8 @@ import { TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
 import type { Life } from "../replication/life.js";
-import type { ConnectionStatus, VoiceWay } from "../replication/port.js";
 import { Replicator } from "../replication/replicator.js";
-import type { Effect, ReplicationEvent } from "../replication/step.js";
+import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
 import { VERSION } from "../version.js";
@@ -187,7 +186,7 @@ export class Engine {
     const beganMs = this.now();
     this.#status = "stopped";
     this.#alarm.stop();
-    this.#waiting.takeAll();
+    this.#waiting.drop();
     this.step({ type: "goodbye", windowMs: handoffMs });
     this.deliver();
     this.#readiness.stop();
@@ -228,7 +227,7 @@ export class Engine {
     this.#delivery.add(run);
   }
 
-  /** Has whoever observes told of what has changed and is not delivered yet: a pubsub may ask in the middle of it. */
+  /** Tells observers of all that has changed and is not delivered yet: a pubsub may ask in the middle of it. */
   observeChanges(): void {
     this.#delivery.collect();
   }
@@ -325,7 +324,7 @@ export class Engine {
     const nowMs = this.now();
     try {
       if (this.#status === "starting") this.#status = "listening";
-      for (const take of this.#waiting.takeAll()) take();
+      for (const take of this.#waiting.takeSome()) if (this.#status === "listening") take();
       if (this.#status !== "listening") return;
       this.step({ type: "turn" });
       this.#deaths.look(nowMs);
@@ -335,7 +334,7 @@ export class Engine {
       this.deliver();
     } finally {
       // Whatever happened, there is a next time.
-      this.#alarm.wakeAt(nowMs + this.#tickPeriodMs);
+      this.#alarm.wakeAt(this.#waiting.isEmpty ? nowMs + this.#tickPeriodMs : nowMs);
     }
   }
 
@@ -344,8 +343,9 @@ export class Engine {
     return this.publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
   }
 
-  /** For the next turn. */
-  #wait(take: () => void): void {
+  /** Now, or where that would come in the middle of something, in the next turn. */
+  #inTurn(take: () => void): void {
+    if (!this.#isBusy) return take();
     this.#waiting.add(take);
     this.#wakeForWaiting();
   }
@@ -360,12 +360,14 @@ export class Engine {
       this.step({ type: "frame", payload, way });
       return this.#sounding.look();
     }
-    if (this.#status !== "listening" || this.#isBusy) {
-      const length = typeof payload === "string" ? payload.length : 0;
-      const added = this.#waiting.addFrame(() => this.#receive(payload, way), length);
-      if (added === "waits") return this.#wakeForWaiting();
-      return this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
-    }
+    if (this.#status === "listening" && !this.#isBusy) return this.#take(payload, way);
+    const length = typeof payload === "string" ? payload.length : 0;
+    const added = this.#waiting.addFrame(() => this.#take(payload, way), length);
+    if (added === "waits") return this.#wakeForWaiting();
+    this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
+  }
+
+  #take(payload: unknown, way: VoiceWay): void {
     if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
     this.#alarm.heard();
@@ -380,16 +382,13 @@ export class Engine {
   }
 
   #heardStatus(status: unknown): void {
-    if (status === "connected" || status === "disconnected") this.#setConnected(status === "connected");
-    else if (this.#status !== "stopped")
-      this.#unavailable(`The pubsub tells a status that is none: ${typeof status}`);
-  }
-
-  #setConnected(connected: boolean): void {
     if (this.#status === "stopped") return;
-    if (this.#isBusy) return this.#wait(() => this.#setConnected(connected));
-    this.step({ type: "connection", isAttached: connected });
-    if (this.#status !== "sounding") this.deliver();
+    if (status !== "connected" && status !== "disconnected")
+      return this.#unavailable(`The pubsub tells a status that is none: ${typeof status}`);
+    this.#inTurn(() => {
+      this.step({ type: "connection", isAttached: status === "connected" });
+      if (this.#status !== "sounding") this.deliver();
+    });
   }
 
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
@@ -408,9 +407,10 @@ export class Engine {
 
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
-    if (this.#isBusy) return this.#wait(() => this.#nodeGone(nodeName));
-    this.step({ type: "nodeGone", name: nodeName });
-    this.deliver();
+    this.#inTurn(() => {
+      this.step({ type: "nodeGone", name: nodeName });
+      this.deliver();
+    });
   }
 
   #pubsubFailed(cause: unknown): void {

@@ -1,7 +1,7 @@
 /** What a tracker tells besides diffs: its events, by name. */
 import type { TrackerError } from "../errors.js";
 import type { Session } from "../session.js";
-import type { ConnectionStatus, ReplicaLink, VoiceWay } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink, VoiceWay } from "../replication/step.js";
 
 /** What a tracker tells besides diffs. */
 export interface TrackerEvents {

@@ -71,7 +71,7 @@ export class Evictions {
       sessions: entries.map(({ session }) => session),
     };
     const pending: Pending = { eviction, asked: 1 };
-    // Before anybody is told: whoever stops the tracker then ends this, too.
+    // Before anybody is told: a listener that stops the tracker then ends this, too.
     this.#pending.add(pending);
     this.#engine.step({ type: "evict", eviction });
     this.#end(eviction, this.#nodeName, true);
@@ -107,7 +107,9 @@ export class Evictions {
     this.#pending.clear();
   }
 
-  /** Ends what this node owns of it, a step for each session. All of it leaves as evicted, if others may be looked for. */
+  /**
+   * Ends what this node owns of it, a step for each session. All of it leaves as evicted, if others may be looked for.
+   */
   #end(eviction: Eviction, by: string, mayLook: boolean): void {
     const { topic, key, reason } = eviction;
     const own = new Set<string>();
@@ -115,7 +117,7 @@ export class Evictions {
     for (const named of new Set(eviction.sessions)) {
       if (this.#local.isTracked(named, topic, key)) own.add(named);
       else others.push(named);
-      // Who has not heard yet that it was replaced means whoever is in its place.
+      // A node that has not heard yet that a session was replaced means the one in its place.
       for (let id = this.#local.takeSuccessor(named, topic, key); id !== undefined;) {
         if (this.#local.isTracked(id, topic, key)) own.add(id);
         id = this.#local.takeSuccessor(id, topic, key);
@@ -123,7 +125,7 @@ export class Evictions {
     }
     if (mayLook && others.length > 0) this.#engine.replicator.view.evictSessions(topic, key, others);
     if (own.size === 0) return;
-    // Said before the removal goes out, so that whoever hears of that knows why.
+    // Said before the removal goes out, so that those who hear of that know why.
     if (by !== this.#nodeName)
       this.#engine.step({ type: "evict", eviction: { ...eviction, sessions: [...own] } });
     const ended = [...own].map((id) => this.#local.evict(id, topic, key));

@@ -1,7 +1,7 @@
 /** What `health` and `explain` tell. Types only. */
 import type { DurationCounts } from "../durations.js";
-import type { ConnectionStatus, ReplicaLink } from "../replication/port.js";
-import type { Counters } from "../replication/port.js";
+import type { ConnectionStatus, ReplicaLink } from "../replication/step.js";
+import type { Counters } from "../replication/counters.js";
 import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 

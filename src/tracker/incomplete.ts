@@ -1,5 +1,5 @@
 /** Why a tracker is not complete, in words and by name. */
-import type { ConnectionStatus } from "../replication/port.js";
+import type { ConnectionStatus } from "../replication/step.js";
 import type { Health } from "./health.js";
 import type { NotComplete } from "./readiness.js";
 

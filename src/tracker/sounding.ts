@@ -1,7 +1,7 @@
 /** The start of a tracker, as far as it waits until this node hears itself. */
 import { TrackerError } from "../errors.js";
 import type { PubSub } from "../pubsub/pubsub.js";
-import type { VoiceWay } from "../replication/port.js";
+import type { VoiceWay } from "../replication/step.js";
 import type { Runtime } from "../runtime.js";
 
 /** What was lost is said again after this long, and then after twice as long each time, up to the second. */

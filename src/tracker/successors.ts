@@ -1,6 +1,6 @@
 /**
- * Who has come on this node in the place of an entry that waited to leave: whoever wants that entry to end, and has not
- * heard of it yet, means the one that has come. Kept for a time, and for the last of many. Knows no entry.
+ * Who has come on this node in the place of an entry that waited to leave: a node that wants that entry to end, and has
+ * not heard of it yet, means the one that has come. Kept for a time, and for the last of many. Knows no entry.
  */
 
 /** The last so many are kept. */

@@ -1,8 +1,8 @@
 /**
- * What happens inside a tracker, on its way to whoever traces it: made only where it is wanted, and told in its turn.
- * Decides nothing.
+ * What happens inside a tracker, on its way to the application that traces it: made only where it is wanted, and told
+ * in its turn. Decides nothing.
  */
-import type { Tracing } from "../replication/port.js";
+import type { Tracing } from "../replication/options.js";
 import type { Life } from "../replication/life.js";
 import type { Reporter } from "../reports.js";
 import type { Delivery } from "./delivery.js";
@@ -66,7 +66,7 @@ export class Tracer {
     this.#delivery.add(() => this.#reporter.guard("diagnostics", () => diagnostics?.happened(event, told)));
   }
 
-  /** Whether whoever traces this tracker wants to know. */
+  /** Whether the application that traces this tracker wants to know. */
   #isWanted(event: keyof TrackerHappenings): boolean {
     try {
       return this.#options.diagnostics?.isWanted(event) === true;

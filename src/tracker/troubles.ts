@@ -1,10 +1,9 @@
 /** What goes wrong between the nodes, as errors with their codes and in words. */
 import { TrackerError } from "../errors.js";
-import type { ReplicaLink } from "../replication/port.js";
 import type { TrackerEvents } from "./events.js";
 import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { LIMITS, MAX_OBSERVERS } from "../replication/limits.js";
-import type { Trouble } from "../replication/port.js";
+import type { ReplicaLink, Trouble } from "../replication/step.js";
 
 const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
   noBroadcasts: "is heard only when it answers: its broadcasts do not arrive",

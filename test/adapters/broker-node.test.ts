@@ -18,6 +18,7 @@ afterEach(() => {
 const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
 class FakeBroker implements Broker {
+  readonly prefix = "test";
   readonly maxPayloadBytes = 5;
   readonly calls: string[] = [];
   readonly watcher: BrokerWatcher;

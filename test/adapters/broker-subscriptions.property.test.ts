@@ -71,7 +71,7 @@ describe("BrokerSubscriptions", () => {
             held.push({ channel, ended });
             under.push(
               ended.then((unsubscribe) => {
-                // Whoever was told that the subscription is in force must find it so.
+                // A subscriber that was told that the subscription is in force must find it so.
                 const wanted = held.some((each) => each.ended === ended);
                 if (unsubscribe && wanted && !broker.open.has(channel))
                   broker.mistakes.push("told too early");
@@ -105,7 +105,7 @@ describe("BrokerSubscriptions", () => {
     );
   });
 
-  it("opens a channel again for whoever comes while it is being closed", async () => {
+  it("opens a channel again for one that comes while it is being closed", async () => {
     const broker: string[] = [];
     let closed: () => void = () => {};
     const subscriptions = new BrokerSubscriptions(

@@ -99,7 +99,7 @@ describe("RelayTable", () => {
 });
 
 describe("the IPC envelope", () => {
-  it("gives back what was put in", () => {
+  it("returns what was put in", () => {
     for (const message of [
       { type: "hello", id: "A", node: "a" },
       { type: "bye", id: "A" },

@@ -1,6 +1,6 @@
 /**
  * Each rule of docs/protocol.md has a number, and stands under it in `src/replication/rules.ts`, or in that of
- * `following`, and in the title of a test: three lists that are one, or this fails.
+ * `following`, in the title of a test, and in the map of CONTRIBUTING.md: four lists that are one, or this fails.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 const root = new URL("../../", import.meta.url);
 const page = read("docs/protocol.md");
 const code = read("src/replication/rules.ts") + read("src/replication/following/rules.ts");
+const guide = read("CONTRIBUTING.md");
 
 /** The rules of the page, by number: what is set in bold. */
 const onPage = new Map(
@@ -45,6 +46,20 @@ describe("the rules of the protocol", () => {
 
   it("are those of the tests", () => {
     expect([...new Set(inTests)].sort()).toEqual([...onPage.keys()].sort());
+  });
+
+  it("are those of the map for contributors, which names files that there are", () => {
+    const rows = Array.from(guide.matchAll(/^\| [^|]+ \| (`[^|]+`) \| (R\d[^|]*) \| (`[^|]+`) \|$/gm));
+    const numbers = rows.flatMap(([, , rules = ""]) =>
+      Array.from(rules.matchAll(/R(\d+)(?: to R(\d+))?/g), ([, first, last = first]) =>
+        Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => `R${Number(first) + index}`),
+      ).flat(),
+    );
+    expect([...new Set(numbers)].sort()).toEqual([...onPage.keys()].sort());
+    const paths = rows.flatMap(([, files = "", , tests = ""]) =>
+      Array.from(`${files}${tests}`.matchAll(/`([^`]+)`/g), ([, path = ""]) => path),
+    );
+    expect(paths.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
   });
 
   it("are kept in files that there are, where they are no function", () => {

@@ -1,6 +1,6 @@
 /**
  * Reads what source files import and call, by the compiler's own parser, so that comments and strings do not
- * count. Pure: it gets texts, gives facts, and knows no rule of this project.
+ * count. Pure: it takes texts, returns facts, and knows no rule of this project.
  */
 import ts from "typescript";
 

@@ -16,7 +16,7 @@ const engines: readonly Engine[] = [
   { name: "NATS", open: openNats, clients: ["transport-node 3"], seed: 20_263 },
 ];
 
-describe.each(engines)("chaos over $name", ({ open, clients, seed }) => {
+describe.concurrent.each(engines)("chaos over $name", ({ open, clients, seed }) => {
   let broker: Broker;
   beforeAll(async () => {
     if (open !== undefined) broker = await open();

@@ -42,7 +42,7 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): P
   await exit;
 }
 
-/** Subscribes, and gives what is heard when there are that many payloads. */
+/** Subscribes, and returns what is heard when there are that many payloads. */
 async function hearing(
   node: ContractNode,
   channel: string,

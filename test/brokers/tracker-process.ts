@@ -3,6 +3,7 @@
  * test asks for over IPC, and counts every diff that it is delivered.
  */
 import { createHash } from "node:crypto";
+import { sealed, type SealedPubSub } from "../../src/adapters/sealed.js";
 import { Session, Tracker } from "../../src/index.js";
 import { openNodeBy } from "./clients.js";
 
@@ -12,6 +13,7 @@ export const periods = { broadcastPeriodMs: 200, heartbeatPeriodMs: 1_000, downP
 /** What the test asks for. */
 export type Request =
   | { readonly ask: "track" | "untrack" | "update"; readonly from: number; readonly until: number }
+  | { readonly ask: "rotate"; readonly keys: readonly string[] }
   | { readonly ask: "report" };
 
 /** What it gets to hear. Times are of the wall clock, which is the same for all processes of one machine. */
@@ -38,8 +40,15 @@ interface Meta {
 
 const topics = 10;
 
-async function run(client: string, url: string, nodeName: string, prefix: string): Promise<void> {
+async function run(
+  client: string,
+  url: string,
+  nodeName: string,
+  prefix: string,
+  keys: readonly string[],
+): Promise<void> {
   const opened = await openNodeBy(client)(url, nodeName, prefix);
+  const wrapper: SealedPubSub | undefined = keys.length === 0 ? undefined : sealed(opened.node, { keys });
   const counts = { joins: 0, updates: 0, leaves: new Map<string, number>(), lastDiffAtMs: 0 };
   const errors = new Map<string, number>();
   let connectedAtMs = 0;
@@ -57,7 +66,7 @@ async function run(client: string, url: string, nodeName: string, prefix: string
         }
       },
     },
-    { name: "test", pubsub: opened.node, ...periods },
+    { name: "test", pubsub: wrapper ?? opened.node, ...periods },
   );
   tracker.on("error", ({ code }) => add(errors, code));
   const session = new Session();
@@ -96,7 +105,8 @@ async function run(client: string, url: string, nodeName: string, prefix: string
   process.on("message", (message: Request) => {
     // The cluster adapter's messages share the channel.
     if ("rollcall" in message) return;
-    if (message.ask !== "report") {
+    if (message.ask === "rotate") wrapper?.rotate(message.keys);
+    else if (message.ask !== "report") {
       for (let number = message.from; number < message.until; number++) change(message.ask, number);
     }
     process.send?.(report());
@@ -108,5 +118,5 @@ function add(counts: Map<string, number>, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
 }
 
-const [client = "", url = "", nodeName = "", prefix = ""] = process.argv.slice(2);
-if (process.send !== undefined && nodeName !== "") await run(client, url, nodeName, prefix);
+const [client = "", url = "", nodeName = "", prefix = "", ...keys] = process.argv.slice(2);
+if (process.send !== undefined && nodeName !== "") await run(client, url, nodeName, prefix, keys);

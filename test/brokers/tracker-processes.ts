@@ -32,8 +32,9 @@ export class TrackerProcess {
     nodeName: string,
     prefix: string,
     onFork: (child: ChildProcess) => void = () => {},
+    keys: readonly string[] = [],
   ): Promise<TrackerProcess> {
-    const child = fork(script, [client, url, nodeName, prefix], { execArgv: ["--import", "tsx"] });
+    const child = fork(script, [client, url, nodeName, prefix, ...keys], { execArgv: ["--import", "tsx"] });
     onFork(child);
     const node = new TrackerProcess(nodeName, child);
     await node.#answer();

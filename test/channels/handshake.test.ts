@@ -20,7 +20,7 @@ async function rawExchange(port: number, text: string): Promise<string> {
 }
 
 describe("the connect hook", () => {
-  it("refuses with an empty answer and the status it gives, synchronously or later", async () => {
+  it("refuses with an empty answer and the status that it returns, synchronously or later", async () => {
     const { url, port } = await startServer((channels) => {
       channels.socket("/sync", { connect: () => refuse(403) });
       channels.socket("/async", { connect: () => Promise.resolve(refuse(429)) });

@@ -400,7 +400,7 @@ describe("the end", () => {
     expect(server.channels.health().sockets).toBe(0);
   });
 
-  it("drain cuts off whoever does not answer within the grace", async () => {
+  it("drain cuts off clients that do not answer within the grace", async () => {
     const runtime = new VirtualRuntime();
     const server = await startServer(roomServer, { runtime });
     const deaf = await RawClient.connect(server.url);

@@ -12,7 +12,7 @@ describe("messages", () => {
     expect(await client.next()).toEqual([null, "7", "phoenix", "phx_reply", { status: "ok", response: {} }]);
   });
 
-  it("answers a join with what join gives", async () => {
+  it("answers a join with the value that join returns", async () => {
     const { url } = await startServer((channels) =>
       channels
         .socket("/socket")

@@ -128,7 +128,7 @@ describe("the pieces of a state", () => {
           const key = [...model.keys()][choice] ?? `new ${choice}`;
           const there = model.get(key);
           const fresh = { metas: [{ phx_ref: `fresh ${number}`, text: "" }] };
-          // Whoever is there leaves, whoever is not comes.
+          // A user who is there leaves, and one who is not comes.
           if (there) model.delete(key);
           else model.set(key, fresh);
           const one = Object.freeze(Object.fromEntries([[key, there ?? fresh]]));

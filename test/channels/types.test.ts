@@ -71,7 +71,7 @@ describe("the types", () => {
     });
   });
 
-  it("of channel assigns are stated, and join must give them", () => {
+  it("of channel assigns are stated, and join must return them", () => {
     channels.socket("/cart").channel<Cart>("cart:*", {
       join: () => ({ ok: {}, assigns: { items: [] } }),
       handleIn: {

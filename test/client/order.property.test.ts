@@ -55,7 +55,7 @@ describe("the order of a client's metas", () => {
             if (diff !== undefined) window.add(diff);
           } else if (message.kind === "diff") closeWindow();
           else {
-            // Whoever comes within a window gets the state of its beginning.
+            // A client that comes within a window gets the state of its beginning.
             if (message.kind === "newcomer") clients.push(new PresenceClient());
             const client = clients.at(-1);
             if (message.kind === "reconnect") client?.reset();

@@ -43,7 +43,7 @@ const refsOf = (presence: KeyPresence): string[] => presence.metas.map((meta) =>
 const sorted = (told: Told[]): string[] => told.map((each) => JSON.stringify(each)).sort();
 
 describe("beside the official client", () => {
-  it("the same messages give the same metas and the same callbacks", () => {
+  it("the same messages lead to the same metas and the same callbacks", () => {
     fc.assert(
       fc.property(fc.array(anyMessage, { maxLength: 60 }), (messages) => {
         const topic = new ModelTopic();

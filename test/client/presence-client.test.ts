@@ -37,7 +37,7 @@ describe("the first state", () => {
     expect(told).toEqual(["join u1 none + [1]", "join u2 none + [2 3]", "sync"]);
   });
 
-  it("accepts a frozen payload, as presence.forward gives in one process", () => {
+  it("accepts a frozen payload, as presence.forward sends in one process", () => {
     const client = new PresenceClient();
     const frozen = Object.freeze({ u1: Object.freeze({ metas: Object.freeze([Object.freeze(meta("1"))]) }) });
     client.receive("presence_state", frozen);

@@ -82,7 +82,7 @@ export class World {
       .sort();
   }
 
-  /** Delivers all that was ever sent, in a given order, then brings everyone what he lacks, or everything. */
+  /** Delivers all that was ever sent, in a given order, then brings each replica what it lacks, or everything. */
   settle(order: readonly number[], last: "lacking" | "everything"): void {
     for (const choice of order) {
       for (const at of this.sets.keys())

@@ -133,7 +133,7 @@ describe("the set", () => {
 });
 
 describe("join", () => {
-  it("gives what merging both gives", () => {
+  it("returns what merging both returns", () => {
     fc.assert(
       fc.property(scene, ({ set, a, b }) => {
         expect(merged(set, join(a, b)).equals(merged(set, a, b))).toBe(true);

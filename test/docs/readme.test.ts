@@ -1,10 +1,10 @@
 /** The README is held to its word: its example runs as written, its tables agree with the sources. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { format } from "node:util";
-import { describe, expect, it, vi } from "vitest";
+import { readFileSync } from "node:fs";
+import { transform } from "esbuild";
+import { describe, expect, it } from "vitest";
 import { memoryPubSub } from "../../src/adapters/memory.js";
 import { checkOptions } from "../../src/tracker/options.js";
+import { outputOf } from "./examples.js";
 import { codeBlocks, codeWords, section, tableRows } from "./markdown.js";
 
 const root = new URL("../../", import.meta.url);
@@ -12,28 +12,22 @@ const readme = readFileSync(new URL("README.md", root), "utf8");
 const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as Record<string, object>;
 
 describe("the example", () => {
-  const [example = ""] = codeBlocks(section(readme, "Thirty lines"), "ts");
+  const [plain = ""] = codeBlocks(section(readme, "Thirty lines"), "js");
+  const [typed = ""] = codeBlocks(section(readme, "Thirty lines"), "ts");
   const [printed = ""] = codeBlocks(section(readme, "Thirty lines"), "text");
+  const files = new Map<string, string>();
 
   it("has about thirty lines", () => {
-    expect(example.trim().split("\n").length).toBeLessThanOrEqual(32);
+    for (const code of [plain, typed]) expect(code.trim().split("\n").length).toBeLessThanOrEqual(32);
   });
 
   it("runs as written and prints what is said", async () => {
-    mkdirSync(new URL("tmp/", root), { recursive: true });
-    const folder = mkdtempSync(fileURLToPath(new URL("tmp/readme-", root)));
-    const lines: string[] = [];
-    const log = vi
-      .spyOn(console, "log")
-      .mockImplementation((...values) => void lines.push(format(...values)));
-    try {
-      writeFileSync(`${folder}/example.ts`, example);
-      await import(/* @vite-ignore */ `${folder}/example.ts`);
-    } finally {
-      log.mockRestore();
-      rmSync(folder, { recursive: true });
-    }
-    expect(lines.join("\n")).toBe(printed.trim());
+    expect(await outputOf({ files, code: plain })).toBe(printed.trim());
+  });
+
+  it("is the same in both, but for the types", async () => {
+    const { code } = await transform(typed, { loader: "ts" });
+    expect(code).toBe((await transform(plain, { loader: "js" })).code);
   });
 });
 

@@ -137,7 +137,7 @@ describe("those on the move", () => {
     expect(awaited({ two: report({ "three 1": 40 }) })).toBeUndefined();
   });
 
-  it("will be as many as a node serves, by whoever knows more", () => {
+  it("will be as many as a node serves, by those who know more", () => {
     const reports = new Map([["one", report({ "two 1": 70, "one 1": 900 })]]);
     expect([servedBy("two 1", 20, reports), servedBy("two 1", 80, reports)]).toEqual([70, 80]);
   });

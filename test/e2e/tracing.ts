@@ -13,7 +13,7 @@ interface TraceEvent {
   readonly args?: { readonly name?: string };
 }
 
-/** Traces the page while something goes on; gives the processor time of each task, in milliseconds. */
+/** Traces the page while something goes on; returns the processor time of each task, in milliseconds. */
 export async function traceTasks(
   browser: Browser,
   page: Page,

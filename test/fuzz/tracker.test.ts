@@ -194,7 +194,7 @@ function anything(random: SeededRandom, sessions: readonly Session[]): unknown {
 }
 
 describe("a tracker that is called with anything", () => {
-  it("gives a result or a TrackerError, and keeps its promises", { timeout }, async () => {
+  it("returns a result or throws a TrackerError, and keeps its promises", { timeout }, async () => {
     const cluster = await simulate({ seed: 2, nodes: ["a", "b"] });
     const a = cluster.node("a");
     const random = new SeededRandom("calls");

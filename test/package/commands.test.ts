@@ -35,14 +35,19 @@ function lastLine(output: string): string {
 
 describe("npm test", () => {
   /** `report` is what vitest would write; without it vitest crashes before it can. */
-  async function testAll(report: object | undefined, status = 0, failing = ""): Promise<Outcome> {
+  async function testAll(
+    report: object | undefined,
+    status = 0,
+    failing = "",
+    input = "--project unit",
+  ): Promise<Outcome> {
     cpSync(join(root, "scripts/test-all.mjs"), join(folder, "scripts/test-all.mjs"));
     if (report !== undefined) writeFileSync(join(folder, "report.json"), JSON.stringify(report));
     stub("npm", `[ "$3" != "${failing}" ]`);
     const copy = 'for word; do case $word in --outputFile.json=*) cp report.json "${word#*=}";; esac; done';
-    stub("npx", `echo "$@" > vitest-arguments; ${report === undefined ? ":" : copy}; exit ${status}`);
+    stub("npx", `echo "$@" >> vitest-arguments; ${report === undefined ? ":" : copy}; exit ${status}`);
     const path = `${join(folder, "bin")}:${process.env["PATH"]}`;
-    const script = `PATH=${path} exec ${process.execPath} scripts/test-all.mjs --project unit 2>&1`;
+    const script = `PATH=${path} exec ${process.execPath} scripts/test-all.mjs ${input} 2>&1`;
     return run("/bin/sh", ["-c", script], folder);
   }
 
@@ -57,6 +62,16 @@ describe("npm test", () => {
     expect([status, lastLine(output)]).toEqual([0, "7 passed, 0 failed"]);
     expect(output).toContain("tests: 2 passed, 0 failed, 1 skipped");
     expect(readFileSync(join(folder, "vitest-arguments"), "utf8")).toMatch(/^vitest run .*--project unit$/m);
+  });
+
+  it("runs each vitest project once, and counts them all", async () => {
+    const { status, output } = await testAll(good, 0, "", "");
+    const text = readFileSync(join(folder, "vitest-arguments"), "utf8");
+    const runs = text.trim().split("\n");
+    expect([status, lastLine(output)]).toEqual([0, `${5 + 2 * runs.length} passed, 0 failed`]);
+    const projects = [...text.matchAll(/--project (\S+)/g)].map(([, name]) => name);
+    const configured = readFileSync(join(root, "vitest.config.ts"), "utf8").matchAll(/^ {10}name: "(.+)"/gm);
+    expect(projects.sort()).toEqual([...configured].map(([, name]) => name).sort());
   });
 
   it.each(["lint", "build", "typecheck", "dead-code", "api:check"])(

@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { codeBlocks } from "../docs/markdown.js";
 import {
@@ -119,7 +119,7 @@ describe.each([
   });
 });
 
-it("gives the same names by import and by require", async () => {
+it("exports the same names by import and by require", async () => {
   const consumer = await install("module", ["ws", ...frameworks]);
   const script = `
     import { createRequire } from "node:module";
@@ -141,47 +141,18 @@ it("works where a process loads it both ways", async () => {
 
 describe("the README", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  const [example = "", ...snippets] = codeBlocks(readme, "ts");
+  const [example = ""] = codeBlocks(readme, "ts");
   let consumer: string;
   beforeAll(async () => {
-    consumer = await install("module", ["@types/node", "redis"]);
+    consumer = await install("module", ["@types/node"]);
   });
 
-  it("has an example that compiles and runs as written", async () => {
+  it("has an example that compiles in TypeScript and runs in JavaScript as written", async () => {
     writeFileSync(join(consumer, "example.mts"), example);
     expect(await typecheck(consumer, "node16", ["example.mts"], ["node"])).toEqual({ status: 0, output: "" });
-    writeFileSync(join(consumer, "example.mjs"), (await transform(example, { loader: "ts" })).code);
+    const [plain = ""] = codeBlocks(readme, "js");
+    writeFileSync(join(consumer, "example.mjs"), plain);
     expect(await mustRun(process.execPath, ["example.mjs"], consumer)).toBe(codeBlocks(readme, "text")[0]);
-  });
-
-  it("has snippets that compile, given what they speak of", async () => {
-    expect(snippets).not.toEqual([]);
-    const given = new Map([
-      ["Session", 'import { Session } from "rollcall";'],
-      ["Tracker", 'import { Tracker } from "rollcall";'],
-      ["socket", 'declare const socket: import("node:net").Socket;'],
-      ["behaviour", 'declare const behaviour: import("rollcall").TrackerBehaviour;'],
-      ["tracker", 'declare const tracker: import("rollcall").Tracker<{ page: string }>;'],
-      ["topic", "declare const topic: string;"],
-      ["key", "declare const key: string;"],
-      ["meta", "declare const meta: { page: string };"],
-      ["after", "declare const after: string | undefined;"],
-      ["limit", "declare const limit: number;"],
-      ["signal", "declare const signal: AbortSignal;"],
-      ["text", "declare const text: string;"],
-      ["reason", "declare const reason: string;"],
-    ]);
-    const declares = (text: string, name: string): boolean =>
-      new RegExp(`(const|import.*) ${name}\\b`).test(text);
-    const parts = snippets.map((snippet) => {
-      const missing = [...given].filter(([name]) => snippet.includes(name) && !declares(snippet, name));
-      return [...missing.map(([, line]) => line), snippet].join("\n");
-    });
-    const files = parts.map((part, index) => {
-      writeFileSync(join(consumer, `snippet-${index}.mts`), part);
-      return `snippet-${index}.mts`;
-    });
-    expect(await typecheck(consumer, "node16", files, ["node"])).toEqual({ status: 0, output: "" });
   });
 });
 

@@ -44,7 +44,7 @@ export function makeFolder(): string {
   return mkdtempSync(join(tmpdir(), "rollcall-package-"));
 }
 
-/** Runs a command to its end and gives what it printed; a failure is a status, not an exception. */
+/** Runs a command to its end and returns what it printed; a failure is a status, not an exception. */
 export function run(command: string, input: readonly string[], cwd: string = root): Promise<Outcome> {
   return new Promise((done) => {
     const options = { cwd, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NO_COLOR: "1" } };
@@ -76,7 +76,7 @@ export async function ensureBuilt(): Promise<void> {
   if (oldest(join(root, "dist")) < newest(join(root, "src"))) await mustRun("npm", ["run", "build"]);
 }
 
-/** Packs a folder without running its scripts, and gives the path of the tarball. */
+/** Packs a folder without running its scripts, and returns the path of the tarball. */
 export async function pack(folder: string, destination: string): Promise<string> {
   const before = new Set(readdirSync(destination));
   await mustRun("npm", ["pack", "--ignore-scripts", "--pack-destination", destination], folder);

@@ -94,7 +94,7 @@ describe("changes", () => {
 describe("the end of a subscription", () => {
   const noCallbacks: Pick<PresenceSubscriber, "state" | "diff"> = { state: () => {}, diff: () => {} };
 
-  it("is told once, with its reason, and not to whoever ends it by hand", async () => {
+  it("is told once, with its reason, and not to the caller that ends it by hand", async () => {
     const { presence, cluster, errors } = await single();
     const heard: [string, SubscriptionEnd][] = [];
     const told = (name: string) => (reason: SubscriptionEnd) => void heard.push([name, reason]);

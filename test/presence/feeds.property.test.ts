@@ -193,7 +193,7 @@ function expectTruth({
   }
 }
 
-describe("whoever follows a topic", () => {
+describe("a follower of a topic", () => {
   it("gets one state and then every change, once and in order, whenever it subscribes", async () => {
     await fc.assert(
       fc.asyncProperty(anyScript, async (script) => {

@@ -63,7 +63,7 @@ describe("fetchList and fetchByKey", () => {
     expect(await presence.fetchByKey("room", "u1")).toEqual(presence.getByKey("room", "u1"));
   });
 
-  it("add what fetch gives, in one call for all keys of the list", async () => {
+  it("add what fetch returns, in one call for all keys of the list", async () => {
     const asked: unknown[] = [];
     const { presence } = await single({
       fetch: (topic: string, keys: readonly string[]) => {
@@ -93,7 +93,7 @@ describe("fetchList and fetchByKey", () => {
     expect(await presence.fetchByKey("room", "u1")).toBeUndefined();
   });
 
-  it("give who was here when they were called", async () => {
+  it("return who was here when they were called", async () => {
     const hand = new HandFetch();
     const { presence } = await single({ fetch: hand.fetch });
     presence.track(new Session(), "room", "u1", {});
@@ -272,7 +272,7 @@ describe("a fetch that fails", () => {
     expect(await presence.fetchList("room")).toEqual(presence.list("room"));
   });
 
-  it("because it gives no Map is reported, and the presences go out plain", async () => {
+  it("because it returns no Map is reported, and the presences go out plain", async () => {
     const { presence, errors } = await single({ fetch: () => ({ u1: { name: "u1" } }) });
     presence.track(new Session(), "room", "u1", {});
     expect(await presence.fetchByKey("room", "u1")).toEqual(presence.getByKey("room", "u1"));

@@ -96,7 +96,7 @@ describe("forward with a limit", () => {
     await presence.stop();
   });
 
-  it("fetches only what it tells, in one order, and gives it to all who follow the same part", async () => {
+  it("fetches only what it tells, in one order, and sends it to all who follow the same part", async () => {
     const asked: string[] = [];
     const cluster = new PresenceCluster();
     const { presence } = await cluster.start<Page, { name: string }>("node1", {

@@ -37,7 +37,7 @@ export class ModelTopic {
     return [...this.#listed.values()];
   }
 
-  /** Takes a step and gives its diff; `undefined` if it changed nothing. */
+  /** Takes a step and returns its diff; `undefined` if it changed nothing. */
   take(step: Step): TopicDiff<Page> | undefined {
     const listed = this.#listed.get(step.slot);
     const hidden = this.#hidden.get(step.slot);

@@ -143,7 +143,7 @@ describe("a view", () => {
     expect(after["two"]).not.toHaveProperty("name");
   });
 
-  it("gives a snapshot that later diffs do not change", () => {
+  it("returns a snapshot that later diffs do not change", () => {
     const topic = new ModelTopic();
     const view = new TopicView(topic.list());
     const apply = (what: "join" | "leave", slot: number): void => {

@@ -53,7 +53,7 @@ describe("list", () => {
     expect("metas" in Object.prototype).toBe(false);
   });
 
-  it("cannot be changed by whoever gets it", async () => {
+  it("cannot be changed by the caller", async () => {
     const { presence } = await single();
     presence.track(new Session(), "room", "u1", {});
     expect(Object.isFrozen(presence.list("room"))).toBe(true);

@@ -47,7 +47,7 @@ describe("subscribe", () => {
     expect(heard).toHaveLength(3);
   });
 
-  it("gives the state as of the first moment after the call, and later changes as diffs", async () => {
+  it("tells the state as of the first moment after the call, and later changes as diffs", async () => {
     const { cluster, presence } = await single();
     const { heard, subscriber } = recorder();
     presence.subscribe("room", subscriber);
@@ -293,7 +293,7 @@ describe("subscribe", () => {
 });
 
 describe("forward", () => {
-  it("gives presence_state and then presence_diff, an update as a join and a leave in one", async () => {
+  it("sends presence_state and then presence_diff, an update as a join and a leave in one", async () => {
     const { cluster, presence } = await single();
     const pushed: [string, object][] = [];
     presence.forward("room", (event, payload) => void pushed.push([event, payload]));
@@ -313,7 +313,7 @@ describe("forward", () => {
     ]);
   });
 
-  it("gives everyone the same payload, to be encoded once, and ends by its signal", async () => {
+  it("sends everyone the same payload, to be encoded once, and ends by its signal", async () => {
     const { cluster, presence } = await single();
     const controller = new AbortController();
     const payloads: (Presences<Meta> | WireDiff<Meta>)[][] = [[], []];
@@ -365,7 +365,7 @@ describe("diffPeriodMs", () => {
     expect(heard).toEqual([{ state: {} }]);
   });
 
-  it("gives who comes within a window the state of its beginning, and then the same diff as all", async () => {
+  it("sends a user who comes within a window the state of its beginning, and then the same diff as all", async () => {
     const { cluster, presence } = await single({ diffPeriodMs: 200 });
     const [early, late] = [recorder(), recorder()];
     presence.subscribe("room", early.subscriber);

@@ -44,7 +44,7 @@ describe("presence_state", () => {
     });
   });
 
-  it("gives a __proto__ inside a meta as a property, and no prototype", () => {
+  it("returns a __proto__ inside a meta as a property, and no prototype", () => {
     const meta = JSON.parse('{"page": "/", "__proto__": {"polluted": true}}') as Meta;
     const [made] = toPresences([{ ...entry("u1", "a", "/"), meta }], nothing)["u1"]?.metas ?? [];
     expect(Object.keys(made ?? {})).toEqual(["page", "__proto__", "phx_ref"]);

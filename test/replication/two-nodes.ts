@@ -6,10 +6,9 @@ import type { ReplicatedEntry } from "../../src/replication/entry.js";
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Life } from "../../src/replication/life.js";
 import { asksWhetherThere, type Message } from "../../src/replication/message.js";
-import type { VoiceWay } from "../../src/replication/port.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { Replicator } from "../../src/replication/replicator.js";
-import type { Effect, ReplicationEvent } from "../../src/replication/step.js";
+import type { Effect, ReplicationEvent, VoiceWay } from "../../src/replication/step.js";
 
 export function lifeOf(name: string): Life {
   return { name, incarnation: "00000000000001" };

@@ -6,7 +6,7 @@ import { Answers } from "../../src/replication/authoring/answers.js";
 import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
 import type { Limits } from "../../src/replication/limits.js";
-import { asksWhetherThere, type DeltaRequest, type PageRequest } from "../../src/replication/message.js";
+import { asksWhetherThere, type SliceRequest } from "../../src/replication/message.js";
 import { Outbox } from "../../src/replication/wire/outbox.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";
@@ -184,7 +184,7 @@ export class AuthorOracles {
         return original(by, request, counter);
       }),
       instead(Answers.prototype, "forget", function (original, life) {
-        // Whoever is heard again after that begins anew.
+        // A node that is heard again after that begins anew.
         forgotten(this, life);
         original(life);
       }),
@@ -213,6 +213,6 @@ export class AuthorOracles {
 }
 
 /** Where a request stands, and a newer one of the same place takes it: whether somebody is there is asked elsewhere. */
-function placeOf(by: Life, request: DeltaRequest | PageRequest): string {
+function placeOf(by: Life, request: SliceRequest): string {
   return `${replicaOf(by)} ${asksWhetherThere(request) ? "whether there" : request.shard}`;
 }

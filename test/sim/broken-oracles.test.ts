@@ -295,7 +295,7 @@ const surroundings: readonly BrokenRule[] = [
     break: () => [
       instead(Membership.prototype, "hear", (original, life, counter, direct, nowMs) => {
         const heard = original(life, counter, direct, nowMs);
-        if (heard instanceof Replica) heard[direct ? "directCounter" : "broadcastCounter"] = 0;
+        if (heard.type === "heard") heard.replica[direct ? "directCounter" : "broadcastCounter"] = 0;
         return heard;
       }),
     ],

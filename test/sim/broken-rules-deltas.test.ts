@@ -16,8 +16,9 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R6 is missed: a dot is a birth or a removal, never both",
     found: invariant,
+    firstSeed: 35,
     break: () => {
-      // One dot does both: whoever does not hear of the birth does not hear what it removed either.
+      // One dot does both: a node that does not hear of the birth does not hear what it removed either.
       const removals = new WeakMap<AuthoredShard, Set<number>>();
       const oneDotEach = (author: AuthoredShard, delta: DeltaMessage): DeltaMessage => {
         const births = new Set(delta.births.map(({ clock }) => clock));
@@ -46,6 +47,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R3 is missed: a delta is self-contained",
     found: invariant,
+    firstSeed: 21,
     break: () => [
       instead(AuthoredShard.prototype, "answer", (original, clock) => {
         const answer = original(clock);
@@ -105,16 +107,19 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R2 is missed: what ends at or below the clock is old",
     found: /went back from clock/,
+    firstSeed: 35,
     broken: { rules: { joinsOn: ({ since }, clock) => since <= clock } },
   },
   {
     rule: "R2 is missed: what overlaps is merged",
     found: /does not merge what joins on/,
+    firstSeed: 55,
     broken: { rules: { joinsOn: ({ since }, clock) => since === clock } },
   },
   {
     rule: "R7 is missed: a delta in parts is merged whole or not at all",
     found: invariant,
+    firstSeed: 232,
     broken: { rules: { isWhole: () => true } },
   },
   {
@@ -125,6 +130,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R28 is missed: an update is one, not a leave and a join",
     found: /in one diff twice/,
+    firstSeed: 26,
     break: () => [
       instead(View.prototype, "update", function (_, entry, previous) {
         this.leave(previous, "untracked");
@@ -143,6 +149,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R25 is missed: slices are kept by their author's numbering",
     found: /holds of .*: (a slice that nobody has authored|clock|at clock|\[)/,
+    firstSeed: 16,
     broken: { rules: { sliceNumber: (shard) => shard % 2 } },
   },
 ];

@@ -1,5 +1,4 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
-import { Insistence } from "../../src/replication/lives/insistence.js";
 import { Membership } from "../../src/replication/lives/membership.js";
 import { Engine } from "../../src/tracker/engine.js";
 import { OwnedEntries } from "../../src/tracker/owned.js";
@@ -47,8 +46,9 @@ const silence: readonly BrokenRule[] = [
     },
   },
   {
-    rule: "R46 is missed: whoever is disconnected does not claim to be complete",
+    rule: "R46 is missed: a node that is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
+    firstSeed: 13,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
         return [...this.replicator.membership.replicas()].every((replica) => replica.held.isComplete);
@@ -59,7 +59,7 @@ const silence: readonly BrokenRule[] = [
     rule: "R34 is missed: reconnecting forgives the silence before",
     found: /falsely down/,
     schedule: losingTheBroker,
-    break: () => [instead(Membership.prototype, "forgiveSilence", () => undefined)],
+    broken: { rules: { isForgiven: () => false } },
   },
   {
     rule: "R30 is missed: who is silent is hidden",
@@ -137,11 +137,13 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R38 is missed: a smaller incarnation is ignored while the larger is up",
     found: /listens to .* while a later life of its name is there/,
+    firstSeed: 10,
     broken: { rules: { isSuperseded: () => false } },
   },
   {
     rule: "R38 is missed: a smaller incarnation is admitted when the larger is down",
     found: /does not know that life \d+ of [a-e] is up/,
+    firstSeed: 25,
     broken: {
       rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
     },
@@ -149,6 +151,7 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R39 is missed: a life that is over is not listened to",
     found: /listens to .*, which is over/,
+    firstSeed: 42,
     broken: { rules: { isOver: () => false } },
   },
   {
@@ -190,10 +193,8 @@ const lives: readonly BrokenRule[] = [
   {
     rule: "R44 is missed: late frames of a life that has ended are no conflict",
     found: /a false name conflict/,
-    break: () => [
-      instead(Insistence.prototype, "insistedMs", (original, ...frame) => original(...frame) + 100_000),
-      instead(Insistence.prototype, "since", () => -Infinity),
-    ],
+    firstSeed: 10,
+    broken: { rules: { isConflict: () => true } },
   },
 ];
 
@@ -221,18 +222,14 @@ const departing: readonly BrokenRule[] = [
   {
     rule: "R51 is missed: no goodbye has a window beyond permdownPeriodMs",
     found: /is kept \d+ ms beyond its window/,
+    firstSeed: 191,
     broken: { rules: { windowMs: (askedMs) => askedMs } },
   },
   {
     rule: "R43 is missed: a repeated goodbye does not extend the window",
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
-    break: () => [
-      instead(Membership.prototype, "goodbye", (original, replica, windowMs, nowMs) => {
-        if (replica.status === "departing") replica.endsHealthyMs += windowMs;
-        original(replica, windowMs, nowMs);
-      }),
-    ],
+    broken: { rules: { countsGoodbye: () => true } },
   },
   {
     rule: "R43 is missed: what departs goes when its window ends",
@@ -265,13 +262,13 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { placesTaken: (waiting, came) => (came > 0 ? waiting : 0) } },
   },
   {
-    rule: "R43 is missed: whoever takes one place takes no other",
+    rule: "R43 is missed: an entry that takes one place takes no other",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { placesTaken: (waiting, came) => Math.min(waiting, came) } },
   },
   {
-    rule: "R43 is missed: whoever was there at the goodbye takes no place",
+    rule: "R43 is missed: an entry that was there at the goodbye takes no place",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
@@ -283,7 +280,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (_isOwn, wasThere) => !wasThere } },
   },
   {
-    rule: "R43 is missed: a place is free again when whoever took it goes",
+    rule: "R43 is missed: a place is free again when the entry that took it goes",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
     break: () => [instead(Places.prototype, "remove", () => undefined)],
@@ -295,7 +292,7 @@ const departing: readonly BrokenRule[] = [
     broken: { rules: { takesPlace: (isOwn) => !isOwn } },
   },
   {
-    rule: "R61 is missed: whoever is to go is asked for again",
+    rule: "R61 is missed: an owner that did not hear is asked again",
     found: /somebody who was to go is still there/,
     run: evictionsAreAskedForAgain,
     broken: { rules: { asksAgain: () => false } },

@@ -38,6 +38,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R12 is missed: what is doubted is built from nothing",
     found: /requests within a second|not settled after/,
+    firstSeed: 26,
     broken: { rules: { rebuildBase: (_, heldBase) => heldBase } },
   },
   {
@@ -49,6 +50,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R10 is missed: what stays through a rebuild stays the same",
     found: /to the revision that was there/,
+    firstSeed: 26,
     broken: { rules: { isSameRevision: () => false } },
   },
   {
@@ -60,11 +62,13 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R10 is missed: a page holds so many births and no more",
     found: /an answer of \d+ items, where/,
+    firstSeed: 35,
     broken: { limits: { pageItems: Infinity } },
   },
   {
     rule: "R12 is missed: a digest that disagrees is noticed",
     found: /(lacks|has the ghost|instead of) /,
+    firstSeed: 26,
     broken: { rules: { agrees: () => true } },
   },
   {

@@ -1,7 +1,9 @@
 /** Rules of what is said, asked and answered, and when: each is needed, for an oracle sees when it is off. */
 import { Answers, type Asked } from "../../src/replication/authoring/answers.js";
 import { Authorship } from "../../src/replication/authoring/authorship.js";
-import { Outbox } from "../../src/replication/wire/outbox.js";
+import type { Message } from "../../src/replication/message.js";
+import { RULES, type Rules } from "../../src/replication/rules.js";
+import { decodeFrame } from "../../src/replication/wire/codec.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import {
   answersGoToWhoAsks,
@@ -9,15 +11,23 @@ import {
   newcomersAreGreeted,
   otherVersionsAreReported,
   requestsAreSpread,
+  strangersFindEachOther,
 } from "./runs.js";
 import { manyShards, manySlices, rebuilding, smallLimits, wideLetters } from "./schedules.js";
 import { instead, wrapGetter } from "./wrap.js";
+
+/** Whatever a message of this kind holds is taken to fit one frame. */
+const fitsIfOf = (type: Message["type"]): Partial<Rules> => ({
+  fitsFrame: (text, maxBytes) =>
+    decodeFrame(text).frame?.message.type === type || RULES.fitsFrame(text, maxBytes),
+});
 
 const rules: readonly BrokenRule[] = [
   {
     rule: "R21 is missed: everybody says regularly that it is there",
     found: /not settled after/,
-    break: () => [instead(Outbox.prototype, "sendHeartbeat", () => undefined)],
+    run: strangersFindEachOther,
+    broken: { rules: { heartbeatDueMs: () => Infinity, greetingDelayMs: () => Infinity } },
   },
   {
     rule: "R21 is missed: heartbeats come whatever else is sent",
@@ -59,12 +69,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R20 is missed: who has nothing to say says nothing but that it is there",
     found: /frames in \d+ idle heartbeats/,
-    break: () => [
-      instead(Authorship.prototype, "flushDue", function (original, nowMs) {
-        this.sendHeartbeat(nowMs);
-        return original(nowMs);
-      }),
-    ],
+    broken: { rules: { heartbeatDueMs: (nowMs, heartbeatPeriodMs) => nowMs + heartbeatPeriodMs / 4 } },
   },
   {
     rule: "R14 is missed: what is missing is asked for",
@@ -85,11 +90,13 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R16 is missed: asking takes patience",
     found: /requests within a second/,
+    firstSeed: 10,
     broken: { rules: { patienceMs: () => 5 } },
   },
   {
     rule: "R15 is missed: a few slices of a life are asked for at a time",
     found: /asks for \d+ slices of a life at a time/,
+    firstSeed: 10,
     schedule: manySlices,
     broken: { rules: { requestPlaces: () => Infinity } },
   },
@@ -123,39 +130,26 @@ const rules: readonly BrokenRule[] = [
     rule: "R19 is missed: an answer goes to who asks",
     found: /hears an answer that another has asked for/,
     run: answersGoToWhoAsks,
-    break: () => [instead(Outbox.prototype, "sendDelta", (original, delta) => original(delta))],
+    broken: { rules: { answersAloud: () => true } },
   },
   {
     rule: "R29 is missed: a delta that does not fit is cut",
     found: /above the limit/,
-    break: () => [
-      instead(Outbox.prototype, "sendDelta", function (_, delta, to) {
-        this.send(delta, to);
-      }),
-    ],
+    firstSeed: 78,
+    broken: { rules: fitsIfOf("delta") },
   },
   {
     rule: "R29 is missed: a page is as long as fits",
     found: /above the limit/,
     schedule: (seed) => ({ ...rebuilding(seed), network: { maxPayloadBytes: 2_000 } }),
     limits: { ...smallLimits, pageItems: 500 },
-    break: () => [
-      instead(Outbox.prototype, "sendPage", function (_, makePage, to) {
-        const page = makePage();
-        this.send(page, to);
-        return page.births.length;
-      }),
-    ],
+    broken: { rules: fitsIfOf("page") },
   },
   {
     rule: "R29 is missed: a heartbeat that does not fit is split by shards",
     found: /above the limit/,
     schedule: manyShards,
-    break: () => [
-      instead(Outbox.prototype, "sendHeartbeat", function (_, heartbeat, to) {
-        this.send(heartbeat, to);
-      }),
-    ],
+    broken: { rules: fitsIfOf("heartbeat") },
   },
   {
     rule: "R29 is missed: limits are counted in bytes",
@@ -167,12 +161,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R53 is missed: another protocol version is reported, not guessed",
     found: /guesses what another protocol version says/,
     run: otherVersionsAreReported,
-    break: () => [
-      instead(JSON, "parse", (original, text, reviver) => {
-        const parsed: unknown = original(text, reviver);
-        return Array.isArray(parsed) && parsed[0] === 2 ? [1, ...(parsed.slice(1) as unknown[])] : parsed;
-      }),
-    ],
+    broken: { rules: { isSpoken: () => true } },
   },
 ];
 

@@ -5,6 +5,7 @@ import {
   killsAreNoticed,
   theEarlyAskNobody,
   theIgnorantAreNotBelieved,
+  theUnsteadyHaveMoreTime,
 } from "./runs-of-deaths.js";
 import { whoLooksOnIsNobody } from "./runs-of-observers.js";
 import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
@@ -22,7 +23,7 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isDeaf: () => false } },
   },
   {
-    rule: "R54 is missed: whoever doubts its connection speaks again before it is deaf",
+    rule: "R54 is missed: a node that doubts its connection speaks again before it is deaf",
     found: /broadcast \d+ frames in \d+ idle heartbeats|sent itself \d+ frames/,
     broken: { rules: { isOverdue: () => true } },
   },
@@ -33,7 +34,7 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { countsSilence: () => true, hidesUnheard: () => true } },
   },
   {
-    rule: "R56 is missed: whoever hears itself again is as after a reconnect",
+    rule: "R56 is missed: a node that hears itself again is as after a reconnect",
     found: /somebody leaves though only the broker stood still/,
     run: theBrokerMayStandStill,
     broken: { rules: { isAsReconnected: () => false } },
@@ -51,7 +52,13 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isAbsent: () => true } },
   },
   {
-    rule: "R57 is missed: whoever has reconnected lately asks nobody",
+    rule: "R57 is missed: a node that was away and came back has more time",
+    found: /a node that is cut again is hidden/,
+    run: theUnsteadyHaveMoreTime,
+    broken: { rules: { isUnsteady: () => false } },
+  },
+  {
+    rule: "R57 is missed: a node that has reconnected lately asks nobody",
     found: /a node that reconnects later is hidden/,
     run: theEarlyAskNobody,
     broken: { rules: { mayAskForDeaths: () => true } },

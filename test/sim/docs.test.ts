@@ -8,7 +8,7 @@ import { codeBlocks } from "../docs/markdown.js";
 const root = new URL("../../", import.meta.url);
 const guide = readFileSync(new URL("docs/testing.md", root), "utf8");
 
-/** Runs an example and gives the lines that it prints. */
+/** Runs an example and returns the lines that it prints. */
 async function linesOf(example: string): Promise<string[]> {
   mkdirSync(new URL("tmp/", root), { recursive: true });
   const folder = mkdtempSync(fileURLToPath(new URL("tmp/testing-", root)));

@@ -101,6 +101,37 @@ const found: readonly (Omit<Schedule, "seed" | "announceCrashes"> & { readonly w
       { do: "advance", ms: 91 },
     ],
   },
+  {
+    what: "a life that is heard again after it was taken for over takes the place of those beside whom it was there",
+    nodes: ["b", "c", "d"],
+    network: {},
+    options: { maxMetaBytes: 128, poolSize: 1, broadcastPeriodMs: 100 },
+    steps: [
+      { do: "advance", ms: 1_338 },
+      { do: "set", node: "b", session: 3, topic: "room:1", key: "user:3" },
+      { do: "set", node: "d", session: 1, topic: "room:1", key: "user:3" },
+      { do: "twin", node: "b" },
+      { do: "endTwin", node: "b", which: "second" },
+      { do: "advance", ms: 3_464 },
+      { do: "twin", node: "d" },
+      { do: "advance", ms: 5_226 },
+    ],
+  },
+  {
+    what: "what a stall hides of an outage counts twice, and who is forgotten in time seems to be so too soon",
+    nodes: ["a", "b"],
+    network: { lossRate: 0.3 },
+    options: { ...fast, permdownPeriodMs: 5_000 },
+    steps: [
+      { do: "outage", nodes: ["a", "b"], announced: true, refuses: true },
+      { do: "advance", ms: 335 },
+      { do: "heal" },
+      { do: "faults", faults: { lossRate: 0.3 } },
+      { do: "stall", node: "b", ms: 4_194, first: "arrivals" },
+      { do: "outage", nodes: ["a"], announced: true, refuses: false },
+      { do: "advance", ms: 10_369 },
+    ],
+  },
 ];
 
 describe("what was found once", () => {

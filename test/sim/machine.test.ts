@@ -13,7 +13,7 @@ function makeMachine(time: VirtualTime, clockOffsetMs = 0): Machine {
 }
 
 describe("the seeded random", () => {
-  it("gives the same numbers for the same seed and others for another", () => {
+  it("returns the same numbers for the same seed and others for another", () => {
     expect(numbers(new SeededRandom(7), 20)).toEqual(numbers(new SeededRandom(7), 20));
     expect(numbers(new SeededRandom(7), 20)).not.toEqual(numbers(new SeededRandom(8), 20));
   });

@@ -5,8 +5,9 @@
  */
 import { LIMITS } from "../../src/replication/limits.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
-import { Membership } from "../../src/replication/lives/membership.js";
-import { Replica } from "../../src/replication/replica.js";
+import { Membership, type Hearing } from "../../src/replication/lives/membership.js";
+import type { Peer } from "../../src/replication/lives/peer.js";
+import type { Replica } from "../../src/replication/replica.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { unwellStretches } from "../../src/testing/own-hearing.js";
 import type { Situation, Watched } from "./situation.js";
@@ -39,8 +40,13 @@ export class MembershipOracles {
   }
 
   install(): Restore[] {
-    const hears = (life: Life, direct: boolean, counter: number, before: Replica[], result: unknown): void =>
-      this.#lookAtHearing(life, direct, counter, before, result);
+    const hears = (
+      life: Life,
+      direct: boolean,
+      counter: number,
+      before: Replica[],
+      result: Hearing<Peer>,
+    ): void => this.#lookAtHearing(life, direct, counter, before, result);
     const isOver = (membership: Membership, { id }: Replica, atMs: number): void => {
       const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
       this.#overMs.set(membership, overMs);
@@ -88,14 +94,15 @@ export class MembershipOracles {
         const result = original(life, counter, direct, atMs, periodMs);
         const stay = present.filter((_, index) => statuses[index] !== "down");
         hears(life, direct, counter, stay, result);
-        if (typeof result === "string") refuses(this, life);
-        else if (!before.includes(result)) {
-          appears(this, result, present.length === 0);
+        if (result.type !== "heard") refuses(this, life);
+        else if (!before.includes(result.replica as Replica)) {
+          const replica = result.replica as Replica;
+          appears(this, replica, present.length === 0);
           for (const earlier of before) {
             replaced.add(earlier);
             isOver(this, earlier, nowMs());
           }
-          overtakes(this, result);
+          overtakes(this, replica);
         }
         return result;
       }),
@@ -119,7 +126,7 @@ export class MembershipOracles {
   /** Looks at whom a node knows after one of its tasks. */
   look(node: Watched, replicator: Replicator): string[] {
     const wrong: string[] = [];
-    // Whoever says goodbye looks at nobody any more.
+    // A node that says goodbye looks at nobody any more.
     if (!node.running) return wrong;
     const { membership } = replicator;
     for (const replica of membership.replicas()) {
@@ -154,13 +161,19 @@ export class MembershipOracles {
     return heard;
   }
 
-  #lookAtHearing(life: Life, direct: boolean, counter: number, before: Replica[], result: unknown): void {
+  #lookAtHearing(
+    life: Life,
+    direct: boolean,
+    counter: number,
+    before: Replica[],
+    result: Hearing<Peer>,
+  ): void {
     const { nowMs } = this.#situation;
     const who = replicaOf(life);
     const kind = direct ? "direct" : "broadcast";
     const known = before.find(({ id }) => id === who);
-    if (result instanceof Replica) {
-      const heard = this.#heardOf(result);
+    if (result.type === "heard") {
+      const heard = this.#heardOf(result.replica as Replica);
       if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
@@ -168,10 +181,10 @@ export class MembershipOracles {
       if (isSuperseded && known === undefined) {
         this.#situation.blame(`listens to ${who} while a later life of its name is there`);
       }
-    } else if (result === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
+    } else if (result.type === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
       this.#situation.blame(`drops a frame of ${who} that is not late`);
     } else if (
-      result === "superseded" &&
+      result.type === "superseded" &&
       before.every(({ life: other }) => other.incarnation < life.incarnation)
     ) {
       this.#situation.blame(`does not listen to ${who}, the latest life of its name`);

@@ -54,6 +54,7 @@ describe("random schedules", () => {
           seen.add(step.do);
           if ("shape" in step && step.shape !== undefined) seen.add(step.shape);
           if ("manner" in step) seen.add(step.manner);
+          if ("graceMs" in step && step.graceMs !== undefined) seen.add(`${step.do} with a grace`);
           if ("clockOffsetMs" in step) seen.add(`clock ${Math.sign(step.clockOffsetMs)}`);
         }
         for (const habit of habits) seen.add(habit);
@@ -74,11 +75,14 @@ describe("random schedules", () => {
       users: "throws|returnsTrue|returnsThenable|throwsInThen|hangs|act|throw|stop",
       periods: "node options|crash",
       busy: "awaitComplete|partition|64 shards",
+      leaving: "close with a grace|close|evict|crash|stop|partition|several trackers",
     };
     for (const [profile, kinds] of Object.entries(madeFor)) {
       for (const kind of kinds.split("|")) expect(found.get(profile), `${profile}: ${kind}`).toContain(kind);
     }
     expect(found.get("base")).not.toContain("lane");
+    for (const profile of profiles)
+      if (profile !== "leaving") expect(found.get(profile)).not.toContain("evict");
   });
 
   it("have every kind of step, and each of them often enough", () => {

@@ -253,7 +253,7 @@ export function overtakenHeartbeatsTell(_seed: number, protocol: Protocol = PROT
   return Promise.resolve();
 }
 
-/** Whoever asks for the same page again and again is not told it for ever. */
+/** A node that asks for the same page again and again is not told it for ever. */
 export function askingHasALimit(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const link = new Link(protocol);
   const a = link.start("a");

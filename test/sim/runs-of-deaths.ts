@@ -43,7 +43,20 @@ export async function cutsAreNoDeaths(seed: number, protocol: Protocol = PROTOCO
   }
 }
 
-/** Whoever has just reconnected may be early, and asks nobody: the others have lost their connection, too. */
+/** A node that was seen to be away and came back is known for it: a longer cut is no death then. */
+export async function theUnsteadyHaveMoreTime(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const { lanes, a, b } = await pair(seed, protocol);
+  // Each begins shortly before a heartbeat, but for the first.
+  for (const cutMs of [500, 1_700, 2_800, 2_800]) {
+    b.setConnected(false);
+    await lanes.advance(cutMs);
+    b.setConnected(true);
+    await lanes.advance(9_800);
+  }
+  if (a.seen.some((what) => what.startsWith("leave"))) fail(lanes, "a node that is cut again is hidden");
+}
+
+/** A node that has just reconnected may be early, and asks nobody: the others have lost their connection, too. */
 export async function theEarlyAskNobody(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a, b } = await pair(seed, protocol);
   a.setConnected(false);

@@ -22,7 +22,7 @@ async function pair(seed: number, protocol: Protocol): Promise<{ lanes: Lanes; a
   return { lanes, a, b };
 }
 
-/** Who has died goes down, though the connection to the broker comes and goes. */
+/** A node that has died goes down, though the connection to the broker comes and goes. */
 export async function theDeadGoDownWhileItFlaps(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a, b } = await pair(seed, protocol);
   track(b, user);
@@ -109,7 +109,7 @@ export async function hiccupsEnd(seed: number, protocol: Protocol = PROTOCOL): P
   if (!b.tracker.has("room", user)) fail(lanes, "does not reach again a node whose broadcasts are lost");
 }
 
-/** Who does not hear any more may still be heard. */
+/** A node that does not hear any more may still be heard. */
 export async function theForgottenAreSpokenTo(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const { lanes, a, b } = await pair(seed, protocol);
   lanes.loses = (from) => from === "b";

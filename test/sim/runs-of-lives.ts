@@ -76,7 +76,7 @@ export function livesThatAreOverAreBounded(seed: number, protocol: Protocol = PR
   });
 }
 
-/** Whoever makes up names fills no memory. */
+/** Names that somebody makes up fill no memory. */
 export async function forgedNamesAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
   await cluster.advance(10);
@@ -89,7 +89,7 @@ export async function forgedNamesAreBounded(seed: number, protocol: Protocol = P
   if (known > LIMITS.knownLives) fail(cluster, `knows ${known} lives that somebody made up`);
 }
 
-/** Whoever makes up entries fills no memory. */
+/** Entries that somebody makes up fill no memory. */
 export async function forgedEntriesAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const maxEntries = 100;
   const options = by(protocol, { maxEntries });

@@ -3,7 +3,7 @@ import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError, simulate } from "../../src/testing/cluster.js";
 import { by } from "./protocol.js";
 
-/** Whoever looks at a cluster is not listed in it, and not missed when it has gone. */
+/** An observer is not listed in the cluster, and not missed when it has gone. */
 export async function whoLooksOnIsNobody(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const cluster = await simulate({
     seed,

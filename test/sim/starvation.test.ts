@@ -1,4 +1,4 @@
-/** Whoever does not answer costs nobody else his turn. */
+/** A node that does not answer costs no other its turn. */
 import { describe, expect, it } from "vitest";
 import { simulate } from "../../src/testing/cluster.js";
 

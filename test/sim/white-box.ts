@@ -89,7 +89,7 @@ export class WhiteBox {
     return this.#replicators.get(node);
   }
 
-  /** Whoever acts last during a task is the replicator of the node whose task it was. */
+  /** The replicator that acts last during a task is that of the node whose task it was. */
   #watchReplicators(): void {
     const started = new WeakSet<Replicator>();
     const act = (replicator: Replicator): void => {

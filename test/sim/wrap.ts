@@ -44,7 +44,7 @@ export function instead<T extends object, K extends keyof T>(
   });
 }
 
-/** Replaces a getter of a class by one that is given what the original gives. */
+/** Replaces a getter of a class by one that is given what the original returns. */
 export function wrapGetter<T extends object, K extends keyof T & string>(
   prototype: T,
   name: K,

@@ -55,6 +55,8 @@ export class Lanes {
   knowsListeners = false;
   /** Whether it has lost all it knew of that. */
   knowsNobody = false;
+  /** How long it takes to answer who listens, or that the question fails; replace it at any time. */
+  answersAfterMs: () => number | "fails" = () => 0;
   readonly #random: SeededRandom;
   /** What all nodes are started with, beside options of their own. */
   readonly #options: Partial<TrackerOptions>;
@@ -202,11 +204,22 @@ export class Lanes {
     };
   }
 
-  #listening(nodes: readonly string[]): Promise<ReadonlySet<string>> {
+  async #listening(nodes: readonly string[]): Promise<ReadonlySet<string>> {
     this.time.promisesMayBePending();
+    const afterMs = this.answersAfterMs();
+    if (afterMs === "fails") throw new Error("nobody answers");
     const there = new Set<string>();
     for (const { name, connected } of this.#ports) if (connected && !this.knowsNobody) there.add(name);
-    return Promise.resolve(new Set(nodes.filter((name) => there.has(name))));
+    const answer = new Set(nodes.filter((name) => there.has(name)));
+    if (afterMs > 0) {
+      await new Promise<void>((resolve) => {
+        this.time.at(this.time.nowMs + afterMs, () => {
+          this.time.promisesMayBePending();
+          resolve();
+        });
+      });
+    }
+    return answer;
   }
 
   #carry(from: Port, to: Port, lane: Lane, channel: string, payload: string): void {

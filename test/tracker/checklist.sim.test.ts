@@ -19,7 +19,7 @@ function keys(node: SimulatedNode, topic = "lobby"): string[] {
     .sort();
 }
 
-/** Follows the diffs of a node: each call gives those since the one before. */
+/** Follows the diffs of a node: each call returns those since the one before. */
 function diffsOf(node: SimulatedNode): () => Record<string, string[]>[] {
   let seen = node.diffs.length;
   return () => {
@@ -80,7 +80,7 @@ describe("entries", () => {
     expect(b.tracker.list("lobby")[0]?.prevRef).toBeTypeOf("string");
   });
 
-  it("of one key on two nodes are both given by key; another key or topic gives none", async () => {
+  it("of one key on two nodes are both given by key; another key or topic returns none", async () => {
     const { cluster, a, b } = await pairOf(4);
     a.tracker.track(a.session(), "lobby", "alice", { device: "phone" });
     b.tracker.track(b.session(), "lobby", "alice", { device: "desktop" });

@@ -175,7 +175,7 @@ describe("evict", () => {
     }
   });
 
-  it("is over when the tracker is stopped by whoever is told of it", async () => {
+  it("is over when the tracker is stopped by a listener that is told of it", async () => {
     const cluster = await clusterOf(9, "a", "b");
     const { tracker } = cluster.node("a");
     connect(cluster, "a", "ann");
@@ -227,14 +227,14 @@ describe("evict", () => {
       ).toEqual([other.id]);
     }
     expect(told(cluster, "b").map(({ session }) => session)).toEqual([third]);
-    // Whoever comes afterwards stays.
+    // A user who comes afterwards stays.
     const later = connect(cluster, "b", "ann");
     await cluster.advance(6 * HEARTBEAT_MS);
     expect(cluster.node("a").tracker.getByKey(TOPIC, "ann")).toHaveLength(1);
     expect(later.closed).toBe(false);
   });
 
-  it("tells after the diff, so that whoever closes the session finds the entry gone", async () => {
+  it("tells after the diff, so that a listener that closes the session finds the entry gone", async () => {
     const order: string[] = [];
     const tracker = await startAlone({
       handleDiff: (diff) => {

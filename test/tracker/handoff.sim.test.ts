@@ -200,7 +200,7 @@ class Users {
     }
   }
 
-  /** Who is absent from the list of a node though a life holds him that is alive or within its window. */
+  /** Who is absent from the list of a node though a life that is alive or within its window holds them. */
   absent(): string[] {
     const { nowMs } = this.#cluster;
     const found: string[] = [];

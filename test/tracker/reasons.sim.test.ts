@@ -81,7 +81,7 @@ describe("the reason of a leave", () => {
       cluster.heal();
       await cluster.settle();
       for (const [key, reason] of reasonsOn(cluster, "b")) {
-        // Whoever was hidden in between left for another reason, and is not shown again if it is gone by then.
+        // An entry that was hidden in between left for another reason, and is not shown again if it is gone by then.
         if (reason !== "down") expect(reason, `seed ${seed}: ${key}`).toBe(truth.get(key));
       }
     }

@@ -30,7 +30,7 @@ export function startAlone<M extends Meta<M> = AnyMeta>(
   });
 }
 
-/** Runs a function and gives the code of the error that it throws, or `undefined`. */
+/** Runs a function and returns the code of the error that it throws, or `undefined`. */
 export function codeOf(run: () => unknown): unknown {
   try {
     run();

@@ -9,24 +9,24 @@ import type { Content } from "./account.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import { asksWhetherThere } from "../message.js";
-import type { DeltaRequest, PageRequest } from "../message.js";
+import type { SliceRequest } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Protocol } from "../rules.js";
 
-/** Who asks. Whoever only looks on has an account that is not that of the node of its name: it may be made up. */
+/** The requester. An observer has an account that is not that of the node of its name: it may be made up. */
 export interface Asker extends Life {
   readonly observes?: boolean | undefined;
 }
 
 export interface Asked {
   readonly by: Asker;
-  readonly request: DeltaRequest | PageRequest;
+  readonly request: SliceRequest;
 }
 
 interface Requester {
   readonly by: Asker;
   /** By place. */
-  readonly waiting: Map<number, DeltaRequest | PageRequest>;
+  readonly waiting: Map<number, SliceRequest>;
   /** The counter of the newest request by place: an older one is answered already, or replaced. */
   readonly counters: Map<number, number>;
   /** Below zero it waits. */
@@ -34,7 +34,7 @@ interface Requester {
 }
 
 /** Which requests take each other's place: those of a shard, and those that ask for none. */
-function placeOf(request: DeltaRequest | PageRequest): number {
+function placeOf(request: SliceRequest): number {
   return asksWhetherThere(request) ? -1 : request.shard;
 }
 
@@ -69,7 +69,7 @@ export class Answers {
   }
 
   /** Returns false, and does nothing, if a newer request of that place has come. */
-  add(by: Asker, request: DeltaRequest | PageRequest, counter: number): boolean {
+  add(by: Asker, request: SliceRequest, counter: number): boolean {
     const id = idOf(by);
     let requester = this.#requesters.get(id);
     if (requester === undefined) {
@@ -82,7 +82,7 @@ export class Answers {
     counters.set(place, counter);
     waiting.set(place, request);
     if (this.#resting.has(requester)) return true;
-    // The account of all observers may be empty: when it allows an answer, whoever takes the next one finds out.
+    // The account of all observers may be empty: when it allows an answer, the next `take` finds out.
     (by.observes === true ? this.#resting : this.#turns).add(requester);
     return true;
   }

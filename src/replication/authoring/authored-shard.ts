@@ -79,7 +79,7 @@ export class AuthoredShard {
   }
 
   add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
-    const entry = this.#entry(this.#clock + 1, topic, key, session, meta);
+    const entry = new ReplicatedEntry(this.#origin, this.#clock + 1, topic, key, session, meta);
     ReplicatedEntry.seal(entry, undefined);
     this.#clock = this.#set.add(entry).clock;
     requireBirth(entry, this.#clock);
@@ -94,7 +94,14 @@ export class AuthoredShard {
   update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
     const dot = this.#dotOf(previous);
     const { key, session } = previous;
-    const entry = this.#entry(this.#clock + 2, ReplicatedEntry.topicOf(previous), key, session, meta);
+    const entry = new ReplicatedEntry(
+      this.#origin,
+      this.#clock + 2,
+      ReplicatedEntry.topicOf(previous),
+      key,
+      session,
+      meta,
+    );
     ReplicatedEntry.seal(entry, previous);
     // The set's own update would also remember where the chain of revisions began, which does not travel: receivers
     // pair revisions by identity.
@@ -203,16 +210,6 @@ export class AuthoredShard {
   /** Lets go of what only running rebuilds need. */
   forgetSnapshot(): void {
     this.#snapshot = undefined;
-  }
-
-  #entry(
-    clock: number,
-    topic: string,
-    key: string,
-    session: string,
-    meta: Readonly<AnyMeta>,
-  ): ReplicatedEntry {
-    return new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
   }
 
   /** The dot of an entry that is in the set: whatever is to be removed or replaced passes here. */

@@ -11,11 +11,11 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { refPrefixOf, replicaOf } from "../life.js";
-import type { DeltaRequest, Heartbeat, PageRequest } from "../message.js";
+import type { Heartbeat, SliceRequest } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
 import { itemsOf } from "../wire/outbox.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { ReplicatorOptions, Tracing } from "../port.js";
+import type { ReplicatorOptions, Tracing } from "../options.js";
 import type { Protocol } from "../rules.js";
 import type { Effects } from "../step.js";
 
@@ -42,17 +42,16 @@ export class Authorship {
   constructor(
     options: Pick<
       ReplicatorOptions,
-      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing"
+      "life" | "poolSize" | "broadcastPeriodMs" | "heartbeatPeriodMs" | "version" | "tracing" | "protocol"
     >,
     outbox: Outbox,
     effects: Effects,
     isHeard: () => boolean,
     lateMs: () => number | undefined,
     waitsMs: (nowMs: number) => number | undefined,
-    protocol: Protocol,
     seenTimes: SeenTimes,
   ) {
-    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs } = options;
+    const { life, poolSize, broadcastPeriodMs, heartbeatPeriodMs, protocol } = options;
     const self: EntryOwner = { name: life.name, departure: undefined };
     this.shards = Array.from(
       { length: poolSize },
@@ -131,19 +130,14 @@ export class Authorship {
    * Somebody asks; the answer comes in its turn. Returns why nothing is done, if nothing is: there is no such shard
    * (nobody who has heard this node asks for it), or a newer question of the same place has come.
    */
-  ask(
-    by: Asker,
-    request: DeltaRequest | PageRequest,
-    counter: number,
-    nowMs: number,
-  ): "foreign" | "late" | undefined {
+  ask(by: Asker, request: SliceRequest, counter: number, nowMs: number): "foreign" | "late" | undefined {
     if (request.shard >= this.shards.length) return "foreign";
     if (!this.#answers.add(by, request, counter)) return "late";
     this.#effects.wakeAt(nowMs);
     return undefined;
   }
 
-  /** Whoever asked has ended, and asks for nothing more; or its counters were not its own, and all begins anew. */
+  /** A requester has ended, and asks for nothing more; or its counters were not its own, and all begins anew. */
   forget(by: Asker): void {
     this.#answers.forget(by);
   }

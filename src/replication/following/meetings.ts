@@ -143,6 +143,8 @@ export class Meetings {
     if (!this.#protocol.rules.keepsHints(stake)) return;
     const id = replicaOf(life);
     let hints = this.#hints.get(life.name);
+    // Both are of one name: the later life has the larger text.
+    if (hints !== undefined && hints.id > id) return;
     if (hints?.id !== id) {
       hints = { id, topics: new Map() };
       this.#hints.delete(life.name);

@@ -55,7 +55,9 @@ export class Holding {
   /** It sums up a shard: to this life alone if `direct`, else to all. */
   sumUp(shard: number, clock: number, direct: boolean): void {
     this.summedUp.add(shard, clock, direct);
-    if (this.poolSize !== undefined && this.summedUp.sure >= this.poolSize) this.#heardOut = true;
+    const { rules } = this.#slicesOf;
+    if (this.poolSize !== undefined && rules.isHeardOut(this.summedUp.sure, this.poolSize))
+      this.#heardOut = true;
   }
 
   /** The same by a heartbeat to all that was overtaken: it may be one that was heard before. */

@@ -4,7 +4,7 @@
  */
 import type { Birth, Orswot } from "../../crdt/index.js";
 import type { ReplicatedEntry } from "../entry.js";
-import type { DeltaRequest, Page, PageRequest } from "../message.js";
+import type { Page, SliceRequest } from "../message.js";
 import type { Rules } from "../rules.js";
 import { WaitingDeltas } from "./delta.js";
 import type { Delta } from "./delta.js";
@@ -55,7 +55,7 @@ export class Rebuild {
   }
 
   /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
-  nextRequest(shard: number, shown: number): DeltaRequest | PageRequest {
+  nextRequest(shard: number, shown: number): SliceRequest {
     if (this.hasAllPages) return { type: "deltaRequest", shard, clock: this.clock };
     const { base } = this;
     const request = {

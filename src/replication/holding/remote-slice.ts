@@ -19,7 +19,7 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
 import type { Gone, SliceChange } from "./identity.js";
-import type { DeltaMessage, DeltaRequest, Page, PageRequest, ShardSummary, WireBirth } from "../message.js";
+import type { DeltaMessage, Page, ShardSummary, SliceRequest, WireBirth } from "../message.js";
 import { Rebuild } from "./rebuild.js";
 import type { Rules } from "../rules.js";
 
@@ -39,6 +39,25 @@ export interface SlicesOf {
 /** Whether there is room for so many more entries at the most, or for as many as it is found to be. */
 export type HasRoom = (most: number, growth: () => number) => boolean;
 const everything: HasRoom = () => true;
+
+/**
+ * What a delta or a page came to. Taken, it tells what it changed, whether it brought the slice on, and what is to be
+ * asked for next, if anything is missing; for any other reason it changed nothing.
+ */
+type Outcome<Reason extends string> =
+  | {
+      readonly type: "taken";
+      readonly change: SliceChange;
+      readonly isNews: boolean;
+      readonly request: SliceRequest | undefined;
+    }
+  | { readonly type: Reason };
+
+/** `broken`: it was the last part, and not all before it came in their order. `crowded`: there is no room for it. */
+export type DeltaOutcome = Outcome<"broken" | "crowded">;
+
+/** `foreign`: not a page of the running rebuild. `unusable`: it names what is not held, so what is held is wrong. */
+export type PageOutcome = Outcome<"foreign" | "unusable" | "crowded">;
 
 /** What is held where nothing was born yet. */
 const NO_ENTRIES: ReadonlyMap<number, ReplicatedEntry> = new Map();
@@ -125,7 +144,7 @@ export class RemoteSlice {
   }
 
   /** What to ask the author for, if anything is missing. */
-  nextRequest(): DeltaRequest | PageRequest | undefined {
+  nextRequest(): SliceRequest | undefined {
     const { shard } = this;
     if (this.#rebuild !== undefined) return this.#rebuild.nextRequest(shard, this.#clock);
     return this.#target > this.#clock ? { type: "deltaRequest", shard, clock: this.#clock } : undefined;
@@ -144,16 +163,14 @@ export class RemoteSlice {
     return this.#rules.agrees(summary, this.entries.size, this.digest) ? "equal" : "diverged";
   }
 
-  /**
-   * Takes a delta, or a part of one; `broken` if it was the last part and not all before it came in their order.
-   * Whether something is missing after it, `nextRequest` tells. Where there is no room for it, it changes nothing.
-   */
+  /** Takes a delta, or a part of one. */
   receiveDelta(
     message: DeltaMessage,
     counter: number,
     direct: boolean,
     hasRoom: HasRoom = everything,
-  ): SliceChange | "broken" | "crowded" {
+  ): DeltaOutcome {
+    const before = this.#steps;
     this.#learnTarget(message.upTo, counter);
     const assembly = direct
       ? (this.#direct ??= new Assembly(this.#rules))
@@ -161,11 +178,11 @@ export class RemoteSlice {
     if (!hasRoom(message.births.length, () => this.#growthBy(message))) {
       assembly.drop();
       this.#early = undefined;
-      return "crowded";
+      return { type: "crowded" };
     }
     const whole = assembly.add(message);
-    if (whole !== undefined) return this.#applyDelta(whole, counter);
-    return message.part === message.parts ? "broken" : NO_CHANGE;
+    if (whole !== undefined) return this.#taken(this.#applyDelta(whole, counter), before);
+    return message.part === message.parts ? { type: "broken" } : this.#taken(NO_CHANGE, before);
   }
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
@@ -184,31 +201,25 @@ export class RemoteSlice {
     this.#target = 0;
   }
 
-  /**
-   * Takes a page of the running rebuild; any other page is none of ours and changes nothing. Nor does one for which there
-   * is no room.
-   */
-  receivePage(
-    page: Page,
-    counter: number,
-    hasRoom: HasRoom = everything,
-  ): SliceChange | "foreign" | "unusable" | "crowded" {
+  /** Takes a page of the running rebuild. */
+  receivePage(page: Page, counter: number, hasRoom: HasRoom = everything): PageOutcome {
+    const before = this.#steps;
     const rebuild = this.#rebuild;
-    if (rebuild?.takes(page) !== true) return "foreign";
-    if (!hasRoom(page.births.length, () => this.#freshOf(page.births))) return "crowded";
+    if (rebuild?.takes(page) !== true) return { type: "foreign" };
+    if (!hasRoom(page.births.length, () => this.#freshOf(page.births))) return { type: "crowded" };
     const births: Birth<ReplicatedEntry>[] = [];
     for (const { first, last } of page.kept) {
-      if (last > rebuild.base) return "foreign";
+      if (last > rebuild.base) return { type: "foreign" };
       for (let clock = first; clock <= last; clock++) {
         const value = this.entries.get(clock);
         // Held where the author believes it is: else what is held is wrong, and has to come anew.
-        if (this.#rules.isUnusable(value)) return "unusable";
+        if (this.#rules.isUnusable(value)) return { type: "unusable" };
         if (value !== undefined) births.push({ clock, value });
       }
     }
     for (const birth of page.births) births.push(this.#birth(birth));
     const part = { replica: this.#author, since: page.from, upTo: page.to, births, removed: [] };
-    if (faultOf(part) !== undefined) return "foreign";
+    if (faultOf(part) !== undefined) return { type: "foreign" };
     const asOf = this.#rules.standsAt(page);
     if (rebuild.turn(page, asOf, counter) && rebuild.first) {
       this.#clock = asOf;
@@ -226,7 +237,11 @@ export class RemoteSlice {
         )
       : NO_CHANGE;
     this.#steps += rebuild.catchUp(this.entries);
-    return both(change, this.#finishRebuild());
+    return this.#taken(both(change, this.#finishRebuild()), before);
+  }
+
+  #taken(change: SliceChange, stepsBefore: number): DeltaOutcome & PageOutcome {
+    return { type: "taken", change, isNews: this.#steps > stepsBefore, request: this.nextRequest() };
   }
 
   /** Forgets all that is held and under construction. Returns what was held. */

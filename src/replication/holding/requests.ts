@@ -148,12 +148,12 @@ export class Requests<A extends Asked = Asked> {
     return missing.dueMs;
   }
 
-  /** An answer brought a slice on. If it was not the last one that is needed, the next request is due at once. */
-  answered(slice: RemoteSlice, nowMs: number): void {
+  /** An answer brought a slice on. If it `isLast`, nothing is missing any more; else the next request is due at once. */
+  answered(slice: RemoteSlice, isLast: boolean, nowMs: number): void {
     const missing = this.#missing.get(slice);
     if (missing === undefined) return;
     if (missing.attempts > 0) this.#learnFrom(missing, nowMs);
-    if (slice.nextRequest() === undefined) return this.drop(slice);
+    if (isLast) return this.drop(slice);
     this.#renewGoal(missing, nowMs);
     // What answers an earlier request does not end the wait before the first.
     if (missing.attempts === 0) return;
@@ -280,13 +280,10 @@ export class Requests<A extends Asked = Asked> {
     this.#losePatience(line);
   }
 
-  /** What was asked with more patience, for want of knowledge, need not wait for so long. */
+  /** What was asked with more patience, for want of knowledge or after failures that count no more, need not wait so long. */
   #losePatience(line: Line<A>): void {
-    const patienceMs = this.#patienceMs(line);
-    for (const asked of line.asked) {
-      if (asked.attempts === 1)
-        asked.dueMs = Math.min(asked.dueMs, asked.sentMs + (1 + PATIENCE_SPREAD) * patienceMs);
-    }
+    const longestMs = (1 + PATIENCE_SPREAD) * this.#patienceMs(line);
+    for (const asked of line.asked) asked.dueMs = Math.min(asked.dueMs, asked.sentMs + longestMs);
   }
 
   #renewGoal(missing: Missing<A>, nowMs: number): void {

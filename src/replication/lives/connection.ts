@@ -4,9 +4,8 @@
  */
 import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
-import type { ConnectionStatus, VoiceWay } from "../port.js";
 import type { Rules } from "../rules.js";
-import type { Effects } from "../step.js";
+import type { ConnectionStatus, Effects, VoiceWay } from "../step.js";
 import { HealthyTime } from "./healthy-time.js";
 import { OwnVoice } from "./own-voice.js";
 import { Rhythm } from "./rhythm.js";
@@ -22,7 +21,7 @@ export interface ConnectionOptions {
 
 /** What a tick comes to. */
 interface Passed {
-  /** Whether whoever has been silent for too long may be hidden. */
+  /** Whether those that have been silent for too long may be hidden. */
   readonly hides: boolean;
   /** What is added to the time after which they are. */
   readonly graceMs: number;
@@ -117,6 +116,12 @@ export class Connection {
     const connectedMs = this.#connected.at(nowMs);
     this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
+  }
+
+  /** It is about to speak for the first time, or again as long as it has not heard itself and so has not started. */
+  waits(nowMs: number): void {
+    this.#connected.pass(nowMs);
+    this.voice.waits(this.#connected.passedMs);
   }
 
   tick(nowMs: number): Passed {

@@ -8,14 +8,15 @@ import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
 import { Link } from "./link.js";
 import type { Heard } from "./link.js";
-import type { Deafness } from "./membership.js";
+import type { Refusal } from "./membership.js";
 import { expectedWithinMs, WHETHER_THERE } from "../message.js";
-import type { DeltaRequest, Heartbeat, Message, PageRequest } from "../message.js";
+import type { Heartbeat, Message, SliceRequest } from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
-import type { Counters, ReplicatorOptions, Trouble } from "../port.js";
+import type { Counters } from "../counters.js";
+import type { ReplicatorOptions } from "../options.js";
 import type { Peer } from "./peer.js";
-import type { Protocol, Rules } from "../rules.js";
-import type { Effects } from "../step.js";
+import type { Rules } from "../rules.js";
+import type { Effects, Trouble } from "../step.js";
 
 export class Contact {
   readonly #options: ReplicatorOptions;
@@ -26,7 +27,7 @@ export class Contact {
   readonly #rules: Rules;
   /** How many lives that are down are asked in one tick: invented ones cost no more, however many. */
   readonly #downPerTick: number;
-  /** Those whose link may be in doubt, among them some that went down while it was; whoever was asked last is last. */
+  /** Those whose link may be in doubt, some of them down; the one that was asked last is last. */
   readonly #doubted = new Set<Peer>();
   /** Who is to be asked whether it is there. */
   readonly #missed: Greetings;
@@ -41,8 +42,8 @@ export class Contact {
     outbox: Outbox,
     counters: Counters,
     healthy: HealthyTime,
-    { rules, limits }: Protocol,
   ) {
+    const { rules, limits } = options.protocol;
     this.#rules = rules;
     this.#downPerTick = Math.ceil(limits.slowRequests / 4);
     this.#options = options;
@@ -54,11 +55,11 @@ export class Contact {
   }
 
   /** Asks for what is missing. */
-  ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number): void {
+  ask(replica: Peer, request: SliceRequest, nowMs: number): void {
     this.#ask(replica, request, nowMs, true);
   }
 
-  #ask(replica: Peer, request: DeltaRequest | PageRequest, nowMs: number, isMissing: boolean): void {
+  #ask(replica: Peer, request: SliceRequest, nowMs: number, isMissing: boolean): void {
     const aloud = replica.link.ask(this.#healthy.at(nowMs), this.#patienceMs(replica), isMissing);
     this.#doubted.add(replica);
     this.#counters.requestsSent += 1;
@@ -71,10 +72,10 @@ export class Contact {
     this.#effects.wakeAt(this.#missed.want(replica, nowMs));
   }
 
-  /** Asks whoever is due; returns when to call again, `Infinity` if never. */
+  /** Asks those that are due; returns when to call again, `Infinity` if never. */
   advance(nowMs: number): number {
     return this.#missed.advance(nowMs, (replica) => {
-      // Whoever is asked for what is held already answers with a heartbeat.
+      // A node that is asked for what is held already answers with a heartbeat.
       if (replica.isAlive) this.#ask(replica, WHETHER_THERE, nowMs, false);
     });
   }
@@ -95,7 +96,7 @@ export class Contact {
         if (isAlive && !link.isDoubted(healthyMs, patienceMs)) continue;
         if (!link.isToBeTried(isDown, healthyMs, patienceMs)) continue;
         if (isAlive && link.status === "oneWay") {
-          // They may be many, and invented. Whoever hears this node again says so itself.
+          // They may be many, and invented. One that hears this node again says so itself.
           if (healthyMs - this.#triedMs < this.#options.heartbeatPeriodMs / ONE_WAY_TRIES_PER_HEARTBEAT)
             continue;
           this.#triedMs = healthyMs;
@@ -150,7 +151,7 @@ export class Contact {
   }
 
   /** A frame was not listened to. */
-  refused(why: Deafness, life: Life, nowMs: number): void {
+  refused(why: Refusal, life: Life, nowMs: number): void {
     const counters = this.#counters;
     if (why === "late") counters.framesLate += 1;
     else if (why === "over") counters.framesOver += 1;
@@ -162,7 +163,7 @@ export class Contact {
     }
   }
 
-  /** Reports one of its kind now and then: whoever sends one such frame may send many. */
+  /** Reports one of its kind now and then: who sends one such frame may send many. */
   reportRefusal(trouble: Trouble, nowMs: number): void {
     const lastMs = this.#reportedMs.get(trouble.kind) ?? -Infinity;
     if (nowMs - lastMs < REFUSAL_REPORT_MS) return;

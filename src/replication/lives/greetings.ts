@@ -34,7 +34,7 @@ export class Greetings {
     this.#dueMs.delete(replica);
   }
 
-  /** Greets whoever is due; gives when to call again, `Infinity` if never. */
+  /** Greets those that are due; returns when to call again, `Infinity` if never. */
   advance(nowMs: number, greet: (replica: Peer) => void): number {
     let nextMs = Infinity;
     for (const [replica, dueMs] of this.#dueMs) {

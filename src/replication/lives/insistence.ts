@@ -1,6 +1,6 @@
 /**
  * The lives whose frames are not listened to, and that go on sending: for how long each has been heard with ever
- * higher counters. What a life that has ended left on the network comes to an end, so whoever insists for long
+ * higher counters. What a life that has ended left on the network comes to an end, so a life that insists for long
  * enough is alive. Bounded; knows no replica, and time comes in as healthy time.
  */
 
@@ -79,7 +79,7 @@ export class Insistence {
     }
   }
 
-  /** Makes room: whoever was heard a single time may never speak again. Else the one that began first goes. */
+  /** Makes room: one that was heard a single time may never speak again. Else the one that began first goes. */
   #forgetOnce(): void {
     let [goes] = this.#speakers.keys();
     for (const [who, { frames }] of this.#speakers) {

@@ -4,13 +4,13 @@
  * message's content.
  */
 import { ALOUD_MS, ALOUD_UNANSWERED, REQUEST_RETRY_MS, REQUESTS_UNANSWERED } from "../limits.js";
-import type { ReplicaLink } from "../port.js";
+import type { ReplicaLink } from "../step.js";
 import type { Rules } from "../rules.js";
 
 /**
  * What was heard: a broadcast, or one of these to this life alone:
  *
- * - `question`: whoever asks may have heard nothing of what it was asked itself.
+ * - `question`: the one that asks may have heard nothing of what it was asked itself.
  * - `answer`: to what was asked directly or aloud, and it came on the same way.
  * - `heartbeat`: it came directly, for whether somebody is there is never asked aloud.
  */

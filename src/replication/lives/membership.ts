@@ -47,8 +47,13 @@ export interface MembershipListener<P extends Peer> {
   crowded(table: "lives" | "livesOver", nowMs: number): void;
 }
 
-/** Why a frame is not listened to. */
-export type Deafness = "own" | "over" | "late" | "implausible" | "superseded" | "crowded";
+/** Why nothing that a frame says is listened to. */
+export type Refusal = "over" | "late" | "implausible" | "superseded" | "crowded";
+
+/** What a frame is by its sender: of a life that now counts as heard, of this node's own name, late, or refused. */
+export type Hearing<P extends Peer> =
+  | { readonly type: "heard" | "late"; readonly replica: P }
+  | { readonly type: "own" | Exclude<Refusal, "late"> };
 
 export class Membership<P extends Peer = Peer> {
   readonly #self: Life;
@@ -70,7 +75,7 @@ export class Membership<P extends Peer = Peer> {
 
   constructor(options: MembershipOptions<P>, listener: MembershipListener<P>, protocol: Protocol = PROTOCOL) {
     this.#protocol = protocol;
-    this.#over = new OverLives(protocol.limits.livesOver);
+    this.#over = new OverLives(protocol.limits.livesOver, protocol.rules);
     this.#insistence = new Insistence(protocol.limits.livesOver);
     this.#self = options.self;
     this.#downPeriodMs = options.downPeriodMs;
@@ -119,26 +124,26 @@ export class Membership<P extends Peer = Peer> {
   }
 
   /**
-   * A frame of a life was received, which may tell how often it sends a heartbeat. Returns its replica, which now
-   * counts as heard, or why it is not listened to: then nothing has changed.
+   * A frame of a life was received, which may tell how often it sends a heartbeat. Unless its replica is heard,
+   * nothing has changed.
    */
-  hear(life: Life, counter: number, direct: boolean, nowMs: number, periodMs?: number): P | Deafness {
+  hear(life: Life, counter: number, direct: boolean, nowMs: number, periodMs?: number): Hearing<P> {
     const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
     if (rules.isOwn(life.name, this.#self.name)) {
       if (life.incarnation !== this.#self.incarnation)
         this.#contend(life, counter, patienceMs, undefined, nowMs);
-      return "own";
+      return { type: "own" };
     }
     const present = this.#present.get(life.name);
     if (rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined)) {
       if (present !== undefined && present.status !== "down") {
         this.#rival(life, counter, patienceMs, present, nowMs);
-        return "over";
+        return { type: "over" };
       }
       const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
-      if (!rules.insists(insistedMs, this.#downPeriodMs)) return "over";
-      if (present === undefined && this.#isCrowded(1, nowMs)) return "crowded";
+      if (!rules.insists(insistedMs, this.#downPeriodMs)) return { type: "over" };
+      if (present === undefined && this.#isCrowded(1, nowMs)) return { type: "crowded" };
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
@@ -146,14 +151,14 @@ export class Membership<P extends Peer = Peer> {
       return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (present === undefined) {
-      if (this.#isCrowded(1, nowMs)) return "crowded";
+      if (this.#isCrowded(1, nowMs)) return { type: "crowded" };
       return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct, nowMs);
     const { incarnation } = present.life;
     if (rules.isSuperseded(life.incarnation, { incarnation, isDown: present.status === "down" })) {
       this.#rival(life, counter, patienceMs, present, nowMs);
-      return "superseded";
+      return { type: "superseded" };
     }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
     // clock stood further back.
@@ -163,8 +168,8 @@ export class Membership<P extends Peer = Peer> {
 
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
-    if (replica.status === "departing") return;
     const { rules } = this.#protocol;
+    if (!rules.countsGoodbye(replica.status === "departing")) return;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
     // What is hidden already is not shown again.
     if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed", nowMs);
@@ -245,14 +250,14 @@ export class Membership<P extends Peer = Peer> {
     const replica = this.#makePeer(life);
     replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
-    // Whoever is heard after later lives of its name have ended was not before them.
+    // A life that is heard after later lives of its name have ended was not before them.
     if (this.#over.overtake(life)) this.#listener.clockAhead(life);
     this.#present.set(life.name, replica);
     this.#listener.appeared(replica, nowMs);
     return replica;
   }
 
-  #listen(replica: P, counter: number, direct: boolean, nowMs: number): P | Deafness {
+  #listen(replica: P, counter: number, direct: boolean, nowMs: number): Hearing<P> {
     const { rules } = this.#protocol;
     const last = rules.lastCounter(direct, replica.directCounter, replica.broadcastCounter);
     const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
@@ -261,11 +266,12 @@ export class Membership<P extends Peer = Peer> {
     const isAhead = rules.isImplausible(counter, highest, sinceMs);
     if (rules.isLate(counter, last) || isAhead) {
       // Not what a life would send now; but if it goes on, what was heard before was not of that life.
-      if (!isAhead && !unheard.take(counter)) return "late";
+      if (!isAhead && !unheard.take(counter)) return { type: "late", replica };
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
-      if (!rules.goesOn(insistedMs, patienceMs)) return isAhead ? "implausible" : "late";
+      if (!rules.goesOn(insistedMs, patienceMs))
+        return isAhead ? { type: "implausible" } : { type: "late", replica };
       this.#insistence.forget(who);
       unheard.clear();
       this.#listener.insisted(replica, nowMs);
@@ -284,7 +290,7 @@ export class Membership<P extends Peer = Peer> {
       replica.status = "returning";
       this.#listener.cameBack(replica, nowMs);
     }
-    return replica;
+    return { type: "heard", replica };
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */

@@ -8,7 +8,7 @@ import { MAX_OBSERVERS, OBSERVER_MEMORY_MS } from "../limits.js";
 
 export class Observers {
   readonly #forget: (life: Life) => void;
-  /** Whoever asked last is last. */
+  /** The one that asked last is last. */
   readonly #askedMs = new Map<string, { readonly life: Life; readonly atMs: number }>();
 
   /** `forget` is told of whom nothing is remembered any more. */

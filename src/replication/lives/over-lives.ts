@@ -4,6 +4,8 @@
  * nothing of what a life has left behind.
  */
 import type { Life } from "../life.js";
+import { RULES } from "../rules.js";
+import type { Rules } from "../rules.js";
 
 interface Ended {
   /** Whether it never sent an entry: it may have been made up. */
@@ -15,13 +17,15 @@ interface Ended {
 
 export class OverLives {
   readonly #limit: number;
+  readonly #rules: Rules;
   /** Per name its incarnations; the name that was added to last stands last. */
   readonly #ended = new Map<string, Map<string, Ended>>();
   #size = 0;
   #empty = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, rules: Rules = RULES) {
     this.#limit = limit;
+    this.#rules = rules;
   }
 
   /** How many lives are remembered: at most the limit. */
@@ -36,7 +40,7 @@ export class OverLives {
   /** Whether a later life of the same name is over, whose clock was right: then this one was before it. */
   hasLater(life: Life): boolean {
     for (const [incarnation, { ahead }] of this.#ended.get(life.name) ?? []) {
-      if (!ahead && incarnation > life.incarnation) return true;
+      if (this.#rules.endsEarlier(ahead) && incarnation > life.incarnation) return true;
     }
     return false;
   }

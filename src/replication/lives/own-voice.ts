@@ -4,7 +4,7 @@
  * and no other life.
  */
 import { DOWN_PERIODS_TO_RETURN, SOUNDING_MARKS } from "../limits.js";
-import type { VoiceWay } from "../port.js";
+import type { VoiceWay } from "../step.js";
 import type { Rules } from "../rules.js";
 
 const VOICE_WAYS: readonly VoiceWay[] = ["broadcasts", "inbox"];
@@ -93,7 +93,7 @@ export class OwnVoice {
     this.#deaf[way] = false;
   }
 
-  /** A tick: whoever was not heard for too long by now is deaf. */
+  /** A tick: a way that was not heard for too long by now makes this node deaf. */
   pass(connectedMs: number): void {
     this.#tickMs = connectedMs;
     for (const way of VOICE_WAYS) {
@@ -101,7 +101,13 @@ export class OwnVoice {
     }
   }
 
-  /** The pubsub has connected. Whoever was deaf before stays so until it is heard. */
+  /** Before its first tick it waits to be heard at all: time passes for what it has said, and nobody counts it as deaf. */
+  waits(connectedMs: number): void {
+    this.#tickMs = connectedMs;
+    for (const way of VOICE_WAYS) this.#heardMs[way] = connectedMs;
+  }
+
+  /** The pubsub has connected. A node that was deaf before stays so until it is heard. */
   connected(): void {
     if (!this.#isJudged) return;
     for (const way of VOICE_WAYS) {

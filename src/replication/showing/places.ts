@@ -34,7 +34,7 @@ interface Waiting {
   readonly owner: EntryOwner;
   /** Orders the lives that depart at once on all nodes alike. */
   readonly incarnation: string;
-  /** Counts the goodbyes. Who was there at this one takes no place. */
+  /** Counts the goodbyes. An entry that was there at this one takes no place. */
   readonly goodbye: number;
   /** By session; the first `hidden` are hidden. */
   readonly entries: ReplicatedEntry[];
@@ -46,8 +46,11 @@ interface Waiting {
 export class Places {
   readonly #rules: Rules;
   readonly #lives: Waiting[] = [];
-  /** By life and session. Those that have gone are kept while a life waits at whose goodbye they were there. */
-  readonly #visits = new Map<EntryOwner, Map<string, Visit>>();
+  /**
+   * By slice, which stands for its life, and session. Those that have gone are kept while a life waits at whose goodbye
+   * they were there: a life that was forgotten and is heard again is no other one.
+   */
+  readonly #visits = new Map<string, Map<string, Visit>>();
   #goodbyes = 0;
   /** Whether a life has gone since, and some who were there at its goodbye alone may be kept. */
   #keepsGone = false;
@@ -114,9 +117,7 @@ export class Places {
     if (visit === undefined) return;
     this.#count(entry, visit, -1);
     visit.here -= 1;
-    if (visit.here > 0) return;
-    // One that comes of a life about to go takes no place anyway.
-    if (!this.#rules.stays(entry) || visit.since > this.#lastGoodbye()) this.#forget(entry);
+    if (visit.here === 0 && visit.since > this.#lastGoodbye()) this.#forget(entry);
   }
 
   /**
@@ -163,21 +164,21 @@ export class Places {
     if (this.#keepsGone) this.#forgetGone();
     const incarnation = incarnationOfRef(first.ref);
     this.#goodbyes += 1;
-    const came = this.#rules.takesPlace(false, true) ? this.#countOthers(owner) : 0;
+    const came = this.#rules.takesPlace(false, true) ? this.#countOthers(ReplicatedEntry.sliceOf(first)) : 0;
     const waiting: Waiting = { owner, incarnation, goodbye: this.#goodbyes, entries: [], hidden: 0, came };
     this.#lives.push(waiting);
     return waiting;
   }
 
   #visitOf(entry: ReplicatedEntry): Visit | undefined {
-    return this.#visits.get(ReplicatedEntry.ownerOf(entry))?.get(entry.session);
+    return this.#visits.get(ReplicatedEntry.sliceOf(entry))?.get(entry.session);
   }
 
   /** One more entry of a session is here. */
   #arrive(entry: ReplicatedEntry): Visit {
-    const owner = ReplicatedEntry.ownerOf(entry);
-    let sessions = this.#visits.get(owner);
-    if (sessions === undefined) this.#visits.set(owner, (sessions = new Map<string, Visit>()));
+    const slice = ReplicatedEntry.sliceOf(entry);
+    let sessions = this.#visits.get(slice);
+    if (sessions === undefined) this.#visits.set(slice, (sessions = new Map<string, Visit>()));
     let visit = sessions.get(entry.session);
     if (visit === undefined) sessions.set(entry.session, (visit = { since: this.#goodbyes + 1, here: 0 }));
     visit.here += 1;
@@ -185,20 +186,20 @@ export class Places {
   }
 
   #forget(entry: ReplicatedEntry): void {
-    const owner = ReplicatedEntry.ownerOf(entry);
-    const sessions = this.#visits.get(owner);
+    const slice = ReplicatedEntry.sliceOf(entry);
+    const sessions = this.#visits.get(slice);
     sessions?.delete(entry.session);
-    if (sessions?.size === 0) this.#visits.delete(owner);
+    if (sessions?.size === 0) this.#visits.delete(slice);
   }
 
   /** Sessions that have gone, and were there at no goodbye of a life that still waits. */
   #forgetGone(): void {
     this.#keepsGone = false;
     const last = this.#lastGoodbye();
-    for (const [owner, sessions] of this.#visits) {
+    for (const [slice, sessions] of this.#visits) {
       for (const [session, { since, here }] of sessions)
         if (here === 0 && since > last) sessions.delete(session);
-      if (sessions.size === 0) this.#visits.delete(owner);
+      if (sessions.size === 0) this.#visits.delete(slice);
     }
   }
 
@@ -209,9 +210,9 @@ export class Places {
     return last;
   }
 
-  #countOthers(owner: EntryOwner): number {
+  #countOthers(own: string): number {
     let count = 0;
-    for (const [life, { size }] of this.#visits) if (life !== owner) count += size;
+    for (const [slice, { size }] of this.#visits) if (slice !== own) count += size;
     return count;
   }
 

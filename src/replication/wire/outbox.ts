@@ -10,7 +10,6 @@ import { encodeFrame } from "./codec.js";
 import type { Life } from "../life.js";
 import { MAX_EVICTED } from "../limits.js";
 import type { DeltaMessage, Eviction, Heartbeat, Message, Page, WireBirth } from "../message.js";
-import type { Carrier } from "../port.js";
 import { RULES } from "../rules.js";
 import type { Rules } from "../rules.js";
 
@@ -19,20 +18,23 @@ export interface Addressee extends Life {
   readonly aloud?: boolean | undefined;
 }
 
+/** Where payloads go: to one node, or to all. */
+export type Carry = (payload: string, to?: string) => void;
+
 export class Outbox {
   readonly #life: Life;
   readonly #maxBytes: number;
-  readonly #carrier: Carrier;
+  readonly #carryOut: Carry;
   readonly #rules: Rules;
   readonly #observes: boolean;
   #counter = 0;
 
-  constructor(life: Life, maxBytes: number, carrier: Carrier, rules: Rules = RULES, observes = false) {
+  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules = RULES, observes = false) {
     this.#observes = observes;
     this.#rules = rules;
     this.#life = life;
     this.#maxBytes = maxBytes;
-    this.#carrier = carrier;
+    this.#carryOut = carryOut;
   }
 
   /** The counter of the last frame. */
@@ -142,8 +144,7 @@ export class Outbox {
   }
 
   #carry(text: string, to: Addressee | undefined): void {
-    if (to === undefined || to.aloud === true) this.#carrier.broadcast(text);
-    else this.#carrier.send(to.name, text);
+    this.#carryOut(text, to?.aloud === true ? undefined : to?.name);
   }
 }
 

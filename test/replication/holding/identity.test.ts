@@ -32,12 +32,12 @@ function updateAll(identities: readonly Identity[], order: readonly number[], by
   const looks = vi.spyOn(ReplicatedEntry, "isOf");
   if (by === "page") slice.startRebuild(1, false);
   const request = slice.nextRequest();
-  const change =
+  const outcome =
     request?.type === "pageRequest"
       ? slice.receivePage(author.page(request, 2 * identities.length), ++counter)
       : receive(delta);
-  if (typeof change === "string") throw new Error(`what came is ${change}`);
-  return { change, looks: looks.mock.calls.length };
+  if (outcome.type !== "taken") throw new Error(`the ${by} is ${outcome.type}`);
+  return { change: outcome.change, looks: looks.mock.calls.length };
 }
 
 const reversed = (length: number): number[] => Array.from({ length }, (_, i) => length - 1 - i);

@@ -35,9 +35,9 @@ class Pair {
   }
 
   receive(delta: DeltaMessage): SliceChange {
-    const change = this.tryToReceive(delta);
-    if (typeof change === "string") throw new Error(`the delta is ${change}`);
-    return change;
+    const outcome = this.tryToReceive(delta);
+    if (outcome.type !== "taken") throw new Error(`the delta is ${outcome.type}`);
+    return outcome.change;
   }
 
   tryToReceive(delta: DeltaMessage): ReturnType<RemoteSlice["receiveDelta"]> {
@@ -48,7 +48,7 @@ class Pair {
     return this.slice.compare(this.author.flushed, ++this.counter);
   }
 
-  /** The answer to the slice's next request, as the author gives it. */
+  /** The answer to the slice's next request, as the author makes it. */
   page(maxItems?: number): Page {
     const request = this.slice.nextRequest();
     if (request?.type !== "pageRequest") throw new Error(`the slice asks for ${request?.type}`);
@@ -57,9 +57,9 @@ class Pair {
   }
 
   receivePage(page: Page): SliceChange {
-    const change = this.slice.receivePage(page, ++this.counter);
-    if (typeof change === "string") throw new Error(`the page is ${change}`);
-    return change;
+    const outcome = this.slice.receivePage(page, ++this.counter);
+    if (outcome.type !== "taken") throw new Error(`the page is ${outcome.type}`);
+    return outcome.change;
   }
 
   held(): string[] {
@@ -121,7 +121,7 @@ describe("a slice", () => {
     const whole = pair.flush();
     const parts = whole.births.map((birth, i) => ({ ...whole, births: [birth], part: i + 1, parts: 3 }));
     pair.receive(parts[0]!);
-    expect(pair.tryToReceive(parts[2]!)).toBe("broken");
+    expect(pair.tryToReceive(parts[2]!)).toEqual({ type: "broken" });
     expect(pair.held()).toEqual([]);
     expect(pair.slice.nextRequest()?.type).toBe("deltaRequest");
     for (const part of parts) pair.receive(part);
@@ -290,10 +290,11 @@ describe("a rebuild", () => {
       { ...page, kept: [{ first: 4, last: 4 }] },
       { ...page, births: [...page.births, ...page.births] },
     ];
-    for (const each of foreign) expect(pair.slice.receivePage(each, ++pair.counter)).toBe("foreign");
-    expect(pair.slice.receivePage({ ...page, kept: [{ first: 1, last: 3 }] }, ++pair.counter)).not.toBe(
-      "foreign",
-    );
+    for (const each of foreign)
+      expect(pair.slice.receivePage(each, ++pair.counter)).toEqual({ type: "foreign" });
+    expect(pair.slice.receivePage({ ...page, kept: [{ first: 1, last: 3 }] }, ++pair.counter)).not.toEqual({
+      type: "foreign",
+    });
   });
 
   it("finds a kept dot that is not held unusable", () => {
@@ -306,7 +307,7 @@ describe("a rebuild", () => {
     pair.flush();
     pair.slice.startRebuild(1, false);
     const page = { ...pair.page(), kept: [{ first: 1, last: 1 }] };
-    expect(pair.slice.receivePage(page, ++pair.counter)).toBe("unusable");
+    expect(pair.slice.receivePage(page, ++pair.counter)).toEqual({ type: "unusable" });
   });
 
   it("never takes a slice back that went on meanwhile", () => {

@@ -19,12 +19,35 @@ describe("requests", () => {
     const asked: number[] = [];
     const advance = (nowMs: number): number | undefined => requests.advance(nowMs, () => asked.push(nowMs));
     expect(requests.want(replica, slice, 1_000)).toBe(1_040);
-    requests.answered(slice, 1_001);
+    requests.answered(slice, slice.nextRequest() === undefined, 1_001);
     expect(advance(1_001)).toBe(1_040);
     expect(asked).toEqual([]);
     advance(1_040);
-    requests.answered(slice, 1_050); // not the last answer that is needed
+    requests.answered(slice, slice.nextRequest() === undefined, 1_050); // not the last answer that is needed
     advance(1_050);
     expect(asked).toEqual([1_040, 1_050]);
+  });
+
+  it("that were asked after failures wait no longer than an answer takes, once another was answered", () => {
+    const requests = new Requests(() => 0, 0, 2_000);
+    const { replica, slice } = makeMissing();
+    const asked: [number, number][] = [];
+    const advance = (nowMs: number): number =>
+      requests.advance(nowMs, (_, { shard }) => asked.push([shard, nowMs])) ?? Infinity;
+    // A round trip of 4 s was measured; then an answer is lost, so the next is waited for twice as long.
+    requests.want(replica, slice, 0);
+    advance(20);
+    requests.answered(slice, slice.nextRequest() === undefined, 4_020);
+    const untilMs = advance(advance(4_020));
+    const askedMs = asked.at(-1)?.[1] ?? 0;
+    // Another slice is asked for, and the answer comes at once.
+    const other = replica.held.slice(1);
+    other.compare({ clock: 5, count: 5, digest: 1 }, 1);
+    requests.want(replica, other, askedMs);
+    advance(askedMs + 20);
+    requests.answered(other, other.nextRequest() === undefined, askedMs + 30);
+    requests.drop(other);
+    expect(advance(askedMs + 30) - askedMs).toBeLessThan((untilMs - askedMs) * 0.8);
+    expect(asked.map(([shard]) => shard)).toEqual([0, 0, 0, 1]);
   });
 });

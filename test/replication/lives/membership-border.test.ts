@@ -106,7 +106,7 @@ describe("a table that is full", () => {
     expect(table.hear(life("a", 1), 30)).toBe("crowded");
   });
 
-  it("forgets who never sent an entry and is silent, for whoever comes", () => {
+  it("forgets lives that never sent an entry and are silent, for those that come", () => {
     const table = full(2);
     expect(table.hear(life("good", 1), 1)).toBe("crowded");
     expect(table.take()).toEqual(["crowded lives"]);

@@ -52,8 +52,9 @@ export class Table {
 
   hear(of: Life, counter: number, direct = false, periodMs?: number): string {
     const heard = this.membership.hear(of, counter, direct, this.nowMs, periodMs);
-    if (typeof heard !== "string" && periodMs !== undefined) heard.heartbeatPeriodMs = periodMs;
-    return typeof heard === "string" ? heard : heard.status;
+    if (heard.type !== "heard") return heard.type;
+    if (periodMs !== undefined) heard.replica.heartbeatPeriodMs = periodMs;
+    return heard.replica.status;
   }
 
   /** Healthy time passes, by the clock as well. */

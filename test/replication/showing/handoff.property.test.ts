@@ -22,7 +22,8 @@ interface ModelLife {
 }
 
 interface Command {
-  readonly what: "track" | "untrack" | "update" | "depart" | "fall silent" | "come back" | "end" | "take";
+  readonly what:
+    "track" | "untrack" | "update" | "depart" | "fall silent" | "come back" | "insist" | "end" | "take";
   readonly life: number;
   readonly slot: number;
 }
@@ -30,7 +31,7 @@ interface Command {
 const anyCommand: fc.Arbitrary<Command> = fc.record({
   what: fc.constantFrom(
     ...(["track", "track", "track", "untrack", "untrack", "update", "update", "depart"] as const),
-    ...(["fall silent", "come back", "end", "take"] as const),
+    ...(["fall silent", "come back", "insist", "end", "take"] as const),
   ),
   life: fc.nat({ max: 3 }),
   slot: fc.nat({ max: 3 }),
@@ -78,12 +79,25 @@ class Model {
     } else if (what === "come back" && life.down) {
       life.down = false;
       for (const each of held.values()) this.view.join(each);
-    } else if (what === "end") {
-      if (owner.departure !== undefined) this.view.departingLives -= 1;
-      this.#lives[index] = undefined;
-      owner.departure ??= "departed";
-      this.#hide(life, owner.departure);
-    }
+    } else if (what === "insist" && owner.departure !== undefined) {
+      // It was taken for over, is forgotten, and is heard again: the same life, and all that it has comes anew.
+      this.#end(index, life);
+      const again = { ...this.#born(index), owner: { name: owner.name, departure: undefined } };
+      this.#lives[index] = again;
+      for (const each of held.keys()) {
+        const fresh = this.#entry(again.owner, each, undefined);
+        again.held.set(each, fresh);
+        this.view.join(fresh);
+      }
+    } else if (what === "end") this.#end(index, life);
+  }
+
+  #end(index: number, life: ModelLife): void {
+    const { owner } = life;
+    if (owner.departure !== undefined) this.view.departingLives -= 1;
+    this.#lives[index] = undefined;
+    owner.departure ??= "departed";
+    this.#hide(life, owner.departure);
   }
 
   /**
@@ -208,7 +222,8 @@ describe("an entry of a life that departs", () => {
         const fold = new Fold();
         for (const command of commands) {
           model.take(command);
-          if (command.what === "take") fold.take(model.view.takeDiff());
+          // What a frame has brought is delivered before the next one.
+          if (command.what === "take" || command.what === "insist") fold.take(model.view.takeDiff());
           const list = model.view.list(TOPIC);
           const { count, countKeys, staying } = model.shown();
           expect(list).toHaveLength(count);

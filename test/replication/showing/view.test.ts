@@ -44,7 +44,7 @@ function fold(held: Map<string, Set<string>>, diff: Diff | undefined): void {
 }
 
 describe("the view", () => {
-  it("gives diffs whose fold is its list, whatever happens between two deliveries", () => {
+  it("returns diffs whose fold is its list, whatever happens between two deliveries", () => {
     const command = fc.record({
       what: fc.constantFrom("join", "leave", "update", "take"),
       topic: fc.constantFrom("t", "u"),
@@ -160,7 +160,7 @@ describe("the view", () => {
     expect(view.topics()).toEqual([]);
   });
 
-  it("goes on to hold a place when the life of whoever took it departs as well", () => {
+  it("goes on to hold a place when the life of the entry that took it departs as well", () => {
     const view = new View();
     const [first, second] = [ownerOf("a"), ownerOf("b")];
     const old = entryOf(first, "t", "k");

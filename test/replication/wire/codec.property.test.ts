@@ -152,7 +152,7 @@ describe("the codec", () => {
     );
   });
 
-  it("gives metas that are frozen and have the usual prototype", () => {
+  it("returns metas that are frozen and have the usual prototype", () => {
     fc.assert(
       fc.property(delta, (message) => {
         const text = encodeFrame({
@@ -258,14 +258,13 @@ describe("the outbox", () => {
 
   function sent(maxBytes: number, message: Message): string[] {
     const payloads: string[] = [];
-    const carrier = { broadcast: (payload: string) => void payloads.push(payload), send: () => undefined };
-    const outbox = new Outbox(life, maxBytes, carrier);
+    const outbox = new Outbox(life, maxBytes, (payload) => void payloads.push(payload));
     if (message.type === "delta") outbox.sendDelta(message);
     else if (message.type === "heartbeat") outbox.sendHeartbeat(message);
     return payloads;
   }
 
-  it("cuts a delta into parts that fit to the byte, and that give it again", () => {
+  it("cuts a delta into parts that fit to the byte, and that make it whole again", () => {
     fc.assert(
       fc.property(delta, fc.integer({ min: 2_000, max: 8_000 }), (message, maxBytes) => {
         if (message.type !== "delta") return;

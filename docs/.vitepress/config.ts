@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { defineConfig } from "vitepress";
+import { leftOut, linkOnSite, pictureOnSite } from "./links.js";
+import { base, manifest, repositoryUrl, root } from "./manifest.js";
+import { navigation, sidebar } from "./sidebar.js";
+
+export default defineConfig({
+  lang: "en",
+  title: manifest.name,
+  titleTemplate: ":title · rollcall",
+  description: manifest.description,
+  base,
+  srcExclude: leftOut,
+  head: [
+    ["link", { rel: "icon", type: "image/svg+xml", href: `${base}mark.svg` }],
+    ["meta", { name: "theme-color", content: "#0f766e" }],
+  ],
+  markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    config(md) {
+      const { link_open: linkOpen, image } = md.renderer.rules;
+      md.renderer.rules["link_open"] = (tokens, index, options, env, self) => {
+        const href = tokens[index]?.attrGet("href");
+        if (href) tokens[index]?.attrSet("href", linkOnSite(env.relativePath, href));
+        return linkOpen?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
+      };
+      md.renderer.rules["image"] = (tokens, index, options, env, self) => {
+        const source = tokens[index]?.attrGet("src");
+        if (source) tokens[index]?.attrSet("src", pictureOnSite(env.relativePath, source));
+        return image?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options);
+      };
+    },
+  },
+  vite: {
+    // The reference of all entries is one long page each.
+    build: { chunkSizeWarningLimit: 2_000 },
+    resolve: {
+      alias: [
+        // The playground runs the library itself, from its sources.
+        { find: /^rollcall\/testing$/, replacement: join(root, "src/testing/index.ts") },
+        { find: /^rollcall$/, replacement: join(root, "src/index.ts") },
+        { find: /^node:util$/, replacement: join(root, "docs/.vitepress/playground/equal.ts") },
+      ],
+    },
+  },
+  themeConfig: {
+    logo: { src: "/mark.svg", alt: "" },
+    nav: navigation,
+    sidebar,
+    outline: { level: [2, 3] },
+    search: {
+      provider: "local",
+      options: {
+        // Words are looked for, not code.
+        _render: (text, env, md) => md.render(text.replace(/^```[\s\S]*?^```$/gm, ""), env),
+      },
+    },
+    socialLinks: [{ icon: "github", link: repositoryUrl, ariaLabel: "The repository" }],
+    footer: { message: "MIT licensed." },
+  },
+});

@@ -1,0 +1,39 @@
+/** What the simulation knows of whether a node hears itself, and of the time in which it could. */
+import { expect, it } from "vitest";
+import { Machine } from "../../src/testing/machine.js";
+import { OwnHearing, timeWithin } from "../../src/testing/own-hearing.js";
+import { SeededRandom } from "../../src/testing/random.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
+
+it.each([
+  ["is none in which it is deaf", true, []],
+  ["that it does not know of is", false, [{ fromMs: 2_250, untilMs: Infinity }]],
+])("time without a connection %s, whatever comes late meanwhile", async (_, isKnown, deaf) => {
+  const time = new VirtualTime();
+  const machine = new Machine({
+    time,
+    random: new SeededRandom(1),
+    clockOffsetMs: 0,
+    afterTask: () => undefined,
+  });
+  const hearing = new OwnHearing(time, machine);
+  hearing.deafAfterMs = 2_250;
+  hearing.started();
+  await time.advance(300);
+  if (isKnown) hearing.disconnected();
+  await time.advance(3_500);
+  hearing.heard("send", 0);
+  await time.advance(30);
+  if (isKnown) hearing.reconnected(300);
+  expect(hearing.deafStretches).toEqual(deaf);
+});
+
+it("time that is lost in two ways is lost once", () => {
+  const stretches = [
+    { fromMs: 50, untilMs: 60 },
+    { fromMs: 0, untilMs: 20 },
+    { fromMs: 15, untilMs: 30 },
+    { fromMs: 16, untilMs: 17 },
+  ];
+  expect(timeWithin(stretches, 10)).toBe(20 + 10);
+});
