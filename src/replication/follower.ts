@@ -246,8 +246,9 @@ export class Follower {
     const frame = this.#options.wire.decode(payload);
     if (frame === undefined) return this.#tell({ type: "refused", reason: "no frame", version: undefined });
     const { from, to, counter, message } = frame;
-    const partner = this.membership.hear(from, counter, to !== undefined, nowMs);
-    if (typeof partner === "string") return;
+    const hearing = this.membership.hear(from, counter, to !== undefined, nowMs);
+    if (hearing.type !== "heard") return;
+    const { replica: partner } = hearing;
     const isForThis = to === undefined || to === this.#options.life.incarnation;
     if (isForThis && message.type === "goodbye") this.membership.goodbye(partner, message.windowMs, nowMs);
     if (isForThis && message.type === "pair" && partner.status !== "departing") {
