@@ -93,7 +93,7 @@ export class Follower {
     );
   }
 
-  /** Takes an event. What comes of it is told, and done by whoever called; a frame that is none never throws. */
+  /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: FollowerEvent, nowMs: number): Step {
     this.#step.made = this.#take(event, nowMs);
     this.#schedule(nowMs);
@@ -201,7 +201,7 @@ export class Follower {
     this.interests.renew(this.#options.tickPeriodMs);
   }
 
-  /** Asks to be woken for whatever is due next. */
+  /** Asks to be woken for what is due next. */
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
     const { dueMs } = this.#connection;

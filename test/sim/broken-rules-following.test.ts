@@ -11,7 +11,7 @@ import {
   lostListsAreSentAgain,
   newcomersAreNotCompleteTooSoon,
   whatNobodyThoughtOfHeals,
-  whoeverWasForgottenIsMetAgain,
+  forgottenNodesAreMetAgain,
 } from "./following/runs.js";
 import { runSchedule } from "./following/schedule.js";
 
@@ -76,7 +76,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R72: a greeting says what was heard",
     broken: { heardOf: () => undefined },
     found: list,
-    run: whoeverWasForgottenIsMetAgain,
+    run: forgottenNodesAreMetAgain,
   },
   {
     rule: "R73: a share sums itself up, and goes on to",
@@ -104,7 +104,7 @@ const rules: readonly BrokenRule[] = [
   },
   { rule: "R77: forgotten is not over", broken: { keepsHints: () => false }, found: list, seed: 4 },
   {
-    rule: "R78: whoever is listed is asked, and answers",
+    rule: "R78: every author that is listed is asked, and answers",
     broken: { hasAnswered: (isOpen) => isOpen },
     found: / is not complete in /,
     seed: 17,

@@ -1,6 +1,6 @@
 /**
- * Who is due when: one time for each, the soonest that was asked for. Costs the logarithm of how many wait, because with
- * a thousand peers somebody is due every millisecond. Time comes in as an argument.
+ * When each item is due: one time for each, the soonest that was asked for. Costs the logarithm of how many wait, because with
+ * a thousand peers one is due every millisecond. Time comes in as an argument.
  */
 
 interface Due<T> {
@@ -17,7 +17,7 @@ export class Agenda<T> {
     return this.#times.size;
   }
 
-  /** When somebody is due next; `Infinity` if never. */
+  /** When an item is due next; `Infinity` if none is. */
   get nextMs(): number {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
       if (this.#times.get(first.item) === first.atMs) return first.atMs;
@@ -37,7 +37,7 @@ export class Agenda<T> {
     this.#times.delete(item);
   }
 
-  /** Whoever is due first, if anybody is; it waits no longer. */
+  /** Takes the item that is due first, if any is. */
   take(nowMs: number): T | undefined {
     if (this.nextMs > nowMs) return undefined;
     const item = this.#pop()?.item;

@@ -48,7 +48,7 @@ export class Interests {
   readonly #lingering = new Map<string, number>();
   /** Followed topics that may not be complete. */
   readonly #waiting = new Set<string>();
-  /** Who has not told yet which stakes it has here. */
+  /** Pairs whose other side has not told yet which stakes it has here. */
   readonly #unheard = new Set<Pair>();
   /** How many stakes are to be enlisted again: less than one, between two ticks. */
   #renewals = 0;
@@ -138,7 +138,7 @@ export class Interests {
     this.meetings.renew(count);
   }
 
-  /** Asks whoever is known to be lacking for what is not complete. Once per heartbeat. */
+  /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
   pursue(nowMs: number): void {
     for (const topic of [...this.#waiting]) {
       if (this.isComplete(topic, nowMs)) {
@@ -160,7 +160,7 @@ export class Interests {
     return members.every(({ life, stake }) => {
       if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) return true;
       const pair = this.#pairOf(life);
-      // Who is not up is not waited for, nor is a life that was not heard yet.
+      // A life that is not up is not waited for, nor is one that was not heard yet.
       return pair === undefined || !this.#port.isUp(pair) || pair.hasAnswered(topic, generation);
     });
   }

@@ -188,7 +188,7 @@ export class Meetings {
       this.#port.enlist(registrar, topic, this.stakeIn(topic), true);
   }
 
-  /** A node has come or gone: whatever topics it is or was a registrar of have others now. */
+  /** A node has come or gone: the topics of which it is or was a registrar have others now. */
   #rank(isChanged: (topic: string, registrars: readonly string[]) => boolean): void {
     for (const [topic, own] of this.#stakes) {
       const before = own.registrars;

@@ -1,6 +1,6 @@
 /**
  * What this node's own sessions have, by topic: the one source of all shares that it authors. One clock counts its
- * births and removals, whatever their topics; who has a topic open is told of each change in it, once, without a search.
+ * births and removals, whatever their topics; each share that has a topic open is told of each change in it, once, without a search.
  *
  * Knows no follower, no time and no pubsub.
  */
@@ -27,7 +27,7 @@ interface Since {
   readonly removals: readonly OwnRemoval[];
 }
 
-/** Who is told of the changes of the topics that are open to it. `hash` is that of the entry's value. */
+/** A share that is told of the changes of its open topics. `hash` is that of the entry's value. */
 export interface Watcher {
   born(entry: ReplicatedEntry, hash: number): void;
   removed(removal: OwnRemoval, hash: number): void;

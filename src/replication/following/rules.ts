@@ -23,15 +23,15 @@ export const FOLLOWING_RULES = {
   diesByOpen: (isListed: boolean): boolean => !isListed,
 
   /**
-   * R65: Where a frame overlaps with what is held, whatever it covers and does not list is dead. In every topic that it
-   * does not open. Else a birth that was removed between two answers stays.
+   * R65: Where a frame overlaps with what is held, an entry that it covers and does not list is dead. In every topic that
+   * it does not open. Else a birth that was removed between two answers stays.
    */
   diesByOverlap: (clock: number, since: number, isListed: boolean, isOpened: boolean): boolean =>
     clock > since && !isListed && !isOpened,
 
   /**
-   * R66: Follows have generations. Content counts only in the present one. Else who follows again while the end of the
-   * last follow is under way gets changes without their beginning.
+   * R66: Follows have generations. Content counts only in the present one. Else a node that follows again while the end
+   * of its last follow is under way gets changes without their beginning.
    */
   isOfPresentFollow: (opened: number, followed: number | undefined): boolean => opened === followed,
 
@@ -64,14 +64,14 @@ export const FOLLOWING_RULES = {
     repeatMs * 2 ** Math.min(tries, repeatDoublings),
 
   /**
-   * R71: What is said from the beginning is everything. What it does not name is not there. Else who has forgotten, and
-   * then hears a frame of before, keeps what has ended since.
+   * R71: What is said from the beginning is everything. What it does not name is not there. Else a node that has
+   * forgotten, and then hears a frame of before, keeps what has ended since.
    */
   isEverything: (since: number): boolean => since === 0,
 
   /**
-   * R72: A greeting says what was heard. It is answered with what was not. Else who was forgotten believes what it said to
-   * be known.
+   * R72: A greeting says what was heard. It is answered with what was not. Else a node that was forgotten believes what it
+   * said to be known.
    */
   heardOf: (heard: Heard): Heard | undefined => heard,
 
@@ -109,7 +109,7 @@ export const FOLLOWING_RULES = {
   keepsHints: (stake: Stake): boolean => stake.roles !== 0,
 
   /**
-   * R78: Whoever is listed is asked, and answers, be it that it has nothing. That a follow is complete is concluded from
+   * R78: Every author that is listed is asked, and answers, be it that it has nothing. That a follow is complete is concluded from
    * answers, never from lists. Else a follower waits for ever for an author that has just left the topic.
    */
   hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
@@ -126,7 +126,7 @@ export const FOLLOWING_RULES = {
     limits: FollowingLimits,
   ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
 
-  /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else whatever nobody has thought of stays wrong. */
+  /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
     (stakes * elapsedMs) / renewalMs,
 };

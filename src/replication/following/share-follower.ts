@@ -3,7 +3,7 @@
  *
  * It serves one invariant: what is held is exactly what the author had at one clock, in the topics that were open to
  * this node at one version and are followed in the generation in which they were opened. So only a frame that joins on
- * in both numbers is merged, and whatever else it finds wrong it asks for, from the place at which it stands.
+ * in both numbers is merged, and what is missing is asked for from the place at which the share stands.
  *
  * Knows no time and no pubsub.
  */
@@ -160,7 +160,7 @@ export class FollowedShare {
 
   /**
    * Compares with what the author says of the share, which is its latest word (R1): what differs and is explained by
-   * nothing that was lost is a divergence. Whatever differs, the share is behind afterwards.
+   * nothing that was lost is a divergence. Whenever they differ, the share is behind afterwards.
    */
   compare(summary: ShareSummary): "equal" | "behind" | "diverged" {
     const { rules } = this.#protocol;

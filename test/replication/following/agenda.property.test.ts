@@ -1,4 +1,4 @@
-/** Whoever is due comes when it is due, once, and in the order of time: against a model that is a map. */
+/** Every item comes when it is due, once, and in the order of time: against a model that is a map. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Agenda } from "../../../src/replication/following/agenda.js";
@@ -9,7 +9,7 @@ const anyDoing = fc.record({
   atMs: fc.oneof(fc.nat({ max: 30 }), fc.constantFrom(-Infinity, Infinity)),
 });
 
-it("takes whoever is due, the soonest first", () => {
+it("takes what is due, the soonest first", () => {
   fc.assert(
     fc.property(fc.array(anyDoing, { maxLength: 100, size: "max" }), (doings) => {
       const agenda = new Agenda<number>();

@@ -102,7 +102,7 @@ class Pair {
 
   settle(): void {
     this.#told.confirm(this.#heard.heard);
-    // Whoever has nothing to say may have begun anew all the same, and introduces itself.
+    // A teller with nothing to say may have begun anew all the same, and introduces itself.
     let said = this.#told.say(this.#nowMs);
     for (let round = 0; round < 4; round++) {
       this.#hear(said);

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { noteHistories } from "./cluster.js";
 import { runSchedule } from "./schedule.js";
 
-const SEEDS = 25;
+const SEEDS = 15;
 
 const restores = noteHistories();
 

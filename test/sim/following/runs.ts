@@ -52,7 +52,7 @@ function registrarsOf(topic: string, names: readonly string[]): readonly string[
   return names.filter((name) => meetings.isRegistrar(name, topic));
 }
 
-/** A node is killed, and whoever comes right after it on a node that had no stake is seen before the death is noticed. */
+/** A node is killed, and users who come right after that on a node without a stake are seen before the death is noticed. */
 export function joinsAreSeenAfterAKill(seed: number, rules: BrokenRules = {}): readonly string[] {
   const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
   follow(cluster, "a");
@@ -81,7 +81,7 @@ export function lostListsAreSentAgain(seed: number, rules: BrokenRules = {}): re
 }
 
 /** A node is not heard for so long that all others forget it, while it hears them; then it is heard again. */
-export function whoeverWasForgottenIsMetAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
+export function forgottenNodesAreMetAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
   const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
   follow(cluster, "a");
   cluster.run(5_000);
