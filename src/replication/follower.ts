@@ -358,6 +358,7 @@ export class Follower {
     this.#agenda.drop(partner);
     this.interests.forget(pair, departure !== undefined);
     this.#partners.delete(pair);
+    // Membership does not say when: as of the last tick, which is at most one tick too early.
     this.#went(partner, this.#connection.healthy.lastPassMs);
     this.#tell({ type: "replicaGone", life: partner.life });
   }
