@@ -180,7 +180,8 @@ export class Pair {
       letters.members = { ...this.stakesHeard.heard, lists };
       this.#topicsToList.clear();
     }
-    if (isAlive && this.wishes.dueMs <= nowMs) letters.wishes = this.wishes.say(nowMs);
+    // Also where there are none: the other may know of some that were told before this node forgot it.
+    if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs)) letters.wishes = this.wishes.say(nowMs);
     this.#takeShare(letters, nowMs);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
