@@ -10,6 +10,7 @@ import {
   joinsAreSeenAfterAKill,
   lostListsAreSentAgain,
   newcomersAreNotCompleteTooSoon,
+  nodesThatForgotEachOtherMeetAgain,
   whatNobodyThoughtOfHeals,
   forgottenNodesAreMetAgain,
 } from "./following/runs.js";
@@ -102,7 +103,12 @@ const rules: readonly BrokenRule[] = [
     found: list,
     run: lostListsAreSentAgain,
   },
-  { rule: "R77: forgotten is not over", broken: { keepsHints: () => false }, found: list, seed: 4 },
+  {
+    rule: "R77: forgotten is not over",
+    broken: { keepsHints: () => false },
+    found: list,
+    run: nodesThatForgotEachOtherMeetAgain,
+  },
   {
     rule: "R78: every author that is listed is asked, and answers",
     broken: { hasAnswered: (isOpen) => isOpen },

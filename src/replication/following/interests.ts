@@ -208,10 +208,10 @@ export class Interests {
     if (hearing !== "gap") {
       pair.isIntroduced = true;
       this.#unheard.delete(pair);
-    } else if (said.upTo === 0) return;
+    }
     const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);
     const topics = isAnswered ? said.items.filter(([, { roles }]) => roles !== 0) : [];
-    if (said.upTo > 0) pair.owesMembers(topics.map(([topic]) => topic));
+    pair.owesMembers(topics.map(([topic]) => topic));
   }
 
   heardMembers(pair: Pair, members: Members): void {

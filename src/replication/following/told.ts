@@ -52,8 +52,10 @@ export class Told<V> {
   readonly #unconfirmed = new Map<string, Item<V>>();
   #number = 0;
   #confirmed = 0;
-  /** The number that was said last. */
-  #said = 0;
+  /** Whether the peer has confirmed anything of this stream: until then it may hold what was told in another one. */
+  #isHeard = false;
+  /** The number that was said last; -1 if nothing was, not even that there is nothing. */
+  #said = -1;
   /** What ended up to this number and was confirmed is forgotten: from before it, only everything can be told. */
   #forgotten = 0;
 
@@ -74,7 +76,7 @@ export class Told<V> {
   }
 
   get isConfirmed(): boolean {
-    return this.#confirmed >= this.#number;
+    return this.#isHeard && this.#confirmed >= this.#number;
   }
 
   get(topic: string): V | undefined {
@@ -117,9 +119,10 @@ export class Told<V> {
   /** The peer says how much it has heard: more than before, or less, if it has forgotten. */
   confirm({ stream, number }: Heard): void {
     // What it heard of another stream is nothing of this one.
-    const isOwn = this.#protocol.rules.isSameStream(stream, this.stream) && number >= this.#forgotten;
-    const confirmed = isOwn ? number : 0;
+    const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
+    const confirmed = isOwn && number >= this.#forgotten ? number : 0;
     if (confirmed > this.#number) return;
+    this.#isHeard = isOwn;
     if (confirmed < this.#confirmed) this.#sayAgainFrom(confirmed);
     this.#confirmed = confirmed;
     if (this.isConfirmed) this.#patience.end();

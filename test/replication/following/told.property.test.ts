@@ -167,6 +167,19 @@ describe("a set that one peer is told", () => {
     expect(failed).toBe(true);
   });
 
+  it("R67: is told also when it is empty, until that is confirmed", () => {
+    const heard = new HeardSet<number>(isGone);
+    heard.hear({ stream: 1, since: 0, upTo: 1, items: [["t", 1]] }, () => undefined);
+    const told = new Told<number>(2, isGone);
+    told.confirm(heard.heard);
+    expect(told.dueMs).toBe(-Infinity);
+    heard.hear(told.say(0), () => undefined);
+    expect(heard.size).toBe(0);
+    expect(told.dueMs).toBe(250);
+    told.confirm(heard.heard);
+    expect(told.dueMs).toBe(Infinity);
+  });
+
   it("R70: says again what was not confirmed, with growing patience, until it is", () => {
     const told = new Told<number>(1, isGone);
     told.set("t", 1);

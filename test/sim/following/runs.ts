@@ -99,6 +99,23 @@ export function forgottenNodesAreMetAgain(seed: number, rules: BrokenRules = {})
   return wrong;
 }
 
+/** Two nodes do not hear each other until each has forgotten the other, and no registrar notices anything. */
+export function nodesThatForgotEachOtherMeetAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const names = ["a", "b", "c", "d", "e"];
+  const cluster = clusterOf(seed, rules, names);
+  const topics = TOPICS.filter(
+    (topic) => !registrarsOf(topic, names).some((name) => name === "a" || name === "b"),
+  );
+  follow(cluster, "a", topics);
+  track(cluster, "b", topics);
+  cluster.run(5_000);
+  cluster.cut.add("a>b").add("b>a");
+  cluster.run(40_000);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  return lacking(cluster, "a", topics);
+}
+
 /** Nodes start anew in a cluster where much is there: none of them says that a topic is complete before it is. */
 export function newcomersAreNotCompleteTooSoon(seed: number, rules: BrokenRules = {}): readonly string[] {
   const names = ["a", "b", "c", "d"];
