@@ -32,17 +32,8 @@ import {
   type SealedSettings,
 } from "./seal-options.js";
 import { SealRuns } from "./seal-runs.js";
-import type {
-  SealKey} from "./seal.js";
-import {
-  bytesLeft,
-  envelopeOf,
-  open,
-  seal,
-  SEAL_MARK,
-  type Envelope,
-  type SealMode,
-} from "./seal.js";
+import type { SealKey } from "./seal.js";
+import { bytesLeft, envelopeOf, open, seal, SEAL_MARK, type Envelope, type SealMode } from "./seal.js";
 
 export type { SealedOptions, SealRefusal };
 
