@@ -266,8 +266,8 @@ export class Follower {
     const { interests } = this;
     const { greeting, stakes, members, wishes, wishesHeard, share, summary, question } = letters;
     if (greeting !== undefined) {
-      pair.stakes.confirm(greeting.stakes);
-      pair.wishes.confirm(greeting.wishes);
+      pair.stakes.heardAtMost(greeting.stakes);
+      pair.wishes.heardAtMost(greeting.wishes);
       pair.introduce();
     }
     if (stakes !== undefined) interests.heardStakes(pair, stakes);

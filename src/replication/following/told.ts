@@ -135,6 +135,12 @@ export class Told<V> {
     }
   }
 
+  /** The peer says how much it has heard, beside an answer: what it has forgotten is said again, and nothing is confirmed. */
+  heardAtMost(heard: Heard): void {
+    const isOwn = this.#protocol.rules.isSameStream(heard.stream, this.stream);
+    if (!isOwn || heard.number < this.#confirmed) this.confirm(heard);
+  }
+
   #sayAgainFrom(number: number): void {
     const again = [...this.#items].filter(([, item]) => item.number > number);
     again.sort(([, one], [, other]) => one.number - other.number);
