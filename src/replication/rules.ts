@@ -269,6 +269,12 @@ export const RULES = {
   isSuperseded: (incarnation: string, present: PresentLife): boolean =>
     incarnation < present.incarnation && !present.isDown,
 
+  /**
+   * R38: And it yields to one that insists when it has not been heard for the down period of the listener, whatever it
+   * said of its own period or its window. Else one forged frame of a later life hides a node until it is forgotten.
+   */
+  yields: (silentMs: number, downPeriodMs: number): boolean => silentMs > downPeriodMs,
+
   /** R39: A life that was replaced, or whose window has ended, is over. Else a delayed frame brings back the dead. */
   isOver: (isKnown: boolean, hasLaterEnded: boolean, isAlone: boolean): boolean =>
     isKnown || (isAlone && hasLaterEnded),
@@ -312,6 +318,12 @@ export const RULES = {
 
   /** R43: A repeated goodbye does not extend the window. */
   countsGoodbye: (departs: boolean): boolean => !departs,
+
+  /**
+   * R43: A life that sends ever newer frames after its goodbye, for longer than the down period, has not ended. Else
+   * nobody asks for what is lost of it, until the window that somebody made up ends.
+   */
+  hasNotEnded: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > downPeriodMs,
 
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
