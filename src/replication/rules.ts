@@ -137,11 +137,11 @@ export const RULES = {
   /** R25: Slices are kept by the author's numbering. Else nodes of another `poolSize` lose each other's entries. */
   sliceNumber: (shardOfAuthor: number): number => shardOfAuthor,
 
-  /** R90: A life has so many shards as it says first, or twice in a row. Else one frame takes away what others are in. */
+  /** R25: A life has as many shards as it says first, or twice in a row. Else one frame takes away what others are in. */
   isPoolSize: (said: number, believed: number | undefined, saidBefore: number | undefined): boolean =>
     believed === undefined || said === believed || said === saidBefore,
 
-  /** R90: What it is said to have beyond them is not kept. Else it is a ghost, or missing, for as long as the life lasts. */
+  /** R25: What it is said to have beyond them is not kept. Else it is a ghost, or missing, for as long as the life lasts. */
   isBeyond: (shard: number, poolSize: number | undefined): boolean =>
     poolSize !== undefined && shard >= poolSize,
 

@@ -52,7 +52,7 @@ function pair(before?: (link: Link, author: LinkedNode, node: LinkedNode) => voi
 const all = ["k0", "k1", "k2", "k3"];
 
 describe("shards that a life does not have", () => {
-  it("R90: are refused, counted and reported", () => {
+  it("R25: are refused, counted and reported", () => {
     const { link, author, node } = pair();
     const before = node.replicator.counters.framesRefused;
     const effects = forge(link, author, node, ghost);
@@ -67,7 +67,7 @@ describe("shards that a life does not have", () => {
     expect(node.replicator.hasCaughtUp(link.nowMs)).toBe(true);
   });
 
-  it("R90: go, with proper leaves, where they came before it said how many it has", () => {
+  it("R25: go, with proper leaves, where they came before it said how many it has", () => {
     const { link, node } = pair((itsLink, author, itsNode) => {
       forge(itsLink, author, itsNode, ghost);
       expect(keysOf(itsNode)).toEqual(["ghost"]);
@@ -80,7 +80,7 @@ describe("shards that a life does not have", () => {
     expect(node.replicator.hasCaughtUp(link.nowMs)).toBe(true);
   });
 
-  it("R90: go, with what is wanted of them, where somebody else said first how many there are", () => {
+  it("R25: go, with what is wanted of them, where somebody else said first how many there are", () => {
     let wait: { readonly isReached: boolean } | undefined;
     const { link, node } = pair((itsLink, author, itsNode) => {
       forge(itsLink, author, itsNode, heartbeat(1_024, 7));
@@ -97,7 +97,7 @@ describe("shards that a life does not have", () => {
     expect(node.replicator.counters.requestsSent).toBe(requestsSent);
   });
 
-  it("R90: one frame that says that there are fewer takes nobody away", () => {
+  it("R25: one frame that says that there are fewer takes nobody away", () => {
     const { link, author, node } = pair();
     node.replicator.view.takeDiff();
     forge(link, author, node, heartbeat(1, 0));
@@ -107,7 +107,7 @@ describe("shards that a life does not have", () => {
     expect(node.replicator.hasCaughtUp(link.nowMs)).toBe(true);
   });
 
-  it("R90: stay without the rule", () => {
+  it("R25: stay without the rule", () => {
     const protocol = { ...PROTOCOL, rules: { ...RULES, isBeyond: () => false } };
     const { link, author, node } = pair(undefined, protocol);
     forge(link, author, node, ghost);
@@ -115,7 +115,7 @@ describe("shards that a life does not have", () => {
     expect(keysOf(node)).toContain("ghost");
   });
 
-  it("R90: are those of a life: the next may have others", () => {
+  it("R25: are those of a life: the next may have others", () => {
     const { link, author, node } = pair();
     const later = { ...lifeOf("b"), incarnation: "00000000000002" };
     link.nodes.delete(author.name);
