@@ -4,8 +4,7 @@
  * Knows no event but `error`.
  */
 import { EventEmitter } from "eventemitter3";
-import { TrackerError, printable } from "./errors.js";
-import type { TrackerErrorCode, TrackerErrorDetails } from "./errors.js";
+import { TrackerError, printable, type TrackerErrorCode, type TrackerErrorDetails } from "./errors.js";
 import { requireKnownEvent } from "./known-names.js";
 import { promiseOf } from "./pubsub/returned.js";
 import type { Runtime } from "./runtime.js";

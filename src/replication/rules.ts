@@ -44,8 +44,8 @@ import {
   SHARE_OF_PERMDOWN,
   UNSTEADY_ABSENT_HEARTBEATS,
   UNSTEADY_HEARTBEATS,
+  type Limits,
 } from "./limits.js";
-import type { Limits } from "./limits.js";
 import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
 
 /** What is known of the present life of a name when another one is heard. */

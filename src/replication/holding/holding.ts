@@ -3,12 +3,9 @@
  * life, and not whether this one is alive.
  */
 import type { EntryOwner, ReplicatedEntry } from "../entry.js";
-import type { Life } from "../life.js";
-import { refPrefixOf, replicaOf } from "../life.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
-import { RemoteSlice } from "./remote-slice.js";
-import type { SlicesOf } from "./remote-slice.js";
+import { refPrefixOf, replicaOf, type Life } from "../life.js";
+import { RULES, type Rules } from "../rules.js";
+import { RemoteSlice, type SlicesOf } from "./remote-slice.js";
 import { Summaries } from "./summaries.js";
 
 export class Holding {

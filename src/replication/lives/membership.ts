@@ -7,12 +7,10 @@
 import type { Departure } from "../entry.js";
 import type { HealthyTime } from "./healthy-time.js";
 import { Insistence } from "./insistence.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
+import { replicaOf, type Life } from "../life.js";
 import { OverLives } from "./over-lives.js";
 import type { Peer } from "./peer.js";
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 
 export interface MembershipOptions<P extends Peer> {
   readonly self: Life;

@@ -3,10 +3,8 @@
  * with a few questions it can answer; who changes its status is membership's business. Knows nothing of what is held.
  */
 import type { Departure, EntryOwner } from "../entry.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { replicaOf, type Life } from "../life.js";
+import { RULES, type Rules } from "../rules.js";
 import { Link } from "./link.js";
 import { UnheardCounters } from "./unheard.js";
 

@@ -10,8 +10,7 @@
  *
  * Knows no other key and no diff; what is to be shown or hidden it says to its stage.
  */
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOwner } from "../entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { incarnationOfRef } from "../life.js";
 import type { Rules } from "../rules.js";
 

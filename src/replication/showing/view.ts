@@ -7,13 +7,10 @@
  * has entries of lives that stay, or of one life that departs. Knows no slice, no time and no handler.
  */
 import type { Diff, LeaveReason } from "../../words.js";
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOwner } from "../entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { PendingDiff } from "./pending-diff.js";
-import { Places } from "./places.js";
-import type { Stage } from "./places.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { Places, type Stage } from "./places.js";
+import { RULES, type Rules } from "../rules.js";
 
 /** The entries of one key: nearly always one, so a set is made only for the second. */
 type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
