@@ -36,7 +36,7 @@ export interface MembershipListener<P extends Peer> {
   /** It has not been heard for so long that it is to be asked whether it is there. */
   missed(replica: P, nowMs: number): void;
   /** It has not ended, whatever was heard in its name: its entries wait for nobody. */
-  stays(replica: P): void;
+  stays(replica: P, nowMs: number): void;
   /** What was heard of a life before was not its own: its counters are believed anew. */
   insisted(replica: P, nowMs: number): void;
   /** Two lives of one name are alive. */
@@ -298,7 +298,7 @@ export class Membership<P extends Peer = Peer> {
       this.#insistence.forget(replica.id);
       replica.status = "up";
       replica.departure = undefined;
-      this.#listener.stays(replica);
+      this.#listener.stays(replica, nowMs);
     }
     this.#listener.insisted(replica, nowMs);
   }
