@@ -84,6 +84,7 @@ export class Follower {
         departs: (partner, timeMs) => this.#departs(partner, timeMs),
         ended: (partner) => this.#ended(partner),
         missed: (partner, timeMs) => this.#greet(partner, timeMs),
+        stays: (partner, timeMs) => this.#stays(partner, timeMs),
         insisted: (partner) => partner.pair.followed.doubt(),
         conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
         clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
@@ -348,6 +349,16 @@ export class Follower {
     this.interests.forget(partner.pair, true);
     this.#agenda.drop(partner);
     this.#went(partner, nowMs);
+  }
+
+  /** It has not ended: it is as one that comes back, and what it has is shown already. */
+  #stays(partner: Partner, nowMs: number): void {
+    this.view.departingLives -= 1;
+    this.view.stay(partner.pair.followed.entries.values());
+    this.#up.set(partner.name, partner);
+    this.interests.appeared(partner.pair);
+    this.interests.came(partner.name);
+    this.#cameBack(partner, nowMs);
   }
 
   #ended(partner: Partner): void {

@@ -133,6 +133,10 @@ export class Replicator {
       departs: (replica, timeMs) => this.#departs(replica, timeMs),
       ended: (replica) => this.#ended(replica),
       missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
+      stays: (replica) => {
+        this.view.departingLives -= 1;
+        this.view.stay(replica.held.entries());
+      },
       insisted: (replica, timeMs) => {
         this.#merging.doubtAll(replica, timeMs);
         this.#authorship.forget(replica.life);

@@ -183,7 +183,12 @@ export class MembershipOracles {
       if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
-      const isSuperseded = before.some(({ life: { incarnation } }) => incarnation > life.incarnation);
+      // One that has not been heard for a down period yields.
+      const isSuperseded = before.some(
+        (other) =>
+          other.life.incarnation > life.incarnation &&
+          nowMs - this.#heardOf(other).heardMs <= this.#situation.downPeriodMs,
+      );
       if (isSuperseded && known === undefined) {
         this.#situation.blame(`listens to ${who} while a later life of its name is there`);
       }

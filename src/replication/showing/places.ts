@@ -91,6 +91,16 @@ export class Places {
     return isShown;
   }
 
+  /** A life does not depart, and waits for nobody. Returns whether it did, here. */
+  stay(owner: EntryOwner, stage: Stage): boolean {
+    const waiting = this.#of(owner);
+    if (waiting === undefined) return false;
+    while (waiting.hidden > 0) stage.show(waiting.entries[--waiting.hidden]!);
+    this.#lives.splice(this.#lives.indexOf(waiting), 1);
+    this.#keepsGone = true;
+    return true;
+  }
+
   /** Whether an entry waits here and is hidden. */
   isHidden(entry: ReplicatedEntry): boolean {
     const waiting = this.#of(ReplicatedEntry.ownerOf(entry));

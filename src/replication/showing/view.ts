@@ -232,6 +232,14 @@ export class View {
     }
   }
 
+  /** A life that was to depart goes on: what others have hidden of it is shown. */
+  stay(entries: Iterable<ReplicatedEntry>): void {
+    for (const entry of entries) {
+      const places = this.#placesOf(entry);
+      if (places?.stay(ReplicatedEntry.ownerOf(entry), this.#stage) === true) this.#settle(places, entry);
+    }
+  }
+
   /** How many entries of a departing life are hidden, because others have come in their places. */
   hiddenCount(owner: EntryOwner): number {
     return this.#hiddenCounts.get(owner) ?? 0;
