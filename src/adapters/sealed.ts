@@ -20,6 +20,7 @@ import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
+import { endSubscription, Subscriptions } from "../pubsub/subscriptions.js";
 import { unavailable } from "../pubsub/unavailable.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
 import { runMessageOf, type RunMessage } from "./seal-messages.js";
@@ -59,7 +60,10 @@ export interface SealedPubSub extends PubSub {
    */
   rotate(keys: SealedOptions["keys"]): void;
   health(): SealedHealth;
-  /** Ends all subscriptions of this wrapper; the pubsub in it stays open. Closing twice does nothing. */
+  /**
+   * Ends all subscriptions of this wrapper; the pubsub in it stays open. Resolves after a second at the latest. Closing
+   * twice does nothing.
+   */
   close(): Promise<void>;
 }
 
@@ -71,6 +75,8 @@ const MAX_SEALED_BYTES = 4 * 1_024 * 1_024;
 const MAX_MESSAGES = 4_096;
 /** The first payload waits so long at most for the channel on which questions come. */
 const MAX_HEARING_MS = 1_000;
+/** The pubsub has so long to end a subscription. */
+const END_TIMEOUT_MS = 1_000;
 
 /**
  * @throws TrackerError `INVALID_OPTION` for what is no pubsub, another option, no key at all, a key of less than 32 bytes, the
@@ -105,7 +111,7 @@ class SealedNode implements SealedPubSub {
   /** Questions and answers that came of runs that had not answered, by run and number. */
   readonly #messages = new Set<string>();
   readonly #events = new AdapterEvents("connected");
-  readonly #ends = new Map<string, Unsubscribe>();
+  readonly #ends = new Map<string, Subscriptions>();
   readonly #subscriptions: BrokerSubscriptions;
   readonly #refusals: SealRefusals;
   #keys: Keys;
@@ -116,7 +122,7 @@ class SealedNode implements SealedPubSub {
   #opened = 0;
   #unsealed = 0;
   #elsewhere = 0;
-  #questions: Promise<Unsubscribe> | undefined;
+  #questions: Promise<Subscriptions> | undefined;
   #hearsQuestions = false;
   #cancelTimer: CancelTimer | undefined;
   #closed = false;
@@ -127,7 +133,11 @@ class SealedNode implements SealedPubSub {
     this.#mode = mode;
     this.#acceptsUnsealed = acceptUnsealed;
     this.#isSealing = sealing;
+    this.#runtime = {
+      monotonicMs: () => runtime.monotonicMs(),
+      schedule: (...timer) =>
     this.#runtime = runtime;
+    };
     this.nodeName = pubsub.nodeName;
     this.prefix = pubsub.prefix;
     this.echoes = pubsub.echoes;
@@ -154,8 +164,14 @@ class SealedNode implements SealedPubSub {
   }
 
   readonly onError = (listener: (error: unknown) => void): Unsubscribe => {
-    const ends = [this.#events.onError(listener), this.#pubsub.onError?.(listener)];
-    return () => ends.forEach((end) => void end?.());
+    if (this.#pubsub.onError === undefined) return this.#events.onError(listener);
+    const inner: unknown = this.#pubsub.onError(listener);
+    const end = this.#events.onError(listener);
+    promiseOf(inner)?.catch(this.#events.reportError);
+    return () => {
+      void end();
+      return endSubscription(inner);
+    };
   };
 
   broadcast(channel: string, payload: string): void | Promise<void> {
@@ -199,7 +215,7 @@ class SealedNode implements SealedPubSub {
     this.#cancelTimer?.();
     await this.#subscriptions.close();
     // What has just begun is not waited for: without a connection that may be never.
-    void this.#questions?.then((end) => end()).catch(this.#events.reportError);
+    void this.#questions?.then((questions) => this.#endAll(questions)).catch(this.#events.reportError);
     this.#events.clear();
   }
 
@@ -244,14 +260,31 @@ class SealedNode implements SealedPubSub {
     return questions;
   }
 
-  async #listen(channel: string): Promise<Unsubscribe> {
-    return this.#pubsub.subscribe(channel, (text) => this.#received(channel, text));
+  async #listen(channel: string): Promise<Subscriptions> {
+    const subscriptions = new Subscriptions((text, cause) => {
+      this.#events.reportError(
+        new TrackerError(
+          "PUBSUB_UNAVAILABLE",
+          text,
+          { channel },
+          cause === undefined ? undefined : { cause },
+        ),
+      );
+    });
+    subscriptions.add(
+      await this.#pubsub.subscribe(channel, (text: unknown) => this.#received(channel, text)),
+    );
+    return subscriptions;
   }
 
   async #end(channel: string): Promise<void> {
-    const end = this.#ends.get(channel);
+    const subscriptions = this.#ends.get(channel);
     this.#ends.delete(channel);
-    await end?.();
+    if (subscriptions) await this.#endAll(subscriptions);
+  }
+
+  #endAll(subscriptions: Subscriptions): Promise<void> {
+    return subscriptions.endAll(this.#runtime, END_TIMEOUT_MS);
   }
 
   #seal(channel: string, payload: string, to?: string): string {
@@ -269,7 +302,7 @@ class SealedNode implements SealedPubSub {
     return seal(parts, this.#runKey(key, this.#run, this.#mode), this.#placeOf(channel, to), payload);
   }
 
-  #received(channel: string, text: string): void {
+  #received(channel: string, text: unknown): void {
     if (typeof text !== "string") return this.#refuse("malformed", channel);
     if (!text.startsWith(SEAL_MARK)) {
       if (!this.#acceptsUnsealed || channel === RUNS_CHANNEL) return this.#refuse("unsealed", channel);

@@ -9,7 +9,7 @@ import { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
 import { Backlog } from "./backlog.js";
 import type { ChannelContext } from "./channel-context.js";
-import { ClusterLink } from "./cluster-link.js";
+import { ClusterLink, type ClusterReceiver } from "./cluster-link.js";
 import {
   CLOSE,
   Connection,
@@ -84,13 +84,15 @@ export class ChannelServer implements AsyncDisposable {
     const { runtime, limits } = settings;
     this.#settings = settings;
     this.#reports = new ErrorReports(runtime);
-    this.#link = new ClusterLink(settings, this.#reports, {
+    const counters = zeroCounters();
+    const receiver: ClusterReceiver = {
       broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
       disconnectReceived: (id, agoMs) => this.#disconnectLocally(id, agoMs),
       keyReceived: (server, key) => this.#longPolling.keyReceived(server, key),
       askReceived: (ask) => this.#longPolling.askReceived(ask),
       answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
-    });
+    };
+    this.#link = new ClusterLink(settings, this.#reports, receiver, counters);
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -101,7 +103,6 @@ export class ChannelServer implements AsyncDisposable {
       autoPong: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
-    const counters = zeroCounters();
     this.#paths = new ServedPaths(this.#reports, counters);
     const backlog = new Backlog(limits.maxBufferedBytesTotal);
     this.#longPolling = new LongPolling(settings, this.#reports, counters, this.#link, backlog);

@@ -3,19 +3,27 @@
  * Promises that a frame from anywhere else, or one's own that comes back, has no effect, and that a pubsub that
  * refuses is reported and, for the subscription, asked again. Knows no socket and no channel.
  */
+import type { TrackerError } from "../errors.js";
 import { randomText, type Runtime } from "../runtime.js";
 import { channelName } from "../pubsub/channel-names.js";
-import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
+import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
+import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
+import type { ChannelCounters } from "./counters.js";
 import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
 import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
+import { HelloAccount } from "./hello-account.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 const SECOND_HELLO_MS = 2_000;
+/** Hellos that got no answer are answered so often, all in one. */
+const ANSWER_ALL_MS = 5_000;
+/** The pubsub has so long to end its subscriptions. */
+const END_TIMEOUT_MS = 1_000;
 
 /** The first line of a frame; the second is the payload, so that it passes through without being encoded again. */
 type Head =
@@ -87,11 +95,13 @@ export class ClusterLink {
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   readonly #ended = new EndedIds();
+  readonly #counters: Pick<ChannelCounters, "refusedHellos">;
+  readonly #hellos: HelloAccount;
   #key = "";
-  #unsubscribe: Unsubscribe | undefined;
-  #stopHearingStatus: Unsubscribe | undefined;
+  readonly #subscriptions: Subscriptions;
+  #isSubscribed = false;
   #cancelHello: (() => void) | undefined;
-  #stopHearingErrors: Unsubscribe | undefined;
+  #cancelAnswer: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
   #onOpen: (() => void) | undefined;
@@ -106,33 +116,46 @@ export class ClusterLink {
     },
     reports: ErrorReports,
     receiver: ClusterReceiver,
+    counters: Pick<ChannelCounters, "refusedHellos">,
   ) {
     this.#pubsub = settings.pubsub;
     this.#channel = channelName("channels", settings.name);
     this.#runtime = settings.runtime;
     this.#reports = reports;
     this.#receiver = receiver;
+    this.#counters = counters;
+    this.#hellos = new HelloAccount(settings.runtime.monotonicMs());
     this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     this.#server = randomText(12, () => settings.runtime.random());
+    this.#subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
   }
 
   /** Subscribes, and tries again while the pubsub refuses. */
   async open(): Promise<void> {
-    try {
-      this.#stopHearingErrors = this.#pubsub.onError?.((error) => {
-        this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub reports a failure", {}, error);
-      });
-    } catch (error) {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused a listener", {}, error);
-    }
-    try {
-      this.#stopHearingStatus = this.#pubsub.onStatus?.((status) => {
-        if (status === "connected" && this.#unsubscribe) this.#greet();
-      });
-    } catch (error) {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused a listener", {}, error);
-    }
+    this.#listen({
+      error: (cause) => {
+        if (!this.#closed) this.#unavailable("the pubsub reports a failure", cause);
+      },
+    });
+    this.#listen({
+      status: (status) => {
+        if (status === "connected" && this.#isSubscribed && !this.#closed) this.#greet();
+      },
+    });
     await this.#subscribe(FIRST_RETRY_MS);
+  }
+
+  /** One that is refused costs only what it would have told. */
+  #listen(told: Parameters<typeof listenTo>[1]): void {
+    try {
+      listenTo(this.#pubsub, told, this.#subscriptions);
+    } catch (error) {
+      this.#unavailable("the pubsub refused a listener", (error as TrackerError).cause);
+    }
+  }
+
+  #unavailable(message: string, cause?: unknown): void {
+    this.#reports.report("PUBSUB_UNAVAILABLE", message, {}, cause);
   }
 
   /** Says with what key the tokens of this server are signed, to all who are there and to all who come. */
@@ -156,11 +179,13 @@ export class ClusterLink {
     this.#cancelHello = this.#runtime.schedule(SECOND_HELLO_MS, greet);
   }
 
-  /** To all, or to one node. */
-  #tellEnded(node?: string): void {
+  /** To all, or to one node. Returns how many bytes the lists have. */
+  #tellEnded(node?: string): number {
     let ids: EndedId[] = [];
     let bytes = 2;
+    let allBytes = 0;
     const tell = (): void => {
+      allBytes += bytes;
       if (ids.length > 0) this.#publish([PROTOCOL, this.#server, "ended"], JSON.stringify(ids), node);
       ids = [];
       bytes = 2;
@@ -172,14 +197,17 @@ export class ClusterLink {
       bytes += endedBytes;
     }
     tell();
+    return allBytes;
   }
 
   async #subscribe(retryMs: number): Promise<void> {
     try {
-      const unsubscribe = await this.#pubsub.subscribe(this.#channel, (payload) => this.#receive(payload));
-      if (this.#closed) await unsubscribe();
+      this.#subscriptions.add(
+        await this.#pubsub.subscribe(this.#channel, (payload: unknown) => this.#receive(payload)),
+      );
+      if (this.#closed) await this.#endSubscriptions();
       else {
-        this.#unsubscribe = unsubscribe;
+        this.#isSubscribed = true;
         this.#greet();
       }
       this.#onOpen?.();
@@ -235,20 +263,17 @@ export class ClusterLink {
     this.#publish([PROTOCOL, this.#server, "answer", server, ask], body, node);
   }
 
-  /** Ends the subscription. */
+  /** Ends the subscription. Resolves after a second at the latest, and never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelRetry?.();
     this.#cancelHello?.();
-    const unsubscribe = this.#unsubscribe;
-    this.#unsubscribe = undefined;
-    try {
-      await this.#stopHearingErrors?.();
-      await this.#stopHearingStatus?.();
-      await unsubscribe?.();
-    } catch (error) {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused to unsubscribe", {}, error);
-    }
+    this.#cancelAnswer?.();
+    await this.#endSubscriptions();
+  }
+
+  #endSubscriptions(): Promise<void> {
+    return this.#subscriptions.endAll(this.#runtime, END_TIMEOUT_MS);
   }
 
   /** To all other nodes, or to one. */
@@ -278,7 +303,7 @@ export class ClusterLink {
     }
   }
 
-  #receive(payload: string): void {
+  #receive(payload: unknown): void {
     if (this.#closed) return;
     const failed = (reason: string): void =>
       this.#reports.remark(
@@ -287,6 +312,7 @@ export class ClusterLink {
         {},
         { kind: reason },
       );
+    if (typeof payload !== "string") return failed("it is no text");
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
     const line = payload.indexOf("\n");
@@ -315,8 +341,29 @@ export class ClusterLink {
   >): void {
     this.#receiver.keyReceived(server, key);
     if (wants !== "answer") return;
+    const nowMs = this.#runtime.monotonicMs();
+    if (this.#hellos.take(server, nowMs)) return void this.#answerHello(nowMs, node);
+    this.#counters.refusedHellos += 1;
+    const message = "a channel server of another node got no answer of its own: too many asked";
+    this.#reports.remark("LIMIT_REACHED", message, { limit: "hellos", node });
+    this.#answerAllIn(ANSWER_ALL_MS);
+  }
+
+  /** Answers one node, or all at once. Returns how long it takes to pay for it, in milliseconds. */
+  #answerHello(nowMs: number, node?: string): number {
     this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, ""], "", node);
-    this.#tellEnded(node);
+    return this.#hellos.spend(this.#tellEnded(node), nowMs);
+  }
+
+  /** Whoever got no answer gets this one: what it costs does not depend on how many they are. */
+  #answerAllIn(delayMs: number): void {
+    this.#cancelAnswer ??= this.#runtime.schedule(delayMs, () => {
+      this.#cancelAnswer = undefined;
+      const nowMs = this.#runtime.monotonicMs();
+      const owedMs = this.#hellos.spend(0, nowMs);
+      if (owedMs > 0) this.#answerAllIn(owedMs);
+      else this.#answerHello(nowMs);
+    });
   }
 
   /** Of several servers of a node only one is meant. */

@@ -26,6 +26,8 @@ export interface ChannelCounters {
   refusedBodies: number;
   /** Requests of long polling with a token that no server here has signed, or more often than a session may ask. */
   refusedPolls: number;
+  /** Times another server said hello and got no answer of its own: it had some just now, or too many asked. */
+  refusedHellos: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -45,6 +47,7 @@ export function zeroCounters(): ChannelCounters {
     undeliverableFrames: 0,
     refusedBodies: 0,
     refusedPolls: 0,
+    refusedHellos: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

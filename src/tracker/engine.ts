@@ -24,11 +24,11 @@ import { protocolOf, type CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { Tracer } from "./tracer.js";
 import { Readiness, type NotComplete } from "./readiness.js";
+import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
-import { listenTo, Subscriptions } from "./subscriptions.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
 import { tooManyChanges, unavailable } from "./troubles.js";
 

@@ -10,7 +10,7 @@ import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import type { Runtime } from "../runtime.js";
-import { settlesWithin } from "./within.js";
+import { settlesWithin } from "../pubsub/within.js";
 
 /** A pubsub that never settles what it was given shall not keep memory for it: the oldest are followed no more. */
 const MAX_UNDER_WAY = 1_024;

@@ -1,7 +1,7 @@
 /** What channel servers of several nodes say to each other, and what they make of anything else. */
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
-import { ClusterLink } from "../../src/channels/cluster-link.js";
+import { ClusterLink, type ClusterReceiver } from "../../src/channels/cluster-link.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
 import { Broadcast } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
@@ -16,15 +16,24 @@ describe("the link to other nodes", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     const limits = { maxBroadcastBytes: 1_000 };
-    const made = new ClusterLink({ pubsub, name: "channels", runtime, limits }, reports, {
+    const counters = { refusedHellos: 0 };
+    const receiver: ClusterReceiver = {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
       disconnectReceived: (id, agoMs) => received.push(`disconnect ${id}${agoMs ? ` ${agoMs} ms ago` : ""}`),
       keyReceived: (server, key) => keys.push([server, key]),
       askReceived: () => expect.unreachable(),
       answerReceived: () => expect.unreachable(),
-    });
-    return { link: made, received, keys, errors, runtime };
+    };
+    const settings = { pubsub, name: "channels", runtime, limits };
+    return {
+      link: new ClusterLink(settings, reports, receiver, counters),
+      received,
+      keys,
+      errors,
+      runtime,
+      counters,
+    };
   }
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
