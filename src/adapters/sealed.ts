@@ -133,11 +133,7 @@ class SealedNode implements SealedPubSub {
     this.#mode = mode;
     this.#acceptsUnsealed = acceptUnsealed;
     this.#isSealing = sealing;
-    this.#runtime = {
-      monotonicMs: () => runtime.monotonicMs(),
-      schedule: (...timer) =>
     this.#runtime = runtime;
-    };
     this.nodeName = pubsub.nodeName;
     this.prefix = pubsub.prefix;
     this.echoes = pubsub.echoes;
