@@ -52,6 +52,7 @@ async function makeReference(): Promise<void> {
   for (const module of project.children ?? []) module.name = names.get(module.name) ?? module.name;
   await application.generateOutputs(project);
   mendAnchors(folder);
+  for (const entry of entries) head(join(folder, `${entry.page}.md`), entry);
   if (application.logger.hasErrors() || application.logger.hasWarnings()) process.exitCode = 1;
 }
 
@@ -73,6 +74,16 @@ function mendAnchors(folder: string): void {
     );
     if (mended !== text) writeFileSync(file, mended);
   }
+}
+
+/** Gives a page of the reference the name that users import, and what the header of its source says. */
+function head(file: string, { specifier, source }: (typeof entries)[number]): void {
+  const text = readFileSync(file, "utf8");
+  const [, comment = ""] = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(readFileSync(join(root, source), "utf8")) ?? [];
+  const header = comment.replace(/^ \* ?/gm, "").replace(/\{@link ([\w.]+)\}/g, "`$1`");
+  // A header that stands right before a class is told as the class's own.
+  const isTold = text.replaceAll(/\s+/g, " ").includes(header.slice(0, 60).replaceAll(/\s+/g, " "));
+  writeFileSync(file, text.replace(/^# .*$/m, isTold ? `# ${specifier}` : `# ${specifier}\n\n${header}`));
 }
 
 function headingCounts(text: string): Map<string, number> {

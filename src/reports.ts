@@ -4,8 +4,13 @@
  * Knows no event but `error`.
  */
 import { EventEmitter } from "eventemitter3";
-import { TrackerError, messageOf, printable } from "./errors.js";
-import type { TrackerErrorCode, TrackerErrorDetails } from "./errors.js";
+import {
+  TrackerError,
+  messageOf,
+  printable,
+  type TrackerErrorCode,
+  type TrackerErrorDetails,
+} from "./errors.js";
 import { requireKnownEvent } from "./known-names.js";
 import { promiseOf } from "./pubsub/returned.js";
 import type { Runtime } from "./runtime.js";

@@ -7,8 +7,7 @@ import { durationOption, isPlain } from "./checks.js";
 import { isTrackerError, TrackerError } from "./errors.js";
 import { requireKnownOptions } from "./known-names.js";
 import { randomText } from "./runtime.js";
-import { hasFunction, onEnd } from "./on-end.js";
-import type { EndSource } from "./on-end.js";
+import { hasFunction, onEnd, type EndSource } from "./on-end.js";
 
 /** An owner of entries that is told when a session closes. */
 export interface SessionOwner {

@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import type { Benchmark } from "../harness/command.js";
 import { alternate, timePerCallNs } from "../harness/stopwatch.js";
-import { envelopeOf, open, seal, SealKey, type SealMode } from "../../src/adapters/seal.js";
+import { envelopeOf, open, seal, SealKey } from "../../src/adapters/seal.js";
 
 const run = "0123456789abcdefghijkl";
 const place = { prefix: "rollcall", channel: "rollcall:shop" };
@@ -18,7 +18,7 @@ export const seals: Benchmark = {
         const calls = Math.ceil(20_000 / kilobytes);
         const sealOne = (counter: number): string =>
           seal(
-            { mode: mode as SealMode, keyId: key.id, run, counter: counter + 1, node: "node-1" },
+            { mode, keyId: key.id, run, counter: counter + 1, sentMs: 1, node: "node-1" },
             runKey,
             place,
             payload,

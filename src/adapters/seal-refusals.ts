@@ -1,4 +1,7 @@
-/** What a sealed pubsub has refused: counted, and reported so that a flood of it makes no flood of reports. */
+/**
+ * What a sealed pubsub has refused: counted by reason, and reported, each reason at once and then once in a while. Time comes
+ * in as an argument.
+ */
 import { TrackerError } from "../errors.js";
 
 /** Why a payload was refused. `altered` is also one that was made for another channel, prefix or node. */
@@ -16,28 +19,24 @@ export class SealRefusals {
     replayed: 0,
     unproven: 0,
   };
+  readonly #report: (error: TrackerError) => void;
   readonly #reported = new Map<SealRefusal, { atMs: number; count: number }>();
-  readonly #reportError: (error: TrackerError) => void;
 
-  constructor(reportError: (error: TrackerError) => void) {
-    this.#reportError = reportError;
+  constructor(report: (error: TrackerError) => void) {
+    this.#report = report;
   }
 
-  refuse(
-    reason: SealRefusal,
-    nowMs: number,
-    from: { readonly channel: string; readonly node?: string },
-    count: number,
-  ): void {
+  /** So many payloads were refused, of that node if one is named in them. */
+  add(reason: SealRefusal, channel: string, node: string | undefined, count: number, nowMs: number): void {
     this.counts[reason] += count;
     const reported = this.#reported.get(reason) ?? { atMs: -Infinity, count: 0 };
     this.#reported.set(reason, reported);
     reported.count += count;
     if (nowMs - reported.atMs < REPORT_EVERY_MS) return;
     reported.atMs = nowMs;
-    const details = { reason, ...from, count: reported.count };
+    const details = { reason, channel, count: reported.count, ...(node !== undefined && { node }) };
     reported.count = 0;
-    this.#reportError(new TrackerError("SEAL_REFUSED", refusalTexts[reason], details));
+    this.#report(new TrackerError("SEAL_REFUSED", refusalTexts[reason], details));
   }
 }
 
@@ -47,6 +46,6 @@ const refusalTexts: Readonly<Record<SealRefusal, string>> = {
   malformed: "A payload was refused whose seal cannot be read",
   unknownKey: "A payload was refused that is sealed by a key that this node does not have",
   altered: "A payload was refused: its seal is wrong, or for another channel, prefix or node",
-  replayed: "A payload was refused that had come before, or long ago",
-  unproven: "A payload was refused: its node has not shown that it is alive, and too much waits for that",
+  replayed: "A payload was refused that had come before, or was sent long ago",
+  unproven: "A payload was refused: its node has not shown that it is alive, or too much waits for that",
 };

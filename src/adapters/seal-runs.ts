@@ -1,20 +1,21 @@
 /**
- * Which runs of other nodes are alive, and which of their payloads came already. A run is one wrapper of one process; its
- * seals stay right for ever, so what was recorded of a run that is over could be played again to those who never heard of it.
+ * Which runs of other nodes are alive, and which of their payloads are new. A run is one wrapper of one process; its seals
+ * stay right for ever, so what was recorded of a run that is over could be played again.
  *
- * Promises that a payload counts once, and only of a run that has answered a question of this node's own making: what is over
- * answers nothing. Payloads that come before the answer wait, bounded in number and length, and count when it comes unless
- * the run says that they are older than {@link FRESH_MS}. Remembers nothing of what is over. Deterministic: time comes in as
- * an argument. Knows no key and no pubsub.
+ * Promises that a payload counts once, only while it is younger than {@link FRESH_MS}, and only of a run that has answered a
+ * question of this node's own making: what is over answers nothing. An answer says what the run's own clock shows, by which
+ * the age of its payloads is known from then on; no two clocks have to agree. What seems too old, as after a machine has
+ * slept, or is of a run that has not answered yet, waits for an answer, bounded in number, length and time, and is counted if
+ * none comes. Remembers nothing of what is over. Deterministic: time comes in as an argument. Knows no key and no pubsub.
  */
 
-/** What a run sent in this time before it is asked may be new to the asker; what is older is not. */
-const FRESH_MS = 5_000;
-/** A question may be lost. */
+/** What is older does not count. Longer than a broker that stands still keeps things back, and short for an attacker. */
+const FRESH_MS = 30_000;
+/** A question may be lost: it is asked again after this time, then after twice as long, and so on. */
 const ASK_AGAIN_MS = 250;
-/** Who has not answered by then is over, or cannot be reached: what waits for it makes room. */
+/** Who has not answered by then is over, or cannot be reached; a later answer proves nothing. */
 const ANSWER_MS = 10_000;
-/** So far back payloads may come late. */
+/** So far back payloads may come out of order. */
 const WINDOW = 512;
 /** As many lives as a tracker remembers. */
 const MAX_RUNS = 4_096;
@@ -22,59 +23,65 @@ const MAX_WAITING_RUNS = 1_024;
 const MAX_WAITING_PER_RUN = 1_024;
 const MAX_WAITING_LENGTH = 16 * 1_024 * 1_024;
 
-/** A payload that waits until its run has answered. */
-export interface WaitingPayload {
+/** A payload whose seal is right. `sentMs` is of the clock of its run. */
+export interface RunPayload {
   readonly counter: number;
+  readonly sentMs: number;
   readonly channel: string;
   readonly payload: string;
 }
 
-/**
- * What is to become of a payload: `new` counts, `replayed` came before or is too late to tell, `waits` for the answer of its
- * run. With `ask` the run's node is to be asked that question. `lost` says how many found no room to wait.
- */
-export interface Judgement {
-  readonly verdict: "new" | "replayed" | "waits";
-  readonly lost: number;
-  readonly ask?: string;
+/** Ask that node whether that run is its own. */
+export interface RunQuestion {
+  readonly node: string;
+  readonly run: string;
+  readonly question: string;
 }
 
-interface Unproven {
+/** `new` counts; `replayed` has come before, or is too old; `waits` for an answer; `lost` finds no room to wait. */
+export type Verdict = "new" | "replayed" | "waits" | "lost";
+
+interface Waiting {
+  readonly node: string;
   readonly question: string;
   readonly sinceMs: number;
-  askedAtMs: number;
+  askAtMs: number;
+  patienceMs: number;
   length: number;
-  readonly payloads: WaitingPayload[];
+  readonly payloads: RunPayload[];
 }
 
 /** The last payloads of a run that counted: each in the place of its number, modulo the window. */
-class Heard {
+class Window {
   readonly #at = new Float64Array(WINDOW);
-  readonly #floor: number;
-  #highest: number;
+  #highest = 0;
 
-  /** Nothing up to the floor counts. */
-  constructor(floor: number) {
-    this.#floor = floor;
-    this.#highest = floor;
+  /** Whether a payload of that number has not come yet, as far as can be told. */
+  isNew(counter: number): boolean {
+    return counter > this.#highest - WINDOW && this.#at[counter % WINDOW] !== counter;
   }
 
-  /** Whether this is the first time; from now on it is not. */
+  /** Whether it was new; from now on it is not. */
   add(counter: number): boolean {
-    if (counter <= this.#floor || counter <= this.#highest - WINDOW) return false;
-    const place = counter % WINDOW;
-    if (this.#at[place] === counter) return false;
-    this.#at[place] = counter;
+    if (!this.isNew(counter)) return false;
+    this.#at[counter % WINDOW] = counter;
     if (counter > this.#highest) this.#highest = counter;
     return true;
   }
 }
 
+interface Proven {
+  readonly window: Window;
+  /** What has to be added to the run's clock to get this node's; at most {@link ANSWER_MS} too much. */
+  offsetMs: number;
+}
+
 export class SealRuns {
   readonly #makeQuestion: () => string;
   /** By run, the one heard last at the end. */
-  readonly #proven = new Map<string, Heard>();
-  readonly #unproven = new Map<string, Unproven>();
+  readonly #proven = new Map<string, Proven>();
+  /** The one that waits for longest first. */
+  readonly #waiting = new Map<string, Waiting>();
   #waitingLength = 0;
 
   /** `makeQuestion` returns a text that nobody can foresee. */
@@ -82,110 +89,118 @@ export class SealRuns {
     this.#makeQuestion = makeQuestion;
   }
 
+  /** How many payloads wait. */
   get waiting(): number {
     let count = 0;
-    for (const { payloads } of this.#unproven.values()) count += payloads.length;
+    for (const { payloads } of this.#waiting.values()) count += payloads.length;
     return count;
   }
 
-  /** This node's own run needs no answer. */
-  trust(run: string): void {
-    this.#proven.set(run, new Heard(0));
+  /** When {@link due} has something to say. */
+  get dueMs(): number {
+    let dueMs = Infinity;
+    for (const { askAtMs, sinceMs } of this.#waiting.values())
+      dueMs = Math.min(dueMs, askAtMs, sinceMs + ANSWER_MS);
+    return dueMs;
   }
 
-  /** A payload has come whose seal is right. */
-  judge(run: string, payload: WaitingPayload, nowMs: number): Judgement {
-    const heard = this.#proven.get(run);
-    if (heard !== undefined) {
+  /** This node's own run needs no answer; its clock began at `startMs`. */
+  trust(run: string, startMs: number): void {
+    this.#proven.set(run, { window: new Window(), offsetMs: startMs });
+  }
+
+  /** A payload has come. */
+  judge(run: string, node: string, payload: RunPayload, nowMs: number): Verdict {
+    const proven = this.#proven.get(run);
+    if (proven !== undefined) {
       this.#proven.delete(run);
-      this.#proven.set(run, heard);
-      return { verdict: heard.add(payload.counter) ? "new" : "replayed", lost: 0 };
+      this.#proven.set(run, proven);
+      if (!proven.window.isNew(payload.counter)) return "replayed";
+      if (isFresh(payload, proven, nowMs)) return proven.window.add(payload.counter) ? "new" : "replayed";
     }
-    let lost = this.#makeRoom(nowMs);
-    const unproven = this.#unproven.get(run) ?? this.#begin(run, nowMs);
-    if (!this.#wait(unproven, payload)) lost += 1;
-    if (nowMs - unproven.askedAtMs < ASK_AGAIN_MS) return { verdict: "waits", lost };
-    unproven.askedAtMs = nowMs;
-    return { verdict: "waits", lost, ask: unproven.question };
+    return this.#wait(run, node, payload, nowMs);
+  }
+
+  /** Whether a message between wrappers is new. Those of a run that has not answered are told apart by their numbers alone. */
+  isNewMessage(run: string, counter: number): boolean {
+    return this.#proven.get(run)?.window.add(counter) ?? true;
   }
 
   /**
-   * A run has answered: nothing that it numbered up to `floor` is new. Returns what waited and counts, in its order, and how
-   * much of it does not; nothing if that was not the question.
+   * A run has answered, and shows `clockMs` on its clock. Returns what waited and counts, in its order, and how much of it is
+   * too old; nothing if that is not what it was asked, or too late.
    */
   answered(
     run: string,
     question: string,
-    floor: number,
-  ): { readonly payloads: readonly WaitingPayload[]; readonly replayed: number } {
-    const unproven = this.#unproven.get(run);
-    if (unproven === undefined || unproven.question !== question) return { payloads: [], replayed: 0 };
-    this.#end(run, unproven);
-    const heard = new Heard(floor);
-    this.#proven.set(run, heard);
-    dropOldest(this.#proven, MAX_RUNS);
-    const inOrder = [...unproven.payloads].sort((one, other) => one.counter - other.counter);
-    const payloads = inOrder.filter(({ counter }) => heard.add(counter));
+    clockMs: number,
+    nowMs: number,
+  ): { readonly payloads: readonly RunPayload[]; readonly replayed: number } | undefined {
+    const waiting = this.#waiting.get(run);
+    if (waiting === undefined || waiting.question !== question) return undefined;
+    if (nowMs - waiting.sinceMs > ANSWER_MS) return undefined;
+    this.#end(run, waiting);
+    const proven = this.#proven.get(run) ?? { window: new Window(), offsetMs: 0 };
+    proven.offsetMs = nowMs - clockMs;
+    this.#proven.set(run, proven);
+    for (const oldest of this.#proven.keys()) {
+      if (this.#proven.size <= MAX_RUNS) break;
+      this.#proven.delete(oldest);
+    }
+    const inOrder = [...waiting.payloads].sort((one, other) => one.counter - other.counter);
+    const payloads = inOrder.filter(
+      (each) => isFresh(each, proven, nowMs) && proven.window.add(each.counter),
+    );
     return { payloads, replayed: inOrder.length - payloads.length };
   }
 
-  #begin(run: string, nowMs: number): Unproven {
-    const question = this.#makeQuestion();
-    const unproven = { question, sinceMs: nowMs, askedAtMs: -Infinity, length: 0, payloads: [] };
-    this.#unproven.set(run, unproven);
-    return unproven;
-  }
-
-  /** Those who were asked first and have not answered make room. Returns how many payloads that costs. */
-  #makeRoom(nowMs: number): number {
+  /** Whom to ask now, and how many payloads have waited in vain. */
+  due(nowMs: number): { readonly questions: readonly RunQuestion[]; readonly lost: number } {
+    const questions: RunQuestion[] = [];
     let lost = 0;
-    for (const [oldest, unproven] of this.#unproven) {
-      const isLate = nowMs - unproven.sinceMs > ANSWER_MS;
-      if (!isLate && this.#unproven.size < MAX_WAITING_RUNS) break;
-      lost += unproven.payloads.length;
-      this.#end(oldest, unproven);
+    for (const [run, waiting] of this.#waiting) {
+      if (nowMs - waiting.sinceMs >= ANSWER_MS) {
+        lost += waiting.payloads.length;
+        this.#end(run, waiting);
+      } else if (nowMs >= waiting.askAtMs) {
+        waiting.askAtMs = nowMs + waiting.patienceMs;
+        waiting.patienceMs *= 2;
+        questions.push({ node: waiting.node, run, question: waiting.question });
+      }
     }
-    return lost;
+    return { questions, lost };
   }
 
-  #wait(unproven: Unproven, payload: WaitingPayload): boolean {
+  #wait(run: string, node: string, payload: RunPayload, nowMs: number): Verdict {
+    let waiting = this.#waiting.get(run);
+    if (waiting === undefined) {
+      if (this.#waiting.size >= MAX_WAITING_RUNS) return "lost";
+      waiting = {
+        node,
+        question: this.#makeQuestion(),
+        sinceMs: nowMs,
+        askAtMs: nowMs,
+        patienceMs: ASK_AGAIN_MS,
+        length: 0,
+        payloads: [],
+      };
+      this.#waiting.set(run, waiting);
+    }
     const { length } = payload.payload;
-    if (unproven.payloads.length >= MAX_WAITING_PER_RUN) return false;
-    if (this.#waitingLength + length > MAX_WAITING_LENGTH) return false;
-    unproven.payloads.push(payload);
-    unproven.length += length;
+    if (waiting.payloads.length >= MAX_WAITING_PER_RUN) return "lost";
+    if (this.#waitingLength + length > MAX_WAITING_LENGTH) return "lost";
+    waiting.payloads.push(payload);
+    waiting.length += length;
     this.#waitingLength += length;
-    return true;
+    return "waits";
   }
 
-  #end(run: string, { length }: Unproven): void {
-    this.#unproven.delete(run);
+  #end(run: string, { length }: Waiting): void {
+    this.#waiting.delete(run);
     this.#waitingLength -= length;
   }
 }
 
-/** What this run sent, and when: enough to say what of it is older than {@link FRESH_MS}. */
-export class SentLately {
-  readonly #marks: { readonly atMs: number; readonly counter: number }[] = [];
-
-  sent(counter: number, nowMs: number): void {
-    const last = this.#marks.at(-1);
-    if (last !== undefined && nowMs - last.atMs < FRESH_MS / 5) return;
-    this.#marks.push({ atMs: nowMs, counter });
-    while ((this.#marks[1]?.atMs ?? Infinity) <= nowMs - FRESH_MS) this.#marks.shift();
-  }
-
-  /** All payloads up to this number are older than {@link FRESH_MS}. */
-  floor(nowMs: number): number {
-    let floor = 0;
-    for (const { atMs, counter } of this.#marks) if (atMs <= nowMs - FRESH_MS) floor = counter;
-    return floor;
-  }
-}
-
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(oldest);
-  }
+function isFresh({ sentMs }: RunPayload, { offsetMs }: Proven, nowMs: number): boolean {
+  return nowMs - (sentMs + offsetMs) <= FRESH_MS;
 }

@@ -3,7 +3,7 @@
  * key can tell that this is so, that nothing was altered, and that it was meant for this channel, this prefix and this
  * addressee. Encrypted, it says what it holds to nobody else.
  *
- * Promises to parse nothing and to decrypt nothing before the seal has been found right, and to use no pair of key and
+ * Promises to parse nothing and to hand out nothing before the seal has been found right, and to use no pair of key and
  * nonce twice: each run has keys of its own (HKDF, RFC 5869, with 16 random bytes of the run), and counts its payloads.
  * AES-256-GCM (NIST SP 800-38D) encrypts, HMAC-SHA-256 (RFC 2104) signs. Knows no pubsub and no time.
  */
@@ -27,12 +27,17 @@ export interface Envelope {
   readonly keyId: string;
   readonly run: string;
   readonly counter: number;
+  /** When it was sent, by the clock of its run. */
+  readonly sentMs: number;
   readonly isDirect: boolean;
   readonly node: string;
   readonly header: string;
   readonly tag: string;
   readonly body: string;
 }
+
+/** What a seal says beside what it holds. */
+export type SealParts = Pick<Envelope, "mode" | "keyId" | "run" | "counter" | "sentMs" | "node">;
 
 /** What every sealed payload begins with; no frame of a tracker or a channel server does. */
 export const SEAL_MARK = "seal1.";
@@ -44,12 +49,12 @@ const GCM_TAG_BYTES = 16;
 const GCM_TAG_LENGTH = 22;
 const HMAC_TAG_LENGTH = 43;
 /** Base 36 of the largest safe integer. */
-const COUNTER_LENGTH = 11;
+const NUMBER_LENGTH = 11;
 /** 128 bytes of UTF-8, each as `%XX`. */
 const MAX_NODE_LENGTH = 3 * 128;
 
 const envelopePattern = new RegExp(
-  `^seal1\\.([es])([bd])\\.([\\w-]{${ID_LENGTH}})\\.([\\w-]{${RUN_LENGTH}})\\.([0-9a-z]{1,${COUNTER_LENGTH}})\\.([^.]{1,${MAX_NODE_LENGTH}})\\.([\\w-]{${GCM_TAG_LENGTH},${HMAC_TAG_LENGTH}})\\.`,
+  `^seal1\\.([es])([bd])\\.([\\w-]{${ID_LENGTH}})\\.([\\w-]{${RUN_LENGTH}})\\.([0-9a-z]{1,${NUMBER_LENGTH}})\\.([0-9a-z]{1,${NUMBER_LENGTH}})\\.([^.]{1,${MAX_NODE_LENGTH}})\\.([\\w-]{${GCM_TAG_LENGTH},${HMAC_TAG_LENGTH}})\\.`,
 );
 
 /** A secret that all nodes share, and the name that seals call it by: a part of its hash. */
@@ -82,22 +87,19 @@ export class SealKey {
   }
 }
 
-/** How much longer a sealed payload is at most, and how much of `maxBytes` is left for what it holds. */
+/** How much of `maxBytes` a seal leaves for what it holds. */
 export function bytesLeft(maxBytes: number, mode: SealMode, node: string): number {
-  const header = headerOf("encrypt", "x".repeat(ID_LENGTH), "x".repeat(RUN_LENGTH), 1, false, node);
+  const [keyId, run] = ["x".repeat(ID_LENGTH), "x".repeat(RUN_LENGTH)];
+  const header = headerOf({ mode, keyId, run, counter: 1, sentMs: 1, node }, false);
   const tagLength = mode === "encrypt" ? GCM_TAG_LENGTH : HMAC_TAG_LENGTH;
-  const left = maxBytes - (header.length - 1 + COUNTER_LENGTH) - (tagLength + 2);
+  const left = maxBytes - (header.length + 2 * (NUMBER_LENGTH - 1)) - (tagLength + 2);
   return mode === "sign" ? left : Math.floor((left * 3) / 4);
 }
 
 /** Seals a payload. `runKey` is the key's own of this run and mode; no counter may be used twice with it. */
-export function seal(
-  { mode, keyId, run, counter, node }: Pick<Envelope, "mode" | "keyId" | "run" | "counter" | "node">,
-  runKey: Uint8Array,
-  place: SealPlace,
-  payload: string,
-): string {
-  const header = headerOf(mode, keyId, run, counter, place.to !== undefined, node);
+export function seal(parts: SealParts, runKey: Uint8Array, place: SealPlace, payload: string): string {
+  const { mode, counter } = parts;
+  const header = headerOf(parts, place.to !== undefined);
   const bound = boundTo(header, place);
   if (mode === "sign") return `${header}.${tagOf(runKey, bound, payload)}.${payload}`;
   const cipher = createCipheriv("aes-256-gcm", runKey, nonceOf(counter)).setAAD(bound);
@@ -109,15 +111,19 @@ export function seal(
 export function envelopeOf(text: string): Envelope | undefined {
   const found = envelopePattern.exec(text);
   if (found === null) return undefined;
-  const [whole, mode, reach, keyId = "", run = "", digits = "", node = "", tag = ""] = found;
-  const counter = Number.parseInt(digits, 36);
+  const [whole, mode, reach, keyId = "", run = "", number = "", time = "", node = "", tag = ""] = found;
+  const counter = Number.parseInt(number, 36);
+  const sentMs = Number.parseInt(time, 36);
   const name = decoded(node);
-  if (!Number.isSafeInteger(counter) || counter < 1 || name === undefined) return undefined;
+  if (!Number.isSafeInteger(counter) || counter < 1 || !Number.isSafeInteger(sentMs)) return undefined;
+  if (name === undefined) return undefined;
   return {
     mode: mode === "e" ? "encrypt" : "sign",
     keyId,
-    run,
+    // Part of a text keeps the whole of it in memory, and a run is remembered.
+    run: Buffer.from(run, "latin1").toString("latin1"),
     counter,
+    sentMs,
     isDirect: reach === "d",
     node: name,
     header: whole.slice(0, -tag.length - 2),
@@ -133,7 +139,11 @@ export function open(
   place: SealPlace,
 ): string | undefined {
   const bound = boundTo(header, place);
-  if (mode === "sign") return isSame(tag, tagOf(runKey, bound, body)) ? body : undefined;
+  if (mode === "sign") {
+    // In UTF-8 all lone surrogates are one character.
+    return isSame(tag, tagOf(runKey, bound, body)) && !LONE_SURROGATE.test(body) ? body : undefined;
+  }
+  if (!isCanonical(body) || !isCanonical(tag)) return undefined;
   const tagBytes = Buffer.from(tag, "base64url");
   if (tagBytes.length !== GCM_TAG_BYTES) return undefined;
   const decipher = createDecipheriv("aes-256-gcm", runKey, nonceOf(counter), {
@@ -148,17 +158,19 @@ export function open(
   }
 }
 
-function headerOf(
-  mode: SealMode,
-  keyId: string,
-  run: string,
-  counter: number,
-  isDirect: boolean,
-  node: string,
-): string {
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Whether a text is what encoding it again would make of it: no other characters, and no bits to spare. */
+function isCanonical(text: string): boolean {
+  if (!/^[\w-]*$/.test(text)) return false;
+  const last = text.slice(text.length - (text.length % 4));
+  return Buffer.from(last, "base64url").toString("base64url") === last;
+}
+
+function headerOf({ mode, keyId, run, counter, sentMs, node }: SealParts, isDirect: boolean): string {
   const kind = (mode === "encrypt" ? "e" : "s") + (isDirect ? "d" : "b");
   const name = encodeURIComponent(node).replaceAll(".", "%2E");
-  return `${SEAL_MARK}${kind}.${keyId}.${run}.${counter.toString(36)}.${name}`;
+  return `${SEAL_MARK}${kind}.${keyId}.${run}.${counter.toString(36)}.${sentMs.toString(36)}.${name}`;
 }
 
 function boundTo(header: string, { prefix, channel, to }: SealPlace): Buffer {
@@ -183,7 +195,8 @@ function nonceOf(counter: number): Uint8Array {
 
 function decoded(node: string): string | undefined {
   try {
-    return decodeURIComponent(node);
+    // A copy, for the same reason as the run's.
+    return Buffer.from(decodeURIComponent(node)).toString();
   } catch {
     return undefined;
   }

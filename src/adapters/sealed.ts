@@ -15,44 +15,28 @@
  */
 import { randomBytes } from "node:crypto";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
+import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { endSubscription, Subscriptions } from "../pubsub/subscriptions.js";
 import { unavailable } from "../pubsub/unavailable.js";
-import { nodeRuntime, type Runtime } from "../runtime.js";
+import type { CancelTimer, Runtime } from "../runtime.js";
+import { runMessageOf, type RunMessage } from "./seal-messages.js";
 import { SealRefusals, type SealRefusal } from "./seal-refusals.js";
-import { SealRuns, SentLately } from "./seal-runs.js";
 import {
-  bytesLeft,
-  envelopeOf,
-  open,
-  seal,
-  SEAL_MARK,
-  SealKey,
-  type Envelope,
-  type SealMode,
-} from "./seal.js";
+  checkSealedOptions,
+  keysOf,
+  type Keys,
+  type SealedOptions,
+  type SealedSettings,
+} from "./seal-options.js";
+import { SealRuns } from "./seal-runs.js";
+import type { SealKey } from "./seal.js";
+import { bytesLeft, envelopeOf, open, seal, SEAL_MARK, type Envelope, type SealMode } from "./seal.js";
 
-export type { SealRefusal } from "./seal-refusals.js";
-
-/** The parts of a {@link Runtime} that a seal needs. */
-export type SealRuntime = Pick<Runtime, "monotonicMs"> & Partial<Pick<Runtime, "schedule">>;
-
-export interface SealedOptions {
-  /** The first one seals, all of them open. Each is text or bytes, at least 32 bytes long, and random. */
-  readonly keys: readonly (string | Uint8Array)[];
-  /** `encrypt` (default), or `sign`: shorter, and readable for everybody. Nodes may differ. */
-  readonly mode?: SealMode | undefined;
-  /** Whether payloads without a seal count, too: while nodes that do not seal are replaced. Default false. */
-  readonly acceptUnsealed?: boolean | undefined;
-  /** Whether this node seals. False only while there are nodes that could not open it. Default true. */
-  readonly sealing?: boolean | undefined;
-  /** Time; a test passes a virtual one. Without timers of its own it waits by those of the machine. */
-  readonly runtime?: SealRuntime | undefined;
-}
+export type { SealedOptions, SealRefusal };
 
 /** What a sealed pubsub has seen. Numbers of payloads, since it was made. */
 export interface SealedHealth {
@@ -62,6 +46,8 @@ export interface SealedHealth {
   readonly unsealed: number;
   /** Wait until their node has shown that it is alive. */
   readonly waiting: number;
+  /** Questions and answers for another wrapper of a node of this name: an earlier one, or one beside this. */
+  readonly elsewhere: number;
   readonly refused: Readonly<Record<SealRefusal, number>>;
 }
 
@@ -81,18 +67,14 @@ export interface SealedPubSub extends PubSub {
   close(): Promise<void>;
 }
 
-const optionNames: Readonly<Record<keyof SealedOptions, true>> = {
-  keys: true,
-  mode: true,
-  acceptUnsealed: true,
-  sealing: true,
-  runtime: true,
-};
-
 /** Questions and answers go here. No tracker and no channel server has a channel of this name. */
 const RUNS_CHANNEL = "rollcall:seal:runs";
 /** Longer ones are not looked at: checking a seal costs time by the byte. */
 const MAX_SEALED_BYTES = 4 * 1_024 * 1_024;
+/** Of a run that has not answered, so many questions and answers are remembered: played again they are not new. */
+const MAX_MESSAGES = 4_096;
+/** The first payload waits so long at most for the channel on which questions come. */
+const MAX_HEARING_MS = 1_000;
 /** The pubsub has so long to end a subscription. */
 const END_TIMEOUT_MS = 1_000;
 
@@ -102,67 +84,11 @@ const END_TIMEOUT_MS = 1_000;
  */
 export function sealed(pubsub: PubSub, options: SealedOptions): SealedPubSub {
   if (typeof (pubsub as Partial<PubSub> | undefined)?.subscribe !== "function") {
-    throw new TrackerError("INVALID_OPTION", "Expected a pubsub to seal, such as redisPubSub(…)", {
-      option: "pubsub",
-    });
+    const text = "Expected a pubsub to seal, such as redisPubSub(…)";
+    throw new TrackerError("INVALID_OPTION", text, { option: "pubsub" });
   }
-  requireKnownOptions(options, optionNames);
-  const { mode = "encrypt", acceptUnsealed = false, sealing = true, runtime = nodeRuntime } = options;
-  if (mode !== "encrypt" && mode !== "sign") {
-    throw new TrackerError("INVALID_OPTION", 'Expected mode to be "encrypt" or "sign"', {
-      option: "mode",
-      value: mode,
-    });
-  }
-  for (const [option, value] of Object.entries({ acceptUnsealed, sealing })) {
-    if (typeof value === "boolean") continue;
-    throw new TrackerError("INVALID_OPTION", `Expected ${option} to be true or false`, { option, value });
-  }
-  return new SealedNode(pubsub, { keys: keysOf(options.keys), mode, acceptUnsealed, sealing, runtime });
-}
-
-/** What goes between wrappers: is that run yours, and are you alive? It is, and nothing up to `floor` was sent lately. */
-type RunMessage =
-  | { readonly kind: "ask"; readonly run: string; readonly question: string }
-  | { readonly kind: "answer"; readonly question: string; readonly floor: number };
-
-/** Only who has a key gets this far; one that has a fault, too. */
-function runMessageOf(text: string): RunMessage | undefined {
-  let message: Readonly<Partial<Record<"kind" | "run" | "question" | "floor", unknown>>>;
-  try {
-    message = Object(JSON.parse(text)) as typeof message;
-  } catch {
-    return undefined;
-  }
-  const { kind, run, question, floor } = message;
-  if (typeof question !== "string" || question.length > 64) return undefined;
-  if (kind === "ask" && typeof run === "string") return { kind, run, question };
-  if (kind === "answer" && Number.isSafeInteger(floor)) return { kind, question, floor: floor as number };
-  return undefined;
-}
-
-type Keys = readonly [SealKey, ...SealKey[]];
-
-function keysOf(secrets: SealedOptions["keys"]): Keys {
-  const [first, ...older] = Array.isArray(secrets) ? secrets.map((secret) => new SealKey(secret)) : [];
-  if (first === undefined) {
-    throw new TrackerError("INVALID_OPTION", "Expected keys to be an array of at least one", {
-      option: "keys",
-    });
-  }
-  const keys: Keys = [first, ...older];
-  if (new Set(keys.map(({ id }) => id)).size < keys.length) {
-    throw new TrackerError("INVALID_OPTION", "One of the keys is there twice", { option: "keys" });
-  }
-  return keys;
-}
-
-interface Settings {
-  readonly keys: Keys;
-  readonly mode: SealMode;
-  readonly acceptUnsealed: boolean;
-  readonly sealing: boolean;
-  readonly runtime: SealRuntime;
+  checkedNodeName(pubsub.nodeName);
+  return new SealedNode(pubsub, checkSealedOptions(options));
 }
 
 class SealedNode implements SealedPubSub {
@@ -181,7 +107,9 @@ class SealedNode implements SealedPubSub {
   readonly #runtime: Pick<Runtime, "monotonicMs" | "schedule">;
   readonly #run = randomBytes(16).toString("base64url");
   readonly #runs = new SealRuns(() => randomBytes(16).toString("base64url"));
-  readonly #sentLately = new SentLately();
+  readonly #startMs: number;
+  /** Questions and answers that came of runs that had not answered, by run and number. */
+  readonly #messages = new Set<string>();
   readonly #events = new AdapterEvents("connected");
   readonly #ends = new Map<string, Subscriptions>();
   readonly #subscriptions: BrokerSubscriptions;
@@ -193,20 +121,19 @@ class SealedNode implements SealedPubSub {
   #sealed = 0;
   #opened = 0;
   #unsealed = 0;
+  #elsewhere = 0;
   #questions: Promise<Subscriptions> | undefined;
+  #hearsQuestions = false;
+  #cancelTimer: CancelTimer | undefined;
   #closed = false;
 
-  constructor(pubsub: PubSub, { keys, mode, acceptUnsealed, sealing, runtime }: Settings) {
+  constructor(pubsub: PubSub, { keys, mode, acceptUnsealed, sealing, runtime }: SealedSettings) {
     this.#pubsub = pubsub;
     this.#keys = keys;
     this.#mode = mode;
     this.#acceptsUnsealed = acceptUnsealed;
     this.#isSealing = sealing;
-    this.#runtime = {
-      monotonicMs: () => runtime.monotonicMs(),
-      schedule: (...timer) =>
-        runtime.schedule ? runtime.schedule(...timer) : nodeRuntime.schedule(...timer),
-    };
+    this.#runtime = runtime;
     this.nodeName = pubsub.nodeName;
     this.prefix = pubsub.prefix;
     this.echoes = pubsub.echoes;
@@ -224,7 +151,8 @@ class SealedNode implements SealedPubSub {
     if (pubsub.listening) this.listening = (channel, nodes) => pubsub.listening!(channel, nodes);
     if (pubsub.reconnect) this.reconnect = () => pubsub.reconnect!();
     this.#refusals = new SealRefusals(this.#events.reportError);
-    this.#runs.trust(this.#run);
+    this.#startMs = runtime.monotonicMs();
+    this.#runs.trust(this.#run, this.#startMs);
     this.#subscriptions = new BrokerSubscriptions(
       { open: (channel) => this.#open(channel), close: (channel) => this.#end(channel) },
       this.#events.reportError,
@@ -243,13 +171,17 @@ class SealedNode implements SealedPubSub {
   };
 
   broadcast(channel: string, payload: string): void | Promise<void> {
-    this.#prepare(payload);
-    return this.#pubsub.broadcast(channel, this.#isSealing ? this.#seal(channel, payload) : payload);
+    this.#refuseUnlessSendable(payload);
+    return this.#whenAskable(() =>
+      this.#pubsub.broadcast(channel, this.#isSealing ? this.#seal(channel, payload) : payload),
+    );
   }
 
   send(node: string, channel: string, payload: string): void | Promise<void> {
-    this.#prepare(payload);
-    return this.#pubsub.send(node, channel, this.#isSealing ? this.#seal(channel, payload, node) : payload);
+    this.#refuseUnlessSendable(payload);
+    return this.#whenAskable(() =>
+      this.#pubsub.send(node, channel, this.#isSealing ? this.#seal(channel, payload, node) : payload),
+    );
   }
 
   async subscribe(channel: string, receive: (payload: string) => void): Promise<Unsubscribe> {
@@ -268,6 +200,7 @@ class SealedNode implements SealedPubSub {
       opened: this.#opened,
       unsealed: this.#unsealed,
       waiting: this.#runs.waiting,
+      elsewhere: this.#elsewhere,
       refused: { ...this.#refusals.counts },
     };
   }
@@ -275,21 +208,36 @@ class SealedNode implements SealedPubSub {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#cancelTimer?.();
     await this.#subscriptions.close();
     // What has just begun is not waited for: without a connection that may be never.
     void this.#questions?.then((questions) => this.#endAll(questions)).catch(this.#events.reportError);
     this.#events.clear();
   }
 
-  /** Who speaks will be asked; who is closed, or says too much, is refused. */
-  #prepare(payload: string): void {
+  #refuseUnlessSendable(payload: string): void {
     if (this.#closed) throw unavailable(this.nodeName, "closed");
-    this.#hearQuestions().catch(this.#events.reportError);
     if (payload.length * 3 <= this.maxPayloadBytes) return;
     const bytes = Buffer.byteLength(payload);
     if (bytes <= this.maxPayloadBytes) return;
     const text = `A payload of ${bytes} bytes is above the limit of ${this.maxPayloadBytes} that the seal leaves`;
     throw new TrackerError("PUBLISH_FAILED", text, { bytes, maxPayloadBytes: this.maxPayloadBytes });
+  }
+
+  /** Who speaks will be asked: the first payload waits until that can be heard, though not for long. */
+  #whenAskable(publish: () => void | Promise<void>): void | Promise<void> {
+    if (this.#hearsQuestions) return publish();
+    return new Promise<void>((resolve) => {
+      const cancel = this.#runtime.schedule(MAX_HEARING_MS, resolve);
+      const go = (): void => {
+        cancel();
+        resolve();
+      };
+      this.#hearQuestions().then(go, (error: unknown) => {
+        this.#events.reportError(error);
+        go();
+      });
+    }).then(publish);
   }
 
   async #open(channel: string): Promise<void> {
@@ -301,7 +249,10 @@ class SealedNode implements SealedPubSub {
   #hearQuestions(): Promise<unknown> {
     if (this.#questions !== undefined) return this.#questions;
     const questions = (this.#questions = this.#listen(RUNS_CHANNEL));
-    questions.catch(() => (this.#questions = undefined));
+    questions.then(
+      () => (this.#hearsQuestions = true),
+      () => (this.#questions = undefined),
+    );
     return questions;
   }
 
@@ -336,8 +287,14 @@ class SealedNode implements SealedPubSub {
     const [key] = this.#keys;
     const counter = ++this.#counter;
     this.#sealed += 1;
-    this.#sentLately.sent(counter, this.#runtime.monotonicMs());
-    const parts = { mode: this.#mode, keyId: key.id, run: this.#run, counter, node: this.nodeName };
+    const parts = {
+      mode: this.#mode,
+      keyId: key.id,
+      run: this.#run,
+      counter,
+      sentMs: this.#clockMs(),
+      node: this.nodeName,
+    };
     return seal(parts, this.#runKey(key, this.#run, this.#mode), this.#placeOf(channel, to), payload);
   }
 
@@ -350,7 +307,7 @@ class SealedNode implements SealedPubSub {
     }
     const envelope = text.length > MAX_SEALED_BYTES ? undefined : envelopeOf(text);
     if (envelope === undefined) return this.#refuse("malformed", channel);
-    const { keyId, mode, run, counter, isDirect, node } = envelope;
+    const { keyId, mode, run, counter, sentMs, isDirect, node } = envelope;
     const key = this.#keys.find(({ id }) => id === keyId);
     if (key === undefined) return this.#refuse("unknownKey", channel, envelope);
     const known = this.#runKeys.get(keyName(key, run, mode));
@@ -358,28 +315,66 @@ class SealedNode implements SealedPubSub {
     const payload = open(envelope, runKey, this.#placeOf(channel, isDirect ? this.nodeName : undefined));
     if (payload === undefined) return this.#refuse("altered", channel, envelope);
     if (known === undefined) this.#keep(keyName(key, run, mode), runKey);
-    if (channel === RUNS_CHANNEL) return this.#control(envelope, payload);
-    const judgement = this.#runs.judge(run, { counter, channel, payload }, this.#runtime.monotonicMs());
-    if (judgement.lost > 0) this.#refuse("unproven", channel, envelope, judgement.lost);
-    if (judgement.verdict === "replayed") return this.#refuse("replayed", channel, envelope);
-    if (judgement.ask !== undefined) this.#tell(node, { kind: "ask", run, question: judgement.ask });
-    if (judgement.verdict === "new") this.#deliver(channel, payload);
+    if (channel === RUNS_CHANNEL) return this.#hear(envelope, payload);
+    const nowMs = this.#runtime.monotonicMs();
+    const verdict = this.#runs.judge(run, node, { counter, sentMs, channel, payload }, nowMs);
+    if (verdict === "new") return this.#deliver(channel, payload);
+    if (verdict === "waits") return this.#ask();
+    this.#refuse(verdict === "lost" ? "unproven" : "replayed", channel, envelope);
   }
 
   /** A question of another node, or its answer. */
-  #control(envelope: Envelope, text: string): void {
+  #hear(envelope: Envelope, text: string): void {
     const message = envelope.isDirect ? runMessageOf(text) : undefined;
     if (message === undefined) return this.#refuse("malformed", RUNS_CHANNEL, envelope);
-    const { node, run } = envelope;
-    if (message.kind === "ask") {
-      // One for a run of this name that is over gets no answer: that is what it was asked for.
-      if (message.run !== this.#run) return this.#refuse("replayed", RUNS_CHANNEL, envelope);
-      const floor = this.#sentLately.floor(this.#runtime.monotonicMs());
-      return this.#tell(node, { kind: "answer", question: message.question, floor });
+    const { node, run, counter } = envelope;
+    if (message.to !== this.#run) {
+      this.#elsewhere += 1;
+      return;
     }
-    const { payloads, replayed } = this.#runs.answered(run, message.question, message.floor);
-    if (replayed > 0) this.#refuse("replayed", RUNS_CHANNEL, envelope, replayed);
-    for (const each of payloads) this.#deliver(each.channel, each.payload);
+    if (!this.#isNewMessage(run, counter)) return this.#refuse("replayed", RUNS_CHANNEL, envelope);
+    const { question } = message;
+    if (message.kind === "ask")
+      return this.#tell(node, { kind: "answer", to: run, question, clockMs: this.#clockMs() });
+    const answered = this.#runs.answered(run, question, message.clockMs, this.#runtime.monotonicMs());
+    // A question is asked again while its answer is on the way, so a second answer is nothing to speak of.
+    if (answered === undefined) return;
+    if (answered.replayed > 0) this.#refuse("replayed", RUNS_CHANNEL, envelope, answered.replayed);
+    for (const each of answered.payloads) this.#deliver(each.channel, each.payload);
+  }
+
+  #isNewMessage(run: string, counter: number): boolean {
+    const id = `${run}.${counter}`;
+    if (this.#messages.has(id) || !this.#runs.isNewMessage(run, counter)) return false;
+    for (const oldest of this.#messages) {
+      if (this.#messages.size < MAX_MESSAGES) break;
+      this.#messages.delete(oldest);
+    }
+    this.#messages.add(id);
+    return true;
+  }
+
+  /** Asks whoever is to be asked, and again until there is an answer or it is too late for one. */
+  #ask(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#closed) return;
+    const nowMs = this.#runtime.monotonicMs();
+    const { questions, lost } = this.#runs.due(nowMs);
+    if (lost > 0) this.#refuse("unproven", RUNS_CHANNEL, undefined, lost);
+    for (const { node, run, question } of questions) this.#tell(node, { kind: "ask", to: run, question });
+    const { dueMs } = this.#runs;
+    if (dueMs < Infinity)
+      this.#cancelTimer = this.#runtime.schedule(Math.max(1, dueMs - nowMs), () => this.#ask());
+  }
+
+  #refuse(reason: SealRefusal, channel: string, from?: Envelope, count = 1): void {
+    this.#refusals.add(reason, channel, from?.node, count, this.#runtime.monotonicMs());
+  }
+
+  /** What this run's clock shows. */
+  #clockMs(): number {
+    return Math.floor(this.#runtime.monotonicMs() - this.#startMs);
   }
 
   #deliver(channel: string, payload: string): void {
@@ -387,7 +382,7 @@ class SealedNode implements SealedPubSub {
     this.#subscriptions.deliver(channel, payload);
   }
 
-  /** What is lost of this is said again with the next payload of who was asked. */
+  /** What is lost of this is said again. */
   #tell(node: string, message: RunMessage): void {
     try {
       const sealedMessage = this.#seal(RUNS_CHANNEL, JSON.stringify(message), node);
@@ -418,11 +413,6 @@ class SealedNode implements SealedPubSub {
     // All can be derived again.
     if (this.#runKeys.size >= MAX_RUN_KEYS) this.#runKeys.clear();
     this.#runKeys.set(name, derived);
-  }
-
-  #refuse(reason: SealRefusal, channel: string, from?: Pick<Envelope, "node">, count = 1): void {
-    const details = from === undefined ? { channel } : { channel, node: from.node };
-    this.#refusals.refuse(reason, this.#runtime.monotonicMs(), details, count);
   }
 }
 

@@ -5,12 +5,9 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { natsPubSub } from "../adapters/nats.js";
-import type { NatsConnection } from "../adapters/nats.js";
-import { postgresPubSub } from "../adapters/postgres.js";
-import type { PostgresClient } from "../adapters/postgres.js";
-import { redisPubSub } from "../adapters/redis.js";
-import type { RedisClient } from "../adapters/redis.js";
+import { natsPubSub, type NatsConnection } from "../adapters/nats.js";
+import { postgresPubSub, type PostgresClient } from "../adapters/postgres.js";
+import { redisPubSub, type RedisClient } from "../adapters/redis.js";
 import { broadcastName, inboxName } from "../pubsub/broker-names.js";
 import { channelName, trackerOfChannel } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";

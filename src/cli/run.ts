@@ -1,15 +1,12 @@
 /** The commands: each joins as an observer, looks, and writes what it sees. */
 import { TrackerError } from "../errors.js";
-import { diagnose } from "../inspect/diagnosis.js";
-import type { Reported } from "../inspect/diagnosis.js";
+import { diagnose, type Reported } from "../inspect/diagnosis.js";
 import { overviewOf } from "../inspect/overview.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import { Tracker } from "../tracker/tracker.js";
-import { BrokerError, openBroker } from "./brokers.js";
-import type { OpenBroker } from "./brokers.js";
-import { UsageError } from "./command.js";
-import type { Looking } from "./command.js";
+import { BrokerError, openBroker, type OpenBroker } from "./brokers.js";
+import { UsageError, type Looking } from "./command.js";
 import type { Screen } from "./screen.js";
 import { Traffic } from "./traffic.js";
 import {
@@ -20,8 +17,8 @@ import {
   explanationLines,
   topLines,
   topicLines,
+  type Rate,
 } from "./views.js";
-import type { Rate } from "./views.js";
 
 /** Where it runs. */
 export interface Surroundings {

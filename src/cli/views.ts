@@ -3,8 +3,19 @@ import type { Finding } from "../inspect/diagnosis.js";
 import type { NodeRow, Overview, TopicRow } from "../inspect/overview.js";
 import type { Explanation } from "../tracker/health.js";
 import type { AnyMeta, Entry, TopicDiff } from "../words.js";
-import { cutTo, plain, shortDuration, shortNumber, styled, table, wrapped } from "./screen.js";
-import type { Cell, Column, Screen, Style } from "./screen.js";
+import {
+  cutTo,
+  plain,
+  shortDuration,
+  shortNumber,
+  styled,
+  table,
+  wrapped,
+  type Cell,
+  type Column,
+  type Screen,
+  type Style,
+} from "./screen.js";
 
 /** What a node sends, per second. */
 export interface Rate {

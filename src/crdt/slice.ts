@@ -4,8 +4,7 @@
  */
 import type { Range, Seen } from "./context.js";
 import type { Birth } from "./delta.js";
-import { Digest } from "./digest.js";
-import type { ValueHash } from "./digest.js";
+import { Digest, type ValueHash } from "./digest.js";
 import type { Dot } from "./dot.js";
 import type { KeptRemovals } from "./removals.js";
 

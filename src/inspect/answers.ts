@@ -1,8 +1,7 @@
 /** What the inspector answers to a query: the page, or data as JSON. Knows no server. */
 import { nodeRuntime } from "../runtime.js";
 import { diagnose } from "./diagnosis.js";
-import { overviewOf } from "./overview.js";
-import type { Inspected } from "./overview.js";
+import { overviewOf, type Inspected } from "./overview.js";
 import { PAGE, POLICY } from "./page.js";
 import type { FeedLine, PageOverview } from "./page-script.js";
 

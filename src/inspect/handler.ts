@@ -1,8 +1,7 @@
 /** The inspector on a server: for Node's own requests, and for those of the web. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { requireTracker } from "../checks.js";
-import { FEED_HEADERS, answerTo, feedOf, plain } from "./answers.js";
-import type { Answer } from "./answers.js";
+import { FEED_HEADERS, answerTo, feedOf, plain, type Answer } from "./answers.js";
 import type { Inspected } from "./overview.js";
 
 /** So many may follow the live feed of one handler at a time: each costs a share of every change. */

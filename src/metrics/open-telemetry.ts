@@ -4,8 +4,7 @@
  */
 import { requireTracker, wrongArgument } from "../checks.js";
 import type { MetricsSource } from "./source.js";
-import { allMetrics, metricsOf } from "./metrics.js";
-import type { MetricLabels } from "./metrics.js";
+import { allMetrics, metricsOf, type MetricLabels } from "./metrics.js";
 
 /** What an instrument of OpenTelemetry is observed through. */
 interface ObservableResult<Instrument> {

@@ -1,6 +1,5 @@
 /** Metrics as text, in the exposition format of Prometheus (version 0.0.4), which OpenMetrics scrapers read as well. */
-import type { HistogramMetric, MetricLabels, NumberMetric } from "./metrics.js";
-import { metricsOf } from "./metrics.js";
+import { metricsOf, type HistogramMetric, type MetricLabels, type NumberMetric } from "./metrics.js";
 import type { MetricsSource } from "./source.js";
 
 /** The `content-type` to serve the text with. */

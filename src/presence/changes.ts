@@ -1,10 +1,8 @@
 /** The changes of one topic as an iterator, in the events that clients understand. Knows no tracker and no feed. */
 import type { AnyMeta } from "../words.js";
-import { ChangeIterator } from "../tracker/change-iterator.js";
-import type { ChangesOptions } from "../tracker/change-iterator.js";
+import { ChangeIterator, type ChangesOptions } from "../tracker/change-iterator.js";
 import type { PresenceSubscriber } from "./follower.js";
-import { DIFF_EVENT, STATE_EVENT, toWireDiff } from "./wire.js";
-import type { NoExtra, Presences, WireDiff } from "./wire.js";
+import { DIFF_EVENT, STATE_EVENT, toWireDiff, type NoExtra, type Presences, type WireDiff } from "./wire.js";
 
 /**
  * What is read of a topic. A state comes first, and again when changes were dropped: it takes the place of all that

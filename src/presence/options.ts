@@ -2,8 +2,7 @@
 import { durationOption, functionOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
-import { trackerOptionNames } from "../tracker/options.js";
-import type { TrackerOptions } from "../tracker/options.js";
+import { trackerOptionNames, type TrackerOptions } from "../tracker/options.js";
 import type { Session } from "../session.js";
 import type { SubscriptionEnd } from "./follower.js";
 import type { Fetch } from "./fetcher.js";

@@ -26,18 +26,23 @@ import type { PageOptions } from "../tracker/pages.js";
 import type { LastSeen } from "../tracker/last-seen.js";
 import type { Session } from "../session.js";
 import { Tracker, type StopOptions } from "../tracker/tracker.js";
-import { endSignals } from "../tracker/change-iterator.js";
-import type { ChangesOptions } from "../tracker/change-iterator.js";
+import { endSignals, type ChangesOptions } from "../tracker/change-iterator.js";
 import type { TrackerChange } from "../tracker/diffs.js";
-import { changesOf } from "./changes.js";
-import type { PresenceChange } from "./changes.js";
+import { changesOf, type PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Fetcher } from "./fetcher.js";
 import { subscriberNames, type PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
-import { followCountOptionNames, forwardOptionNames } from "./options.js";
-import type { FollowCountOptions, ForwardOptions, ForwardPartOptions } from "./options.js";
-import { presenceSettings, trackerOptions, type PresenceOptions } from "./options.js";
+import {
+  followCountOptionNames,
+  forwardOptionNames,
+  presenceSettings,
+  trackerOptions,
+  type FollowCountOptions,
+  type ForwardOptions,
+  type ForwardPartOptions,
+  type PresenceOptions,
+} from "./options.js";
 import { compareEntries } from "./presences.js";
 import {
   DIFF_EVENT,
@@ -47,15 +52,13 @@ import {
   toKeyPresence,
   toPresences,
   toWireDiff,
-} from "./wire.js";
-import type {
-  KeyPresence,
-  NoExtra,
-  PresenceCount,
-  PresenceEvent,
-  PresenceMessage,
-  PresencePartMessage,
-  Presences,
+  type KeyPresence,
+  type NoExtra,
+  type PresenceCount,
+  type PresenceEvent,
+  type PresenceMessage,
+  type PresencePartMessage,
+  type Presences,
 } from "./wire.js";
 
 /** How a presence is. `followers` are those of topics and of counts, and the readers of its tracker's diffs. */

@@ -7,8 +7,15 @@
  */
 import type { Entry, TopicDiff } from "../words.js";
 import { compareEntries, groupByKey, keysOf } from "./presences.js";
-import { metaOf, toKeyPresence, withoutPrototype } from "./wire.js";
-import type { KeyPresence, Places, PresenceMeta, Presences } from "./wire.js";
+import {
+  metaOf,
+  toKeyPresence,
+  withoutPrototype,
+  type KeyPresence,
+  type Places,
+  type PresenceMeta,
+  type Presences,
+} from "./wire.js";
 
 /** The keys that a diff brought their first meta, and those whose last it took. */
 export interface KeyChanges {

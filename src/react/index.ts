@@ -8,8 +8,14 @@
  * ```
  */
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { checked, selectorOf, viewOf } from "../client/selection.js";
-import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
+import {
+  checked,
+  selectorOf,
+  viewOf,
+  type PresenceSelection,
+  type PresenceStore,
+  type PresenceView,
+} from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
 export type { PresenceSelection, PresenceStore, PresenceView };

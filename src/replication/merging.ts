@@ -106,11 +106,17 @@ export class Merging {
 
   heartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay, nowMs: number): void {
     const { held } = replica;
-    held.poolSize = heartbeat.poolSize;
+    // One that was overtaken may be one that was heard before.
+    if ((way !== "late" || held.poolSize === undefined) && held.sayPoolSize(heartbeat.poolSize))
+      this.#dropBeyond(replica);
     // Found once: a heartbeat may claim too much for each of a thousand shards.
     let spare: number | undefined;
     for (const [i, summary] of heartbeat.shards.entries()) {
       const shard = heartbeat.firstShard + i;
+      if (held.isBeyond(shard)) {
+        this.#refuse();
+        break;
+      }
       const isUsed = summary.clock > 0;
       const slice = held.heldSlice(shard) ?? (isUsed ? this.#claim(replica, shard, nowMs) : undefined);
       // What is not kept is not summed up either, so nothing counts as complete without it.
@@ -131,6 +137,7 @@ export class Merging {
 
   delta(replica: Replica, delta: DeltaMessage, counter: number, direct: boolean, nowMs: number): void {
     const { held } = replica;
+    if (held.isBeyond(delta.shard)) return this.#refuse();
     // One that begins with nothing needs no room: it brings all that it claims.
     const isSettled = delta.since === 0 && this.#room.admits(delta.births.length);
     const slice = held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, nowMs, isSettled);
@@ -157,6 +164,7 @@ export class Merging {
   }
 
   page(replica: Replica, page: Page, counter: number, nowMs: number): void {
+    if (replica.held.isBeyond(page.shard)) return this.#refuse();
     const slice = replica.held.slices.get(page.shard);
     if (slice === undefined) return;
     const isClaim = slice.steps === 0;
@@ -176,6 +184,32 @@ export class Merging {
         this.#counters.pagesMerged += 1;
         this.#listener.changed(replica, outcome.change);
         this.#afterAnswer(replica, slice, true, outcome.request, nowMs);
+    }
+  }
+
+  /** Nobody sends it who has no such shard. */
+  #refuse(): void {
+    this.#counters.framesRefused += 1;
+    this.#effects.add({
+      type: "refused",
+      reason: "a shard that its sender does not have",
+      version: undefined,
+    });
+  }
+
+  /** What a life was said to have beyond its shards goes, with all that is wanted of it. */
+  #dropBeyond(replica: Replica): void {
+    const { slices } = replica.held;
+    for (const [shard, slice] of slices) {
+      if (!replica.held.isBeyond(shard)) continue;
+      this.#requests.drop(slice);
+      if (slice.steps === 0) this.#claims.settle(replica);
+      this.#listener.letGo(replica, slice.letGo());
+      // A wait may have it for a goal: what nobody has is reached.
+      slice.forgetCounters();
+      slice.isCrowded = false;
+      this.#count(replica, slice);
+      slices.delete(shard);
     }
   }
 

@@ -5,8 +5,7 @@
 import { Holding } from "./holding/holding.js";
 import type { Life } from "./life.js";
 import { Peer } from "./lives/peer.js";
-import { RULES } from "./rules.js";
-import type { Rules } from "./rules.js";
+import { RULES, type Rules } from "./rules.js";
 
 export type { PeerStatus as ReplicaStatus } from "./lives/peer.js";
 

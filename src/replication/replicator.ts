@@ -18,22 +18,17 @@ import type { ReplicatedEntry } from "./entry.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
-import { Membership } from "./lives/membership.js";
-import type { MembershipListener } from "./lives/membership.js";
-import { Merging } from "./merging.js";
-import type { MergingListener, SummaryWay } from "./merging.js";
-import { expectedWithinMs } from "./message.js";
-import type { Frame, Heartbeat } from "./message.js";
+import { Membership, type MembershipListener } from "./lives/membership.js";
+import { Merging, type MergingListener, type SummaryWay } from "./merging.js";
+import { expectedWithinMs, type Frame, type Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
-import { countSent, noCounts } from "./counters.js";
-import type { Counters } from "./counters.js";
+import { countSent, noCounts, type Counters } from "./counters.js";
 import type { ReplicatorOptions } from "./options.js";
 import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
 import type { Rules } from "./rules.js";
 import type { SliceChange } from "./holding/identity.js";
-import { Effects } from "./step.js";
-import type { LocalChange, ReplicationEvent, Step, VoiceWay } from "./step.js";
+import { Effects, type LocalChange, type ReplicationEvent, type Step, type VoiceWay } from "./step.js";
 import { View } from "./showing/view.js";
 
 export class Replicator {
@@ -138,6 +133,10 @@ export class Replicator {
       departs: (replica, timeMs) => this.#departs(replica, timeMs),
       ended: (replica) => this.#ended(replica),
       missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
+      stays: (replica) => {
+        this.view.departingLives -= 1;
+        this.view.stay(replica.held.entries());
+      },
       insisted: (replica, timeMs) => {
         this.#merging.doubtAll(replica, timeMs);
         this.#authorship.forget(replica.life);

@@ -44,8 +44,8 @@ import {
   SHARE_OF_PERMDOWN,
   UNSTEADY_ABSENT_HEARTBEATS,
   UNSTEADY_HEARTBEATS,
+  type Limits,
 } from "./limits.js";
-import type { Limits } from "./limits.js";
 import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
 
 /** What is known of the present life of a name when another one is heard. */
@@ -136,6 +136,14 @@ export const RULES = {
 
   /** R25: Slices are kept by the author's numbering. Else nodes of another `poolSize` lose each other's entries. */
   sliceNumber: (shardOfAuthor: number): number => shardOfAuthor,
+
+  /** R25: A life has as many shards as it says first, or twice in a row. Else one frame takes away what others are in. */
+  isPoolSize: (said: number, believed: number | undefined, saidBefore: number | undefined): boolean =>
+    believed === undefined || said === believed || said === saidBefore,
+
+  /** R25: What it is said to have beyond them is not kept. Else it is a ghost, or missing, for as long as the life lasts. */
+  isBeyond: (shard: number, poolSize: number | undefined): boolean =>
+    poolSize !== undefined && shard >= poolSize,
 
   // Asking and answering.
 
@@ -269,6 +277,12 @@ export const RULES = {
   isSuperseded: (incarnation: string, present: PresentLife): boolean =>
     incarnation < present.incarnation && !present.isDown,
 
+  /**
+   * R38: And it yields to one that insists when it has not been heard for the down period of the listener, whatever it
+   * said of its own period or its window. Else one forged frame of a later life hides a node until it is forgotten.
+   */
+  yields: (silentMs: number, downPeriodMs: number): boolean => silentMs > downPeriodMs,
+
   /** R39: A life that was replaced, or whose window has ended, is over. Else a delayed frame brings back the dead. */
   isOver: (isKnown: boolean, hasLaterEnded: boolean, isAlone: boolean): boolean =>
     isKnown || (isAlone && hasLaterEnded),
@@ -312,6 +326,12 @@ export const RULES = {
 
   /** R43: A repeated goodbye does not extend the window. */
   countsGoodbye: (departs: boolean): boolean => !departs,
+
+  /**
+   * R43: A life that sends ever newer frames after its goodbye, for longer than the down period, has not ended. Else
+   * nobody asks for what is lost of it, until the window that somebody made up ends.
+   */
+  hasNotEnded: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > downPeriodMs,
 
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,

@@ -8,10 +8,15 @@
  * </script>
  * ```
  */
-import { readable } from "svelte/store";
-import type { Readable } from "svelte/store";
-import { checked, selectorOf, viewOf } from "../client/selection.js";
-import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
+import { readable, type Readable } from "svelte/store";
+import {
+  checked,
+  selectorOf,
+  viewOf,
+  type PresenceSelection,
+  type PresenceStore,
+  type PresenceView,
+} from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
 export type { PresenceSelection, PresenceStore, PresenceView };

@@ -11,7 +11,7 @@ import { describeEntry } from "./diff-fold.js";
 import { travelledText, type VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel } from "./naive-model.js";
 import { isNoticed, timeWithin, unwellStretches, type Stretch } from "./own-hearing.js";
-import type { RecordedEvent, SimulatedNode } from "./simulated-node.js";
+import { nameIn, type RecordedEvent, type SimulatedNode } from "./simulated-node.js";
 
 export type { VersionedMeta } from "./metas.js";
 
@@ -387,8 +387,4 @@ export class HistoryOracles {
       (life) => life.name === name && life.options.heartbeatPeriodMs === periodMs,
     );
   }
-}
-
-function nameIn(detail: unknown): string {
-  return typeof detail === "object" && detail !== null && "name" in detail ? String(detail.name) : "";
 }

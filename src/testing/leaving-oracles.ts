@@ -13,7 +13,7 @@ import type { Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel, type Stay } from "./naive-model.js";
 import { quietSinceMs } from "./own-hearing.js";
-import type { SimulatedNode } from "./simulated-node.js";
+import { nameIn, type SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
 
@@ -44,7 +44,9 @@ interface Memory {
   readonly leaving: Map<string, Map<string, Leaving>>;
   /** Who has come since under those, and has taken nobody's place. */
   readonly came: Map<string, Came[]>;
-  readonly seen: WeakSet<Stay>;
+  /** Whom it has seen, by nodes, as long as it has not forgotten those. */
+  readonly seen: Map<string, WeakSet<Stay>>;
+  events: number;
 }
 
 /** Somebody wants a user to go, whom it lists. */
@@ -107,6 +109,7 @@ export class LeavingOracles {
   /** A node tells its application of a diff, and nobody has looked at it yet. */
   changed(node: Node, diff: Diff<VersionedMeta>): void {
     const memory = this.#memoryOf(node);
+    this.#forgetThoseGone(node, memory);
     for (const [topic, { joins, updates, leaves }] of diff) {
       const left = new Map<string, Leave<VersionedMeta>[]>();
       for (const leave of leaves) {
@@ -145,7 +148,7 @@ export class LeavingOracles {
   #memoryOf(node: Node): Memory {
     let memory = this.#memories.get(node);
     if (memory === undefined) {
-      memory = { leaving: new Map(), came: new Map(), seen: new WeakSet() };
+      memory = { leaving: new Map(), came: new Map(), seen: new Map(), events: 0 };
       this.#memories.set(node, memory);
     }
     return memory;
@@ -159,12 +162,23 @@ export class LeavingOracles {
     return this.#model.lifeOf(session) === node.life;
   }
 
-  /** Whether a node sees a stay for the first time. */
-  #isNew({ seen }: Memory, { meta }: Entry<VersionedMeta>): boolean {
+  /** Whether a node sees a stay for the first time, as far as it remembers. */
+  #isNew({ seen }: Memory, { node, meta }: Entry<VersionedMeta>): boolean {
     const stay = this.#model.stayOf(meta.version);
-    if (stay === undefined || seen.has(stay)) return false;
-    seen.add(stay);
+    const ofNode = seen.get(node) ?? new WeakSet<Stay>();
+    seen.set(node, ofNode);
+    if (stay === undefined || ofNode.has(stay)) return false;
+    ofNode.add(stay);
     return true;
+  }
+
+  /** Once a node is forgotten, all is new that is seen of it. */
+  #forgetThoseGone({ events }: Node, memory: Memory): void {
+    for (; memory.events < events.length; memory.events += 1) {
+      const recorded = events[memory.events];
+      if (recorded?.event !== "replicaGone") continue;
+      memory.seen.delete(nameIn(recorded.detail));
+    }
   }
 
   #changedKey(

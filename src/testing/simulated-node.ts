@@ -36,6 +36,11 @@ export interface RecordedEvent {
   readonly detail: unknown;
 }
 
+/** The name of a node in the detail of an event. */
+export function nameIn(detail: unknown): string {
+  return typeof detail === "object" && detail !== null && "name" in detail ? String(detail.name) : "";
+}
+
 /** A session whose id is the same in every run of the same simulation. */
 class SimulatedSession extends Session {
   override readonly id: string;

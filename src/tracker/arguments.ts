@@ -3,8 +3,7 @@ import { wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
 import { MAX_NAME_BYTES, MAX_REASON_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
-import { isSession } from "../session.js";
-import type { Session } from "../session.js";
+import { isSession, type Session } from "../session.js";
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no session, or one whose id a subclass has made too long. */
 export function requireSession(session: unknown): asserts session is Session {

@@ -3,8 +3,7 @@
  * all of it is dropped, nothing more is taken, and the next read starts over with a state. It follows its source from
  * the first read on. Knows neither what a change is nor where it comes from.
  */
-import { isSession } from "../session.js";
-import type { Session } from "../session.js";
+import { isSession, type Session } from "../session.js";
 import { wholeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import { onAbort } from "../on-end.js";

@@ -6,8 +6,7 @@ import type { Life } from "../replication/life.js";
 import type { Eviction } from "../replication/message.js";
 import type { View } from "../replication/showing/view.js";
 import type { Diff, Meta, AnyMeta, TopicDiff } from "../words.js";
-import { ChangeIterator } from "./change-iterator.js";
-import type { ChangesOptions } from "./change-iterator.js";
+import { ChangeIterator, type ChangesOptions } from "./change-iterator.js";
 
 /**
  * What is read of a tracker. A `state` comes first, and again when changes were dropped: forget what you have, and take

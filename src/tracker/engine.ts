@@ -4,8 +4,7 @@
  */
 import { isTrackerError, type TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
-import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../replication/life.js";
-import type { Life } from "../replication/life.js";
+import { INCARNATION_RANDOM_LENGTH, makeIncarnation, type Life } from "../replication/life.js";
 import { Replicator } from "../replication/replicator.js";
 import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
 import { isFrameOf } from "../replication/wire/own-frame.js";
@@ -21,15 +20,13 @@ import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
 import { reserveName } from "./names-in-use.js";
-import { protocolOf } from "./options.js";
-import type { CheckedOptions } from "./options.js";
+import { protocolOf, type CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
 import { Tracer } from "./tracer.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
 import { Reporter } from "../reports.js";
-import { trackerEventNames } from "./events.js";
-import type { TrackerEvents } from "./events.js";
+import { trackerEventNames, type TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
@@ -92,7 +89,10 @@ export class Engine {
     this.#announcer = new Announcer(this.reporter, this.#delivery, this.#tracer);
     this.#readiness = new Readiness(runtime);
     this.#hearingOut = new HearingOut(
-      protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
+      {
+        roundMs: protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
+        longMs: options.downPeriodMs,
+      },
       options.expect?.filter((other) => other !== nodeName),
       (other) => this.replicator.membership.presentOf(other) !== undefined,
     );
@@ -393,10 +393,8 @@ export class Engine {
 
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
     this.#deaths.reconnected(this.now());
-    if (status === "connected") {
-      this.#hearingOut.begin(this.now());
-      this.#readiness.startAnew();
-    }
+    if (status !== "connected") this.#hearingOut.interrupt(this.now());
+    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew();
     this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf) {
       this.#announcer.report(() => deaf(unheard, this.#options.pubsub));

@@ -1,6 +1,5 @@
 /** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
-import { ReplicatedEntry } from "../replication/entry.js";
-import type { EntryOwner } from "../replication/entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
 import { PROTOCOL_VERSION } from "../replication/limits.js";
 import { Replica } from "../replication/replica.js";

@@ -6,11 +6,9 @@ import { missingOption } from "../checks.js";
 import type { Runtime } from "../runtime.js";
 import type { View } from "../replication/showing/view.js";
 import type { Diff, Entry } from "../words.js";
-import type { CheckedPage } from "./pages.js";
-import { Pages } from "./pages.js";
+import { Pages, type CheckedPage } from "./pages.js";
 import { KeyIndex } from "./key-index.js";
-import { LastSeenStore } from "./last-seen.js";
-import type { LastSeen } from "./last-seen.js";
+import { LastSeenStore, type LastSeen } from "./last-seen.js";
 
 export interface KeptOptions {
   readonly indexKeys: boolean;

@@ -5,15 +5,11 @@ import { booleanOption, durationOption, pubsubOption, wholeOption, wrongOption }
 import { requireKnownOptions } from "../known-names.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
 import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
-import { PROTOCOL } from "../replication/rules.js";
-import type { Protocol } from "../replication/rules.js";
+import { PROTOCOL, type Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
-import { nodeRuntime } from "../runtime.js";
-import type { Runtime } from "../runtime.js";
-import { diagnosticsOption } from "./diagnostics.js";
-import type { Diagnostics } from "./diagnostics.js";
-import { requireSchema } from "./schema.js";
-import type { MetaSchema } from "./schema.js";
+import { nodeRuntime, type Runtime } from "../runtime.js";
+import { diagnosticsOption, type Diagnostics } from "./diagnostics.js";
+import { requireSchema, type MetaSchema } from "./schema.js";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- options of which nobody said more fit every tracker
 export interface TrackerOptions<M = any> {

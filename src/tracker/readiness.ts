@@ -66,7 +66,7 @@ export class Readiness {
     }
   }
 
-  /** What was reached may not be true any more: the others have to be heard out again. */
+  /** After a long outage others are there, who have to be heard out first. */
   startAnew(): void {
     for (const waiter of this.#waiters) waiter.goal = undefined;
   }

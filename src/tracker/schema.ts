@@ -163,28 +163,33 @@ export class MetaChecks {
   }
 }
 
-/** What a schema says of a value. It is the user's code: it may throw, and return anything. */
+/** What a schema says of a value. It is the user's code: it may throw, and return anything, now and when that is read. */
 function validated(
   schema: MetaSchema,
   meta: Readonly<AnyMeta>,
 ): { readonly value?: unknown; readonly wrong?: TrackerError } {
-  let result: unknown;
   try {
-    result = schema["~standard"].validate(meta);
-    if (typeof (Object(result) as { readonly then?: unknown }).then === "function") {
+    const result: unknown = schema["~standard"].validate(meta);
+    const { then, issues, value } = Object(result) as Readonly<Record<"then" | "issues" | "value", unknown>>;
+    if (typeof then === "function") {
       promiseOf(result)?.catch(() => undefined);
       const text = "The schema validates with a promise; track is synchronous, so it needs one without";
       return { wrong: new TrackerError("INVALID_OPTION", text, { option: "schema" }) };
     }
+    return issues === undefined ? { value } : { wrong: notAsTheSchemaSays(issues) };
   } catch (cause) {
     return { wrong: new TrackerError("INVALID_META", "The schema failed", { path: [] }, { cause }) };
   }
-  const { issues } = Object(result) as { readonly issues?: unknown };
-  if (issues === undefined) return { value: (Object(result) as { readonly value?: unknown }).value };
-  const all = Array.isArray(issues) ? (issues as readonly MetaSchemaIssue[]) : [];
-  const [first] = all;
-  const path = (first?.path ?? []).map((step) => (typeof step === "object" ? step.key : step));
+}
+
+function notAsTheSchemaSays(issues: unknown): TrackerError {
+  const all: readonly unknown[] = Array.isArray(issues) ? issues : [];
+  const first = Object(all[0]) as Readonly<Record<"path" | "message", unknown>>;
+  const steps: readonly unknown[] = Array.isArray(first.path) ? first.path : [];
+  const path = steps.map((step) =>
+    typeof step === "object" && step !== null && "key" in step ? step.key : step,
+  );
   const where = ["meta", ...path.map(String)].join(".");
-  const text = `${where} does not match the schema: ${String(first?.message ?? "no reason was given")}`;
-  return { wrong: new TrackerError("INVALID_META", text, { path, issues: all }) };
+  const text = `${where} does not match the schema: ${String(first.message ?? "no reason was given")}`;
+  return new TrackerError("INVALID_META", text, { path, issues: all });
 }

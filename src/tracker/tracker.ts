@@ -27,13 +27,11 @@ import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
 import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
-import { diffsOf } from "./diffs.js";
-import type { DiffFollower, TrackerChange } from "./diffs.js";
+import { diffsOf, type DiffFollower, type TrackerChange } from "./diffs.js";
 import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import type { TrackerEvents } from "./events.js";
-import { checkPage } from "./pages.js";
-import type { PageOptions } from "./pages.js";
+import { checkPage, type PageOptions } from "./pages.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { MetaChecks, type MetaSchema } from "./schema.js";
@@ -301,7 +299,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * finishes what a node had begun when it died. A node that was stopped names another one, if it knows any.
    *
    * With `among`, only nodes of these names are considered, such as those that have said that they are ready; and
-   * `undefined` is returned if none of them is up.
+   * `undefined` is returned if none of them is up. An observer that is alone names itself, and is not responsible.
    *
    * @throws TrackerError `INVALID_ARGUMENT` if `text` is no text or the names cannot be iterated.
    */

@@ -15,10 +15,16 @@ import {
   onScopeDispose,
   shallowRef,
   toRaw,
+  type ComputedRef,
 } from "vue";
-import type { ComputedRef } from "vue";
-import { checked, isSame, viewOf } from "../client/selection.js";
-import type { PresenceSelection, PresenceStore, PresenceView } from "../client/selection.js";
+import {
+  checked,
+  isSame,
+  viewOf,
+  type PresenceSelection,
+  type PresenceStore,
+  type PresenceView,
+} from "../client/selection.js";
 import type { AnyMeta, NoExtra, Presences } from "../presence/wire.js";
 
 export type { PresenceSelection, PresenceStore, PresenceView };

@@ -153,7 +153,7 @@ describe("a seal", () => {
         fc.constantFrom("encrypt" as const, "sign" as const),
         fc.string({ unit: "grapheme", maxLength: 40 }),
         fc.nat(),
-        fc.constantFrom("cut", "swapped", "doubled"),
+        fc.constantFrom("cut", "swapped", "doubled", "appended"),
         async (mode, text, at, how) => {
           const room = new Eavesdropped();
           const a = await room.node("a");
@@ -162,8 +162,16 @@ describe("a seal", () => {
           const payload = room.lastPayload;
           const place = at % payload.length;
           const other = payload[place] === "A" ? "B" : "A";
-          const middle = { cut: "", swapped: other, doubled: payload[place]!.repeat(2) }[how]!;
-          const altered = payload.slice(0, place) + middle + payload.slice(place + 1);
+          const middles: Partial<Record<string, string>> = {
+            cut: "",
+            swapped: other,
+            doubled: payload[place]!.repeat(2),
+          };
+          const middle = middles[how];
+          const altered =
+            middle === undefined
+              ? payload + ["=", "!", " ", "\n", "A"][at % 5]!
+              : payload.slice(0, place) + middle + payload.slice(place + 1);
           void room.eve.send("a", "room", altered);
           await settled();
           expect(room.heard.get("a")).toEqual([]);
@@ -245,20 +253,20 @@ describe("a seal", () => {
     expect(room.heard.get("a")).toEqual(["b is here", "b is back"]);
     expect(room.heard.get("d")).toEqual(["b is back"]);
     expect(a.health().refused.replayed).toBeGreaterThan(0);
-    expect(d.health().waiting).toBeGreaterThan(0);
+    expect(d.health().refused.unproven).toBeGreaterThan(0);
   });
 
-  it("is not repeated to a newcomer either, when its node lives but it is older than five seconds", async () => {
+  it("is not repeated to a newcomer either, when its node lives but it is older than half a minute", async () => {
     const room = new Eavesdropped();
     const b = await room.node("b");
     for (let i = 0; i < 10; i++) {
-      await b.broadcast("room", `at ${i} s`);
-      await room.time.advance(1_000);
+      await b.broadcast("room", `at ${6 * i} s`);
+      await room.time.advance(6_000);
     }
     await room.node("c");
     for (const { channel, payload } of room.recorded.slice()) void room.eve.broadcast(channel, payload);
     await settled();
-    expect(room.heard.get("c")).toEqual(["at 6 s", "at 7 s", "at 8 s", "at 9 s"]);
+    expect(room.heard.get("c")).toEqual(["at 30 s", "at 36 s", "at 42 s", "at 48 s", "at 54 s"]);
   });
 
   it("makes no room for more than waits, and counts what it loses", async () => {
@@ -279,6 +287,142 @@ describe("a seal", () => {
     await settled();
     expect(room.heard.get("a")).toEqual(["c is here"]);
     expect(a.health()).toMatchObject({ waiting: 0, refused: { unproven: 1_100 } });
+  });
+});
+
+describe("what is withheld, and played when its time is over", () => {
+  it("is not believed of a burst that was the last of its node for an hour", async () => {
+    const room = new Eavesdropped();
+    const a = await room.node("a");
+    for (let i = 0; i < 50; i++) await a.broadcast("room", `${i}`);
+    await room.time.advance(3_600_000);
+    const b = await room.node("b");
+    for (const { channel, payload } of room.recorded.slice()) void room.eve.broadcast(channel, payload);
+    await settled();
+    await room.time.advance(20_000);
+    expect(room.heard.get("b")).toEqual([]);
+    expect(b.health().refused.replayed).toBe(50);
+  });
+
+  it("is not believed of a run that was known, nor on a channel that is new, nor of its own", async () => {
+    const room = new Eavesdropped();
+    const inner = room.hub.node("a");
+    let withheld = false;
+    const tapped = room.tapped(inner);
+    const a = await room.node(
+      "a",
+      {},
+      {
+        ...tapped,
+        broadcast: (channel, payload) => (withheld ? undefined : tapped.broadcast(channel, payload)),
+      },
+    );
+    const b = await room.node("b");
+    await a.broadcast("room", "known");
+    await settled();
+    withheld = true;
+    for (let i = 0; i < 20; i++) await a.broadcast("room", `withheld ${i}`);
+    for (let i = 0; i < 20; i++) await a.broadcast("later", `later ${i}`);
+    await a.close();
+    inner.close();
+    await room.time.advance(86_400_000);
+    await b.subscribe("later", (payload) => room.heard.get("b")!.push(payload));
+    for (const { channel, payload } of room.recorded.slice()) void room.eve.broadcast(channel, payload);
+    await settled();
+    await room.time.advance(20_000);
+    expect(room.heard.get("b")).toEqual(["known"]);
+    expect(b.health().refused).toMatchObject({ replayed: 4, unproven: 40 });
+  });
+
+  it("is not believed by an answer that comes when its run is over", async () => {
+    const room = new Eavesdropped();
+    const inner = room.hub.node("a");
+    const tapped = room.tapped(inner);
+    const answers: string[] = [];
+    const a = await room.node("a", {}, { ...tapped, send: (_, __, payload) => void answers.push(payload) });
+    const b = await room.node("b");
+    await a.broadcast("room", "unanswered");
+    await settled();
+    await a.close();
+    inner.close();
+    await room.time.advance(3_600_000);
+    expect(answers.length).toBeGreaterThan(0);
+    for (const payload of answers) void room.eve.send("b", "rollcall:seal:runs", payload);
+    await settled();
+    expect(room.heard.get("b")).toEqual([]);
+    expect(b.health()).toMatchObject({ waiting: 0, refused: { unproven: 1 } });
+  });
+
+  it("is asked about again when the question is lost", async () => {
+    const room = new Eavesdropped();
+    const a = await room.node("a");
+    let lost = 2;
+    const tapped = room.tapped(room.hub.node("b"));
+    const b = await room.node(
+      "b",
+      {},
+      {
+        ...tapped,
+        send: (node, channel, payload) => (lost-- > 0 ? undefined : tapped.send(node, channel, payload)),
+      },
+    );
+    await a.broadcast("room", "once");
+    await settled();
+    expect(room.heard.get("b")).toEqual([]);
+    await room.time.advance(2_000);
+    expect(room.heard.get("b")).toEqual(["once"]);
+    expect(b.health().refused).toEqual(nothingRefused);
+  });
+
+  it("is not answered again, if it is a question", async () => {
+    const room = new Eavesdropped();
+    const messages = () => room.recorded.filter(({ channel }) => channel === "rollcall:seal:runs");
+    const a = await room.node("a");
+    const b = await room.node("b");
+    await b.broadcast("room", "hello");
+    await settled();
+    const asked = messages();
+    for (let i = 0; i < 100; i++) {
+      for (const { channel, payload } of asked) {
+        void room.eve.send("a", channel, payload);
+        void room.eve.send("b", channel, payload);
+      }
+    }
+    await settled();
+    expect(messages().length).toBe(asked.length);
+    expect(a.health().refused.replayed + b.health().refused.replayed).toBeGreaterThanOrEqual(100);
+  });
+
+  it("is heard of a machine that has slept", async () => {
+    const room = new Eavesdropped();
+    const { runtime } = virtualRuntime({ time: room.time });
+    let sleptMs = 0;
+    const sleepy = { ...runtime, monotonicMs: () => runtime.monotonicMs() - sleptMs };
+    const a = await room.node("a", { runtime: sleepy });
+    const b = await room.node("b");
+    await a.broadcast("room", "before");
+    await settled();
+    await room.time.advance(3_600_000);
+    sleptMs = 3_600_000;
+    await a.broadcast("room", "after");
+    await settled();
+    await room.time.advance(1_000);
+    expect(room.heard.get("b")).toEqual(["before", "after"]);
+    expect(b.health().refused).toEqual(nothingRefused);
+  });
+
+  it("does not disturb two wrappers of one node", async () => {
+    const room = new Eavesdropped();
+    const inner = room.hub.node("a");
+    const [one, other] = [await room.node("one", {}, inner), await room.node("other", {}, inner)];
+    const b = await room.node("b");
+    await one.broadcast("room", "by one");
+    await other.broadcast("room", "by the other");
+    await b.broadcast("room", "by b");
+    await settled();
+    expect(room.heard.get("b")!.sort()).toEqual(["by b", "by one", "by the other"]);
+    for (const each of [one, other, b]) expect(each.health().refused).toEqual(nothingRefused);
+    expect(one.health().elsewhere).toBeGreaterThan(0);
   });
 });
 
@@ -363,6 +507,12 @@ describe("what is no pubsub, no key or no option", () => {
     ["another mode", () => sealed(hub.node(), { keys, mode: "hash" as never }), /"encrypt" or "sign"/],
     ["a slip of the pen", () => sealed(hub.node(), { keys, acceptUnseald: true } as never), /acceptUnsealed/],
     ["no boolean", () => sealed(hub.node(), { keys, sealing: "no" as never }), /true or false/],
+    ["no runtime", () => sealed(hub.node(), { keys, runtime: {} as never }), /runtime.monotonicMs/],
+    [
+      "a name that is too long",
+      () => sealed({ ...hub.node(), nodeName: "é".repeat(200) } as never, { keys }),
+      /pubsub to seal|nodeName/,
+    ],
     [
       "tiny payloads",
       () => sealed(Object.assign(hub.node(), { maxPayloadBytes: 60 }), { keys }),

@@ -41,7 +41,7 @@ const terms = [
   ].map(inReplication),
 ];
 
-/** The rooms of replication, side by side: they do not know each other. */
+/** The rooms of replication, side by side: they do not know each other, but for following. */
 const rooms = ["authoring", "holding", "lives", "showing"].map(inReplication);
 
 const replication = [...terms, ...rooms, ...["wire", "replica", "catch-up", "replicator"].map(inReplication)];
@@ -77,9 +77,17 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/wire", ["errors", ...terms]],
   ["replication/authoring", ["crdt", "replication/wire", ...terms]],
   ["replication/holding", ["crdt", "replication/wire", ...terms]],
+  // It authors and holds as they do, by another unit: it takes over how entries end, and how updates are paired.
+  [
+    "replication/following",
+    ["crdt", "replication/authoring", "replication/holding", "replication/wire", ...terms],
+  ],
   ["replication/lives", ["replication/wire", ...terms]],
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
+  // Replication by interest: what is shared with others, who is alive, and what is shown.
+  ["replication/partner", ["replication/following", "replication/lives", ...terms]],
+  ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],

@@ -55,11 +55,12 @@ describe("npm test", () => {
     status,
     assertionResults: tests.map((each) => ({ status: each })),
   });
+  const steps = ["build", "lint", "docs:build", "typecheck", "dead-code", "api:check"];
   const good = { testResults: [file("passed", "passed", "passed", "pending")] };
 
   it("counts each step before vitest as one, and hands its arguments to vitest", async () => {
     const { status, output } = await testAll(good);
-    expect([status, lastLine(output)]).toEqual([0, "7 passed, 0 failed"]);
+    expect([status, lastLine(output)]).toEqual([0, "8 passed, 0 failed"]);
     expect(output).toContain("tests: 2 passed, 0 failed, 1 skipped");
     expect(readFileSync(join(folder, "vitest-arguments"), "utf8")).toMatch(/^vitest run .*--project unit$/m);
   });
@@ -68,37 +69,34 @@ describe("npm test", () => {
     const { status, output } = await testAll(good, 0, "", "");
     const text = readFileSync(join(folder, "vitest-arguments"), "utf8");
     const runs = text.trim().split("\n");
-    expect([status, lastLine(output)]).toEqual([0, `${5 + 2 * runs.length} passed, 0 failed`]);
+    expect([status, lastLine(output)]).toEqual([0, `${steps.length + 2 * runs.length} passed, 0 failed`]);
     const projects = [...text.matchAll(/--project (\S+)/g)].map(([, name]) => name);
     const configured = readFileSync(join(root, "vitest.config.ts"), "utf8").matchAll(/^ {10}name: "(.+)"/gm);
     expect(projects.sort()).toEqual([...configured].map(([, name]) => name).sort());
   });
 
-  it.each(["lint", "build", "typecheck", "dead-code", "api:check"])(
-    "counts a failed %s, and still runs the tests",
-    async (step) => {
-      const { status, output } = await testAll(good, 0, step);
-      expect([status, lastLine(output)]).toEqual([1, "6 passed, 1 failed"]);
-    },
-  );
+  it.each(steps)("counts a failed %s, and still runs the tests", async (step) => {
+    const { status, output } = await testAll(good, 0, step);
+    expect([status, lastLine(output)]).toEqual([1, "7 passed, 1 failed"]);
+  });
 
   it.each([
     [
       "failed tests",
       { testResults: [file("failed", "passed", "failed", "failed")] },
       1,
-      "6 passed, 2 failed",
+      "7 passed, 2 failed",
     ],
     [
       "a file that does not load",
       { testResults: [file("failed"), file("passed", "passed")] },
       1,
-      "6 passed, 1 failed",
+      "7 passed, 1 failed",
     ],
-    ["an error outside of any test", good, 1, "7 passed, 1 failed"],
-    ["no tests at all", { testResults: [] }, 0, "5 passed, 1 failed"],
-    ["a vitest that crashes", undefined, 1, "5 passed, 1 failed"],
-    ["a vitest that ends without a report", undefined, 0, "5 passed, 1 failed"],
+    ["an error outside of any test", good, 1, "8 passed, 1 failed"],
+    ["no tests at all", { testResults: [] }, 0, "6 passed, 1 failed"],
+    ["a vitest that crashes", undefined, 1, "6 passed, 1 failed"],
+    ["a vitest that ends without a report", undefined, 0, "6 passed, 1 failed"],
   ])("counts %s", async (_, report, vitestStatus, expected) => {
     const { status, output } = await testAll(report, vitestStatus);
     expect([status, lastLine(output)]).toEqual([1, expected]);

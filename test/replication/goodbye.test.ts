@@ -95,4 +95,42 @@ describe("the last frames of a life", () => {
     expect(node.replicator.counters.framesLate).toBe(1);
     expect(node.replicator.membership.presentOf("b")?.status).toBe("down");
   });
+
+  it("R43: whose place was taken is shown again when its life turns out not to have ended", () => {
+    const link = new Link();
+    const node = link.start("a");
+    const { view, membership } = node.replicator;
+    const author = link.start("b");
+    link.track(author, 0, "t", "ann", "s-1");
+    link.advance(3_000);
+    const payload = encodeFrame({
+      from: membership.presentOf("b")!.life,
+      to: undefined,
+      counter: author.replicator.counters.framesSent + 1,
+      message: { type: "goodbye", windowMs: 600_000 },
+    });
+    link.step(node, { type: "frame", payload, way: "broadcasts" });
+    const other = link.track(node, 0, "t", "ann", "s-2");
+    expect(view.list("t")).toEqual([other]);
+    view.takeDiff();
+    link.advance(16_000);
+    expect(membership.presentOf("b")?.status).toBe("up");
+    expect(
+      view
+        .list("t")
+        .map(({ session }) => session)
+        .sort(),
+    ).toEqual(["s-1", "s-2"]);
+    expect(view.departingLives).toBe(0);
+    expect(
+      view
+        .takeDiff()
+        ?.get("t")
+        ?.joins.map(({ key }) => key),
+    ).toEqual(["ann"]);
+    // Now others come and go as beside any node.
+    link.step(node, { type: "remove", entry: other, reason: "untracked" });
+    link.advance(3_000);
+    expect(view.list("t").map(({ session }) => session)).toEqual(["s-1"]);
+  });
 });

@@ -15,6 +15,8 @@ import {
   forgedNamesAreBounded,
   goodbyesAreSaidOnce,
   livesThatAreOverAreBounded,
+  madeUpGoodbyesEnd,
+  madeUpLivesYield,
   twinsAreReported,
 } from "./runs-of-lives.js";
 import { hinting, lateFirstFrames, losingTheBroker, turningBack } from "./schedules.js";
@@ -142,11 +144,17 @@ const lives: readonly BrokenRule[] = [
   },
   {
     rule: "R38 is missed: a smaller incarnation is admitted when the larger is down",
-    found: /does not know that life \d+ of [a-e] is up/,
+    found: /does not listen to .*, the latest life of its name/,
     firstSeed: 25,
     broken: {
       rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
     },
+  },
+  {
+    rule: "R38 is missed: a life that is not heard yields to one that insists",
+    found: /does not list who is there/,
+    run: madeUpLivesYield,
+    broken: { rules: { yields: () => false } },
   },
   {
     rule: "R39 is missed: a life that is over is not listened to",
@@ -230,6 +238,12 @@ const departing: readonly BrokenRule[] = [
     found: /is kept \d+ ms beyond its window/,
     run: goodbyesAreSaidOnce,
     broken: { rules: { countsGoodbye: () => true } },
+  },
+  {
+    rule: "R43 is missed: a life that goes on after a goodbye has not ended",
+    found: /takes b for departing/,
+    run: madeUpGoodbyesEnd,
+    broken: { rules: { hasNotEnded: () => false } },
   },
   {
     rule: "R43 is missed: what departs goes when its window ends",

@@ -20,8 +20,12 @@ interface Heard {
   direct: number;
   departs: boolean;
   goodbye: { readonly atMs: number; readonly windowMs: number } | undefined;
+  /** Since when it is down. */
+  downMs: number | undefined;
 }
 
+/** Whoever went down with one tick is forgotten with a later one. */
+const ticksToForget = 2;
 /** What healthy time may be too short by: a tick that comes late, and one that is cut short, each time. */
 const ticksOfBlur = 4;
 
@@ -136,6 +140,7 @@ export class MembershipOracles {
         const overdueMs = this.#overstayMs(node, replica, heard);
         if (overdueMs > 0) wrong.push(`${replica.id} is kept ${overdueMs.toFixed(0)} ms beyond its window`);
       } else if (heard.departs) wrong.push(`${replica.id}, which departs, is taken for ${replica.status}`);
+      heard.downMs = replica.status === "down" ? (heard.downMs ?? this.#situation.nowMs) : undefined;
       if (replica.status === "down") {
         const overdueMs = this.#oblivionOverdueMs(node, heard);
         if (overdueMs > 0)
@@ -155,6 +160,7 @@ export class MembershipOracles {
         direct: 0,
         departs: false,
         goodbye: undefined,
+        downMs: undefined,
       };
       this.#heard.set(replica, heard);
     }
@@ -177,7 +183,12 @@ export class MembershipOracles {
       if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
-      const isSuperseded = before.some(({ life: { incarnation } }) => incarnation > life.incarnation);
+      // One that has not been heard for a down period yields.
+      const isSuperseded = before.some(
+        (other) =>
+          other.life.incarnation > life.incarnation &&
+          nowMs - this.#heardOf(other).heardMs <= this.#situation.downPeriodMs,
+      );
       if (isSuperseded && known === undefined) {
         this.#situation.blame(`listens to ${who} while a later life of its name is there`);
       }
@@ -203,10 +214,15 @@ export class MembershipOracles {
   }
 
   /** For how long a life that is down should have been forgotten. */
-  #oblivionOverdueMs(node: Watched, { heardMs }: Heard): number {
-    const { permdownPeriodMs, tickPeriodMs } = this.#situation;
+  #oblivionOverdueMs(node: Watched, { heardMs, downMs }: Heard): number {
+    const { permdownPeriodMs, tickPeriodMs, nowMs } = this.#situation;
     const silentMs = this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs));
-    return silentMs - permdownPeriodMs - ticksOfBlur * tickPeriodMs;
+    // A node that doubts its connection hides others late, and forgets nobody with the tick that hides.
+    const hiddenMs = this.#situation.healthyMsSince(node, downMs ?? nowMs);
+    return Math.min(
+      silentMs - permdownPeriodMs - ticksOfBlur * tickPeriodMs,
+      hiddenMs - ticksToForget * tickPeriodMs,
+    );
   }
 }
 

@@ -89,6 +89,40 @@ export async function forgedNamesAreBounded(seed: number, protocol: Protocol = P
   if (known > LIMITS.knownLives) fail(cluster, `knows ${known} lives that somebody made up`);
 }
 
+/** A frame that nobody has sent, in the name of a node that runs: it is heard again, and asked for what is lost. */
+async function isListedAgain(
+  seed: number,
+  protocol: Protocol,
+  frameOf: (of: Life, counter: number) => string,
+): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"] });
+  const b = cluster.node("b");
+  b.tracker.track(b.session(), topic, "user:1", {});
+  await cluster.advance(3_000);
+  const { endpoint, tracker } = cluster.node("a");
+  const [known] = tracker.health().replicas;
+  const of = { name: "b", incarnation: known?.incarnation ?? "" };
+  cluster.network.inject(endpoint, channel, frameOf(of, b.tracker.health().counters.framesSent + 10));
+  await cluster.advance(2.5 * cluster.downPeriodMs);
+  if (!tracker.has(topic, "user:1")) fail(cluster, "does not list who is there");
+  const status = tracker.health().replicas.find(({ name }) => name === "b")?.status;
+  if (status !== "up") fail(cluster, `takes b for ${status}`);
+}
+
+/** A goodbye of a later life, that nobody runs. */
+export function madeUpLivesYield(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return isListedAgain(seed, protocol, ({ name }) =>
+    JSON.stringify([1, 6, name, "zzzzzzzzzzzzzz", 0, 1, 600_000]),
+  );
+}
+
+/** A goodbye of a life that runs. */
+export function madeUpGoodbyesEnd(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  return isListedAgain(seed, protocol, ({ name, incarnation }, counter) =>
+    JSON.stringify([1, 6, name, incarnation, 0, counter, 600_000]),
+  );
+}
+
 /** Entries that somebody makes up fill no memory. */
 export async function forgedEntriesAreBounded(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const maxEntries = 100;

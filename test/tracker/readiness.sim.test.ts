@@ -206,3 +206,57 @@ describe("the option `expect`", () => {
     await expect(starting).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 });
+
+describe("a connection that flaps", () => {
+  it.each([
+    [1_900, 100],
+    [1_000, 20],
+    [900, 200],
+    [1_000, 6_000],
+  ])("for %i ms there, for %i ms away: the wait ends, and so does the next one", async (thereMs, awayMs) => {
+    const cluster = await clusterOf(7);
+    const { tracker } = await cluster.start("new");
+    const { network } = cluster;
+    for (let wait = 0; wait < 2; wait++) {
+      let took = Infinity;
+      const startedMs = cluster.nowMs;
+      void tracker.whenComplete().then(() => (took = cluster.nowMs - startedMs));
+      for (let ms = 0; ms < 120_000 && took === Infinity; ms += thereMs + awayMs) {
+        network.beginOutage(["new"], { announced: true, refuses: true });
+        await cluster.advance(awayMs);
+        network.endOutages(["new"]);
+        await cluster.advance(thereMs);
+      }
+      expect(took).toBeLessThan(120_000);
+      expect(tracker.topics().reduce((sum, topic) => sum + tracker.count(topic), 0)).toBe(100);
+    }
+    expect(tracker.health().ready).toBe(true);
+  });
+
+  it("that never lasts long enough to be answered makes nobody complete", async () => {
+    const cluster = await clusterOf(7);
+    const { tracker } = await cluster.start("new");
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      cluster.network.beginOutage(["new"], { announced: true, refuses: true });
+      await cluster.advance(50);
+      cluster.network.endOutages(["new"]);
+      await cluster.advance(50);
+      const listed = tracker.topics().reduce((sum, topic) => sum + tracker.count(topic), 0);
+      expect(tracker.health().complete && listed < 100).toBe(false);
+    }
+  });
+
+  it("is not complete at once after an outage in which others may have come", async () => {
+    const cluster = await clusterOf(8);
+    const { tracker } = await cluster.start("new");
+    await cluster.settle();
+    expect(tracker.health().complete).toBe(true);
+    cluster.network.beginOutage(["new"], { announced: true, refuses: true });
+    await cluster.advance(9_000);
+    cluster.network.endOutages(["new"]);
+    await cluster.advance(1_500);
+    expect(tracker.health().complete).toBe(false);
+    await cluster.advance(2_500);
+    expect(tracker.health().complete).toBe(true);
+  });
+});

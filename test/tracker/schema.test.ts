@@ -219,6 +219,33 @@ describe("a schema, where others track", () => {
     await stop();
   });
 
+  it.each<[string, unknown]>([
+    ["a path that is a text", { issues: [{ message: "no", path: "a.b" }] }],
+    ["a path with nothing in it", { issues: [{ message: "no", path: [null, undefined, {}] }] }],
+    ["no issue", { issues: [null] }],
+    ["issues that are none", { issues: 7 }],
+    [
+      "issues that cannot be read",
+      {
+        get issues() {
+          throw new Error("not today");
+        },
+      },
+    ],
+  ])("takes from a schema, as its answer, %s", async (_, answer) => {
+    const isPhone = (value: unknown): boolean => (value as Partial<Viewer>).device === "phone";
+    const schema = schemaOf((value) => (isPhone(value) ? { value } : answer));
+    const { time, strict, old, errors, stop } = await pair(schema as MetaSchema<Viewer>, "hide");
+    old.track(new Session(), "room", "bob", { device: "toaster" });
+    old.track(new Session(), "room", "ann", { device: "phone", page: "news" });
+    await time.advance(2_000);
+    expect(strict.list("room").map(({ key }) => key)).toEqual(["ann"]);
+    expect(errors.map(({ code }) => code)).toEqual(["INVALID_META"]);
+    expect(strict.health().counters.invalidMetas).toBe(1);
+    expect(thrown(() => strict.track(new Session(), "room", "cy", toaster)).code).toBe("INVALID_META");
+    await stop();
+  });
+
   it("does not let a schema change the tracker while it is asked what may be shown", async () => {
     const schema = viewerSchema();
     const calls: { track?: () => void } = {};

@@ -44,7 +44,7 @@ export interface Known {
   readonly missing: number;
 }
 
-export interface ShownEntry {
+interface ShownEntry {
   readonly key: string;
   readonly node: NodeName;
 }

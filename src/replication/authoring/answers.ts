@@ -4,14 +4,10 @@
  * is asked in a place of its own. Lives that ask take turns, and each has an account: none gets much more than there is
  * to tell. Time comes in as an argument.
  */
-import { Account } from "./account.js";
-import type { Content } from "./account.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
-import { asksWhetherThere } from "../message.js";
-import type { SliceRequest } from "../message.js";
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { Account, type Content } from "./account.js";
+import { replicaOf, type Life } from "../life.js";
+import { asksWhetherThere, type SliceRequest } from "../message.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 
 /** The requester. An observer has an account that is not that of the node of its name: it may be made up. */
 export interface Asker extends Life {

@@ -4,14 +4,11 @@
  * Every clock, digest and answer speaks of a flush: `flush` is what moves them on. Knows no time, no pubsub
  * and no other replica.
  */
-import { Orswot } from "../../crdt/index.js";
-import type { Dot } from "../../crdt/index.js";
+import { Orswot, type Dot } from "../../crdt/index.js";
 import type { AnyMeta } from "../../words.js";
 import { Endings } from "./endings.js";
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOrigin, EntryOwner } from "../entry.js";
-import { MAX_PAGE_KEPT } from "../limits.js";
-import type { Limits } from "../limits.js";
+import { ReplicatedEntry, type EntryOrigin, type EntryOwner } from "../entry.js";
+import { MAX_PAGE_KEPT, type Limits } from "../limits.js";
 import type {
   DeltaMessage,
   Far,
@@ -22,8 +19,7 @@ import type {
   WireBirth,
   WireRemoval,
 } from "../message.js";
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 
 const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 

@@ -4,17 +4,13 @@
  */
 import type { AnyMeta } from "../../words.js";
 import type { Content } from "./account.js";
-import { Answers } from "./answers.js";
-import type { Asked, Asker } from "./answers.js";
+import { Answers, type Asked, type Asker } from "./answers.js";
 import { AuthoredShard } from "./authored-shard.js";
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOwner } from "../entry.js";
-import type { Life } from "../life.js";
-import { refPrefixOf, replicaOf } from "../life.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
+import { refPrefixOf, replicaOf, type Life } from "../life.js";
 import type { Heartbeat, SliceRequest } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
-import { itemsOf } from "../wire/outbox.js";
-import type { Outbox } from "../wire/outbox.js";
+import { itemsOf, type Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions, Tracing } from "../options.js";
 import type { Protocol } from "../rules.js";
 import type { Effects } from "../step.js";

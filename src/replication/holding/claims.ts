@@ -2,8 +2,7 @@
  * How many slices are known only by the claims of their authors, at six bytes of a heartbeat each. Anybody who can
  * publish may send any number. Counts them, over all lives and for each. Knows no slice and no time.
  */
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 
 export class Claims<Author extends object> {
   readonly #protocol: Protocol;

@@ -3,17 +3,17 @@
  * life, and not whether this one is alive.
  */
 import type { EntryOwner, ReplicatedEntry } from "../entry.js";
-import type { Life } from "../life.js";
-import { refPrefixOf, replicaOf } from "../life.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
-import { RemoteSlice } from "./remote-slice.js";
-import type { SlicesOf } from "./remote-slice.js";
+import { refPrefixOf, replicaOf, type Life } from "../life.js";
+import { RULES, type Rules } from "../rules.js";
+import { RemoteSlice, type SlicesOf } from "./remote-slice.js";
 import { Summaries } from "./summaries.js";
 
 export class Holding {
   readonly slices = new Map<number, RemoteSlice>();
-  poolSize: number | undefined;
+  /** How many shards it has: what it said first, or last twice in a row. */
+  #poolSize: number | undefined;
+  /** What it said last. */
+  #poolSizeSaid: number | undefined;
   /** How many of the entries that its slices keep are counted, by the room of all lives. */
   counted = 0;
   /** The shards it has summed up since it appeared or came back, with the clocks that the first summaries told. */
@@ -50,6 +50,28 @@ export class Holding {
     for (const shard of goals.keys()) if (!this.slices.has(shard)) return false;
     for (const [shard, slice] of this.slices) if (!slice.hasReached(goals.get(shard) ?? 0)) return false;
     return true;
+  }
+
+  get poolSize(): number | undefined {
+    return this.#poolSize;
+  }
+
+  /**
+   * It says how many shards it has. That never changes while it lives, so where somebody else spoke in its name, the
+   * number that is said twice in a row is right. Returns whether another one is believed from now on.
+   */
+  sayPoolSize(poolSize: number): boolean {
+    const isBelieved = this.#slicesOf.rules.isPoolSize(poolSize, this.#poolSize, this.#poolSizeSaid);
+    this.#poolSizeSaid = poolSize;
+    if (!isBelieved || poolSize === this.#poolSize) return false;
+    this.#poolSize = poolSize;
+    this.summedUp.shorten(poolSize);
+    return true;
+  }
+
+  /** Whether it is known to have no such shard. */
+  isBeyond(shard: number): boolean {
+    return this.#slicesOf.rules.isBeyond(shard, this.#poolSize);
   }
 
   /** It sums up a shard: to this life alone if `direct`, else to all. */

@@ -6,8 +6,7 @@ import type { Birth, Orswot } from "../../crdt/index.js";
 import type { ReplicatedEntry } from "../entry.js";
 import type { Page, SliceRequest } from "../message.js";
 import type { Rules } from "../rules.js";
-import { WaitingDeltas } from "./delta.js";
-import type { Delta } from "./delta.js";
+import { WaitingDeltas, type Delta } from "./delta.js";
 import { identityText } from "./identity.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */

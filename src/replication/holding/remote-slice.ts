@@ -9,16 +9,11 @@
  * Knows no time, no pubsub and no other slice. What it lacks it tells when asked: `nextRequest`.
  */
 import { faultOf } from "../../crdt/delta.js";
-import { Orswot } from "../../crdt/index.js";
-import type { Birth } from "../../crdt/index.js";
-import { Assembly } from "./assembly.js";
-import type { WholeDelta } from "./assembly.js";
-import { WaitingDeltas, closedBy } from "./delta.js";
-import type { Delta } from "./delta.js";
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOrigin, EntryOwner } from "../entry.js";
-import { NO_CHANGE, both, pairByIdentity } from "./identity.js";
-import type { Gone, SliceChange } from "./identity.js";
+import { Orswot, type Birth } from "../../crdt/index.js";
+import { Assembly, type WholeDelta } from "./assembly.js";
+import { WaitingDeltas, closedBy, type Delta } from "./delta.js";
+import { ReplicatedEntry, type EntryOrigin, type EntryOwner } from "../entry.js";
+import { NO_CHANGE, both, pairByIdentity, type Gone, type SliceChange } from "./identity.js";
 import type { DeltaMessage, Page, ShardSummary, SliceRequest, WireBirth } from "../message.js";
 import { Rebuild } from "./rebuild.js";
 import type { Rules } from "../rules.js";

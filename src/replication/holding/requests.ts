@@ -14,8 +14,7 @@ import {
 } from "../limits.js";
 import type { Holding } from "./holding.js";
 import { RoundTrip } from "./round-trip.js";
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 import type { RemoteSlice } from "./remote-slice.js";
 
 /** Patience is longer by up to this share at random, so that not all lose it at once. */

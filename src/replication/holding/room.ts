@@ -2,8 +2,7 @@
  * How many entries of other nodes are kept, over all lives: shown or hidden, under construction, or in deltas that
  * wait. Anybody who can publish may send any number. Counts them; knows no life and no time.
  */
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { RULES, type Rules } from "../rules.js";
 
 /** Something that keeps entries. */
 interface Keeper {

@@ -3,8 +3,7 @@
  * section 2). Only measurements by Karn's rule belong here: an answer to a question that was asked more than once says
  * nothing, as nobody knows which of the questions it answers. Knows no request.
  */
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { RULES, type Rules } from "../rules.js";
 
 export class RoundTrip {
   readonly #rules: Rules;

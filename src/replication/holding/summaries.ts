@@ -63,6 +63,17 @@ export class Summaries {
     this.#sure = 0;
   }
 
+  /** It has no more shards than these, whatever it was heard to say of others. */
+  shorten(poolSize: number): void {
+    for (let shard = poolSize; shard < this.#shards.length; shard++) {
+      const known = this.#shards[shard]!;
+      if ((known & SUMMED_UP) !== 0) this.#size -= 1;
+      if ((known & SURE) !== 0) this.#sure -= 1;
+      this.#goals.delete(shard);
+    }
+    if (poolSize < this.#shards.length) this.#shards = this.#shards.slice(0, poolSize);
+  }
+
   /** It is to sum up its shards anew; of which it has done so surely is remembered. */
   clear(): void {
     for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~SUMMED_UP;

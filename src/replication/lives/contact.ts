@@ -6,11 +6,15 @@ import { Greetings } from "./greetings.js";
 import type { HealthyTime } from "./healthy-time.js";
 import type { Life } from "../life.js";
 import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
-import { Link } from "./link.js";
-import type { Heard } from "./link.js";
+import { Link, type Heard } from "./link.js";
 import type { Refusal } from "./membership.js";
-import { expectedWithinMs, WHETHER_THERE } from "../message.js";
-import type { Heartbeat, Message, SliceRequest } from "../message.js";
+import {
+  expectedWithinMs,
+  WHETHER_THERE,
+  type Heartbeat,
+  type Message,
+  type SliceRequest,
+} from "../message.js";
 import type { Outbox } from "../wire/outbox.js";
 import type { Counters } from "../counters.js";
 import type { ReplicatorOptions } from "../options.js";

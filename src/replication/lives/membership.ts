@@ -7,12 +7,10 @@
 import type { Departure } from "../entry.js";
 import type { HealthyTime } from "./healthy-time.js";
 import { Insistence } from "./insistence.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
+import { replicaOf, type Life } from "../life.js";
 import { OverLives } from "./over-lives.js";
 import type { Peer } from "./peer.js";
-import { PROTOCOL } from "../rules.js";
-import type { Protocol } from "../rules.js";
+import { PROTOCOL, type Protocol } from "../rules.js";
 
 export interface MembershipOptions<P extends Peer> {
   readonly self: Life;
@@ -37,6 +35,8 @@ export interface MembershipListener<P extends Peer> {
   ended(replica: P): void;
   /** It has not been heard for so long that it is to be asked whether it is there. */
   missed(replica: P, nowMs: number): void;
+  /** It has not ended, whatever was heard in its name: its entries wait for nobody. */
+  stays(replica: P, nowMs: number): void;
   /** What was heard of a life before was not its own: its counters are believed anew. */
   insisted(replica: P, nowMs: number): void;
   /** Two lives of one name are alive. */
@@ -132,22 +132,21 @@ export class Membership<P extends Peer = Peer> {
     const patienceMs = this.downPeriodOf(periodMs);
     if (rules.isOwn(life.name, this.#self.name)) {
       if (life.incarnation !== this.#self.incarnation)
-        this.#contend(life, counter, patienceMs, undefined, nowMs);
+        this.#contend(life, this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs), undefined);
       return { type: "own" };
     }
     const present = this.#present.get(life.name);
-    if (rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined)) {
-      if (present !== undefined && present.status !== "down") {
-        this.#rival(life, counter, patienceMs, present, nowMs);
-        return { type: "over" };
-      }
-      const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
-      if (!rules.insists(insistedMs, this.#downPeriodMs)) return { type: "over" };
+    const isOver = rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined);
+    if (isOver || this.#isSuperseded(life, present)) {
+      if (!this.#prevails(life, counter, patienceMs, present, nowMs))
+        return { type: isOver ? "over" : "superseded" };
       if (present === undefined && this.#isCrowded(1, nowMs)) return { type: "crowded" };
       // It was taken for replaced, by a life that is heard no more, and it lives: see docs/decisions.
       this.#over.delete(life);
       for (const replaced of this.#replaced) if (replaced.id === replicaOf(life)) this.#forget(replaced);
-      if (present !== undefined) this.#replace(present, nowMs);
+      // One that never sent an entry has none that could wait.
+      if (present?.isEmpty === true) this.#end(present, present.departure ?? "replaced", nowMs);
+      else if (present !== undefined) this.#replace(present, nowMs);
       return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (present === undefined) {
@@ -155,11 +154,6 @@ export class Membership<P extends Peer = Peer> {
       return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct, nowMs);
-    const { incarnation } = present.life;
-    if (rules.isSuperseded(life.incarnation, { incarnation, isDown: present.status === "down" })) {
-      this.#rival(life, counter, patienceMs, present, nowMs);
-      return { type: "superseded" };
-    }
     // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
     // clock stood further back.
     this.#replace(present, nowMs);
@@ -274,7 +268,7 @@ export class Membership<P extends Peer = Peer> {
         return isAhead ? { type: "implausible" } : { type: "late", replica };
       this.#insistence.forget(who);
       unheard.clear();
-      this.#listener.insisted(replica, nowMs);
+      this.#goesOn(replica, nowMs);
     } else {
       unheard.passOver(last, counter);
       if (this.#insistence.size > 0) {
@@ -286,11 +280,27 @@ export class Membership<P extends Peer = Peer> {
     if (direct) replica.directCounter = counter;
     else replica.broadcastCounter = counter;
     replica.heard(nowMs, this.#healthy.at(nowMs));
+    if (replica.status === "departing" && counter > replica.goodbyeCounter) {
+      const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
+      const insistedMs = this.#insistedMs(replica.id, counter, patienceMs, nowMs);
+      if (rules.hasNotEnded(insistedMs, this.#downPeriodMs)) this.#goesOn(replica, nowMs);
+    }
     if (replica.status === "down") {
       replica.status = "returning";
       this.#listener.cameBack(replica, nowMs);
     }
     return { type: "heard", replica };
+  }
+
+  /** What was heard in the name of a life was not its own: neither its counters nor, where it departs, its goodbye. */
+  #goesOn(replica: P, nowMs: number): void {
+    if (replica.status === "departing") {
+      this.#insistence.forget(replica.id);
+      replica.status = "up";
+      replica.departure = undefined;
+      this.#listener.stays(replica, nowMs);
+    }
+    this.#listener.insisted(replica, nowMs);
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
@@ -317,6 +327,7 @@ export class Membership<P extends Peer = Peer> {
     replica.status = "departing";
     replica.departure = departure;
     replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
+    replica.goodbyeCounter = Math.max(replica.directCounter, replica.broadcastCounter);
     this.#listener.departs(replica, nowMs);
   }
 
@@ -373,21 +384,38 @@ export class Membership<P extends Peer = Peer> {
     return this.#protocol.rules.isSpare(isEmpty, isAlive, silentMs, this.downPeriodOf(heartbeatPeriodMs));
   }
 
-  /** A life is heard beside the present one of its name. */
-  #rival(life: Life, counter: number, patienceMs: number, present: P, nowMs: number): void {
-    // One that departs has ended: another beside it is its successor, whose clock stands further back.
-    if (present.status === "departing") this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
-    else this.#contend(life, counter, patienceMs, present, nowMs);
+  #isSuperseded({ incarnation }: Life, present: P | undefined): boolean {
+    if (present === undefined || incarnation === present.life.incarnation) return false;
+    const isDown = present.status === "down";
+    const { rules } = this.#protocol;
+    return rules.isSuperseded(incarnation, { incarnation: present.life.incarnation, isDown });
+  }
+
+  /**
+   * Whether a life that is not listened to is heard from now on: it insists, and no other of its name is heard,
+   * whatever that has said of its period or its window.
+   */
+  #prevails(life: Life, counter: number, patienceMs: number, present: P | undefined, nowMs: number): boolean {
+    const { rules } = this.#protocol;
+    const insistedMs = this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs);
+    if (present !== undefined && present.status !== "down") {
+      const silentMs = this.silenceOf(present, nowMs) - (present.forgivenMs ?? 0);
+      if (!rules.yields(silentMs, this.#downPeriodMs)) {
+        // One that departs has ended: another beside it is its successor, whose clock stands further back.
+        if (present.status !== "departing") this.#contend(life, insistedMs, present);
+        return false;
+      }
+    }
+    return rules.insists(insistedMs, this.#downPeriodMs);
   }
 
   /**
    * A life is heard beside another of its name, or of this node's: a conflict, if it goes on, and the other was
    * heard meanwhile as well. What is left of a life that has ended is heard for a shorter time.
    */
-  #contend(life: Life, counter: number, patienceMs: number, other: P | undefined, nowMs: number): void {
-    const who = replicaOf(life);
-    const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
+  #contend(life: Life, insistedMs: number, other: P | undefined): void {
     if (!this.#protocol.rules.isConflict(insistedMs, this.#downPeriodMs)) return;
+    const who = replicaOf(life);
     if (other !== undefined) {
       const heardMs = other.heardHealthyMs;
       if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;

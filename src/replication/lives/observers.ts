@@ -2,8 +2,7 @@
  * Those who only look on, as far as they ask: they are nobody's replica, and have an account all the same. Few at a
  * time, and each until it has asked nothing for a while. Time comes in as an argument; knows no message.
  */
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
+import { replicaOf, type Life } from "../life.js";
 import { MAX_OBSERVERS, OBSERVER_MEMORY_MS } from "../limits.js";
 
 export class Observers {

@@ -4,8 +4,7 @@
  * nothing of what a life has left behind.
  */
 import type { Life } from "../life.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { RULES, type Rules } from "../rules.js";
 
 interface Ended {
   /** Whether it never sent an entry: it may have been made up. */

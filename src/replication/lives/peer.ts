@@ -3,10 +3,8 @@
  * with a few questions it can answer; who changes its status is membership's business. Knows nothing of what is held.
  */
 import type { Departure, EntryOwner } from "../entry.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { replicaOf, type Life } from "../life.js";
+import { RULES, type Rules } from "../rules.js";
 import { Link } from "./link.js";
 import { UnheardCounters } from "./unheard.js";
 
@@ -38,6 +36,8 @@ export abstract class Peer implements EntryOwner {
   version: string | undefined;
   /** When the window of a departing life ends, in healthy time. */
   endsHealthyMs = 0;
+  /** The highest counter heard of a departing life when it began to: one that has ended sends no higher one. */
+  goodbyeCounter = 0;
   /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
   waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */

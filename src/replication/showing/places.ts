@@ -10,8 +10,7 @@
  *
  * Knows no other key and no diff; what is to be shown or hidden it says to its stage.
  */
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOwner } from "../entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { incarnationOfRef } from "../life.js";
 import type { Rules } from "../rules.js";
 
@@ -90,6 +89,16 @@ export class Places {
     const isShown = index >= waiting.hidden;
     if (!isShown) waiting.hidden += 1;
     return isShown;
+  }
+
+  /** A life does not depart, and waits for nobody. Returns whether it did, here. */
+  stay(owner: EntryOwner, stage: Stage): boolean {
+    const waiting = this.#of(owner);
+    if (waiting === undefined) return false;
+    while (waiting.hidden > 0) stage.show(waiting.entries[--waiting.hidden]!);
+    this.#lives.splice(this.#lives.indexOf(waiting), 1);
+    this.#keepsGone = true;
+    return true;
   }
 
   /** Whether an entry waits here and is hidden. */

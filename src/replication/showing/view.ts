@@ -7,13 +7,10 @@
  * has entries of lives that stay, or of one life that departs. Knows no slice, no time and no handler.
  */
 import type { Diff, LeaveReason } from "../../words.js";
-import { ReplicatedEntry } from "../entry.js";
-import type { EntryOwner } from "../entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { PendingDiff } from "./pending-diff.js";
-import { Places } from "./places.js";
-import type { Stage } from "./places.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { Places, type Stage } from "./places.js";
+import { RULES, type Rules } from "../rules.js";
 
 /** The entries of one key: nearly always one, so a set is made only for the second. */
 type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
@@ -232,6 +229,14 @@ export class View {
       if (own.length === 0 || (places === undefined && others.length === 0)) continue;
       places ??= this.#makePlaces(entry);
       places.depart(own, others);
+    }
+  }
+
+  /** A life that was to depart goes on: what others have hidden of it is shown. */
+  stay(entries: Iterable<ReplicatedEntry>): void {
+    for (const entry of entries) {
+      const places = this.#placesOf(entry);
+      if (places?.stay(ReplicatedEntry.ownerOf(entry), this.#stage) === true) this.#settle(places, entry);
     }
   }
 

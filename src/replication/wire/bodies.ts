@@ -24,8 +24,7 @@ import type {
   ShardSummary,
   WireRemoval,
 } from "../message.js";
-import { decodeBirths, encodeBirths } from "./births.js";
-import type { BirthsForm } from "./births.js";
+import { decodeBirths, encodeBirths, type BirthsForm } from "./births.js";
 import { Refusal, array, check, integer, positive, step } from "./checks.js";
 
 /** By their numbers in a frame. */

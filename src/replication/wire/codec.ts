@@ -27,11 +27,9 @@ import {
 } from "../limits.js";
 import { INCARNATION_RANDOM_LENGTH, isIncarnation, makeIncarnation } from "../life.js";
 import type { Frame, Message } from "../message.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { RULES, type Rules } from "../rules.js";
 import type { BirthsForm } from "./births.js";
-import { KINDS, decodeBody, encodeBody } from "./bodies.js";
-import type { Kind } from "./bodies.js";
+import { KINDS, decodeBody, encodeBody, type Kind } from "./bodies.js";
 import { Refusal, check, integer, positive } from "./checks.js";
 
 /** Added to the kind of a frame whose sender only looks on; so it may say that it is there, and ask. */

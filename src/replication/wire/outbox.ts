@@ -4,14 +4,12 @@
  * One counter serves all frames of a life, so of any two frames the receiver knows which was sent first. One
  * entry always fits: the options that start accepts see to it. Knows no replica and no time.
  */
-import { fitExpanded } from "./births.js";
-import type { BirthsForm } from "./births.js";
+import { fitExpanded, type BirthsForm } from "./births.js";
 import { encodeFrame } from "./codec.js";
 import type { Life } from "../life.js";
 import { MAX_EVICTED } from "../limits.js";
 import type { DeltaMessage, Eviction, Heartbeat, Message, Page, WireBirth } from "../message.js";
-import { RULES } from "../rules.js";
-import type { Rules } from "../rules.js";
+import { RULES, type Rules } from "../rules.js";
 
 /** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
 export interface Addressee extends Life {

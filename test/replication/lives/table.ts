@@ -41,6 +41,7 @@ export class Table {
         departs: note("departs"),
         ended: note("ended"),
         missed: ({ life: { name, incarnation } }) => this.asked.push(`${name}${Number(incarnation)}`),
+        stays: note("stays"),
         insisted: note("insisted"),
         conflict: (name, incarnations) =>
           this.news.push(`conflict ${name} ${incarnations.map(Number).join(" ")}`),

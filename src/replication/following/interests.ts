@@ -1,0 +1,330 @@
+/**
+ * What this node has, follows and knows as a registrar; and what it says to whom because of that. It keeps no pair and
+ * decides nothing about who is alive: that it asks its port.
+ *
+ * Time comes in as an argument; knows no frame and nothing of what is shown.
+ */
+import type { AnyMeta } from "../../words.js";
+import { ReplicatedEntry } from "../entry.js";
+import type { EntryOwner } from "../entry.js";
+import type { Life } from "../life.js";
+import { replicaOf } from "../life.js";
+import { Follows } from "./follows.js";
+import { Meetings } from "./meetings.js";
+import { FOLLOWS, HAS } from "./message.js";
+import type { Member, MemberList, Members, Said, Stake, Wish } from "./message.js";
+import { OwnEntries } from "./own-entries.js";
+import type { Pair } from "./pair.js";
+import { Registrar } from "./registrar.js";
+import type { FollowingProtocol } from "./rules.js";
+
+export interface InterestsOptions {
+  readonly life: Life;
+  readonly heartbeatPeriodMs: number;
+  /** How long a follow without a handle, and a stake without an entry, are kept. */
+  readonly lingerMs: number;
+}
+
+export interface InterestsPort {
+  /** The present life of a name, unless it has ended. */
+  pairOf(name: string): Pair | undefined;
+  isUp(pair: Pair): boolean;
+  /** All that are known and have not ended. */
+  pairs(): Iterable<Pair>;
+  /** There is something to say to a pair. */
+  hasNews(pair: Pair): void;
+}
+
+export class Interests {
+  readonly own: OwnEntries;
+  readonly follows: Follows;
+  readonly meetings: Meetings;
+  readonly registrar = new Registrar();
+  readonly #options: InterestsOptions;
+  readonly #protocol: FollowingProtocol;
+  readonly #port: InterestsPort;
+  readonly #id: string;
+  /** Topics whose last entry has left, and when the stake in them ends, in that order. */
+  readonly #lingering = new Map<string, number>();
+  /** Followed topics that may not be complete. */
+  readonly #waiting = new Set<string>();
+  /** Pairs whose other side has not told yet which stakes it has here. */
+  readonly #unheard = new Set<Pair>();
+  /** How many stakes are to be enlisted again: less than one, between two ticks. */
+  #renewals = 0;
+  /** When somebody was up no longer, or this node began. */
+  #goneMs: number;
+
+  constructor(
+    owner: EntryOwner,
+    options: InterestsOptions,
+    port: InterestsPort,
+    protocol: FollowingProtocol,
+    nowMs: number,
+  ) {
+    const { life, lingerMs } = options;
+    this.#options = options;
+    this.#port = port;
+    this.#protocol = protocol;
+    this.#id = replicaOf(life);
+    this.#goneMs = nowMs;
+    this.own = new OwnEntries(owner, life, protocol);
+    this.follows = new Follows(lingerMs);
+    this.meetings = new Meetings(
+      life.name,
+      {
+        enlist: (registrar, topic, stake, again) => this.#enlist(registrar, topic, stake, again),
+        meet: (member, topic) => this.#meet(member, topic),
+      },
+      protocol,
+    );
+  }
+
+  // What this node does.
+
+  add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    const entry = this.own.add(topic, key, session, meta);
+    this.#lingering.delete(topic);
+    if ((this.meetings.stakeIn(topic).roles & HAS) !== 0) return entry;
+    this.#restake(topic);
+    // Who wished for it when there was something was told that there is nothing any more.
+    for (const pair of this.#port.pairs()) {
+      const wish = pair.wishesHeard.get(topic) ?? 0;
+      if (wish > 0) pair.authored.open(topic, wish);
+    }
+    return entry;
+  }
+
+  remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
+    const topic = ReplicatedEntry.topicOf(entry);
+    this.own.remove(entry, closed);
+    if (this.own.of(topic).size === 0) this.#lingering.set(topic, nowMs + this.#options.lingerMs);
+  }
+
+  /** One more handle of a topic. Returns whether its follow has begun with it. */
+  follow(topic: string): boolean {
+    if (!this.follows.open(topic)) return false;
+    this.#waiting.add(topic);
+    this.#restake(topic);
+    return true;
+  }
+
+  /** A follow has ended. */
+  unfollowed(topic: string): void {
+    this.#waiting.delete(topic);
+    for (const pair of this.#port.pairs()) {
+      const generation = Math.max(pair.wishes.get(topic) ?? 0, pair.followed.openedIn(topic) ?? 0);
+      if (generation > 0) this.#wish(pair, topic, -generation);
+    }
+    this.#restake(topic);
+  }
+
+  /** Ends the stakes whose time has come. */
+  endStakes(nowMs: number): void {
+    for (const [topic, endsMs] of this.#lingering) {
+      if (endsMs > nowMs) break;
+      this.#lingering.delete(topic);
+      for (const pair of this.#port.pairs()) pair.authored.close(topic);
+      this.#restake(topic);
+    }
+  }
+
+  /** Enlists some of the stakes again, as so much time has passed. */
+  renew(elapsedMs: number): void {
+    const { rules, limits } = this.#protocol;
+    this.#renewals += rules.renewals(this.meetings.size, elapsedMs, limits);
+    const count = Math.floor(this.#renewals);
+    this.#renewals -= count;
+    this.meetings.renew(count);
+  }
+
+  /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
+  pursue(nowMs: number): void {
+    for (const topic of [...this.#waiting]) {
+      if (this.isComplete(topic, nowMs)) {
+        this.#waiting.delete(topic);
+        continue;
+      }
+      const known = this.#knownOf(topic, nowMs);
+      if (!known.isSettled) this.meetings.askAgain(topic);
+      for (const member of known.members) this.#meet(member, topic);
+    }
+  }
+
+  /** Whether all is held that anybody who is up has in a followed topic. */
+  isComplete(topic: string, nowMs: number): boolean {
+    const generation = this.follows.generationOf(topic);
+    if (generation === undefined) return false;
+    const { isSettled, members } = this.#knownOf(topic, nowMs);
+    if (!isSettled) return false;
+    return members.every(({ life, stake }) => {
+      if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) return true;
+      const pair = this.#pairOf(life);
+      // A life that is not up is not waited for, nor is one that was not heard yet.
+      return pair === undefined || !this.#port.isUp(pair) || pair.hasAnswered(topic, generation);
+    });
+  }
+
+  // What others say.
+
+  /** A life is heard for the first time. */
+  appeared(pair: Pair): void {
+    this.#unheard.add(pair);
+    this.meetings.appeared(pair.life);
+    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+  }
+
+  came(name: string): void {
+    this.meetings.came(name);
+    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+  }
+
+  went(name: string, nowMs: number): void {
+    this.#goneMs = nowMs;
+    this.meetings.went(name);
+    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+  }
+
+  /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
+  forget(pair: Pair, isOver: boolean): void {
+    this.#unheard.delete(pair);
+    if (!isOver) {
+      const { life } = pair;
+      for (const [topic, generation] of pair.authored.opened())
+        this.meetings.hint(life, topic, { roles: FOLLOWS, generation });
+      for (const [topic, wish] of pair.wishes)
+        if (wish > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
+    }
+    pair.authored.end();
+    for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
+  }
+
+  heardStakes(pair: Pair, said: Said<Stake>): void {
+    const hearing = pair.stakesHeard.hear(said, (topic, stake) => {
+      this.registrar.enlist(pair.life, topic, stake);
+      if (stake !== undefined && this.meetings.stakeIn(topic).roles !== 0)
+        this.#meet({ life: pair.life, stake }, topic);
+    });
+    if (hearing !== "gap") {
+      pair.isIntroduced = true;
+      this.#unheard.delete(pair);
+    }
+    const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);
+    const topics = isAnswered ? said.items.filter(([, { roles }]) => roles !== 0) : [];
+    pair.owesMembers(topics.map(([topic]) => topic));
+  }
+
+  heardMembers(pair: Pair, members: Members): void {
+    pair.stakes.confirm(members);
+    for (const list of members.lists) {
+      this.meetings.listed(pair.life.name, list, pair.stakes.isKnown(list.topic));
+      if (this.follows.generationOf(list.topic) !== undefined) this.#waiting.add(list.topic);
+    }
+  }
+
+  heardWishes(pair: Pair, said: Said<Wish>): void {
+    pair.wishesHeard.hear(said, (topic, wish) => {
+      if (wish !== undefined && wish > 0) pair.authored.open(topic, wish);
+      else if (wish === undefined || (pair.authored.generationOf(topic) ?? Infinity) <= -wish)
+        pair.authored.close(topic);
+    });
+    pair.owesWishesHeard();
+  }
+
+  /** The author has nothing in a topic any more, whatever was told of it before. */
+  closed(pair: Pair, topic: string): void {
+    if (this.follows.generationOf(topic) === undefined) return;
+    this.meetings.left(pair.life, topic);
+    this.#waiting.add(topic);
+  }
+
+  /** The author opened a topic in another generation than the present one: it is told which that is. */
+  ignored(pair: Pair, topic: string, generation: number): void {
+    this.#wish(pair, topic, this.follows.generationOf(topic) ?? -generation);
+  }
+
+  /** Whom this node knows of a topic, as its registrar. */
+  listOf(topic: string, nowMs: number): MemberList {
+    return { topic, isSettled: this.#isSettled(topic, nowMs), members: this.registrar.membersOf(topic) };
+  }
+
+  // Inside.
+
+  #restake(topic: string): void {
+    const has = this.own.of(topic).size > 0 || this.#lingering.has(topic);
+    const generation = this.follows.generationOf(topic);
+    const roles = (has ? HAS : 0) | (generation === undefined ? 0 : FOLLOWS);
+    this.meetings.set(topic, { roles, generation: generation ?? 0 });
+  }
+
+  #enlist(registrar: string, topic: string, stake: Stake, again: boolean): void {
+    const { life } = this.#options;
+    if (registrar === life.name) {
+      this.registrar.enlist(life, topic, stake);
+      if (stake.roles !== 0) for (const member of this.registrar.membersOf(topic)) this.#meet(member, topic);
+      return;
+    }
+    const pair = this.#port.pairOf(registrar);
+    if (pair === undefined) return;
+    const told = pair.stakes.get(topic);
+    if (told === undefined ? stake.roles === 0 : !again && isSame(told, stake)) return;
+    pair.stakes.set(topic, stake);
+    this.#port.hasNews(pair);
+  }
+
+  /** Contacts a life that has a stake in a topic of this node. Returns whether it is known. */
+  #meet({ life, stake }: Member, topic: string): boolean {
+    if (life.name === this.#options.life.name) return true;
+    const pair = this.#port.pairOf(life.name);
+    if (pair === undefined || pair.life.incarnation < life.incarnation) return false;
+    if (pair.life.incarnation > life.incarnation) return true;
+    if ((stake.roles & FOLLOWS) !== 0 && (this.meetings.stakeIn(topic).roles & HAS) !== 0)
+      pair.authored.open(topic, stake.generation);
+    const generation = this.follows.generationOf(topic);
+    if ((stake.roles & HAS) === 0 || generation === undefined) return true;
+    if (pair.wishes.get(topic) !== generation && pair.followed.openedIn(topic) !== generation)
+      this.#wish(pair, topic, generation);
+    return true;
+  }
+
+  #wish(pair: Pair, topic: string, wish: Wish): void {
+    pair.wishes.set(topic, wish);
+    this.#port.hasNews(pair);
+  }
+
+  #pairOf(life: Life): Pair | undefined {
+    const pair = this.#port.pairOf(life.name);
+    return pair?.life.incarnation === life.incarnation ? pair : undefined;
+  }
+
+  /** Whom any registrar of a topic knows, and whether one of them knows all that there are. */
+  #knownOf(
+    topic: string,
+    nowMs: number,
+  ): { readonly isSettled: boolean; readonly members: readonly Member[] } {
+    const members: Member[] = [];
+    let isSettled = false;
+    for (const registrar of this.meetings.registrarsOf(topic)) {
+      const isOwn = registrar === this.#options.life.name;
+      const list = isOwn ? this.listOf(topic, nowMs) : this.meetings.listOf(topic, registrar);
+      if (list === undefined) continue;
+      isSettled ||= list.isSettled;
+      members.push(...list.members);
+    }
+    return { isSettled, members };
+  }
+
+  /** Whether this node, as a registrar, knows of all that have a stake in a topic. */
+  #isSettled(topic: string, nowMs: number): boolean {
+    const { life, heartbeatPeriodMs } = this.#options;
+    if (!this.meetings.isRegistrar(life.name, topic)) return false;
+    let unheard = 0;
+    for (const pair of this.#unheard) if (this.#port.isUp(pair)) unheard += 1;
+    const { rules, limits } = this.#protocol;
+    return rules.isSettled(unheard, nowMs - this.#goneMs, heartbeatPeriodMs, limits);
+  }
+}
+
+function isSame(one: Stake, other: Stake): boolean {
+  return one.roles === other.roles && one.generation === other.generation;
+}

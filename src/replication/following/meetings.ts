@@ -1,0 +1,206 @@
+/**
+ * What this node has to do with which topics, who is told, and whom it hears of thereby: enlistments at the registrars,
+ * their lists, and hints of lives that are not known yet. Of two that enlist at one registrar, the later one is answered
+ * with the earlier one, and contacts it: that is all the coordination there is.
+ *
+ * Knows no time, no frame and no entry; who is told and met is the port's business.
+ */
+import type { Life } from "../life.js";
+import { replicaOf } from "../life.js";
+import { FOLLOWS } from "./message.js";
+import type { Member, MemberList, Stake } from "./message.js";
+import { Ranks } from "./ranks.js";
+import { FOLLOWING_PROTOCOL } from "./rules.js";
+import type { FollowingProtocol } from "./rules.js";
+
+export interface MeetingsPort {
+  /** A registrar is to know this stake; without roles: that there is none any more. `again`: though it may know. */
+  enlist(registrar: string, topic: string, stake: Stake, again: boolean): void;
+  /** A life has a stake in a topic in which this node has one. Returns whether it is known. */
+  meet(member: Member, topic: string): boolean;
+}
+
+/** Whom a registrar has named. */
+interface List {
+  readonly isSettled: boolean;
+  readonly members: readonly Member[];
+}
+
+interface OwnStake {
+  stake: Stake;
+  registrars: readonly string[];
+  /** By registrar; of the present generation. */
+  readonly lists: Map<string, List>;
+}
+
+interface Hints {
+  readonly id: string;
+  readonly topics: Map<string, Stake>;
+}
+
+const NO_STAKE: Stake = { roles: 0, generation: 0 };
+
+export class Meetings {
+  readonly #port: MeetingsPort;
+  readonly #protocol: FollowingProtocol;
+  readonly #ranks: Ranks;
+  readonly #stakes = new Map<string, OwnStake>();
+  /** By name: what was told of a life that is not known, or was forgotten. */
+  readonly #hints = new Map<string, Hints>();
+  /** The stakes that are still to be enlisted again in this round. */
+  #renewal: IterableIterator<string> | undefined;
+
+  constructor(self: string, port: MeetingsPort, protocol: FollowingProtocol = FOLLOWING_PROTOCOL) {
+    this.#port = port;
+    this.#protocol = protocol;
+    this.#ranks = new Ranks(protocol.rules.registrars(protocol.limits));
+    this.#ranks.add(self);
+  }
+
+  /** How many topics this node has a stake in. */
+  get size(): number {
+    return this.#stakes.size;
+  }
+
+  /** How many hints are kept. */
+  get hintCount(): number {
+    let count = 0;
+    for (const { topics } of this.#hints.values()) count += topics.size;
+    return count;
+  }
+
+  stakeIn(topic: string): Stake {
+    return this.#stakes.get(topic)?.stake ?? NO_STAKE;
+  }
+
+  /** The registrars of a topic in which this node has a stake. */
+  registrarsOf(topic: string): readonly string[] {
+    return this.#stakes.get(topic)?.registrars ?? [];
+  }
+
+  /** Whether a node is a registrar of a topic, as far as this node sees. */
+  isRegistrar(name: string, topic: string): boolean {
+    const registrars = this.#stakes.get(topic)?.registrars ?? this.#ranks.registrarsOf(topic);
+    return registrars.includes(name);
+  }
+
+  /** What a registrar has told of a topic since this node enlisted its present stake. */
+  listOf(topic: string, registrar: string): List | undefined {
+    return this.#stakes.get(topic)?.lists.get(registrar);
+  }
+
+  /** From now on this node has this stake in a topic. */
+  set(topic: string, stake: Stake): void {
+    let own = this.#stakes.get(topic);
+    if (own === undefined) {
+      if (stake.roles === 0) return;
+      own = { stake, registrars: this.#ranks.registrarsOf(topic), lists: new Map() };
+      this.#stakes.set(topic, own);
+    }
+    if (own.stake.generation !== stake.generation) own.lists.clear();
+    own.stake = stake;
+    if (stake.roles === 0) this.#stakes.delete(topic);
+    for (const registrar of own.registrars) this.#port.enlist(registrar, topic, stake, false);
+  }
+
+  /** A node is up. */
+  came(name: string): void {
+    this.#ranks.add(name);
+    this.#rank(
+      (topic, registrars) => registrars.includes(name) || this.#ranks.isAmong(name, topic, registrars),
+    );
+  }
+
+  /** A node is up no longer. */
+  went(name: string): void {
+    this.#ranks.delete(name);
+    this.#rank((_, registrars) => registrars.includes(name));
+  }
+
+  /** A registrar names whom it knows; `isConfirmed`: it knows the present stake of this node. */
+  listed(registrar: string, { topic, isSettled, members }: MemberList, isConfirmed: boolean): void {
+    const own = this.#stakes.get(topic);
+    if (own === undefined) return;
+    if ((own.stake.roles & FOLLOWS) !== 0 && own.registrars.includes(registrar))
+      own.lists.set(registrar, { isSettled: isSettled && isConfirmed, members });
+    for (const member of members)
+      if (!this.#port.meet(member, topic)) this.hint(member.life, topic, member.stake);
+  }
+
+  /** A life has nothing in a topic any more, and says so itself: what was listed of it is older. */
+  left(life: Life, topic: string): void {
+    const id = replicaOf(life);
+    const lists = this.#stakes.get(topic)?.lists;
+    for (const [registrar, { isSettled, members }] of lists ?? [])
+      lists?.set(registrar, {
+        isSettled,
+        members: members.filter((member) => replicaOf(member.life) !== id),
+      });
+  }
+
+  /** A life that is not known has a stake in a topic: it is met when it is heard. */
+  hint(life: Life, topic: string, stake: Stake): void {
+    if (!this.#protocol.rules.keepsHints(stake)) return;
+    const id = replicaOf(life);
+    let hints = this.#hints.get(life.name);
+    // Both are of one name: the later life has the larger text.
+    if (hints !== undefined && hints.id > id) return;
+    if (hints?.id !== id) {
+      hints = { id, topics: new Map() };
+      this.#hints.delete(life.name);
+      this.#hints.set(life.name, hints);
+      if (this.#hints.size > this.#protocol.limits.namesHinted) {
+        for (const oldest of this.#hints.keys()) {
+          this.#hints.delete(oldest);
+          break;
+        }
+      }
+    }
+    const before = hints.topics.get(topic) ?? NO_STAKE;
+    const generation = Math.max(before.generation, stake.generation);
+    hints.topics.set(topic, { roles: before.roles | stake.roles, generation });
+  }
+
+  /** A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over. */
+  appeared(life: Life): void {
+    const hints = this.#hints.get(life.name);
+    this.#hints.delete(life.name);
+    if (hints?.id !== replicaOf(life)) return;
+    for (const [topic, stake] of hints.topics) this.#port.meet({ life, stake }, topic);
+  }
+
+  /** Enlists the next of the stakes again, so many. */
+  renew(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const next = (this.#renewal ??= this.#stakes.keys()).next();
+      if (next.done === true) {
+        this.#renewal = undefined;
+        return;
+      }
+      this.askAgain(next.value);
+    }
+  }
+
+  /** Asks the registrars of a topic again whom they know. */
+  askAgain(topic: string): void {
+    const own = this.#stakes.get(topic);
+    for (const registrar of own?.registrars ?? [])
+      this.#port.enlist(registrar, topic, this.stakeIn(topic), true);
+  }
+
+  /** A node has come or gone: the topics of which it is or was a registrar have others now. */
+  #rank(isChanged: (topic: string, registrars: readonly string[]) => boolean): void {
+    for (const [topic, own] of this.#stakes) {
+      const before = own.registrars;
+      if (!isChanged(topic, before)) continue;
+      const after = this.#protocol.rules.registrarsNow(this.#ranks.registrarsOf(topic), before);
+      own.registrars = after;
+      for (const registrar of before) {
+        if (after.includes(registrar)) continue;
+        own.lists.delete(registrar);
+        this.#port.enlist(registrar, topic, NO_STAKE, false);
+      }
+      for (const registrar of after) this.#port.enlist(registrar, topic, own.stake, false);
+    }
+  }
+}

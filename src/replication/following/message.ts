@@ -1,0 +1,120 @@
+/**
+ * What two nodes tell each other that hold only what they follow, decoded. All that there is to say to a peer travels
+ * in one frame; its letters stand in the order in which they are to be read. How they look on the wire is the codec's
+ * business. Types only.
+ */
+import type { Life } from "../life.js";
+import type { WireBirth, WireRemoval } from "../message.js";
+
+/** How far numbered changes of one stream were heard. */
+export interface Heard {
+  readonly stream: number;
+  readonly number: number;
+}
+
+/** What came of hearing something numbered: something new, nothing new, or that something before it was lost. */
+export type Hearing = "news" | "known" | "gap";
+
+/** Numbered changes after `since`, up to `upTo`, as final values: one for each topic that has changed. */
+export interface Said<V> {
+  readonly stream: number;
+  readonly since: number;
+  readonly upTo: number;
+  readonly items: readonly (readonly [topic: string, value: V])[];
+}
+
+/** What a life has to do with a topic. */
+export interface Stake {
+  /** A sum of `HAS` and `FOLLOWS`; 0: nothing any more. */
+  readonly roles: number;
+  /** Of its follow; 0 if it does not follow. */
+  readonly generation: number;
+}
+
+export const HAS = 1;
+export const FOLLOWS = 2;
+
+/** A life, as a registrar names it to others. */
+export interface Member {
+  readonly life: Life;
+  readonly stake: Stake;
+}
+
+/** Whom a registrar knows of a topic. */
+export interface MemberList {
+  readonly topic: string;
+  /** Whether it knows of all that there are. */
+  readonly isSettled: boolean;
+  readonly members: readonly Member[];
+}
+
+/** The answer of a registrar, and at the same time its confirmation. */
+export interface Members extends Heard {
+  readonly lists: readonly MemberList[];
+}
+
+/** Wishes were heard, and with them a share has had so many opens and closes. */
+export interface WishesHeard extends Heard {
+  readonly share: number;
+  readonly version: number;
+}
+
+/** How far a share has come: its clock, and its version, which counts opens and closes. */
+export interface Place {
+  readonly stream: number;
+  readonly clock: number;
+  readonly version: number;
+}
+
+/** What an author has in the topics that are open, as of a frame. */
+export interface ShareSummary extends Place {
+  readonly count: number;
+  readonly digest: number;
+}
+
+/**
+ * The changes of a share between two places: of topics that were open at `from`, what came and went in
+ * `(since, upTo]`; of those that were opened in `(from, to]`, everything. A whole one says everything of all.
+ */
+export interface ShareFrame {
+  readonly stream: number;
+  readonly isWhole: boolean;
+  readonly since: number;
+  readonly upTo: number;
+  readonly from: number;
+  readonly to: number;
+  readonly opens: readonly (readonly [topic: string, generation: number])[];
+  readonly closes: readonly string[];
+  readonly removals: readonly WireRemoval[];
+  readonly births: readonly WireBirth[];
+}
+
+/** The generation of a wish for a topic; negative: that one is wished no longer. */
+export type Wish = number;
+
+/** All that one frame says to a peer. */
+export interface Letters {
+  /** What was heard of the peer: it has appeared, or come back, or has not introduced itself. */
+  readonly greeting?: { readonly stakes: Heard; readonly wishes: Heard };
+  readonly stakes?: Said<Stake>;
+  readonly members?: Members;
+  readonly wishes?: Said<Wish>;
+  readonly wishesHeard?: WishesHeard;
+  readonly share?: ShareFrame;
+  readonly summary?: ShareSummary;
+  /** What came after this place? After 0 of a stream 0: everything. */
+  readonly question?: Place;
+}
+
+export type FollowingMessage =
+  | { readonly type: "beat" }
+  | { readonly type: "pair"; readonly letters: Letters }
+  | { readonly type: "goodbye"; readonly windowMs: number };
+
+export interface FollowingFrame {
+  readonly from: Life;
+  /** The incarnation that it is for; `undefined`: all. */
+  readonly to: string | undefined;
+  readonly counter: number;
+  readonly message: FollowingMessage;
+}

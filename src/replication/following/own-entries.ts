@@ -1,0 +1,198 @@
+/**
+ * What this node's own sessions have, by topic: the one source of all shares that it authors. One clock counts its
+ * births and removals, whatever their topics; each share that has a topic open is told of each change in it, once, without a search.
+ *
+ * Knows no follower, no time and no pubsub.
+ */
+import { Orswot } from "../../crdt/index.js";
+import type { Dot } from "../../crdt/index.js";
+import type { AnyMeta } from "../../words.js";
+import { Endings } from "../authoring/endings.js";
+import { ReplicatedEntry } from "../entry.js";
+import type { EntryOrigin, EntryOwner } from "../entry.js";
+import { refPrefixOf, replicaOf } from "../life.js";
+import type { Life } from "../life.js";
+import type { WireRemoval } from "../message.js";
+import { FOLLOWING_PROTOCOL } from "./rules.js";
+import type { FollowingProtocol } from "./rules.js";
+
+/** A removal, and the topic in which it was. */
+export interface OwnRemoval extends WireRemoval {
+  readonly topic: string;
+}
+
+/** What came and went after a clock. */
+interface Since {
+  readonly births: readonly ReplicatedEntry[];
+  readonly removals: readonly OwnRemoval[];
+}
+
+/** A share that is told of the changes of its open topics. `hash` is that of the entry's value. */
+export interface Watcher {
+  born(entry: ReplicatedEntry, hash: number): void;
+  removed(removal: OwnRemoval, hash: number): void;
+}
+
+const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
+const NO_WATCHERS: ReadonlySet<Watcher> = new Set();
+
+export class OwnEntries {
+  readonly #origin: EntryOrigin;
+  readonly #replica: string;
+  readonly #set: Orswot<ReplicatedEntry>;
+  readonly #endings: Endings;
+  readonly #topics = new Map<string, Set<ReplicatedEntry>>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  /** The topics of the removals that the set keeps, by their clocks. */
+  readonly #removedFrom = new Map<number, string>();
+  readonly #removalsKept: number;
+  #clock = 0;
+
+  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL) {
+    const { removalsKept } = limits;
+    this.#origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
+    this.#replica = replicaOf(life);
+    this.#set = new Orswot(this.#replica, { removalsKept });
+    this.#endings = new Endings(removalsKept);
+    // As many as the set keeps at the most, so that a removal which is kept has a topic.
+    this.#removalsKept = removalsKept + Math.min(removalsKept, 1_000);
+  }
+
+  get clock(): number {
+    return this.#clock;
+  }
+
+  get size(): number {
+    return this.#set.size;
+  }
+
+  /** The topics in which there is an entry. */
+  topics(): IterableIterator<string> {
+    return this.#topics.keys();
+  }
+
+  /** The entries of a topic. The set follows the changes. */
+  of(topic: string): ReadonlySet<ReplicatedEntry> {
+    return this.#topics.get(topic) ?? NO_ENTRIES;
+  }
+
+  add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    const entry = new ReplicatedEntry(this.#origin, this.#clock + 1, topic, key, session, meta);
+    ReplicatedEntry.seal(entry, undefined);
+    this.#insert(entry);
+    return entry;
+  }
+
+  /** @throws Error, and changes nothing, if `previous` is not there. */
+  update(previous: ReplicatedEntry, meta: Readonly<AnyMeta>): ReplicatedEntry {
+    const dot = this.#dotOf(previous);
+    const { key, session } = previous;
+    const topic = ReplicatedEntry.topicOf(previous);
+    const entry = new ReplicatedEntry(this.#origin, this.#clock + 2, topic, key, session, meta);
+    ReplicatedEntry.seal(entry, previous);
+    const removal = this.#remove(dot, topic, previous);
+    this.#endings.updated(this.#clock);
+    this.#tellRemoved(removal, previous);
+    this.#insert(entry);
+    return entry;
+  }
+
+  /** @throws Error, and changes nothing, if the entry is not there. */
+  remove(entry: ReplicatedEntry, closed: boolean): void {
+    const dot = this.#dotOf(entry);
+    const topic = ReplicatedEntry.topicOf(entry);
+    const removal = this.#remove(dot, topic, entry);
+    this.#endings.ended(this.#clock, dot.clock, closed, (clock) => this.#removedBy(clock)?.clock);
+    if (this.#topics.get(topic)?.size === 0) this.#topics.delete(topic);
+    this.#tellRemoved(removal, entry);
+  }
+
+  /** From now on the watcher is told of the changes in a topic. */
+  watch(topic: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(topic);
+    if (watchers === undefined) this.#watchers.set(topic, new Set([watcher]));
+    else watchers.add(watcher);
+  }
+
+  unwatch(topic: string, watcher: Watcher): void {
+    const watchers = this.#watchers.get(topic);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(topic);
+  }
+
+  /** How many watch a topic, over all topics. */
+  get watchCount(): number {
+    let count = 0;
+    for (const watchers of this.#watchers.values()) count += watchers.size;
+    return count;
+  }
+
+  /**
+   * What came after a clock and is there, and what was there at it and is not; `undefined` where the kept removals do not
+   * reach back. Costs as much as there was.
+   */
+  since(clock: number): Since | undefined {
+    const part = this.#set.part(this.#replica, clock);
+    if (part === undefined) return undefined;
+    return {
+      births: part.births.map(({ value }) => value),
+      removals: part.removed.map((removal) => ({
+        clock: removal.clock,
+        removed: removal.dot.clock,
+        closed: this.isClosed(removal.clock),
+        topic: this.#removedFrom.get(removal.clock) ?? "",
+      })),
+    };
+  }
+
+  /** Whether what was removed at this clock went with its session, then or in a later revision. */
+  isClosed(removal: number): boolean {
+    return this.#endings.isClosed(removal);
+  }
+
+  #insert(entry: ReplicatedEntry): void {
+    this.#clock = this.#set.add(entry).clock;
+    if (this.#clock !== ReplicatedEntry.clockOf(entry))
+      throw new Error(`A fault of rollcall: the entry ${entry.ref} was born at clock ${this.#clock}`);
+    const topic = ReplicatedEntry.topicOf(entry);
+    const entries = this.#topics.get(topic);
+    if (entries === undefined) this.#topics.set(topic, new Set([entry]));
+    else entries.add(entry);
+    const watchers = this.#watchers.get(topic) ?? NO_WATCHERS;
+    if (watchers.size === 0) return;
+    // Once for all of them: what it costs is that of the value.
+    const hash = ReplicatedEntry.hashOf(entry);
+    for (const watcher of watchers) watcher.born(entry, hash);
+  }
+
+  #remove(dot: Dot, topic: string, entry: ReplicatedEntry): OwnRemoval {
+    this.#set.remove(dot);
+    this.#clock = this.#set.context.clock(this.#replica);
+    this.#topics.get(topic)?.delete(entry);
+    this.#removedFrom.set(this.#clock, topic);
+    if (this.#removedFrom.size > this.#removalsKept) {
+      for (const oldest of this.#removedFrom.keys()) {
+        this.#removedFrom.delete(oldest);
+        break;
+      }
+    }
+    return { clock: this.#clock, removed: dot.clock, closed: false, topic };
+  }
+
+  #tellRemoved(removal: OwnRemoval, entry: ReplicatedEntry): void {
+    const watchers = this.#watchers.get(removal.topic) ?? NO_WATCHERS;
+    if (watchers.size === 0) return;
+    const hash = ReplicatedEntry.hashOf(entry);
+    for (const watcher of watchers) watcher.removed(removal, hash);
+  }
+
+  #dotOf(entry: ReplicatedEntry): Dot {
+    const dot = { replica: this.#replica, clock: ReplicatedEntry.clockOf(entry) };
+    if (this.#set.get(dot) === entry) return dot;
+    throw new Error(`A fault of rollcall: the entry ${entry.ref} is not in its author's set`);
+  }
+
+  #removedBy(clock: number): Dot | undefined {
+    return this.#set.removedBy({ replica: this.#replica, clock });
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * All that this node shares with one life of another: what it tells it and hears of it as its author, its follower, its
+ * stakeholder and its registrar, and the outbox in which all of that waits for one frame.
+ *
+ * Knows no membership and no pubsub; time comes in as an argument.
+ */
+import type { EntryOrigin } from "../entry.js";
+import type { Life } from "../life.js";
+import { replicaOf } from "../life.js";
+import type { Protocol } from "../rules.js";
+import type { Letters, MemberList, Place, ShareFrame, Stake, Wish, WishesHeard } from "./message.js";
+import type { OwnEntries } from "./own-entries.js";
+import type { FollowingProtocol } from "./rules.js";
+import { AuthoredShare } from "./share-author.js";
+import { FollowedShare } from "./share-follower.js";
+import type { GenerationOf } from "./share-follower.js";
+import { HeardSet, Patience, Told } from "./told.js";
+
+/** What the pairs of a node have in common. */
+export interface PairsOf {
+  readonly own: OwnEntries;
+  readonly generationOf: GenerationOf;
+  /** Whom this node knows of a topic, as its registrar. */
+  readonly listOf: (topic: string, nowMs: number) => MemberList;
+  /** There is something to say to a pair. */
+  readonly hasNews: (pair: Pair) => void;
+  readonly protocol: Protocol;
+  readonly following: FollowingProtocol;
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+export class Pair {
+  readonly life: Life;
+  readonly id: string;
+  readonly #of: PairsOf;
+  /** As author of what the other follows. */
+  readonly authored: AuthoredShare;
+  readonly wishesHeard: HeardSet<Wish>;
+  /** As follower of what the other has. */
+  readonly followed: FollowedShare;
+  readonly wishes: Told<Wish>;
+  /** This node's stakes, with the other as registrar; and the other's, with this node as one. */
+  readonly stakes: Told<Stake>;
+  readonly stakesHeard: HeardSet<Stake>;
+  /** Whether the other has told which stakes it has here. */
+  isIntroduced = false;
+  /** Whether the share was found to be as its author says, since the other was heard again. */
+  isChecked = true;
+  /** After this it may be sent the next frame that is not urgent. */
+  quietUntilMs = -Infinity;
+
+  /** What the author said when it confirmed the wishes that it has heard. */
+  #wishesAnswer: WishesHeard | undefined;
+  #greets = false;
+  #introduces = false;
+  readonly #topicsToList = new Set<string>();
+  #owesMembers = false;
+  #owesWishesHeard = false;
+  #toAnswer: Place | undefined;
+  #summaries = 0;
+  #summaryMs = Infinity;
+  readonly #question: Patience;
+  readonly #introduction: Patience;
+
+  /** @param stream is one that this node has not used before. */
+  constructor(life: Life, origin: EntryOrigin, stream: number, of: PairsOf) {
+    const { own, generationOf, protocol, following } = of;
+    this.life = life;
+    this.id = replicaOf(life);
+    this.#of = of;
+    this.authored = new AuthoredShare(own, stream, () => of.hasNews(this), following);
+    this.followed = new FollowedShare(origin, generationOf, following, protocol.rules);
+    const isNoStake = ({ roles }: Stake): boolean => roles === 0;
+    const isNoWish = (wish: Wish): boolean => wish < 0;
+    this.wishes = new Told(stream, isNoWish, following);
+    this.wishesHeard = new HeardSet(isNoWish, following);
+    this.stakes = new Told(stream, isNoStake, following);
+    this.stakesHeard = new HeardSet(isNoStake, following);
+    this.#question = new Patience(following);
+    this.#introduction = new Patience(following);
+  }
+
+  /** How many topics are told, heard, open or opened: nothing of it is left when no topic is. */
+  get size(): number {
+    const told = this.wishes.size + this.wishesHeard.size + this.stakes.size + this.stakesHeard.size;
+    return told + this.authored.openCount + this.followed.openedCount;
+  }
+
+  /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
+  hasAnswered(topic: string, generation: number): boolean {
+    const { followed, wishes } = this;
+    if (followed.isBehind) return false;
+    const isWishConfirmed = wishes.get(topic) === generation && wishes.isKnown(topic);
+    const answer = this.#wishesAnswer;
+    const isAnswered =
+      isWishConfirmed && answer?.share === followed.stream && followed.version >= answer.version;
+    return this.#of.following.rules.hasAnswered(followed.openedIn(topic) === generation, isAnswered);
+  }
+
+  // What is to be said.
+
+  /** The other is to be told what was heard of it, and to say what it has not confirmed. */
+  greet(): void {
+    this.#greets = true;
+    this.#introduces = true;
+  }
+
+  /** The other has met this node anew. */
+  introduce(): void {
+    this.#introduces = true;
+    this.#of.hasNews(this);
+  }
+
+  /** The other enlisted stakes, of which these are to be answered with lists. */
+  owesMembers(topics: Iterable<string>): void {
+    for (const topic of topics) this.#topicsToList.add(topic);
+    this.#owesMembers = true;
+    this.#of.hasNews(this);
+  }
+
+  owesWishesHeard(): void {
+    this.#owesWishesHeard = true;
+    this.#of.hasNews(this);
+  }
+
+  /** The other asks what came after a place. */
+  asked(place: Place): void {
+    this.#toAnswer = place;
+  }
+
+  /** The author has confirmed wishes, and said where its share stands since. */
+  confirmed(answer: WishesHeard): void {
+    this.wishes.confirm(answer);
+    this.#wishesAnswer = answer;
+    this.followed.hearOf(answer.share, answer.version);
+  }
+
+  /** Something of the author's share came: what is missing still is asked for anew. */
+  broughtOn(): void {
+    this.#question.end();
+  }
+
+  /** The share is to be held against what its author says now. */
+  checkAnew(): void {
+    this.isChecked = false;
+    this.#question.end();
+  }
+
+  /** When there is something to say, of all that is known now; `isAlive`: it may answer. */
+  dueMs(isAlive: boolean): number {
+    const isUrgent = this.#greets || this.#introduces || this.#toAnswer !== undefined;
+    if (isUrgent || this.#owesMembers || this.#owesWishesHeard || this.authored.isPending) return -Infinity;
+    if (!isAlive) return this.#summaryMs;
+    const askMs = this.#asks ? this.#question.dueMs : Infinity;
+    const introductionMs = this.isIntroduced ? Infinity : this.#introduction.dueMs;
+    return Math.min(this.#summaryMs, this.stakes.dueMs, this.wishes.dueMs, askMs, introductionMs);
+  }
+
+  /** When there is a question or an answer that waits for no window: now, later or never. */
+  urgentMs(nowMs: number): number {
+    if (this.#toAnswer !== undefined) return nowMs;
+    return this.#asks ? Math.max(nowMs, this.#question.dueMs) : Infinity;
+  }
+
+  /** Takes all that is to be said, if anything is. */
+  take(nowMs: number, isAlive: boolean): Letters | undefined {
+    if (isAlive && !this.isIntroduced && this.#introduction.dueMs <= nowMs) this.greet();
+    const { heardOf } = this.#of.following.rules;
+    const letters: Writable<Letters> = {};
+    if (this.#greets) {
+      const stakes = heardOf(this.stakesHeard.heard);
+      const wishes = heardOf(this.wishesHeard.heard);
+      if (stakes !== undefined && wishes !== undefined) letters.greeting = { stakes, wishes };
+      this.#introduction.said(nowMs, false);
+    }
+    if (this.#introduces || (isAlive && this.stakes.dueMs <= nowMs)) letters.stakes = this.stakes.say(nowMs);
+    if (this.#owesMembers) {
+      const lists = Array.from(this.#topicsToList, (topic) => this.#of.listOf(topic, nowMs));
+      letters.members = { ...this.stakesHeard.heard, lists };
+      this.#topicsToList.clear();
+    }
+    // Also where there are none: the other may know of some that were told before this node forgot it.
+    if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs)) letters.wishes = this.wishes.say(nowMs);
+    this.#takeShare(letters, nowMs);
+    if (this.#owesWishesHeard) {
+      const { version } = this.authored.summary;
+      letters.wishesHeard = { ...this.wishesHeard.heard, share: this.authored.stream, version };
+    }
+    if (isAlive && this.#asks && this.#question.dueMs <= nowMs) {
+      letters.question = this.followed.question;
+      this.#question.said(nowMs, false);
+    }
+    this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = false;
+    return Object.keys(letters).length === 0 ? undefined : letters;
+  }
+
+  get #asks(): boolean {
+    return this.followed.isBehind || !this.isChecked;
+  }
+
+  #takeShare(letters: Writable<Letters>, nowMs: number): void {
+    const { authored } = this;
+    const place = this.#toAnswer;
+    this.#toAnswer = undefined;
+    let share: ShareFrame | undefined;
+    if (place !== undefined) share = authored.answer(place);
+    else if (authored.isPending) share = authored.next();
+    if (share !== undefined) {
+      letters.share = share;
+      this.#summaries = 0;
+    } else if (place !== undefined || this.#summaryMs <= nowMs) {
+      letters.summary = authored.summary;
+      this.#summaries += 1;
+    } else return;
+    const { rules, limits } = this.#of.following;
+    this.#summaryMs =
+      authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(this.#summaries, limits);
+  }
+}

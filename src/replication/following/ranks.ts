@@ -1,0 +1,58 @@
+/**
+ * The registrars of a topic: of all nodes that are up, those whose names rank highest with it by a hash. Every node
+ * computes them from its own membership, and nobody has to agree. Of two nodes with the same names, both choose the same.
+ */
+import { hashText, mix } from "../hash.js";
+
+export class Ranks {
+  readonly #count: number;
+  /** The hashes of the names. */
+  readonly #names = new Map<string, number>();
+
+  /** @param count is how many registrars a topic has. */
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  add(name: string): void {
+    this.#names.set(name, hashText(name));
+  }
+
+  delete(name: string): void {
+    this.#names.delete(name);
+  }
+
+  /** Whether a node ranks among the registrars that a topic has without it. */
+  isAmong(name: string, topic: string, registrars: readonly string[]): boolean {
+    const last = registrars.at(-1);
+    if (last === undefined || registrars.length < this.#count) return true;
+    const ofTopic = hashText(topic);
+    return isAbove(name, rankOf(ofTopic, hashText(name)), last, rankOf(ofTopic, hashText(last)));
+  }
+
+  /** The registrars of a topic, the highest first. Costs as much as there are nodes. */
+  registrarsOf(topic: string): string[] {
+    const ofTopic = hashText(topic);
+    const best: { readonly name: string; readonly rank: number }[] = [];
+    for (const [name, ofName] of this.#names) {
+      const rank = rankOf(ofTopic, ofName);
+      let place = best.length;
+      for (; place > 0; place--) {
+        const above = best[place - 1]!;
+        if (!isAbove(name, rank, above.name, above.rank)) break;
+      }
+      if (place === this.#count) continue;
+      best.splice(place, 0, { name, rank });
+      if (best.length > this.#count) best.pop();
+    }
+    return best.map(({ name }) => name);
+  }
+}
+
+function rankOf(topic: number, name: number): number {
+  return mix(Math.imul(topic ^ name, 0x9e3779b1)) >>> 0;
+}
+
+function isAbove(name: string, rank: number, other: string, otherRank: number): boolean {
+  return rank === otherRank ? name > other : rank > otherRank;
+}

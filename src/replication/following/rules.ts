@@ -1,0 +1,142 @@
+/**
+ * The rules of replication by interest, by the numbers that they have in docs/protocol.md: pure functions, each with the
+ * failure that it prevents, as those of `src/replication/rules.ts`, which hold here too.
+ */
+import { FOLLOWING_LIMITS } from "./limits.js";
+import type { FollowingLimits } from "./limits.js";
+import type { Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
+
+export const FOLLOWING_RULES = {
+  // Shares.
+
+  /**
+   * R63: A share joins on in both its numbers. Neither the clock nor the version at which a frame begins is above what is
+   * held. Else an open that was lost leaves a topic without its beginning, and a lost change stays lost.
+   */
+  joinsOn: (frame: Pick<ShareFrame, "since" | "from">, held: Pick<Place, "clock" | "version">): boolean =>
+    frame.since <= held.clock && frame.from <= held.version,
+
+  /**
+   * R64: An open lists everything of its topic. What is held of it and not listed is dead. Else a topic that was closed
+   * and opened again brings back who left meanwhile.
+   */
+  diesByOpen: (isListed: boolean): boolean => !isListed,
+
+  /**
+   * R65: Where a frame overlaps with what is held, an entry that it covers and does not list is dead. In every topic that
+   * it does not open. Else a birth that was removed between two answers stays.
+   */
+  diesByOverlap: (clock: number, since: number, isListed: boolean, isOpened: boolean): boolean =>
+    clock > since && !isListed && !isOpened,
+
+  /**
+   * R66: Follows have generations. Content counts only in the present one. Else a node that follows again while the end
+   * of its last follow is under way gets changes without their beginning.
+   */
+  isOfPresentFollow: (opened: number, followed: number | undefined): boolean => opened === followed,
+
+  /**
+   * R67: What is begun anew is not continued. Places and numbers are those of one stream. Else after one side has
+   * forgotten the other, equal numbers mean different things, and a gap is taken for none.
+   */
+  isSameStream: (stream: number, held: number): boolean => stream === held,
+
+  /**
+   * R68: A doubt lasts until a whole share came. Else the request for everything is overtaken by one for what is missing,
+   * for ever.
+   */
+  endsDoubt: (isWhole: boolean): boolean => isWhole,
+
+  /** R69: No digest is compared while an open is ignored. Else a stale hint is reported as a divergence. */
+  isComparable: (ignoredOpens: number): boolean => ignoredOpens === 0,
+
+  /** R12: At an equal place of a share another count or digest is a divergence. */
+  agrees: ({ count, digest }: ShareSummary, entries: number, heldDigest: number): boolean =>
+    count === entries && digest === heldDigest,
+
+  // What one peer is told.
+
+  /**
+   * R70: What was not confirmed is said again. With growing patience, as final values since the last confirmed number.
+   * Else one lost wish, and a topic stays empty for ever.
+   */
+  repeatAfterMs: (tries: number, { repeatMs, repeatDoublings }: FollowingLimits): number =>
+    repeatMs * 2 ** Math.min(tries, repeatDoublings),
+
+  /**
+   * R71: What is said from the beginning is everything. What it does not name is not there. Else a node that has
+   * forgotten, and then hears a frame of before, keeps what has ended since.
+   */
+  isEverything: (since: number): boolean => since === 0,
+
+  /**
+   * R72: A greeting says what was heard. It is answered with what was not. Else a node that was forgotten believes what it
+   * said to be known.
+   */
+  heardOf: (heard: Heard): Heard | undefined => heard,
+
+  /**
+   * R73: A share sums itself up after its last frame, and goes on to. Also when it is empty. Else a lost last frame is
+   * never missed: a ghost stays, or an entry that nobody sees. Returns after how long, so many summaries after that frame.
+   */
+  summaryDelayMs: (summaries: number, { summaryDelaysMs }: FollowingLimits): number =>
+    summaryDelaysMs[Math.min(summaries, summaryDelaysMs.length - 1)] ?? Infinity,
+
+  // Who meets whom.
+
+  /**
+   * R74: Registrars are chosen anew with every change of membership. What changed is enlisted again. Else two halves of a
+   * cluster never meet again.
+   */
+  registrarsNow: (ranked: readonly string[], _before: readonly string[]): readonly string[] => ranked,
+
+  /**
+   * R75: Every topic has two registrars. Else what is enlisted at one that has died is not met until its death is
+   * noticed.
+   */
+  registrars: ({ registrars }: FollowingLimits): number => registrars,
+
+  /**
+   * R76: The registrar's answer is the confirmation. One cannot come without the other. Else the list is lost, the
+   * confirmation is not, and nobody asks again. Whether a topic that was enlisted again is answered again.
+   */
+  isAnsweredAgain: (hearing: Hearing): boolean => hearing !== "gap",
+
+  /**
+   * R77: Forgotten is not over. What was told of a life is kept until it is heard, or another life has its name. Else two
+   * that forgot each other in a long partition know of nothing to ask for.
+   */
+  keepsHints: (stake: Stake): boolean => stake.roles !== 0,
+
+  /**
+   * R78: Every author that is listed is asked, and answers, be it that it has nothing. That a follow is complete is concluded from
+   * answers, never from lists. Else a follower waits for ever for an author that has just left the topic.
+   */
+  hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
+
+  /**
+   * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.
+   * A list of one that is not counts, but completes nothing. Else the first follower after a restart is told that a full
+   * room is empty and complete.
+   */
+  isSettled: (
+    unheard: number,
+    sinceGoneMs: number,
+    heartbeatPeriodMs: number,
+    limits: FollowingLimits,
+  ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
+
+  /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
+  renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
+    (stakes * elapsedMs) / renewalMs,
+};
+
+export type FollowingRules = Readonly<typeof FOLLOWING_RULES>;
+
+/** What replication by interest runs by. */
+export interface FollowingProtocol {
+  readonly rules: FollowingRules;
+  readonly limits: FollowingLimits;
+}
+
+export const FOLLOWING_PROTOCOL: FollowingProtocol = { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS };

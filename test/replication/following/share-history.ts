@@ -1,0 +1,71 @@
+/**
+ * What an author had at each clock, and what was open to a follower at each version of each stream: the white box of
+ * shares. It is told of every change, and knows no frame.
+ */
+import { ReplicatedEntry } from "../../../src/replication/entry.js";
+
+interface Birth {
+  readonly clock: number;
+  readonly topic: string;
+  removedAt: number;
+}
+
+interface Share {
+  readonly stream: number;
+  readonly version: number;
+}
+
+/** A topic was opened in a generation, or closed. */
+export interface OpenEvent {
+  readonly version: number;
+  readonly topic: string;
+  readonly generation: number | undefined;
+}
+
+export class ShareHistory {
+  readonly #births = new Map<number, Birth>();
+  readonly #streams = new Map<number, OpenEvent[]>();
+
+  born(entry: ReplicatedEntry): void {
+    const clock = ReplicatedEntry.clockOf(entry);
+    this.#births.set(clock, { clock, topic: ReplicatedEntry.topicOf(entry), removedAt: Infinity });
+  }
+
+  removed(entry: ReplicatedEntry, clock: number): void {
+    const birth = this.#births.get(ReplicatedEntry.clockOf(entry));
+    if (birth !== undefined) birth.removedAt = clock;
+  }
+
+  /** A share begins; `events` may grow elsewhere. */
+  begun({ stream }: Pick<Share, "stream">, events: OpenEvent[] = []): void {
+    this.#streams.set(stream, events);
+  }
+
+  opened({ stream, version }: Share, topic: string, generation: number): void {
+    this.#streams.get(stream)?.push({ version, topic, generation });
+  }
+
+  closed({ stream, version }: Share, topic: string): void {
+    this.#streams.get(stream)?.push({ version, topic, generation: undefined });
+  }
+
+  /** The clocks of what is to be held at a place, in order. */
+  at(
+    stream: number,
+    clock: number,
+    version: number,
+    generationOf: (topic: string) => number | undefined,
+  ): number[] {
+    const open = new Map<string, number | undefined>();
+    for (const event of this.#streams.get(stream) ?? []) {
+      if (event.version <= version) open.set(event.topic, event.generation);
+    }
+    const found: number[] = [];
+    for (const birth of this.#births.values()) {
+      const generation = open.get(birth.topic);
+      if (birth.clock > clock || birth.removedAt <= clock) continue;
+      if (generation !== undefined && generation === generationOf(birth.topic)) found.push(birth.clock);
+    }
+    return found.sort((one, other) => one - other);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The law of shares: whatever is lost, repeated, overtaken and asked for, what a follower holds is at any time what its
+ * author had at one place, and in the end what it has. And each rule of its arithmetic is needed: without it the law fails.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import type { FollowingProtocol, FollowingRules } from "../../../src/replication/following/rules.js";
+import { SharePair, anyDoing, type Doing } from "./share-pair.js";
+
+const anyDoings = fc.array(
+  fc.record({ what: fc.constantFrom(...anyDoing.doings), which: fc.nat({ max: anyDoing.most }) }),
+  { minLength: 20, maxLength: 120, size: "max" },
+);
+
+function protocolOf(
+  removalsKept: number,
+  closesKept: number,
+  rules: Partial<FollowingRules> = {},
+): FollowingProtocol {
+  return {
+    rules: { ...FOLLOWING_RULES, ...rules },
+    limits: { ...FOLLOWING_LIMITS, removalsKept, closesKept },
+  };
+}
+
+function findingsOf(doings: readonly Doing[], protocol: FollowingProtocol): readonly string[] {
+  const pair = new SharePair(protocol);
+  for (const doing of doings) {
+    pair.do(doing);
+    if (pair.wrong.length > 0) return pair.wrong;
+  }
+  pair.settle();
+  return pair.wrong;
+}
+
+/** Whether the law finds it within so many sequences. */
+function isFound(rules: Partial<FollowingRules>, found: RegExp): boolean {
+  const result = fc.check(
+    fc.property(
+      anyDoings,
+      (doings) => !findingsOf(doings, protocolOf(1_000, 100, rules)).some((each) => found.test(each)),
+    ),
+    { numRuns: 20_000, seed: 1, endOnFailure: true },
+  );
+  return result.failed;
+}
+
+describe("a share", () => {
+  it.each([
+    ["all removals and closes kept", 1_000, 100],
+    ["few kept", 2, 1],
+  ])(
+    "is at any time what its author had at one place, and in the end what it has: %s",
+    (_, removals, closes) => {
+      fc.assert(
+        fc.property(anyDoings, (doings) => {
+          expect(findingsOf(doings, protocolOf(removals, closes))).toEqual([]);
+        }),
+        { numRuns: 500 },
+      );
+    },
+  );
+
+  const place = /^after .*, held /;
+
+  it("R63: joins on in both its numbers", () => {
+    expect(isFound({ joinsOn: () => true }, place)).toBe(true);
+    expect(isFound({ joinsOn: (frame, held) => frame.since <= held.clock }, place)).toBe(true);
+    expect(isFound({ joinsOn: (frame, held) => frame.from <= held.version }, place)).toBe(true);
+  });
+
+  it("R64: lists everything of a topic that it opens", () => {
+    expect(isFound({ diesByOpen: () => false }, place)).toBe(true);
+  });
+
+  it("R65: takes for dead what it covers and does not list, where it overlaps", () => {
+    expect(isFound({ diesByOverlap: () => false }, place)).toBe(true);
+    // And not in the topics that it opens, of which everything is listed anyway, nor before it begins.
+    expect(isFound({ diesByOverlap: (_, __, isListed) => !isListed }, place)).toBe(true);
+  });
+
+  it("R66: counts in the present follow only", () => {
+    expect(isFound({ isOfPresentFollow: (_, followed) => followed !== undefined }, place)).toBe(true);
+  });
+
+  it("R67: is not continued when it was begun anew", () => {
+    expect(isFound({ isSameStream: () => true }, /held|at rest/)).toBe(true);
+  });
+
+  it("R69: is not compared while an open is ignored", () => {
+    expect(isFound({ isComparable: () => true }, /divergence of nothing/)).toBe(true);
+  });
+});

@@ -1,0 +1,139 @@
+/** Shares by example: what the law does not look at. */
+import { describe, expect, it } from "vitest";
+import { refPrefixOf } from "../../../src/replication/life.js";
+import { OwnEntries } from "../../../src/replication/following/own-entries.js";
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { FOLLOWING_PROTOCOL, FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
+import { AuthoredShare } from "../../../src/replication/following/share-author.js";
+import { FollowedShare } from "../../../src/replication/following/share-follower.js";
+import type { Merged } from "../../../src/replication/following/share-follower.js";
+
+const life = { name: "a", incarnation: "00000000000001" };
+const owner = { ...life, departure: undefined };
+
+function make(protocol: FollowingProtocol = FOLLOWING_PROTOCOL): {
+  readonly own: OwnEntries;
+  readonly authored: AuthoredShare;
+  readonly followed: FollowedShare;
+  readonly exchange: () => Merged;
+} {
+  const own = new OwnEntries(owner, life, protocol);
+  const authored = new AuthoredShare(own, 1, () => undefined, protocol);
+  const origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
+  const followed = new FollowedShare(origin, () => 1, protocol);
+  const exchange = (): Merged => {
+    const merged = followed.merge(authored.next());
+    if (typeof merged === "string") throw new Error(merged);
+    return merged;
+  };
+  authored.open("t", 1);
+  return { own, authored, followed, exchange };
+}
+
+describe("a share", () => {
+  it("tells an update as one change, with the ref of its author", () => {
+    const { own, exchange } = make();
+    const first = own.add("t", "k", "s", { n: 1 });
+    exchange();
+    const second = own.update(first, { n: 2 });
+    const { change } = exchange();
+    expect(change.updated.map(({ entry, previous }) => [previous.ref, entry.ref, entry.prevRef])).toEqual([
+      [first.ref, second.ref, first.ref],
+    ]);
+    expect(change.added).toEqual([]);
+    expect(change.removed).toEqual([]);
+  });
+
+  it("tells of all revisions how an entry ended", () => {
+    const { own, exchange } = make();
+    const closed = own.add("t", "closed", "s", {});
+    const untracked = own.add("t", "untracked", "s", {});
+    exchange();
+    own.remove(own.update(closed, { n: 1 }), true);
+    own.remove(own.update(untracked, { n: 1 }), false);
+    const { removed } = exchange().change;
+    expect(removed.map(({ entry, closed: isClosed }) => [entry.key, isClosed]).sort()).toEqual([
+      ["closed", true],
+      ["untracked", false],
+    ]);
+  });
+
+  it("says nothing of what came and went between two frames", () => {
+    const { own, authored, exchange } = make();
+    exchange();
+    own.remove(own.add("t", "k", "s", {}), false);
+    const frame = authored.next();
+    expect(frame.births).toEqual([]);
+    expect(frame.removals).toEqual([]);
+    expect(frame.upTo).toBe(2);
+  });
+
+  it("costs what has changed: other topics and what was told before are not in a frame", () => {
+    const { own, authored, exchange } = make();
+    for (let i = 0; i < 1_000; i++) own.add(i % 2 === 0 ? "t" : "other", `k${i}`, "s", {});
+    exchange();
+    own.add("t", "new", "s", {});
+    own.add("other", "new", "s", {});
+    expect(authored.next().births.map(({ key }) => key)).toEqual(["new"]);
+  });
+
+  it("lets go of what a follow held, and of who is forgotten", () => {
+    const { own, authored, followed, exchange } = make();
+    own.add("t", "k", "s", {});
+    exchange();
+    expect(followed.letGo("t").map(({ key }) => key)).toEqual(["k"]);
+    expect(followed.entries.size).toBe(0);
+    expect(own.watchCount).toBe(1);
+    authored.end();
+    expect(own.watchCount).toBe(0);
+  });
+
+  it("R12: finds what was altered on its way, and heals by everything", () => {
+    const { own, authored, followed } = make();
+    own.add("t", "k", "s", { n: 1 });
+    const frame = authored.next();
+    followed.merge({ ...frame, births: frame.births.map((birth) => ({ ...birth, meta: { n: 666 } })) });
+    expect(followed.compare(authored.summary)).toBe("diverged");
+    const answer = authored.answer(followed.question);
+    expect(answer?.isWhole).toBe(true);
+    const merged = followed.merge(answer!);
+    expect(
+      typeof merged === "string" ? merged : merged.change.updated.map(({ entry }) => entry.meta),
+    ).toEqual([{ n: 1 }]);
+    expect(followed.compare(authored.summary)).toBe("equal");
+    expect(followed.isBehind).toBe(false);
+  });
+
+  it("R12: heals when what was heard lies ahead of its author, or is of another stream", () => {
+    for (const forged of [{ upTo: 1e9 }, { to: 1e9 }, { stream: 1e9 }]) {
+      const { own, authored, followed } = make();
+      own.add("t", "k", "s", { n: 1 });
+      followed.merge({ ...authored.next(), ...forged });
+      own.add("t", "l", "s", { n: 1 });
+      followed.merge(authored.next());
+      expect(followed.compare(authored.summary)).toBe("diverged");
+      followed.merge(authored.answer(followed.question)!);
+      expect(followed.compare(authored.summary)).toBe("equal");
+      expect(followed.entries.size).toBe(2);
+    }
+  });
+
+  it.each([
+    ["R68: is doubted until it came whole", {}, true],
+    ["is doubted for less where R68 is missed", { endsDoubt: () => true }, false],
+  ])("%s", (_, rules, isBehind) => {
+    const { own, authored, followed } = make({
+      limits: FOLLOWING_LIMITS,
+      rules: { ...FOLLOWING_RULES, ...rules },
+    });
+    own.add("t", "k", "s", { n: 1 });
+    const frame = authored.next();
+    followed.merge({ ...frame, births: [] });
+    expect(followed.compare(authored.summary)).toBe("diverged");
+    // The answer is on its way, and a change overtakes it.
+    own.add("t", "l", "s", { n: 1 });
+    followed.merge(authored.next());
+    expect(followed.isBehind).toBe(isBehind);
+  });
+});

@@ -1,0 +1,61 @@
+/** What is left in the tables of a cluster at rest, and should not be: found by counting. */
+import type { Cluster, Node } from "./cluster.js";
+
+export function leaksOf(cluster: Cluster): string[] {
+  const found: string[] = [];
+  let rows = 0;
+  let stakes = 0;
+  for (const node of cluster.nodes.values()) {
+    const { sizes } = node.follower;
+    rows += sizes.registrarRows;
+    stakes += sizes.stakes;
+    const peers = cluster.nodes.size - 1;
+    if (sizes.peers !== peers) found.push(`${node.name} keeps ${sizes.peers} peers of ${peers}`);
+    if (sizes.hints !== 0) found.push(`${node.name} keeps ${sizes.hints} hints`);
+    const topics = new Set([
+      ...node.follower.interests.follows.topics(),
+      ...node.follower.interests.own.topics(),
+    ]);
+    if (sizes.stakes !== topics.size)
+      found.push(`${node.name} keeps ${sizes.stakes} stakes in ${topics.size} topics`);
+    found.push(...leaksOfPairs(cluster, node));
+  }
+  const registrars = Math.min(2, cluster.nodes.size);
+  if (rows !== registrars * stakes) found.push(`registrars keep ${rows} rows of ${stakes} stakes`);
+  return found;
+}
+
+function leaksOfPairs(cluster: Cluster, node: Node): string[] {
+  const found: string[] = [];
+  const { follows, meetings } = node.follower.interests;
+  let opens = 0;
+  for (const { name, pair } of node.follower.membership.replicas()) {
+    const other = cluster.nodes.get(name)?.follower;
+    const back = other?.membership.presentOf(node.name)?.pair;
+    if (other === undefined || back === undefined) continue;
+    for (const [topic, generation] of pair.authored.opened()) {
+      opens += 1;
+      if (other.interests.follows.generationOf(topic) !== generation)
+        found.push(`${node.name} has ${topic} open to ${name}, which does not follow it so`);
+    }
+    for (const [topic, wish] of pair.wishes) {
+      if (follows.generationOf(topic) !== wish)
+        found.push(`${node.name} tells ${name} the wish ${wish} of ${topic}`);
+    }
+    for (const [topic] of pair.stakes) {
+      if (!meetings.registrarsOf(topic).includes(name))
+        found.push(`${node.name} has enlisted ${topic} at ${name}`);
+    }
+    const pairs = [
+      ["wishes", pair.wishes.size, back.wishesHeard.size],
+      ["stakes", pair.stakes.size, back.stakesHeard.size],
+      ["opens", pair.authored.openCount, back.followed.openedCount],
+    ] as const;
+    for (const [what, told, heard] of pairs) {
+      if (told !== heard) found.push(`${node.name} tells ${name} ${told} ${what}, heard are ${heard}`);
+    }
+  }
+  if (node.follower.sizes.watches !== opens)
+    found.push(`${node.name} keeps ${node.follower.sizes.watches} watches of ${opens} opens`);
+  return found;
+}

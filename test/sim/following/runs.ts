@@ -1,0 +1,161 @@
+/** Runs by hand, for rules whose absence random schedules show too seldom. Each returns what was found, one line each. */
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { Meetings } from "../../../src/replication/following/meetings.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import type { FollowingRules } from "../../../src/replication/following/rules.js";
+import { CALM, Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
+
+const TOPICS = Array.from({ length: 12 }, (_, i) => `t${i}`);
+
+export type BrokenRules = Partial<FollowingRules>;
+
+function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
+  const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
+  const cluster = new Cluster(seed, { windowMs: 50, lingerMs: 300, permdownPeriodMs: 15_000, following });
+  cluster.faults = CALM;
+  for (const name of names) cluster.start(name);
+  cluster.run(10_000);
+  return cluster;
+}
+
+function node(cluster: Cluster, name: string): Node {
+  const found = cluster.nodes.get(name);
+  if (found === undefined) throw new Error(`there is no node ${name}`);
+  return found;
+}
+
+function follow(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
+  for (const topic of topics) cluster.step(node(cluster, name), { type: "follow", topic });
+}
+
+function track(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
+  for (const topic of topics) cluster.track(node(cluster, name), topic, "k");
+}
+
+/** In which of the topics a node does not list what is there. */
+function lacking(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): string[] {
+  const wrong = [...cluster.wrong];
+  for (const topic of topics) {
+    const listed = cluster.listed(node(cluster, name), topic);
+    for (const ref of cluster.truth(topic))
+      if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
+  }
+  return wrong;
+}
+
+/** The registrars of a topic: the two that rank highest, as every node sees it. */
+function registrarsOf(topic: string, names: readonly string[]): readonly string[] {
+  const [first = "", ...others] = names;
+  const port = { enlist: () => undefined, meet: () => true };
+  const meetings = new Meetings(first, port);
+  for (const name of others) meetings.came(name);
+  return names.filter((name) => meetings.isRegistrar(name, topic));
+}
+
+/** A node is killed, and users who come right after that on a node without a stake are seen before the death is noticed. */
+export function joinsAreSeenAfterAKill(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
+  follow(cluster, "a");
+  cluster.run(5_000);
+  cluster.crash(node(cluster, "d"));
+  track(cluster, "b");
+  cluster.run(2_000);
+  return lacking(cluster, "a");
+}
+
+/** The answers of both registrars are lost, and a node that only tracks is met all the same. */
+export function lostListsAreSentAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const names = ["a", "b", "c", "d", "e"];
+  const cluster = clusterOf(seed, rules, names);
+  const topics = TOPICS.filter(
+    (topic) => !registrarsOf(topic, names).some((name) => name === "a" || name === "b"),
+  );
+  follow(cluster, "a", topics);
+  cluster.run(5_000);
+  for (const registrar of ["c", "d", "e"]) cluster.cut.add(`${registrar}>b`);
+  track(cluster, "b", topics);
+  cluster.run(100);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  return lacking(cluster, "a", topics);
+}
+
+/** A node is not heard for so long that all others forget it, while it hears them; then it is heard again. */
+export function forgottenNodesAreMetAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
+  follow(cluster, "a");
+  cluster.run(5_000);
+  for (const other of ["b", "c", "d"]) cluster.cut.add(`a>${other}`);
+  cluster.run(20_000);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  track(cluster, "b");
+  cluster.run(10_000);
+  const wrong = lacking(cluster, "a");
+  for (const topic of TOPICS) {
+    if (!node(cluster, "a").follower.isComplete(topic, cluster.nowMs))
+      wrong.push(`a is not complete in ${topic}`);
+  }
+  return wrong;
+}
+
+/** Two nodes do not hear each other until each has forgotten the other, and no registrar notices anything. */
+export function nodesThatForgotEachOtherMeetAgain(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const names = ["a", "b", "c", "d", "e"];
+  const cluster = clusterOf(seed, rules, names);
+  const topics = TOPICS.filter(
+    (topic) => !registrarsOf(topic, names).some((name) => name === "a" || name === "b"),
+  );
+  follow(cluster, "a", topics);
+  track(cluster, "b", topics);
+  cluster.run(5_000);
+  cluster.cut.add("a>b").add("b>a");
+  cluster.run(40_000);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  return lacking(cluster, "a", topics);
+}
+
+/** Nodes start anew in a cluster where much is there: none of them says that a topic is complete before it is. */
+export function newcomersAreNotCompleteTooSoon(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const names = ["a", "b", "c", "d"];
+  const cluster = clusterOf(seed, rules, names);
+  for (const name of names) track(cluster, name);
+  cluster.run(5_000);
+  const wrong: string[] = [];
+  for (const name of ["e", "f"]) {
+    cluster.start(name);
+    follow(cluster, name);
+  }
+  let completeMs: number | undefined;
+  for (let waitedMs = 0; waitedMs < 5 * HEARTBEAT_MS; waitedMs += 5) {
+    cluster.run(5);
+    let complete = 0;
+    for (const name of ["e", "f"]) {
+      for (const topic of TOPICS) {
+        if (!node(cluster, name).follower.isComplete(topic, cluster.nowMs)) continue;
+        complete += 1;
+        for (const each of lacking(cluster, name, [topic]))
+          wrong.push(`${each}, and says that it is complete`);
+      }
+      if (wrong.length > 0) return wrong;
+    }
+    if (complete === 2 * TOPICS.length) completeMs ??= waitedMs;
+  }
+  if (completeMs === undefined) wrong.push("the newcomers never were complete");
+  return wrong;
+}
+
+/** Registrars have lost their rows, and nobody knows: within ten minutes and a little all are met again. */
+export function whatNobodyThoughtOfHeals(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b", "c"]);
+  follow(cluster, "a");
+  cluster.run(5_000);
+  for (const { follower } of cluster.nodes.values()) {
+    for (const topic of TOPICS)
+      follower.interests.registrar.enlist(node(cluster, "a").life, topic, undefined);
+  }
+  track(cluster, "b");
+  cluster.run(1.1 * FOLLOWING_LIMITS.renewalMs);
+  return lacking(cluster, "a");
+}

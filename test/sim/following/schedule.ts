@@ -1,0 +1,222 @@
+/**
+ * Random schedules of nodes that follow: tracking, following, crashes, restarts, goodbyes, partitions, cuts, loss,
+ * repetition and reordering. In the end everything gets through, and everything has to be right, complete and quiet.
+ */
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import type { FollowingLimits } from "../../../src/replication/following/limits.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import type { FollowingRules } from "../../../src/replication/following/rules.js";
+import { SeededRandom } from "../../../src/testing/random.js";
+import { CALM, Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
+import { leaksOf } from "./leaks.js";
+
+const STEPS = 60;
+const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
+const TOPICS = ["t1", "t2", "__proto__", "t4", "t5", "t6"];
+/** What is lost in faults is missed by a summary, a minute after the last one at the latest. */
+const SETTLES_WITHIN_MS = 75_000;
+/** After a fault everybody knows who is up, and every registrar is settled, within this time. */
+const CALM_AFTER_MS = 6 * HEARTBEAT_MS;
+
+/** How a rule is broken, or a limit set. */
+export interface Changes {
+  readonly rules?: Partial<FollowingRules>;
+  readonly limits?: Partial<FollowingLimits>;
+}
+
+/** Runs the schedule of a seed. Returns what was found, one line each. */
+export function runSchedule(seed: number, changes: Changes = {}): readonly string[] {
+  const choices = new SeededRandom(seed).fork("options");
+  const few = choices.chance(0.5);
+  const cluster = new Cluster(seed, {
+    windowMs: choices.pick([0, 50, 500]),
+    lingerMs: choices.pick([300, 3_000]),
+    permdownPeriodMs: choices.pick([15_000, 60_000]),
+    following: {
+      rules: { ...FOLLOWING_RULES, ...changes.rules },
+      limits: {
+        ...FOLLOWING_LIMITS,
+        ...(few ? { removalsKept: 10, closesKept: 2 } : {}),
+        ...changes.limits,
+      },
+    },
+  });
+  return new Schedule(cluster, choices.chance(0.25)).run();
+}
+
+class Schedule {
+  readonly #cluster: Cluster;
+  readonly #random: SeededRandom;
+  readonly #isAlwaysCalm: boolean;
+  readonly #names: readonly string[];
+  readonly #topics: readonly string[];
+  /** How often each node follows each topic. */
+  readonly #handles = new Map<Node, string[]>();
+
+  /** @param isCalm: nothing is lost, cut or slow, and nobody crashes: what is complete is right at any time. */
+  constructor(cluster: Cluster, isCalm: boolean) {
+    this.#cluster = cluster;
+    this.#isAlwaysCalm = isCalm;
+    this.#random = cluster.random;
+    this.#names = NAMES.slice(0, this.#random.integer(3, 7));
+    this.#topics = TOPICS.slice(0, this.#random.integer(1, 6));
+  }
+
+  run(): readonly string[] {
+    const cluster = this.#cluster;
+    if (!this.#isAlwaysCalm) this.#setFaults();
+    for (const name of this.#names) {
+      cluster.start(name);
+      if (this.#random.chance(0.5)) cluster.run(this.#random.between(0, 3_000));
+    }
+    for (let step = 0; step < STEPS; step++) {
+      for (let calls = this.#random.integer(0, 5); calls > 0; calls--) this.#call();
+      this.#disturb();
+      cluster.run(this.#random.between(0, this.#random.pick([30, 500, 3_000])));
+      if (this.#random.chance(0.05)) cluster.run(this.#random.between(5_000, 20_000));
+      this.#checkCompleteness();
+      if (cluster.wrong.length > 0) return cluster.wrong;
+    }
+    return this.#rest();
+  }
+
+  #node(): Node | undefined {
+    return this.#cluster.nodes.get(this.#random.pick(this.#names));
+  }
+
+  #call(): void {
+    const node = this.#node();
+    if (node === undefined) return;
+    const cluster = this.#cluster;
+    const topic = this.#random.pick(this.#topics);
+    const entries = [...node.entries.keys()];
+    const handles = this.#handles.get(node) ?? [];
+    this.#handles.set(node, handles);
+    const chance = this.#random.next();
+    if (chance < 0.35) cluster.track(node, topic, `u${this.#random.integer(0, 3)}`);
+    else if (chance < 0.45 && entries.length > 0) cluster.update(node, this.#random.pick(entries));
+    else if (chance < 0.65 && entries.length > 0) cluster.untrack(node, this.#random.pick(entries));
+    else if (chance < 0.85) {
+      handles.push(topic);
+      cluster.step(node, { type: "follow", topic });
+    } else if (handles.length > 0) {
+      const [closed = topic] = handles.splice(this.#random.integer(0, handles.length - 1), 1);
+      cluster.step(node, { type: "unfollow", topic: closed });
+    }
+  }
+
+  #setFaults(): void {
+    const random = this.#random;
+    this.#cluster.faults = {
+      loss: random.chance(0.5) ? random.pick([0.01, 0.1, 0.3]) : 0,
+      repeat: random.chance(0.4) ? 0.2 : 0,
+      delayMs: random.pick([
+        [0.2, 3],
+        [0, 40],
+        [20, 400],
+        [0, 2_000],
+      ] as const),
+      reorders: random.chance(0.5),
+    };
+  }
+
+  #disturb(): void {
+    const cluster = this.#cluster;
+    const random = this.#random;
+    const chance = random.next();
+    if (this.#isAlwaysCalm) {
+      if (chance < 0.15) this.#stop(random.pick([50, 4_000]), random.pick([0, 300, 8_000]));
+      return;
+    }
+    if (chance < 0.06) {
+      const side = random.subset(this.#names, 0.5);
+      for (const one of this.#names) {
+        for (const other of this.#names)
+          if (side.includes(one) !== side.includes(other)) cluster.cut.add(`${one}>${other}`);
+      }
+    } else if (chance < 0.1) cluster.cut.add(`${random.pick(this.#names)}>${random.pick(this.#names)}`);
+    else if (chance < 0.18) cluster.cut.clear();
+    else if (chance < 0.24) this.#stop(random.pick([50, 3_000, 15_000]));
+    else if (chance < 0.28) this.#stop(random.pick([50, 4_000]), random.pick([0, 300, 8_000]));
+    else if (chance < 0.33) this.#setFaults();
+    else if (chance < 0.36) cluster.faults = CALM;
+    if (!this.#isCalm || chance < 0.36) cluster.calmSinceMs = cluster.nowMs;
+  }
+
+  get #isCalm(): boolean {
+    return this.#cluster.cut.size === 0 && this.#cluster.faults === CALM;
+  }
+
+  /** A node crashes, or says goodbye, and starts again later. */
+  #stop(restartAfterMs: number, windowMs?: number): void {
+    const cluster = this.#cluster;
+    const node = this.#node();
+    if (node === undefined) return;
+    if (windowMs !== undefined) cluster.step(node, { type: "goodbye", windowMs });
+    cluster.crash(node);
+    this.#handles.delete(node);
+    cluster.at(cluster.nowMs + restartAfterMs, () => {
+      if (!cluster.nodes.has(node.name)) cluster.start(node.name);
+    });
+  }
+
+  /** Who says that a follow is complete, in a time without faults, lists all that was there a moment ago. */
+  #checkCompleteness(): void {
+    const cluster = this.#cluster;
+    if (!this.#isAlwaysCalm && (!this.#isCalm || cluster.nowMs - cluster.calmSinceMs < CALM_AFTER_MS)) return;
+    for (const node of cluster.nodes.values()) {
+      for (const topic of node.follower.interests.follows.topics()) {
+        if (!node.follower.isComplete(topic, cluster.nowMs)) continue;
+        const listed = cluster.listed(node, topic);
+        for (const ref of cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS)) {
+          if (!listed.has(ref)) cluster.wrong.push(`${node.name} is complete in ${topic} without ${ref}`);
+        }
+      }
+    }
+  }
+
+  #rest(): readonly string[] {
+    const cluster = this.#cluster;
+    cluster.cut.clear();
+    cluster.faults = CALM;
+    cluster.run(20_000);
+    let wrong = this.#unsettled();
+    for (let waitedMs = 0; wrong.length > 0 && waitedMs < SETTLES_WITHIN_MS; waitedMs += 2_500) {
+      cluster.run(2_500);
+      wrong = this.#unsettled();
+      if (cluster.wrong.length > 0) return cluster.wrong;
+    }
+    if (wrong.length > 0) return wrong;
+    // Lives that are over are forgotten, and what lingers ends.
+    cluster.run(75_000);
+    const before = { ...cluster.sent };
+    cluster.run(10_000);
+    const others = cluster.sent.others - before.others;
+    for (const node of cluster.nodes.values()) cluster.checkShares(node);
+    const found = [...this.#unsettled(), ...leaksOf(cluster), ...cluster.wrong];
+    // A renewal now and then is an enlistment and its answer.
+    if (others > 4 * cluster.nodes.size) found.push(`${others} frames in ten seconds of rest`);
+    return found;
+  }
+
+  #unsettled(): string[] {
+    const cluster = this.#cluster;
+    const wrong: string[] = [];
+    for (const node of cluster.nodes.values()) {
+      const { follower, name } = node;
+      for (const topic of follower.interests.follows.topics()) {
+        const [truth, listed] = [cluster.truth(topic), cluster.listed(node, topic)];
+        for (const ref of truth) if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
+        for (const ref of listed) if (!truth.has(ref)) wrong.push(`${name} has the ghost ${ref} of ${topic}`);
+        if (!follower.isComplete(topic, cluster.nowMs)) wrong.push(`${name} is not complete in ${topic}`);
+      }
+      const up = [...follower.upNames()].sort().join();
+      const others = [...cluster.nodes.keys()]
+        .filter((other) => other !== name)
+        .sort()
+        .join();
+      if (up !== others) wrong.push(`${name} takes for up: ${up}`);
+    }
+    return wrong;
+  }
+}
