@@ -111,7 +111,8 @@ export class ProtocolOracles {
     if (owner.departure === undefined) return;
     this.#companionsOf(view, entry);
     const byLife = this.#companions.get(view)?.get(whereOf(entry)) ?? new Map<EntryOwner, Set<string>>();
-    for (const [life, companions] of byLife) if (life !== owner) companions.add(identityIn(entry));
+    // Its own life's too: those who depart later ask who took no place before.
+    for (const companions of byLife.values()) companions.add(identityIn(entry));
   }
 
   /** Of what departs under a key as much is hidden as came after the goodbyes, one for one. */
