@@ -24,6 +24,8 @@ interface Heard {
   downMs: number | undefined;
 }
 
+/** Of its own, which a silence may last at the least. */
+const heartbeatsToDown = 3;
 /** Whoever went down with one tick is forgotten with a later one. */
 const ticksToForget = 2;
 /** What healthy time may be too short by: a tick that comes late, and one that is cut short, each time. */
@@ -210,7 +212,9 @@ export class MembershipOracles {
       const windowMs = Math.min(goodbye.windowMs, permdownPeriodMs);
       return this.#situation.healthyMsSince(node, goodbye.atMs) - windowMs - blurMs;
     }
-    return this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs)) - downPeriodMs - blurMs;
+    // R36 and R60: one whose heartbeats come rarely, or late, has longer, also when a later life takes its name.
+    const patienceMs = Math.max(downPeriodMs, heartbeatsToDown * (replica.heartbeatPeriodMs ?? 0));
+    return this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs)) - patienceMs - blurMs;
   }
 
   /** For how long a life that is down should have been forgotten. */
