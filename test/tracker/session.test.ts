@@ -90,7 +90,9 @@ describe("the end of a source", () => {
         listeners.push(listener);
       },
     };
-    expect(() => Session.from(source, "close")).toThrow("mine");
+    expect(() => Session.from(source, "close")).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", cause: new RangeError("mine") }),
+    );
     isBroken = false;
     Session.from(source, "close");
     expect(listeners).toHaveLength(1);
