@@ -128,6 +128,8 @@ class Bench {
 const raise = (): never => {
   throw new Error("mine");
 };
+/** An object that throws when it is looked at. */
+const opaque = (): object => new Proxy({}, { get: raise, has: raise, getPrototypeOf: raise });
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /** What a function may return, and with what code it is reported. */
@@ -150,6 +152,14 @@ const returns: readonly (readonly [string, () => unknown, "fine" | "reported"])[
   ["a rejected promise", () => Promise.reject(new Error("mine")), "reported"],
   ["a promise rejected with nothing", () => Promise.reject(), "reported"],
   ["nothing, because it throws", raise, "reported"],
+  [
+    "nothing, because it throws what cannot be looked at",
+    () => {
+      throw opaque();
+    },
+    "reported",
+  ],
+  ["a promise rejected with what cannot be looked at", () => Promise.reject(opaque()), "reported"],
 ];
 
 describe("broadcast returns", () => {
