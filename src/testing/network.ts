@@ -103,6 +103,7 @@ export class FaultyNetwork {
   #latencies: readonly Latency[] = [];
   #lastArrivalMs = 0;
   #lossMs = -Infinity;
+  #echoLossMs = -Infinity;
   /** When a broadcast of one node was last lost on its way to another. */
   readonly #broadcastLossMs = new Map<string, number>();
   #disorderMs = -Infinity;
@@ -136,6 +137,11 @@ export class FaultyNetwork {
   /** When a payload was last lost, by whatever it was. */
   get lossMs(): number {
     return this.#lossMs;
+  }
+
+  /** When a node was last kept from hearing itself, which is missing nowhere else. */
+  get echoLossMs(): number {
+    return this.#echoLossMs;
   }
 
   /** When a broadcast of `from` was last lost on its way to `to`. */
@@ -292,7 +298,7 @@ export class FaultyNetwork {
       for (const to of this.#ports) {
         if (to !== from || this.#echoRandom.chance(this.faults.echoRate)) {
           this.#transmit(from, to, "broadcast", channel, payload);
-        }
+        } else this.#loseEcho();
       }
     });
   }
@@ -349,6 +355,11 @@ export class FaultyNetwork {
     if (mark !== undefined) this.#broadcastLossMs.set(mark, this.#lossMs);
   }
 
+  /** What a node does not hear of itself is no loss to anybody else. */
+  #loseEcho(): void {
+    this.#echoLossMs = this.#options.time.nowMs;
+  }
+
   #transmit(from: Port, to: Port, kind: Lane, channel: string, payload: string): void {
     // Nobody there has ever asked for it: another tracker's.
     if (!to.subscribers.has(channel)) return;
@@ -359,8 +370,7 @@ export class FaultyNetwork {
     const lost = random.chance(lossRate);
     const repeated = random.chance(repeatRate);
     if (unheard || lost) {
-      // What a node does not hear of itself is missing nowhere.
-      if (to === from) return;
+      if (to === from) return this.#loseEcho();
       return this.#lose(kind === "broadcast" ? `${from.pubsub.nodeName}>${to.pubsub.nodeName}` : undefined);
     }
     const latencyMs = latencyOf(this.#latencies, from.pubsub.nodeName, to.pubsub.nodeName, random);

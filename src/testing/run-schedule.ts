@@ -400,9 +400,9 @@ async function startUntilHeard(cluster: Cluster, name: string, options: RestartO
     try {
       return await cluster.start(name, options);
     } catch (error) {
-      const { lossMs, slowestMs } = cluster.network;
+      const { lossMs, echoLossMs, slowestMs } = cluster.network;
       const isRefused = error instanceof TrackerError && error.code === "PUBSUB_UNAVAILABLE";
-      const isHard = lossMs >= beganMs || slowestMs >= cluster.nowMs - beganMs;
+      const isHard = Math.max(lossMs, echoLossMs) >= beganMs || slowestMs >= cluster.nowMs - beganMs;
       if (!isRefused || !isHard || attempt === mostStarts) throw error;
     }
   }

@@ -213,7 +213,8 @@ export class MembershipOracles {
       return this.#situation.healthyMsSince(node, goodbye.atMs) - windowMs - blurMs;
     }
     // R36 and R60: one whose heartbeats come rarely, or late, has longer, also when a later life takes its name.
-    const patienceMs = Math.max(downPeriodMs, heartbeatsToDown * (replica.heartbeatPeriodMs ?? 0));
+    const itsPatienceMs = Math.min(heartbeatsToDown * (replica.heartbeatPeriodMs ?? 0), permdownPeriodMs);
+    const patienceMs = Math.max(downPeriodMs, itsPatienceMs);
     return this.#situation.healthyMsSince(node, silentSinceMs(node, heardMs)) - patienceMs - blurMs;
   }
 

@@ -147,6 +147,20 @@ describe("the faulty network", () => {
     }
   });
 
+  it("knows when a node was kept from hearing itself, which is no loss to others", async () => {
+    for (const faults of [{ lossRate: 1 }, { echoRate: 0 }, {}]) {
+      const world = makeWorld(faults);
+      const a = world.connect("a");
+      await world.time.advance(7);
+      await a.pubsub.broadcast("channel", "x");
+      await world.time.advance(1_000);
+      const isLost = Object.keys(faults).length > 0;
+      expect(world.received.get("a")).toEqual(isLost ? [] : ["x"]);
+      expect(world.network.echoLossMs).toBe(isLost ? 7 : -Infinity);
+      expect(world.network.lossMs).toBe(-Infinity);
+    }
+  });
+
   it("fails sends as rejected promises, whether or not the payload went out", async () => {
     const world = makeWorld({ sendErrorRate: 1 });
     const a = world.connect("a");
