@@ -1,4 +1,5 @@
 /** The options of a sealed pubsub, and their checks. */
+import { booleanOption, wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -19,6 +20,7 @@ export interface SealedOptions {
 
 export type Keys = readonly [SealKey, ...SealKey[]];
 
+/** Says nothing of the values: they are secrets. */
 export function keysOf(secrets: SealedOptions["keys"]): Keys {
   const [first, ...older] = Array.isArray(secrets) ? secrets.map((secret) => new SealKey(secret)) : [];
   if (first === undefined) {
@@ -53,21 +55,12 @@ const optionNames: Readonly<Record<keyof SealedOptions, true>> = {
 export function checkSealedOptions(options: SealedOptions): SealedSettings {
   requireKnownOptions(options, optionNames);
   const { mode = "encrypt", acceptUnsealed = false, sealing = true, runtime = nodeRuntime } = options;
-  if (mode !== "encrypt" && mode !== "sign") {
-    throw new TrackerError("INVALID_OPTION", 'Expected mode to be "encrypt" or "sign"', {
-      option: "mode",
-      value: mode,
-    });
-  }
-  for (const [option, value] of Object.entries({ acceptUnsealed, sealing })) {
-    if (typeof value === "boolean") continue;
-    throw new TrackerError("INVALID_OPTION", `Expected ${option} to be true or false`, { option, value });
-  }
+  if (mode !== "encrypt" && mode !== "sign") throw wrongOption("mode", mode, '"encrypt" or "sign"');
+  booleanOption("acceptUnsealed", acceptUnsealed);
+  booleanOption("sealing", sealing);
   for (const method of ["monotonicMs", "schedule"] as const) {
-    if (typeof (runtime as Partial<Runtime>)[method] === "function") continue;
-    throw new TrackerError("INVALID_OPTION", `Expected runtime.${method} to be a function`, {
-      option: "runtime",
-    });
+    if (typeof (Object(runtime) as Partial<Runtime>)[method] !== "function")
+      throw wrongOption("runtime", runtime, "a Runtime, or its monotonicMs and schedule");
   }
   return { keys: keysOf(options.keys), mode, acceptUnsealed, sealing, runtime };
 }

@@ -1,7 +1,7 @@
 /**
- * A payload under seal. The seal says which run of which node made it, and as which of that run's payloads; whoever has the
- * key can tell that this is so, that nothing was altered, and that it was meant for this channel, this prefix and this
- * addressee. Encrypted, it says what it holds to nobody else.
+ * A payload under seal. The seal says which run of which node made it, and its number among that run's payloads. A node
+ * that has the key can tell that this is so, that nothing was altered, and that it was meant for this channel, this prefix
+ * and this addressee. Encrypted, the payload says nothing to anybody else.
  *
  * Promises to parse nothing and to hand out nothing before the seal has been found right, and to use no pair of key and
  * nonce twice: each run has keys of its own (HKDF, RFC 5869, with 16 random bytes of the run), and counts its payloads.

@@ -1,19 +1,20 @@
 /**
- * Any pubsub, sealed: nobody who can publish on it, or listen, but has not the key, can speak for a node or read what the
- * nodes say. A wrapper, of which neither the tracker nor the adapter knows:
+ * Any pubsub, sealed: without the key nobody can speak for a node or read what the nodes say, though they can publish and
+ * listen. A wrapper, of which neither the tracker nor the adapter knows:
  *
  * ```ts
- * const pubsub = sealed(redisPubSub({ publisher, subscriber }), { keys: [process.env.ROLLCALL_KEY] });
+ * const pubsub = sealed(redisPubSub({ publisher, subscriber }), { keys: [key] });
  * ```
  *
  * Promises: what is altered, made up, brought from another channel, prefix or node, played again, or recorded of a process
  * that has ended, changes nothing, and is counted and reported. The seal is looked at before anything is parsed. Keys are
  * exchanged without a restart ({@link SealedPubSub.rotate}). Nodes that have the key trust each other as before.
  *
- * What it costs: 10 to 15 µs for a payload of a kilobyte, either way, some hundred bytes of it and, encrypted, a third; and
- * one question and one answer for each pair of nodes that meet. It must not know what a payload means.
+ * It costs about 10 µs for a payload of a kilobyte, either way, about a hundred bytes more and, encrypted, a third; and one
+ * question and one answer for each pair of nodes that meet. It must not know what a payload means.
  */
 import { randomBytes } from "node:crypto";
+import { pubsubOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { BrokerSubscriptions } from "../pubsub/broker-subscriptions.js";
@@ -22,6 +23,7 @@ import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { endSubscription, Subscriptions } from "../pubsub/subscriptions.js";
 import { unavailable } from "../pubsub/unavailable.js";
+import { settlesWithin } from "../pubsub/within.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
 import { runMessageOf, type RunMessage } from "./seal-messages.js";
 import { SealRefusals, type SealRefusal } from "./seal-refusals.js";
@@ -73,6 +75,8 @@ const RUNS_CHANNEL = "rollcall:seal:runs";
 const MAX_SEALED_BYTES = 4 * 1_024 * 1_024;
 /** Of a run that has not answered, so many questions and answers are remembered: played again they are not new. */
 const MAX_MESSAGES = 4_096;
+/** So many derived keys are kept: of each run that was heard, one for each key and mode. All can be derived again. */
+const MAX_RUN_KEYS = 8_192;
 /** The first payload waits so long at most for the channel on which questions come. */
 const MAX_HEARING_MS = 1_000;
 /** The pubsub has so long to end a subscription. */
@@ -83,10 +87,7 @@ const END_TIMEOUT_MS = 1_000;
  *   same key twice, and a pubsub whose payloads are too small for a seal.
  */
 export function sealed(pubsub: PubSub, options: SealedOptions): SealedPubSub {
-  if (typeof (pubsub as Partial<PubSub> | undefined)?.subscribe !== "function") {
-    const text = "Expected a pubsub to seal, such as redisPubSub(…)";
-    throw new TrackerError("INVALID_OPTION", text, { option: "pubsub" });
-  }
+  pubsubOption("pubsub", pubsub);
   checkedNodeName(pubsub.nodeName);
   return new SealedNode(pubsub, checkSealedOptions(options));
 }
@@ -224,20 +225,11 @@ class SealedNode implements SealedPubSub {
     throw new TrackerError("PUBLISH_FAILED", text, { bytes, maxPayloadBytes: this.maxPayloadBytes });
   }
 
-  /** Who speaks will be asked: the first payload waits until that can be heard, though not for long. */
+  /** A node that speaks is asked: its first payload waits until the question can be heard, though not for long. */
   #whenAskable(publish: () => void | Promise<void>): void | Promise<void> {
     if (this.#hearsQuestions) return publish();
-    return new Promise<void>((resolve) => {
-      const cancel = this.#runtime.schedule(MAX_HEARING_MS, resolve);
-      const go = (): void => {
-        cancel();
-        resolve();
-      };
-      this.#hearQuestions().then(go, (error: unknown) => {
-        this.#events.reportError(error);
-        go();
-      });
-    }).then(publish);
+    const hearing = this.#hearQuestions().catch(this.#events.reportError);
+    return settlesWithin(this.#runtime, MAX_HEARING_MS, hearing).then(publish);
   }
 
   async #open(channel: string): Promise<void> {
@@ -354,7 +346,7 @@ class SealedNode implements SealedPubSub {
     return true;
   }
 
-  /** Asks whoever is to be asked, and again until there is an answer or it is too late for one. */
+  /** Asks the runs that are to be asked, and again until there is an answer or it is too late for one. */
   #ask(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -410,13 +402,10 @@ class SealedNode implements SealedPubSub {
   }
 
   #keep(name: string, derived: Uint8Array): void {
-    // All can be derived again.
     if (this.#runKeys.size >= MAX_RUN_KEYS) this.#runKeys.clear();
     this.#runKeys.set(name, derived);
   }
 }
-
-const MAX_RUN_KEYS = 8_192;
 
 function keyName({ id }: SealKey, run: string, mode: SealMode): string {
   return `${id}.${run}.${mode}`;

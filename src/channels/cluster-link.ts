@@ -355,7 +355,7 @@ export class ClusterLink {
     return this.#hellos.spend(this.#tellEnded(node), nowMs);
   }
 
-  /** Whoever got no answer gets this one: what it costs does not depend on how many they are. */
+  /** The servers that got no answer get this one: its cost does not depend on how many they are. */
   #answerAllIn(delayMs: number): void {
     this.#cancelAnswer ??= this.#runtime.schedule(delayMs, () => {
       this.#cancelAnswer = undefined;

@@ -127,7 +127,7 @@ export class ReplicatedEntry implements Entry {
     return entry.#origin.shard;
   }
 
-  /** What names the slice: the same for all entries of a life under one topic, whoever stands for the life. */
+  /** What names the slice: the same for all entries of a life under one topic, whichever object stands for the life. */
   static sliceOf(entry: ReplicatedEntry): string {
     return entry.#origin.refPrefix;
   }

@@ -109,7 +109,7 @@ export class Application {
     this.#sessions.get(node)?.delete(number);
   }
 
-  /** Whoever is listed of a user is to go; what this node has of it has gone at once. */
+  /** All listed entries of a user are to go; those of this node have gone at once. */
   #evict({ cluster, leaving }: Tracked, node: Node, topic: string, key: string): void {
     const listed = node.tracker.getByKey(topic, key);
     leaving.asking(node, topic, key);

@@ -214,7 +214,7 @@ export class HistoryOracles {
     const ending = this.#model.endingOf(entry.meta.version);
     if (ending === undefined || ending.reason === reason || this.#expected.corrupted) return;
     if (entry.node !== node.name) {
-      // Whoever has heard the word that somebody is to go tells so of whatever end; others know only of a session's.
+      // A node that was told who is to go says so of every end; others know only that a session ended.
       if (reason === "evicted" || (reason === "closed" && ending.reason === "evicted")) return;
     }
     // An author tells how a revision ended for as long as it remembers that it removed it (R5).

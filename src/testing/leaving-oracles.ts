@@ -209,7 +209,7 @@ export class LeavingOracles {
         ended.add(identity);
         if (this.#cluster.nowMs - grace.closedMs >= grace.graceMs) continue;
         replaced += 1;
-        // Whoever came last may have been taken by one that began to leave last.
+        // The entry that came last may have been taken by one that began to leave last.
         const by = waiting.findIndex(
           ({ session, atMs }) => session !== leave.session && atMs >= grace.closedMs,
         );
@@ -264,7 +264,7 @@ export class LeavingOracles {
     return Math.max(quietMs, this.#quietSinceMs(other)) < closedMs - 2 * this.#expected.downPeriodMs;
   }
 
-  /** Whoever is wanted to go is ended by its owner, where both heard each other all the time. */
+  /** An owner ends the entries that are wanted to go, where both nodes heard each other all the time. */
   #lookAtWanted(): void {
     const now = this.#cluster.nowMs;
     this.#wanted = this.#wanted.filter(({ by, atMs, stay, what }) => {

@@ -340,7 +340,7 @@ class ScheduleRun {
 
   async #settle(cluster: Cluster): Promise<void> {
     await this.#restartWhoeverIsLeftAlone(cluster);
-    // Whoever leaves in a while leaves before: nothing is to change in a settled cluster.
+    // Entries that are about to leave do so before: nothing is to change in a settled cluster.
     const leftMs = Math.max(...this.#trackers.map(({ leaving }) => leaving.untilMs)) - cluster.nowMs;
     if (leftMs > 0) await cluster.advance(leftMs);
     this.#settledMs.push(await cluster.settle());

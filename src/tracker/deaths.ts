@@ -80,7 +80,7 @@ export class Deaths {
     if (asks) void this.#ask(overdue);
   }
 
-  /** At once about whoever was not asked about before: nobody's death is told later because of another's. */
+  /** At once about nodes that were not asked about before: no death is told later because of another. */
   #isToAsk(overdue: ReadonlyMap<string, string>, nowMs: number): boolean {
     if (overdue.size > 0 && nowMs >= this.#askAgainMs) return true;
     for (const [name, incarnation] of overdue) if (this.#asked.get(name) !== incarnation) return true;
@@ -152,7 +152,7 @@ export class Deaths {
       this.#hasFailed = false;
       this.#take(overdue, listening, askedMs);
     } catch (cause) {
-      // What was answered before stands: whoever is back has been heard, and a connection that was lost has cleared it.
+      // Earlier answers stand: a node that is back has been heard, and a lost connection has cleared them.
       if (!this.#hasFailed) failed(cause);
       this.#hasFailed = true;
     } finally {
@@ -198,7 +198,7 @@ export class Deaths {
     return rules.absenceMs(heartbeatPeriodMs, this.#unsteady.get(name)?.incarnation === incarnation);
   }
 
-  /** Its absence has ended, or this node does not know any more: whoever is there again is unsteady from now on. */
+  /** Its absence has ended, or this node does not know any more: a node that is there again is unsteady from now on. */
   #forget(name: string, nowMs: number, isListening = false): void {
     const absence = this.#absent.get(name);
     if (absence === undefined) return;

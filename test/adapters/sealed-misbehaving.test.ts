@@ -1,21 +1,10 @@
 /** A pubsub of the user's own that is sealed may do anything: it costs a report and nothing else. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sealed } from "../../src/adapters/sealed.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
+import { allowNoUnhandledRejections } from "../support/rejections.js";
 
-const rejections: unknown[] = [];
-const noteRejection = (reason: unknown): void => void rejections.push(reason);
-
-beforeEach(() => {
-  rejections.length = 0;
-  process.on("unhandledRejection", noteRejection);
-});
-
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("unhandledRejection", noteRejection);
-  expect(rejections).toEqual([]);
-});
+allowNoUnhandledRejections();
 
 function sealedOver(parts: Readonly<Record<string, unknown>>) {
   const pubsub = {

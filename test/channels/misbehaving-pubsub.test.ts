@@ -1,21 +1,10 @@
 /** A pubsub of the user's own that returns anything, or throws, costs a channel server a report and nothing else. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ChannelServer } from "../../src/channels/index.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
+import { allowNoUnhandledRejections } from "../support/rejections.js";
 
-const rejections: unknown[] = [];
-const noteRejection = (reason: unknown): void => void rejections.push(reason);
-
-beforeEach(() => {
-  rejections.length = 0;
-  process.on("unhandledRejection", noteRejection);
-});
-
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("unhandledRejection", noteRejection);
-  expect(rejections).toEqual([]);
-});
+allowNoUnhandledRejections();
 
 const raise = (): never => {
   throw new Error("mine");

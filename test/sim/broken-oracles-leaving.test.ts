@@ -120,7 +120,7 @@ const evictions: readonly BrokenRule[] = [
     break: () => [instead(Evictions.prototype, "heard", () => true)],
   },
   {
-    rule: "an owner that ends whoever comes after the question as well",
+    rule: "an owner that ends those who come after the question as well",
     found: /evicts whom nobody wanted to go/,
     schedule: evicted,
     break: () => {

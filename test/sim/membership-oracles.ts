@@ -26,7 +26,7 @@ interface Heard {
 
 /** Of its own, which a silence may last at the least. */
 const heartbeatsToDown = 3;
-/** Whoever went down with one tick is forgotten with a later one. */
+/** A life that went down with one tick is forgotten with a later one. */
 const ticksToForget = 2;
 /** What healthy time may be too short by: a tick that comes late, and one that is cut short, each time. */
 const ticksOfBlur = 4;

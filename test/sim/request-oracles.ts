@@ -110,7 +110,7 @@ export class RequestOracles {
     this.#asked.set(replica, asked);
     this.#replicaOf.set(slice, replica);
     asked.delete(slice);
-    // Whoever has not answered for so long may be asked again, or another in its place.
+    // A node that has not answered for so long may be asked again, or another in its place.
     for (const [other, askedMs] of asked) if (nowMs - askedMs >= REQUEST_RETRY_MS) asked.delete(other);
     asked.set(slice, nowMs);
     if (asked.size > LIMITS.requestsPerLife) {

@@ -2,7 +2,7 @@
  * A pubsub is the user's own code. Whatever it returns, throws, or tells at an odd moment is reported and costs
  * nothing else: the tracker says that it is there for as long as it runs, and `stop` ends.
  */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { TrackerError } from "../../src/errors.js";
 import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import type { Runtime } from "../../src/runtime.js";
@@ -10,25 +10,14 @@ import type { TrackerBehaviour } from "../../src/tracker/behaviour.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { encodeFrame } from "../../src/replication/wire/codec.js";
+import { allowNoUnhandledRejections } from "../support/rejections.js";
 import { virtualRuntime } from "../support/virtual-runtime.js";
 import { codeOf } from "./recorder.js";
 
 const startTimeoutMs = 3_000;
 const heartbeatPeriodMs = 1_000;
 
-const rejections: unknown[] = [];
-const noteRejection = (reason: unknown): void => void rejections.push(reason);
-
-beforeEach(() => {
-  rejections.length = 0;
-  process.on("unhandledRejection", noteRejection);
-});
-
-afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("unhandledRejection", noteRejection);
-  expect(rejections).toEqual([]);
-});
+allowNoUnhandledRejections();
 
 /** A tracker on a pubsub of parts, on virtual time. */
 class Bench {

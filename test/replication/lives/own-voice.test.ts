@@ -21,7 +21,7 @@ it("a frame from before a start that took long is no word of its own four down p
   let [nowMs, isHeard] = [0, false];
   const broadcasts: string[] = [];
   const step = (event: ReplicationEvent): void => {
-    // Whoever takes a step may have said more, so what came of this one is taken before.
+    // A step may lead to another one, so what came of this one is taken before.
     for (const effect of [...replicator.step(event, nowMs).effects]) {
       if (effect.type === "broadcast") broadcasts.push(effect.payload);
       if (!isHeard) continue;
