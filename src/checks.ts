@@ -2,7 +2,7 @@
  * The checks of options and arguments at the public borders, with one message for all: what was expected and what
  * came. Behind the borders values are trusted. Pure.
  */
-import { TrackerError } from "./errors.js";
+import { isTrackerError, TrackerError } from "./errors.js";
 
 /** Node's timers cannot wait longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -90,6 +90,27 @@ export function requireIterable(argument: string, value: unknown): void {
 export function requireDuration(argument: string, value: unknown): void {
   if (typeof value === "number" && value >= 0 && value <= LONGEST_TIMER_MS) return;
   throw wrongArgument(argument, value, `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`);
+}
+
+/**
+ * What `look` returns, which looks at a value from outside. One that throws while it is looked at, as a getter may and a
+ * revoked proxy does, is refused, with what it threw as the cause.
+ *
+ * @throws TrackerError of that code, and those of `look` itself.
+ */
+export function looked<Result>(
+  code: "INVALID_OPTION" | "INVALID_ARGUMENT",
+  name: string,
+  value: unknown,
+  look: () => Result,
+): Result {
+  try {
+    return look();
+  } catch (cause) {
+    if (isTrackerError(cause)) throw cause;
+    const details = code === "INVALID_OPTION" ? { option: name, value } : { argument: name, value };
+    throw new TrackerError(code, `\`${name}\` throws when it is looked at`, details, { cause });
+  }
 }
 
 function messageOf(name: string, value: unknown, expected: string): string {

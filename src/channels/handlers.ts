@@ -207,7 +207,11 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
   assigns: Assigns;
   /** Whether the channel has ended. */
   readonly ended: boolean;
-  /** Sends to this client. @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding. */
+  /**
+   * Sends to this client.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for an event that is no text, and a payload that has no encoding.
+   */
   push(event: string, payload: Payload): void;
   /** Sends to all clients in this topic on all nodes. @throws TrackerError as `push`. */
   broadcast(event: string, payload: Payload): void;
@@ -221,6 +225,9 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * What is followed under the same events is one list to the client: a second topic comes as joins of a
    * `presence_diff`, and the same topic of the same presence is followed once. For lists of their own give each its
    * `events`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no presence, and a topic that is no text; `INVALID_OPTION` for
+   *   another option, an event that is no text, and a limit that is not a whole number from 1.
    */
   follow(presence: PresenceSource, topic?: string, options?: FollowOptions): void;
   /**
@@ -228,7 +235,8 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * again when they have changed, at most once in `periodMs` after a change at once, until the channel ends. The same
    * topic of the same presence is followed once per event. For rooms too big to list.
    *
-   * @throws TrackerError `INVALID_OPTION` for a `periodMs` that is no duration.
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no presence, and a topic that is no text; `INVALID_OPTION` for
+   *   another option, an event that is no text, and a `periodMs` that is no duration.
    */
   followCount(presence: CountSource, topic?: string, options?: FollowCountsOptions): void;
   /** Ends the channel for good after the running handler: the client does not join again. */
@@ -326,7 +334,8 @@ export interface SocketMount<SocketAssigns> {
    * over a prefix, an earlier prefix over a later one.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
-   *   but at its end, and for handlers without a `join`; `INVALID_OPTION` for a `graceMs` that is no time.
+   *   but at its end, and for handlers without a `join` or with one that is no function; `INVALID_OPTION` for a `graceMs`
+   *   that is no time, and for a name in a plain object that is none of a handler. A class may have other members.
    */
   channel<Assigns = undefined>(
     pattern: string,

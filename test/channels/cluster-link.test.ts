@@ -16,7 +16,7 @@ describe("the link to other nodes", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     const limits = { maxBroadcastBytes: 1_000 };
-    const counters = { refusedHellos: 0 };
+    const counters = { refusedHellos: 0, invalidFrames: 0 };
     const receiver: ClusterReceiver = {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
