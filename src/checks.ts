@@ -17,6 +17,27 @@ export function wrongArgument(argument: string, value: unknown, expected: string
   return new TrackerError("INVALID_ARGUMENT", messageOf(argument, value, expected), { argument, value });
 }
 
+/**
+ * What `look` returns, which looks at a value from outside. One that throws while it is looked at, as a getter may and a
+ * revoked proxy does, is refused, with what it threw as the cause.
+ *
+ * @throws TrackerError of that code, and those of `look` itself.
+ */
+export function looked<Result>(
+  code: "INVALID_OPTION" | "INVALID_ARGUMENT",
+  name: string,
+  value: unknown,
+  look: () => Result,
+): Result {
+  try {
+    return look();
+  } catch (cause) {
+    if (isTrackerError(cause)) throw cause;
+    const details = code === "INVALID_OPTION" ? { option: name, value } : { argument: name, value };
+    throw new TrackerError(code, `\`${name}\` throws when it is looked at`, details, { cause });
+  }
+}
+
 /** @throws TrackerError `INVALID_OPTION` */
 export function durationOption(option: string, value: unknown, leastMs: number): number {
   if (typeof value === "number" && value >= leastMs && value <= LONGEST_TIMER_MS) return value;
@@ -92,27 +113,6 @@ export function requireDuration(argument: string, value: unknown): void {
   throw wrongArgument(argument, value, `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`);
 }
 
-/**
- * What `look` returns, which looks at a value from outside. One that throws while it is looked at, as a getter may and a
- * revoked proxy does, is refused, with what it threw as the cause.
- *
- * @throws TrackerError of that code, and those of `look` itself.
- */
-export function looked<Result>(
-  code: "INVALID_OPTION" | "INVALID_ARGUMENT",
-  name: string,
-  value: unknown,
-  look: () => Result,
-): Result {
-  try {
-    return look();
-  } catch (cause) {
-    if (isTrackerError(cause)) throw cause;
-    const details = code === "INVALID_OPTION" ? { option: name, value } : { argument: name, value };
-    throw new TrackerError(code, `\`${name}\` throws when it is looked at`, details, { cause });
-  }
-}
-
 function messageOf(name: string, value: unknown, expected: string): string {
   return `Expected \`${name}\` to be ${expected}; got ${shown(value)}`;
 }
@@ -123,6 +123,16 @@ function shown(value: unknown): string {
   if (typeof value === "string") {
     return value.length > 40 ? `a text of ${value.length} characters` : JSON.stringify(value);
   }
-  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "object") return isArray(value) ? "an array" : "an object";
+  if (typeof value === "bigint") return "a bigint"; // Its digits may be very many.
   return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+}
+
+/** Of a proxy that was revoked not even this can be asked. */
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

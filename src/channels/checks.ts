@@ -38,7 +38,7 @@ const handlerNames: Readonly<Record<keyof ChannelHandlers, true>> = {
 
 const followOptionNames: Readonly<Record<keyof FollowOptions, true>> = { events: true, limit: true };
 
-const eventNames: Readonly<Record<keyof NonNullable<FollowOptions["events"]>, true>> = {
+const eventNames: Readonly<Record<keyof FollowEvents, true>> = {
   state: true,
   diff: true,
   rest: true,
@@ -68,16 +68,18 @@ export function requireSocketOptions<SocketAssigns>(options: SocketOptions<Socke
  */
 export function requireHandlers<Assigns, SocketAssigns>(handlers: ChannelHandlers<Assigns, SocketAssigns>) {
   return looked("INVALID_ARGUMENT", "handlers", handlers, () => {
-    if (typeof handlers !== "object" || handlers === null || typeof handlers.join !== "function")
+    // A list has a `join` of its own.
+    const isObject = typeof handlers === "object" && handlers !== null && !(Symbol.iterator in handlers);
+    if (!isObject || typeof handlers.join !== "function")
       throw wrongArgument("handlers", handlers, "an object with at least the function `join`");
     if (isPlain(handlers)) requireKnownOptions(handlers, handlerNames);
     for (const name of ["joined", "handleInfo", "terminate"] as const)
       if (handlers[name] !== undefined) requireFunction(`handlers.${name}`, handlers[name]);
     if (handlers.graceMs !== undefined) durationOption("graceMs", handlers.graceMs, 0);
     return {
-      handleIn: handlersByEvent("handleIn", handlers.handleIn),
-      handleBinary: handlersByEvent("handleBinary", handlers.handleBinary),
-      handleOut: handlersByEvent("handleOut", handlers.handleOut),
+      handleIn: handlersByEvent("handlers.handleIn", handlers.handleIn),
+      handleBinary: handlersByEvent("handlers.handleBinary", handlers.handleBinary),
+      handleOut: handlersByEvent("handlers.handleOut", handlers.handleOut),
     };
   });
 }
@@ -88,12 +90,14 @@ function handlersByEvent<Handler>(
   handlers: { readonly [event: string]: Handler } | undefined,
 ): ReadonlyMap<string, Handler> {
   if (handlers === undefined) return new Map();
-  const isObject = typeof handlers === "object" && handlers !== null && !(Symbol.iterator in handlers);
-  if (!isObject || !(isPlain(handlers) || Object.keys(handlers).length > 0))
-    throw wrongArgument(`handlers.${name}`, handlers, "an object with a function of its own for each event");
-  const found = Object.entries(handlers).filter(([, handler]) => handler !== undefined);
-  for (const [event, handler] of found) requireFunction(`handlers.${name}.${event}`, handler);
-  return new Map(found);
+  return looked("INVALID_ARGUMENT", name, handlers, () => {
+    const isObject = typeof handlers === "object" && handlers !== null && !(Symbol.iterator in handlers);
+    if (!isObject || !(isPlain(handlers) || Object.keys(handlers).length > 0))
+      throw wrongArgument(name, handlers, "an object with a function of its own for each event");
+    const found = Object.entries(handlers).filter(([, handler]) => handler !== undefined);
+    for (const [event, handler] of found) requireFunction(`${name}.${event}`, handler);
+    return new Map(found);
+  });
 }
 
 /** What a channel follows, as it was when it was checked. @throws TrackerError `INVALID_ARGUMENT`, `INVALID_OPTION` */
@@ -104,15 +108,22 @@ export function checkFollow(presence: unknown, topic: unknown, options: FollowOp
     requireKnownOptions(options, followOptionNames);
     const { events, limit } = options;
     if (limit !== undefined) wholeOption("limit", limit, 1, Infinity);
-    if (events === undefined) return { limit };
+    return events === undefined ? { limit } : { limit, events: checkEvents(events) };
+  });
+}
+
+type FollowEvents = NonNullable<FollowOptions["events"]>;
+
+function checkEvents(events: FollowEvents): FollowEvents {
+  return looked("INVALID_OPTION", "events", events, () => {
     if (typeof events !== "object" || events === null)
       throw wrongOption("events", events, "an object with the texts `state` and `diff`");
-    requireKnownOptions(events, eventNames);
     const { state, diff, rest } = events;
     textOption("events.state", state);
     textOption("events.diff", diff);
     if (rest !== undefined) textOption("events.rest", rest);
-    return { limit, events: { state, diff, rest } };
+    requireKnownOptions(events, eventNames);
+    return { state, diff, rest };
   });
 }
 

@@ -240,11 +240,7 @@ export function validateOptions(options: ChannelServerOptions): Settings {
 function settingsOf(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
-  pubsubOption("pubsub", pubsub);
-  const { nodeName, maxPayloadBytes = Infinity } = pubsub;
-  if (typeof nodeName !== "string") throw wrongOption("pubsub.nodeName", nodeName, "a text");
-  if (typeof maxPayloadBytes !== "number" || !(maxPayloadBytes > 0))
-    throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
+  looked("INVALID_OPTION", "pubsub", pubsub, () => validatePubSub(pubsub));
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   functionOption("key", key);
   return {
@@ -255,6 +251,14 @@ function settingsOf(options: ChannelServerOptions): Settings {
     runtime,
     limits: validateLimits(options),
   };
+}
+
+function validatePubSub(pubsub: PubSub): void {
+  pubsubOption("pubsub", pubsub);
+  const { nodeName, maxPayloadBytes = Infinity } = pubsub;
+  if (typeof nodeName !== "string") throw wrongOption("pubsub.nodeName", nodeName, "a text");
+  if (typeof maxPayloadBytes !== "number" || !(maxPayloadBytes > 0))
+    throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
 }
 
 function validateLimits(options: OptionalLimits): ChannelLimits {
