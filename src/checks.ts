@@ -26,14 +26,14 @@ export function wrongArgument(argument: string, value: unknown, expected: string
 export function looked<Result>(
   code: "INVALID_OPTION" | "INVALID_ARGUMENT",
   name: string,
-  value: unknown,
   look: () => Result,
 ): Result {
   try {
     return look();
   } catch (cause) {
     if (isTrackerError(cause)) throw cause;
-    const details = code === "INVALID_OPTION" ? { option: name, value } : { argument: name, value };
+    // Without the value: whoever logs the error would look at it too.
+    const details = code === "INVALID_OPTION" ? { option: name } : { argument: name };
     throw new TrackerError(code, `\`${name}\` throws when it is looked at`, details, { cause });
   }
 }

@@ -51,7 +51,7 @@ const followCountOptionNames: Readonly<Record<keyof FollowCountsOptions, true>> 
 
 /** @throws TrackerError `INVALID_OPTION` */
 export function requireSocketOptions<SocketAssigns>(options: SocketOptions<SocketAssigns>): void {
-  looked("INVALID_OPTION", "options", options, () => {
+  looked("INVALID_OPTION", "options", () => {
     requireKnownOptions(options, socketOptionNames);
     for (const name of ["connect", "id"] as const) functionOption(name, options[name]);
     if (options.checkOrigin !== undefined) validateOriginCheck(options.checkOrigin);
@@ -67,7 +67,7 @@ export function requireSocketOptions<SocketAssigns>(options: SocketOptions<Socke
  *   time.
  */
 export function requireHandlers<Assigns, SocketAssigns>(handlers: ChannelHandlers<Assigns, SocketAssigns>) {
-  return looked("INVALID_ARGUMENT", "handlers", handlers, () => {
+  return looked("INVALID_ARGUMENT", "handlers", () => {
     // A list has a `join` of its own.
     const isObject = typeof handlers === "object" && handlers !== null && !(Symbol.iterator in handlers);
     if (!isObject || typeof handlers.join !== "function")
@@ -90,7 +90,7 @@ function handlersByEvent<Handler>(
   handlers: { readonly [event: string]: Handler } | undefined,
 ): ReadonlyMap<string, Handler> {
   if (handlers === undefined) return new Map();
-  return looked("INVALID_ARGUMENT", name, handlers, () => {
+  return looked("INVALID_ARGUMENT", name, () => {
     const isObject = typeof handlers === "object" && handlers !== null && !(Symbol.iterator in handlers);
     if (!isObject || !(isPlain(handlers) || Object.keys(handlers).length > 0))
       throw wrongArgument(name, handlers, "an object with a function of its own for each event");
@@ -104,7 +104,7 @@ function handlersByEvent<Handler>(
 export function checkFollow(presence: unknown, topic: unknown, options: FollowOptions): FollowOptions {
   requireSource(presence, "forward");
   requireText("topic", topic);
-  return looked("INVALID_OPTION", "options", options, () => {
+  return looked("INVALID_OPTION", "options", () => {
     requireKnownOptions(options, followOptionNames);
     const { events, limit } = options;
     if (limit !== undefined) wholeOption("limit", limit, 1, Infinity);
@@ -115,7 +115,7 @@ export function checkFollow(presence: unknown, topic: unknown, options: FollowOp
 type FollowEvents = NonNullable<FollowOptions["events"]>;
 
 function checkEvents(events: FollowEvents): FollowEvents {
-  return looked("INVALID_OPTION", "events", events, () => {
+  return looked("INVALID_OPTION", "events", () => {
     if (typeof events !== "object" || events === null)
       throw wrongOption("events", events, "an object with the texts `state` and `diff`");
     const { state, diff, rest } = events;
@@ -135,7 +135,7 @@ export function checkFollowCount(
 ): FollowCountsOptions {
   requireSource(presence, "followCount");
   requireText("topic", topic);
-  return looked("INVALID_OPTION", "options", options, () => {
+  return looked("INVALID_OPTION", "options", () => {
     requireKnownOptions(options, followCountOptionNames);
     const { event, periodMs } = options;
     if (event !== undefined) textOption("event", event);
@@ -146,7 +146,7 @@ export function checkFollowCount(
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no presence, nor anything like one. */
 function requireSource(presence: unknown, method: "forward" | "followCount"): void {
-  looked("INVALID_ARGUMENT", "presence", presence, () => {
+  looked("INVALID_ARGUMENT", "presence", () => {
     const given = Object(presence) as Readonly<Record<string, unknown>>;
     if (typeof given[method] !== "function")
       throw wrongArgument("presence", presence, `a Presence, or what else has \`${method}\``);

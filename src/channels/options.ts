@@ -234,13 +234,13 @@ const OPTIONAL: ReadonlySet<keyof ChannelLimits> = new Set([
 
 /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
 export function validateOptions(options: ChannelServerOptions): Settings {
-  return looked("INVALID_OPTION", "options", options, () => settingsOf(options));
+  return looked("INVALID_OPTION", "options", () => settingsOf(options));
 }
 
 function settingsOf(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
-  looked("INVALID_OPTION", "pubsub", pubsub, () => validatePubSub(pubsub));
+  looked("INVALID_OPTION", "pubsub", () => validatePubSub(pubsub));
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   functionOption("key", key);
   return {
@@ -298,7 +298,7 @@ export type CheckedDrain = { readonly [Option in keyof DrainOptions]-?: number }
 
 /** @throws TrackerError `INVALID_OPTION` */
 export function validateDrainOptions(options: DrainOptions): CheckedDrain {
-  return looked("INVALID_OPTION", "options", options, () => drainOf(options));
+  return looked("INVALID_OPTION", "options", () => drainOf(options));
 }
 
 function drainOf(options: DrainOptions): CheckedDrain {

@@ -12,7 +12,7 @@ const NO_ORIGIN = "null";
 /** @throws TrackerError `INVALID_OPTION` for a check that could never match. */
 export function validateOriginCheck(check: OriginCheck): OriginCheck {
   if (typeof check === "boolean" || typeof check === "function") return check;
-  const isList = looked("INVALID_OPTION", "checkOrigin", check, () => Array.isArray(check));
+  const isList = looked("INVALID_OPTION", "checkOrigin", () => Array.isArray(check));
   if (isList && check.every(isOriginPattern)) return check;
   const expected = 'a boolean, a function or a list of origins such as "https://shop.example" or "null"';
   throw wrongOption("checkOrigin", check, expected);

@@ -324,7 +324,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     let answered = ref === null;
     const reply = (answer: Reply): void => {
       if (answered || this.#state !== "joined") return;
-      const [status, response] = looked("INVALID_ARGUMENT", "reply", answer, () => readReply(answer));
+      const [status, response] = looked("INVALID_ARGUMENT", "reply", () => readReply(answer));
       const encoded = encodePayload(response);
       answered = true;
       this.#reply(ref, status, encoded);
