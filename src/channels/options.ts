@@ -2,7 +2,15 @@
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
 import type { IncomingMessage } from "node:http";
-import { durationOption, functionOption, looked, pubsubOption, wholeOption, wrongOption } from "../checks.js";
+import {
+  durationOption,
+  functionOption,
+  looked,
+  pubsubOption,
+  runtimeOption,
+  wholeOption,
+  wrongOption,
+} from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -243,6 +251,7 @@ function settingsOf(options: ChannelServerOptions): Settings {
   looked("INVALID_OPTION", "pubsub", () => validatePubSub(pubsub));
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   functionOption("key", key);
+  runtimeOption(runtime);
   return {
     pubsub,
     name,
