@@ -24,6 +24,9 @@ export const VERSION_RULES = {
   /** R92: A node begins with the oldest version that it speaks. Else those of before miss what it says at first. */
   versionAtStart: ({ oldest }: VersionRange): number => oldest,
 
+  /** R92: And with a newer one, as soon as it hears somebody who reads nothing older. Else it is not understood at all. */
+  neededVersion: (spoken: number, oldestOfAll: number): number => Math.max(spoken, oldestOfAll),
+
   /** R92: And goes up once it has heard the others out, and nobody was heard meanwhile who would not understand. */
   goesUp: (sinceMs: number, heartbeatPeriodMs: number): boolean =>
     sinceMs > HEARTBEATS_TO_GO_UP * heartbeatPeriodMs,
