@@ -149,7 +149,7 @@ export const RULES = {
 
   // Asking and answering.
 
-  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all ask at once. No greeting does. */
+  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all ask at once; no greeting does. */
   requestDelayMs: (random: number, isToldAlone: boolean): number =>
     isToldAlone ? 0 : REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
 

@@ -7,7 +7,7 @@ import type { VersionRange } from "./message.js";
 
 export const VERSION_RULES = {
   /**
-   * R53: What stands in a version that this node does not read is not guessed. Heartbeats apart, which read the same in
+   * R53: What stands in a version that this node does not read is not guessed, heartbeats apart, which read the same in
    * every version. Else a node believes what it misreads.
    */
   isRead: (version: number, { oldestVersion, newestVersion }: Limits): boolean =>
@@ -31,6 +31,6 @@ export const VERSION_RULES = {
   goesUp: (sinceMs: number, heartbeatPeriodMs: number): boolean =>
     sinceMs > HEARTBEATS_TO_GO_UP * heartbeatPeriodMs,
 
-  /** R93: What is further is left alone, and counted. Else nothing can be added without a version of its own. */
+  /** R93: What is further is left alone, and counted: fields, parts, kinds. Else nothing can be added without a version of its own. */
   leavesFurther: (): boolean => true,
 };
