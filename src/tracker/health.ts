@@ -6,6 +6,8 @@ import type { Counters } from "../replication/counters.js";
 import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
 
+export type { VersionRange } from "../replication/message.js";
+
 /** What is known of one other life. */
 export interface ReplicaHealth {
   readonly name: string;

@@ -22,7 +22,7 @@ const LIMITS_OF = {
   next: { oldestVersion: 2, newestVersion: 3 },
 } as const;
 
-export function protocolOf(generation: Generation, protocol: Protocol = PROTOCOL): Protocol {
+function protocolOf(generation: Generation, protocol: Protocol = PROTOCOL): Protocol {
   return changed({ limits: LIMITS_OF[generation] }, protocol);
 }
 

@@ -4,7 +4,6 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { KeptRemovals } from "../../src/crdt/removals.js";
-import { TrackerError } from "../../src/errors.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
