@@ -378,7 +378,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#announcer.tell({ type: "refused", reason, version: undefined });
+    if (isFirst) this.#announcer.tell({ type: "refused", reason });
   }
 
   #heardStatus(status: unknown): void {

@@ -35,6 +35,7 @@ const terms = [
     "entry",
     "message",
     "rules",
+    "version-rules",
     "counters",
     "options",
     "step",
@@ -67,7 +68,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/life", ["replication/hash"]],
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
-  ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
+  ["replication/rules", ["message", "entry", "equal", "bytes", "limits", "version-rules"].map(inReplication)],
+  ["replication/version-rules", ["message", "limits"].map(inReplication)],
   ["replication/counters", ["replication/bytes"]],
   ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
@@ -93,10 +95,11 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
+  ["replication/border", ["replication/wire", ...rooms, ...terms]],
   [
     "replication/replicator",
     [
-      ...["catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
+      ...["border", "catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
         inReplication,
       ),
       ...rooms,

@@ -9,7 +9,6 @@ import {
   answersGoToWhoAsks,
   greetingsAreSpread,
   newcomersAreGreeted,
-  otherVersionsAreReported,
   requestsAreSpread,
   strangersFindEachOther,
 } from "./runs.js";
@@ -156,12 +155,6 @@ const rules: readonly BrokenRule[] = [
     found: /above the limit/,
     schedule: wideLetters,
     broken: { rules: { fitsFrame: (text, maxBytes) => text.length <= maxBytes } },
-  },
-  {
-    rule: "R53 is missed: another protocol version is reported, not guessed",
-    found: /guesses what another protocol version says/,
-    run: otherVersionsAreReported,
-    broken: { rules: { isSpoken: () => true } },
   },
 ];
 

@@ -4,6 +4,7 @@
  */
 import { Greetings } from "../../src/replication/lives/greetings.js";
 import { LIMITS, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
+import { Merging } from "../../src/replication/merging.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { Requests } from "../../src/replication/holding/requests.js";
 import type { Replica } from "../../src/replication/replica.js";
@@ -18,6 +19,9 @@ export class RequestOracles {
   readonly #situation: Situation;
   /** Since when a slice is known to lack something. */
   readonly #lacksSinceMs = new WeakMap<RemoteSlice, number>();
+  /** Of which the author has told this node alone that it lacks something: nobody else asks because of that. */
+  readonly #toldAlone = new WeakSet<RemoteSlice>();
+  #isTelling = false;
   /** What was asked for and not answered, of one life. */
   readonly #asked = new WeakMap<Replica, Map<RemoteSlice, number>>();
   readonly #replicaOf = new WeakMap<RemoteSlice, Replica>();
@@ -43,7 +47,15 @@ export class RequestOracles {
       const replica = this.#replicaOf.get(slice);
       if (replica !== undefined) this.#asked.get(replica)?.delete(slice);
     };
+    const setTelling = (isTelling: boolean): void => {
+      this.#isTelling = isTelling;
+    };
     return [
+      instead(Merging.prototype, "heartbeat", function (original, replica, heartbeat, counter, way, nowMs) {
+        setTelling(way === "direct");
+        original(replica, heartbeat, counter, way, nowMs);
+        setTelling(false);
+      }),
       instead(RemoteSlice.prototype, "compare", function (original, ...input) {
         const verdict = original(...input);
         note(this);
@@ -96,14 +108,20 @@ export class RequestOracles {
   }
 
   #note(slice: RemoteSlice): void {
-    if (slice.nextRequest() === undefined) this.#lacksSinceMs.delete(slice);
-    else if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
+    if (slice.nextRequest() === undefined) {
+      this.#lacksSinceMs.delete(slice);
+      this.#toldAlone.delete(slice);
+      return;
+    }
+    if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
+    if (this.#isTelling) this.#toldAlone.add(slice);
   }
 
   #lookAtRequest(replica: Replica, slice: RemoteSlice): void {
     const { nowMs } = this.#situation;
     const lacksMs = nowMs - (this.#lacksSinceMs.get(slice) ?? -Infinity);
-    if (slice.nextRequest() !== undefined && lacksMs + slackMs < REQUEST_DELAY_MIN_MS) {
+    const isEarly = lacksMs + slackMs < REQUEST_DELAY_MIN_MS && !this.#toldAlone.has(slice);
+    if (slice.nextRequest() !== undefined && isEarly) {
       this.#situation.blame(`asks ${lacksMs.toFixed(1)} ms after it found that it lacks something`);
     }
     const asked = this.#asked.get(replica) ?? new Map<RemoteSlice, number>();

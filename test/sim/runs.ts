@@ -4,7 +4,6 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { KeptRemovals } from "../../src/crdt/removals.js";
-import { TrackerError } from "../../src/errors.js";
 import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
 import { SimulationError, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
@@ -221,20 +220,6 @@ export async function answersGoToWhoAsks(seed: number, protocol: Protocol = PROT
   const rush = await rushOf(cluster, "c", ([, kind]) => kind === 1, deltas);
   if (!cluster.node("b").tracker.has(topic, "user:1")) fail(cluster, "b has not caught up");
   if (rush > 0) fail(cluster, "c hears an answer that another has asked for");
-}
-
-/** A frame of a later protocol is told of as such, and nothing is believed of it. */
-export async function otherVersionsAreReported(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
-  const cluster = await simulateBy(protocol, { seed, nodes: ["a"] });
-  const { endpoint, tracker } = cluster.node("a");
-  const frame = [2, 0, "future", "0mjuohs00aaaaa", 0, 1, 1, 0, [0, 0, 0]];
-  cluster.network.inject(endpoint, "rollcall:simulated", JSON.stringify(frame));
-  await cluster.advance(100);
-  if (tracker.health().replicas.length > 0) fail(cluster, "guesses what another protocol version says");
-  const codes = cluster.node("a").eventsOf("error");
-  if (!codes.some((error) => error instanceof TrackerError && error.code === "UNKNOWN_PROTOCOL")) {
-    fail(cluster, "does not report another protocol version");
-  }
 }
 
 /** An author that changes for ever remembers a bounded number of its removals. */
