@@ -5,9 +5,9 @@
 import type { Server as HttpServer } from "node:http";
 import { Server } from "socket.io";
 import { WebSocketServer, type WebSocket } from "ws";
-import { memoryPubSub } from "../../src/adapters/memory.js";
-import { ChannelServer } from "../../src/channels/index.js";
-import { Presence, Session } from "../../src/index.js";
+import { memoryPubSub } from "rollcall/adapters/memory";
+import { ChannelServer } from "rollcall/channels";
+import { Presence, Session } from "rollcall";
 
 export type Kind = "rollcall" | "socket.io" | "ws";
 /** Broadcasts to the room. */

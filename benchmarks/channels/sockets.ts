@@ -10,7 +10,7 @@ import type { Benchmark } from "../harness/command.js";
 import { quantile } from "../harness/statistics.js";
 
 const BROADCASTS = 20;
-const WARM_UP_SOCKETS = 200;
+const WARM_UP_SOCKETS = 2_000;
 
 /** What one run of one kind came to. */
 interface Measurement {
