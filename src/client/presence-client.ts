@@ -169,14 +169,17 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
     }
     for (const [key, presence] of state) {
       const current = this.#presences.get(key);
-      const joined = without(presence, current);
+      const joined = current ? without(presence, current) : presence;
       if (joined.metas.length > 0) joins.set(key, joined);
     }
     this.#setSynced(true);
     this.#apply({ joins, leaves });
     // The order of its metas is the server's; and what was fetched for a key may be newer, though nobody joined.
     for (const [key, presence] of state) {
-      if (!isSame(presence, this.#presences.get(key))) this.#put(key, presence, presence.metas);
+      const held = this.#presences.get(key);
+      // One that came as a whole, as most do, is the server's.
+      const isWhole = joins.get(key) === presence && held?.metas.length === presence.metas.length;
+      if (!isWhole && !isSame(presence, held)) this.#put(key, presence, presence.metas);
     }
     const pendingDiffs = this.#pendingDiffs;
     this.#pendingDiffs = [];
@@ -297,6 +300,7 @@ function merge<M>(
   next: Successors<M>,
   places: unknown,
 ): PresenceMeta<M>[] {
+  if (held.length === 0 && joined.length === 1) return [...joined];
   const gone = refsOf(left);
   const fresh = new Map(joined.map((meta) => [meta.phx_ref, meta]));
   const renewed = refsOf(held.filter((meta) => fresh.has(meta.phx_ref)));
