@@ -28,7 +28,7 @@ export interface PresenceClientOptions {
 type Unsubscribe = () => void;
 type Changes<M, X extends object> = Map<string, KeyPresence<M, X>>;
 type Metas<M> = readonly PresenceMeta<M>[];
-type Successors<M> = ReadonlyMap<string | undefined, PresenceMeta<M>>;
+type Successors<M> = Pick<ReadonlyMap<string | undefined, PresenceMeta<M>>, "get">;
 
 interface Diff<M, X extends object> {
   readonly joins: Changes<M, X>;
@@ -284,8 +284,10 @@ function without<M, X extends object>(
   return { ...presence, metas: presence.metas.filter((meta) => !refs.has(meta.phx_ref)) };
 }
 
-/** New revisions by the ref of the one that they replace. */
+/** New revisions by the ref of the one that they replace. A table of one would cost more than that one. */
 function byPrevious<M>(metas: Metas<M>): Successors<M> {
+  const [only] = metas;
+  if (metas.length === 1) return { get: (ref) => (only?.phx_ref_prev === ref ? only : undefined) };
   return new Map(metas.map((meta) => [meta.phx_ref_prev, meta]));
 }
 
@@ -300,8 +302,10 @@ function merge<M>(
   next: Successors<M>,
   places: unknown,
 ): PresenceMeta<M>[] {
-  if (held.length === 0 && joined.length === 1) return [...joined];
   const gone = refsOf(left);
+  // Most keys have one meta: nothing is to be placed where it comes, or is replaced.
+  const isOnly = held.every(({ phx_ref }) => gone.has(phx_ref) && phx_ref !== joined[0]?.phx_ref);
+  if (isOnly && joined.length === 1) return [...joined, ...held];
   const fresh = new Map(joined.map((meta) => [meta.phx_ref, meta]));
   const renewed = refsOf(held.filter((meta) => fresh.has(meta.phx_ref)));
   const stay: PresenceMeta<M>[] = [];
@@ -327,7 +331,8 @@ function merge<M>(
   return [...metas, ...stay.slice(taken), ...leaving];
 }
 
-function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Set<string> {
+function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Pick<Set<string>, "has"> {
+  if (metas.length < 2) return { has: (ref) => metas[0]?.phx_ref === ref };
   return new Set(metas.map((meta) => meta.phx_ref));
 }
 
