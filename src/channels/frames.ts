@@ -197,8 +197,8 @@ export function errorFrame(joinRef: Ref, topic: string): Frame {
 }
 
 function textFrame(joinRef: Ref, ref: Ref, topic: string, event: string, payload: string): Frame {
-  const refs = `${JSON.stringify(joinRef)},${JSON.stringify(ref)}`;
-  const data = `[${refs},${JSON.stringify(topic)},${JSON.stringify(event)},${payload}]`;
+  const head = JSON.stringify([joinRef, ref, topic, event]);
+  const data = `${head.slice(0, -1)},${payload}]`;
   return { data, bytes: Buffer.byteLength(data), binary: false };
 }
 
