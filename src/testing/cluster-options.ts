@@ -1,11 +1,17 @@
 /** What a simulated cluster is made from, and what it throws. */
 import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
-import type { TrackerOptions } from "../tracker/tracker.js";
+import type { Tracker, TrackerOptions } from "../tracker/tracker.js";
 import type { SimulatedCluster } from "./cluster.js";
 import type { Latency } from "./latencies.js";
 import type { NetworkFaults } from "./network.js";
 import type { SimulatedNode } from "./simulated-node.js";
+
+/** Starts a tracker, as `Tracker.start` does. */
+export type StartTracker<M extends Meta<M> = AnyMeta> = (
+  behaviour: TrackerBehaviour<M>,
+  options: TrackerOptions,
+) => Promise<Tracker<M>>;
 
 /** What is given to each tracker beside its pubsub and its runtime. */
 export type SimulatedTrackerOptions = Partial<Omit<TrackerOptions, "pubsub" | "runtime">>;
@@ -28,6 +34,11 @@ export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
    * trackers another name, and start, stall and end lives in both.
    */
   readonly beside?: SimulatedCluster<M> | undefined;
+  /**
+   * Starts the tracker of each life, on the pubsub and the runtime that it is given. Default `Tracker.start`: another one
+   * may wrap the tracker that an application uses, or what that tracker is given.
+   */
+  readonly startTracker?: StartTracker<M> | undefined;
   /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
   readonly behaviour?: (nodeName: string) => TrackerBehaviour<M>;
   /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
