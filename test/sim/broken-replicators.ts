@@ -111,29 +111,61 @@ export const answersBeyondItsReach: Class = class extends answersFar {
   }
 };
 
+/** By replicator, shard and clock: the revisions that were updated, and their removals. */
+const updates = new WeakMap<Replicator, { readonly births: Set<string>; readonly removals: Set<string> }>();
+
+/** Changes frames by what was updated. */
+function editByUpdates(
+  edit: (frame: Frame, births: ReadonlySet<string>, removals: ReadonlySet<string>) => Frame,
+): Class {
+  const editing = editFrames((frame, replicator) => {
+    const noted = updates.get(replicator);
+    return noted === undefined ? frame : edit(frame, noted.births, noted.removals);
+  });
+  return class extends editing {
+    override step(event: ReplicationEvent, nowMs: number): Step {
+      if (event.type !== "update") return super.step(event, nowMs);
+      const { previous } = event;
+      const shard = ReplicatedEntry.shardOf(previous);
+      const noted = updates.get(this) ?? { births: new Set<string>(), removals: new Set<string>() };
+      updates.set(this, noted);
+      noted.births.add(`${shard} ${ReplicatedEntry.clockOf(previous)}`);
+      // The removal spends the next dot.
+      noted.removals.add(`${shard} ${clockOf(this.shards[shard]) + 1}`);
+      return super.step(event, nowMs);
+    }
+  };
+}
+
+/** The last dot that an author has spent. */
+function clockOf(author: AuthoredShard | undefined): number {
+  return author === undefined ? 0 : author.flushed.clock + author.pendingDots;
+}
+
 /** Whose session has closed after an update is taken for untracked where an earlier revision is held. */
-const updatedAt = new WeakMap<Replicator, Set<number>>();
-const tellsOfLastRevisions = editFrames((frame, replicator) => {
+export const saysNothingOfEarlierRevisions: Class = editByUpdates((frame, births) => {
   const { message } = frame;
-  const updated = updatedAt.get(replicator);
-  if (updated === undefined || (message.type !== "page" && message.type !== "delta")) return frame;
-  const closed = message.closed?.filter((birth) => !updated.has(birth)) ?? [];
+  if (message.type !== "page" && message.type !== "delta") return frame;
+  const isUpdated = (birth: number): boolean => births.has(`${message.shard} ${birth}`);
+  const closed = message.closed?.filter((birth) => !isUpdated(birth)) ?? [];
   if (message.type === "page") return { ...frame, message: { ...message, closed } };
   const removed = message.removed.map((removal) => ({
     ...removal,
-    closed: removal.closed && !updated.has(removal.removed),
+    closed: removal.closed && !isUpdated(removal.removed),
   }));
   return { ...frame, message: { ...message, closed, removed } };
 });
-export const saysNothingOfEarlierRevisions: Class = class extends tellsOfLastRevisions {
-  override step(event: ReplicationEvent, nowMs: number): Step {
-    if (event.type === "update") {
-      const updated = updatedAt.get(this) ?? new Set<number>();
-      updatedAt.set(this, updated.add(ReplicatedEntry.clockOf(event.previous)));
-    }
-    return super.step(event, nowMs);
-  }
-};
+
+/** The dot of an update is its birth's: a node that does not hear of that does not hear what it removed either. */
+export const updatesWithOneDot: Class = editByUpdates((frame, _, removals) => {
+  const { message } = frame;
+  if (message.type !== "delta") return frame;
+  const births = new Set(message.births.map(({ clock }) => clock));
+  const removed = message.removed.filter(
+    ({ clock }) => !removals.has(`${message.shard} ${clock}`) || births.has(clock + 1),
+  );
+  return { ...frame, message: { ...message, removed } };
+});
 
 /** What was heard with a forged counter is believed again once the life has insisted. */
 export const believesForgedClocks: Class = stepping(({ membership }, step) => {

@@ -1,8 +1,8 @@
 /** Rules of the set and of merging: each is needed, for an oracle sees when it is off. */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
-import { answersBeyondItsReach, editHeartbeats, stepping } from "./broken-replicators.js";
-import { all, editDiffs, editFrames, editSent } from "./lies.js";
+import { answersBeyondItsReach, editHeartbeats, stepping, updatesWithOneDot } from "./broken-replicators.js";
+import { editDiffs, editSent } from "./lies.js";
 import { rebuilding, smallLimits } from "./schedules.js";
 
 /** The invariant: a slice that is held is exactly what its author had at one flushed clock. */
@@ -13,28 +13,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R6 is missed: a dot is a birth or a removal, never both",
     found: invariant,
     firstSeed: 35,
-    broken: {
-      // One dot does both: a node that does not hear of the birth does not hear what it removed either.
-      startTracker: all(
-        editFrames(() => {
-          const ofUpdates = new Set<number>();
-          return {
-            sent(frame) {
-              const { to, message } = frame;
-              if (message.type !== "delta") return frame;
-              const births = new Set(message.births.map(({ clock }) => clock));
-              for (const { clock } of message.removed) {
-                if (to === undefined && births.has(clock + 1)) ofUpdates.add(clock);
-              }
-              const removed = message.removed.filter(
-                ({ clock }) => !ofUpdates.has(clock) || births.has(clock + 1),
-              );
-              return { ...frame, message: { ...message, removed } };
-            },
-          };
-        }),
-      ),
-    },
+    broken: { replicator: updatesWithOneDot },
   },
   {
     rule: "R3 is missed: a delta is self-contained",

@@ -48,7 +48,7 @@ export async function runWithAllOracles(
   process.on("unhandledRejection", noteUnhandled);
   try {
     const result = await runSchedule(
-      { ...schedule, options: by(protocol, schedule.options) },
+      { ...schedule, options: by(whiteBox.watch(protocol), schedule.options) },
       {
         ...whiteBox.hooks,
         startTracker: startTracker as StartTracker<VersionedMeta> | undefined,
@@ -68,7 +68,6 @@ export async function runWithAllOracles(
   } finally {
     await settlePromises();
     process.off("unhandledRejection", noteUnhandled);
-    whiteBox.restore();
   }
 }
 
