@@ -4,7 +4,7 @@
  */
 import type { Entry } from "../../src/words.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
-import { editEffects } from "./broken-replicators.js";
+import { editEffects, keepsRequests, stepping } from "./broken-replicators.js";
 import {
   all,
   believed,
@@ -334,13 +334,19 @@ const surroundings: readonly BrokenRule[] = [
   },
   {
     rule: "requests that are remembered for ever",
-    found: /still has \d+ requests for nothing/,
-    broken: {},
+    found: /still has requests of \d+ lives for nothing/,
+    broken: { replicator: keepsRequests },
   },
   {
     rule: "greetings that are remembered for ever",
-    found: /still has \d+ greetings for nobody/,
-    broken: {},
+    found: /still has a reason to wake \S+ ms before its tick/,
+    broken: {
+      replicator: stepping((_, step, event, nowMs) => {
+        const { made, effects } = step();
+        if (event.type !== "turn") return { made, effects };
+        return { made, effects: [...effects, { type: "wake", atMs: nowMs + 60 }] };
+      }),
+    },
   },
   {
     rule: "removals that are remembered for ever",

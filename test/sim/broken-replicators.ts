@@ -5,6 +5,7 @@
 import type { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { Frame, ShardSummary } from "../../src/replication/message.js";
+import type { Protocol } from "../../src/replication/rules.js";
 import type { ReplicatorOptions } from "../../src/replication/options.js";
 import { decodeFrame, encodeFrame } from "../../src/replication/wire/codec.js";
 import type { SessionOwner } from "../../src/session.js";
@@ -198,6 +199,21 @@ export const staysHeardOut: Class = stepping(({ membership }, step, event) => {
   }
   return done;
 });
+
+/** Somebody is on the list of those who are to be asked with every turn. */
+export const keepsRequests: Class = class extends Replicator {
+  readonly #protocol: Protocol;
+
+  constructor(options: ReplicatorOptions, nowMs: number) {
+    super(options, nowMs);
+    this.#protocol = options.protocol;
+  }
+
+  override step(event: ReplicationEvent, nowMs: number): Step {
+    if (event.type === "turn") this.#protocol.rules.requestPlaces(0, this.#protocol.limits);
+    return super.step(event, nowMs);
+  }
+};
 
 /** The replicator of each node that was made last. */
 const replicators = new Map<string, Replicator>();
