@@ -62,7 +62,8 @@ export default tseslint.config(
           message: noPatch,
         },
         {
-          selector: 'AssignmentExpression > MemberExpression.left > MemberExpression[property.name="prototype"]',
+          selector:
+            'AssignmentExpression > MemberExpression.left > MemberExpression[property.name="prototype"]',
           message: noPatch,
         },
       ],

@@ -338,7 +338,7 @@ const surroundings: readonly BrokenRule[] = [
     broken: { replicator: keepsRequests },
   },
   {
-    rule: "greetings that are remembered for ever",
+    rule: "a node at rest that is woken for nothing",
     found: /still has a reason to wake \S+ ms before its tick/,
     broken: {
       replicator: stepping((_, step, event, nowMs) => {
