@@ -32,7 +32,7 @@ function through(lies: readonly Lie[], last: Start): Start {
 export type Instead = Partial<Pick<Tracker, Extract<keyof Tracker, string>>>;
 
 /** An object that passes on all but what is told instead. */
-export function delegating<T extends object>(target: T, instead: object): T {
+function delegating<T extends object>(target: T, instead: object): T {
   return new Proxy(target, {
     get(_, name) {
       if (Object.hasOwn(instead, name)) return (instead as Record<PropertyKey, unknown>)[name];
@@ -43,7 +43,7 @@ export function delegating<T extends object>(target: T, instead: object): T {
 }
 
 /** Trackers of which single members do something else. */
-export function lying(make: (tracker: Tracker, options: TrackerOptions) => Instead): Lie {
+function lying(make: (tracker: Tracker, options: TrackerOptions) => Instead): Lie {
   return (inner) => async (behaviour, options) => {
     const handed: { tracker?: Tracker } = {};
     const tracker = await inner(
@@ -152,7 +152,7 @@ export function repeatDiffs(part: "joins" | "leaves"): Start {
 }
 
 /** Trackers that list something else, and read accordingly. `list` is told what is there. */
-export function listing(
+function listing(
   make: (options: TrackerOptions) => {
     list: (topic: string, entries: readonly Entry[]) => readonly Entry[];
     topics?: () => readonly string[];

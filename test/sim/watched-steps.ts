@@ -16,7 +16,7 @@ import { decodeFrame } from "../../src/replication/wire/codec.js";
 import type { SimulatedProtocol } from "../../src/tracker/options.js";
 
 /** A life as it was before a step. */
-export interface Before {
+interface Before {
   readonly replica: Replica;
   readonly status: Replica["status"];
   readonly broadcastCounter: number;
