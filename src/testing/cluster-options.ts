@@ -64,6 +64,7 @@ const simulateOptionNames: Readonly<Record<keyof SimulateOptions, true>> = {
   behaviour: true,
   trace: true,
   announceCrashes: true,
+  startTracker: true,
   aroundTask: true,
   afterTask: true,
 };
@@ -74,7 +75,7 @@ export function checkSimulateOptions(options: unknown): void {
     throw wrongOption("options", options, "an object with at least `seed` and `nodes`");
   }
   requireKnownOptions(options, simulateOptionNames);
-  const { seed, nodes, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
+  const { seed, nodes, startTracker, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
   if (typeof seed !== "string" && !Number.isFinite(seed)) {
     throw wrongOption("seed", seed, "a finite number or a text");
   }
@@ -84,6 +85,7 @@ export function checkSimulateOptions(options: unknown): void {
   functionOption("behaviour", behaviour);
   functionOption("aroundTask", aroundTask);
   functionOption("afterTask", afterTask);
+  functionOption("startTracker", startTracker);
 }
 
 export interface RestartOptions {
