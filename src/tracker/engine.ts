@@ -99,7 +99,8 @@ export class Engine {
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
     this.#life = { name: nodeName, incarnation };
-    this.replicator = new Replicator(
+    const protocol = protocolOf(options);
+    this.replicator = new (protocol.replicator ?? Replicator)(
       {
         ...options,
         life: this.#life,
@@ -108,7 +109,7 @@ export class Engine {
         random,
         version: VERSION,
         tracing: this.#tracer.tracing,
-        protocol: protocolOf(options),
+        protocol,
       },
       this.now(),
     );
