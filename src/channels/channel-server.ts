@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer } from "ws";
+import type { WebSocketServer } from "ws";
 import { TrackerError } from "../errors.js";
 import { Backlog } from "./backlog.js";
 import type { ChannelContext } from "./channel-context.js";
@@ -31,6 +31,7 @@ import { Expiries } from "./expiries.js";
 import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
 import { WebSocketTransport, type Transport, type TransportOwner } from "./transport.js";
+import { isBun, webSocketServerClass } from "./web-socket-server.js";
 
 /** How sockets are closed before a shutdown. */
 export interface DrainOptions {
@@ -75,7 +76,7 @@ export class ChannelServer implements AsyncDisposable {
   #onAllClosed: (() => void) | undefined;
 
   /**
-   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0.
+   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0, or is that of Bun because the package is not installed.
    *
    * @throws TrackerError `INVALID_OPTION`, with the name of the option and its value.
    */
@@ -93,7 +94,7 @@ export class ChannelServer implements AsyncDisposable {
       answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     };
     this.#link = new ClusterLink(settings, this.#reports, receiver, counters);
-    this.#webSockets = new WebSocketServer({
+    this.#webSockets = new (webSocketServerClass())({
       noServer: true,
       clientTracking: false,
       // Compression costs memory per socket and hides the size of a frame until it is unpacked.
@@ -322,8 +323,9 @@ export class ChannelServer implements AsyncDisposable {
       this.#webSockets.options.maxFragments = MAX_FRAGMENTS;
       return;
     }
-    const message =
-      "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
+    const message = isBun()
+      ? "Bun's own ws has no limits: clients that read slowly or flood can fill the memory; install the package ws"
+      : "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
     this.#reports.report(
       "UNSUPPORTED_DEPENDENCY",
       message,
