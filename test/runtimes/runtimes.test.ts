@@ -10,6 +10,7 @@ import { transform } from "esbuild";
 import * as phoenix from "phoenix";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { PresenceClient } from "../../src/client/index.js";
 import { openRedis, type Broker } from "../brokers/servers.js";
 import { codeBlocks } from "../docs/markdown.js";
 import { makeFolder, root, runTool } from "../package/tarball.js";
@@ -25,7 +26,7 @@ const readme = page("README.md");
 let consumer: string;
 
 beforeAll(async () => {
-  const links = ["redis", "ws", "@types/node", "react", "react-dom", "vue", "svelte"];
+  const links = ["redis", "ioredis", "ws", "@types/node", "react", "react-dom", "vue", "svelte"];
   consumer = await installPacked(links);
   cpSync(join(here, "programs"), consumer, { recursive: true });
   writeFileSync(join(consumer, "readme.mjs"), codeBlocks(readme, "js")[0] ?? "");
@@ -108,12 +109,15 @@ describe.skipIf(openRedis === undefined || runtimes.length < 4)("over Redis", ()
   beforeAll(async () => void (redis = await openRedis!()));
   afterAll(() => redis.stop());
 
-  it("a cluster of all runtimes, twice each, agrees, and each of them ends by itself", async () => {
+  it("a cluster of all runtimes, with each of the two clients, agrees, and all end by themselves", async () => {
     const own: Runtime = { name: "this Node", command: [process.execPath] };
-    const all = [own, ...runtimes].flatMap((runtime) => [runtime, runtime]);
+    const all = [own, ...runtimes].flatMap((runtime) => [
+      { runtime, client: "redis" },
+      { runtime, client: "ioredis" },
+    ]);
     const names = all.map((_, index) => `node-${index}`);
-    const nodes = all.map((runtime, index) =>
-      start(runtime, "node.mjs", String(names[index]), String(all.length), redis.url.href),
+    const nodes = all.map(({ runtime, client }, index) =>
+      start(runtime, "node.mjs", String(names[index]), String(all.length), redis.url.href, client),
     );
     const lists = await Promise.all(nodes.map((node) => node.said("agreed ")));
     const expected = names.map((name) => `${name} on ${name}: 2`).join(", ");
@@ -121,6 +125,27 @@ describe.skipIf(openRedis === undefined || runtimes.length < 4)("over Redis", ()
     expect(await Promise.all(nodes.map((node) => node.end()))).toEqual(all.map(() => 0));
   });
 });
+
+it.each(runtimes.filter(({ name }) => name === "Bun" || name === "Deno"))(
+  "$name serves WebSockets of its own, as its page says",
+  async (runtime) => {
+    const name = `${runtime.name.toLowerCase()}-server.mjs`;
+    const code = codeBlocks(page("docs/runtimes.md"), "js").find((text) => text.startsWith(`// ${name}\n`));
+    writeFileSync(join(consumer, name), String(code));
+    const program = start(runtime, name);
+    const address = `ws://127.0.0.1:${await program.said("port ")}/?room=lobby&user=`;
+    const [ann, bob] = [new PresenceClient(), new PresenceClient()];
+    const annsSocket = listen(ann, `${address}ann`);
+    await until(() => ann.get("ann") !== undefined);
+    const bobsSocket = listen(bob, `${address}bob`);
+    await until(() => ann.get("bob") !== undefined && bob.get("ann") !== undefined);
+    bobsSocket.close();
+    await until(() => ann.get("bob") === undefined);
+    expect(Object.keys(ann.list())).toEqual(["ann"]);
+    expect(await program.end()).toBe(0);
+    annsSocket.terminate();
+  },
+);
 
 it.each(runtimes.filter(({ name }) => name.startsWith("Node ")))(
   "the types hold with those of $name",
@@ -178,6 +203,24 @@ function enter(address: string, user: string, transport: new (endpoint: string) 
         changed();
       }),
   };
+}
+
+/** Feeds a client of presence from a socket. */
+function listen(client: PresenceClient, address: string): WebSocket {
+  const socket = new WebSocket(address);
+  onTestFinished(() => socket.terminate());
+  socket.on("message", (data: Buffer) => {
+    const [event, payload] = JSON.parse(String(data)) as [string, never];
+    client.receive(event, payload);
+  });
+  return socket;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const untilMs = performance.now() + 20_000; !condition();) {
+    if (performance.now() > untilMs) throw new Error("it did not come to that in time");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** A socket that has joined a topic. */
