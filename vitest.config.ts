@@ -53,6 +53,7 @@ export default defineConfig({
             "test/package/**",
             "test/e2e/**",
             "test/runtimes/**",
+            "test/stacks/**",
             ...notForCoverage,
           ],
           // Nothing here waits for real time, but it takes long to compute hours of virtual time beside what waits.
@@ -101,7 +102,7 @@ export default defineConfig({
         test: {
           name: "runtimes",
           sequence: { groupOrder: 2 },
-          include: ["test/runtimes/*.test.ts"],
+          include: ["test/runtimes/*.test.ts", "test/stacks/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 3,

@@ -43,13 +43,18 @@ export class Program {
   #output = "";
   #onOutput: () => void = () => undefined;
 
-  constructor({ name, command: [binary, ...before] }: Runtime, input: readonly string[], cwd: string) {
+  constructor(
+    { name, command: [binary, ...before] }: Runtime,
+    input: readonly string[],
+    cwd: string,
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.#name = name;
     this.#child = spawn(binary, [...before, ...input], {
       cwd,
       stdio: ["ignore", "pipe", "pipe"],
       // Colours and word of newer versions are for people.
-      env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", PORT: "0" },
+      env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", PORT: "0", ...env },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
