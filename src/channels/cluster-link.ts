@@ -62,7 +62,7 @@ const NAMES: Readonly<Record<string, number>> = {
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
 
-type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "furtherFrames">;
+type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames" | "furtherFrames">;
 
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
@@ -85,8 +85,6 @@ export interface RemoteAsk {
   readonly token: string;
   readonly body: string;
 }
-
-type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames">;
 
 export class ClusterLink {
   readonly #pubsub: PubSub;
