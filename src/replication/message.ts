@@ -43,6 +43,8 @@ export interface Heartbeat {
   readonly version?: string | undefined;
   /** By how much the sender is often late with it, if it is. */
   readonly lateMs?: number | undefined;
+  /** The counter of the question that it answers, if it does: it was sent after that was heard. */
+  readonly answers?: number | undefined;
 }
 
 /** Within what time the next heartbeat may be expected, if the sender has said so. */

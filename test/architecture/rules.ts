@@ -34,6 +34,7 @@ const terms = [
     "life",
     "entry",
     "message",
+    "hearing-rules",
     "rules",
     "counters",
     "options",
@@ -67,7 +68,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/life", ["replication/hash"]],
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
-  ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
+  ["replication/hearing-rules", ["replication/limits"]],
+  ["replication/rules", ["message", "entry", "equal", "bytes", "limits", "hearing-rules"].map(inReplication)],
   ["replication/counters", ["replication/bytes"]],
   ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
@@ -90,13 +92,14 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
+  ["replication/heard-out", ["replication/catch-up", "replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
   [
     "replication/replicator",
     [
-      ...["catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
+      ...["catch-up", "earlier-windows", "heard-out", "late", "merging", "questions", "replica", "wire"].map(
         inReplication,
       ),
       ...rooms,

@@ -111,10 +111,10 @@ const rules: readonly BrokenRule[] = [
     break: () => {
       const queues = new WeakMap<Answers, Asked[]>();
       return [
-        instead(Answers.prototype, "add", function (_, by, request) {
+        instead(Answers.prototype, "add", function (_, by, request, counter) {
           const queue = queues.get(this) ?? [];
           queues.set(this, queue);
-          queue.push({ by, request });
+          queue.push({ by, request, counter });
           return true;
         }),
         instead(Answers.prototype, "take", function () {

@@ -163,8 +163,11 @@ export class Membership<P extends Peer = Peer> {
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
     const { rules } = this.#protocol;
-    if (!rules.countsGoodbye(replica.status === "departing")) return;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
+    if (!rules.countsGoodbye(replica.status === "departing")) {
+      replica.endsHealthyMs = rules.endsMs(replica.endsHealthyMs, this.#healthy.at(nowMs) + grantedMs);
+      return;
+    }
     // What is hidden already is not shown again.
     if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed", nowMs);
     else this.#depart(replica, "departed", grantedMs, nowMs);
@@ -221,16 +224,18 @@ export class Membership<P extends Peer = Peer> {
     this.#spare = undefined;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
-        const leftMs = replica.endsHealthyMs - healthyMs;
-        if (rules.hasEnded(leftMs)) this.#end(replica, replica.departure ?? "departed", nowMs);
-        continue;
+        const hasEnded = rules.hasEnded(replica.endsHealthyMs - healthyMs);
+        if (hasEnded) this.#end(replica, replica.departure ?? "departed", nowMs);
+        if (hasEnded || !rules.isJudged(replica.outlivesGoodbye)) continue;
       }
       const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
         if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
-        if (hides && rules.isSilent(silentMs, downPeriodMs + graceMs)) this.#goDown(replica, nowMs);
+        if (!hides || !rules.isSilent(silentMs, downPeriodMs + graceMs)) continue;
+        if (replica.status === "departing") this.#stays(replica, nowMs);
+        this.#goDown(replica, nowMs);
       } else if (rules.isMissed(silentMs, downPeriodMs, replica.missed)) {
         // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
         replica.missed += 1;
@@ -283,6 +288,7 @@ export class Membership<P extends Peer = Peer> {
     if (replica.status === "departing" && counter > replica.goodbyeCounter) {
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(replica.id, counter, patienceMs, nowMs);
+      replica.outlivesGoodbye = true;
       if (rules.hasNotEnded(insistedMs, this.#downPeriodMs)) this.#goesOn(replica, nowMs);
     }
     if (replica.status === "down") {
@@ -294,13 +300,15 @@ export class Membership<P extends Peer = Peer> {
 
   /** What was heard in the name of a life was not its own: neither its counters nor, where it departs, its goodbye. */
   #goesOn(replica: P, nowMs: number): void {
-    if (replica.status === "departing") {
-      this.#insistence.forget(replica.id);
-      replica.status = "up";
-      replica.departure = undefined;
-      this.#listener.stays(replica, nowMs);
-    }
+    if (replica.status === "departing") this.#stays(replica, nowMs);
     this.#listener.insisted(replica, nowMs);
+  }
+
+  #stays(replica: P, nowMs: number): void {
+    this.#insistence.forget(replica.id);
+    replica.status = "up";
+    replica.departure = undefined;
+    this.#listener.stays(replica, nowMs);
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
@@ -328,6 +336,7 @@ export class Membership<P extends Peer = Peer> {
     replica.departure = departure;
     replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
     replica.goodbyeCounter = Math.max(replica.directCounter, replica.broadcastCounter);
+    replica.outlivesGoodbye = false;
     this.#listener.departs(replica, nowMs);
   }
 

@@ -135,8 +135,9 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
   check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
   const waitsMs = decodeTime(body[4], "window");
   const lateMs = decodeTime(body[5], "lateness");
-  const version = body[6];
+  const version = body[6] === 0 ? undefined : body[6];
   check(version === undefined || isVersion(version), "version");
+  const answers = body[7] === undefined ? undefined : positive(body[7], "answer");
   return {
     type: "heartbeat",
     poolSize,
@@ -146,6 +147,7 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
     ...(waitsMs === undefined ? {} : { waitsMs }),
     ...(lateMs === undefined ? {} : { lateMs }),
     ...(version === undefined ? {} : { version }),
+    ...(answers === undefined ? {} : { answers }),
   };
 }
 
@@ -246,8 +248,15 @@ function encodeRemovals(removed: readonly WireRemoval[], since: number): number[
 }
 
 /** The period, and what there is beside it: 0 stands for none. */
-function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0, version }: Heartbeat): (number | string)[] {
+function encodeTimes({
+  periodMs,
+  waitsMs = 0,
+  lateMs = 0,
+  version,
+  answers,
+}: Heartbeat): (number | string)[] {
   if (periodMs === undefined) return [];
+  if (answers !== undefined) return [periodMs, waitsMs, lateMs, version ?? 0, answers];
   if (version !== undefined) return [periodMs, waitsMs, lateMs, version];
   if (lateMs > 0) return [periodMs, waitsMs, lateMs];
   return waitsMs > 0 ? [periodMs, waitsMs] : [periodMs];
