@@ -3,7 +3,7 @@
  * listens to becomes a process warning, at most one per code and minute, so that it is neither lost nor fatal.
  * Errors that clients cause are reported at a bounded rate, or a flood of frames would become a flood in the log.
  */
-import type { TrackerError, TrackerErrorCode, TrackerErrorDetails } from "../errors.js";
+import { TrackerError, type TrackerErrorCode, type TrackerErrorDetails } from "../errors.js";
 import { Reporter } from "../reports.js";
 import type { Runtime } from "../runtime.js";
 import { RateLimit } from "./rate-limit.js";
@@ -55,6 +55,7 @@ export class ErrorReports extends Reporter {
     if (!kind.rate.take(nowMs)) return void kind.untold++;
     const { untold } = kind;
     kind.untold = 0;
-    this.report(code, message, untold > 0 ? { ...details, unreported: untold } : details, cause);
+    const told = untold > 0 ? { ...details, unreported: untold } : details;
+    this.tell(new TrackerError(code, message, told, { cause }));
   }
 }

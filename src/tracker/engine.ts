@@ -200,6 +200,7 @@ export class Engine {
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
     await this.#subscriptions.endAll(runtime, leftMs, startTimeoutMs);
+    this.reporter.tellRest();
   }
 
   /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
