@@ -1,7 +1,9 @@
 /**
  * How long frames of this node take until it hears them itself: others hear them about then, and theirs take about as
- * long. Only what it has said to hear itself is timed. Where nothing comes back nothing is known, and nothing takes long.
+ * long. Only what it has said to hear itself is timed, and each frame once: who repeats them makes nobody slow. Where nothing
+ * comes back nothing is known, and nothing takes long.
  */
+import { REQUEST_PATIENCE_MAX_MS } from "../limits.js";
 
 /** Times of speaking that are remembered, and delays. */
 const MOST_SPOKEN = 64;
@@ -12,6 +14,7 @@ interface Spoken {
   readonly first: number;
   readonly last: number;
   readonly atMs: number;
+  readonly heard: Set<number>;
 }
 
 export class OwnDelay {
@@ -26,14 +29,16 @@ export class OwnDelay {
   /** It has sent frames of these counters. */
   spoke(first: number, last: number, atMs: number): void {
     if (this.#spoken.length >= MOST_SPOKEN) this.#spoken = this.#spoken.slice(MOST_SPOKEN / 2);
-    this.#spoken.push({ first, last, atMs });
+    this.#spoken.push({ first, last, atMs, heard: new Set() });
   }
 
   /** It hears one of its frames. */
   heard(counter: number, nowMs: number): void {
     const spoken = this.#spoken.find(({ first, last }) => first <= counter && counter <= last);
-    if (spoken === undefined) return;
+    if (spoken === undefined || spoken.heard.has(counter)) return;
+    spoken.heard.add(counter);
     if (this.#delaysMs.length >= MOST_DELAYS) this.#delaysMs = this.#delaysMs.slice(1);
-    this.#delaysMs.push(nowMs - spoken.atMs);
+    // What takes longer is lost.
+    this.#delaysMs.push(Math.min(nowMs - spoken.atMs, REQUEST_PATIENCE_MAX_MS));
   }
 }

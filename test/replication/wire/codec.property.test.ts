@@ -104,6 +104,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     periodMs: duration,
     waitsMs: fc.option(duration, { nil: undefined }),
     lateMs: fc.option(duration, { nil: undefined }),
+    version: fc.constantFrom(undefined, "0.1.0"),
+    answers: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
   fc.record({ type: fc.constant("far" as const), shard, clock }),
