@@ -19,7 +19,8 @@ import { HeardOut } from "./heard-out.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
-import { Membership, type MembershipListener } from "./lives/membership.js";
+import { Membership } from "./lives/membership.js";
+import type { MembershipListener } from "./lives/membership-listener.js";
 import { Merging, type MergingListener, type SummaryWay } from "./merging.js";
 import { expectedWithinMs, type Frame, type Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
@@ -95,6 +96,7 @@ export class Replicator {
         downPeriodMs,
         permdownPeriodMs,
         healthy,
+        delayMs: () => this.connection.delayMs,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
       this.#membershipListener(),

@@ -27,6 +27,7 @@ import {
   ABSENT_MS,
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
+  DELAYS_TO_OUTLIVE,
   GREETING_DELAY_MAX_MS,
   EVICTIONS_ASKED,
   HEARTBEATS_TO_ASK,
@@ -332,6 +333,13 @@ export const RULES = {
    * after somebody said goodbye in its name is listed for as long as that said.
    */
   isJudged: (outlivesGoodbye: boolean): boolean => outlivesGoodbye,
+
+  /**
+   * R83: What was never heard and comes later than frames take was sent after the goodbye, though its counter is lower:
+   * then that of the goodbye was made up.
+   */
+  outlives: (sinceGoodbyeMs: number, delayMs: number): boolean =>
+    sinceGoodbyeMs > REQUEST_RETRY_MS + DELAYS_TO_OUTLIVE * delayMs,
 
   /** R83: Of two goodbyes the shorter window holds: one of them is its own. */
   endsMs: (untilMs: number, otherUntilMs: number): number => Math.min(untilMs, otherUntilMs),

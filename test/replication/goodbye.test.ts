@@ -131,6 +131,35 @@ describe("the last frames of a life", () => {
     });
   });
 
+  it.each([
+    ["with the rule", RULES, 0],
+    ["without it", { ...RULES, outlives: () => false }, 1],
+  ])(
+    "R83: a life that was heard below the counter of a goodbye that was not its own, %s",
+    (_, rules, listed) => {
+      const link = new Link({ ...PROTOCOL, rules });
+      const node = link.start("a");
+      const author = link.start("b");
+      link.track(author, 0, "t", "ann", "s-1");
+      link.advance(5_000);
+      const payload = encodeFrame({
+        from: node.replicator.membership.presentOf("b")!.life,
+        to: undefined,
+        counter: author.replicator.counters.framesSent + 100_000,
+        message: { type: "goodbye", windowMs: 600_000 },
+      });
+      link.step(node, { type: "frame", payload, way: "broadcasts" });
+      link.advance(5_000);
+      // It dies before it has been heard for long enough to be believed.
+      link.nodes.delete("b");
+      author.wakeMs = -Infinity;
+      link.advance(6_500);
+      expect(node.replicator.view.count("t")).toBe(1);
+      link.advance(3_000);
+      expect(node.replicator.view.count("t")).toBe(listed);
+    },
+  );
+
   it("R83: a longer window of a later goodbye does not hold, and silence alone contradicts none", () => {
     const link = new Link();
     const node = link.start("a");

@@ -78,6 +78,11 @@ export class Connection {
     return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
   }
 
+  /** How long frames take at the most, as far as is known. */
+  get delayMs(): number {
+    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+  }
+
   /** How long a question and its answer take, where that is long. */
   get slowMs(): number {
     return this.isSlow ? 2 * this.ownDelay.longestMs : 0;
