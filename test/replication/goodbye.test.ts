@@ -153,9 +153,9 @@ describe("the last frames of a life", () => {
       // It dies before it has been heard for long enough to be believed.
       link.nodes.delete("b");
       author.wakeMs = -Infinity;
-      link.advance(6_500);
+      link.advance(5_500);
       expect(node.replicator.view.count("t")).toBe(1);
-      link.advance(3_000);
+      link.advance(4_000);
       expect(node.replicator.view.count("t")).toBe(listed);
     },
   );
