@@ -72,10 +72,11 @@ export class ReportKind {
 export class ReportKinds {
   readonly #kinds = new Map<string, ReportKind>();
 
-  of({ code, details, cause }: TrackerError, nowMs: number): ReportKind {
+  of({ code, details, cause }: TrackerError, nowMs: number, of?: string): ReportKind {
     const isEndless = isTrackerError(cause) && cause.code === "TOO_MANY_CHANGES";
     let name = isEndless ? `${code} without an end` : code;
-    if (this.#kinds.size < MAX_KINDS)
+    if (of !== undefined) name += ` of ${of}`;
+    else if (this.#kinds.size < MAX_KINDS)
       for (const detail of KIND_DETAILS) if (detail in details) name += ` ${String(details[detail])}`;
     let kind = this.#kinds.get(name);
     if (kind === undefined) {

@@ -58,26 +58,31 @@ export class Reporter<E extends Events = Events> {
     this.#emitter.emit(String(event), payload);
   }
 
-  /** Reports an error, unless many of its kind were reported lately: then it is counted, and told of later. */
-  error(error: TrackerError): void {
+  /**
+   * Reports an error, unless many of its kind were reported lately: then it is counted, and told of later. What makes the
+   * kind beside the code is `kind`, or some of the details.
+   */
+  error(error: TrackerError, kind?: string): void {
     const nowMs = this.#runtime.monotonicMs();
-    const told = this.#kinds.of(error, nowMs).take(error, nowMs);
+    const told = this.#kinds.of(error, nowMs, kind).take(error, nowMs);
     if (told === undefined) this.#wake();
-    else this.tell(told);
+    else this.#tell(told);
   }
 
-  /** Tells at once what was only counted until now. */
-  tellRest(): void {
+  /** Tells at once what was only counted until now; of kinds that may be told again, if not of `all`. */
+  tellRest(all = true): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    const nowMs = this.#runtime.monotonicMs();
     for (const kind of this.#kinds) {
-      const error = kind.takeLast();
-      if (error !== undefined) this.tell(error);
+      const error = all || kind.waitsMs(nowMs) === 0 ? kind.takeLast() : undefined;
+      if (error !== undefined) this.#tell(error);
     }
+    this.#wake();
   }
 
   /** Tells of an error, however many there were: its listeners, or as a warning if there are none. */
-  protected tell(error: TrackerError): void {
+  #tell(error: TrackerError): void {
     if (this.#emitter.listenerCount("error") === 0) this.#warn(error);
     else this.emit("error", error as E["error"]);
   }
@@ -104,16 +109,7 @@ export class Reporter<E extends Events = Events> {
     const nowMs = this.#runtime.monotonicMs();
     let delayMs = Infinity;
     for (const kind of this.#kinds) delayMs = Math.min(delayMs, kind.waitsMs(nowMs) ?? Infinity);
-    if (delayMs === Infinity) return;
-    this.#cancel = this.#runtime.schedule(delayMs, () => {
-      this.#cancel = undefined;
-      const laterMs = this.#runtime.monotonicMs();
-      for (const kind of this.#kinds) {
-        const error = kind.waitsMs(laterMs) === 0 ? kind.takeLast() : undefined;
-        if (error !== undefined) this.tell(error);
-      }
-      this.#wake();
-    });
+    if (delayMs < Infinity) this.#cancel = this.#runtime.schedule(delayMs, () => this.tellRest(false));
   }
 
   #call<Event extends keyof E>(
@@ -140,7 +136,7 @@ export class Reporter<E extends Events = Events> {
     this.#warned.set(error.code, { atMs: nowMs, left: 0 });
     try {
       const cause = messageOf(error.cause);
-      const others = more > 0 ? ` (and ${more} more ${error.code} since the last warning)` : "";
+      const others = more > 0 ? ` (and ${more} more ${error.code} since the last one)` : "";
       const text = printable(`${this.#who}: ${error.message}${cause && `: ${cause}`}${others}`);
       const returned: unknown = this.#runtime.warn?.(text, error.code);
       promiseOf(returned)?.catch(() => undefined);

@@ -109,7 +109,7 @@ describe("errors of one kind", () => {
     report(1);
     expect(warnings).toEqual([
       "a test: no. 0",
-      "a test: no. 0 (and 39 more PUBLISH_FAILED since the last warning)",
+      "a test: no. 0 (and 39 more PUBLISH_FAILED since the last one)",
     ]);
   });
 
