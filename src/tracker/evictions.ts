@@ -62,7 +62,7 @@ export class Evictions {
     this.#rules = rules;
   }
 
-  /** Returns how many entries are to go: without those that wait in the window of a life that has ended. */
+  /** Returns how many entries are to go. */
   ask(topic: string, key: string, reason: string): number {
     const { replicator } = this.#engine;
     const entries = replicator.view.getByKey(topic, key);
@@ -75,7 +75,6 @@ export class Evictions {
       sessions: entries.map(({ session }) => session),
     };
     const pending: Pending = { eviction, asked: 1, told: new Set() };
-    const waiting = entries.filter((entry) => ReplicatedEntry.departs(entry)).length;
     // Before anybody is told: a listener that stops the tracker then ends this, too.
     this.#pending.add(pending);
     this.#engine.step({ type: "evict", eviction });
@@ -84,7 +83,7 @@ export class Evictions {
     this.#engine.deliver();
     if (this.#stillListed(eviction).length === 0) this.#pending.delete(pending);
     if (this.#pending.has(pending)) this.#wake();
-    return entries.length - waiting;
+    return entries.length;
   }
 
   /** Another node asks, or says that it is about to. Returns false if it has asked for too much. */

@@ -207,8 +207,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
    * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
    * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`. Nobody
-   * can end what waits in the window of a node that has ended: it is not counted, and reported so at once, with the
-   * `windowMs` after which it leaves.
+   * can end what waits in the window of a node that has ended: that is reported at once, with the `windowMs` after which
+   * it leaves.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */

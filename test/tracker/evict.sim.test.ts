@@ -119,7 +119,7 @@ describe("evict", () => {
     await cluster.advance(1_000);
     const { tracker } = cluster.node("a");
     expect(tracker.count(TOPIC)).toBe(2);
-    expect(tracker.evict(TOPIC, "ann", "banned")).toBe(1);
+    expect(tracker.evict(TOPIC, "ann", "banned")).toBe(2);
     const errors = (): readonly TrackerError[] => cluster.node("a").eventsOf("error") as TrackerError[];
     expect(errors()).toHaveLength(1);
     expect(errors()[0]).toMatchObject({
