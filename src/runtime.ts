@@ -29,7 +29,7 @@ export interface Runtime {
    */
   schedule(delayMs: number, callback: () => void, options?: TimerOptions): CancelTimer;
   /** Tells the people who run the process of an error that nobody listened to. Absent: they are not told. */
-  warn?(message: string, code: string): void;
+  warn?: ((message: string, code: string) => void) | undefined;
 }
 
 /**

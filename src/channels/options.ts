@@ -2,7 +2,7 @@
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
 import type { IncomingMessage } from "node:http";
-import { functionOption, pubsubOption, wrongOption } from "../checks.js";
+import { functionOption, pubsubOption, runtimeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -249,6 +249,7 @@ export function validateOptions(options: ChannelServerOptions): Settings {
   pubsubOption("pubsub", pubsub);
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   functionOption("key", key);
+  runtimeOption(runtime);
   return {
     pubsub,
     name,

@@ -2,7 +2,14 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
+import {
+  durationOption,
+  mustBeStarted,
+  requireDuration,
+  requireFunction,
+  requireText,
+  started,
+} from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
@@ -10,6 +17,7 @@ import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
 import {
   isObserver,
+  madeBy,
   notTracked,
   requireBehaviour,
   requireName,
@@ -56,7 +64,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
-  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions) {
+  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions, by: symbol) {
+    if (by !== started) throw mustBeStarted("Tracker");
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
@@ -80,13 +89,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.#view = this.#engine.replicator.view;
     this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
-    this.#evictions = new Evictions(
-      this.#engine,
-      this.#local,
-      this.nodeName,
-      options,
-      protocolOf(options).rules,
-    );
+    const { rules } = protocolOf(options);
+    this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options, rules);
   }
 
   /**
@@ -109,7 +113,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     options: TrackerOptions,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
-    const tracker = new Tracker<M>(behaviour, checkOptions(options));
+    const tracker = new Tracker<M>(behaviour, checkOptions(options), started);
     await tracker.#engine.start();
     return tracker;
   }
@@ -179,7 +183,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   ): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
-    const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
+    const next = typeof meta === "function" ? madeBy(meta, before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
     return this.#local.replace(session, this.#present(session, topic, key), copy);
@@ -206,9 +210,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /**
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
    * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
-   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`. Nobody
-   * can end what waits in the window of a node that has ended: that is reported at once, with the `windowMs` after which
-   * it leaves.
+   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`; at
+   * once, with a `windowMs`, if they wait in the window of a node that has ended: nobody can end those.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */
@@ -309,7 +312,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   responsible(text: string, among: Iterable<string>): string | undefined;
   responsible(text: string, among?: Iterable<string>): string | undefined {
     requireText("text", text);
-    if (among !== undefined) requireIterable("among", among);
     const own = this.stopped || this.#options.observer ? undefined : this.nodeName;
     const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
     const responsible = responsibleOf(text, nodes);
@@ -352,7 +354,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     requireKnownOptions(options, { timeoutMs: true });
     const { timeoutMs } = options;
-    if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
+    if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     this.#requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
@@ -380,8 +382,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION`
    */
   diffs(options: ChangesOptions = {}): AsyncIterableIterator<TrackerChange<M>, undefined> {
-    const { replicator } = this.#engine;
-    const source = { view: replicator.view, follow: (each: DiffFollower) => this.#engine.follow(each) };
+    const source = { view: this.#view, follow: (each: DiffFollower) => this.#engine.follow(each) };
     return diffsOf(source, options) as AsyncIterableIterator<TrackerChange<M>, undefined>;
   }
 

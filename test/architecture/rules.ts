@@ -59,7 +59,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["known-names", ["errors"]],
   ["checks", ["errors"]],
   ["crdt", []],
-  ["pubsub", ["errors", "runtime"]],
+  ["pubsub", ["checks", "errors", "runtime"]],
   ["report-kinds", ["errors"]],
   ["reports", ["pubsub", "errors", "known-names", "report-kinds", "runtime"]],
   ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
