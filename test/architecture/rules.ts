@@ -14,6 +14,7 @@ const below = [
   "durations",
   "version",
   "reports",
+  "report-kinds",
   "checks",
   "pubsub",
   "errors",
@@ -34,6 +35,7 @@ const terms = [
     "life",
     "entry",
     "message",
+    "hearing-rules",
     "rules",
     "version-rules",
     "counters",
@@ -59,7 +61,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["checks", ["errors"]],
   ["crdt", []],
   ["pubsub", ["checks", "errors", "runtime"]],
-  ["reports", ["pubsub", "errors", "known-names", "runtime"]],
+  ["report-kinds", ["errors"]],
+  ["reports", ["pubsub", "errors", "known-names", "report-kinds", "runtime"]],
   ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
   ["replication/hash", []],
   ["replication/equal", []],
@@ -68,8 +71,12 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/life", ["replication/hash"]],
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
-  ["replication/rules", ["message", "entry", "equal", "bytes", "limits", "version-rules"].map(inReplication)],
+  ["replication/hearing-rules", ["replication/limits"]],
   ["replication/version-rules", ["message", "limits"].map(inReplication)],
+  [
+    "replication/rules",
+    ["message", "entry", "equal", "bytes", "limits", "hearing-rules", "version-rules"].map(inReplication),
+  ],
   ["replication/counters", ["replication/bytes"]],
   ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
@@ -92,6 +99,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
+  ["replication/heard-out", ["replication/catch-up", "replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
@@ -99,9 +107,10 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   [
     "replication/replicator",
     [
-      ...["border", "catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
-        inReplication,
-      ),
+      ...[
+        ...["border", "catch-up", "earlier-windows", "heard-out", "late", "merging", "questions", "replica"],
+        "wire",
+      ].map(inReplication),
       ...rooms,
       ...terms,
     ],

@@ -106,6 +106,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     lateMs: fc.option(duration, { nil: undefined }),
     version: fc.constantFrom(undefined, "1.0.0"),
     speaks: fc.constantFrom(undefined, { oldest: 1, newest: 2 }, { oldest: 3, newest: 65_535 }),
+    answers: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
   fc.record({ type: fc.constant("far" as const), shard, clock }),
