@@ -29,7 +29,8 @@ export class CatchUp {
           if (!slice.hasReached(goal)) return false;
           goals.delete(slice);
         }
-        if (!replica.held.hasBeenHeardOut || !replica.held.hasCaughtUp) return false;
+        const { held, isShownInPart } = replica;
+        if (!held.hasBeenHeardOut || !held.hasCaughtUp || isShownInPart) return false;
       }
       this.#pending.delete(replica);
     }
@@ -42,7 +43,7 @@ export function areCaughtUpWith(replicas: Iterable<Replica>): boolean {
   for (const replica of replicas) {
     if (!isAwaited(replica)) continue;
     const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
-    if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
+    if (!hasBeenHeardOut || !hasCaughtUp || isCrowded || replica.isShownInPart) return false;
   }
   return true;
 }

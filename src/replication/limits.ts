@@ -132,6 +132,8 @@ export const LIMITS = Object.freeze({
   deltaDots: 8_192,
   /** Births and intervals of one page: some milliseconds of work on either side. */
   pageItems: 500,
+  /** Entries of other lives that one step hides or shows: some milliseconds of work, and the rest follows in the next. */
+  entriesPerStep: 2_048,
   /** Answers in one turn of the event loop: a newcomer to a large cluster stalls nobody. */
   answersPerTurn: 1,
   /**

@@ -67,8 +67,12 @@ export class ProtocolOracles {
   }
 
   install(): Restore[] {
-    const departs = (view: View, entries: readonly ReplicatedEntry[]): void => {
-      for (const entry of entries) this.#companionsOf(view, entry);
+    const departs = (view: View, owner: EntryOwner): void => {
+      for (const topic of view.topics()) {
+        for (const entry of view.list(topic)) {
+          if (ReplicatedEntry.ownerOf(entry) === owner) this.#companionsOf(view, entry);
+        }
+      }
     };
     const comes = (view: View, entry: ReplicatedEntry): void => this.#comes(view, entry);
     return [
@@ -76,10 +80,9 @@ export class ProtocolOracles {
         comes(this, entry);
         original(entry);
       }),
-      instead(View.prototype, "depart", function (original, entries) {
-        const all = [...entries];
-        departs(this, all);
-        original(all);
+      instead(View.prototype, "depart", function (original, owner) {
+        departs(this, owner);
+        original(owner);
       }),
     ];
   }
