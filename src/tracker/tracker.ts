@@ -75,18 +75,14 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         if (check !== undefined) this.#engine.tell(check);
       },
       settle: () => this.#local.settle(),
+      advance: () => this.#local.advance(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
     this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
-    this.#evictions = new Evictions(
-      this.#engine,
-      this.#local,
-      this.nodeName,
-      options,
-      protocolOf(options).rules,
-    );
+    const { rules } = protocolOf(options);
+    this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options, rules);
   }
 
   /**
@@ -200,7 +196,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       const entry = this.#local.find(session, topic, key);
       return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
-    return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
+    return this.#local.removeAll(session, topic, "untracked");
   }
 
   /**
@@ -227,12 +223,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
   list(topic: string): readonly Entry<M>[] {
-    return this.#view.list(topic) as readonly Entry[] as readonly Entry<M>[];
+    return this.#local.view(topic).list(topic) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** The entries of one key under a topic. */
   getByKey(topic: string, key: string): readonly Entry<M>[] {
-    return this.#view.getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
+    return this.#local.view(topic).getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /**
@@ -247,27 +243,27 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
     const page = checkPage(options);
     this.#engine.observeChanges();
-    return this.#kept.page(topic, page, this.#view) as readonly Entry[] as readonly Entry<M>[];
+    return this.#kept.page(topic, page, this.#local.view(topic)) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
   count(topic: string): number {
-    return this.#view.count(topic);
+    return this.#local.view(topic).count(topic);
   }
 
   /** How many different keys are under a topic. */
   countKeys(topic: string): number {
-    return this.#view.countKeys(topic);
+    return this.#local.view(topic).countKeys(topic);
   }
 
   /** Whether a key is under a topic. */
   has(topic: string, key: string): boolean {
-    return this.#view.has(topic, key);
+    return this.#local.view(topic).has(topic, key);
   }
 
   /** The topics that have an entry, in no promised order. */
   topics(): readonly string[] {
-    return this.#view.topics();
+    return this.#local.view(undefined).topics();
   }
 
   /**
@@ -276,6 +272,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
    */
   topicsOf(key: string): readonly string[] {
+    this.#local.view(undefined);
     this.#engine.observeChanges();
     return this.#kept.topicsOf(key);
   }
@@ -288,6 +285,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
    */
   lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    this.#local.view(topic);
     this.#engine.observeChanges();
     return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
   }
