@@ -174,3 +174,25 @@ describe("what a life has", () => {
     expect(view.departingLives).toBe(0);
   });
 });
+
+describe("a flush", () => {
+  it("of several shards is of no more dots in one turn than one of a single shard may be, and goes on in the next", () => {
+    const link = new Link({ ...PROTOCOL, limits: { ...PROTOCOL.limits, pendingDots: 50 } });
+    const author = link.start("author", 8);
+    link.advance(1_000);
+    const { replicator } = author;
+    const clocks = (): number => replicator.shards.reduce((sum, { flushed }) => sum + flushed.clock, 0);
+    const flushed: number[] = [];
+    const step = replicator.step.bind(replicator);
+    replicator.step = (event, nowMs) => {
+      const before = clocks();
+      const done = step(event, nowMs);
+      if (clocks() > before) flushed.push(clocks() - before);
+      return done;
+    };
+    for (let i = 0; i < 160; i++) link.track(author, i % 8, `room:${i % 8}`, `user:${i}`, `session-${i}`);
+    expect(flushed).toEqual([]);
+    link.advance(1);
+    expect(flushed).toEqual([40, 40, 40, 40]);
+  });
+});

@@ -107,11 +107,12 @@ export class Authorship {
    */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
-    let left = this.#protocol.limits.pendingDots;
+    let flushedDots = 0;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
       if (dueMs === undefined) continue;
-      if (dueMs <= nowMs && left > 0) {
-        left -= this.#shard(shard).pendingDots;
+      const dots = flushedDots + this.#shard(shard).pendingDots;
+      if (dueMs <= nowMs && (flushedDots === 0 || dots <= this.#protocol.limits.pendingDots)) {
+        flushedDots = dots;
         this.#flush(shard, nowMs);
       } else nextMs = Math.min(nextMs, dueMs);
     }
