@@ -138,6 +138,7 @@ class Chaos {
     await Promise.all(work.map((each) => each.catch((error: unknown) => this.#failedBy(error))));
     clearInterval(bar);
     this.#stop.signal.throwIfAborted();
+    await this.#commandAll();
     this.#chaosMs += durationMs;
     progress?.(this.#chaosMs, this.#counts);
   }
@@ -152,6 +153,13 @@ class Chaos {
       await this.#pause(random.between(burstPauseMs.low, burstPauseMs.high));
     }
     for (const { member } of this.#places) await member?.answered();
+  }
+
+  /** A life that began a moment ago has something to be compared by, too. */
+  async #commandAll(): Promise<void> {
+    const members = this.#places.flatMap(({ member }) => member ?? []);
+    for (const member of members) this.#burst(member, this.#commandRandom.integer(20, 40));
+    for (const member of members) await member.answered();
   }
 
   #burst(member: Member, count: number): void {

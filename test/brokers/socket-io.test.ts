@@ -44,12 +44,21 @@ const openStreamsNode: OpenNode = async (url, nodeName, prefix) => {
   // The adapter lets go of what its client answers, and a rejection that nobody handles would end the process.
   const publish = client.publish.bind(client);
   const quiet = (...message: Parameters<typeof publish>) => publish(...message).catch(() => 0);
-  Object.assign(client, { publish: quiet });
+  const copies: (typeof client)[] = [];
+  const copy = client.duplicate.bind(client);
+  const duplicate = () => {
+    const made = copy();
+    copies.push(made);
+    return made;
+  };
+  Object.assign(client, { publish: quiet, duplicate });
   const options = { streamName: prefix, channelPrefix: prefix, blockTimeInMs: 100 };
   const io = new Server({ adapter: streamsAdapter(client, options) });
   const { adapter } = io.of("/");
   const inbox = `${prefix}#/#${(adapter as unknown as { uid: string }).uid}#`;
   while (Number((await client.pubSubNumSub([inbox]))[inbox]) < 1) continue;
+  // The server listens before the client has heard so. A close in between rejects a promise that the adapter lets go of.
+  await Promise.all(copies.map((each) => each.ping()));
   return {
     node: socketIoPubSub(io, { nodeName }),
     async end() {
