@@ -93,12 +93,20 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
+  ["replication/shown-lives", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
     [
-      ...["catch-up", "earlier-windows", "late", "merging", "questions", "replica", "wire"].map(
-        inReplication,
-      ),
+      ...[
+        "catch-up",
+        "earlier-windows",
+        "late",
+        "merging",
+        "questions",
+        "replica",
+        "shown-lives",
+        "wire",
+      ].map(inReplication),
       ...rooms,
       ...terms,
     ],
