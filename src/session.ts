@@ -118,7 +118,7 @@ export class Session implements Disposable {
   }
 
   /**
-   * Ends the session: all its entries leave, once, in one diff per tracker; more than 2,048 in several diffs, in the next
+   * Ends the session: all its entries leave, once, in one diff per tracker; more than 1,024 in several diffs, in the next
    * turns of the event loop or where a topic is read. With `graceMs` they leave when that time is up, unless they were
    * replaced. It is closed from now on, whatever the grace. Closing twice does nothing, but that a close
    * without a grace ends one that lasts.

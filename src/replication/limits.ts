@@ -136,7 +136,7 @@ export const LIMITS = Object.freeze({
   /** Births and intervals of one page: some milliseconds of work on either side. */
   pageItems: 500,
   /** Entries that one step hides, shows or ends: some milliseconds of work, and the rest follows in the next. */
-  entriesPerStep: 2_048,
+  entriesPerStep: 1_024,
   /** Answers in one turn of the event loop: a newcomer to a large cluster stalls nobody. */
   answersPerTurn: 1,
   /**

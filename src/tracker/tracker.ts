@@ -183,7 +183,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many leave;
-   * more than 2,048 do so in several diffs. An entry that is not there is no error.
+   * more than 1,024 do so in several diffs. An entry that is not there is no error.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */

@@ -4,7 +4,7 @@ import { ReplicatedEntry } from "../entry.js";
 /** The entries of one key: nearly always one, so a set is made only for the second. */
 export type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
 
-export interface Topic {
+interface Topic {
   count: number;
   readonly keys: Map<string, Bucket>;
 }
