@@ -36,6 +36,21 @@ export type SessionSource = EndSource;
 const processPrefix = `${randomText(8)}-`;
 let sessionCount = 0;
 
+// What is disposable says so by interfaces that a project lacks which has neither the types of Node nor a `lib` that knows
+// `using`, such as a browser's with `es2022`. As the types of Node declare them, with which these merge.
+declare global {
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+    readonly asyncDispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
+  }
+  interface AsyncDisposable {
+    [Symbol.asyncDispose](): PromiseLike<void>;
+  }
+}
+
 /**
  * A copy of this module may exist twice in one process (ESM and CommonJS), so a session is recognised by this
  * mark and not by `instanceof`.

@@ -9,6 +9,7 @@ import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
+import { Attempts } from "./attempts.js";
 import type { ChannelCounters } from "./counters.js";
 import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
@@ -17,8 +18,6 @@ import { HelloAccount } from "./hello-account.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
-const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
 const SECOND_HELLO_MS = 2_000;
 /** Hellos that got no answer are answered so often, all in one. */
 const ANSWER_ALL_MS = 5_000;
@@ -63,6 +62,8 @@ const NAMES: Readonly<Record<string, number>> = {
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
 
+type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames" | "furtherFrames">;
+
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
   broadcastReceived(broadcast: Broadcast): void;
@@ -95,17 +96,15 @@ export class ClusterLink {
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   readonly #ended = new EndedIds();
-  readonly #counters: Pick<ChannelCounters, "refusedHellos">;
+  readonly #counters: LinkCounters;
   readonly #hellos: HelloAccount;
   #key = "";
   readonly #subscriptions: Subscriptions;
   #isSubscribed = false;
   #cancelHello: (() => void) | undefined;
   #cancelAnswer: (() => void) | undefined;
-  #cancelRetry: (() => void) | undefined;
+  readonly #attempts: Attempts;
   #closed = false;
-  #onOpen: (() => void) | undefined;
-  readonly #opened = new Promise<void>((resolve) => (this.#onOpen = resolve));
 
   constructor(
     settings: {
@@ -116,7 +115,7 @@ export class ClusterLink {
     },
     reports: ErrorReports,
     receiver: ClusterReceiver,
-    counters: Pick<ChannelCounters, "refusedHellos">,
+    counters: LinkCounters,
   ) {
     this.#pubsub = settings.pubsub;
     this.#channel = channelName("channels", settings.name);
@@ -128,6 +127,9 @@ export class ClusterLink {
     this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     this.#server = randomText(12, () => settings.runtime.random());
     this.#subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
+    const refused = (cause: unknown, retryMs: number): void =>
+      reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, cause);
+    this.#attempts = new Attempts(settings.runtime, () => this.#subscribe(), refused);
   }
 
   /** Subscribes, and tries again while the pubsub refuses. */
@@ -142,7 +144,7 @@ export class ClusterLink {
         if (status === "connected" && this.#isSubscribed && !this.#closed) this.#greet();
       },
     });
-    await this.#subscribe(FIRST_RETRY_MS);
+    await this.#attempts.begin();
   }
 
   /** One that is refused costs only what it would have told. */
@@ -200,28 +202,18 @@ export class ClusterLink {
     return allBytes;
   }
 
-  async #subscribe(retryMs: number): Promise<void> {
-    try {
-      this.#subscriptions.add(
-        await this.#pubsub.subscribe(this.#channel, (payload: unknown) => this.#receive(payload)),
-      );
-      if (this.#closed) await this.#endSubscriptions();
-      else {
-        this.#isSubscribed = true;
-        this.#greet();
-      }
-      this.#onOpen?.();
-    } catch (error) {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, error);
-      if (this.#closed) return;
-      const nextMs = Math.min(retryMs * 2, MAX_RETRY_MS);
-      this.#cancelRetry = this.#runtime.schedule(retryMs, () => void this.#subscribe(nextMs));
-    }
+  async #subscribe(): Promise<void> {
+    this.#subscriptions.add(
+      await this.#pubsub.subscribe(this.#channel, (payload: unknown) => this.#receive(payload)),
+    );
+    if (this.#closed) return this.#endSubscriptions();
+    this.#isSubscribed = true;
+    this.#greet();
   }
 
   /** Resolves when the subscription is in force. */
   whenOpen(): Promise<void> {
-    return this.#opened;
+    return this.#attempts.whenDone();
   }
 
   broadcast({ topic, event, encoded }: Broadcast): void {
@@ -266,7 +258,7 @@ export class ClusterLink {
   /** Ends the subscription. Resolves after a second at the latest, and never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelRetry?.();
+    this.#attempts.stop();
     this.#cancelHello?.();
     this.#cancelAnswer?.();
     await this.#endSubscriptions();
@@ -305,27 +297,31 @@ export class ClusterLink {
 
   #receive(payload: unknown): void {
     if (this.#closed) return;
-    const failed = (reason: string): void =>
-      this.#reports.remark(
-        "INVALID_FRAME",
-        `a frame that no channel server has sent: ${reason}`,
-        {},
-        { kind: reason },
-      );
+    const failed = (reason: string): void => {
+      this.#counters.invalidFrames += 1;
+      const message = `a frame that no channel server has sent: ${reason}`;
+      this.#reports.remark("INVALID_FRAME", message, {}, { kind: reason });
+    };
     if (typeof payload !== "string") return failed("it is no text");
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
     const line = payload.indexOf("\n");
-    const head = parseJson(payload.slice(0, line));
-    if (!isHead(head)) return failed("its head is not that of a broadcast or a disconnect");
+    const parsed = parseJson(payload.slice(0, line));
+    const what = whatIs(parsed);
+    if (what === "none") return failed("its head is not that of a broadcast or a disconnect");
+    if (what !== "known") this.#counters.furtherFrames += 1;
+    if (what === "later") return;
+    const head = parsed as Head;
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
     if (head[2] === "hello") return this.#receiveHello(head);
     if (head[2] === "ended") {
-      const ids = readEndedIds(parseJson(payload.slice(line + 1)));
+      const rows = parseJson(payload.slice(line + 1));
+      const ids = readEndedIds(rows);
       if (!ids) return failed("it lists no ids");
       for (const [id, agoMs] of ids) this.#receiver.disconnectReceived(id, agoMs);
+      if (ids.length < (rows as unknown[]).length) failed("it lists what is no id among the ids");
       return;
     }
     if (head[2] === "ask" || head[2] === "answer")
@@ -413,11 +409,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isHead(value: unknown): value is Head {
-  if (!Array.isArray(value)) return false;
+/**
+ * What a head is: one that this version knows, one of those with more behind what it knows, one of a kind that a later
+ * version has added, or none.
+ */
+function whatIs(value: unknown): "known" | "further" | "later" | "none" {
+  if (!Array.isArray(value)) return "none";
   const [protocol, server, kind, ...names] = value as readonly unknown[];
-  if (typeof protocol !== "number" || typeof server !== "string") return false;
-  if (protocol !== PROTOCOL) return true;
-  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
-  return count !== undefined && names.length === count && names.every((name) => typeof name === "string");
+  if (typeof protocol !== "number" || typeof server !== "string") return "none";
+  if (protocol !== PROTOCOL) return "known";
+  if (typeof kind !== "string" || kind === "") return "none";
+  const count = Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
+  if (count === undefined) return "later";
+  if (names.length < count || !names.slice(0, count).every((name) => typeof name === "string")) return "none";
+  return names.length > count ? "further" : "known";
 }

@@ -13,6 +13,7 @@ import {
   requireText,
   wholeOption,
   wrongArgument,
+  mustBeStarted,
 } from "../checks.js";
 import type { DurationCounts } from "../durations.js";
 import { nodeRuntime } from "../runtime.js";
@@ -86,6 +87,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     feeds: Feeds<M, X>,
     counts: CountFollowers,
   ) {
+    if (!(tracker instanceof Tracker)) throw mustBeStarted("Presence");
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;

@@ -245,7 +245,7 @@ export class Follower {
 
   #receive(payload: string, nowMs: number): void {
     const frame = this.#options.wire.decode(payload);
-    if (frame === undefined) return this.#tell({ type: "refused", reason: "no frame", version: undefined });
+    if (frame === undefined) return this.#tell({ type: "refused", reason: "no frame" });
     const { from, to, counter, message } = frame;
     const hearing = this.membership.hear(from, counter, to !== undefined, nowMs);
     if (hearing.type !== "heard") return;

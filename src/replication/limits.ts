@@ -1,9 +1,7 @@
-/**
- * Every limit of the protocol, with its reason. Both sides of a cluster may differ in all but the first.
- */
+/** Every limit of the protocol, with its reason. Both sides of a cluster may differ in all of them. */
 
-/** In every frame; another one is reported and not guessed. */
-export const PROTOCOL_VERSION = 1;
+/** A version of the protocol is a number up to this: what counts lives by version stays small. */
+export const MAX_PROTOCOL_VERSION = 65_535;
 /** No frame is larger, whatever the pubsub allows: a larger one would stall its receiver. */
 export const MAX_FRAME_BYTES = 256 * 1024;
 /** Texts of a frame's births, each written out wherever it is used, in UTF-16 units: what sharing may save. */
@@ -90,6 +88,8 @@ export const ALOUD_UNANSWERED = 4;
  */
 export const HEARTBEATS_TO_DOUBT = 1.25;
 export const HEARTBEATS_TO_DEAF = 2.25;
+/** A node speaks a newer version once it has heard so many heartbeats of all that there are, and a quarter is for the way. */
+export const HEARTBEATS_TO_GO_UP = 1.25;
 /** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
 export const HEARTBEATS_OF_SOUNDING = 8;
 /** A node's frames tell of the connection if they come back within so many down periods; later ones are not counted. */
@@ -118,12 +118,20 @@ export const MAX_OBSERVERS = 64;
 export const OBSERVER_MEMORY_MS = 120_000;
 /** What is refused because a table is full, or is implausible, is reported so often at the most. */
 export const REFUSAL_REPORT_MS = 60_000;
+/** Nodes that speak no version in common with this one and are remembered by name: each is reported once. */
+export const MAX_FOREIGN_NODES = 64;
 
 /**
  * The limits that a replicator is given. All nodes have these; simulated ones also run with small ones, as what happens
  * only beyond ten thousand changes then happens within a few.
  */
 export const LIMITS = Object.freeze({
+  /**
+   * The versions of the protocol that this library reads and writes: these two and all between them. Version 1 is that
+   * of the builds before 0.1.0, which say nothing of their versions and refuse kinds that they do not know.
+   */
+  oldestVersion: 1,
+  newestVersion: 2,
   /** Removals that an author remembers, so that a node which missed that many still gets a delta. */
   removalsKept: 10_000,
   /**

@@ -130,7 +130,8 @@ export class Merging {
       if (slice.isCrowded) slice.isCrowded = !this.#room.admits(growth - (spare ??= this.#spare()));
       if (slice.isCrowded) this.#full(replica, slice, nowMs);
       else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
-      else if (verdict === "behind" && slice.nextRequest() !== undefined) this.#want(replica, slice, nowMs);
+      else if (verdict === "behind" && slice.nextRequest() !== undefined)
+        this.#want(replica, slice, nowMs, way === "direct");
     }
     this.#listener.broughtOn(replica);
   }
@@ -190,11 +191,7 @@ export class Merging {
   /** Nobody sends it who has no such shard. */
   #refuse(): void {
     this.#counters.framesRefused += 1;
-    this.#effects.add({
-      type: "refused",
-      reason: "a shard that its sender does not have",
-      version: undefined,
-    });
+    this.#effects.add({ type: "refused", reason: "a shard that its sender does not have" });
   }
 
   /** What a life was said to have beyond its shards goes, with all that is wanted of it. */
@@ -324,9 +321,9 @@ export class Merging {
     this.#listener.broughtOn(replica);
   }
 
-  #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+  #want(replica: Replica, slice: RemoteSlice, nowMs: number, isToldAlone = false): void {
     if (replica.status === "departing" || slice.isCrowded) return;
-    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs));
+    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs, isToldAlone));
   }
 
   /** What waited for an answer is due now; nobody else would call for it before the next tick. */

@@ -8,8 +8,8 @@
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
+import { Border } from "./border.js";
 import { CatchUp, areCaughtUpWith } from "./catch-up.js";
-import { decodeFrame } from "./wire/codec.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
 import { EarlierWindows } from "./earlier-windows.js";
@@ -18,8 +18,9 @@ import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
 import { Membership, type MembershipListener } from "./lives/membership.js";
+import { Versions } from "./lives/versions.js";
 import { Merging, type MergingListener, type SummaryWay } from "./merging.js";
-import { expectedWithinMs, type Frame, type Heartbeat } from "./message.js";
+import { expectedWithinMs, spokenBy, type Frame, type Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { countSent, noCounts, type Counters } from "./counters.js";
 import type { ReplicatorOptions } from "./options.js";
@@ -35,6 +36,8 @@ export class Replicator {
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
+  readonly versions: Versions;
+  readonly border: Border;
   readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
@@ -66,7 +69,11 @@ export class Replicator {
       countSent(this.counters, payload);
       effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
-    this.#outbox = new Outbox(life, options.maxFrameBytes, carry, rules, options.observer);
+    const { healthy } = this.connection;
+    this.versions = new Versions(protocol, options.heartbeatPeriodMs, healthy.at(nowMs), (peer) =>
+      this.#contact.isLeftOut(peer, this.versions.spoken),
+    );
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carry, rules, options.observer, this.versions);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
@@ -77,7 +84,6 @@ export class Replicator {
       this.seenTimes,
     );
     this.#greetings = new Greetings(options.random, rules);
-    const { healthy } = this.connection;
     this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy);
     this.#merging = new Merging(
       options,
@@ -99,11 +105,10 @@ export class Replicator {
       this.#membershipListener(),
       protocol,
     );
-    const { counters, membership } = this;
-    this.#questions = new Questions(
-      { self: life, authorship: this.#authorship, contact: this.#contact, membership, counters, effects },
-      rules,
-    );
+    const { counters, membership, versions } = this;
+    const inside = { contact: this.#contact, membership, counters, effects, versions };
+    this.border = new Border(options, inside);
+    this.#questions = new Questions({ self: life, authorship: this.#authorship, ...inside }, rules);
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, nowMs);
   }
 
@@ -209,14 +214,8 @@ export class Replicator {
   }
 
   #receive(payload: string, nowMs: number, way: VoiceWay): void {
-    const decoded = decodeFrame(payload, this.#rules);
-    if (decoded.frame === undefined) {
-      this.counters.framesReceived += 1;
-      this.counters.framesRefused += 1;
-      this.#effects.add({ type: "refused", reason: decoded.refused, version: decoded.version });
-      return;
-    }
-    const { frame } = decoded;
+    const frame = this.border.take(payload, way, nowMs);
+    if (frame === undefined) return;
     const { from, message } = frame;
     const { life } = this.#options;
     const isOwn = from.name === life.name && from.incarnation === life.incarnation;
@@ -304,11 +303,12 @@ export class Replicator {
 
   // Frames.
 
-  #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
+  #dispatch({ message, counter, to, from, version }: Frame, replica: Replica, nowMs: number): void {
     const isDirect = to !== undefined;
     this.#contact.heard(replica, message, isDirect, nowMs);
     switch (message.type) {
       case "heartbeat":
+        this.versions.learn(replica, spokenBy(message, version), this.connection.healthy.at(nowMs));
         if (isDirect) this.#merging.greetedBy(replica, nowMs);
         this.#earlierWindows.told(replica, message.waitsMs, nowMs);
         return this.#receiveHeartbeat(replica, message, counter, isDirect ? "direct" : "broadcast", nowMs);
@@ -359,6 +359,8 @@ export class Replicator {
     if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
     if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
+    this.versions.advance(this.connection.healthy.passedMs);
+    this.border.pass(nowMs);
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
@@ -382,6 +384,7 @@ export class Replicator {
 
   #appeared(replica: Replica, nowMs: number): void {
     this.#shown.appeared(replica);
+    this.border.isHeard(replica.life);
     this.#greet(replica, nowMs);
     this.#effects.add({ type: "replicaUp", life: replica.life });
   }
@@ -399,6 +402,7 @@ export class Replicator {
   }
 
   #departs(replica: Replica, nowMs: number): void {
+    this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
@@ -406,6 +410,7 @@ export class Replicator {
   }
 
   #ended(replica: Replica): void {
+    this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#merging.forget(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);

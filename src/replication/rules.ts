@@ -35,7 +35,6 @@ import {
   HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
-  PROTOCOL_VERSION,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
@@ -46,7 +45,8 @@ import {
   UNSTEADY_HEARTBEATS,
   type Limits,
 } from "./limits.js";
-import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
+import type { Message, ShardSummary, SliceRequest, VersionRange, WireBirth } from "./message.js";
+import { VERSION_RULES } from "./version-rules.js";
 
 /** What is known of the present life of a name when another one is heard. */
 interface PresentLife {
@@ -55,6 +55,8 @@ interface PresentLife {
 }
 
 export const RULES = {
+  ...VERSION_RULES,
+
   // What a frame says, and when it counts.
 
   /** R1: A late frame is a lost frame. Else an old heartbeat makes a dead life look alive, and a join comes back. */
@@ -147,9 +149,9 @@ export const RULES = {
 
   // Asking and answering.
 
-  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all nodes ask at once. */
-  requestDelayMs: (random: number): number =>
-    REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
+  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all ask at once; no greeting does. */
+  requestDelayMs: (random: number, isToldAlone: boolean): number =>
+    isToldAlone ? 0 : REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
 
   /** R15: Every life is asked in its own turn. How many slices at a time: of one that fails, one. */
   requestPlaces: (failures: number, limits: Limits): number =>
@@ -402,9 +404,6 @@ export const RULES = {
 
   // The border.
 
-  /** R53: Another protocol version is reported, not guessed. Else a node believes what it misreads. */
-  isSpoken: (version: unknown): boolean => version === PROTOCOL_VERSION,
-
   /** R62: An observer is nobody's replica. Else an observer is listed, waited for and missed. */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
@@ -433,3 +432,8 @@ export interface Protocol {
 }
 
 export const PROTOCOL: Protocol = { rules: RULES, limits: LIMITS };
+
+/** The versions that are spoken by a protocol. */
+export function versionsOf({ limits }: Protocol): VersionRange {
+  return { oldest: limits.oldestVersion, newest: limits.newestVersion };
+}

@@ -99,7 +99,8 @@ export class Engine {
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
     this.#life = { name: nodeName, incarnation };
-    this.replicator = new Replicator(
+    const protocol = protocolOf(options);
+    this.replicator = new (protocol.replicator ?? Replicator)(
       {
         ...options,
         life: this.#life,
@@ -108,7 +109,7 @@ export class Engine {
         random,
         version: VERSION,
         tracing: this.#tracer.tracing,
-        protocol: protocolOf(options),
+        protocol,
       },
       this.now(),
     );
@@ -382,7 +383,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#announcer.tell({ type: "refused", reason, version: undefined });
+    if (isFirst) this.#announcer.tell({ type: "refused", reason });
   }
 
   #heardStatus(status: unknown): void {

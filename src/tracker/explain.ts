@@ -1,7 +1,6 @@
 /** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry, type EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
-import { PROTOCOL_VERSION } from "../replication/limits.js";
 import { Replica } from "../replication/replica.js";
 import type { Replicator } from "../replication/replicator.js";
 import { VERSION } from "../version.js";
@@ -61,7 +60,7 @@ interface OwnCounts {
 }
 
 export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas }: OwnCounts): Health {
-  const { membership, counters, connection, seenTimes } = engine.replicator;
+  const { membership, counters, connection, seenTimes, versions, border } = engine.replicator;
   const { failures: publishFailures } = engine.publisher;
   const nowMs = engine.now();
   return {
@@ -77,13 +76,17 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     changeToSeen: seenTimes.durations.counts(),
     selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
-    protocolVersion: PROTOCOL_VERSION,
+    protocolVersion: versions.spoken,
+    protocolVersions: versions.own,
+    foreignNodes: border.foreignNodes(nowMs).map(({ life, speaks, heardMs }) => {
+      return { ...life, protocolVersions: speaks, silentMs: nowMs - heardMs };
+    }),
     counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
   };
 }
 
 function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, version } = replica;
+  const { life, status, link, heartbeatPeriodMs, version, speaks } = replica;
   const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
   const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
   return {
@@ -97,6 +100,7 @@ function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
     waitsFor:
       isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
     version,
+    protocolVersions: speaks,
     entries: replica.held.size,
   };
 }

@@ -2,7 +2,14 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
+import {
+  durationOption,
+  mustBeStarted,
+  requireDuration,
+  requireFunction,
+  requireText,
+  started,
+} from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
@@ -10,6 +17,7 @@ import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
 import {
   isObserver,
+  madeBy,
   notTracked,
   requireBehaviour,
   requireName,
@@ -56,7 +64,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
   #closedSessionCalls = 0;
 
-  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions) {
+  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions, by: symbol) {
+    if (by !== started) throw mustBeStarted("Tracker");
     this.name = options.name;
     this.#options = options;
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
@@ -105,7 +114,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     options: TrackerOptions,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
-    const tracker = new Tracker<M>(behaviour, checkOptions(options));
+    const tracker = new Tracker<M>(behaviour, checkOptions(options), started);
     await tracker.#engine.start();
     return tracker;
   }
@@ -175,7 +184,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   ): string | undefined {
     if (!this.#accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
-    const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
+    const next = typeof meta === "function" ? madeBy(meta, before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#acceptsStill(session)) return undefined;
     return this.#local.replace(session, this.#present(session, topic, key), copy);
@@ -305,7 +314,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   responsible(text: string, among: Iterable<string>): string | undefined;
   responsible(text: string, among?: Iterable<string>): string | undefined {
     requireText("text", text);
-    if (among !== undefined) requireIterable("among", among);
     const own = this.stopped || this.#options.observer ? undefined : this.nodeName;
     const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
     const responsible = responsibleOf(text, nodes);
@@ -348,7 +356,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     requireKnownOptions(options, { timeoutMs: true });
     const { timeoutMs } = options;
-    if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
+    if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     this.#requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
@@ -376,8 +384,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION`
    */
   diffs(options: ChangesOptions = {}): AsyncIterableIterator<TrackerChange<M>, undefined> {
-    const { replicator } = this.#engine;
-    const source = { view: replicator.view, follow: (each: DiffFollower) => this.#engine.follow(each) };
+    const source = { view: this.#view, follow: (each: DiffFollower) => this.#engine.follow(each) };
     return diffsOf(source, options) as AsyncIterableIterator<TrackerChange<M>, undefined>;
   }
 

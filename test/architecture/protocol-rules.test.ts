@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 
 const root = new URL("../../", import.meta.url);
 const page = read("docs/protocol.md");
-const code = read("src/replication/rules.ts") + read("src/replication/following/rules.ts");
+const code = ["", "version-", "following/"].map((which) => read(`src/replication/${which}rules.ts`)).join("");
 const guide = read("CONTRIBUTING.md");
 
 /** The rules of the page, by number: what is set in bold. */

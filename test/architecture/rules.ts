@@ -35,6 +35,7 @@ const terms = [
     "entry",
     "message",
     "rules",
+    "version-rules",
     "counters",
     "options",
     "step",
@@ -57,7 +58,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["known-names", ["errors"]],
   ["checks", ["errors"]],
   ["crdt", []],
-  ["pubsub", ["errors", "runtime"]],
+  ["pubsub", ["checks", "errors", "runtime"]],
   ["reports", ["pubsub", "errors", "known-names", "runtime"]],
   ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
   ["replication/hash", []],
@@ -67,7 +68,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/life", ["replication/hash"]],
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
-  ["replication/rules", ["message", "entry", "equal", "bytes", "limits"].map(inReplication)],
+  ["replication/rules", ["message", "entry", "equal", "bytes", "limits", "version-rules"].map(inReplication)],
+  ["replication/version-rules", ["message", "limits"].map(inReplication)],
   ["replication/counters", ["replication/bytes"]],
   ["replication/options", ["message", "rules", "life"].map(inReplication)],
   [
@@ -93,11 +95,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
+  ["replication/border", ["replication/wire", ...rooms, ...terms]],
   ["replication/shown-lives", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
     [
       ...[
+        "border",
         "catch-up",
         "earlier-windows",
         "late",

@@ -42,7 +42,7 @@ function unwrap({ wire }: SharedFrame): Frame {
   const length = short < 126 ? short : short === 126 ? wire.readUInt16BE(2) : Number(wire.readBigUInt64BE(2));
   const data = wire.subarray(offset);
   expect([wire[0], data.length]).toEqual([wire[0] === 0x82 ? 0x82 : 0x81, length]);
-  return { data, binary: wire[0] === 0x82 };
+  return { data, bytes: length, binary: wire[0] === 0x82 };
 }
 
 function clientReads({ data, binary }: Frame): Record<string, unknown> {

@@ -1,7 +1,7 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
-import { Endings } from "../../src/replication/authoring/endings.js";
-import { Holding } from "../../src/replication/holding/holding.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { saysNothingOfEarlierRevisions, staysHeardOut } from "./broken-replicators.js";
+import { editSent } from "./lies.js";
 import {
   answersInPartsArrive,
   askingHasALimit,
@@ -17,7 +17,6 @@ import {
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
 import { deploying, reconnectingAmongLateFrames } from "./schedules.js";
-import { instead } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -85,23 +84,23 @@ const rules: readonly BrokenRule[] = [
     rule: "R45 is missed: a life that is heard again after a reconnect sums itself up anew",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,
-    break: () => [instead(Holding.prototype, "hearOutAnew", () => undefined)],
+    broken: { replicator: staysHeardOut },
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",
     found: /hears that updates untracked/,
     run: reasonsAreTold,
-    break: () => [
-      instead(Endings.prototype, "ended", (original, clock, born, closed) =>
-        original(clock, born, closed, () => undefined),
-      ),
-    ],
+    broken: { replicator: saysNothingOfEarlierRevisions },
   },
   {
     rule: "R5 is missed: pages tell which sessions closed",
     found: /hears that closes untracked/,
     run: reasonsAreTold,
-    break: () => [instead(Endings.prototype, "closed", () => [].values() as never)],
+    broken: {
+      startTracker: editSent((frame) =>
+        frame.message.type === "page" ? { ...frame, message: { ...frame.message, closed: [] } } : frame,
+      ),
+    },
   },
   {
     rule: "R15 is missed: who does not answer waits in the slow lane",

@@ -12,6 +12,8 @@ import { PROTOCOL, type Protocol } from "../rules.js";
 /** The requester. An observer has an account that is not that of the node of its name: it may be made up. */
 export interface Asker extends Life {
   readonly observes?: boolean | undefined;
+  /** The version of the protocol that it is answered in. Default: what is spoken to all. */
+  readonly version?: number | undefined;
 }
 
 export interface Asked {

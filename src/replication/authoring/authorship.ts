@@ -8,11 +8,11 @@ import { Answers, type Asked, type Asker } from "./answers.js";
 import { AuthoredShard } from "./authored-shard.js";
 import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf, type Life } from "../life.js";
-import type { Heartbeat, SliceRequest } from "../message.js";
+import type { Heartbeat, SliceRequest, VersionRange } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
 import { itemsOf, type Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions, Tracing } from "../options.js";
-import type { Protocol } from "../rules.js";
+import { versionsOf, type Protocol } from "../rules.js";
 import type { Effects } from "../step.js";
 
 export class Authorship {
@@ -28,6 +28,7 @@ export class Authorship {
   readonly #tracing: Tracing | undefined;
   readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
+  readonly #speaks: VersionRange;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
@@ -54,6 +55,7 @@ export class Authorship {
       (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard), protocol),
     );
     this.#protocol = protocol;
+    this.#speaks = versionsOf(protocol);
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#heartbeatPeriodMs = heartbeatPeriodMs;
@@ -230,6 +232,7 @@ export class Authorship {
       periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(nowMs),
       lateMs: this.#lateMs(),
+      speaks: this.#speaks,
     };
   }
 

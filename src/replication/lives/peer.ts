@@ -4,6 +4,7 @@
  */
 import type { Departure, EntryOwner } from "../entry.js";
 import { replicaOf, type Life } from "../life.js";
+import type { VersionRange } from "../message.js";
 import { RULES, type Rules } from "../rules.js";
 import { Link } from "./link.js";
 import { UnheardCounters } from "./unheard.js";
@@ -34,6 +35,8 @@ export abstract class Peer implements EntryOwner {
   heartbeatPeriodMs: number | undefined;
   /** The version of its library, if it has said so. */
   version: string | undefined;
+  /** Which versions of the protocol it speaks, if it has said so. */
+  speaks: VersionRange | undefined;
   /** When the window of a departing life ends, in healthy time. */
   endsHealthyMs = 0;
   /** The highest counter heard of a departing life when it began to: one that has ended sends no higher one. */
