@@ -2,7 +2,7 @@
  * A session with many entries closes: no turn takes all of them, the caller's least of all. Each part is in the list and
  * in the diffs at once, and whoever asks for a topic meanwhile is told what is right.
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { memoryPubSub } from "../../src/adapters/memory.js";
 import { Replicator } from "../../src/replication/replicator.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
@@ -11,7 +11,6 @@ import type { Runtime } from "../../src/runtime.js";
 import { Session } from "../../src/session.js";
 import { Tracker } from "../../src/tracker/tracker.js";
 import { by, changed } from "../sim/protocol.js";
-import { instead } from "../sim/wrap.js";
 
 const perStep = 20;
 const entries = 400;
@@ -111,9 +110,15 @@ async function withMany(
   act: (setting: Setting) => Promise<void>,
 ): Promise<void> {
   const removals = [0];
-  const restore = instead(Replicator.prototype, "step", function (original, event, nowMs) {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on its own object
+  const { step } = Replicator.prototype;
+  const steps = vi.spyOn(Replicator.prototype, "step").mockImplementation(function (
+    this: Replicator,
+    event,
+    nowMs,
+  ) {
     if (event.type === "remove") removals[removals.length - 1]! += 1;
-    return original(event, nowMs);
+    return step.call(this, event, nowMs);
   });
   try {
     const cluster = await simulate({
@@ -132,7 +137,7 @@ async function withMany(
     removals.splice(0, removals.length, 0);
     await act({ cluster, tracker, session, removals });
   } finally {
-    restore();
+    steps.mockRestore();
   }
 }
 
