@@ -42,7 +42,8 @@ export class CatchUp {
           goal.known.delete(slice);
         }
         goal.told ??= held.heardOutSince(this.#since);
-        if (goal.told === undefined || !held.hasReached(goal.told)) return false;
+        const isToldAll = goal.told !== undefined && held.hasReached(goal.told);
+        if (!isToldAll || replica.isShownInPart) return false;
       }
       this.#pending.delete(replica);
     }
@@ -55,7 +56,7 @@ export function areCaughtUpWith(replicas: Iterable<Replica>): boolean {
   for (const replica of replicas) {
     if (!isAwaited(replica)) continue;
     const { hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
-    if (!hasBeenHeardOut || !hasCaughtUp || isCrowded) return false;
+    if (!hasBeenHeardOut || !hasCaughtUp || isCrowded || replica.isShownInPart) return false;
   }
   return true;
 }

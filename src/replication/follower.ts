@@ -345,7 +345,7 @@ export class Follower {
 
   #departs(partner: Partner, nowMs: number): void {
     this.view.departingLives += 1;
-    this.view.depart(partner.pair.followed.entries.values());
+    this.view.depart(partner);
     this.interests.forget(partner.pair, true);
     this.#agenda.drop(partner);
     this.#went(partner, nowMs);
@@ -354,7 +354,8 @@ export class Follower {
   /** It has not ended: it is as one that comes back, and what it has is shown already. */
   #stays(partner: Partner, nowMs: number): void {
     this.view.departingLives -= 1;
-    this.view.stay(partner.pair.followed.entries.values());
+    this.view.stays(partner);
+    for (const entry of partner.pair.followed.entries.values()) this.view.stay(entry);
     this.#up.set(partner.name, partner);
     this.interests.appeared(partner.pair);
     this.interests.came(partner.name);
@@ -364,7 +365,9 @@ export class Follower {
   #ended(partner: Partner): void {
     const { pair, departure } = partner;
     if (partner.status === "departing") this.view.departingLives -= 1;
-    for (const entry of pair.followed.entries.values()) this.view.leave(entry, departure ?? "down");
+    this.view.ends(partner, departure ?? "down");
+    for (const entry of pair.followed.entries.values()) this.view.end(entry);
+    this.view.hasEnded(partner);
     this.#greetings.drop(partner);
     this.#agenda.drop(partner);
     this.interests.forget(pair, departure !== undefined);

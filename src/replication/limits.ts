@@ -136,12 +136,17 @@ export const LIMITS = Object.freeze({
   newestVersion: 2,
   /** Removals that an author remembers, so that a node which missed that many still gets a delta. */
   removalsKept: 10_000,
-  /** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
-  pendingDots: 8_192,
-  /** A node that lacks more dots than this gets pages instead of a delta. */
-  deltaDots: 8_192,
+  /**
+   * A change that makes this many dots wait for the flush flushes at once, and no more than this many are flushed in one
+   * turn: some milliseconds of work for the author, and as many for each who hears of them. Below the removals kept.
+   */
+  pendingDots: 2_048,
+  /** A node that lacks more dots than this gets pages instead of a delta: as much work, twice. */
+  deltaDots: 4_096,
   /** Births and intervals of one page: some milliseconds of work on either side. */
   pageItems: 500,
+  /** Entries that one step hides, shows or ends: some milliseconds of work, and the rest follows in the next. */
+  entriesPerStep: 1_024,
   /** Answers in one turn of the event loop: a newcomer to a large cluster stalls nobody. */
   answersPerTurn: 1,
   /**

@@ -5,7 +5,6 @@
  * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
@@ -30,7 +29,7 @@ import type { ReplicatorOptions } from "./options.js";
 import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
 import type { Rules } from "./rules.js";
-import type { SliceChange } from "./holding/identity.js";
+import { ShownLives } from "./shown-lives.js";
 import { Effects, type LocalChange, type ReplicationEvent, type Step, type VoiceWay } from "./step.js";
 import { View } from "./showing/view.js";
 
@@ -48,6 +47,7 @@ export class Replicator {
   /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
   readonly #step: { -readonly [Field in keyof Step]: Step[Field] } = { made: undefined, effects: [] };
   readonly #rules: Rules;
+  readonly #shown: ShownLives;
   readonly #outbox: Outbox;
   readonly #merging: Merging;
   readonly #authorship: Authorship;
@@ -65,6 +65,7 @@ export class Replicator {
     this.#rules = rules;
     this.view = new View(rules);
     const effects = this.#effects;
+    this.#shown = new ShownLives(this.view, effects, protocol.limits.entriesPerStep);
     this.connection = new Connection(options, rules, effects, nowMs);
     const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
@@ -120,11 +121,9 @@ export class Replicator {
     return {
       changed: (replica, change) => {
         this.#options.tracing?.merged(replica.life, change);
-        this.#show(replica, change);
+        this.#shown.changed(replica, change);
       },
-      letGo: (replica, entries) => {
-        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
-      },
+      letGo: (replica, entries) => this.#shown.letGo(replica, entries),
       silent: () => this.membership.silent(),
       forgetSilent: (replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica) => this.#showIfCaughtUp(replica),
@@ -143,10 +142,7 @@ export class Replicator {
       departs: (replica, timeMs) => this.#departs(replica, timeMs),
       ended: (replica) => this.#ended(replica),
       missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
-      stays: (replica) => {
-        this.view.departingLives -= 1;
-        this.view.stay(replica.held.entries());
-      },
+      stays: (replica) => this.#shown.stays(replica),
       insisted: (replica, timeMs) => {
         this.#merging.doubtAll(replica, timeMs);
         this.#authorship.forget(replica.life);
@@ -161,7 +157,9 @@ export class Replicator {
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: ReplicationEvent, nowMs: number): Step {
+    this.#shown.renew();
     this.#step.made = this.#take(event, nowMs);
+    if (!this.#shown.isDone) this.#effects.wakeAt(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
   }
@@ -249,6 +247,7 @@ export class Replicator {
 
   /** Does what is due, and asks to be woken for the rest. */
   #turn(nowMs: number): void {
+    this.#shown.advance();
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
@@ -388,6 +387,7 @@ export class Replicator {
   }
 
   #appeared(replica: Replica, nowMs: number): void {
+    this.#shown.appeared(replica);
     this.border.isHeard(replica.life);
     this.heardOut.met(replica);
     this.#greet(replica, nowMs);
@@ -403,43 +403,30 @@ export class Replicator {
   #wentDown(replica: Replica, nowMs: number): void {
     this.#merging.dropRequests(replica);
     this.#contact.wentDown(replica, nowMs);
-    for (const entry of replica.held.entries()) this.view.leave(entry, "down");
-    this.#effects.add({ type: "replicaDown", life: replica.life });
+    this.#shown.wentDown(replica);
   }
 
   #departs(replica: Replica, nowMs: number): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
-    this.view.departingLives += 1;
     this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
-    this.view.depart(replica.held.entries());
+    this.#shown.departs(replica);
   }
 
   #ended(replica: Replica): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
-    if (replica.status === "departing") this.view.departingLives -= 1;
     this.#merging.forget(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
     this.#contact.drop(replica);
-    const reason: LeaveReason = replica.departure ?? "down";
-    for (const entry of replica.held.entries()) this.view.leave(entry, reason);
-    this.#effects.add({ type: "replicaGone", life: replica.life });
+    this.#shown.ended(replica);
   }
 
-  /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
+  /** One that was down shows all it has, once that is what it had when it was heard again. */
   #showIfCaughtUp(replica: Replica): void {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.held.entries()) this.view.joinAgain(entry);
-    this.#effects.add({ type: "replicaUp", life: replica.life });
-  }
-
-  #show(replica: Replica, change: SliceChange): void {
-    if (!replica.isShown) return;
-    for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
-    for (const { entry, previous } of change.updated) this.view.update(entry, previous);
-    for (const entry of change.added) this.view.join(entry);
+    this.#shown.returned(replica);
   }
 }

@@ -237,6 +237,16 @@ export class Engine {
     this.#delivery.collect();
   }
 
+  /** Asks for a turn: there is more to do than this one may, or should, take. */
+  goOn(): void {
+    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+  }
+
+  /** Whether what changes now can be delivered now: no handler runs, and the pubsub is not being called. */
+  get mayDeliver(): boolean {
+    return !this.#delivery.isDelivering && !this.publisher.isPublishing;
+  }
+
   /** Delivers what has changed. */
   deliver(): void {
     this.#observer.settle();
@@ -315,10 +325,7 @@ export class Engine {
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.followers.size > 0;
-    if (!isWanted && !this.#observer.isWanted()) {
-      view.dropDiff();
-      return undefined;
-    }
+    if (!isWanted && !this.#observer.isWanted()) return void view.dropDiff();
     const diff = view.takeDiff();
     if (diff !== undefined) this.#observer.change(diff);
     return isWanted ? diff : undefined;
@@ -333,9 +340,10 @@ export class Engine {
       for (const take of this.#waiting.takeSome()) if (this.#status === "listening") take();
       if (this.#status !== "listening") return;
       this.step({ type: "turn" });
+      if (this.#observer.advance()) this.goOn();
       this.#deaths.look(nowMs);
-      const { untilMs } = this.#hearingOut;
       if (!this.#wasComplete) this.isReady();
+      const { untilMs } = this.#hearingOut;
       if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
       this.deliver();
     } finally {
@@ -353,11 +361,7 @@ export class Engine {
   #inTurn(take: () => void): void {
     if (!this.#isBusy) return take();
     this.#waiting.add(take);
-    this.#wakeForWaiting();
-  }
-
-  #wakeForWaiting(): void {
-    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+    this.goOn();
   }
 
   #receive(payload: unknown, way: VoiceWay): void {
@@ -369,7 +373,7 @@ export class Engine {
     if (this.#status === "listening" && !this.#isBusy) return this.#take(payload, way);
     const length = typeof payload === "string" ? payload.length : 0;
     const added = this.#waiting.addFrame(() => this.#take(payload, way), length);
-    if (added === "waits") return this.#wakeForWaiting();
+    if (added === "waits") return this.goOn();
     this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
   }
 
@@ -419,8 +423,7 @@ export class Engine {
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    const error = isTrackerError(cause) ? cause : undefined;
-    this.#failed(error ?? unavailable("The pubsub reports a failure", cause), cause);
+    this.#failed(isTrackerError(cause) ? cause : unavailable("The pubsub reports a failure", cause), cause);
   }
 
   /** Reports what the pubsub has failed at; while it starts, that is why it does not. */

@@ -64,8 +64,7 @@ export class Evictions {
 
   /** Returns how many entries are to go. */
   ask(topic: string, key: string, reason: string): number {
-    const { replicator } = this.#engine;
-    const entries = replicator.view.getByKey(topic, key);
+    const entries = this.#local.view(topic).getByKey(topic, key);
     if (entries.length === 0) return 0;
     const eviction: Eviction = {
       type: "evict",

@@ -21,9 +21,11 @@ export function explanationsOf(
   for (const entry of shown) explanations.push(explain(entry, true, silenceOf));
   for (const replica of membership.replicas()) {
     if (replica.status === "up") continue;
-    for (const entry of replica.held.entries()) {
-      const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-      if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
+    for (const { entries } of replica.held.slices.values()) {
+      for (const entry of entries.values()) {
+        const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
+        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
+      }
     }
   }
   return explanations;

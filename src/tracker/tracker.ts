@@ -84,6 +84,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         if (check !== undefined) this.#engine.tell(check);
       },
       settle: () => this.#local.settle(),
+      advance: () => this.#local.advance(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
@@ -190,8 +191,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many left;
-   * an entry that is not there is no error.
+   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many leave;
+   * more than 1,024 do so in several diffs. An entry that is not there is no error.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
@@ -204,7 +205,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       const entry = this.#local.find(session, topic, key);
       return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
-    return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
+    return this.#local.removeAll(session, topic, "untracked");
   }
 
   /**
@@ -231,12 +232,12 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
   list(topic: string): readonly Entry<M>[] {
-    return this.#view.list(topic) as readonly Entry[] as readonly Entry<M>[];
+    return this.#local.view(topic).list(topic) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** The entries of one key under a topic. */
   getByKey(topic: string, key: string): readonly Entry<M>[] {
-    return this.#view.getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
+    return this.#local.view(topic).getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /**
@@ -251,27 +252,27 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
     const page = checkPage(options);
     this.#engine.observeChanges();
-    return this.#kept.page(topic, page, this.#view) as readonly Entry[] as readonly Entry<M>[];
+    return this.#kept.page(topic, page, this.#local.view(topic)) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
   count(topic: string): number {
-    return this.#view.count(topic);
+    return this.#local.view(topic).count(topic);
   }
 
   /** How many different keys are under a topic. */
   countKeys(topic: string): number {
-    return this.#view.countKeys(topic);
+    return this.#local.view(topic).countKeys(topic);
   }
 
   /** Whether a key is under a topic. */
   has(topic: string, key: string): boolean {
-    return this.#view.has(topic, key);
+    return this.#local.view(topic).has(topic, key);
   }
 
   /** The topics that have an entry, in no promised order. */
   topics(): readonly string[] {
-    return this.#view.topics();
+    return this.#local.view(undefined).topics();
   }
 
   /**
@@ -280,6 +281,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
    */
   topicsOf(key: string): readonly string[] {
+    this.#local.view(undefined);
     this.#engine.observeChanges();
     return this.#kept.topicsOf(key);
   }
@@ -292,6 +294,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
    */
   lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    this.#local.view(topic);
     this.#engine.observeChanges();
     return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
   }

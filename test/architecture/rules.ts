@@ -104,11 +104,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
   ["replication/border", ["replication/wire", ...rooms, ...terms]],
+  ["replication/shown-lives", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
     [
       ...[
         ...["border", "catch-up", "earlier-windows", "heard-out", "late", "merging", "questions", "replica"],
+        "shown-lives",
         "wire",
       ].map(inReplication),
       ...rooms,

@@ -12,8 +12,8 @@ import { by, changed, type RunsBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
- * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back and flushes
- * before their time come up all the time.
+ * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back, flushes
+ * before their time and lives that are shown in parts come up all the time.
  */
 export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
   const random = new SeededRandom(`limits ${seed}`);
@@ -27,6 +27,7 @@ export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
     deltaDots: random.pick([4, 16, 64]),
     // Pages come one in a round trip: of nodes that are far apart, a crowd needs no more of them than time allows.
     pageItems: Math.max(latencies.length > 0 ? 10 : 1, random.pick([1, 3, 10])),
+    entriesPerStep: random.pick([1, 3, LIMITS.entriesPerStep]),
   };
 }
 

@@ -103,13 +103,20 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
+  /**
+   * Says what is due, as many dots as one turn may. Returns the time at which something is due again, `Infinity` if
+   * nothing is.
+   */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
+    let flushedDots = 0;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
       if (dueMs === undefined) continue;
-      if (dueMs <= nowMs) this.#flush(shard, nowMs);
-      else nextMs = Math.min(nextMs, dueMs);
+      const dots = flushedDots + this.#shard(shard).pendingDots;
+      if (dueMs <= nowMs && (flushedDots === 0 || dots <= this.#protocol.limits.pendingDots)) {
+        flushedDots = dots;
+        this.#flush(shard, nowMs);
+      } else nextMs = Math.min(nextMs, dueMs);
     }
     return nextMs;
   }

@@ -186,7 +186,20 @@ export class Holding {
     return slice;
   }
 
+  /**
+   * What is held: also what comes meanwhile, and of a slice that is replaced meanwhile all that it has then. So nothing
+   * that stays is left out, though some of it may come twice.
+   */
   *entries(): Generator<ReplicatedEntry> {
-    for (const slice of this.slices.values()) yield* slice.entries.values();
+    for (const slice of this.slices.values()) {
+      let walked: ReadonlyMap<number, ReplicatedEntry> | undefined;
+      while (walked !== slice.entries) {
+        walked = slice.entries;
+        for (const entry of walked.values()) {
+          if (walked !== slice.entries) break;
+          yield entry;
+        }
+      }
+    }
   }
 }
