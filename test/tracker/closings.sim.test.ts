@@ -120,7 +120,7 @@ async function withMany(
   const cluster = await simulate({
     seed: 1,
     nodes: ["a", "b"],
-    options: by({ ...protocol, replicator: Counting }, options),
+    options: by(changed({ limits: { entriesPerStep: perStep }, replicator: Counting }), options),
     aroundTask: (run) => {
       run();
       removals.push(0);
