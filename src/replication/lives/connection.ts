@@ -75,17 +75,25 @@ export class Connection {
 
   /** Whether frames take so long that what is heard may have been sent long ago. */
   get isSlow(): boolean {
-    return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
+    if (this.voice.isDoubted || !this.#knowsDelay) return true;
+    return this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
   }
 
   /** How long frames take at the most, as far as is known. */
   get delayMs(): number {
-    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+    const isKnown = this.#options.echoes && this.ownDelay.isKnown;
+    return isKnown && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
   }
 
-  /** How long a question and its answer take, where that is long. */
+  /** How long a question and its answer take, where that is long or not known yet. */
   get slowMs(): number {
+    if (!this.#knowsDelay) return Infinity;
     return this.isSlow ? 2 * this.ownDelay.longestMs : 0;
+  }
+
+  /** Where nothing comes back nothing is known, and nothing takes long. */
+  get #knowsDelay(): boolean {
+    return !this.#options.echoes || this.ownDelay.isKnown;
   }
 
   /** When the next tick or heartbeat is due. */
@@ -109,6 +117,7 @@ export class Connection {
   /** It can be heard again, as far as is known. Returns when the next heartbeat is due. */
   resume(nowMs: number): number {
     const { tickPeriodMs } = this.#options;
+    this.ownDelay.forget();
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
     return this.#nextHeartbeatMs;
   }
