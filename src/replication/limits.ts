@@ -64,6 +64,8 @@ export const GREETING_DELAY_MAX_MS = 60;
  */
 export const COUNTER_JUMP = 2 ** 20;
 export const COUNTER_JUMP_PER_MS = 100;
+/** A frame that comes later than so many of this node's own delays after a goodbye was sent after it. */
+export const DELAYS_TO_OUTLIVE = 4;
 /** Runs of counters of a life that are remembered as passed over, for each of its two ways. */
 export const MAX_UNHEARD_RUNS = 16;
 /** A node tells how late its heartbeats come by so many of the last ones: as soon as two are, until they are past. */

@@ -76,6 +76,12 @@ export class Merging {
     this.#wakeWaiting(nowMs);
   }
 
+  /** Nothing could be heard until now. */
+  resume(nowMs: number): void {
+    this.#requests.resume(nowMs);
+    this.#wakeWaiting(nowMs);
+  }
+
   /** It answers no more: nothing is asked of it. */
   dropRequests(replica: Replica): void {
     for (const slice of replica.held.slices.values()) slice.isCrowded = false;
@@ -104,7 +110,14 @@ export class Merging {
     });
   }
 
-  heartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay, nowMs: number): void {
+  heartbeat(
+    replica: Replica,
+    heartbeat: Heartbeat,
+    counter: number,
+    way: SummaryWay,
+    nowMs: number,
+    isSlow = false,
+  ): void {
     const { held } = replica;
     // One that was overtaken may be one that was heard before.
     if ((way !== "late" || held.poolSize === undefined) && held.sayPoolSize(heartbeat.poolSize))
@@ -122,7 +135,7 @@ export class Merging {
       // What is not kept is not summed up either, so nothing counts as complete without it.
       if (slice === undefined && isUsed) continue;
       if (way === "late") held.sumUpLate(shard, summary.clock);
-      else held.sumUp(shard, summary.clock, way === "direct");
+      else held.sumUp(shard, summary.clock, way === "direct", heartbeat.answers, isSlow);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       const growth = summary.count - slice.weight;

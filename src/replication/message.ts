@@ -51,6 +51,8 @@ export interface Heartbeat {
   readonly lateMs?: number | undefined;
   /** Absent in heartbeats of version 1: its nodes speak no other. */
   readonly speaks?: VersionRange | undefined;
+  /** The counter of the question that it answers, if it does: it was sent after that was heard. */
+  readonly answers?: number | undefined;
 }
 
 /** What the sender of a heartbeat speaks. One that does not say so speaks what it has written. */

@@ -9,15 +9,17 @@ import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
 import { Border } from "./border.js";
-import { CatchUp, areCaughtUpWith } from "./catch-up.js";
+import { areCaughtUpWith } from "./catch-up.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
 import { EarlierWindows } from "./earlier-windows.js";
 import type { ReplicatedEntry } from "./entry.js";
+import { HeardOut } from "./heard-out.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
-import { Membership, type MembershipListener } from "./lives/membership.js";
+import { Membership } from "./lives/membership.js";
+import type { MembershipListener } from "./lives/membership-listener.js";
 import { Versions } from "./lives/versions.js";
 import { Merging, type MergingListener, type SummaryWay } from "./merging.js";
 import { expectedWithinMs, spokenBy, type Frame, type Heartbeat } from "./message.js";
@@ -38,6 +40,7 @@ export class Replicator {
   readonly connection: Connection;
   readonly versions: Versions;
   readonly border: Border;
+  readonly heardOut: HeardOut;
   readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
@@ -100,6 +103,7 @@ export class Replicator {
         downPeriodMs,
         permdownPeriodMs,
         healthy,
+        delayMs: () => this.connection.delayMs,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
       this.#membershipListener(),
@@ -109,6 +113,7 @@ export class Replicator {
     const inside = { contact: this.#contact, membership, counters, effects, versions };
     this.border = new Border(options, inside);
     this.#questions = new Questions({ self: life, authorship: this.#authorship, ...inside }, rules);
+    this.heardOut = new HeardOut(options, membership, this.#contact, this.connection);
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, nowMs);
   }
 
@@ -246,18 +251,20 @@ export class Replicator {
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
-      this.connection.voice.speaks(this.#outbox.counter);
-      // Who only looks on says nothing, but to hear itself.
-      if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
-      else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
-      if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
+      this.connection.speak(this.#outbox, nowMs, () => {
+        // Who only looks on says nothing, but to hear itself.
+        if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
+        else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
+        if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
+      });
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
       this.#authorship.sendHeartbeat(nowMs, life),
     );
     const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
-    const requestMs = this.#merging.advance(nowMs);
+    // What is asked without a connection would be lost, and count as not answered.
+    const requestMs = this.connection.isAttached ? this.#merging.advance(nowMs) : undefined;
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
     this.#effects.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
@@ -272,9 +279,10 @@ export class Replicator {
   }
 
   #sound(nowMs: number, ways: readonly VoiceWay[]): void {
-    this.connection.voice.speaks(this.#outbox.counter);
-    for (const way of ways)
-      this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
+    this.connection.speak(this.#outbox, nowMs, () => {
+      for (const way of ways)
+        this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
+    });
   }
 
   /**
@@ -289,11 +297,6 @@ export class Replicator {
   /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
   earlierWindowMs(nowMs: number): number {
     return this.#earlierWindows.leftMs(nowMs);
-  }
-
-  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
-  catchUp(asOfNow: boolean): CatchUp {
-    return new CatchUp(this.membership.replicas(), asOfNow);
   }
 
   /** What this node has said of itself, by shard. */
@@ -348,7 +351,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.isSlow);
   }
 
   // Who is alive.
@@ -357,6 +360,7 @@ export class Replicator {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
+    this.heardOut.pass(nowMs);
     if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
     this.versions.advance(this.connection.healthy.passedMs);
@@ -376,8 +380,8 @@ export class Replicator {
   /** Nothing could be heard until now. */
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
-    // What others have now is known again when they have summed it up.
-    for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
+    this.heardOut.resume(this.#outbox.counter, nowMs);
+    this.#merging.resume(nowMs);
     // What happened meanwhile is told by the first heartbeat.
     this.#effects.wakeAt(this.connection.resume(nowMs));
   }
@@ -385,6 +389,7 @@ export class Replicator {
   #appeared(replica: Replica, nowMs: number): void {
     this.#shown.appeared(replica);
     this.border.isHeard(replica.life);
+    this.heardOut.met(replica);
     this.#greet(replica, nowMs);
     this.#effects.add({ type: "replicaUp", life: replica.life });
   }

@@ -21,18 +21,17 @@
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
 import { equalMetas } from "./equal.js";
+import { HEARING_RULES } from "./hearing-rules.js";
 import {
   ABSENT_HEARTBEATS,
   ABSENT_MS,
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
+  DELAYS_TO_OUTLIVE,
   GREETING_DELAY_MAX_MS,
   EVICTIONS_ASKED,
-  HEARTBEATS_OF_SOUNDING,
   HEARTBEATS_TO_ASK,
   HEARTBEATS_TO_BE_LATE,
-  HEARTBEATS_TO_DEAF,
-  HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
   REQUEST_DELAY_MAX_MS,
@@ -56,6 +55,7 @@ interface PresentLife {
 
 export const RULES = {
   ...VERSION_RULES,
+  ...HEARING_RULES,
 
   // What a frame says, and when it counts.
 
@@ -198,12 +198,6 @@ export const RULES = {
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
   answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
 
-  /**
-   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames
-   * are late is complete without what changed before it started.
-   */
-  isHeardOut: (shardsSure: number, poolSize: number): boolean => shardsSure >= poolSize,
-
   // Saying.
 
   /** R20: Flush on the leading edge. Else every change waits for a period, or every change is a message. */
@@ -335,41 +329,29 @@ export const RULES = {
    */
   hasNotEnded: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > downPeriodMs,
 
+  /**
+   * R83: Who is heard after its goodbye is judged by its silence. A life sends nothing after its own. Else whoever dies
+   * after somebody said goodbye in its name is listed for as long as that said.
+   */
+  isJudged: (outlivesGoodbye: boolean): boolean => outlivesGoodbye,
+
+  /**
+   * R83: What was never heard and comes later than frames take was sent after the goodbye, though its counter is lower:
+   * then that of the goodbye was made up.
+   */
+  outlives: (sinceGoodbyeMs: number, delayMs: number): boolean =>
+    sinceGoodbyeMs > REQUEST_RETRY_MS + DELAYS_TO_OUTLIVE * delayMs,
+
+  /** R83: Of two goodbyes the shorter window holds: one of them is its own. */
+  endsMs: (untilMs: number, otherUntilMs: number): number => Math.min(untilMs, otherUntilMs),
+
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
 
   /** R44: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
   isConflict: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > 2 * downPeriodMs,
 
-  // Whether this node is heard.
-
-  /**
-   * R54: A node is connected as far as it hears itself. Not heard for 2.25 heartbeats, on either way, it is deaf. Else a
-   * node that hears nobody says that it is connected and complete.
-   */
-  isDeaf: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs > HEARTBEATS_TO_DEAF * heartbeatPeriodMs,
-
-  /** R54: Before that it doubts its connection. */
-  isOverdue: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs > HEARTBEATS_TO_DOUBT * heartbeatPeriodMs,
-
-  /** R54: A node that doubts its connection speaks with every tick, for a while: one frame may have been lost. */
-  soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
-
-  /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
-  countsSilence: (isDeaf: boolean): boolean => !isDeaf,
-
-  /** R55: While it doubts its connection it hides nobody. */
-  hidesUnheard: (isDoubted: boolean): boolean => !isDoubted,
-
-  /** R55: And it waits for a round of heartbeats more, in which those that it may not have heard can speak. */
-  graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
-    sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
-
-  /** R56: A node that hears itself again is as after a reconnect. Else those that hear it later than this node are hidden. */
-  isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
+  // Who has ended.
 
   /**
    * R57: A silent node of which the pubsub says for a while that it does not listen has ended. Else a kill is noticed

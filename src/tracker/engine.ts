@@ -3,6 +3,7 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { isTrackerError, type TrackerError } from "../errors.js";
+import type { CatchUp } from "../replication/catch-up.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation, type Life } from "../replication/life.js";
 import { Replicator } from "../replication/replicator.js";
@@ -92,6 +93,7 @@ export class Engine {
       {
         roundMs: protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
         longMs: options.downPeriodMs,
+        slowMs: () => this.replicator.connection.slowMs,
       },
       options.expect?.filter((other) => other !== nodeName),
       (other) => this.replicator.membership.presentOf(other) !== undefined,
@@ -175,6 +177,7 @@ export class Engine {
     this.#hasStarted = true;
     this.#status = "starting";
     this.#hearingOut.begin(this.now());
+    this.#readiness.tellFirst(() => (this.#wasComplete = true));
     this.#alarm.wakeAt(this.now());
   }
 
@@ -198,6 +201,7 @@ export class Engine {
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
     await this.#subscriptions.endAll(runtime, leftMs, startTimeoutMs);
+    this.reporter.tellRest();
   }
 
   /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
@@ -214,11 +218,7 @@ export class Engine {
     return this.#options.runtime.monotonicMs();
   }
 
-  /**
-   * To be called before a handler or a listener adds to the list or changes it.
-   *
-   * @throws TrackerError `TOO_MANY_CHANGES`
-   */
+  /** Before a handler or a listener adds to the list or changes it. @throws TrackerError `TOO_MANY_CHANGES` */
   requireEnd(): void {
     if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }
@@ -247,9 +247,9 @@ export class Engine {
   deliver(): void {
     this.#observer.settle();
     this.#delivery.deliver();
-    if (this.#readiness.isAwaited && this.hasHeardOut()) {
-      this.#readiness.look(() => this.replicator.catchUp(false));
-    }
+    if (!this.#readiness.isAwaited || this.replicator.connection.status !== "connected") return;
+    const begin = (since: number): CatchUp => this.replicator.heardOut.catchUp(false, since);
+    this.#readiness.look(this.hasHeardOut() ? begin : undefined);
   }
 
   /** Whether everybody who is there had the time to say so: a round of heartbeats, or all who are expected. */
@@ -282,10 +282,11 @@ export class Engine {
 
   /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
   async whenComplete(timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
-    const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
+    const { since } = this.replicator.heardOut;
+    const goal = this.hasHeardOut() ? this.replicator.heardOut.catchUp(true, since) : undefined;
     if (goal?.isReached === true) return;
     this.#alarm.wakeAt(this.#hearingOut.untilMs);
-    await this.#readiness.wait(goal, timeoutMs, why);
+    await this.#readiness.wait(since, goal, timeoutMs, why);
   }
 
   /** Hands an event to the replicator, and carries out what comes of it. Returns the entry that it has made. */
@@ -399,7 +400,7 @@ export class Engine {
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
     this.#deaths.reconnected(this.now());
     if (status !== "connected") this.#hearingOut.interrupt(this.now());
-    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew();
+    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew(this.replicator.heardOut.since);
     this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf) {
       this.#announcer.report(() => deaf(unheard, this.#options.pubsub));

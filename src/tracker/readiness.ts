@@ -4,6 +4,8 @@ import type { CatchUp } from "../replication/catch-up.js";
 import type { Runtime } from "../runtime.js";
 
 interface Waiter {
+  /** The connection since which the others are to be heard out. */
+  since: number;
   /** Unknown until this node has heard the others out. */
   goal: CatchUp | undefined;
   readonly resolve: () => void;
@@ -28,11 +30,17 @@ export class Readiness {
     return this.#waiters.size > 0;
   }
 
+  /** Tells once when this node has heard the others out and caught up with them, whether or not it says so itself just then. */
+  tellFirst(reached: () => void): void {
+    this.#waiters.add({ since: 0, goal: undefined, resolve: reached, reject: () => undefined });
+  }
+
   /**
    * Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. The process lives as long as
    * a wait that has a timeout.
    */
   async wait(
+    since: number,
     goal: CatchUp | undefined,
     timeoutMs: number | undefined,
     why: () => NotComplete,
@@ -41,7 +49,7 @@ export class Readiness {
     let cancel: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        waiter = { goal, resolve, reject };
+        waiter = { since, goal, resolve, reject };
         this.#waiters.add(waiter);
         if (timeoutMs === undefined) return;
         const timedOut = (): void => {
@@ -58,17 +66,22 @@ export class Readiness {
     }
   }
 
-  /** Ends the waits whose goal is reached; `begin` makes a goal for those that have none. */
-  look(begin: () => CatchUp): void {
+  /** Ends the waits whose goal is reached; `begin`, if it is time to, makes a goal for those that have none. */
+  look(begin: ((since: number) => CatchUp) | undefined): void {
     for (const waiter of this.#waiters) {
-      waiter.goal ??= begin();
-      if (waiter.goal.isReached) waiter.resolve();
+      waiter.goal ??= begin?.(waiter.since);
+      if (waiter.goal?.isReached !== true) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
     }
   }
 
   /** After a long outage others are there, who have to be heard out first. */
-  startAnew(): void {
-    for (const waiter of this.#waiters) waiter.goal = undefined;
+  startAnew(since: number): void {
+    for (const waiter of this.#waiters) {
+      waiter.since = since;
+      waiter.goal = undefined;
+    }
   }
 
   stop(): void {

@@ -210,8 +210,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
-   * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
-   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
+   * returns how many. Their applications hear it by the event `evicted`. Those that are listed still after five heartbeats
+   * are reported as `NOT_EVICTED`; at once, with a `windowMs`, those that nobody can end, as their node has ended.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */

@@ -12,7 +12,9 @@ import {
   overtakenHeartbeatsTell,
   reasonsAreTold,
   slowLinksFetchOnce,
+  slowNetworksAreHeardOut,
   waitsEnd,
+  waitsEndThoughItFlaps,
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
@@ -85,6 +87,18 @@ const rules: readonly BrokenRule[] = [
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,
     broken: { replicator: staysHeardOut },
+  },
+  {
+    rule: "R81 is missed: who was not heard out when the connection was lost goes on where it was",
+    found: /is not complete after 30 connections/,
+    run: waitsEndThoughItFlaps,
+    broken: { rules: { beginsAnew: () => true, asksToSumUp: () => false } },
+  },
+  {
+    rule: "R82 is missed: where frames take their time, only an answer tells what was there since",
+    found: /is complete without \d+ of \d+ entries that others had/,
+    run: slowNetworksAreHeardOut,
+    broken: { rules: { isSlow: () => false } },
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",

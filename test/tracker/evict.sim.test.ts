@@ -138,6 +138,47 @@ describe("evict", () => {
     expect(cluster.node("a").eventsOf("error")).toEqual([]);
   });
 
+  it("tells at once of entries that wait for a node that has ended, and until when; and only once", async () => {
+    const cluster = await clusterOf(4, "a", "b", "c");
+    const waits = connect(cluster, "b", "ann");
+    connect(cluster, "c", "ann");
+    await cluster.settle();
+    await cluster.stop("b", { handoffMs: 60_000 });
+    await cluster.advance(1_000);
+    const { tracker } = cluster.node("a");
+    expect(tracker.count(TOPIC)).toBe(2);
+    expect(tracker.evict(TOPIC, "ann", "banned")).toBe(2);
+    const errors = (): readonly TrackerError[] => cluster.node("a").eventsOf("error") as TrackerError[];
+    expect(errors()).toHaveLength(1);
+    expect(errors()[0]).toMatchObject({
+      code: "NOT_EVICTED",
+      details: { topic: TOPIC, key: "ann", reason: "banned", sessions: [waits.id], nodes: ["b"] },
+    });
+    const { windowMs } = errors()[0]!.details as { windowMs: number };
+    expect(windowMs).toBeGreaterThan(58_000);
+    expect(windowMs).toBeLessThan(60_000);
+    await cluster.advance(7 * HEARTBEAT_MS);
+    // Nobody speaks for another, so all list it for as long as each other.
+    for (const name of ["a", "c"]) expect(cluster.node(name).tracker.count(TOPIC)).toBe(1);
+    await cluster.advance(windowMs);
+    for (const name of ["a", "c"]) expect(cluster.node(name).tracker.count(TOPIC)).toBe(0);
+    expect(errors()).toHaveLength(1);
+    expect(leaves(cluster, "a")).toEqual(["ann evicted", "ann departed"]);
+  });
+
+  it("tells of entries whose node says goodbye before it has heard the question", async () => {
+    const cluster = await clusterOf(5, "a", "b");
+    connect(cluster, "b", "ann");
+    await cluster.settle();
+    cluster.oneWay("a", "b");
+    expect(cluster.node("a").tracker.evict(TOPIC, "ann")).toBe(1);
+    await cluster.stop("b");
+    await cluster.advance(HEARTBEAT_MS + 100);
+    const errors = cluster.node("a").eventsOf("error") as TrackerError[];
+    expect(errors.map(({ code }) => code)).toEqual(["NOT_EVICTED"]);
+    expect(errors[0]?.details).toHaveProperty("windowMs");
+  });
+
   it("is asked for again with each heartbeat while it is lost", async () => {
     const cluster = await clusterOf(3, "a", "b");
     connect(cluster, "b", "ann");

@@ -19,6 +19,8 @@ export interface Asker extends Life {
 export interface Asked {
   readonly by: Asker;
   readonly request: SliceRequest;
+  /** The counter of the frame that asked. */
+  readonly counter: number;
 }
 
 interface Requester {
@@ -98,7 +100,7 @@ export class Answers {
         requester.waiting.delete(place);
         // Behind all others, if more of it waits.
         if (requester.waiting.size > 0) this.#turns.add(requester);
-        return { by: requester.by, request };
+        return { by: requester.by, request, counter: requester.counters.get(place) ?? 0 };
       }
     }
     return undefined;

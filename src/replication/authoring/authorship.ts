@@ -121,9 +121,11 @@ export class Authorship {
     return nextMs;
   }
 
-  sendHeartbeat(nowMs: number, to?: Life): void {
+  /** To all; or to one life, perhaps as the answer to a question of this counter. */
+  sendHeartbeat(nowMs: number, to?: Life, answers?: number): void {
     const heartbeat = this.#heartbeat(nowMs);
-    this.#outbox.sendHeartbeat(to === undefined ? heartbeat : { ...heartbeat, version: this.#version }, to);
+    if (to === undefined) return this.#outbox.sendHeartbeat(heartbeat);
+    this.#outbox.sendHeartbeat({ ...heartbeat, version: this.#version, answers }, to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
@@ -171,13 +173,14 @@ export class Authorship {
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by: life, request }: Asked, nowMs: number): number {
+  #answer(shard: AuthoredShard, { by: life, request, counter }: Asked, nowMs: number): number {
     const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
     const answer = shard.answer(request.clock);
-    if (answer === undefined) this.sendHeartbeat(nowMs, by);
+    // Nothing shows whether the counter of one who only looks on is its own.
+    if (answer === undefined) this.sendHeartbeat(nowMs, by, life.observes === true ? undefined : counter);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);
       return itemsOf(answer);

@@ -168,6 +168,17 @@ export class Requests<A extends Asked = Asked> {
     this.#move(missing, missing.line.ready);
   }
 
+  /** Nothing could be heard until now: the answers may have been lost, which is no failure of those who were asked. */
+  resume(nowMs: number): void {
+    for (const missing of this.#missing.values()) {
+      const { line } = missing;
+      if (missing.queue !== line.asked) continue;
+      const delayMs = this.#protocol.rules.requestDelayMs(this.#random(), false);
+      missing.dueMs = this.#protocol.rules.asksAgainMs(nowMs, missing.sentMs, delayMs);
+      this.#move(missing, line.delayed);
+    }
+  }
+
   drop(slice: RemoteSlice): void {
     const missing = this.#missing.get(slice);
     if (missing === undefined) return;

@@ -41,6 +41,10 @@ export abstract class Peer implements EntryOwner {
   endsHealthyMs = 0;
   /** The highest counter heard of a departing life when it began to: one that has ended sends no higher one. */
   goodbyeCounter = 0;
+  /** When it began to, by the clock. */
+  departsAtMs = 0;
+  /** Whether it certainly has sent something since. */
+  outlivesGoodbye = false;
   /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
   waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */

@@ -44,7 +44,7 @@ export type Kind = (typeof KINDS)[number];
 
 /** How many fields the body of a kind has, those included that may be empty. */
 const FIELDS: Readonly<Record<Kind, number>> = {
-  heartbeat: 9,
+  heartbeat: 10,
   delta: 8,
   deltaRequest: 3,
   far: 2,
@@ -158,9 +158,10 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
   check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
   const waitsMs = decodeTime(body[4], "window");
   const lateMs = decodeTime(body[5], "lateness");
-  const version = body[6] === "" ? undefined : body[6];
+  const version = body[6] === "" || body[6] === 0 ? undefined : body[6];
   check(version === undefined || isVersion(version), "version");
   const speaks = decodeRange(body[7], body[8]);
+  const answers = body[9] === undefined || body[9] === 0 ? undefined : positive(body[9], "answer");
   return {
     type: "heartbeat",
     poolSize,
@@ -171,11 +172,12 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
     ...(lateMs === undefined ? {} : { lateMs }),
     ...(version === undefined ? {} : { version }),
     ...(speaks === undefined ? {} : { speaks }),
+    ...(answers === undefined ? {} : { answers }),
   };
 }
 
 function decodeRange(oldest: unknown, newest: unknown): VersionRange | undefined {
-  if (oldest === undefined) return undefined;
+  if (oldest === undefined || oldest === 0) return undefined;
   const range = { oldest: positive(oldest, "versions"), newest: positive(newest, "versions") };
   check(range.oldest <= range.newest && range.newest <= MAX_PROTOCOL_VERSION, "versions");
   return range;
@@ -279,10 +281,11 @@ function encodeRemovals(removed: readonly WireRemoval[], since: number): number[
 
 /** What a heartbeat says of its sender: 0 and the empty text stand for what it does not say. */
 function encodeSelf(heartbeat: Heartbeat): (number | string)[] {
-  const { periodMs, waitsMs = 0, lateMs = 0, version = "", speaks } = heartbeat;
+  const { periodMs, waitsMs = 0, lateMs = 0, version = "", speaks, answers } = heartbeat;
   if (periodMs === undefined) return [];
   const self = [periodMs, waitsMs, lateMs, version];
-  return speaks === undefined ? self : [...self, speaks.oldest, speaks.newest];
+  if (speaks === undefined && answers === undefined) return self;
+  return [...self, speaks?.oldest ?? 0, speaks?.newest ?? 0, answers ?? 0];
 }
 
 function decodeTime(value: unknown, what: string): number | undefined {

@@ -106,6 +106,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     lateMs: fc.option(duration, { nil: undefined }),
     version: fc.constantFrom(undefined, "1.0.0"),
     speaks: fc.constantFrom(undefined, { oldest: 1, newest: 2 }, { oldest: 3, newest: 65_535 }),
+    answers: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
   fc.record({ type: fc.constant("far" as const), shard, clock }),
@@ -252,7 +253,7 @@ describe("the codec", () => {
     expect(decodeFrame(text)).toMatchObject({ frame: undefined, refused: expect.any(String) as string });
   });
 
-  it("R93: leaves alone what stands behind all that it knows, and tells that there is more", () => {
+  it("R86: leaves alone what stands behind all that it knows, and tells that there is more", () => {
     fc.assert(
       fc.property(frame, fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }), (each, further) => {
         const parts = JSON.parse(encodeFrame(each)) as unknown[];
@@ -266,7 +267,7 @@ describe("the codec", () => {
     );
   });
 
-  it("R93: leaves alone what stands behind the births of a delta and of a page", () => {
+  it("R86: leaves alone what stands behind the births of a delta and of a page", () => {
     fc.assert(
       fc.property(fc.oneof(delta, page), (message) => {
         fc.pre("births" in message && message.births.length > 0);
