@@ -109,6 +109,13 @@ export class LocalEntries {
     return view;
   }
 
+  /** The same, of which observers have been told all: a pubsub may ask in the middle of a change. */
+  observedView(topic: string | undefined): View {
+    const view = this.view(topic);
+    this.#engine.observeChanges();
+    return view;
+  }
+
   /** The session of this id, if it is tracked here. */
   session(id: string): Session | undefined {
     return this.#owned.session(id);
