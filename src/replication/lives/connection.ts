@@ -75,25 +75,17 @@ export class Connection {
 
   /** Whether frames take so long that what is heard may have been sent long ago. */
   get isSlow(): boolean {
-    if (this.voice.isDoubted || !this.#knowsDelay) return true;
-    return this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
+    return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
   }
 
   /** How long frames take at the most, as far as is known. */
   get delayMs(): number {
-    const isKnown = this.#options.echoes && this.ownDelay.isKnown;
-    return isKnown && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
   }
 
-  /** How long a question and its answer take, where that is long or not known yet. */
+  /** How long a question and its answer take, where that is long. */
   get slowMs(): number {
-    if (!this.#knowsDelay) return Infinity;
     return this.isSlow ? 2 * this.ownDelay.longestMs : 0;
-  }
-
-  /** Where nothing comes back nothing is known, and nothing takes long. */
-  get #knowsDelay(): boolean {
-    return !this.#options.echoes || this.ownDelay.isKnown;
   }
 
   /** When the next tick or heartbeat is due. */
@@ -117,7 +109,7 @@ export class Connection {
   /** It can be heard again, as far as is known. Returns when the next heartbeat is due. */
   resume(nowMs: number): number {
     const { tickPeriodMs } = this.#options;
-    this.ownDelay.forget();
+    this.ownDelay.forgetUnderWay();
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
     return this.#nextHeartbeatMs;
   }
@@ -140,7 +132,8 @@ export class Connection {
     // What is addressed to another life and comes here was broadcast.
     const way = to === incarnation ? "inbox" : "broadcasts";
     const connectedMs = this.#connected.at(nowMs);
-    this.ownDelay.heard(counter, nowMs);
+    // What comes back after a deafness was under way through it.
+    if (!isDeaf) this.ownDelay.heard(counter, nowMs);
     this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
   }

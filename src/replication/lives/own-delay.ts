@@ -21,15 +21,9 @@ export class OwnDelay {
   #spoken: Spoken[] = [];
   #delaysMs: number[] = [];
 
-  /** Whether any frame was heard that was sent since it could be. */
-  get isKnown(): boolean {
-    return this.#delaysMs.length > 0;
-  }
-
-  /** How long frames took through an outage says nothing of what comes after it. */
-  forget(): void {
+  /** What is under way through an outage is not timed: it says nothing of what comes after it. */
+  forgetUnderWay(): void {
     this.#spoken = [];
-    this.#delaysMs = [];
   }
 
   /** The longest of the last ones. */
