@@ -65,6 +65,12 @@ export const HEARING_RULES = {
   soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
 
+  /**
+   * R54: But no sooner than a tick after it did last, whatever makes time pass in between. Else it speaks with every frame
+   * of its own that it hears, and forgets which of them are recent: so it stays deaf though it hears itself.
+   */
+  soundingDueMs: (lastMs: number, tickPeriodMs: number): number => lastMs + tickPeriodMs,
+
   /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
   countsSilence: (isDeaf: boolean): boolean => !isDeaf,
 
