@@ -8,7 +8,12 @@ import {
   theUnsteadyHaveMoreTime,
 } from "./runs-of-deaths.js";
 import { whoLooksOnIsNobody } from "./runs-of-observers.js";
-import { theBrokerMayStandStill, theDeafAreNoNoise, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
+import {
+  theBrokerMayStandStill,
+  theDeafAreNoNoise,
+  theDeafHideNobody,
+  theDeafSaySo,
+} from "./runs-of-voice.js";
 
 const rules: readonly BrokenRule[] = [
   {
