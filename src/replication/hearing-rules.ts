@@ -44,6 +44,12 @@ export const HEARING_RULES = {
   /** R82: Frames take their time if they take longer than the shortest time between two heartbeats of one node (R33). */
   isSlow: (ownDelayMs: number, tickPeriodMs: number): boolean => ownDelayMs > tickPeriodMs,
 
+  /**
+   * R82: They may as long as nothing has come back that was said since. Else what was slow enough to make this node deaf
+   * counts as fast when it hears again.
+   */
+  mayBeSlow: (isUnknown: boolean): boolean => isUnknown,
+
   /** R82: And who was not heard out is asked, again when the answer should have been here. */
   asksSlowly: (sinceAskedMs: number, ownDelayMs: number, heartbeatPeriodMs: number): boolean =>
     sinceAskedMs >= Math.max(heartbeatPeriodMs, 2 * ownDelayMs),

@@ -351,7 +351,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.isSlow);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.mayBeSlow);
   }
 
   // Who is alive.

@@ -80,9 +80,16 @@ export class Connection {
     return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
   }
 
+  /** Whether they may: it is, or nothing has come back yet that this node has said since it could hear. */
+  get mayBeSlow(): boolean {
+    const isUnknown = this.#options.echoes && !this.ownDelay.isKnown;
+    return this.isSlow || this.#rules.mayBeSlow(isUnknown);
+  }
+
   /** How long frames take at the most, as far as is known. */
   get delayMs(): number {
-    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+    const isKnown = this.#options.echoes && this.ownDelay.isKnown && !this.voice.isDoubted;
+    return isKnown ? this.ownDelay.longestMs : Infinity;
   }
 
   /** How long a question and its answer take, where that is long. */
