@@ -87,7 +87,30 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/replica", [...rooms, ...terms]],
   // Replication by interest: what is shared with others, who is alive, and what is shown.
   ["replication/partner", ["replication/following", "replication/lives", ...terms]],
-  ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
+  [
+    "replication/reading",
+    [...["following", "holding", "lives", "partner", "showing"].map(inReplication), ...terms],
+  ],
+  ["replication/doing", ["replication/following", "replication/showing", ...terms]],
+  ["replication/beats", ["replication/following", "replication/lives", ...terms]],
+  ["replication/listening", [...["following", "lives", "partner", "reading"].map(inReplication), ...terms]],
+  [
+    "replication/follower",
+    [
+      ...[
+        "authoring",
+        "beats",
+        "doing",
+        "following",
+        "listening",
+        "lives",
+        "partner",
+        "reading",
+        "showing",
+      ].map(inReplication),
+      ...terms,
+    ],
+  ],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/late", ["replication/catch-up", "replication/replica", ...terms]],

@@ -9,6 +9,7 @@ import { noteHistories } from "./following/cluster.js";
 import {
   joinsAreSeenAfterAKill,
   lostListsAreSentAgain,
+  lostSharesAreNotTakenForComplete,
   newcomersAreNotCompleteTooSoon,
   nodesThatForgotEachOtherMeetAgain,
   whatNobodyThoughtOfHeals,
@@ -120,6 +121,12 @@ const rules: readonly BrokenRule[] = [
     broken: { renewals: () => 0 },
     found: list,
     run: whatNobodyThoughtOfHeals,
+  },
+  {
+    rule: "R94: a summary is confirmed, or said again",
+    broken: { isConfirmed: () => true },
+    found: / lacks .*, and says that it is complete/,
+    run: lostSharesAreNotTakenForComplete,
   },
 ];
 

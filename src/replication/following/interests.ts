@@ -185,6 +185,22 @@ export class Interests {
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
+  /**
+   * Nothing was heard for a while: who has come to which topic meanwhile is known again when registrars have said so
+   * anew, and all that are up have told their stakes here anew.
+   */
+  resumed(): void {
+    for (const pair of this.#port.pairs()) {
+      pair.isIntroduced = false;
+      this.#unheard.add(pair);
+    }
+    for (const topic of this.follows.topics()) {
+      this.meetings.doubtLists(topic);
+      this.meetings.askAgain(topic);
+      this.#waiting.add(topic);
+    }
+  }
+
   /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
   forget(pair: Pair, isOver: boolean): void {
     this.#unheard.delete(pair);

@@ -147,6 +147,15 @@ export class FollowedShare {
     return merged;
   }
 
+  /** By how many entries more would be held after a frame: at the most, where it overlaps with what is held. */
+  growthBy({ isWhole, births }: ShareFrame): number {
+    if (isWhole) return births.length - this.#entries.size;
+    let growth = 0;
+    for (const { clock, topic } of births)
+      if (!this.#entries.has(clock) && this.#generationOf(topic) !== undefined) growth += 1;
+    return growth;
+  }
+
   /** Its author has come so far, as it says beside a frame. */
   hearOf(stream: number, version: number): void {
     if (this.#protocol.rules.isSameStream(stream, this.#stream)) this.#learn(this.#clock, version);
