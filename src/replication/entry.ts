@@ -51,7 +51,7 @@ export class ReplicatedEntry implements Entry {
   readonly key: string;
   readonly meta: Readonly<AnyMeta>;
   declare readonly ref: string;
-  declare readonly prevRef: string | undefined;
+  declare readonly prevRef?: string | undefined;
   readonly node: string;
   readonly session: string;
   readonly #topic: string;
@@ -71,7 +71,6 @@ export class ReplicatedEntry implements Entry {
     this.key = key;
     this.meta = meta;
     Object.defineProperty(this, "ref", REF);
-    Object.defineProperty(this, "prevRef", PREVIOUS_REF);
     this.node = origin.owner.name;
     this.session = session;
     this.#topic = topic;
@@ -91,7 +90,11 @@ export class ReplicatedEntry implements Entry {
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
   static seal(entry: ReplicatedEntry, previous: ReplicatedEntry | undefined): void {
     if (Object.isFrozen(entry)) return;
-    if (previous !== undefined) entry.#previousClock = previous.#clock;
+    if (previous !== undefined) {
+      entry.#previousClock = previous.#clock;
+      // Only here, as it costs as much as all else that makes an entry, and most entries replace none.
+      Object.defineProperty(entry, "prevRef", PREVIOUS_REF);
+    }
     Object.freeze(entry);
   }
 

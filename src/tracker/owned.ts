@@ -10,7 +10,9 @@ import type { Session, SessionOwner } from "../session.js";
 type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
 
 export class OwnedEntries implements SessionOwner {
-  readonly #byId = new Map<string, Session>();
+  readonly #sessions = new Set<Session>();
+  /** The same by id: made when somebody asks for the first, as most applications never do. */
+  #byId: Map<string, Session> | undefined;
   #close: ((session: Session, graceMs: number) => void) | undefined;
   #entries = 0;
 
@@ -25,13 +27,14 @@ export class OwnedEntries implements SessionOwner {
    */
   end(): void {
     this.#close = undefined;
-    this.#byId.clear();
+    this.#sessions.clear();
+    this.#byId = undefined;
     this.#entries = 0;
   }
 
   /** How many sessions own something. */
   get sessions(): number {
-    return this.#byId.size;
+    return this.#sessions.size;
   }
 
   /** How many entries are owned. */
@@ -49,6 +52,10 @@ export class OwnedEntries implements SessionOwner {
 
   /** The session of this id, if it has an entry. */
   session(id: string): Session | undefined {
+    if (this.#byId === undefined) {
+      this.#byId = new Map();
+      for (const session of this.#sessions) this.#byId.set(session.id, session);
+    }
     return this.#byId.get(id);
   }
 
@@ -75,7 +82,10 @@ export class OwnedEntries implements SessionOwner {
   /** Adds an entry, or puts it in the place of the one of its topic and key. */
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
-    if (owned === undefined) this.#byId.set(session.id, session);
+    if (owned === undefined) {
+      this.#sessions.add(session);
+      this.#byId?.set(session.id, session);
+    }
     if (owned instanceof Map) {
       if (putByTopic(owned, entry)) this.#entries += 1;
     } else if (
@@ -106,7 +116,8 @@ export class OwnedEntries implements SessionOwner {
       if (owned.size > 0) return;
     }
     session.release(this);
-    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
+    this.#sessions.delete(session);
+    if (this.#byId?.get(session.id) === session) this.#byId.delete(session.id);
   }
 
   /** What `put` left there. */

@@ -212,7 +212,8 @@ export class RemoteSlice {
         if (value !== undefined) births.push({ clock, value });
       }
     }
-    for (const birth of page.births) births.push(this.#birth(birth));
+    const held = this.entries;
+    for (const birth of page.births) births.push(this.#birth(birth, held));
     const part = { replica: this.#author, since: page.from, upTo: page.to, births, removed: [] };
     if (faultOf(part) !== undefined) return { type: "foreign" };
     const asOf = this.#rules.standsAt(page);
@@ -275,11 +276,12 @@ export class RemoteSlice {
 
   #applyDelta(whole: WholeDelta, counter: number): SliceChange {
     const { since, upTo } = whole;
+    const held = this.entries;
     const part = {
       replica: this.#author,
       since,
       upTo,
-      births: whole.births.map((birth) => this.#birth(birth)),
+      births: whole.births.map((birth) => this.#birth(birth, held)),
       removed: whole.removed.map(({ clock, removed }) => ({
         clock,
         dot: { replica: this.#author, clock: removed },
@@ -367,9 +369,9 @@ export class RemoteSlice {
     this.#targetCounter = counter;
   }
 
-  #birth(birth: WireBirth): Birth<ReplicatedEntry> {
+  #birth(birth: WireBirth, entries: ReadonlyMap<number, ReplicatedEntry>): Birth<ReplicatedEntry> {
     const { clock, topic, key, session, meta } = birth;
-    const held = this.entries.get(clock);
+    const held = entries.get(clock);
     // What stays through a rebuild has to stay the same object, or it would seem to have changed.
     if (held !== undefined && this.#rules.isSameRevision(held, birth)) return { clock, value: held };
     const { owner, refPrefixOf } = this.#of;
