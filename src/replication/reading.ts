@@ -74,6 +74,8 @@ export class Reading {
         this.#counters.divergences += 1;
         this.#effects.add({ type: "divergence", life: partner.life, shard: 0 });
       }
+      // It may have less by now than what there was no room for.
+      if (pair.isCrowded) partner.lacksRoomFor = summary.count - pair.followed.entries.size;
       if (verdict === "equal") {
         pair.isChecked = true;
         if (summary.isAsking === true) pair.owesStands();
@@ -159,7 +161,7 @@ export class Reading {
     const { pair } = partner;
     this.#counters.deltasMerged += 1;
     pair.broughtOn();
-    for (const topic of closed) this.#interests.closed(pair, topic);
+    for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
     for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
     if (!partner.isShown) return;
     for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");

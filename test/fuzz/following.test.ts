@@ -40,8 +40,9 @@ function makeCluster(): Tapped {
     const node = [...cluster.nodes.values()][random.integer(0, 2)]!;
     const topic = random.pick(topics);
     const entries = [...node.entries.keys()];
-    if (random.chance(0.5)) cluster.track(node, topic, random.pick(["user:1", "user:2", "__proto__"]));
-    else if (random.chance(0.5)) cluster.step(node, { type: "follow", topic });
+    const chance = random.next();
+    if (chance < 0.5) cluster.track(node, topic, random.pick(["user:1", "user:2", "__proto__"]));
+    else if (chance < 0.75) cluster.step(node, { type: "follow", topic });
     else if (entries.length > 0) cluster.untrack(node, random.pick(entries));
     if (round === 20) cluster.cut.add("a>b").add("b>a");
     if (round === 40) cluster.cut.clear();

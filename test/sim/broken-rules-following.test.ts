@@ -128,6 +128,12 @@ const rules: readonly BrokenRule[] = [
     found: / lacks .*, and says that it is complete/,
     run: lostSharesAreNotTakenForComplete,
   },
+  {
+    rule: "R95: a close is the last word only of one that nobody has named since",
+    broken: { isAskedAgain: () => false },
+    found: list,
+    seed: 7_100_385,
+  },
 ];
 
 const restores = noteHistories();

@@ -124,6 +124,12 @@ export const FOLLOWING_RULES = {
   hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
 
   /**
+   * R95: A close is the last word only of one that nobody has named since. Who was named is asked. Else an author that
+   * closed a topic, and came to it again before the close was heard, is taken for one that has nothing.
+   */
+  isAskedAgain: (isListed: boolean): boolean => isListed,
+
+  /**
    * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.
    * A list of one that is not counts, but completes nothing. Else the first follower after a restart is told that a full
    * room is empty and complete.

@@ -76,6 +76,7 @@ export interface ClusterOptions {
   readonly maxFrameBytes: number;
   /** Whether nodes hear themselves through the network, and judge their connection by it. */
   readonly echoes: boolean;
+  readonly maxEntries?: number;
   readonly following: FollowingProtocol;
 }
 
@@ -143,13 +144,21 @@ export class Cluster {
       name,
       incarnation: makeIncarnation(1.7e12 + this.nowMs, String(this.#lives).padStart(5, "0")),
     };
-    const { windowMs, lingerMs, permdownPeriodMs, maxFrameBytes, echoes, following } = this.#options;
+    const {
+      windowMs,
+      lingerMs,
+      permdownPeriodMs,
+      maxFrameBytes,
+      echoes,
+      maxEntries = 1_000_000,
+      following,
+    } = this.#options;
     const follower = new Follower(
       {
         life,
         echoes,
         maxFrameBytes,
-        maxEntries: 1_000_000,
+        maxEntries,
         heartbeatPeriodMs: HEARTBEAT_MS,
         tickPeriodMs: HEARTBEAT_MS / 4,
         downPeriodMs: DOWN_MS,
