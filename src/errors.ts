@@ -9,6 +9,7 @@
  * - `ALREADY_TRACKED`: this session is tracked under this topic and key; use `set` or `update`.
  * - `NOT_TRACKED`: `update` of an entry that is not there.
  * - `TOO_MANY_CHANGES`: a handler answers each change with another one; the change at the end of the chain is refused.
+ * - `NOT_FOLLOWED`: a topic was read that this node does not follow, where nodes hold what they follow.
  * - `TRACKER_STOPPED`: a change after `stop` began.
  * - `OBSERVER`: a change on a node that only looks on.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
@@ -44,6 +45,7 @@ export type TrackerErrorCode =
   | "ALREADY_TRACKED"
   | "NOT_TRACKED"
   | "TOO_MANY_CHANGES"
+  | "NOT_FOLLOWED"
   | "TRACKER_STOPPED"
   | "OBSERVER"
   | "INVALID_OPTION"

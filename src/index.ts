@@ -23,7 +23,7 @@ export type {
 export type { DurationCounts } from "./durations.js";
 export type { TrackerBehaviour } from "./tracker/behaviour.js";
 export type { Diagnostics, TrackerHappenings, TrackerPlace } from "./tracker/diagnostics.js";
-export type { Explanation, Health, ReplicaHealth } from "./tracker/health.js";
+export type { Explanation, FollowingHealth, Health, ReplicaHealth } from "./tracker/health.js";
 export type { ChangesOptions } from "./tracker/change-iterator.js";
 export type { TrackerChange } from "./tracker/diffs.js";
 export type { PageOptions } from "./tracker/pages.js";
@@ -31,6 +31,7 @@ export type { MetaSchema, MetaSchemaIssue, MetaSchemaResult } from "./tracker/sc
 export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
+export type { Follow } from "./tracker/follow.js";
 export { Session } from "./session.js";
 export type { CloseOptions, SessionSource } from "./session.js";
 export { Tracker } from "./tracker/tracker.js";

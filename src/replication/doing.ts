@@ -23,6 +23,8 @@ export class Doing {
       const { topic, key, session, meta } = change;
       const entry = this.#interests.add(topic, key, session, meta);
       if (this.#isFollowed(topic)) this.#view.join(entry);
+      // Who waits for somebody in its place on this node hears of it all the same.
+      else this.#view.tracked?.(entry);
       return entry;
     }
     const { previous, meta } = change;
@@ -39,6 +41,7 @@ export class Doing {
   /** One more handle of a topic. What this node has itself is there at once. */
   follow(topic: string): void {
     if (!this.#interests.follow(topic)) return;
+    this.#view.begin(topic);
     for (const entry of this.#interests.own.of(topic)) this.#view.join(entry);
   }
 

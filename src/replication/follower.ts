@@ -23,16 +23,18 @@ import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
+import type { Goal, Machine } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
+import { Others } from "./others.js";
 import { Partner } from "./partner.js";
 import { Reading } from "./reading.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
 import { Effects } from "./step.js";
-import type { News, Step } from "./step.js";
+import type { Step } from "./step.js";
 
-export class Follower {
+export class Follower implements Machine {
   readonly view: View;
   readonly membership: Membership<Partner>;
   readonly interests: Interests;
@@ -52,11 +54,10 @@ export class Follower {
   readonly #listening: Listening;
   readonly #greetings: Greetings;
   readonly #agenda = new Agenda<Partner>();
-  /** Who is up, and may be a registrar, by name. */
-  readonly #up = new Map<string, Partner>();
-  readonly #partners = new Map<Pair, Partner>();
+  readonly #others: Others;
   /** The wake-up that was asked for last, until it comes. */
   #wakeMs = Infinity;
+  #steppedMs: number;
   #streams = 0;
   #nextPursuitMs: number;
 
@@ -77,12 +78,16 @@ export class Follower {
     this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules);
     this.#beats = new Beats(options, this.#outbox, this.connection);
     this.#greetings = new Greetings(options.random, rules);
+    this.#steppedMs = nowMs;
     this.#nextPursuitMs = nowMs + options.heartbeatPeriodMs;
     const self: EntryOwner = { name: life.name, departure: undefined };
     const port = {
-      pairOf: (name: string) => this.#presentPair(name),
-      isUp: (pair: Pair) => this.#up.get(pair.life.name)?.pair === pair,
-      pairs: () => this.#pairs(),
+      pairOf: (name: string) => {
+        const partner = this.membership.presentOf(name);
+        return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
+      },
+      isUp: (pair: Pair) => this.#others.isUp(pair),
+      pairs: () => this.#others.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
@@ -103,6 +108,10 @@ export class Follower {
       protocol,
       following,
     };
+    this.#others = new Others({
+      ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
+      ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
+    });
     this.membership = new Membership(
       {
         self: life,
@@ -110,22 +119,7 @@ export class Follower {
         healthy: this.connection.healthy,
         makePeer: (other) => new Partner(other, (this.#streams += 1), of),
       },
-      {
-        appeared: (partner, timeMs) => this.#appeared(partner, timeMs),
-        wentDown: (partner, timeMs) => this.#wentDown(partner, timeMs),
-        cameBack: (partner, timeMs) => this.#cameBack(partner, timeMs),
-        departs: (partner, timeMs) => this.#departs(partner, timeMs),
-        ended: (partner) => this.#ended(partner),
-        missed: (partner, timeMs) => this.#greet(partner, timeMs),
-        stays: (partner, timeMs) => this.#stays(partner, timeMs),
-        insisted: (partner) => {
-          partner.pair.followed.doubt();
-          this.#tell({ type: "trouble", trouble: { kind: "counterAhead", life: partner.life } });
-        },
-        conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
-        clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
-        crowded: (table, timeMs) => this.#refusals.report({ kind: "crowded", table }, timeMs),
-      },
+      this.#others,
       protocol,
     );
     this.#listening = new Listening(
@@ -143,6 +137,7 @@ export class Follower {
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: FollowerEvent, nowMs: number): Step {
+    this.#steppedMs = nowMs;
     this.#step.made = this.#take(event, nowMs);
     this.#schedule(nowMs);
     this.#step.effects = this.#effects.take();
@@ -158,20 +153,55 @@ export class Follower {
     return this.interests.isComplete(topic, nowMs);
   }
 
+  ownOf(topic: string): Iterable<ReplicatedEntry> {
+    return this.interests.own.of(topic);
+  }
+
+  /** Whether all followed topics are complete. */
+  hasCaughtUp(nowMs: number): boolean {
+    for (const { pair, isAlive } of this.#others.partners()) if (isAlive && !pair.hasCaughtUp) return false;
+    return this.interests.areComplete(nowMs);
+  }
+
+  /** Begins a wait for the topics that are followed now, as far as they still are. */
+  catchUp(): Goal {
+    const topics = new Set(this.interests.follows.topics());
+    const isOpen = (topic: string): boolean =>
+      this.isFollowed(topic) && !this.isComplete(topic, this.#steppedMs);
+    return {
+      get isReached() {
+        for (const topic of topics) {
+          if (isOpen(topic)) return false;
+          topics.delete(topic);
+        }
+        return true;
+      },
+    };
+  }
+
+  /** Nobody tells of what waits elsewhere. */
+  earlierWindowMs(): number {
+    return 0;
+  }
+
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
-    return this.#up.keys();
+    return this.#others.upNames();
+  }
+
+  get following(): FollowerSizes {
+    return this.sizes;
   }
 
   get sizes(): FollowerSizes {
     const { follows, meetings, registrar, own } = this.interests;
     let pairTopics = 0;
-    for (const { size } of this.#partners.keys()) pairTopics += size;
+    for (const { pair } of this.#others.partners()) pairTopics += pair.size;
     return {
       follows: follows.size,
       stakes: meetings.size,
       registrarRows: registrar.size,
-      peers: this.#partners.size,
+      peers: this.#others.size,
       hints: meetings.hintCount,
       pairTopics,
       watches: own.watchCount,
@@ -212,7 +242,7 @@ export class Follower {
         this.#outbox.sendEviction(event.eviction);
         break;
       case "goodbye":
-        for (const partner of this.#partners.values()) this.#flush(partner, nowMs);
+        for (const partner of this.#others.partners()) this.#flush(partner, nowMs);
         this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
       default:
@@ -245,7 +275,8 @@ export class Follower {
     this.membership.pass(nowMs, hides, graceMs);
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
       this.#doing.unfollow(topic);
-      this.#reading.letGo(topic, this.#partners.values());
+      this.#reading.letGo(topic, this.#others.partners());
+      this.view.end(topic);
       this.interests.unfollowed(topic);
     }
     this.interests.endStakes(nowMs);
@@ -267,9 +298,9 @@ export class Follower {
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
     this.interests.resumed();
-    for (const partner of this.#partners.values()) {
+    for (const partner of this.#others.partners()) {
       partner.pair.resume();
-      if (partner.isAlive) this.#greet(partner, nowMs);
+      if (partner.isAlive) this.#greetings.want(partner, nowMs);
     }
     this.connection.resume(nowMs);
   }
@@ -287,13 +318,13 @@ export class Follower {
   // What is said.
 
   #hasNews(pair: Pair): void {
-    const partner = this.#partners.get(pair);
+    const partner = this.#others.partnerOf(pair);
     if (partner !== undefined) this.#agenda.at(partner, pair.quietUntilMs);
   }
 
   /** Sends a peer all that there is to say to it, and asks to be called when there is more. */
   #flush(partner: Partner, nowMs: number): void {
-    if (!this.#partners.has(partner.pair) || partner.status === "departing") return;
+    if (this.#others.partnerOf(partner.pair) === undefined || partner.status === "departing") return;
     this.#agenda.drop(partner);
     // What there is to say waits for the connection: then all are greeted.
     if (!this.connection.isAttached) return;
@@ -314,7 +345,7 @@ export class Follower {
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
-      return this.#tell({ type: "refused", reason: decoded.refused, version: decoded.version });
+      return this.#effects.add({ type: "refused", reason: decoded.refused, version: decoded.version });
     }
     const { frame } = decoded;
     const { from, to, counter, message } = frame;
@@ -328,7 +359,10 @@ export class Follower {
     // For an earlier life of this node: it tells only that its sender is alive.
     if (to !== undefined && to !== life.incarnation) this.counters.framesMisaddressed += 1;
     else if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
-    this.#showIfCaughtUp(partner);
+    if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
+      this.membership.caughtUp(partner);
+      this.#others.isShownAgain(partner);
+    }
   }
 
   /** What is missing is asked for and answered at once; all else waits for the window. */
@@ -343,98 +377,5 @@ export class Follower {
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.voice.isDeaf) this.#tick(nowMs);
     if (this.connection.hear(frame, nowMs)) this.#resume(nowMs);
-  }
-
-  // Who is alive.
-
-  #presentPair(name: string): Pair | undefined {
-    const partner = this.membership.presentOf(name);
-    return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
-  }
-
-  *#pairs(): Generator<Pair> {
-    for (const partner of this.#partners.values()) if (partner.status !== "departing") yield partner.pair;
-  }
-
-  #appeared(partner: Partner, nowMs: number): void {
-    this.#partners.set(partner.pair, partner);
-    this.#up.set(partner.name, partner);
-    this.#greet(partner, nowMs);
-    this.interests.appeared(partner.pair);
-    this.interests.came(partner.name);
-    this.#tell({ type: "replicaUp", life: partner.life });
-  }
-
-  #greet(partner: Partner, nowMs: number): void {
-    this.#greetings.want(partner, nowMs);
-  }
-
-  #wentDown(partner: Partner, nowMs: number): void {
-    for (const entry of partner.pair.followed.entries.values()) this.view.leave(entry, "down");
-    this.#went(partner, nowMs);
-    partner.forgetLink();
-    this.#tell({ type: "replicaDown", life: partner.life });
-  }
-
-  #cameBack(partner: Partner, nowMs: number): void {
-    partner.pair.resume();
-    partner.forgetLink();
-    this.#greet(partner, nowMs);
-    this.#agenda.at(partner, nowMs);
-  }
-
-  #departs(partner: Partner, nowMs: number): void {
-    this.view.departingLives += 1;
-    this.view.depart(partner.pair.followed.entries.values());
-    this.interests.forget(partner.pair, true);
-    this.#agenda.drop(partner);
-    this.#went(partner, nowMs);
-  }
-
-  /** It has not ended: it is as one that comes back, and what it has is shown already. */
-  #stays(partner: Partner, nowMs: number): void {
-    this.view.departingLives -= 1;
-    this.view.stay(partner.pair.followed.entries.values());
-    this.#up.set(partner.name, partner);
-    this.interests.appeared(partner.pair);
-    this.interests.came(partner.name);
-    this.#cameBack(partner, nowMs);
-  }
-
-  #ended(partner: Partner): void {
-    const { pair, departure } = partner;
-    if (partner.status === "departing") this.view.departingLives -= 1;
-    for (const entry of pair.followed.entries.values()) this.view.leave(entry, departure ?? "down");
-    this.#greetings.drop(partner);
-    this.#agenda.drop(partner);
-    this.#reading.forget(partner);
-    this.interests.forget(pair, departure !== undefined);
-    this.#partners.delete(pair);
-    // Membership does not say when: as of the last tick, which is at most one tick too early.
-    this.#went(partner, this.connection.healthy.lastPassMs);
-    this.#tell({ type: "replicaGone", life: partner.life });
-  }
-
-  #went(partner: Partner, nowMs: number): void {
-    if (this.#up.get(partner.name) !== partner) return;
-    this.#up.delete(partner.name);
-    this.interests.went(partner.name, nowMs);
-  }
-
-  /** One that was down shows all it has, in one diff, once that is what its author says. */
-  #showIfCaughtUp(partner: Partner): void {
-    if (partner.status !== "returning") return;
-    const { followed, isChecked } = partner.pair;
-    const hasCaughtUp = !followed.isBehind && (isChecked || followed.openedCount === 0);
-    if (!this.#rules.isShownAgain({ hasCaughtUp, isComplete: hasCaughtUp })) return;
-    this.membership.caughtUp(partner);
-    for (const entry of followed.entries.values()) this.view.joinAgain(entry);
-    this.#up.set(partner.name, partner);
-    this.interests.came(partner.name);
-    this.#tell({ type: "replicaUp", life: partner.life });
-  }
-
-  #tell(news: News): void {
-    this.#effects.add(news);
   }
 }

@@ -8,7 +8,9 @@ import { Assembly } from "./following/pieces.js";
 import type { Life } from "./life.js";
 import { refPrefixOf } from "./life.js";
 import { Link } from "./lives/link.js";
+import type { ReplicatedEntry } from "./entry.js";
 import { Peer } from "./lives/peer.js";
+import type { PeerHolding } from "./lives/peer.js";
 import type { Rules } from "./rules.js";
 
 export class Partner extends Peer {
@@ -38,6 +40,27 @@ export class Partner extends Peer {
   /** How frames got through until now means nothing any more. */
   forgetLink(): void {
     this.link = new Link(this.#rules, false);
+  }
+
+  get holding(): PeerHolding {
+    const { followed, isChecked, isIntroduced, isCrowded } = this.pair;
+    const isComplete = isIntroduced && isChecked && !followed.isBehind;
+    const lacks = isCrowded ? "room" : isIntroduced ? "entries" : "summary";
+    return {
+      ...{ entries: followed.entries.size, lagDots: followed.lag, isComplete },
+      waitsFor: isComplete ? undefined : lacks,
+    };
+  }
+
+  /** Whether what is held of it is what it says: nothing, if it says so. */
+  get caughtUp(): { readonly hasCaughtUp: boolean; readonly isComplete: boolean } {
+    const { followed, isChecked } = this.pair;
+    const hasCaughtUp = !followed.isBehind && (isChecked || followed.openedCount === 0);
+    return { hasCaughtUp, isComplete: hasCaughtUp };
+  }
+
+  entries(): Iterable<ReplicatedEntry> {
+    return this.pair.followed.entries.values();
   }
 
   get isEmpty(): boolean {

@@ -52,6 +52,8 @@ export type ReplicationEvent =
   | { readonly type: "nodeGone"; readonly name: string }
   /** Entries are to end, or are about to: those that own or list them are to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
+  /** One handle more of a topic, or one less: of a topic that is not followed nothing is shown, where it matters. */
+  | { readonly type: "follow" | "unfollow"; readonly topic: string }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
 

@@ -2,8 +2,8 @@
 import { ReplicatedEntry, type EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
 import { PROTOCOL_VERSION } from "../replication/limits.js";
-import { Replica } from "../replication/replica.js";
-import type { Replicator } from "../replication/replicator.js";
+import { Peer } from "../replication/lives/peer.js";
+import type { Machine } from "../replication/machine.js";
 import { VERSION } from "../version.js";
 import type { Engine } from "./engine.js";
 import type { Explanation, Health, ReplicaHealth } from "./health.js";
@@ -12,17 +12,17 @@ import type { Explanation, Health, ReplicaHealth } from "./health.js";
 export function explanationsOf(
   topic: string,
   key: string,
-  { view, membership }: Pick<Replicator, "view" | "membership">,
+  { view, membership }: Pick<Machine, "view" | "membership">,
   nowMs: number,
 ): Explanation[] {
   const silenceOf = (owner: EntryOwner): number =>
-    owner instanceof Replica ? membership.silenceOf(owner, nowMs) : 0;
+    owner instanceof Peer ? membership.silenceOf(owner, nowMs) : 0;
   const shown = new Set(view.getByKey(topic, key));
   const explanations: Explanation[] = [];
   for (const entry of shown) explanations.push(explain(entry, true, silenceOf));
   for (const replica of membership.replicas()) {
     if (replica.status === "up") continue;
-    for (const entry of replica.held.entries()) {
+    for (const entry of replica.entries()) {
       const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
       if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
     }
@@ -45,7 +45,7 @@ function explain(
     incarnation: incarnationOfRef(ref),
     shard: ReplicatedEntry.shardOf(entry),
     clock: ReplicatedEntry.clockOf(entry),
-    status: owner instanceof Replica ? owner.status : "local",
+    status: owner instanceof Peer ? owner.status : "local",
     silentMs: silenceOf(owner),
     visible,
   };
@@ -72,6 +72,7 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     ),
     own,
     followers: engine.followers.size,
+    following: engine.replicator.following,
     changeToSeen: seenTimes.durations.counts(),
     selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
@@ -80,10 +81,9 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
   };
 }
 
-function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, version } = replica;
-  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
-  const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
+function replicaHealthOf(replica: Peer, silentMs: number): ReplicaHealth {
+  const { life, status, link, heartbeatPeriodMs, version, holding } = replica;
+  const { lagDots, isComplete, waitsFor, entries } = holding;
   return {
     ...life,
     status,
@@ -92,9 +92,8 @@ function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
-    waitsFor:
-      isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
+    waitsFor,
     version,
-    entries: replica.held.size,
+    entries,
   };
 }

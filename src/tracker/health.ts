@@ -36,6 +36,18 @@ export interface ReplicaHealth {
   readonly entries: number;
 }
 
+/** How much a node has to do with others that holds what it follows. */
+export interface FollowingHealth {
+  /** Topics that are followed, those included that linger. */
+  readonly follows: number;
+  /** Topics that it follows or has entries in: each is told to two registrars. */
+  readonly stakes: number;
+  /** Stakes of other nodes, and its own, that it knows as their registrar. */
+  readonly registrarRows: number;
+  /** Nodes with which it shares anything, up or down. */
+  readonly peers: number;
+}
+
 /** How a tracker is. */
 export interface Health {
   /**
@@ -57,6 +69,8 @@ export interface Health {
   readonly replicas: readonly ReplicaHealth[];
   /** What this node itself has tracked: entries, and sessions that have any. */
   readonly own: { readonly entries: number; readonly sessions: number };
+  /** Of a node with `holds: "followed"`; undefined of one that holds everything. */
+  readonly following: FollowingHealth | undefined;
   /** Readers of `diffs()`. */
   readonly followers: number;
   /**

@@ -6,7 +6,7 @@
  * before it returns.
  */
 import { isTrackerError, TrackerError } from "../errors.js";
-import { channelName } from "../pubsub/channel-names.js";
+import { channelName, type ChannelKind } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import type { Runtime } from "../runtime.js";
@@ -27,11 +27,16 @@ export class Publisher {
   #calls = 0;
 
   /** `report` may be called while {@link isPublishing}. */
-  constructor(pubsub: PubSub, trackerName: string, report: (error: TrackerError) => void) {
+  constructor(
+    pubsub: PubSub,
+    trackerName: string,
+    [all, to]: readonly [ChannelKind, ChannelKind],
+    report: (error: TrackerError) => void,
+  ) {
     this.#pubsub = pubsub;
     this.#report = report;
-    this.broadcastChannel = channelName("all", trackerName);
-    this.inboxChannel = channelName("to", trackerName);
+    this.broadcastChannel = channelName(all, trackerName);
+    this.inboxChannel = channelName(to, trackerName);
   }
 
   /** Whether the pubsub is being called: what it tells meanwhile comes in the middle of something. */

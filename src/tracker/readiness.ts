@@ -1,11 +1,11 @@
 /** Who waits for the tracker to be complete, each for a goal of its own that stands still. */
 import { TrackerError } from "../errors.js";
-import type { CatchUp } from "../replication/catch-up.js";
+import type { Goal } from "../replication/machine.js";
 import type { Runtime } from "../runtime.js";
 
 interface Waiter {
   /** Unknown until this node has heard the others out. */
-  goal: CatchUp | undefined;
+  goal: Goal | undefined;
   readonly resolve: () => void;
   readonly reject: (error: TrackerError) => void;
 }
@@ -32,11 +32,7 @@ export class Readiness {
    * Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. The process lives as long as
    * a wait that has a timeout.
    */
-  async wait(
-    goal: CatchUp | undefined,
-    timeoutMs: number | undefined,
-    why: () => NotComplete,
-  ): Promise<void> {
+  async wait(goal: Goal | undefined, timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
     let waiter: Waiter | undefined;
     let cancel: (() => void) | undefined;
     try {
@@ -59,10 +55,10 @@ export class Readiness {
   }
 
   /** Ends the waits whose goal is reached; `begin` makes a goal for those that have none. */
-  look(begin: () => CatchUp): void {
+  look(begin?: () => Goal): void {
     for (const waiter of this.#waiters) {
-      waiter.goal ??= begin();
-      if (waiter.goal.isReached) waiter.resolve();
+      waiter.goal ??= begin?.();
+      if (waiter.goal?.isReached === true) waiter.resolve();
     }
   }
 

@@ -44,7 +44,11 @@ const terms = [
 /** The rooms of replication, side by side: they do not know each other, but for following. */
 const rooms = ["authoring", "holding", "lives", "showing"].map(inReplication);
 
-const replication = [...terms, ...rooms, ...["wire", "replica", "catch-up", "replicator"].map(inReplication)];
+const replication = [
+  ...terms,
+  ...rooms,
+  ...["wire", "following", "replica", "catch-up", "machine", "replicator", "follower"].map(inReplication),
+];
 
 /** Each layer and the layers that it may import. A layer may always import itself. */
 const arrows: ReadonlyMap<string, readonly string[]> = new Map([
@@ -87,6 +91,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/replica", [...rooms, ...terms]],
   // Replication by interest: what is shared with others, who is alive, and what is shown.
   ["replication/partner", ["replication/following", "replication/lives", ...terms]],
+  ["replication/machine", ["replication/authoring", "replication/lives", "replication/showing", ...terms]],
   [
     "replication/reading",
     [...["following", "holding", "lives", "partner", "showing"].map(inReplication), ...terms],
@@ -95,19 +100,16 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/beats", ["replication/following", "replication/lives", ...terms]],
   ["replication/listening", [...["following", "lives", "partner", "reading"].map(inReplication), ...terms]],
   [
+    "replication/others",
+    [...["following", "lives", "partner", "reading", "showing"].map(inReplication), ...terms],
+  ],
+  [
     "replication/follower",
     [
-      ...[
-        "authoring",
-        "beats",
-        "doing",
-        "following",
-        "listening",
-        "lives",
-        "partner",
-        "reading",
-        "showing",
-      ].map(inReplication),
+      ...["authoring", "beats", "doing", "following", "listening", "lives", "machine", "others"].map(
+        inReplication,
+      ),
+      ...["partner", "reading", "showing"].map(inReplication),
       ...terms,
     ],
   ],

@@ -53,7 +53,7 @@ const silence: readonly BrokenRule[] = [
     firstSeed: 13,
     break: () => [
       instead(Engine.prototype, "isComplete", function () {
-        return [...this.replicator.membership.replicas()].every((replica) => replica.held.isComplete);
+        return [...this.replicator.membership.replicas()].every((replica) => replica.holding.isComplete);
       }),
     ],
   },

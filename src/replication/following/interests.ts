@@ -151,6 +151,12 @@ export class Interests {
     }
   }
 
+  /** Whether all followed topics are complete, but for what is known to be missing of an author. */
+  areComplete(nowMs: number): boolean {
+    for (const topic of this.#waiting) if (!this.isComplete(topic, nowMs)) return false;
+    return true;
+  }
+
   /** Whether all is held that anybody who is up has in a followed topic. */
   isComplete(topic: string, nowMs: number): boolean {
     const generation = this.follows.generationOf(topic);

@@ -100,12 +100,17 @@ export class Pair {
   /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
   hasAnswered(topic: string, generation: number): boolean {
     const { followed, wishes } = this;
-    if (followed.isBehind || !this.isChecked) return false;
+    if (!this.hasCaughtUp) return false;
     const isWishConfirmed = wishes.get(topic) === generation && wishes.isKnown(topic);
     const answer = this.#wishesAnswer;
     const isAnswered =
       isWishConfirmed && answer?.share === followed.stream && followed.version >= answer.version;
     return this.#of.following.rules.hasAnswered(followed.openedIn(topic) === generation, isAnswered);
+  }
+
+  /** Whether what is held of the other is as it says, as far as is known. */
+  get hasCaughtUp(): boolean {
+    return this.isChecked && !this.followed.isBehind;
   }
 
   // What is to be said.

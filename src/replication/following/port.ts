@@ -30,9 +30,7 @@ export interface FollowerOptions {
 export type FollowerEvent =
   | Exclude<ReplicationEvent, { type: "add" | "frame" }>
   | Omit<Extract<ReplicationEvent, { type: "add" }>, "shard">
-  | Omit<Extract<ReplicationEvent, { type: "frame" }>, "way">
-  /** One handle more of a topic, or one less. */
-  | { readonly type: "follow" | "unfollow"; readonly topic: string };
+  | Omit<Extract<ReplicationEvent, { type: "frame" }>, "way">;
 
 /** How many of each there are. */
 export interface FollowerSizes {

@@ -117,6 +117,11 @@ export class FollowedShare {
     return this.#targetClock > this.#clock || this.#targetVersion > this.#version;
   }
 
+  /** How many events of its author it is known to lack. */
+  get lag(): number {
+    return Math.max(0, this.#targetClock - this.#clock);
+  }
+
   /** From where the author is to tell what came after: from the beginning, where what is held is doubted. */
   get question(): Place {
     return this.#isDoubted ? { stream: 0, clock: 0, version: 0 } : this.place;
