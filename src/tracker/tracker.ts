@@ -3,7 +3,6 @@
  * memory; what runs behind it is the engine's business.
  */
 import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
-import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
@@ -35,7 +34,6 @@ import { checkOptions, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage, type PageOptions } from "./pages.js";
-import type { NotComplete } from "./readiness.js";
 import { nodesOnDuty, responsibleOf } from "./responsible.js";
 import type { Session } from "../session.js";
 import { MetaChecks, type MetaSchema } from "./schema.js";
@@ -89,7 +87,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.#view = this.#engine.replicator.view;
     this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
-    this.#follows = new Follows(this.#engine, options, () => this.#why());
+    this.#follows = new Follows(this.#engine, options, () => whyIncomplete(this.health(), this.#engine));
     this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options);
   }
 
@@ -376,7 +374,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
     this.#gate.requireRunning();
-    await this.#engine.whenComplete(timeoutMs, () => this.#why());
+    await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
 
   /**
@@ -437,9 +435,5 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const entry = this.#local.find(session, topic, key);
     if (entry !== undefined) return entry;
     throw notTracked(session, topic, key);
-  }
-
-  #why(): NotComplete {
-    return whyIncomplete(this.health(), this.#engine);
   }
 }
