@@ -118,6 +118,12 @@ export class Follower<M, X extends object> {
     });
   }
 
+  /** Calls a function once it has ended: now, if it has. */
+  onceEnded(run: () => void): void {
+    if (this.#ended) run();
+    else this.#forgetSignals.push(run);
+  }
+
   #endWith(signal: AbortSignal, reason: SubscriptionEnd): void {
     if (signal.aborted) this.endFor(reason);
     else this.#forgetSignals.push(onAbort(signal, () => this.endFor(reason)));

@@ -30,6 +30,7 @@ import { endSignals, type ChangesOptions } from "../tracker/change-iterator.js";
 import type { TrackerChange } from "../tracker/diffs.js";
 import { changesOf, type PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
+import { Holds } from "./holds.js";
 import { Fetcher } from "./fetcher.js";
 import { subscriberNames, type PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
@@ -69,7 +70,7 @@ export interface PresenceHealth extends Health {
   readonly fetchFailures: number;
 }
 
-const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
+const nothing: ReadonlyMap<string, NoExtra> = new Map();
 
 export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> implements AsyncDisposable {
   readonly #tracker: Tracker<M>;
@@ -78,6 +79,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   readonly #fetcher: Fetcher<X>;
   readonly #feeds: Feeds<M, X>;
   readonly #counts: CountFollowers;
+  readonly #holds: Holds<M>;
 
   private constructor(
     tracker: Tracker<M>,
@@ -85,12 +87,14 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     fetcher: Fetcher<X>,
     feeds: Feeds<M, X>,
     counts: CountFollowers,
+    holds: Holds<M>,
   ) {
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;
     this.#feeds = feeds;
     this.#counts = counts;
+    this.#holds = holds;
   }
 
   /**
@@ -104,13 +108,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   ): Promise<Presence<M, X>> {
     const settings = presenceSettings(options);
     const { runtime = nodeRuntime } = options;
-    const reporter = new Reporter<TrackerEvents>(
-      `rollcall presence ${options.name}`,
-      runtime,
-      trackerEventNames,
-    );
+    const where = `rollcall presence ${options.name}`;
+    const reporter = new Reporter<TrackerEvents>(where, runtime, trackerEventNames);
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
-    const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
+    const holds = new Holds<M>(options, settings.stateTimeoutMs, (topic) => tracker.follow(topic));
+    const feeds = new Feeds({ ...settings, fetcher, runtime, reporter }, holds);
     const counts = new CountFollowers({
       runtime,
       reporter,
@@ -123,7 +125,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
       },
     };
     const tracker = await Tracker.start<M>(behaviour, trackerOptions(options));
-    return new Presence(tracker, reporter, fetcher, feeds, counts);
+    return new Presence(tracker, reporter, fetcher, feeds, counts, holds);
   }
 
   get name(): string {
@@ -160,14 +162,14 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * `error`, and the presences are plain.
    */
   async fetchList(topic: string): Promise<Presences<M, X>> {
-    const entries = this.#tracker.list(topic);
+    const entries = await this.#holds.during(topic, () => this.#tracker.list(topic));
     const keys = [...new Set(entries.map(({ key }) => key))];
     return toPresences(entries, await this.#fetcher.fetch(topic, keys));
   }
 
   /** As {@link getByKey}, with the additions of `fetch`, which is not called if the key is not there. */
   async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
-    const presence = this.getByKey(topic, key);
+    const presence = await this.#holds.during(topic, () => this.getByKey(topic, key));
     if (presence === undefined) return undefined;
     return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
   }
@@ -277,7 +279,9 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     endSignals(options);
     functionOption("ended", options.ended);
     const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
-    return this.#counts.follow(topic, callback, options, periodMs);
+    return this.#holds.holdUntilEnded(topic, options, (given) =>
+      this.#counts.follow(topic, callback, given, periodMs),
+    );
   }
 
   /**

@@ -16,7 +16,7 @@ export interface Goal {
 }
 
 /** How much a node has to do with others that holds what it follows. */
-export interface FollowingCounts {
+interface FollowingCounts {
   readonly follows: number;
   readonly stakes: number;
   readonly registrarRows: number;
