@@ -2,10 +2,12 @@
  * The checks of options and arguments at the public borders, with one message for all: what was expected and what
  * came. Behind the borders values are trusted. Pure.
  */
-import { TrackerError } from "./errors.js";
+import { isTrackerError, TrackerError } from "./errors.js";
 
 /** Node's timers cannot wait longer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const RUNTIME_METHODS = ["monotonicMs", "wallClockMs", "random", "schedule"];
 
 /** An `INVALID_OPTION` with the option and its value. */
 export function wrongOption(option: string, value: unknown, expected: string): TrackerError {
@@ -15,6 +17,27 @@ export function wrongOption(option: string, value: unknown, expected: string): T
 /** An `INVALID_ARGUMENT` with the argument and its value. */
 export function wrongArgument(argument: string, value: unknown, expected: string): TrackerError {
   return new TrackerError("INVALID_ARGUMENT", messageOf(argument, value, expected), { argument, value });
+}
+
+/**
+ * What `look` returns, which looks at a value from outside. One that throws while it is looked at, as a getter may and a
+ * revoked proxy does, is refused, with what it threw as the cause.
+ *
+ * @throws TrackerError of that code, and those of `look` itself.
+ */
+export function looked<Result>(
+  code: "INVALID_OPTION" | "INVALID_ARGUMENT",
+  name: string,
+  look: () => Result,
+): Result {
+  try {
+    return look();
+  } catch (cause) {
+    if (isTrackerError(cause)) throw cause;
+    // Without the value: whoever logs the error would look at it too.
+    const details = code === "INVALID_OPTION" ? { option: name } : { argument: name };
+    throw new TrackerError(code, `\`${name}\` throws when it is looked at`, details, { cause });
+  }
 }
 
 /** @throws TrackerError `INVALID_OPTION` */
@@ -56,6 +79,13 @@ export function pubsubOption(option: string, value: unknown): void {
   throw wrongOption(option, value, "a PubSub, such as memoryPubSub()");
 }
 
+/** @throws TrackerError `INVALID_OPTION` for what lacks one of the methods of a `Runtime` that are used. */
+export function runtimeOption(runtime: unknown, methods: readonly string[] = RUNTIME_METHODS): void {
+  const given = Object(runtime) as Readonly<Record<string, unknown>>;
+  if (methods.every((method) => typeof given[method] === "function")) return;
+  throw wrongOption("runtime", runtime, `a Runtime, with ${methods.join(", ")}`);
+}
+
 /** @throws TrackerError `INVALID_ARGUMENT` */
 export function requireFunction(argument: string, value: unknown): void {
   if (typeof value !== "function") throw wrongArgument(argument, value, "a function");
@@ -92,16 +122,35 @@ export function requireDuration(argument: string, value: unknown): void {
   throw wrongArgument(argument, value, `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`);
 }
 
+/** What `start` passes to a constructor: without types, that is there for everybody. */
+export const started = Symbol("start");
+
+/** An `INVALID_ARGUMENT` for a `new` of what only its own `start` can make. */
+export function mustBeStarted(name: string): TrackerError {
+  const message = `A ${name} is made by \`await ${name}.start(…)\`, which resolves when it runs`;
+  return new TrackerError("INVALID_ARGUMENT", message, { argument: "new", value: name });
+}
+
 function messageOf(name: string, value: unknown, expected: string): string {
   return `Expected \`${name}\` to be ${expected}; got ${shown(value)}`;
 }
 
 /** Short, whatever it is: a text may be long, and an object may do anything when it is asked for one. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") {
     return value.length > 40 ? `a text of ${value.length} characters` : JSON.stringify(value);
   }
-  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "object") return isArray(value) ? "an array" : "an object";
+  if (typeof value === "bigint") return "a bigint"; // Its digits may be very many.
   return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+}
+
+/** Of a proxy that was revoked not even this can be asked. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

@@ -3,6 +3,9 @@
  * timers. Everything else gets them from here, so that a test can run a whole cluster on virtual time.
  */
 
+/** The timers of Node and of browsers cannot wait longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Ends a timer. Calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
 
@@ -29,7 +32,7 @@ export interface Runtime {
    */
   schedule(delayMs: number, callback: () => void, options?: TimerOptions): CancelTimer;
   /** Tells the people who run the process of an error that nobody listened to. Absent: they are not told. */
-  warn?(message: string, code: string): void;
+  warn?: ((message: string, code: string) => void) | undefined;
 }
 
 /**
@@ -48,6 +51,7 @@ export const nodeRuntime: Runtime = {
       return () => clearImmediate(immediate);
     }
     if (delayMs <= 0 && typeof MessageChannel === "function") return nextTask(callback);
+    if (delayMs > LONGEST_TIMER_MS) return inSteps(delayMs, callback, { keepsAlive });
     const timer = setTimeout(callback, delayMs);
     // A browser's timer is a number and has no `unref`.
     if (!keepsAlive && typeof timer === "object") timer.unref();
@@ -57,6 +61,16 @@ export const nodeRuntime: Runtime = {
     if (typeof process === "object") process.emitWarning(message, { type: "RollcallWarning", code });
   },
 };
+
+/** A timer that is asked to wait longer than it can does not wait at all. */
+function inSteps(delayMs: number, callback: () => void, options: TimerOptions): CancelTimer {
+  let cancel = nodeRuntime.schedule(
+    LONGEST_TIMER_MS,
+    () => (cancel = nodeRuntime.schedule(delayMs - LONGEST_TIMER_MS, callback, options)),
+    options,
+  );
+  return () => cancel();
+}
 
 /**
  * Calls back in the next task where there is no `setImmediate`: in browsers, whose timers a hidden page gets once a

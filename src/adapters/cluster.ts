@@ -15,6 +15,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
+import { durationOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
@@ -84,18 +85,12 @@ export interface Relay {
  * While it is open it keeps the process alive, as every listener on the IPC channel does.
  *
  * @throws TrackerError `INVALID_OPTION` for another option, a `nodeName` that is empty or longer than 128 bytes, or a
- *   `relayTimeoutMs` that is not a positive number.
+ *   `relayTimeoutMs` that is no time from 1 ms.
  */
 export function clusterPubSub(options: ClusterPubSubOptions = {}): ClusterPubSub {
   requireKnownOptions(options, optionNames);
   const { nodeName, relayTimeoutMs = defaultRelayTimeoutMs } = options;
-  if (!(relayTimeoutMs > 0 && Number.isFinite(relayTimeoutMs))) {
-    throw new TrackerError(
-      "INVALID_OPTION",
-      `Expected relayTimeoutMs to be a positive number, got ${String(relayTimeoutMs)}`,
-      { option: "relayTimeoutMs", value: relayTimeoutMs },
-    );
-  }
+  durationOption("relayTimeoutMs", relayTimeoutMs, 1);
   processLink ??= new ProcessLink();
   return new ClusterNode(checkedNodeName(nodeName), processLink, relayTimeoutMs);
 }

@@ -133,6 +133,8 @@ export class PostgresConnection {
     this.#attemptBeganMs = nodeRuntime.monotonicMs();
     try {
       const client = await connect();
+      if (!isPostgresClient(client)) throw notConnected("connect has returned no Client of pg");
+      requireConnected(client);
       if (this.#closed || attempt !== this.#attempt) return await endQuietly(client);
       this.#attemptBeganMs = undefined;
       this.#use(client);
@@ -202,6 +204,29 @@ export class PostgresConnection {
   #answerWaiting(established: boolean): void {
     for (const resolve of this.#waiting.splice(0)) resolve(established);
   }
+}
+
+/** Whether a value is a `Client` of `pg`, and no `Pool`: that has a `query` too, and another connection for each. */
+export function isPostgresClient(value: unknown): value is PostgresClient {
+  const { query, on, totalCount } = Object(value) as Readonly<Record<string, unknown>>;
+  return typeof query === "function" && typeof on === "function" && totalCount === undefined;
+}
+
+/**
+ * A client that nobody has connected keeps what it is asked for ever. It tells only by what is no part of its documented
+ * shape; one that does not tell is believed.
+ *
+ * @throws TrackerError `PUBSUB_UNAVAILABLE`
+ */
+export function requireConnected(client: PostgresClient): void {
+  const { _connected, _connecting } = client as PostgresClient & Readonly<Record<string, unknown>>;
+  if (_connected === false && _connecting === false) {
+    throw notConnected("The client of pg is not connected: await its connect() first");
+  }
+}
+
+function notConnected(text: string): TrackerError {
+  return new TrackerError("PUBSUB_UNAVAILABLE", text, {});
 }
 
 function refusal(why: string): TrackerError {

@@ -24,7 +24,12 @@ import { requireKnownOptions } from "../known-names.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
-import { PostgresConnection, type PostgresClient } from "./postgres-connection.js";
+import {
+  isPostgresClient,
+  PostgresConnection,
+  requireConnected,
+  type PostgresClient,
+} from "./postgres-connection.js";
 
 export type { PostgresClient } from "./postgres-connection.js";
 
@@ -118,6 +123,7 @@ class Postgres implements Broker {
   readonly maxPayloadBytes = maxPayloadBytes;
   readonly prefix: string;
   readonly #connection: PostgresConnection;
+  readonly #given: PostgresClient | undefined;
   readonly reconnect?: () => void;
 
   constructor(
@@ -127,7 +133,8 @@ class Postgres implements Broker {
   ) {
     this.prefix = prefix;
     // A client that is given is connected.
-    if (typeof source !== "function") watcher.connected();
+    this.#given = typeof source === "function" ? undefined : source;
+    if (this.#given !== undefined) watcher.connected();
     this.#connection = new PostgresConnection(source, {
       restore: async (query) => {
         for (const names of watcher.openNames()) await listen(query, names);
@@ -153,6 +160,7 @@ class Postgres implements Broker {
   }
 
   async open(names: ChannelNames): Promise<void> {
+    if (this.#given !== undefined) requireConnected(this.#given);
     if (!(await this.#connection.established())) {
       throw new TrackerError("PUBSUB_UNAVAILABLE", "There is no connection to PostgreSQL", {});
     }
@@ -192,12 +200,10 @@ function locksOf(answer: unknown): readonly string[] {
 
 function sourceOf(options: PostgresPubSubOptions): PostgresClient | (() => Promise<PostgresClient>) {
   if ("connect" in options && typeof options.connect === "function") return options.connect;
-  if ("client" in options && typeof options.client?.query === "function") return options.client;
+  if ("client" in options && isPostgresClient(options.client)) return options.client;
   throw new TrackerError(
     "INVALID_OPTION",
-    "Expected connect, a function, or client, a client of the package pg",
-    {
-      option: "connect",
-    },
+    "Expected connect, a function that returns a connected Client of pg, or client, such a one; a Pool, whose connections come and go, cannot listen",
+    { option: "connect" },
   );
 }

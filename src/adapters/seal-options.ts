@@ -1,5 +1,5 @@
 /** The options of a sealed pubsub, and their checks. */
-import { booleanOption, wrongOption } from "../checks.js";
+import { booleanOption, runtimeOption, wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -58,9 +58,6 @@ export function checkSealedOptions(options: SealedOptions): SealedSettings {
   if (mode !== "encrypt" && mode !== "sign") throw wrongOption("mode", mode, '"encrypt" or "sign"');
   booleanOption("acceptUnsealed", acceptUnsealed);
   booleanOption("sealing", sealing);
-  for (const method of ["monotonicMs", "schedule"] as const) {
-    if (typeof (Object(runtime) as Partial<Runtime>)[method] !== "function")
-      throw wrongOption("runtime", runtime, "a Runtime, or its monotonicMs and schedule");
-  }
+  runtimeOption(runtime, ["monotonicMs", "schedule"]);
   return { keys: keysOf(options.keys), mode, acceptUnsealed, sealing, runtime };
 }

@@ -6,7 +6,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
+import { requireFunction, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
+import { requireKnownEvent } from "../known-names.js";
 import { Backlog } from "./backlog.js";
 import type { ChannelContext } from "./channel-context.js";
 import { ClusterLink, type ClusterReceiver } from "./cluster-link.js";
@@ -26,21 +28,18 @@ import { attachUpgrades, type UpgradeServer } from "./http-attachment.js";
 import { ServedPaths } from "./served-paths.js";
 import { LongPolling } from "./long-polling.js";
 import { Mount } from "./mount.js";
-import { validateOptions, type ChannelServerOptions, type Settings } from "./options.js";
+import {
+  validateDrainOptions,
+  validateOptions,
+  type ChannelServerOptions,
+  type CheckedDrain,
+  type DrainOptions,
+  type Settings,
+} from "./options.js";
 import { Expiries } from "./expiries.js";
 import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
 import { WebSocketTransport, type Transport, type TransportOwner } from "./transport.js";
-
-/** How sockets are closed before a shutdown. */
-export interface DrainOptions {
-  /** Sockets closed at once. @default 500 */
-  readonly batchSize?: number | undefined;
-  /** Between two batches, in milliseconds, so that the other nodes are not overrun. @default 100 */
-  readonly batchPeriodMs?: number | undefined;
-  /** How long clients may take to close, in milliseconds, before they are cut off. @default 5_000 */
-  readonly graceMs?: number | undefined;
-}
 
 /** A channel server at this moment. */
 export interface ChannelHealth {
@@ -186,7 +185,10 @@ export class ChannelServer implements AsyncDisposable {
     };
   }
 
-  /** Resolves when broadcasts of other nodes are heard: part of a readiness probe. */
+  /**
+   * Resolves when broadcasts of other nodes are heard: part of a readiness probe. The process lives as long as the
+   * subscription is tried again.
+   */
   whenReady(): Promise<void> {
     this.#openLink();
     return this.#link.whenOpen();
@@ -195,9 +197,11 @@ export class ChannelServer implements AsyncDisposable {
   /**
    * Sends to all clients in a topic on all nodes; nothing once the server has stopped.
    *
-   * @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding.
+   * @throws TrackerError `INVALID_ARGUMENT` for a topic or an event that is no text, and a payload that has no encoding.
    */
   broadcast(topic: string, event: string, payload: Payload): void {
+    requireText("topic", topic);
+    requireText("event", event);
     this.#broadcast(new Broadcast(topic, event, payload));
   }
 
@@ -205,8 +209,11 @@ export class ChannelServer implements AsyncDisposable {
    * Closes all sockets with that id, on all nodes, with 1001, and refuses those whose handshake is under way. The
    * official client connects again. A node that is cut off from the pubsub, or this one, hears of it when it is back,
    * if that takes less than ten minutes; sockets that have connected meanwhile stay.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no text.
    */
   disconnect(socketId: string): void {
+    requireText("socketId", socketId);
     this.#disconnectLocally(socketId, 0);
     this.#link.disconnect(socketId);
   }
@@ -219,12 +226,8 @@ export class ChannelServer implements AsyncDisposable {
    * minute. The returned function removes the listener.
    */
   on(event: "error", listener: ErrorListener): () => void {
-    if (event !== "error" || typeof listener !== "function") {
-      throw new TrackerError("INVALID_ARGUMENT", 'the only event is "error"', {
-        argument: "event",
-        value: event,
-      });
-    }
+    requireKnownEvent(event, { error: true });
+    requireFunction("listener", listener);
     return this.#reports.listen(listener);
   }
 
@@ -241,13 +244,21 @@ export class ChannelServer implements AsyncDisposable {
 
   /**
    * Refuses new connections with 503 and closes the open ones with 1012, a batch at a time: clients go to the
-   * other nodes. Resolves when all are closed. A second call waits for the first.
+   * other nodes. Resolves when all are closed. A second call waits for the first. The process lives as long as this
+   * waits.
+   *
+   * @throws TrackerError `INVALID_OPTION`, with the name of the option and its value; nothing is closed then.
    */
-  drain(options: DrainOptions = {}): Promise<void> {
-    return (this.#draining ??= this.#drain(options));
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const checked = validateDrainOptions(options);
+    await (this.#draining ??= this.#drain(checked));
   }
 
-  /** Drains, leaves the HTTP servers (which it does not close) and the pubsub. */
+  /**
+   * Drains, leaves the HTTP servers (which it does not close) and the pubsub.
+   *
+   * @throws TrackerError as `drain`.
+   */
   async stop(options: DrainOptions = {}): Promise<void> {
     await this.drain(options);
     for (const detach of this.#detachments) detach();
@@ -363,7 +374,7 @@ export class ChannelServer implements AsyncDisposable {
     }
   }
 
-  async #drain({ batchSize = 500, batchPeriodMs = 100, graceMs = 5_000 }: DrainOptions): Promise<void> {
+  async #drain({ batchSize, batchPeriodMs, graceMs }: CheckedDrain): Promise<void> {
     const connections = [...this.#connections];
     for (let start = 0; start < connections.length; start += batchSize) {
       if (start > 0) await this.#pause(batchPeriodMs);
@@ -373,7 +384,7 @@ export class ChannelServer implements AsyncDisposable {
     }
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
-      const cancel = this.#settings.runtime.schedule(graceMs, resolve);
+      const cancel = this.#settings.runtime.schedule(graceMs, resolve, { keepsAlive: true });
       this.#onAllClosed = () => {
         cancel();
         resolve();
@@ -383,7 +394,8 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#settings.runtime.schedule(delayMs, resolve));
+    const { runtime } = this.#settings;
+    return new Promise((resolve) => void runtime.schedule(delayMs, resolve, { keepsAlive: true }));
   }
 
   /** One timer for all sockets: idle ones are found within a quarter of the timeout. */

@@ -9,6 +9,7 @@ import { channelName } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
+import { Attempts } from "./attempts.js";
 import type { ChannelCounters } from "./counters.js";
 import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
@@ -17,8 +18,6 @@ import { HelloAccount } from "./hello-account.js";
 import { Broadcast } from "./subscribers.js";
 
 const PROTOCOL = 1;
-const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
 const SECOND_HELLO_MS = 2_000;
 /** Hellos that got no answer are answered so often, all in one. */
 const ANSWER_ALL_MS = 5_000;
@@ -85,6 +84,8 @@ export interface RemoteAsk {
   readonly body: string;
 }
 
+type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames">;
+
 export class ClusterLink {
   readonly #pubsub: PubSub;
   readonly #channel: string;
@@ -95,17 +96,15 @@ export class ClusterLink {
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   readonly #ended = new EndedIds();
-  readonly #counters: Pick<ChannelCounters, "refusedHellos">;
+  readonly #counters: LinkCounters;
   readonly #hellos: HelloAccount;
   #key = "";
   readonly #subscriptions: Subscriptions;
   #isSubscribed = false;
   #cancelHello: (() => void) | undefined;
   #cancelAnswer: (() => void) | undefined;
-  #cancelRetry: (() => void) | undefined;
+  readonly #attempts: Attempts;
   #closed = false;
-  #onOpen: (() => void) | undefined;
-  readonly #opened = new Promise<void>((resolve) => (this.#onOpen = resolve));
 
   constructor(
     settings: {
@@ -116,7 +115,7 @@ export class ClusterLink {
     },
     reports: ErrorReports,
     receiver: ClusterReceiver,
-    counters: Pick<ChannelCounters, "refusedHellos">,
+    counters: LinkCounters,
   ) {
     this.#pubsub = settings.pubsub;
     this.#channel = channelName("channels", settings.name);
@@ -128,6 +127,9 @@ export class ClusterLink {
     this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     this.#server = randomText(12, () => settings.runtime.random());
     this.#subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
+    const refused = (cause: unknown, retryMs: number): void =>
+      reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, cause);
+    this.#attempts = new Attempts(settings.runtime, () => this.#subscribe(), refused);
   }
 
   /** Subscribes, and tries again while the pubsub refuses. */
@@ -142,7 +144,7 @@ export class ClusterLink {
         if (status === "connected" && this.#isSubscribed && !this.#closed) this.#greet();
       },
     });
-    await this.#subscribe(FIRST_RETRY_MS);
+    await this.#attempts.begin();
   }
 
   /** One that is refused costs only what it would have told. */
@@ -200,28 +202,18 @@ export class ClusterLink {
     return allBytes;
   }
 
-  async #subscribe(retryMs: number): Promise<void> {
-    try {
-      this.#subscriptions.add(
-        await this.#pubsub.subscribe(this.#channel, (payload: unknown) => this.#receive(payload)),
-      );
-      if (this.#closed) await this.#endSubscriptions();
-      else {
-        this.#isSubscribed = true;
-        this.#greet();
-      }
-      this.#onOpen?.();
-    } catch (error) {
-      this.#reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, error);
-      if (this.#closed) return;
-      const nextMs = Math.min(retryMs * 2, MAX_RETRY_MS);
-      this.#cancelRetry = this.#runtime.schedule(retryMs, () => void this.#subscribe(nextMs));
-    }
+  async #subscribe(): Promise<void> {
+    this.#subscriptions.add(
+      await this.#pubsub.subscribe(this.#channel, (payload: unknown) => this.#receive(payload)),
+    );
+    if (this.#closed) return this.#endSubscriptions();
+    this.#isSubscribed = true;
+    this.#greet();
   }
 
   /** Resolves when the subscription is in force. */
   whenOpen(): Promise<void> {
-    return this.#opened;
+    return this.#attempts.whenDone();
   }
 
   broadcast({ topic, event, encoded }: Broadcast): void {
@@ -266,7 +258,7 @@ export class ClusterLink {
   /** Ends the subscription. Resolves after a second at the latest, and never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelRetry?.();
+    this.#attempts.stop();
     this.#cancelHello?.();
     this.#cancelAnswer?.();
     await this.#endSubscriptions();
@@ -305,13 +297,11 @@ export class ClusterLink {
 
   #receive(payload: unknown): void {
     if (this.#closed) return;
-    const failed = (reason: string): void =>
-      this.#reports.remark(
-        "INVALID_FRAME",
-        `a frame that no channel server has sent: ${reason}`,
-        {},
-        { kind: reason },
-      );
+    const failed = (reason: string): void => {
+      this.#counters.invalidFrames += 1;
+      const message = `a frame that no channel server has sent: ${reason}`;
+      this.#reports.remark("INVALID_FRAME", message, {}, { kind: reason });
+    };
     if (typeof payload !== "string") return failed("it is no text");
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
@@ -323,9 +313,11 @@ export class ClusterLink {
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
     if (head[2] === "hello") return this.#receiveHello(head);
     if (head[2] === "ended") {
-      const ids = readEndedIds(parseJson(payload.slice(line + 1)));
+      const rows = parseJson(payload.slice(line + 1));
+      const ids = readEndedIds(rows);
       if (!ids) return failed("it lists no ids");
       for (const [id, agoMs] of ids) this.#receiver.disconnectReceived(id, agoMs);
+      if (ids.length < (rows as unknown[]).length) failed("it lists what is no id among the ids");
       return;
     }
     if (head[2] === "ask" || head[2] === "answer")

@@ -28,6 +28,8 @@ export interface ChannelCounters {
   refusedPolls: number;
   /** Times another server said hello and got no answer of its own: it had some just now, or too many asked. */
   refusedHellos: number;
+  /** Frames on the pubsub that no channel server has sent, or that name an id which is none. */
+  invalidFrames: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -48,6 +50,7 @@ export function zeroCounters(): ChannelCounters {
     refusedBodies: 0,
     refusedPolls: 0,
     refusedHellos: 0,
+    invalidFrames: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

@@ -40,14 +40,16 @@ export class EndedIds {
   }
 }
 
-/** What another server has sent; `undefined` for anything else. */
+/**
+ * What another server has sent; `undefined` for what is no list. A row that names no id costs only itself: the list of a
+ * node is as good as what it was once told.
+ */
 export function readEndedIds(value: unknown): EndedId[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const isEndedId = (each: unknown): each is EndedId =>
-    Array.isArray(each) &&
-    each.length === 2 &&
-    typeof each[0] === "string" &&
-    Number.isFinite(each[1]) &&
-    each[1] >= 0;
-  return value.every(isEndedId) ? value : undefined;
+  return Array.isArray(value) ? value.filter(isEndedId) : undefined;
+}
+
+function isEndedId(row: unknown): row is EndedId {
+  if (!Array.isArray(row) || row.length !== 2) return false;
+  const [id, agoMs] = row as readonly unknown[];
+  return typeof id === "string" && Number.isFinite(agoMs) && (agoMs as number) >= 0;
 }

@@ -122,18 +122,14 @@ export function ownCopy(bytes: Buffer): Buffer {
  *   reads properties of every payload.
  */
 export function encodePayload(payload: unknown): EncodedPayload {
-  if (Buffer.isBuffer(payload)) return payload;
-  if (payload instanceof Uint8Array)
-    return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  if (payload instanceof ArrayBuffer) return Buffer.from(payload);
   let text: string | undefined;
   let cause: unknown;
-  if (typeof payload === "object" && payload !== null) {
-    try {
-      text = JSON.stringify(payload);
-    } catch (error) {
-      cause = error;
-    }
+  try {
+    const bytes = bytesOf(payload);
+    if (bytes !== undefined) return bytes;
+    if (typeof payload === "object" && payload !== null) text = JSON.stringify(payload);
+  } catch (error) {
+    cause = error;
   }
   // What has a `toJSON` may turn into anything, also into nothing; lists are objects too.
   if (text === undefined || !text.startsWith("{")) {
@@ -148,11 +144,21 @@ export function encodePayload(payload: unknown): EncodedPayload {
   return text;
 }
 
+function bytesOf(payload: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(payload)) return payload;
+  if (payload instanceof Uint8Array)
+    return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  return payload instanceof ArrayBuffer ? Buffer.from(payload) : undefined;
+}
+
 /** What kind of value something is, for errors that must not hold the value itself. */
 export function typeName(value: unknown): string {
   if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  return typeof value;
+  try {
+    return Array.isArray(value) ? "array" : typeof value;
+  } catch {
+    return typeof value; // A proxy that was revoked cannot be looked at.
+  }
 }
 
 /** The bytes of a frame without its header. */

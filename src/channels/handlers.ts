@@ -25,18 +25,13 @@ export type Reply =
  * Known by this mark and not by its class: an application may have two copies of this module, one by `import` and
  * one by `require`, and a refusal of either must be one.
  */
-const REFUSAL_MARK = Symbol.for("rollcall.channels.refusal");
+const REFUSAL_MARK: unique symbol = Symbol.for("rollcall.channels.refusal") as never;
 
 /** A refusal of a connection, made by {@link refuse}. */
-export class Refusal {
+export interface Refusal {
   /** The HTTP status that the client is answered with. */
   readonly status: number;
-
-  /** @internal */
-  constructor(status: number) {
-    this.status = status;
-    Object.defineProperty(this, REFUSAL_MARK, { value: true });
-  }
+  readonly [REFUSAL_MARK]: true;
 }
 
 /** Whether a connect hook returned what {@link refuse} makes, of whatever copy of this module. */
@@ -57,7 +52,7 @@ export function refuse(status: number): Refusal {
       value: status,
     });
   }
-  return new Refusal(status);
+  return { status, [REFUSAL_MARK]: true };
 }
 
 /** The facts by which a connect hook decides. */
@@ -186,7 +181,7 @@ export interface PresenceSource {
   forward(
     topic: string,
     receive: (event: string, payload: object) => void,
-    options: { readonly signal: AbortSignal; readonly limit?: number },
+    options: { readonly signal: AbortSignal; readonly limit?: number | undefined },
   ): unknown;
 }
 
@@ -207,7 +202,11 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
   assigns: Assigns;
   /** Whether the channel has ended. */
   readonly ended: boolean;
-  /** Sends to this client. @throws TrackerError `INVALID_ARGUMENT` for a payload that has no encoding. */
+  /**
+   * Sends to this client.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for an event that is no text, and a payload that has no encoding.
+   */
   push(event: string, payload: Payload): void;
   /** Sends to all clients in this topic on all nodes. @throws TrackerError as `push`. */
   broadcast(event: string, payload: Payload): void;
@@ -221,6 +220,9 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * What is followed under the same events is one list to the client: a second topic comes as joins of a
    * `presence_diff`, and the same topic of the same presence is followed once. For lists of their own give each its
    * `events`.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no presence, and a topic that is no text; `INVALID_OPTION` for
+   *   another option, an event that is no text, and a limit that is not a whole number from 1.
    */
   follow(presence: PresenceSource, topic?: string, options?: FollowOptions): void;
   /**
@@ -228,7 +230,8 @@ export interface Channel<Assigns = unknown, SocketAssigns = unknown> extends Joi
    * again when they have changed, at most once in `periodMs` after a change at once, until the channel ends. The same
    * topic of the same presence is followed once per event. For rooms too big to list.
    *
-   * @throws TrackerError `INVALID_OPTION` for a `periodMs` that is no duration.
+   * @throws TrackerError `INVALID_ARGUMENT` for what is no presence, and a topic that is no text; `INVALID_OPTION` for
+   *   another option, an event that is no text, and a `periodMs` that is no duration.
    */
   followCount(presence: CountSource, topic?: string, options?: FollowCountsOptions): void;
   /** Ends the channel for good after the running handler: the client does not join again. */
@@ -250,7 +253,7 @@ export type EndReason = "left" | "closed" | "rejoined" | "stopped" | "evicted" |
 /** The value that a join returns: the answer to the client, and the assigns that the channel has from now on. */
 export type JoinResult<Assigns> =
   | (undefined extends Assigns
-      ? { readonly ok: Payload; readonly assigns?: Assigns }
+      ? { readonly ok: Payload; readonly assigns?: Assigns | undefined }
       : { readonly ok: Payload; readonly assigns: Assigns })
   | { readonly error: Payload };
 
@@ -276,7 +279,7 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
     params: JsonPayload,
   ): JoinResult<Assigns> | Promise<JoinResult<Assigns>>;
   /** Called when the join has been answered, before anything else is handled: the place to push and follow. */
-  joined?(channel: Channel<Assigns, SocketAssigns>): void | Promise<void>;
+  joined?: ((channel: Channel<Assigns, SocketAssigns>) => void | Promise<void>) | undefined;
   /**
    * For how long what the session of a channel tracks stays when its connection is lost, in case the client comes back:
    * a page that is loaded anew, a tunnel, a token that is over. None for a client that leaves, a channel that fails or
@@ -285,38 +288,46 @@ export interface ChannelHandlers<Assigns = undefined, SocketAssigns = unknown> {
    */
   readonly graceMs?: number | undefined;
   /** Handlers of the client's events by name. An event without one is answered `{ reason: "unknown event" }`. */
-  readonly handleIn?: {
-    readonly [event: string]: (
-      channel: Channel<Assigns, SocketAssigns>,
-      payload: JsonPayload,
-      reply: LateReply,
-    ) => HandlerResult;
-  };
+  readonly handleIn?:
+    | {
+        readonly [event: string]: (
+          channel: Channel<Assigns, SocketAssigns>,
+          payload: JsonPayload,
+          reply: LateReply,
+        ) => HandlerResult;
+      }
+    | undefined;
   /** The same for events whose payload is bytes. */
-  readonly handleBinary?: {
-    readonly [event: string]: (
-      channel: Channel<Assigns, SocketAssigns>,
-      data: Buffer,
-      reply: LateReply,
-    ) => HandlerResult;
-  };
+  readonly handleBinary?:
+    | {
+        readonly [event: string]: (
+          channel: Channel<Assigns, SocketAssigns>,
+          data: Buffer,
+          reply: LateReply,
+        ) => HandlerResult;
+      }
+    | undefined;
   /**
    * Broadcasts with these events are not sent to the client but handed over, to push something else or nothing.
    * The payload is shared by all who receive it. Bytes are never handed over.
    */
-  readonly handleOut?: {
-    readonly [event: string]: (
-      channel: Channel<Assigns, SocketAssigns>,
-      payload: JsonPayload,
-    ) => void | Promise<void>;
-  };
+  readonly handleOut?:
+    | {
+        readonly [event: string]: (
+          channel: Channel<Assigns, SocketAssigns>,
+          payload: JsonPayload,
+        ) => void | Promise<void>;
+      }
+    | undefined;
   /** Receives the messages that are passed to `channel.send`. */
-  handleInfo?(channel: Channel<Assigns, SocketAssigns>, message: unknown): void | Promise<void>;
+  handleInfo?:
+    ((channel: Channel<Assigns, SocketAssigns>, message: unknown) => void | Promise<void>) | undefined;
   /**
    * Called once when a joined channel has ended, after the handler that runs. The session is closed already, and
    * nothing is sent any more.
    */
-  terminate?(channel: Channel<Assigns, SocketAssigns>, reason: EndReason): void | Promise<void>;
+  terminate?:
+    ((channel: Channel<Assigns, SocketAssigns>, reason: EndReason) => void | Promise<void>) | undefined;
 }
 
 /** A socket path, to add channels to. */
@@ -326,7 +337,8 @@ export interface SocketMount<SocketAssigns> {
    * over a prefix, an earlier prefix over a later one.
    *
    * @throws TrackerError `INVALID_ARGUMENT` for a pattern that is empty, was given before, or has a `*` anywhere
-   *   but at its end, and for handlers without a `join`; `INVALID_OPTION` for a `graceMs` that is no time.
+   *   but at its end, and for handlers without a `join` or with one that is no function; `INVALID_OPTION` for a `graceMs`
+   *   that is no time, and for a name in a plain object that is none of a handler. A class may have other members.
    */
   channel<Assigns = undefined>(
     pattern: string,

@@ -2,7 +2,7 @@
  * `rollcall/channels`: a server for the Phoenix Channels protocol, version 2, on `ws`. The official `phoenix`
  * client connects to it unmodified.
  */
-export { ChannelServer, type ChannelHealth, type DrainOptions } from "./channel-server.js";
+export { ChannelServer, type ChannelHealth } from "./channel-server.js";
 export type { ChannelCounters } from "./counters.js";
 export type { ErrorListener } from "./error-reports.js";
 export {
@@ -30,5 +30,5 @@ export {
   type SocketOptions,
 } from "./handlers.js";
 export type { UpgradeServer } from "./http-attachment.js";
-export type { ChannelLimits, ChannelServerOptions } from "./options.js";
+export type { ChannelLimits, ChannelServerOptions, DrainOptions } from "./options.js";
 export type { ConnectParams, ParamValue } from "./params.js";

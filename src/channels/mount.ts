@@ -1,14 +1,12 @@
 /**
  * One socket path: who may connect, and which channels its clients find there. Knows no HTTP and no connection.
  */
-import { durationOption, functionOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
+import { requireHandlers, requireSocketOptions } from "./checks.js";
 import type { Ref } from "./frames.js";
 import type { ChannelSource } from "./connection.js";
 import type { ChannelHandlers, SocketMount, SocketOptions } from "./handlers.js";
-import { validateOriginCheck } from "./origin.js";
 import { ServerChannel } from "./server-channel.js";
 
 type OpenRoute<SocketAssigns> = (
@@ -16,13 +14,6 @@ type OpenRoute<SocketAssigns> = (
   joinRef: Ref,
   connection: ChannelConnection<SocketAssigns>,
 ) => RunningChannel;
-
-const knownOptions: Readonly<Record<keyof SocketOptions<unknown>, unknown>> = {
-  connect: true,
-  id: true,
-  checkOrigin: true,
-  longPoll: true,
-};
 
 export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, ChannelSource<SocketAssigns> {
   readonly options: SocketOptions<SocketAssigns>;
@@ -32,9 +23,7 @@ export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, Channel
 
   /** @throws TrackerError `INVALID_OPTION`. */
   constructor(options: SocketOptions<SocketAssigns>, context: ChannelContext) {
-    requireKnownOptions(options, knownOptions);
-    for (const name of ["connect", "id"] as const) functionOption(name, options[name]);
-    if (options.checkOrigin !== undefined) validateOriginCheck(options.checkOrigin);
+    requireSocketOptions(options);
     this.options = options;
     this.#context = context;
   }
@@ -52,19 +41,7 @@ export class Mount<SocketAssigns> implements SocketMount<SocketAssigns>, Channel
         { argument: "pattern", value: pattern },
       );
     }
-    if (typeof handlers?.join !== "function") {
-      throw new TrackerError("INVALID_ARGUMENT", "channel handlers need a join function", {
-        argument: "handlers",
-        pattern,
-      });
-    }
-    if (handlers.graceMs !== undefined) durationOption("graceMs", handlers.graceMs, 0);
-    const route: Route<Assigns, SocketAssigns> = {
-      handlers,
-      handleIn: new Map(Object.entries(handlers.handleIn ?? {})),
-      handleBinary: new Map(Object.entries(handlers.handleBinary ?? {})),
-      handleOut: new Map(Object.entries(handlers.handleOut ?? {})),
-    };
+    const route: Route<Assigns, SocketAssigns> = { handlers, ...requireHandlers(handlers) };
     const open: OpenRoute<SocketAssigns> = (topic, joinRef, connection) =>
       new ServerChannel(topic, joinRef, connection, route, this.#context);
     if (star < 0) this.#exact.set(pattern, open);

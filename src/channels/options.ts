@@ -2,7 +2,15 @@
  * The options of a channel server: defaults, their reasons, and the checks at the border.
  */
 import type { IncomingMessage } from "node:http";
-import { functionOption, pubsubOption, wrongOption } from "../checks.js";
+import {
+  durationOption,
+  functionOption,
+  looked,
+  pubsubOption,
+  runtimeOption,
+  wholeOption,
+  wrongOption,
+} from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -217,22 +225,12 @@ const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
   runtime: true,
 };
 
-/** Limits that count things, and so need a whole number. */
-const COUNTS: ReadonlySet<keyof ChannelLimits> = new Set([
-  "maxFrameBytes",
-  "maxPieceBytes",
-  "maxChannelsPerSocket",
-  "joinBurst",
-  "joinByteBurst",
-  "messageBurst",
-  "maxBufferedBytes",
-  "maxBufferedBytesTotal",
-  "maxQueuedMessages",
-  "maxQueuedBytes",
-  "maxSockets",
-  "maxSocketsPerId",
-  "maxSocketsPerKey",
-  "maxBroadcastBytes",
+/** Limits that are no count, and so may be a part of one. */
+const RATES: ReadonlySet<keyof ChannelLimits> = new Set([
+  "joinsPerSecond",
+  "joinBytesPerSecond",
+  "messagesPerSecond",
+  "socketRatesPerKey",
 ]);
 
 /** Limits that may be switched off. */
@@ -244,11 +242,16 @@ const OPTIONAL: ReadonlySet<keyof ChannelLimits> = new Set([
 
 /** @throws TrackerError `INVALID_OPTION`, with the name of the option and its value. */
 export function validateOptions(options: ChannelServerOptions): Settings {
+  return looked("INVALID_OPTION", "options", () => settingsOf(options));
+}
+
+function settingsOf(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
   const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
-  pubsubOption("pubsub", pubsub);
+  looked("INVALID_OPTION", "pubsub", () => validatePubSub(pubsub));
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
   functionOption("key", key);
+  runtimeOption(runtime);
   return {
     pubsub,
     name,
@@ -259,22 +262,60 @@ export function validateOptions(options: ChannelServerOptions): Settings {
   };
 }
 
+function validatePubSub(pubsub: PubSub): void {
+  pubsubOption("pubsub", pubsub);
+  const { nodeName, maxPayloadBytes = Infinity } = pubsub;
+  if (typeof nodeName !== "string") throw wrongOption("pubsub.nodeName", nodeName, "a text");
+  if (typeof maxPayloadBytes !== "number" || !(maxPayloadBytes > 0))
+    throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
+}
+
 function validateLimits(options: OptionalLimits): ChannelLimits {
   const limits: { -readonly [Name in keyof ChannelLimits]: number } = { ...DEFAULT_LIMITS };
   for (const name of Object.keys(DEFAULT_LIMITS) as (keyof ChannelLimits)[]) {
-    const value = options[name];
-    if (value === undefined) continue;
-    const valid = COUNTS.has(name)
-      ? (Number.isSafeInteger(value) && value >= 1) || (value === Infinity && OPTIONAL.has(name))
-      : value > 0 && value < Infinity;
-    if (typeof value !== "number" || !valid) {
-      throw wrongOption(
-        name,
-        value,
-        COUNTS.has(name) ? "a whole number of at least 1" : "a finite number above 0",
-      );
-    }
-    limits[name] = value;
+    const value: unknown = options[name];
+    if (value !== undefined) limits[name] = validateLimit(name, value);
   }
   return limits;
+}
+
+function validateLimit(name: keyof ChannelLimits, value: unknown): number {
+  if (name.endsWith("Ms")) return durationOption(name, value, 1);
+  if (value === Infinity && OPTIONAL.has(name)) return value;
+  if (!RATES.has(name)) return wholeOption(name, value, 1, Infinity);
+  if (typeof value === "number" && value > 0 && value < Infinity) return value;
+  throw wrongOption(name, value, "a finite number above 0");
+}
+
+/** How sockets are closed before a shutdown. */
+export interface DrainOptions {
+  /** Sockets closed at once. @default 500 */
+  readonly batchSize?: number | undefined;
+  /** Between two batches, in milliseconds, so that the other nodes are not overrun. @default 100 */
+  readonly batchPeriodMs?: number | undefined;
+  /** How long clients may take to close, in milliseconds, before they are cut off. @default 5_000 */
+  readonly graceMs?: number | undefined;
+}
+
+const drainOptionNames: Readonly<Record<keyof DrainOptions, true>> = {
+  batchSize: true,
+  batchPeriodMs: true,
+  graceMs: true,
+};
+
+export type CheckedDrain = { readonly [Option in keyof DrainOptions]-?: number };
+
+/** @throws TrackerError `INVALID_OPTION` */
+export function validateDrainOptions(options: DrainOptions): CheckedDrain {
+  return looked("INVALID_OPTION", "options", () => drainOf(options));
+}
+
+function drainOf(options: DrainOptions): CheckedDrain {
+  requireKnownOptions(options, drainOptionNames);
+  const { batchSize = 500, batchPeriodMs = 100, graceMs = 5_000 } = options;
+  return {
+    batchSize: wholeOption("batchSize", batchSize, 1, Infinity),
+    batchPeriodMs: durationOption("batchPeriodMs", batchPeriodMs, 0),
+    graceMs: durationOption("graceMs", graceMs, 0),
+  };
 }

@@ -3,7 +3,7 @@
  * site, so without this check every page on the web could act as the visitor. Pure.
  */
 import type { IncomingMessage } from "node:http";
-import { wrongOption } from "../checks.js";
+import { looked, wrongOption } from "../checks.js";
 import type { OriginCheck } from "./handlers.js";
 
 /** What a browser sends for a page without an origin. */
@@ -12,7 +12,8 @@ const NO_ORIGIN = "null";
 /** @throws TrackerError `INVALID_OPTION` for a check that could never match. */
 export function validateOriginCheck(check: OriginCheck): OriginCheck {
   if (typeof check === "boolean" || typeof check === "function") return check;
-  if (Array.isArray(check) && check.every(isOriginPattern)) return check;
+  const isList = looked("INVALID_OPTION", "checkOrigin", () => Array.isArray(check));
+  if (isList && check.every(isOriginPattern)) return check;
   const expected = 'a boolean, a function or a list of origins such as "https://shop.example" or "null"';
   throw wrongOption("checkOrigin", check, expected);
 }

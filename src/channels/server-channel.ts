@@ -4,8 +4,10 @@
  * session closes in the same turn as the channel ends; `terminate` runs exactly once for a join that was
  * accepted. Knows its connection only as somewhere to write, and no other channel.
  */
+import { looked, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import type { Session } from "../session.js";
+import { checkFollow, checkFollowCount } from "./checks.js";
 import { ChannelSession } from "./channel-session.js";
 import type { ChannelConnection, ChannelContext, Route, RunningChannel } from "./channel-context.js";
 import {
@@ -103,23 +105,28 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   push(event: string, payload: Payload): void {
+    requireText("event", event);
     this.pushEncoded(event, encodePayload(payload));
   }
 
   broadcast(event: string, payload: Payload): void {
+    requireText("event", event);
     this.#broadcast(new Broadcast(this.topic, event, payload, { sender: this.#connection }));
   }
 
   broadcastFrom(event: string, payload: Payload): void {
+    requireText("event", event);
     this.#broadcast(new Broadcast(this.topic, event, payload, { sender: this.#connection }), this);
   }
 
   follow(presence: PresenceSource, topic: string = this.topic, options: FollowOptions = {}): void {
-    if (!this.ended) this.#allFeeds().follow(presence, topic, options);
+    const checked = checkFollow(presence, topic, options);
+    if (!this.ended) this.#allFeeds().follow(presence, topic, checked);
   }
 
   followCount(presence: CountSource, topic: string = this.topic, options: FollowCountsOptions = {}): void {
-    if (!this.ended) this.#allFeeds().followCount(presence, topic, options);
+    const checked = checkFollowCount(presence, topic, options);
+    if (!this.ended) this.#allFeeds().followCount(presence, topic, checked);
   }
 
   #allFeeds(): PresenceFeeds {
@@ -317,7 +324,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     let answered = ref === null;
     const reply = (answer: Reply): void => {
       if (answered || this.#state !== "joined") return;
-      const [status, response] = readReply(answer);
+      const [status, response] = looked("INVALID_ARGUMENT", "reply", () => readReply(answer));
       const encoded = encodePayload(response);
       answered = true;
       this.#reply(ref, status, encoded);

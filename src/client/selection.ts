@@ -3,7 +3,7 @@
  * the client has changed that. Promises that a selection is made once for each change that is looked at, and stays the
  * same object as long as it says the same. Knows no framework.
  */
-import { requireNames } from "./names.js";
+import { invalid, requireNames } from "./names.js";
 import type { AnyMeta, KeyPresence, NoExtra, Presences } from "../presence/wire.js";
 
 /** What can be selected from. To look at one key costs the same however many there are. */
@@ -41,9 +41,14 @@ export interface Selector<S> {
   current(before?: { readonly value: S }): S;
 }
 
-/** @throws TypeError, of code `INVALID_OPTION`, for a property of the selection that means nothing. */
-export function checked<S extends object>(selection: S): S {
+/** @throws TypeError, of code `INVALID_OPTION`, for what is no client, and a selection that means nothing. */
+export function checked<S extends { readonly select?: unknown }>(client: unknown, selection: S): S {
+  if (typeof (client as { readonly subscribe?: unknown } | undefined)?.subscribe !== "function") {
+    throw invalid("Expected a PresenceClient");
+  }
   requireNames(selection, ["initial", "select"]);
+  const { select } = selection;
+  if (select !== undefined && typeof select !== "function") throw invalid("Expected select to be a function");
   return selection;
 }
 

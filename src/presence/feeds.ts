@@ -13,16 +13,16 @@ import type { PresenceCount, Presences } from "./wire.js";
 
 export class Feeds<M, X extends object> {
   readonly #settings: FeedSettings<M, X>;
-  readonly #holds: Pick<Holds, "hold">;
+  readonly holds: Pick<Holds, "hold" | "holdUntilEnded" | "during">;
   readonly #feeds = new Map<string, TopicFeed<M, X>>();
   /** By topic and limit. */
   readonly #parts = new Map<string, Map<number, PartFeed<M, X>>>();
   readonly #rounds: Rounds;
   #closed = false;
 
-  constructor(settings: FeedSettings<M, X>, holds: Pick<Holds, "hold">) {
+  constructor(settings: FeedSettings<M, X>, holds: Feeds<M, X>["holds"]) {
     this.#settings = settings;
-    this.#holds = holds;
+    this.holds = holds;
     this.#rounds = new Rounds(settings.runtime, settings.reporter);
   }
 
@@ -102,7 +102,7 @@ export class Feeds<M, X extends object> {
   #begin(topic: string, follower: Follower<M, X>, begin: () => void): void {
     if (this.#closed) follower.endFor("stopped");
     if (follower.ended) return;
-    const letGo = this.#holds.hold(topic, () => {
+    const letGo = this.holds.hold(topic, () => {
       if (this.#closed) follower.endFor("stopped");
       if (!follower.ended) begin();
     });

@@ -69,7 +69,8 @@ export class Fetcher<X extends object> {
       const answer = fetch(topic, keys);
       if (answer instanceof Map) return answer;
       const timeout = new Promise<typeof late>((resolve) => {
-        cancelTimer = runtime.schedule(fetchTimeoutMs, () => resolve(late));
+        // Whoever asked for a list, or for the end of the presence, waits for this.
+        cancelTimer = runtime.schedule(fetchTimeoutMs, () => resolve(late), { keepsAlive: true });
       });
       // The race handles a rejection of the answer that comes after the timeout, too.
       const extras = await Promise.race([answer, timeout]);

@@ -18,9 +18,9 @@ export interface PresenceSubscriber<M = AnyMeta, X extends object = NoExtra> {
   /** Called for every later change, in order. The object is frozen and shared with other subscribers. */
   diff(diff: PresenceDiff<M, X>): void;
   /** A key that was not here got its first meta. After `diff`; not called for those in `state`. */
-  online?(key: string, presence: KeyPresence<M, X>): void;
+  online?: ((key: string, presence: KeyPresence<M, X>) => void) | undefined;
   /** A key lost its last meta; `presence` is what it lost. After `diff`. */
-  offline?(key: string, presence: KeyPresence<M, X>): void;
+  offline?: ((key: string, presence: KeyPresence<M, X>) => void) | undefined;
   /**
    * Called once, last, when something else than the function that `subscribe` returned ended the subscription: for
    * streams that have to be closed then.

@@ -1,5 +1,5 @@
 /** The options of a presence, and their checks. The tracker checks its own options. */
-import { durationOption, functionOption, wrongOption } from "../checks.js";
+import { durationOption, functionOption, runtimeOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import { trackerOptionNames, type TrackerOptions } from "../tracker/options.js";
@@ -106,7 +106,18 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
     throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
   requireKnownOptions(options, knownOptions);
-  const { fetch, handleMetas, fetchTimeoutMs = 5_000, diffPeriodMs = 0, stateTimeoutMs = 1_000 } = options;
+  const {
+    name,
+    runtime,
+    fetch,
+    handleMetas,
+    fetchTimeoutMs = 5_000,
+    diffPeriodMs = 0,
+    stateTimeoutMs = 1_000,
+  } = options;
+  // The reporter that carries its name and tells the time is made before the tracker, which checks the rest.
+  if (typeof name !== "string") throw wrongOption("name", name, "a text");
+  if (runtime !== undefined) runtimeOption(runtime);
   functionOption("fetch", fetch);
   functionOption("handleMetas", handleMetas);
   durationOption("fetchTimeoutMs", fetchTimeoutMs, 1);

@@ -13,6 +13,7 @@ import {
   requireText,
   wholeOption,
   wrongArgument,
+  mustBeStarted,
 } from "../checks.js";
 import type { DurationCounts } from "../durations.js";
 import { nodeRuntime } from "../runtime.js";
@@ -79,7 +80,6 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   readonly #fetcher: Fetcher<X>;
   readonly #feeds: Feeds<M, X>;
   readonly #counts: CountFollowers;
-  readonly #holds: Holds<M>;
 
   private constructor(
     tracker: Tracker<M>,
@@ -87,14 +87,13 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     fetcher: Fetcher<X>,
     feeds: Feeds<M, X>,
     counts: CountFollowers,
-    holds: Holds<M>,
   ) {
+    if (!(tracker instanceof Tracker)) throw mustBeStarted("Presence");
     this.#tracker = tracker;
     this.#reporter = reporter;
     this.#fetcher = fetcher;
     this.#feeds = feeds;
     this.#counts = counts;
-    this.#holds = holds;
   }
 
   /**
@@ -125,7 +124,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
       },
     };
     const tracker = await Tracker.start<M>(behaviour, trackerOptions(options));
-    return new Presence(tracker, reporter, fetcher, feeds, counts, holds);
+    return new Presence(tracker, reporter, fetcher, feeds, counts);
   }
 
   get name(): string {
@@ -162,14 +161,14 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * `error`, and the presences are plain.
    */
   async fetchList(topic: string): Promise<Presences<M, X>> {
-    const entries = await this.#holds.during(topic, () => this.#tracker.list(topic));
+    const entries = await this.#feeds.holds.during(topic, () => this.#tracker.list(topic));
     const keys = [...new Set(entries.map(({ key }) => key))];
     return toPresences(entries, await this.#fetcher.fetch(topic, keys));
   }
 
   /** As {@link getByKey}, with the additions of `fetch`, which is not called if the key is not there. */
   async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
-    const presence = await this.#holds.during(topic, () => this.getByKey(topic, key));
+    const presence = await this.#feeds.holds.during(topic, () => this.getByKey(topic, key));
     if (presence === undefined) return undefined;
     return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
   }
@@ -279,7 +278,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     endSignals(options);
     functionOption("ended", options.ended);
     const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
-    return this.#holds.holdUntilEnded(topic, options, (given) =>
+    return this.#feeds.holds.holdUntilEnded(topic, options, (given) =>
       this.#counts.follow(topic, callback, given, periodMs),
     );
   }

@@ -3,7 +3,7 @@
  * `prefix:all:channel` for broadcasts and `prefix:to:node:channel` for direct sends. Readable in the broker's
  * own tools.
  */
-import { TrackerError } from "../errors.js";
+import { wrongOption } from "../checks.js";
 
 /** Has no separator of any broker, so that one prefix cannot reach into another. */
 const prefixPattern = /^[A-Za-z0-9_-]{1,32}$/;
@@ -16,11 +16,7 @@ const prefixPattern = /^[A-Za-z0-9_-]{1,32}$/;
 export function checkedPrefix(prefix: string | undefined): string {
   if (prefix === undefined) return "rollcall";
   if (typeof prefix === "string" && prefixPattern.test(prefix)) return prefix;
-  throw new TrackerError(
-    "INVALID_OPTION",
-    `Expected prefix to be 1 to 32 letters, digits, "_" or "-", got ${JSON.stringify(prefix)}`,
-    { option: "prefix", value: prefix },
-  );
+  throw wrongOption("prefix", prefix, 'a text of 1 to 32 letters, digits, "_" or "-"');
 }
 
 /** Where broadcasts on the channel go. */

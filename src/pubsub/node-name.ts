@@ -2,7 +2,7 @@
  * The name of a node: its default, and the check that every adapter makes. Free of Node imports, because the
  * broadcast-channel adapter runs in browsers too.
  */
-import { TrackerError } from "../errors.js";
+import { wrongOption } from "../checks.js";
 import { randomText } from "../runtime.js";
 
 /** The longest node name, in bytes of UTF-8: it is part of every frame and of every direct channel. */
@@ -29,15 +29,22 @@ function defaultNodeName(): string {
  */
 export function checkedNodeName(nodeName: string | undefined): string {
   if (nodeName === undefined) return defaultNodeName();
-  const bytes = new TextEncoder().encode(typeof nodeName === "string" ? nodeName : "");
-  // A lone surrogate becomes another character in UTF-8: two nodes could then meet under one name.
-  const wellFormed = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) === nodeName;
-  if (bytes.length === 0 || bytes.length > maxNodeNameBytes || !wellFormed) {
-    throw new TrackerError(
-      "INVALID_OPTION",
-      `Expected nodeName to be well-formed text of 1 to ${maxNodeNameBytes} bytes, got ${JSON.stringify(nodeName)}`,
-      { option: "nodeName", value: nodeName },
-    );
+  const bytes = typeof nodeName === "string" ? utf8Length(nodeName) : undefined;
+  if (bytes === undefined || bytes === 0 || bytes > maxNodeNameBytes) {
+    throw wrongOption("nodeName", nodeName, `well-formed text of 1 to ${maxNodeNameBytes} bytes`);
   }
   return nodeName;
+}
+
+/**
+ * The length in UTF-8; `undefined` for a text that is too long to be looked at, or has a lone surrogate. That would become
+ * another character on its way, and two nodes could meet under one name. Without `TextEncoder`, which jsdom lacks.
+ */
+function utf8Length(text: string): number | undefined {
+  if (text.length > maxNodeNameBytes) return undefined;
+  try {
+    return encodeURIComponent(text).replaceAll(/%[0-9A-F]{2}/g, "-").length;
+  } catch {
+    return undefined;
+  }
 }

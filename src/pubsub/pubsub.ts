@@ -47,25 +47,25 @@ export interface PubSub {
    * Hears every change of the connection from now on; never called synchronously. An adapter that is
    * disconnected when the listener is added says so at once (in a microtask). Absent: always connected.
    */
-  onStatus?(listener: (status: PubSubStatus) => void): Unsubscribe;
+  onStatus?: ((listener: (status: PubSubStatus) => void) => Unsubscribe) | undefined;
   /** Hears that a node has certainly ended: a hint that arrives sooner than its silence would tell. */
-  onNodeGone?(listener: (nodeName: string) => void): Unsubscribe;
+  onNodeGone?: ((listener: (nodeName: string) => void) => Unsubscribe) | undefined;
   /**
    * Hears failures that have no caller, such as a connection error of the client. The listener gets whatever
    * the client reported.
    */
-  onError?(listener: (error: unknown) => void): Unsubscribe;
+  onError?: ((listener: (error: unknown) => void) => Unsubscribe) | undefined;
   /**
    * Tells which of these nodes have a subscription to the channel now, as far as the medium itself knows: nobody is
    * asked who might be busy. It may name a node whose connection has died without a word, and no other that has
    * ended. Takes bounded time; rejects where there is no connection or the medium refuses the question. What it says
    * of this node itself shows whether it can be trusted. Absent: the medium cannot tell.
    */
-  listening?(channel: string, nodes: readonly string[]): Promise<ReadonlySet<string>>;
+  listening?: ((channel: string, nodes: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
   /**
    * Replaces the connection by a new one, for a caller that hears nothing over the present one. Subscriptions
    * last; what is under way may be lost. Returns when that has begun, and `onStatus` tells what comes of it. Does
    * nothing while a connection is being made. Absent: nothing can be done.
    */
-  reconnect?(): void | Promise<void>;
+  reconnect?: (() => void | Promise<void>) | undefined;
 }

@@ -36,7 +36,7 @@ export function usePresence<M, X extends object, S>(
   client: PresenceStore<M, X>,
   selection: PresenceSelection<M, X, S> = {},
 ): S {
-  const { initial, select } = checked(selection);
+  const { initial, select } = checked(client, selection);
   const [view] = useState(() => viewOf(initial));
   const selector = useMemo(() => selectorOf(client, view, select), [client, view, select]);
   // A `select` that is written anew for each render may well select what is shown already.

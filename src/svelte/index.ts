@@ -38,7 +38,7 @@ export function presenceStore<M, X extends object, S>(
   client: PresenceStore<M, X>,
   selection: PresenceSelection<M, X, S> = {},
 ): Readable<S> {
-  const { initial, select } = checked(selection);
+  const { initial, select } = checked(client, selection);
   const selector = selectorOf(client, viewOf(initial), select);
   let value = selector.current();
   return readable(value, (set) => {

@@ -1,4 +1,6 @@
 /** What a simulated cluster is made from, and what it throws. */
+import { functionOption, wrongOption } from "../checks.js";
+import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { TrackerOptions } from "../tracker/tracker.js";
@@ -16,9 +18,9 @@ export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
   /** The nodes to begin with, started one after the other at time 0. */
   readonly nodes: readonly string[];
   /** What goes wrong on the network from the beginning. Default: nothing. */
-  readonly network?: Partial<NetworkFaults> & { readonly maxPayloadBytes?: number };
+  readonly network?: (Partial<NetworkFaults> & { readonly maxPayloadBytes?: number }) | undefined;
   /** Options of every tracker. `name` is "simulated" unless given. */
-  readonly options?: SimulatedTrackerOptions;
+  readonly options?: SimulatedTrackerOptions | undefined;
   /** Options of single nodes, other than those of the rest. */
   readonly nodeOptions?: Readonly<Record<string, SimulatedTrackerOptions>> | undefined;
   /** How far apart the nodes are. Default: near. */
@@ -29,22 +31,55 @@ export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
    */
   readonly beside?: SimulatedCluster<M> | undefined;
   /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
-  readonly behaviour?: (nodeName: string) => TrackerBehaviour<M>;
+  readonly behaviour?: ((nodeName: string) => TrackerBehaviour<M>) | undefined;
   /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
-  readonly trace?: boolean;
+  readonly trace?: boolean | undefined;
   /** Whether an adapter tells the others of a crash at once (`onNodeGone`). Default false. */
-  readonly announceCrashes?: boolean;
+  readonly announceCrashes?: boolean | undefined;
   /** Runs everything that a node does, one task at a time: what a turn costs can be measured there. */
-  readonly aroundTask?: (run: () => void) => void;
+  readonly aroundTask?: ((run: () => void) => void) | undefined;
   /** Called after everything that a node did: a timer, an arrival. Throw to end the run. */
-  readonly afterTask?: (node: SimulatedNode<M>) => void;
+  readonly afterTask?: ((node: SimulatedNode<M>) => void) | undefined;
+}
+
+const simulateOptionNames: Readonly<Record<keyof SimulateOptions, true>> = {
+  seed: true,
+  nodes: true,
+  network: true,
+  options: true,
+  nodeOptions: true,
+  latencies: true,
+  beside: true,
+  behaviour: true,
+  trace: true,
+  announceCrashes: true,
+  aroundTask: true,
+  afterTask: true,
+};
+
+/** @throws TrackerError `INVALID_OPTION`; the options of trackers are checked when one starts. */
+export function checkSimulateOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw wrongOption("options", options, "an object with at least `seed` and `nodes`");
+  }
+  requireKnownOptions(options, simulateOptionNames);
+  const { seed, nodes, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
+  if (typeof seed !== "string" && !Number.isFinite(seed)) {
+    throw wrongOption("seed", seed, "a finite number or a text");
+  }
+  if (!Array.isArray(nodes) || !nodes.every((name) => typeof name === "string")) {
+    throw wrongOption("nodes", nodes, "an array of node names");
+  }
+  functionOption("behaviour", behaviour);
+  functionOption("aroundTask", aroundTask);
+  functionOption("afterTask", afterTask);
 }
 
 export interface RestartOptions {
   /** How far the wall clock of the new life is off; negative for one that goes backwards. Default 0. */
-  readonly clockOffsetMs?: number;
+  readonly clockOffsetMs?: number | undefined;
   /** Options that this life has other than the rest of the cluster. */
-  readonly options?: SimulatedTrackerOptions;
+  readonly options?: SimulatedTrackerOptions | undefined;
 }
 
 /** Thrown when a simulated cluster breaks a promise. `wrong` holds one line per finding. */

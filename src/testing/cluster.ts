@@ -5,7 +5,12 @@
  * makes the next `advance` or `settle` throw a {@link SimulationError}.
  */
 import type { AnyMeta, Meta } from "../words.js";
-import { SimulationError, type RestartOptions, type SimulateOptions } from "./cluster-options.js";
+import {
+  checkSimulateOptions,
+  SimulationError,
+  type RestartOptions,
+  type SimulateOptions,
+} from "./cluster-options.js";
 import { Machine, type StallOrder } from "./machine.js";
 import { faultless, FaultyNetwork, type Lane, type Outage } from "./network.js";
 import {
@@ -46,7 +51,7 @@ const settleStepMs = 100;
 /** Tasks of a node between two comparisons of its whole list with its diffs; after a diff it is compared anyway. */
 const tasksPerComparison = 32;
 
-/** Builds a cluster and starts its nodes. */
+/** Builds a cluster and starts its nodes. @throws TrackerError `INVALID_OPTION`, and as the start of a tracker. */
 export async function simulate<M extends Meta<M> = AnyMeta>(
   options: SimulateOptions<M>,
 ): Promise<SimulatedCluster<M>> {
@@ -74,6 +79,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
 
   /** @internal Use {@link simulate}. */
   constructor(options: SimulateOptions<M>) {
+    checkSimulateOptions(options);
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     if (options.beside !== undefined) {

@@ -50,3 +50,13 @@ export function isObserver(name: string): TrackerError {
     name,
   });
 }
+
+/**
+ * What a function makes of a meta. The promise of an async one is refused as a meta: its rejection, for which nobody
+ * waits, ends no process.
+ */
+export function madeBy<M>(update: (present: Readonly<M>) => M, present: Readonly<M>): M {
+  const next = update(present);
+  if (next instanceof Promise) next.catch(() => undefined);
+  return next;
+}

@@ -10,5 +10,5 @@ export interface TrackerBehaviour<M extends Meta<M> = AnyMeta> {
    * awaited, but its rejection is reported. A handler that throws is reported through the `error` event and
    * costs nothing else.
    */
-  handleDiff?(diff: Diff<M>, tracker: Tracker<M>): void;
+  handleDiff?: ((diff: Diff<M>, tracker: Tracker<M>) => void) | undefined;
 }

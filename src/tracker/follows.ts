@@ -10,6 +10,8 @@ import { Follow, notFollowed, type FollowSource } from "./follow.js";
 import type { CheckedOptions } from "./options.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 
+export type { Follow } from "./follow.js";
+
 export class Follows {
   readonly #engine: Engine;
   readonly #view: View;

@@ -2,6 +2,7 @@
  * Metas at the border: checked, copied and frozen, so that what is stored is exactly what travels, and nobody
  * can change it afterwards. Pure.
  */
+import { isArray } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { fitsUtf8, utf8Length } from "../replication/bytes.js";
 import { MAX_META_DEPTH } from "../replication/limits.js";
@@ -37,8 +38,8 @@ export function copyMeta(meta: unknown, maxMetaBytes: number): Readonly<AnyMeta>
 
 function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMeta> {
   const copy: AnyMeta = {};
-  for (const name of Object.keys(object)) {
-    const value: unknown = object[name];
+  for (const name of namesOf(object, path)) {
+    const value = valueOf(object, name, path);
     if (value === undefined) continue;
     const copied = isLeaf(value) ? asSent(value) : copyValue(value, path, name);
     // Assigning to `__proto__` would set the prototype instead of a property.
@@ -46,6 +47,23 @@ function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMet
     else copy[name] = copied;
   }
   return Object.freeze(copy);
+}
+
+/** What is read may be a getter, or a proxy, that throws. */
+function valueOf(from: object, step: string | number, path: readonly (string | number)[]): unknown {
+  try {
+    return (from as Readonly<Record<string | number, unknown>>)[step];
+  } catch (cause) {
+    throw invalid(undefined, [...path, step], "cannot be read", cause);
+  }
+}
+
+function namesOf(object: object, path: readonly (string | number)[]): readonly string[] {
+  try {
+    return Object.keys(object);
+  } catch (cause) {
+    throw invalid(undefined, path, "cannot be read", cause);
+  }
 }
 
 /** An upper bound of the JSON text of a checked value, in bytes: no character takes more than six. */
@@ -73,10 +91,10 @@ function copyValue(value: unknown, path: (string | number)[], step: string | num
   // A cycle is deeper than any limit, so this finds it too.
   if (path.length > MAX_META_DEPTH) throw invalid(undefined, path, "is nested too deeply, or in a cycle");
   let copy: unknown;
-  if (Array.isArray(value)) {
+  if (isArray(value)) {
     const items: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i];
+      const item = valueOf(value, i, path);
       items.push(isLeaf(item) ? asSent(item) : copyValue(item, path, i));
     }
     copy = Object.freeze(items);
@@ -88,19 +106,38 @@ function copyValue(value: unknown, path: (string | number)[], step: string | num
 
 /** Whether a value is an object of no class; it may come from another realm, such as a `vm` context. */
 function isPlainObject(value: unknown): value is AnyMeta {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    if (Array.isArray(value)) return false;
+    const prototype: unknown = Object.getPrototypeOf(value);
+    return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+  } catch {
+    return false; // A proxy that was revoked, or whose trap throws.
+  }
 }
 
-function invalid(value: unknown, path: readonly (string | number)[], what: string): TrackerError {
+function invalid(
+  value: unknown,
+  path: readonly (string | number)[],
+  what: string,
+  cause?: unknown,
+): TrackerError {
   const text = path.length === 0 ? "meta" : `meta.${path.slice(0, 8).join(".")}${path.length > 8 ? "…" : ""}`;
   const shown = value === undefined ? "" : ` (${describe(value)})`;
-  return new TrackerError("INVALID_META", `${text}${shown} ${what}`, { path: [...path] });
+  const because = cause === undefined ? undefined : { cause };
+  return new TrackerError("INVALID_META", `${text}${shown} ${what}`, { path: [...path] }, because);
 }
 
 function describe(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name || "object"}`;
+  if (typeof value === "object" && value !== null) return `a ${classOf(value)}`;
   if (typeof value === "number" || typeof value === "bigint") return `${typeof value} ${value}`;
   return `a ${typeof value}`;
+}
+
+function classOf(value: object): string {
+  try {
+    return String(value.constructor?.name || "object");
+  } catch {
+    return "object";
+  }
 }

@@ -1,7 +1,14 @@
 /**
  * The options of a tracker: their meaning, their defaults with the reason, and their check at the border.
  */
-import { booleanOption, durationOption, pubsubOption, wholeOption, wrongOption } from "../checks.js";
+import {
+  booleanOption,
+  durationOption,
+  pubsubOption,
+  runtimeOption,
+  wholeOption,
+  wrongOption,
+} from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import { largestShareFrameBytes } from "../replication/following/outbox.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
@@ -185,6 +192,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   }
   requireKnownOptions(options, trackerOptionNames);
   const { name, pubsub, runtime = nodeRuntime } = options;
+  runtimeOption(runtime);
   checkName("name", name);
   pubsubOption("pubsub", pubsub);
   checkName("pubsub.nodeName", pubsub.nodeName);

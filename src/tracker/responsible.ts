@@ -6,6 +6,8 @@
  * Promises that nodes that agree on who is there agree on the answer, whatever their versions: the weight is part of
  * what nodes have to agree on, and a test holds it fast. Knows no entry and no time.
  */
+import { requireIterable } from "../checks.js";
+import { TrackerError } from "../errors.js";
 import { hashText, mix } from "../replication/hash.js";
 import type { Peer } from "../replication/lives/peer.js";
 
@@ -38,7 +40,7 @@ export function nodesOnDuty(
   const nodes = new Set<string>(own === undefined ? [] : [own]);
   for (const peer of peers) if (peer.isAlive) nodes.add(peer.name);
   if (among === undefined) return nodes;
-  const wanted = new Set(among);
+  const wanted = setOf(among);
   for (const node of nodes) if (!wanted.has(node)) nodes.delete(node);
   return nodes;
 }
@@ -46,4 +48,15 @@ export function nodesOnDuty(
 function weightOf(textHash: number, nodeHash: number): number {
   const both = mix(Math.imul(mix(textHash ^ nodeHash), 0x9e3779b1) ^ Math.imul(nodeHash, 0x85ebca77));
   return both >>> 0;
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what says that it can be iterated, and cannot. */
+function setOf(among: Iterable<string>): Set<string> {
+  requireIterable("among", among);
+  try {
+    return new Set(among);
+  } catch (cause) {
+    const text = "What `among` holds cannot be iterated";
+    throw new TrackerError("INVALID_ARGUMENT", text, { argument: "among", value: among }, { cause });
+  }
 }

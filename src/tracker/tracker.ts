@@ -2,13 +2,21 @@
  * The tracker: the public face of replication. It checks arguments, ties entries to sessions, and answers from
  * memory; what runs behind it is the engine's business.
  */
-import { requireDuration, requireFunction, requireIterable, requireText } from "../checks.js";
+import {
+  durationOption,
+  mustBeStarted,
+  requireDuration,
+  requireFunction,
+  requireText,
+  started,
+} from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
 import {
   alreadyTracked,
+  madeBy,
   notTracked,
   requireBehaviour,
   requireName,
@@ -20,8 +28,7 @@ import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { Evictions } from "./evictions.js";
-import type { Follow } from "./follow.js";
-import { Follows } from "./follows.js";
+import { Follows, type Follow } from "./follows.js";
 import { explanationsOf, healthOf } from "./explain.js";
 import { Gate } from "./gate.js";
 import type { Explanation, Health } from "./health.js";
@@ -59,7 +66,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #evictions: Evictions;
   #stopped: Promise<void> | undefined;
 
-  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions) {
+  private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions, by: symbol) {
+    if (by !== started) throw mustBeStarted("Tracker");
     this.name = options.name;
     this.#options = options;
     this.#gate = new Gate(options.name, options.observer, () => this.stopped);
@@ -111,7 +119,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     options: TrackerOptions,
   ): Promise<Tracker<M>> {
     requireBehaviour(behaviour);
-    const tracker = new Tracker<M>(behaviour, checkOptions(options));
+    const tracker = new Tracker<M>(behaviour, checkOptions(options), started);
     await tracker.#engine.start();
     return tracker;
   }
@@ -175,7 +183,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   ): string | undefined {
     if (!this.#gate.accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
-    const next = typeof meta === "function" ? meta(before.meta as Readonly<M>) : meta;
+    const next = typeof meta === "function" ? madeBy(meta, before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#gate.acceptsStill(session)) return undefined;
     return this.#local.replace(session, this.#present(session, topic, key), copy);
@@ -222,8 +230,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Follows a topic: from now on this node holds what others have in it. Every call makes a handle of its own, and the topic
-   * is followed until all of them are closed. Where a node holds everything it changes nothing, and the handle reads the same.
+   * Follows a topic until this handle and all others of it are closed: this node holds what others have in it. Reading a topic
+   * that is not followed throws `NOT_FOLLOWED`; where a node holds everything every topic may be read.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, `TRACKER_STOPPED`
    */
@@ -238,11 +246,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.#follows.listOwn(topic, this.nodeName) as readonly Entry[] as readonly Entry<M>[];
   }
 
-  /**
-   * All entries under a topic, of all nodes, in no promised order. The array is the caller's.
-   *
-   * @throws TrackerError `NOT_FOLLOWED`, as all that reads a topic, if the node holds what it follows and not this one.
-   */
+  /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
   list(topic: string): readonly Entry<M>[] {
     return this.#follows.viewOf(topic).list(topic) as readonly Entry[] as readonly Entry<M>[];
   }
@@ -328,7 +332,6 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   responsible(text: string, among: Iterable<string>): string | undefined;
   responsible(text: string, among?: Iterable<string>): string | undefined {
     requireText("text", text);
-    if (among !== undefined) requireIterable("among", among);
     const own = this.stopped || this.#options.observer ? undefined : this.nodeName;
     const nodes = nodesOnDuty(own, this.#engine.replicator.membership.replicas(), among);
     const responsible = responsibleOf(text, nodes);
@@ -372,7 +375,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     requireKnownOptions(options, { timeoutMs: true });
     const { timeoutMs } = options;
-    if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
+    if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     this.#gate.requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
@@ -400,8 +403,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION`
    */
   diffs(options: ChangesOptions = {}): AsyncIterableIterator<TrackerChange<M>, undefined> {
-    const { replicator } = this.#engine;
-    const source = { view: replicator.view, follow: (each: DiffFollower) => this.#engine.follow(each) };
+    const source = { view: this.#view, follow: (each: DiffFollower) => this.#engine.follow(each) };
     return diffsOf(source, options) as AsyncIterableIterator<TrackerChange<M>, undefined>;
   }
 

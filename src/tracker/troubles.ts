@@ -43,7 +43,7 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
     }
     case "clockAhead": {
       const { name } = trouble.life;
-      const text = `The clock of ${name} was ahead in an earlier life, so its start was heard late`;
+      const text = `The clock of ${name} was ahead in an earlier life, so its start was heard late; or another process runs by that name`;
       return new TrackerError("CLOCK_AHEAD", text, { ...trouble.life });
     }
     case "counterAhead": {

@@ -47,7 +47,7 @@ export function usePresence<M, X extends object, S>(
   client: PresenceStore<M, X>,
   selection: PresenceSelection<M, X, S> = {},
 ): ComputedRef<S> {
-  const { initial, select = (view: PresenceView<M, X>) => view.list() as S } = checked(selection);
+  const { initial, select = (view: PresenceView<M, X>) => view.list() as S } = checked(client, selection);
   // A proxy of the client, as `reactive` makes it, could not read what is private to it.
   const raw = toRaw(client);
   const view = viewOf(initial);

@@ -61,7 +61,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["known-names", ["errors"]],
   ["checks", ["errors"]],
   ["crdt", []],
-  ["pubsub", ["errors", "runtime"]],
+  ["pubsub", ["checks", "errors", "runtime"]],
   ["reports", ["pubsub", "errors", "known-names", "runtime"]],
   ["session", ["on-end", "checks", "known-names", "errors", "runtime"]],
   ["replication/hash", []],

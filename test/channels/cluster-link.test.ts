@@ -16,7 +16,7 @@ describe("the link to other nodes", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     const limits = { maxBroadcastBytes: 1_000 };
-    const counters = { refusedHellos: 0 };
+    const counters = { refusedHellos: 0, invalidFrames: 0 };
     const receiver: ClusterReceiver = {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
@@ -108,7 +108,7 @@ describe("the link to other nodes", () => {
         return () => undefined;
       },
     };
-    const { link: made, received, errors } = link(echoing);
+    const { link: made, received, errors, counters } = link(echoing);
     await made.open();
     made.broadcast(new Broadcast("t", "e", {}));
     expect(received).toEqual([]);
@@ -133,6 +133,20 @@ describe("the link to other nodes", () => {
     deliver('[1,"x","json","t","e"]\n{"fine":true}');
     expect(received).toEqual(['t e {"fine":true}']);
     expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
+    expect(counters.invalidFrames).toBe(junk.length);
+  });
+
+  it("takes the ids of a list in which others are none, and counts and reports that once", async () => {
+    const hub = new MemoryHub();
+    const { link: made, received, errors, counters } = link(hub.node("one"));
+    await made.open();
+    const rows = [["ann", 5], [null, 5], [7, 5], ["x"], ["x", "5"], ["x", -1], {}, null, ["eve", 7]];
+    const other = hub.node("two");
+    await other.broadcast("rollcall:channels:channels", `[1,"x","ended"]\n${JSON.stringify(rows)}`);
+    await turn();
+    expect(received).toEqual(["disconnect ann 5 ms ago", "disconnect eve 7 ms ago"]);
+    expect([counters.invalidFrames, errors.map(({ code }) => code)]).toEqual([1, ["INVALID_FRAME"]]);
+    await made.close();
   });
 
   it("refuses what is too large before it is read, sends nothing of the kind, and quotes nobody's text", async () => {

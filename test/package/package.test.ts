@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { codeBlocks } from "../docs/markdown.js";
 import {
@@ -133,6 +134,46 @@ it("exports the same names by import and by require", async () => {
   writeFileSync(join(consumer, "names.mjs"), script);
   await mustRun(process.execPath, ["names.mjs"], consumer);
 });
+
+it("exports every value that its types promise, and no other", async () => {
+  const consumer = await install("module", ["ws", "@types/node", ...frameworks]);
+  const names = entries.map((entry, index) => `import * as entry${index} from ${JSON.stringify(entry)};`);
+  const file = join(consumer, "values.mts");
+  writeFileSync(file, names.join("\n"));
+  const program = ts.createProgram([file], {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    skipLibCheck: true,
+    types: [],
+  });
+  const checker = program.getTypeChecker();
+  const promised: Record<string, string[]> = {};
+  for (const statement of program.getSourceFile(file)?.statements ?? []) {
+    if (!ts.isImportDeclaration(statement)) continue;
+    const module = checker.getSymbolAtLocation(statement.moduleSpecifier);
+    const entry = (statement.moduleSpecifier as ts.StringLiteral).text;
+    promised[entry] = (module === undefined ? [] : checker.getExportsOfModule(module))
+      .filter((exported) => isValue(exported, checker))
+      .map(({ name }) => name)
+      .sort();
+  }
+  const script = `
+    const exported = {};
+    for (const entry of ${JSON.stringify(entries)}) exported[entry] = Object.keys(await import(entry)).sort();
+    console.log(JSON.stringify(exported));`;
+  writeFileSync(join(consumer, "values.mjs"), script);
+  expect(JSON.parse(await mustRun(process.execPath, ["values.mjs"], consumer))).toEqual(promised);
+});
+
+/** Whether an export is there at run time: not a type, nor exported as one. */
+function isValue(exported: ts.Symbol, checker: ts.TypeChecker): boolean {
+  const isOnlyType = exported.declarations?.some(
+    (declaration) => ts.isExportSpecifier(declaration) && ts.isTypeOnlyImportOrExportDeclaration(declaration),
+  );
+  if (isOnlyType === true) return false;
+  const target = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+  return (target.flags & ts.SymbolFlags.Value) !== 0;
+}
 
 it("works where a process loads it both ways", async () => {
   const consumer = await install("module");
