@@ -7,6 +7,7 @@ import type { View } from "../replication/showing/view.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { Engine } from "./engine.js";
 import { Follow, notFollowed, type FollowSource } from "./follow.js";
+import type { LocalEntries } from "./local-entries.js";
 import type { CheckedOptions } from "./options.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 
@@ -14,6 +15,7 @@ export type { Follow } from "./follow.js";
 
 export class Follows {
   readonly #engine: Engine;
+  readonly #local: LocalEntries;
   readonly #view: View;
   readonly #holdsEverything: boolean;
   readonly #handles = new Map<string, number>();
@@ -22,8 +24,14 @@ export class Follows {
   readonly #readiness: Readiness;
   #hasStopped = false;
 
-  constructor(engine: Engine, { holds, runtime }: CheckedOptions, why: () => NotComplete) {
+  constructor(
+    engine: Engine,
+    local: LocalEntries,
+    { holds, runtime }: CheckedOptions,
+    why: () => NotComplete,
+  ) {
     this.#engine = engine;
+    this.#local = local;
     this.#view = engine.replicator.view;
     this.#holdsEverything = holds === "everything";
     this.#readiness = new Readiness(runtime);
@@ -66,8 +74,9 @@ export class Follows {
     return this.#holdsEverything ? topics : topics.filter((topic) => this.#handles.has(topic));
   }
 
-  /** Something may have changed that somebody waits for. */
-  look(): void {
+  /** Before what has changed is delivered: whose place was taken leaves, and waits may be over. */
+  settle(): void {
+    this.#local.settle();
     if (this.#readiness.isAwaited) this.#readiness.look();
   }
 

@@ -86,16 +86,15 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
-      settle: () => {
-        this.#local.settle();
-        this.#follows.look();
-      },
+      settle: () => this.#follows.settle(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
     this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
-    this.#follows = new Follows(this.#engine, options, () => whyIncomplete(this.health(), this.#engine));
+    this.#follows = new Follows(this.#engine, this.#local, options, () =>
+      whyIncomplete(this.health(), this.#engine),
+    );
     this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options);
   }
 
