@@ -1,6 +1,9 @@
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
+const noPatch =
+  "Pass in another rule, limit, replicator, start or fake (test/sim/protocol.ts, lies.ts): see docs/decisions/0100.";
+
 export default tseslint.config(
   {
     ignores: [
@@ -46,5 +49,24 @@ export default tseslint.config(
   {
     files: ["src/**/*.ts"],
     rules: { "no-console": "error" },
+  },
+  {
+    files: ["test/**/*.ts"],
+    rules: {
+      // Neither a prototype that is given away to be changed, nor one that is changed.
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            'CallExpression > MemberExpression.arguments[property.name="prototype"][object.name!="Object"]',
+          message: noPatch,
+        },
+        {
+          selector:
+            'AssignmentExpression > MemberExpression.left > MemberExpression[property.name="prototype"]',
+          message: noPatch,
+        },
+      ],
+    },
   },
 );

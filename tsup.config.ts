@@ -25,6 +25,8 @@ export default defineConfig([
     format: ["esm", "cjs"],
     dts: { compilerOptions: { stripInternal: true } },
     splitting: true,
+    // `import.meta.url` in CommonJS.
+    shims: true,
     sourcemap: true,
     target: "node20",
     platform: "node",

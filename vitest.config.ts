@@ -52,6 +52,8 @@ export default defineConfig({
             "test/processes/**",
             "test/package/**",
             "test/e2e/**",
+            "test/runtimes/**",
+            "test/stacks/**",
             ...notForCoverage,
           ],
           // Nothing here waits for real time, but it takes long to compute hours of virtual time beside what waits.
@@ -92,6 +94,17 @@ export default defineConfig({
           exclude: timed,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          maxWorkers: 3,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: "runtimes",
+          sequence: { groupOrder: 2 },
+          include: ["test/runtimes/*.test.ts", "test/stacks/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           maxWorkers: 3,
         },
       },

@@ -4,6 +4,7 @@
  */
 import { runProgram } from "./harness/command.js";
 import { bytes, codec, partition, transfer } from "./rows/bytes.js";
+import { client } from "./rows/client.js";
 import { catchUp, down } from "./rows/membership.js";
 import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
@@ -32,6 +33,7 @@ await runProgram({
     partition,
     codec,
     seals,
+    client,
   ],
   runs: 5,
   sizes: [10_000, 100_000, 500_000],

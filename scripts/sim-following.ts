@@ -2,7 +2,6 @@
  * Simulated clusters of nodes that hold what they follow: `npm run sim:following -- 1 300` runs 300 seeds from 1 on, one
  * after the other. The exit code is 0 only if nothing failed.
  */
-import { noteHistories } from "../test/sim/following/cluster.js";
 import { runSchedule } from "../test/sim/following/schedule.js";
 
 /** So many seeds that failed are named, each with so much of what was found. */
@@ -10,7 +9,6 @@ const SEEDS_SHOWN = 10;
 const LINE_LENGTH = 400;
 
 const [first = 1, count = 300] = process.argv.slice(2).map(Number);
-noteHistories();
 let failed = 0;
 for (let seed = first; seed < first + count; seed++) {
   const found = findingsOf(seed);

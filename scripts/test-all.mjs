@@ -31,7 +31,7 @@ if (input.length > 0) {
     checked = await checkAll(low);
     await runTests("computing", projects("unit", "package"), "pipe", low);
   };
-  const waiting = () => runTests("waiting", projects("brokers", "e2e", "chaos"), "inherit");
+  const waiting = () => runTests("waiting", projects("brokers", "e2e", "runtimes", "chaos"), "inherit");
   await Promise.all([computing(), waiting()]);
   await runTests("timed", projects("timed"), "inherit");
 }

@@ -24,7 +24,7 @@
  * - `NO_RELAY`: the cluster adapter runs where no primary relays.
  * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs the loss.
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
- * - `UNKNOWN_PROTOCOL`: a frame of a protocol version that this version does not speak.
+ * - `UNKNOWN_PROTOCOL`: a node, a server or a client speaks no version of the protocol in common with this one.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.

@@ -23,7 +23,14 @@ export type {
 export type { DurationCounts } from "./durations.js";
 export type { TrackerBehaviour } from "./tracker/behaviour.js";
 export type { Diagnostics, TrackerHappenings, TrackerPlace } from "./tracker/diagnostics.js";
-export type { Explanation, FollowingHealth, Health, ReplicaHealth } from "./tracker/health.js";
+export type {
+  Explanation,
+  FollowingHealth,
+  ForeignNodeHealth,
+  Health,
+  ReplicaHealth,
+  VersionRange,
+} from "./tracker/health.js";
 export type { ChangesOptions } from "./tracker/change-iterator.js";
 export type { TrackerChange } from "./tracker/diffs.js";
 export type { PageOptions } from "./tracker/pages.js";

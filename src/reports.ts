@@ -1,7 +1,7 @@
 /**
- * Events and errors on their way to the user: an emitter that users can listen to but not emit on, and the
- * rule that an error nobody listens to becomes one rate-limited warning, never silence and never a crash.
- * Knows no event but `error`.
+ * Events and errors on their way to the user: an emitter that users can listen to but not emit on, the rule that an error
+ * nobody listens to becomes one rate-limited warning, never silence and never a crash, and a bound of how often errors of
+ * a kind are told. Knows no event but `error`.
  */
 import { EventEmitter } from "eventemitter3";
 import {
@@ -13,7 +13,8 @@ import {
 } from "./errors.js";
 import { requireKnownEvent } from "./known-names.js";
 import { promiseOf } from "./pubsub/returned.js";
-import type { Runtime } from "./runtime.js";
+import { ReportKinds } from "./report-kinds.js";
+import type { CancelTimer, Runtime } from "./runtime.js";
 
 /** The payloads of events, by name. */
 export interface Events {
@@ -28,7 +29,10 @@ export class Reporter<E extends Events = Events> {
   readonly #runtime: Runtime;
   readonly #known: Readonly<Record<string, true>>;
   readonly #emitter = new EventEmitter();
-  readonly #warnedMs = new Map<TrackerErrorCode, number>();
+  /** When a warning of a code was given last, and how many were not since. */
+  readonly #warned = new Map<TrackerErrorCode, { atMs: number; left: number }>();
+  readonly #kinds = new ReportKinds();
+  #cancel: CancelTimer | undefined;
 
   /** `who` begins every warning; `known` names the events that there are. */
   constructor(who: string, runtime: Runtime, known: Readonly<Record<keyof E, true>>) {
@@ -54,8 +58,31 @@ export class Reporter<E extends Events = Events> {
     this.#emitter.emit(String(event), payload);
   }
 
-  /** Reports an error: to its listeners, or as a warning if there are none. */
-  error(error: TrackerError): void {
+  /**
+   * Reports an error, unless many of its kind were reported lately: then it is counted, and told of later. What makes the
+   * kind beside the code is `kind`, or some of the details.
+   */
+  error(error: TrackerError, kind?: string): void {
+    const nowMs = this.#runtime.monotonicMs();
+    const told = this.#kinds.of(error, nowMs, kind).take(error, nowMs);
+    if (told === undefined) this.#wake();
+    else this.#tell(told);
+  }
+
+  /** Tells at once what was only counted until now; of kinds that may be told again, if not of `all`. */
+  tellRest(all = true): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    const nowMs = this.#runtime.monotonicMs();
+    for (const kind of this.#kinds) {
+      const error = all || kind.waitsMs(nowMs) === 0 ? kind.takeLast() : undefined;
+      if (error !== undefined) this.#tell(error);
+    }
+    this.#wake();
+  }
+
+  /** Tells of an error, however many there were: its listeners, or as a warning if there are none. */
+  #tell(error: TrackerError): void {
     if (this.#emitter.listenerCount("error") === 0) this.#warn(error);
     else this.emit("error", error as E["error"]);
   }
@@ -76,6 +103,15 @@ export class Reporter<E extends Events = Events> {
     }
   }
 
+  /** For the first that may be told again. */
+  #wake(): void {
+    if (this.#cancel !== undefined) return;
+    const nowMs = this.#runtime.monotonicMs();
+    let delayMs = Infinity;
+    for (const kind of this.#kinds) delayMs = Math.min(delayMs, kind.waitsMs(nowMs) ?? Infinity);
+    if (delayMs < Infinity) this.#cancel = this.#runtime.schedule(delayMs, () => this.tellRest(false));
+  }
+
   #call<Event extends keyof E>(
     event: Event,
     listener: (payload: E[Event]) => unknown,
@@ -93,12 +129,15 @@ export class Reporter<E extends Events = Events> {
 
   #warn(error: TrackerError): void {
     const nowMs = this.#runtime.monotonicMs();
-    const lastMs = this.#warnedMs.get(error.code);
-    if (lastMs !== undefined && nowMs - lastMs < WARNING_PERIOD_MS) return;
-    this.#warnedMs.set(error.code, nowMs);
+    const last = this.#warned.get(error.code);
+    const { unreported = 0 } = error.details;
+    const more = (last?.left ?? 0) + Number(unreported);
+    if (last !== undefined && nowMs - last.atMs < WARNING_PERIOD_MS) return void (last.left = more + 1);
+    this.#warned.set(error.code, { atMs: nowMs, left: 0 });
     try {
       const cause = messageOf(error.cause);
-      const text = printable(`${this.#who}: ${error.message}${cause && `: ${cause}`}`);
+      const others = more > 0 ? ` (and ${more} more ${error.code} since the last one)` : "";
+      const text = printable(`${this.#who}: ${error.message}${cause && `: ${cause}`}${others}`);
       const returned: unknown = this.#runtime.warn?.(text, error.code);
       promiseOf(returned)?.catch(() => undefined);
     } catch {

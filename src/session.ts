@@ -36,6 +36,21 @@ export type SessionSource = EndSource;
 const processPrefix = `${randomText(8)}-`;
 let sessionCount = 0;
 
+// What is disposable says so by interfaces that a project lacks which has neither the types of Node nor a `lib` that knows
+// `using`, such as a browser's with `es2022`. As the types of Node declare them, with which these merge.
+declare global {
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+    readonly asyncDispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
+  }
+  interface AsyncDisposable {
+    [Symbol.asyncDispose](): PromiseLike<void>;
+  }
+}
+
 /**
  * A copy of this module may exist twice in one process (ESM and CommonJS), so a session is recognised by this
  * mark and not by `instanceof`.
@@ -106,8 +121,8 @@ export class Session implements Disposable {
   }
 
   /**
-   * Aborts when the session closes, after its entries have left or begun to wait for the end of their grace; has aborted
-   * already if it is closed.
+   * Aborts when the session closes, after its entries have left, or begun to leave or to wait for the end of their grace;
+   * has aborted already if it is closed.
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -118,8 +133,9 @@ export class Session implements Disposable {
   }
 
   /**
-   * Ends the session: all its entries leave, once, in one diff per tracker; with `graceMs` when that time is up, unless
-   * they were replaced. It is closed from now on, whatever the grace. Closing twice does nothing, but that a close
+   * Ends the session: all its entries leave, once, in one diff per tracker; more than 1,024 in several diffs, in the next
+   * turns of the event loop or where a topic is read. With `graceMs` they leave when that time is up, unless they were
+   * replaced. It is closed from now on, whatever the grace. Closing twice does nothing, but that a close
    * without a grace ends one that lasts.
    *
    * Anything but a plain object counts as no options, so that `close` can be a listener.

@@ -29,6 +29,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       { text: "Adapters", link: "/adapters" },
       { text: "Testing", link: "/testing" },
       { text: "Operations", link: "/operations" },
+      { text: "Runtimes", link: "/runtimes" },
     ],
   },
   {

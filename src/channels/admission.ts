@@ -15,16 +15,27 @@ export class SocketRates {
   readonly joins: RateLimit;
   readonly joinBytes: RateLimit;
 
-  constructor(limits: ChannelLimits, sockets: number, nowMs: number) {
+  /** Of messages no more than `maxMessageDebt` is owed, or what came last if that is more. */
+  private constructor(limits: ChannelLimits, sockets: number, nowMs: number, maxMessageDebt: number) {
     const messageBurst = limits.messageBurst * sockets;
-    // What sockets that are closing or share a key had on the way must not keep the others waiting for minutes.
-    this.messages = new RateLimit(limits.messagesPerSecond * sockets, messageBurst, nowMs, messageBurst);
+    this.messages = new RateLimit(limits.messagesPerSecond * sockets, messageBurst, nowMs, maxMessageDebt);
     this.joins = new RateLimit(limits.joinsPerSecond * sockets, limits.joinBurst * sockets, nowMs);
     this.joinBytes = new RateLimit(
       limits.joinBytesPerSecond * sockets,
       limits.joinByteBurst * sockets,
       nowMs,
     );
+  }
+
+  /** One socket pays all that it owes: what one read brought, small messages by the thousand, was handled at once. */
+  static ofOne(limits: ChannelLimits, nowMs: number): SocketRates {
+    return new SocketRates(limits, 1, nowMs, Infinity);
+  }
+
+  /** What those of a key that are closing had on the way must not keep the others waiting for minutes. */
+  static ofKey(limits: ChannelLimits, nowMs: number): SocketRates {
+    const sockets = limits.socketRatesPerKey;
+    return new SocketRates(limits, sockets, nowMs, limits.messageBurst * sockets);
   }
 
   areFull(nowMs: number): boolean {
@@ -70,7 +81,7 @@ export class Admission {
     let use = key === undefined ? undefined : this.#uses.get(key);
     if (use !== undefined && use.sockets >= this.#limits.maxSocketsPerKey) return "maxSocketsPerKey";
     if (key !== undefined && use === undefined) {
-      use = { rates: new SocketRates(this.#limits, this.#limits.socketRatesPerKey, nowMs), sockets: 0 };
+      use = { rates: SocketRates.ofKey(this.#limits, nowMs), sockets: 0 };
       this.#uses.set(key, use);
     }
     this.#sockets++;

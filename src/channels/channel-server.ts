@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer } from "ws";
+import type { WebSocketServer } from "ws";
 import { requireFunction, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownEvent } from "../known-names.js";
@@ -40,6 +40,7 @@ import { Expiries } from "./expiries.js";
 import { FeedEncodings } from "./presence-feed.js";
 import { Broadcast, Subscribers, type Subscriber } from "./subscribers.js";
 import { WebSocketTransport, type Transport, type TransportOwner } from "./transport.js";
+import { isBun, webSocketServerClass } from "./web-socket-server.js";
 
 /** A channel server at this moment. */
 export interface ChannelHealth {
@@ -74,7 +75,7 @@ export class ChannelServer implements AsyncDisposable {
   #onAllClosed: (() => void) | undefined;
 
   /**
-   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0.
+   * Reports `UNSUPPORTED_DEPENDENCY` if `ws` is older than 8.23.0, or is that of Bun because the package is not installed.
    *
    * @throws TrackerError `INVALID_OPTION`, with the name of the option and its value.
    */
@@ -92,7 +93,7 @@ export class ChannelServer implements AsyncDisposable {
       answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     };
     this.#link = new ClusterLink(settings, this.#reports, receiver, counters);
-    this.#webSockets = new WebSocketServer({
+    this.#webSockets = new (webSocketServerClass())({
       noServer: true,
       clientTracking: false,
       // Compression costs memory per socket and hides the size of a frame until it is unpacked.
@@ -333,8 +334,9 @@ export class ChannelServer implements AsyncDisposable {
       this.#webSockets.options.maxFragments = MAX_FRAGMENTS;
       return;
     }
-    const message =
-      "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
+    const message = isBun()
+      ? "Bun's own ws has no limits: clients that read slowly or flood can fill the memory; install the package ws"
+      : "ws is older than 8.23.0: fragments of frames are not limited, so that clients can fill the memory";
     this.#reports.report(
       "UNSUPPORTED_DEPENDENCY",
       message,

@@ -62,6 +62,8 @@ const NAMES: Readonly<Record<string, number>> = {
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
 
+type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames" | "furtherFrames">;
+
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
   broadcastReceived(broadcast: Broadcast): void;
@@ -83,8 +85,6 @@ export interface RemoteAsk {
   readonly token: string;
   readonly body: string;
 }
-
-type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames">;
 
 export class ClusterLink {
   readonly #pubsub: PubSub;
@@ -306,8 +306,12 @@ export class ClusterLink {
     // Before it is parsed: a text has at least as many bytes as characters.
     if (payload.length > this.#maxBroadcastBytes) return failed("it is larger than maxBroadcastBytes");
     const line = payload.indexOf("\n");
-    const head = parseJson(payload.slice(0, line));
-    if (!isHead(head)) return failed("its head is not that of a broadcast or a disconnect");
+    const parsed = parseJson(payload.slice(0, line));
+    const what = whatIs(parsed);
+    if (what === "none") return failed("its head is not that of a broadcast or a disconnect");
+    if (what !== "known") this.#counters.furtherFrames += 1;
+    if (what === "later") return;
+    const head = parsed as Head;
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
@@ -405,11 +409,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isHead(value: unknown): value is Head {
-  if (!Array.isArray(value)) return false;
+/**
+ * What a head is: one that this version knows, one of those with more behind what it knows, one of a kind that a later
+ * version has added, or none.
+ */
+function whatIs(value: unknown): "known" | "further" | "later" | "none" {
+  if (!Array.isArray(value)) return "none";
   const [protocol, server, kind, ...names] = value as readonly unknown[];
-  if (typeof protocol !== "number" || typeof server !== "string") return false;
-  if (protocol !== PROTOCOL) return true;
-  const count = typeof kind === "string" && Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
-  return count !== undefined && names.length === count && names.every((name) => typeof name === "string");
+  if (typeof protocol !== "number" || typeof server !== "string") return "none";
+  if (protocol !== PROTOCOL) return "known";
+  if (typeof kind !== "string" || kind === "") return "none";
+  const count = Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
+  if (count === undefined) return "later";
+  if (names.length < count || !names.slice(0, count).every((name) => typeof name === "string")) return "none";
+  return names.length > count ? "further" : "known";
 }

@@ -120,7 +120,7 @@ export class Connection<SocketAssigns>
     this.#source = source;
     this.#context = context;
     this.#heardAtMs = context.runtime.monotonicMs();
-    const rates = new SocketRates(context.limits, 1, this.#heardAtMs);
+    const rates = SocketRates.ofOne(context.limits, this.#heardAtMs);
     this.joinCharges = new JoinBudget(context.runtime, rates, sharedRates);
     this.#intake = new Intake(transport, this, context, rates, sharedRates);
     this.broadcasts = new KeptBroadcasts(context.backlog, context.limits, () => this.#noteWaiting());

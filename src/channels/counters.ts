@@ -30,6 +30,8 @@ export interface ChannelCounters {
   refusedHellos: number;
   /** Frames on the pubsub that no channel server has sent, or that name an id which is none. */
   invalidFrames: number;
+  /** Frames of other servers that say more than this version reads: the rest is read, unless all of it is new. */
+  furtherFrames: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -51,6 +53,7 @@ export function zeroCounters(): ChannelCounters {
     refusedPolls: 0,
     refusedHellos: 0,
     invalidFrames: 0,
+    furtherFrames: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

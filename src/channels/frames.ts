@@ -27,6 +27,8 @@ export interface ClientMessage {
 /** One frame to one client: text as a string, or bytes of a binary frame. */
 export interface Frame {
   readonly data: string | Buffer;
+  /** How many bytes that is, without the header of a WebSocket. */
+  readonly bytes: number;
   readonly binary: boolean;
 }
 
@@ -161,11 +163,6 @@ export function typeName(value: unknown): string {
   }
 }
 
-/** The bytes of a frame without its header. */
-export function frameBytes({ data }: Frame): number {
-  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
-}
-
 /** A message of the server to one channel of one client. */
 export function pushFrame(joinRef: Ref, topic: string, event: string, payload: EncodedPayload): Frame {
   if (typeof payload === "string") return textFrame(joinRef, null, topic, event, payload);
@@ -207,7 +204,8 @@ export function errorFrame(joinRef: Ref, topic: string): Frame {
 
 function textFrame(joinRef: Ref, ref: Ref, topic: string, event: string, payload: string): Frame {
   const head = JSON.stringify([joinRef, ref, topic, event]);
-  return { data: `${head.slice(0, -1)},${payload}]`, binary: false };
+  const data = `${head.slice(0, -1)},${payload}]`;
+  return { data, bytes: Buffer.byteLength(data), binary: false };
 }
 
 function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Frame {
@@ -221,15 +219,15 @@ function binaryFrame(kind: number, fields: readonly string[], data: Buffer): Fra
     );
   }
   const lengths = encoded.map((field) => field.length);
-  return { data: Buffer.concat([Buffer.from([kind, ...lengths]), ...encoded, data]), binary: true };
+  const whole = Buffer.concat([Buffer.from([kind, ...lengths]), ...encoded, data]);
+  return { data: whole, bytes: whole.length, binary: true };
 }
 
 /** The frame as it goes over a WebSocket, header and all, in one piece: two would cost a second buffer at each write. */
-export function wireOf({ data, binary }: Frame): Buffer {
-  const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
-  const headerBytes = headerBytesOf(length);
-  const wire = Buffer.allocUnsafe(headerBytes + length);
-  writeHeader(wire, binary ? OPCODE_BINARY : OPCODE_TEXT, length, headerBytes);
+export function wireOf({ data, bytes, binary }: Frame): Buffer {
+  const headerBytes = headerBytesOf(bytes);
+  const wire = Buffer.allocUnsafe(headerBytes + bytes);
+  writeHeader(wire, binary ? OPCODE_BINARY : OPCODE_TEXT, bytes, headerBytes);
   if (typeof data === "string") wire.write(data, headerBytes);
   else wire.set(data, headerBytes);
   return wire;
@@ -237,7 +235,7 @@ export function wireOf({ data, binary }: Frame): Buffer {
 
 function shared(frame: Frame): SharedFrame {
   const wire = wireOf(frame);
-  return { wire, headerBytes: headerBytesOf(frameBytes(frame)) };
+  return { wire, headerBytes: headerBytesOf(frame.bytes) };
 }
 
 function headerBytesOf(length: number): number {

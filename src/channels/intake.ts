@@ -106,10 +106,17 @@ export class Intake {
 
   #waitFor(owedMs: number): void {
     this.#pause("messagesPerSecond");
+    this.#waitOn(owedMs);
+  }
+
+  #waitOn(owedMs: number): void {
     this.#waitedUntilMs = this.#runtime.monotonicMs() + owedMs;
     this.#cancelWait = this.#runtime.schedule(owedMs, () => {
       this.#cancelWait = undefined;
-      this.#resume();
+      // The read that owed this brought more, which was charged meanwhile.
+      const stillOwedMs = this.#rates.messages.owedMs(this.#runtime.monotonicMs());
+      if (stillOwedMs >= 1) this.#waitOn(stillOwedMs);
+      else this.#resume();
     });
   }
 

@@ -33,6 +33,16 @@ export class RateLimit {
   spend(nowMs: number, tokens = 1): number {
     this.#fill(nowMs);
     this.#tokens = Math.max(this.#tokens - tokens, -Math.max(this.#maxDebt, tokens));
+    return this.#owedMs;
+  }
+
+  /** How long to wait, in milliseconds, until nothing is owed; 0 within the rate. */
+  owedMs(nowMs: number): number {
+    this.#fill(nowMs);
+    return this.#owedMs;
+  }
+
+  get #owedMs(): number {
     return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#perSecond) * 1000;
   }
 

@@ -14,7 +14,6 @@ import {
   closeFrame,
   encodePayload,
   errorFrame,
-  frameBytes,
   pushFrame,
   replyFrame,
   typeName,
@@ -55,11 +54,12 @@ export class ServerChannel<Assigns, SocketAssigns>
 {
   readonly topic: string;
   readonly joinRef: Ref;
-  readonly session: Session = new ChannelSession(this);
   readonly #connection: ChannelConnection<SocketAssigns>;
   readonly #route: Route<Assigns, SocketAssigns>;
   readonly #context: ChannelContext;
   readonly #queue = new SerialQueue<number | Broadcast>(this);
+  /** Made when somebody asks for it: many channels track nothing. */
+  #session: Session | undefined;
   #state: "joining" | "joined" | "ended" = "joining";
   #assigns: Assigns | undefined;
   /** Made by the first `follow`: most channels need none. */
@@ -89,6 +89,14 @@ export class ServerChannel<Assigns, SocketAssigns>
 
   get socket(): ChannelSocket<SocketAssigns> {
     return this.#connection;
+  }
+
+  get session(): Session {
+    if (this.#session === undefined) {
+      this.#session = new ChannelSession(this);
+      if (this.ended) this.#session.close();
+    }
+    return this.#session;
   }
 
   get ended(): boolean {
@@ -250,23 +258,26 @@ export class ServerChannel<Assigns, SocketAssigns>
     else if (reason !== "closed") this.#connection.write(closeFrame(this.joinRef, this.topic));
     this.#connection.channelEnded(this);
     const { graceMs } = this.#route.handlers;
-    this.session.close(isLost ? { graceMs } : undefined);
+    this.#session?.close(isLost ? { graceMs } : undefined);
     if (joined) this.#queue.push(() => this.#route.handlers.terminate?.(this, reason));
     else this.#endReason = reason;
   }
 
   #join(params: JsonPayload, ref: Ref): unknown {
-    const refuseCrashed = (error: unknown): void => {
-      this.#report("a join handler failed", error);
-      this.#refuseJoin(ref, { reason: "join crashed" });
-    };
     try {
       const result = this.#route.handlers.join(this, params);
       if (!isThenable(result)) return this.#joined(ref, result);
-      return result.then((value) => this.#joined(ref, value)).then(undefined, refuseCrashed);
+      return result
+        .then((value) => this.#joined(ref, value))
+        .then(undefined, (error: unknown) => this.#joinFailed(ref, error));
     } catch (error) {
-      return refuseCrashed(error);
+      return this.#joinFailed(ref, error);
     }
+  }
+
+  #joinFailed(ref: Ref, error: unknown): void {
+    this.#report("a join handler failed", error);
+    this.#refuseJoin(ref, { reason: "join crashed" });
   }
 
   #joined(ref: Ref, result: JoinResult<Assigns>): unknown {
@@ -281,21 +292,25 @@ export class ServerChannel<Assigns, SocketAssigns>
     if (this.#state === "ended") return this.#route.handlers.terminate?.(this, this.#endReason);
     this.#state = "joined";
     this.#reply(ref, "ok", response);
-    for (const broadcast of this.#held ?? []) {
-      // Writing may show that the client reads too slowly.
-      if (!this.ended) this.#connection.writeShared(broadcast.frame);
+    if (this.#held) {
+      for (const broadcast of this.#held) {
+        // Writing may show that the client reads too slowly.
+        if (!this.ended) this.#connection.writeShared(broadcast.frame);
+      }
+      this.#releaseHeld();
     }
-    this.#releaseHeld();
     // Not in this task: a failure of `joined` is a failure of the channel, not of the join. And not at all if
     // writing the answer has shown that the client reads too slowly.
-    if (!this.ended) this.#queue.pushFirst(() => this.#runJoined());
+    if (!this.ended && this.#route.handlers.joined) this.#queue.pushFirst(() => this.#runJoined());
+    else this.#isJoinCharged = false;
     return undefined;
   }
 
   #runJoined(): unknown {
-    const done = (): void => void (this.#isJoinCharged = false);
     const result = this.#route.handlers.joined?.(this);
-    return isThenable(result) ? result.then(done) : done();
+    if (isThenable(result)) return result.then(() => void (this.#isJoinCharged = false));
+    this.#isJoinCharged = false;
+    return undefined;
   }
 
   #refuseJoin(ref: Ref, response: Payload): void {
@@ -307,7 +322,7 @@ export class ServerChannel<Assigns, SocketAssigns>
     this.#context.subscribers.remove(this);
     this.#reply(ref, "error", encoded);
     this.#connection.channelEnded(this);
-    this.session.close();
+    this.#session?.close();
   }
 
   #leave(ref: Ref): void {
@@ -365,7 +380,7 @@ export class ServerChannel<Assigns, SocketAssigns>
   }
 
   #write(frame: Frame): void {
-    if (this.#isJoinCharged) this.#connection.joinCharges.charge(frameBytes(frame));
+    if (this.#isJoinCharged) this.#connection.joinCharges.charge(frame.bytes);
     this.#connection.write(frame);
   }
 

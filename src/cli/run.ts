@@ -259,7 +259,7 @@ async function doctor(
     writeJson(around, { ...overview, findings });
     return isWrong ? 1 : 0;
   }
-  const { nodes, entryCount, topicCount, version } = overview;
+  const { nodes, entryCount, topicCount, version, protocolVersion } = overview;
   const counts = (["up", "returning", "down", "departing"] as const)
     .map((status) => [nodes.filter((node) => node.status === status).length, status] as const)
     .filter(([count]) => count > 0)
@@ -276,7 +276,7 @@ async function doctor(
       what: "entries",
       found: `${entryCount} in ${topicCount} topics; ${overview.complete ? "complete" : "not complete"}`,
     },
-    { what: "version", found: `${version} here` },
+    { what: "version", found: `${version} here, which speaks version ${protocolVersion} of the protocol` },
   ];
   writeLines(around, doctorLines(around.screen(), examined, findings));
   return isWrong ? 1 : 0;

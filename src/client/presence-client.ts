@@ -28,7 +28,7 @@ export interface PresenceClientOptions {
 type Unsubscribe = () => void;
 type Changes<M, X extends object> = Map<string, KeyPresence<M, X>>;
 type Metas<M> = readonly PresenceMeta<M>[];
-type Successors<M> = ReadonlyMap<string | undefined, PresenceMeta<M>>;
+type Successors<M> = Pick<ReadonlyMap<string | undefined, PresenceMeta<M>>, "get">;
 
 interface Diff<M, X extends object> {
   readonly joins: Changes<M, X>;
@@ -169,14 +169,17 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
     }
     for (const [key, presence] of state) {
       const current = this.#presences.get(key);
-      const joined = without(presence, current);
+      const joined = current ? without(presence, current) : presence;
       if (joined.metas.length > 0) joins.set(key, joined);
     }
     this.#setSynced(true);
     this.#apply({ joins, leaves });
     // The order of its metas is the server's; and what was fetched for a key may be newer, though nobody joined.
     for (const [key, presence] of state) {
-      if (!isSame(presence, this.#presences.get(key))) this.#put(key, presence, presence.metas);
+      const held = this.#presences.get(key);
+      // One that came as a whole, as most do, is the server's.
+      const isWhole = joins.get(key) === presence && held?.metas.length === presence.metas.length;
+      if (!isWhole && !isSame(presence, held)) this.#put(key, presence, presence.metas);
     }
     const pendingDiffs = this.#pendingDiffs;
     this.#pendingDiffs = [];
@@ -281,8 +284,10 @@ function without<M, X extends object>(
   return { ...presence, metas: presence.metas.filter((meta) => !refs.has(meta.phx_ref)) };
 }
 
-/** New revisions by the ref of the one that they replace. */
+/** New revisions by the ref of the one that they replace. A table of one would cost more than that one. */
 function byPrevious<M>(metas: Metas<M>): Successors<M> {
+  const [only] = metas;
+  if (metas.length === 1) return { get: (ref) => (only?.phx_ref_prev === ref ? only : undefined) };
   return new Map(metas.map((meta) => [meta.phx_ref_prev, meta]));
 }
 
@@ -298,6 +303,9 @@ function merge<M>(
   places: unknown,
 ): PresenceMeta<M>[] {
   const gone = refsOf(left);
+  // Most keys have one meta: nothing is to be placed where it comes, or is replaced.
+  const isOnly = held.every(({ phx_ref }) => gone.has(phx_ref) && phx_ref !== joined[0]?.phx_ref);
+  if (isOnly && joined.length === 1) return [...joined, ...held];
   const fresh = new Map(joined.map((meta) => [meta.phx_ref, meta]));
   const renewed = refsOf(held.filter((meta) => fresh.has(meta.phx_ref)));
   const stay: PresenceMeta<M>[] = [];
@@ -323,7 +331,8 @@ function merge<M>(
   return [...metas, ...stay.slice(taken), ...leaving];
 }
 
-function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Set<string> {
+function refsOf(metas: readonly { readonly phx_ref: string }[] = []): Pick<Set<string>, "has"> {
+  if (metas.length < 2) return { has: (ref) => metas[0]?.phx_ref === ref };
   return new Set(metas.map((meta) => meta.phx_ref));
 }
 

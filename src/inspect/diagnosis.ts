@@ -62,7 +62,10 @@ const REPORTS: Partial<Readonly<Record<TrackerErrorCode, readonly [severity: Sev
     "wrong",
     "somebody else publishes on the channels of the tracker: restrict them at the broker",
   ],
-  UNKNOWN_PROTOCOL: ["wrong", "a node runs another major version of rollcall: finish the upgrade"],
+  UNKNOWN_PROTOCOL: [
+    "wrong",
+    "its version of rollcall is too far from that of the others: finish the upgrade",
+  ],
   CLOCK_AHEAD: ["look", "keep the clocks of the machines in step (NTP)"],
   COUNTER_AHEAD: ["look", "somebody may speak in the name of a node: restrict the channels at the broker"],
   CROWDED: ["wrong", "somebody may make names up: restrict the channels at the broker"],
@@ -78,7 +81,7 @@ export function diagnose(
   const findings: Finding[] = [];
   const add = (severity: Severity, about: string, what: string, todo: string): void =>
     void findings.push({ severity, about, what, todo });
-  const { nodes, connection } = overview;
+  const { nodes, connection, foreignNodes } = overview;
   const up = nodes.filter(({ status }) => status === "up" || status === "returning");
   if (connection !== "connected") {
     const todo = "look at the broker and the network to it; nothing else that is said here is sure";
@@ -96,6 +99,12 @@ export function diagnose(
     const todo =
       "its event loop stands still, or it may not publish at the broker: restart it, or mend its permissions";
     add("wrong", name, "it listens at the broker, and was not heard", todo);
+  }
+  for (const { name, protocolVersions } of foreignNodes) {
+    const { oldest, newest } = protocolVersions;
+    const spoken = oldest === newest ? `version ${oldest}` : `versions ${oldest} to ${newest}`;
+    const what = `it speaks ${spoken} of the protocol, which is not spoken here: neither lists what the other has`;
+    add("wrong", name, what, "upgrade the older ones first to a version that speaks both");
   }
   const periods = groupBy(up, ({ heartbeatPeriodMs }) => heartbeatPeriodMs?.toString());
   if (periods.size > 1) {

@@ -40,6 +40,10 @@ export interface Overview {
   readonly complete: boolean;
   readonly connection: Health["connection"];
   readonly version: string;
+  /** The version of the protocol that the node speaks at present. */
+  readonly protocolVersion: number;
+  /** Nodes of which nothing is listed, as they speak other versions of the protocol. */
+  readonly foreignNodes: Health["foreignNodes"];
   readonly own: Health["own"];
   readonly counters: Health["counters"];
   readonly nodes: readonly NodeRow[];
@@ -51,7 +55,8 @@ export interface Overview {
 }
 
 export function overviewOf(tracker: Inspected, topicsShown: number): Overview {
-  const { ready, complete, connection, version, own, counters, replicas } = tracker.health();
+  const health = tracker.health();
+  const { ready, complete, connection, version, protocolVersion, foreignNodes, own, counters } = health;
   const topics = tracker.topics();
   let entryCount = 0;
   const rows = topics.map((topic): TopicRow => {
@@ -63,8 +68,8 @@ export function overviewOf(tracker: Inspected, topicsShown: number): Overview {
   return {
     tracker: tracker.name,
     node: tracker.nodeName,
-    ...{ ready, complete, connection, version, own, counters },
-    nodes: nodesOf(replicas),
+    ...{ ready, complete, connection, version, protocolVersion, foreignNodes, own, counters },
+    nodes: nodesOf(health.replicas),
     topics: rows.slice(0, topicsShown).map((row) => ({ ...row, keys: tracker.countKeys(row.topic) })),
     topicCount: topics.length,
     entryCount,

@@ -82,6 +82,8 @@ function counter(
 
 const DROPPED: Readonly<Record<string, keyof Counters>> = {
   refused: "framesRefused",
+  unread: "framesUnread",
+  unknownKind: "framesOfUnknownKind",
   late: "framesLate",
   over: "framesOver",
   superseded: "framesSuperseded",
@@ -126,6 +128,12 @@ const definitions: readonly (NumberDefinition | HistogramDefinition)[] = [
       replicas.filter(({ status }) => status === "up").map(({ version }) => version ?? "unknown"),
     ),
   ),
+  gauge(
+    "foreign_nodes",
+    "nodes",
+    "Nodes that are heard and speak no version of the protocol in common with this one.",
+    ({ foreignNodes }) => one(foreignNodes.length),
+  ),
   gauge("lag_dots", "dots", "Changes of nodes that are up, known of and not held yet.", ({ replicas }) =>
     one(replicas.reduce((sum, { status, lagDots }) => (status === "up" ? sum + lagDots : sum), 0)),
   ),
@@ -169,6 +177,9 @@ const definitions: readonly (NumberDefinition | HistogramDefinition)[] = [
   counter("frames_received", "frames", "Frames received of other nodes.", (each) => one(each.framesReceived)),
   counter("frames_dropped", "frames", "Frames received and not listened to, by reason.", (each) =>
     Object.entries(DROPPED).map(([reason, name]) => [each[name], { reason }]),
+  ),
+  counter("frames_with_further_fields", "frames", "Frames that say more than this version reads.", (each) =>
+    one(each.framesWithFurtherFields),
   ),
   counter("claims_crowded", "shards", "Shards that were claimed and had no room.", (each) =>
     one(each.claimsCrowded),

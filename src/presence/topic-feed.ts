@@ -4,7 +4,9 @@
  *
  * The view advances when a change is released, not when it is made. A state is a copy of the view, so a follower
  * misses nothing and hears nothing twice: a change that the view has is in the state, and any other is still to be
- * released. It knows neither the tracker nor other topics.
+ * released. Of one turn of the event loop there are two states at most: the first is taken at once, and whoever comes
+ * after a change shares the one that is taken when the turn ends, so that a crowd that joins, and is told of itself,
+ * costs two states and not one each. It knows neither the tracker nor other topics.
  */
 import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Entry, TopicDiff } from "../words.js";
@@ -56,6 +58,10 @@ export class TopicFeed<M, X extends object> {
   readonly #onClose: () => void;
   readonly #view: TopicView<M>;
   readonly #followers = new Set<Follower<M, X>>();
+  /** Those for whom a state is taken when this turn of the event loop ends. */
+  readonly #late = new Set<Follower<M, X>>();
+  /** In a turn in which a state was taken. */
+  #cancelTurn: CancelTimer | undefined;
   #queue: Pending<M, X>[] = [];
   #window: DiffWindow<M> | undefined;
   #cancelWindow: CancelTimer | undefined;
@@ -80,7 +86,7 @@ export class TopicFeed<M, X extends object> {
 
   /** How many follow it. */
   get followers(): number {
-    return this.#followers.size;
+    return this.#followers.size + this.#late.size;
   }
 
   /** Takes a diff of the tracker. Without a period every diff goes its own way, at once. */
@@ -97,13 +103,19 @@ export class TopicFeed<M, X extends object> {
     this.#window.add(diff);
   }
 
-  /** Adds a follower, which gets the state as of now as soon as that is fetched. */
+  /** Adds a follower, which gets the state as of this turn as soon as that is fetched. */
   add(follower: Follower<M, X>): void {
-    this.#followers.add(follower);
     follower.onEnd = () => {
       this.#followers.delete(follower);
+      this.#late.delete(follower);
       this.#closeIfUnused();
     };
+    if (this.#state === undefined && this.#cancelTurn !== undefined) this.#late.add(follower);
+    else this.#tellState(follower);
+  }
+
+  #tellState(follower: Follower<M, X>): void {
+    this.#followers.add(follower);
     const state = (this.#state ??= this.#takeState());
     if (state.presences === undefined) state.waiting.add(follower);
     else follower.begin(state.presences);
@@ -113,10 +125,12 @@ export class TopicFeed<M, X extends object> {
   close(): void {
     this.#closed = true;
     this.#cancelWindow?.();
+    this.#cancelTurn?.();
     this.#window = undefined;
     this.#queue = [];
-    for (const follower of this.#followers) follower.endFor("stopped");
+    for (const follower of [...this.#followers, ...this.#late]) follower.endFor("stopped");
     this.#followers.clear();
+    this.#late.clear();
   }
 
   #closeWindow(): void {
@@ -164,7 +178,8 @@ export class TopicFeed<M, X extends object> {
    * share one state until the next change. Fetched data is not kept longer, since nothing says when it is out of date.
    */
   #takeState(): SharedState<M, X> {
-    const { fetcher } = this.#settings;
+    const { fetcher, runtime } = this.#settings;
+    this.#cancelTurn ??= runtime.schedule(0, () => this.#turned());
     const state: SharedState<M, X> = { waiting: new Set(), presences: undefined };
     const snapshot = this.#view.snapshot();
     void fetcher.fetch(this.#topic, snapshot.keys).then((extras) => {
@@ -177,8 +192,15 @@ export class TopicFeed<M, X extends object> {
     return state;
   }
 
+  #turned(): void {
+    this.#cancelTurn = undefined;
+    const late = [...this.#late];
+    this.#late.clear();
+    for (const follower of late) this.#tellState(follower);
+  }
+
   #closeIfUnused(): void {
-    if (this.#closed || this.#followers.size > 0) return;
+    if (this.#closed || this.followers > 0) return;
     if (this.#settings.handleMetas !== undefined) {
       // The view is what handleMetas gets, so it is kept for as long as there is anything in it or on its way.
       const busy = this.#releasing || this.#queue.length > 0 || this.#window !== undefined;

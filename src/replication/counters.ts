@@ -6,6 +6,12 @@ export interface Counters {
   /** Of all nodes but this one. */
   framesReceived: number;
   framesRefused: number;
+  /** In a version of the protocol that this node does not read, or of a node that reads none of its own. */
+  framesUnread: number;
+  /** Of a kind that a later version has added, and that are left alone. */
+  framesOfUnknownKind: number;
+  /** With more fields than this version reads: the rest of them is read. */
+  framesWithFurtherFields: number;
   framesLate: number;
   framesOver: number;
   framesSuperseded: number;
@@ -34,6 +40,9 @@ export function noCounts(): Counters {
   return {
     framesReceived: 0,
     framesRefused: 0,
+    framesUnread: 0,
+    framesOfUnknownKind: 0,
+    framesWithFurtherFields: 0,
     framesLate: 0,
     framesOver: 0,
     framesSuperseded: 0,

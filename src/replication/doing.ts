@@ -41,7 +41,7 @@ export class Doing {
   /** One more handle of a topic. What this node has itself is there at once. */
   follow(topic: string): void {
     if (!this.#interests.follow(topic)) return;
-    this.#view.begin(topic);
+    this.#view.beginTopic(topic);
     for (const entry of this.#interests.own.of(topic)) this.#view.join(entry);
   }
 

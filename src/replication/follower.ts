@@ -14,6 +14,7 @@ import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
 import { decodeFollowing } from "./following/codec.js";
 import { Interests } from "./following/interests.js";
+import { FOLLOWING_VERSION } from "./following/limits.js";
 import type { FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
 import type { Pair, PairsOf } from "./following/pair.js";
@@ -23,7 +24,7 @@ import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
-import type { Goal, Machine } from "./machine.js";
+import type { Goal, Machine, Waits } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
 import { Others } from "./others.js";
 import { Partner } from "./partner.js";
@@ -34,6 +35,11 @@ import { View } from "./showing/view.js";
 import { Effects } from "./step.js";
 import type { Step } from "./step.js";
 
+const SPOKEN = {
+  spoken: FOLLOWING_VERSION,
+  own: { oldest: FOLLOWING_VERSION, newest: FOLLOWING_VERSION },
+};
+
 export class Follower implements Machine {
   readonly view: View;
   readonly membership: Membership<Partner>;
@@ -42,6 +48,10 @@ export class Follower implements Machine {
   readonly connection: Connection;
   /** What is told goes to one peer and never comes back: nothing is timed. */
   readonly seenTimes = new SeenTimes();
+  readonly versions = SPOKEN;
+  readonly border = { foreignNodes: () => [] };
+  /** A wait is for topics, whoever is heard and whenever. */
+  readonly heardOut: Waits = { since: 0, catchUp: () => this.#catchUp() };
   readonly #options: FollowerOptions;
   readonly #rules: Rules;
   readonly #effects = new Effects();
@@ -164,7 +174,7 @@ export class Follower implements Machine {
   }
 
   /** Begins a wait for the topics that are followed now, as far as they still are. */
-  catchUp(): Goal {
+  #catchUp(): Goal {
     const topics = new Set(this.interests.follows.topics());
     const isOpen = (topic: string): boolean =>
       this.isFollowed(topic) && !this.isComplete(topic, this.#steppedMs);
@@ -276,7 +286,7 @@ export class Follower implements Machine {
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
       this.#doing.unfollow(topic);
       this.#reading.letGo(topic, this.#others.partners());
-      this.view.end(topic);
+      this.view.endTopic(topic);
       this.interests.unfollowed(topic);
     }
     this.interests.endStakes(nowMs);
@@ -345,7 +355,7 @@ export class Follower implements Machine {
     if (decoded.frame === undefined) {
       this.counters.framesReceived += 1;
       this.counters.framesRefused += 1;
-      return this.#effects.add({ type: "refused", reason: decoded.refused, version: decoded.version });
+      return this.#effects.add({ type: "refused", reason: decoded.refused });
     }
     const { frame } = decoded;
     const { from, to, counter, message } = frame;

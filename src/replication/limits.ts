@@ -1,9 +1,7 @@
-/**
- * Every limit of the protocol, with its reason. Both sides of a cluster may differ in all but the first.
- */
+/** Every limit of the protocol, with its reason. Both sides of a cluster may differ in all of them. */
 
-/** In every frame; another one is reported and not guessed. */
-export const PROTOCOL_VERSION = 1;
+/** A version of the protocol is a number up to this: what counts lives by version stays small. */
+export const MAX_PROTOCOL_VERSION = 65_535;
 /** No frame is larger, whatever the pubsub allows: a larger one would stall its receiver. */
 export const MAX_FRAME_BYTES = 256 * 1024;
 /** Texts of a frame's births, each written out wherever it is used, in UTF-16 units: what sharing may save. */
@@ -66,6 +64,8 @@ export const GREETING_DELAY_MAX_MS = 60;
  */
 export const COUNTER_JUMP = 2 ** 20;
 export const COUNTER_JUMP_PER_MS = 100;
+/** A frame that comes later than so many of this node's own delays after a goodbye was sent after it. */
+export const DELAYS_TO_OUTLIVE = 4;
 /** Runs of counters of a life that are remembered as passed over, for each of its two ways. */
 export const MAX_UNHEARD_RUNS = 16;
 /** A node tells how late its heartbeats come by so many of the last ones: as soon as two are, until they are past. */
@@ -90,6 +90,8 @@ export const ALOUD_UNANSWERED = 4;
  */
 export const HEARTBEATS_TO_DOUBT = 1.25;
 export const HEARTBEATS_TO_DEAF = 2.25;
+/** A node speaks a newer version once it has heard so many heartbeats of all that there are, and a quarter is for the way. */
+export const HEARTBEATS_TO_GO_UP = 1.25;
 /** A node in doubt speaks with every tick, until it has not heard itself for so many heartbeats. */
 export const HEARTBEATS_OF_SOUNDING = 8;
 /** A node's frames tell of the connection if they come back within so many down periods; later ones are not counted. */
@@ -118,20 +120,33 @@ export const MAX_OBSERVERS = 64;
 export const OBSERVER_MEMORY_MS = 120_000;
 /** What is refused because a table is full, or is implausible, is reported so often at the most. */
 export const REFUSAL_REPORT_MS = 60_000;
+/** Nodes that speak no version in common with this one and are remembered by name: each is reported once. */
+export const MAX_FOREIGN_NODES = 64;
 
 /**
  * The limits that a replicator is given. All nodes have these; simulated ones also run with small ones, as what happens
  * only beyond ten thousand changes then happens within a few.
  */
 export const LIMITS = Object.freeze({
+  /**
+   * The versions of the protocol that this library reads and writes: these two and all between them. Version 1 is that
+   * of the builds before 0.1.0, which say nothing of their versions and refuse kinds that they do not know.
+   */
+  oldestVersion: 1,
+  newestVersion: 2,
   /** Removals that an author remembers, so that a node which missed that many still gets a delta. */
   removalsKept: 10_000,
-  /** A change that makes this many dots wait for the flush flushes at once; below the removals kept. */
-  pendingDots: 8_192,
-  /** A node that lacks more dots than this gets pages instead of a delta. */
-  deltaDots: 8_192,
+  /**
+   * A change that makes this many dots wait for the flush flushes at once, and no more than this many are flushed in one
+   * turn: some milliseconds of work for the author, and as many for each who hears of them. Below the removals kept.
+   */
+  pendingDots: 2_048,
+  /** A node that lacks more dots than this gets pages instead of a delta: as much work, twice. */
+  deltaDots: 4_096,
   /** Births and intervals of one page: some milliseconds of work on either side. */
   pageItems: 500,
+  /** Entries that one step hides, shows or ends: some milliseconds of work, and the rest follows in the next. */
+  entriesPerStep: 1_024,
   /** Answers in one turn of the event loop: a newcomer to a large cluster stalls nobody. */
   answersPerTurn: 1,
   /**

@@ -6,7 +6,9 @@ import type { SeenTimes } from "./authoring/seen-times.js";
 import type { Counters } from "./counters.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Connection } from "./lives/connection.js";
+import type { ForeignNode } from "./lives/foreign-nodes.js";
 import type { Membership } from "./lives/membership.js";
+import type { VersionRange } from "./message.js";
 import type { View } from "./showing/view.js";
 import type { ReplicationEvent, Step } from "./step.js";
 
@@ -23,12 +25,25 @@ interface FollowingCounts {
   readonly peers: number;
 }
 
+/** Waits for what others have. Connections are numbered, as a wait may last longer than one of them. */
+export interface Waits {
+  /** The connection since which others are to be heard out, if that is asked for now. */
+  readonly since: number;
+  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
+  catchUp(asOfNow: boolean, since: number): Goal;
+}
+
 export interface Machine {
   readonly view: View;
   readonly counters: Counters;
   readonly membership: Membership;
   readonly connection: Connection;
   readonly seenTimes: SeenTimes;
+  /** The version of the protocol that this node speaks at present, and all that it reads. */
+  readonly versions: { readonly spoken: number; readonly own: VersionRange };
+  /** Who is heard, and speaks none of them. */
+  readonly border: { foreignNodes(nowMs: number): readonly ForeignNode[] };
+  readonly heardOut: Waits;
   /** Of a machine that holds what it follows. */
   readonly following?: FollowingCounts | undefined;
   step(event: ReplicationEvent, nowMs: number): Step;
@@ -38,8 +53,6 @@ export interface Machine {
   isComplete?(topic: string, nowMs: number): boolean;
   /** What this node has in a topic itself; not asked where everything is shown. */
   ownOf?(topic: string): Iterable<ReplicatedEntry>;
-  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
-  catchUp(asOfNow: boolean): Goal;
   /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
   earlierWindowMs(nowMs: number): number;
 }

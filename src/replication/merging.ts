@@ -76,6 +76,12 @@ export class Merging {
     this.#wakeWaiting(nowMs);
   }
 
+  /** Nothing could be heard until now. */
+  resume(nowMs: number): void {
+    this.#requests.resume(nowMs);
+    this.#wakeWaiting(nowMs);
+  }
+
   /** It answers no more: nothing is asked of it. */
   dropRequests(replica: Replica): void {
     for (const slice of replica.held.slices.values()) slice.isCrowded = false;
@@ -104,7 +110,14 @@ export class Merging {
     });
   }
 
-  heartbeat(replica: Replica, heartbeat: Heartbeat, counter: number, way: SummaryWay, nowMs: number): void {
+  heartbeat(
+    replica: Replica,
+    heartbeat: Heartbeat,
+    counter: number,
+    way: SummaryWay,
+    nowMs: number,
+    isSlow = false,
+  ): void {
     const { held } = replica;
     // One that was overtaken may be one that was heard before.
     if ((way !== "late" || held.poolSize === undefined) && held.sayPoolSize(heartbeat.poolSize))
@@ -122,7 +135,7 @@ export class Merging {
       // What is not kept is not summed up either, so nothing counts as complete without it.
       if (slice === undefined && isUsed) continue;
       if (way === "late") held.sumUpLate(shard, summary.clock);
-      else held.sumUp(shard, summary.clock, way === "direct");
+      else held.sumUp(shard, summary.clock, way === "direct", heartbeat.answers, isSlow);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       const growth = summary.count - slice.weight;
@@ -130,7 +143,8 @@ export class Merging {
       if (slice.isCrowded) slice.isCrowded = !this.#room.admits(growth - (spare ??= this.#spare()));
       if (slice.isCrowded) this.#full(replica, slice, nowMs);
       else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
-      else if (verdict === "behind" && slice.nextRequest() !== undefined) this.#want(replica, slice, nowMs);
+      else if (verdict === "behind" && slice.nextRequest() !== undefined)
+        this.#want(replica, slice, nowMs, way === "direct");
     }
     this.#listener.broughtOn(replica);
   }
@@ -190,11 +204,7 @@ export class Merging {
   /** Nobody sends it who has no such shard. */
   #refuse(): void {
     this.#counters.framesRefused += 1;
-    this.#effects.add({
-      type: "refused",
-      reason: "a shard that its sender does not have",
-      version: undefined,
-    });
+    this.#effects.add({ type: "refused", reason: "a shard that its sender does not have" });
   }
 
   /** What a life was said to have beyond its shards goes, with all that is wanted of it. */
@@ -324,9 +334,9 @@ export class Merging {
     this.#listener.broughtOn(replica);
   }
 
-  #want(replica: Replica, slice: RemoteSlice, nowMs: number): void {
+  #want(replica: Replica, slice: RemoteSlice, nowMs: number, isToldAlone = false): void {
     if (replica.status === "departing" || slice.isCrowded) return;
-    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs));
+    this.#effects.wakeAt(this.#requests.want(replica, slice, nowMs, isToldAlone));
   }
 
   /** What waited for an answer is due now; nobody else would call for it before the next tick. */

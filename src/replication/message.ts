@@ -28,6 +28,12 @@ export interface ShardSummary {
   readonly digest: number;
 }
 
+/** The versions of the protocol that a life reads and writes: these two and all between them. */
+export interface VersionRange {
+  readonly oldest: number;
+  readonly newest: number;
+}
+
 /** To all, at start and every `heartbeatPeriodMs`; to one, when an unknown life was heard. */
 export interface Heartbeat {
   readonly type: "heartbeat";
@@ -43,6 +49,15 @@ export interface Heartbeat {
   readonly version?: string | undefined;
   /** By how much the sender is often late with it, if it is. */
   readonly lateMs?: number | undefined;
+  /** Absent in heartbeats of version 1: its nodes speak no other. */
+  readonly speaks?: VersionRange | undefined;
+  /** The counter of the question that it answers, if it does: it was sent after that was heard. */
+  readonly answers?: number | undefined;
+}
+
+/** What the sender of a heartbeat speaks. One that does not say so speaks what it has written. */
+export function spokenBy({ speaks }: Heartbeat, version: number): VersionRange {
+  return speaks ?? { oldest: version, newest: version };
 }
 
 /** Within what time the next heartbeat may be expected, if the sender has said so. */
@@ -152,6 +167,8 @@ export interface Frame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: Message;
+  /** The version of the protocol that it is written in. */
+  readonly version: number;
   /** Whether the sender only looks on: it has nothing, and is nobody's replica. */
   readonly observes?: boolean | undefined;
 }

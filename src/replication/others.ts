@@ -8,7 +8,7 @@ import type { Pair } from "./following/pair.js";
 import type { Life } from "./life.js";
 import type { Greetings } from "./lives/greetings.js";
 import type { HealthyTime } from "./lives/healthy-time.js";
-import type { MembershipListener } from "./lives/membership.js";
+import type { MembershipListener } from "./lives/membership-listener.js";
 import type { Refusals } from "./lives/refusals.js";
 import type { Partner } from "./partner.js";
 import type { Reading } from "./reading.js";
@@ -92,7 +92,7 @@ export class Others implements MembershipListener<Partner> {
   departs(partner: Partner, nowMs: number): void {
     const { view, interests, agenda } = this.#concerned;
     view.departingLives += 1;
-    view.depart(partner.entries());
+    view.depart(partner);
     interests.forget(partner.pair, true);
     agenda.drop(partner);
     this.#went(partner, nowMs);
@@ -102,7 +102,8 @@ export class Others implements MembershipListener<Partner> {
   stays(partner: Partner, nowMs: number): void {
     const { view, interests } = this.#concerned;
     view.departingLives -= 1;
-    view.stay(partner.entries());
+    view.stays(partner);
+    for (const entry of partner.entries()) view.stay(entry);
     interests.appeared(partner.pair);
     this.#came(partner);
     this.cameBack(partner, nowMs);
@@ -112,7 +113,9 @@ export class Others implements MembershipListener<Partner> {
     const { view, interests, reading, greetings, agenda, effects, healthy } = this.#concerned;
     const { pair, departure } = partner;
     if (partner.status === "departing") view.departingLives -= 1;
-    for (const entry of partner.entries()) view.leave(entry, departure ?? "down");
+    view.ends(partner, departure ?? "down");
+    for (const entry of partner.entries()) view.end(entry);
+    view.hasEnded(partner);
     greetings.drop(partner);
     agenda.drop(partner);
     reading.forget(partner);

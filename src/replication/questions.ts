@@ -42,7 +42,7 @@ export class Questions {
   }
 
   /** A frame of somebody who only looks on: what it asks of this life is answered, and nothing is kept of it. */
-  ofObserver({ from, to, message }: Frame, nowMs: number): void {
+  ofObserver({ from, to, message, version }: Frame, nowMs: number): void {
     const { self, membership, contact, counters, effects } = this.#asked;
     if (to !== undefined && to !== self.incarnation) counters.framesMisaddressed += 1;
     if (to !== self.incarnation) return;
@@ -50,13 +50,14 @@ export class Questions {
     const isNode = from.name === self.name || membership.presentOf(from.name)?.isAlive === true;
     if (!this.#rules.mayOnlyLookOn(isNode)) {
       counters.framesRefused += 1;
-      effects.add({ type: "refused", reason: "observer with the name of a node", version: undefined });
+      effects.add({ type: "refused", reason: "observer with the name of a node" });
     } else if (!this.#observers.admits(from, nowMs)) {
       counters.framesCrowded += 1;
       contact.reportRefusal({ kind: "crowded", table: "observers" }, nowMs);
     } else {
       // Nothing shows whether its counter is its own, so the newest question is the one that came last.
-      this.ask({ ...from, observes: true }, message, counters.framesReceived, nowMs);
+      // Others need not understand it, so it is answered in the version that it reads.
+      this.ask({ ...from, observes: true, version }, message, counters.framesReceived, nowMs);
     }
   }
 }

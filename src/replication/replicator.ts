@@ -5,29 +5,31 @@
  * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
-import type { LeaveReason } from "../words.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
-import { CatchUp, areCaughtUpWith } from "./catch-up.js";
-import { decodeFrame } from "./wire/codec.js";
+import { Border } from "./border.js";
+import { areCaughtUpWith } from "./catch-up.js";
 import { Connection } from "./lives/connection.js";
 import { Contact } from "./lives/contact.js";
 import { EarlierWindows } from "./earlier-windows.js";
 import type { ReplicatedEntry } from "./entry.js";
+import { HeardOut } from "./heard-out.js";
 import { Greetings } from "./lives/greetings.js";
 import { useOfLate } from "./late.js";
 import { replicaOf } from "./life.js";
-import { Membership, type MembershipListener } from "./lives/membership.js";
+import { Membership } from "./lives/membership.js";
+import type { MembershipListener } from "./lives/membership-listener.js";
+import { Versions } from "./lives/versions.js";
 import { Merging, type MergingListener, type SummaryWay } from "./merging.js";
-import { expectedWithinMs, type Frame, type Heartbeat } from "./message.js";
+import { expectedWithinMs, spokenBy, type Frame, type Heartbeat } from "./message.js";
 import { Outbox } from "./wire/outbox.js";
 import { countSent, noCounts, type Counters } from "./counters.js";
 import type { ReplicatorOptions } from "./options.js";
 import { Questions } from "./questions.js";
 import { Replica } from "./replica.js";
 import type { Rules } from "./rules.js";
-import type { SliceChange } from "./holding/identity.js";
+import { ShownLives } from "./shown-lives.js";
 import { Effects, type LocalChange, type ReplicationEvent, type Step, type VoiceWay } from "./step.js";
 import { View } from "./showing/view.js";
 
@@ -36,12 +38,16 @@ export class Replicator {
   readonly counters: Counters = noCounts();
   readonly membership: Membership<Replica>;
   readonly connection: Connection;
+  readonly versions: Versions;
+  readonly border: Border;
+  readonly heardOut: HeardOut;
   readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
   /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
   readonly #step: { -readonly [Field in keyof Step]: Step[Field] } = { made: undefined, effects: [] };
   readonly #rules: Rules;
+  readonly #shown: ShownLives;
   readonly #outbox: Outbox;
   readonly #merging: Merging;
   readonly #authorship: Authorship;
@@ -59,13 +65,18 @@ export class Replicator {
     this.#rules = rules;
     this.view = new View(rules);
     const effects = this.#effects;
+    this.#shown = new ShownLives(this.view, effects, protocol.limits.entriesPerStep);
     this.connection = new Connection(options, rules, effects, nowMs);
     const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
       countSent(this.counters, payload);
       effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
-    this.#outbox = new Outbox(life, options.maxFrameBytes, carry, rules, options.observer);
+    const { healthy } = this.connection;
+    this.versions = new Versions(protocol, options.heartbeatPeriodMs, healthy.at(nowMs), (peer) =>
+      this.#contact.isLeftOut(peer, this.versions.spoken),
+    );
+    this.#outbox = new Outbox(life, options.maxFrameBytes, carry, rules, options.observer, this.versions);
     this.#authorship = new Authorship(
       options,
       this.#outbox,
@@ -76,7 +87,6 @@ export class Replicator {
       this.seenTimes,
     );
     this.#greetings = new Greetings(options.random, rules);
-    const { healthy } = this.connection;
     this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy);
     this.#merging = new Merging(
       options,
@@ -93,16 +103,17 @@ export class Replicator {
         downPeriodMs,
         permdownPeriodMs,
         healthy,
+        delayMs: () => this.connection.delayMs,
         makePeer: (heard) => new Replica(heard, replicaOf(life), rules),
       },
       this.#membershipListener(),
       protocol,
     );
-    const { counters, membership } = this;
-    this.#questions = new Questions(
-      { self: life, authorship: this.#authorship, contact: this.#contact, membership, counters, effects },
-      rules,
-    );
+    const { counters, membership, versions } = this;
+    const inside = { contact: this.#contact, membership, counters, effects, versions };
+    this.border = new Border(options, inside);
+    this.#questions = new Questions({ self: life, authorship: this.#authorship, ...inside }, rules);
+    this.heardOut = new HeardOut(options, membership, this.#contact, this.connection);
     this.#earlierWindows = new EarlierWindows(this.membership, this.view, options, nowMs);
   }
 
@@ -110,11 +121,9 @@ export class Replicator {
     return {
       changed: (replica, change) => {
         this.#options.tracing?.merged(replica.life, change);
-        this.#show(replica, change);
+        this.#shown.changed(replica, change);
       },
-      letGo: (replica, entries) => {
-        if (replica.isShown) for (const entry of entries) this.view.leave(entry, "down");
-      },
+      letGo: (replica, entries) => this.#shown.letGo(replica, entries),
       silent: () => this.membership.silent(),
       forgetSilent: (replica) => this.membership.forgetSilent(replica),
       broughtOn: (replica) => this.#showIfCaughtUp(replica),
@@ -133,10 +142,7 @@ export class Replicator {
       departs: (replica, timeMs) => this.#departs(replica, timeMs),
       ended: (replica) => this.#ended(replica),
       missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
-      stays: (replica) => {
-        this.view.departingLives -= 1;
-        this.view.stay(replica.held.entries());
-      },
+      stays: (replica) => this.#shown.stays(replica),
       insisted: (replica, timeMs) => {
         this.#merging.doubtAll(replica, timeMs);
         this.#authorship.forget(replica.life);
@@ -151,7 +157,9 @@ export class Replicator {
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: ReplicationEvent, nowMs: number): Step {
+    this.#shown.renew();
     this.#step.made = this.#take(event, nowMs);
+    if (!this.#shown.isDone) this.#effects.wakeAt(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
   }
@@ -214,14 +222,8 @@ export class Replicator {
   }
 
   #receive(payload: string, nowMs: number, way: VoiceWay): void {
-    const decoded = decodeFrame(payload, this.#rules);
-    if (decoded.frame === undefined) {
-      this.counters.framesReceived += 1;
-      this.counters.framesRefused += 1;
-      this.#effects.add({ type: "refused", reason: decoded.refused, version: decoded.version });
-      return;
-    }
-    const { frame } = decoded;
+    const frame = this.border.take(payload, way, nowMs);
+    if (frame === undefined) return;
     const { from, message } = frame;
     const { life } = this.#options;
     const isOwn = from.name === life.name && from.incarnation === life.incarnation;
@@ -248,21 +250,24 @@ export class Replicator {
 
   /** Does what is due, and asks to be woken for the rest. */
   #turn(nowMs: number): void {
+    this.#shown.advance();
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
-      this.connection.voice.speaks(this.#outbox.counter);
-      // Who only looks on says nothing, but to hear itself.
-      if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
-      else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
-      if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
+      this.connection.speak(this.#outbox, nowMs, () => {
+        // Who only looks on says nothing, but to hear itself.
+        if (this.#options.observer !== true) this.#authorship.sendHeartbeat(nowMs);
+        else if (this.#options.echoes) this.#authorship.sendSign(nowMs);
+        if (this.#options.echoes) this.#authorship.sendSign(nowMs, this.#options.life);
+      });
     }
     const greetingMs = this.#greetings.advance(nowMs, ({ life }) =>
       this.#authorship.sendHeartbeat(nowMs, life),
     );
     const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
-    const requestMs = this.#merging.advance(nowMs);
+    // What is asked without a connection would be lost, and count as not answered.
+    const requestMs = this.connection.isAttached ? this.#merging.advance(nowMs) : undefined;
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
     this.#effects.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
@@ -277,9 +282,10 @@ export class Replicator {
   }
 
   #sound(nowMs: number, ways: readonly VoiceWay[]): void {
-    this.connection.voice.speaks(this.#outbox.counter);
-    for (const way of ways)
-      this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
+    this.connection.speak(this.#outbox, nowMs, () => {
+      for (const way of ways)
+        this.#authorship.sendSign(nowMs, way === "inbox" ? this.#options.life : undefined);
+    });
   }
 
   /**
@@ -296,11 +302,6 @@ export class Replicator {
     return this.#earlierWindows.leftMs(nowMs);
   }
 
-  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
-  catchUp(asOfNow: boolean): CatchUp {
-    return new CatchUp(this.membership.replicas(), asOfNow);
-  }
-
   /** What this node has said of itself, by shard. */
   get shards(): readonly AuthoredShard[] {
     return this.#authorship.shards;
@@ -308,11 +309,12 @@ export class Replicator {
 
   // Frames.
 
-  #dispatch({ message, counter, to, from }: Frame, replica: Replica, nowMs: number): void {
+  #dispatch({ message, counter, to, from, version }: Frame, replica: Replica, nowMs: number): void {
     const isDirect = to !== undefined;
     this.#contact.heard(replica, message, isDirect, nowMs);
     switch (message.type) {
       case "heartbeat":
+        this.versions.learn(replica, spokenBy(message, version), this.connection.healthy.at(nowMs));
         if (isDirect) this.#merging.greetedBy(replica, nowMs);
         this.#earlierWindows.told(replica, message.waitsMs, nowMs);
         return this.#receiveHeartbeat(replica, message, counter, isDirect ? "direct" : "broadcast", nowMs);
@@ -352,7 +354,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.isSlow);
   }
 
   // Who is alive.
@@ -361,8 +363,11 @@ export class Replicator {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     if (this.connection.isAttached) this.#contact.tryDoubted(nowMs);
+    this.heardOut.pass(nowMs);
     if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
+    this.versions.advance(this.connection.healthy.passedMs);
+    this.border.pass(nowMs);
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
@@ -378,13 +383,16 @@ export class Replicator {
   /** Nothing could be heard until now. */
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
-    // What others have now is known again when they have summed it up.
-    for (const { status, held } of this.membership.replicas()) held.hearOutAnew(status === "up");
+    this.heardOut.resume(this.#outbox.counter, nowMs);
+    this.#merging.resume(nowMs);
     // What happened meanwhile is told by the first heartbeat.
     this.#effects.wakeAt(this.connection.resume(nowMs));
   }
 
   #appeared(replica: Replica, nowMs: number): void {
+    this.#shown.appeared(replica);
+    this.border.isHeard(replica.life);
+    this.heardOut.met(replica);
     this.#greet(replica, nowMs);
     this.#effects.add({ type: "replicaUp", life: replica.life });
   }
@@ -398,41 +406,30 @@ export class Replicator {
   #wentDown(replica: Replica, nowMs: number): void {
     this.#merging.dropRequests(replica);
     this.#contact.wentDown(replica, nowMs);
-    for (const entry of replica.held.entries()) this.view.leave(entry, "down");
-    this.#effects.add({ type: "replicaDown", life: replica.life });
+    this.#shown.wentDown(replica);
   }
 
   #departs(replica: Replica, nowMs: number): void {
-    this.view.departingLives += 1;
+    this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#earlierWindows.departs(replica, nowMs);
     // It has ended, and answers nobody.
     this.#merging.dropRequests(replica);
-    this.view.depart(replica.held.entries());
+    this.#shown.departs(replica);
   }
 
   #ended(replica: Replica): void {
-    if (replica.status === "departing") this.view.departingLives -= 1;
+    this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#merging.forget(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
     this.#contact.drop(replica);
-    const reason: LeaveReason = replica.departure ?? "down";
-    for (const entry of replica.held.entries()) this.view.leave(entry, reason);
-    this.#effects.add({ type: "replicaGone", life: replica.life });
+    this.#shown.ended(replica);
   }
 
-  /** One that was down shows all it has, in one diff, once that is what it had when it was heard again. */
+  /** One that was down shows all it has, once that is what it had when it was heard again. */
   #showIfCaughtUp(replica: Replica): void {
     if (replica.status !== "returning" || !this.#rules.isShownAgain(replica.held)) return;
     this.membership.caughtUp(replica);
-    for (const entry of replica.held.entries()) this.view.joinAgain(entry);
-    this.#effects.add({ type: "replicaUp", life: replica.life });
-  }
-
-  #show(replica: Replica, change: SliceChange): void {
-    if (!replica.isShown) return;
-    for (const { entry, closed } of change.removed) this.view.leave(entry, closed ? "closed" : "untracked");
-    for (const { entry, previous } of change.updated) this.view.update(entry, previous);
-    for (const entry of change.added) this.view.join(entry);
+    this.#shown.returned(replica);
   }
 }

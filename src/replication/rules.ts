@@ -21,21 +21,19 @@
 import { fitsUtf8 } from "./bytes.js";
 import { ReplicatedEntry } from "./entry.js";
 import { equalMetas } from "./equal.js";
+import { HEARING_RULES } from "./hearing-rules.js";
 import {
   ABSENT_HEARTBEATS,
   ABSENT_MS,
   COUNTER_JUMP,
   COUNTER_JUMP_PER_MS,
+  DELAYS_TO_OUTLIVE,
   GREETING_DELAY_MAX_MS,
   EVICTIONS_ASKED,
-  HEARTBEATS_OF_SOUNDING,
   HEARTBEATS_TO_ASK,
   HEARTBEATS_TO_BE_LATE,
-  HEARTBEATS_TO_DEAF,
-  HEARTBEATS_TO_DOUBT,
   HEARTBEATS_TO_DOWN,
   LIMITS,
-  PROTOCOL_VERSION,
   REQUEST_DELAY_MAX_MS,
   REQUEST_DELAY_MIN_MS,
   REQUEST_PATIENCE_MAX_MS,
@@ -46,7 +44,8 @@ import {
   UNSTEADY_HEARTBEATS,
   type Limits,
 } from "./limits.js";
-import type { Message, ShardSummary, SliceRequest, WireBirth } from "./message.js";
+import type { Message, ShardSummary, SliceRequest, VersionRange, WireBirth } from "./message.js";
+import { VERSION_RULES } from "./version-rules.js";
 
 /** What is known of the present life of a name when another one is heard. */
 interface PresentLife {
@@ -55,6 +54,9 @@ interface PresentLife {
 }
 
 export const RULES = {
+  ...VERSION_RULES,
+  ...HEARING_RULES,
+
   // What a frame says, and when it counts.
 
   /** R1: A late frame is a lost frame. Else an old heartbeat makes a dead life look alive, and a join comes back. */
@@ -147,9 +149,9 @@ export const RULES = {
 
   // Asking and answering.
 
-  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all nodes ask at once. */
-  requestDelayMs: (random: number): number =>
-    REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
+  /** R14: A gap is asked for after 20 to 60 ms at random. Else a lost broadcast makes all ask at once; no greeting does. */
+  requestDelayMs: (random: number, isToldAlone: boolean): number =>
+    isToldAlone ? 0 : REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
 
   /** R15: Every life is asked in its own turn. How many slices at a time: of one that fails, one. */
   requestPlaces: (failures: number, limits: Limits): number =>
@@ -195,12 +197,6 @@ export const RULES = {
 
   /** R23: What is asked for aloud is answered aloud. Else the answer takes the way on which frames get lost. */
   answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
-
-  /**
-   * R45: One heartbeat that all hear may be older than this life, or than its last reconnect. Else a node whose frames
-   * are late is complete without what changed before it started.
-   */
-  isHeardOut: (shardsSure: number, poolSize: number): boolean => shardsSure >= poolSize,
 
   // Saying.
 
@@ -333,41 +329,29 @@ export const RULES = {
    */
   hasNotEnded: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > downPeriodMs,
 
+  /**
+   * R83: Who is heard after its goodbye is judged by its silence. A life sends nothing after its own. Else whoever dies
+   * after somebody said goodbye in its name is listed for as long as that said.
+   */
+  isJudged: (outlivesGoodbye: boolean): boolean => outlivesGoodbye,
+
+  /**
+   * R83: What was never heard and comes later than frames take was sent after the goodbye, though its counter is lower:
+   * then that of the goodbye was made up.
+   */
+  outlives: (sinceGoodbyeMs: number, delayMs: number): boolean =>
+    sinceGoodbyeMs > REQUEST_RETRY_MS + DELAYS_TO_OUTLIVE * delayMs,
+
+  /** R83: Of two goodbyes the shorter window holds: one of them is its own. */
+  endsMs: (untilMs: number, otherUntilMs: number): number => Math.min(untilMs, otherUntilMs),
+
   /** R43: What departs goes when its window ends. */
   hasEnded: (windowMs: number): boolean => windowMs <= 0,
 
   /** R44: A rival is a conflict only if it is heard for longer than twice `downPeriodMs`. Else slow frames are. */
   isConflict: (insistedMs: number, downPeriodMs: number): boolean => insistedMs > 2 * downPeriodMs,
 
-  // Whether this node is heard.
-
-  /**
-   * R54: A node is connected as far as it hears itself. Not heard for 2.25 heartbeats, on either way, it is deaf. Else a
-   * node that hears nobody says that it is connected and complete.
-   */
-  isDeaf: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs > HEARTBEATS_TO_DEAF * heartbeatPeriodMs,
-
-  /** R54: Before that it doubts its connection. */
-  isOverdue: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs > HEARTBEATS_TO_DOUBT * heartbeatPeriodMs,
-
-  /** R54: A node that doubts its connection speaks with every tick, for a while: one frame may have been lost. */
-  soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
-    unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
-
-  /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
-  countsSilence: (isDeaf: boolean): boolean => !isDeaf,
-
-  /** R55: While it doubts its connection it hides nobody. */
-  hidesUnheard: (isDoubted: boolean): boolean => !isDoubted,
-
-  /** R55: And it waits for a round of heartbeats more, in which those that it may not have heard can speak. */
-  graceMs: (sinceDoubtMs: number, heartbeatPeriodMs: number): number =>
-    sinceDoubtMs < HEARTBEATS_TO_DOUBT * heartbeatPeriodMs ? HEARTBEATS_TO_DOUBT * heartbeatPeriodMs : 0,
-
-  /** R56: A node that hears itself again is as after a reconnect. Else those that hear it later than this node are hidden. */
-  isAsReconnected: (wasDeaf: boolean, isDeaf: boolean): boolean => wasDeaf && !isDeaf,
+  // Who has ended.
 
   /**
    * R57: A silent node of which the pubsub says for a while that it does not listen has ended. Else a kill is noticed
@@ -402,9 +386,6 @@ export const RULES = {
 
   // The border.
 
-  /** R53: Another protocol version is reported, not guessed. Else a node believes what it misreads. */
-  isSpoken: (version: unknown): boolean => version === PROTOCOL_VERSION,
-
   /** R62: An observer is nobody's replica. Else an observer is listed, waited for and missed. */
   isNobodysReplica: (observes: boolean): boolean => observes,
 
@@ -433,3 +414,8 @@ export interface Protocol {
 }
 
 export const PROTOCOL: Protocol = { rules: RULES, limits: LIMITS };
+
+/** The versions that are spoken by a protocol. */
+export function versionsOf({ limits }: Protocol): VersionRange {
+  return { oldest: limits.oldestVersion, newest: limits.newestVersion };
+}

@@ -5,7 +5,7 @@
 import type { AnyMeta } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Life } from "./life.js";
-import type { Eviction } from "./message.js";
+import type { Eviction, VersionRange } from "./message.js";
 
 /**
  * - `whole`: nothing is known to be missing.
@@ -63,7 +63,17 @@ export type Trouble =
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
-  | { readonly kind: "crowded"; readonly table: "lives" | "livesOver" | "claims" | "observers" };
+  /** It has no version of the protocol in common with this node, or does not read what this node has to speak. */
+  | {
+      readonly kind: "version";
+      readonly life: Life;
+      readonly speaks: VersionRange;
+      readonly spoken: VersionRange;
+    }
+  | {
+      readonly kind: "crowded";
+      readonly table: "lives" | "livesOver" | "claims" | "observers" | "foreignNodes";
+    };
 
 /** What is told about other lives and about what goes wrong. */
 export type News =
@@ -73,7 +83,7 @@ export type News =
   | { readonly type: "nameConflict"; readonly name: string; readonly incarnations: readonly [string, string] }
   | { readonly type: "trouble"; readonly trouble: Trouble }
   /** A payload that no node can have sent. */
-  | { readonly type: "refused"; readonly reason: string; readonly version: unknown };
+  | { readonly type: "refused"; readonly reason: string };
 
 export type Effect =
   | News

@@ -3,11 +3,17 @@ import { functionOption, wrongOption } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
-import type { TrackerOptions } from "../tracker/tracker.js";
+import type { Tracker, TrackerOptions } from "../tracker/tracker.js";
 import type { SimulatedCluster } from "./cluster.js";
 import type { Latency } from "./latencies.js";
 import type { NetworkFaults } from "./network.js";
 import type { SimulatedNode } from "./simulated-node.js";
+
+/** Starts a tracker, as `Tracker.start` does. */
+export type StartTracker<M extends Meta<M> = AnyMeta> = (
+  behaviour: TrackerBehaviour<M>,
+  options: TrackerOptions,
+) => Promise<Tracker<M>>;
 
 /** What is given to each tracker beside its pubsub and its runtime. */
 export type SimulatedTrackerOptions = Partial<Omit<TrackerOptions, "pubsub" | "runtime">>;
@@ -30,6 +36,11 @@ export interface SimulateOptions<M extends Meta<M> = AnyMeta> {
    * trackers another name, and start, stall and end lives in both.
    */
   readonly beside?: SimulatedCluster<M> | undefined;
+  /**
+   * Starts the tracker of each life, on the pubsub and the runtime that it is given. Default `Tracker.start`: another one
+   * may wrap the tracker that an application uses, or what that tracker is given.
+   */
+  readonly startTracker?: StartTracker<M> | undefined;
   /** The behaviour of each life. Default: one that does nothing; diffs are recorded anyway. */
   readonly behaviour?: ((nodeName: string) => TrackerBehaviour<M>) | undefined;
   /** Whether {@link SimulatedCluster.trace} is kept. Default false. */
@@ -53,6 +64,7 @@ const simulateOptionNames: Readonly<Record<keyof SimulateOptions, true>> = {
   behaviour: true,
   trace: true,
   announceCrashes: true,
+  startTracker: true,
   aroundTask: true,
   afterTask: true,
 };
@@ -63,7 +75,7 @@ export function checkSimulateOptions(options: unknown): void {
     throw wrongOption("options", options, "an object with at least `seed` and `nodes`");
   }
   requireKnownOptions(options, simulateOptionNames);
-  const { seed, nodes, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
+  const { seed, nodes, startTracker, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
   if (typeof seed !== "string" && !Number.isFinite(seed)) {
     throw wrongOption("seed", seed, "a finite number or a text");
   }
@@ -73,6 +85,7 @@ export function checkSimulateOptions(options: unknown): void {
   functionOption("behaviour", behaviour);
   functionOption("aroundTask", aroundTask);
   functionOption("afterTask", afterTask);
+  functionOption("startTracker", startTracker);
 }
 
 export interface RestartOptions {

@@ -33,6 +33,7 @@ export {
   type RestartOptions,
   type SimulatedTrackerOptions,
   type SimulateOptions,
+  type StartTracker,
 } from "./cluster-options.js";
 
 /** The defaults of the tracker that the simulation has to know to say how long settling may take. */
@@ -177,6 +178,7 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
       machine,
       endpoint,
       behaviour: this.#options.behaviour?.(name) ?? {},
+      startTracker: this.#options.startTracker,
       options: itsOptions,
     }).then((node) => {
       // Before anything else happens to it.

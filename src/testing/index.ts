@@ -17,6 +17,7 @@ export {
   type RestartOptions,
   type SimulatedTrackerOptions,
   type SimulateOptions,
+  type StartTracker,
 } from "./cluster.js";
 export { DiffFold } from "./diff-fold.js";
 export { type Latency, type RangeMs } from "./latencies.js";

@@ -108,7 +108,7 @@ export class PromiseOracles {
     node.tracker.whenComplete().then(
       () => {
         waits.delete(wait);
-        if (node.running) this.#lookAtCompletion(node);
+        if (node.running) this.#lookAtCompletion(node, wait.calledMs);
       },
       () => waits.delete(wait), // it was stopped
     );
@@ -332,18 +332,19 @@ export class PromiseOracles {
     if (missed !== undefined) this.#blame(node, `is complete without one who waits elsewhere: ${missed}`);
   }
 
-  #lookAtCompletion(node: Node): void {
+  /** It says that it is complete; or that a wait is over, which asks for what others had at the call. */
+  #lookAtCompletion(node: Node, calledMs = Infinity): void {
     if (this.#expected.corrupted || this.#isMistakable(node.name)) return;
     const { broadcastPeriodMs, network } = this.#cluster;
     const { endpoint } = node;
     // Who has not noticed that it was deaf hears nobody out again.
     const last = unwellStretches(endpoint).findLast(
-      (stretch) => stretch.untilMs !== Infinity && isNoticed(stretch, endpoint, this.#tickPeriodMs),
+      (stretch) =>
+        stretch.untilMs !== Infinity &&
+        stretch.fromMs <= calledMs &&
+        isNoticed(stretch, endpoint, this.#tickPeriodMs),
     );
     const sinceMs = Math.max(node.startedMs, last?.untilMs ?? 0);
-    // Who was deaf because frames take longer than a heartbeat may hear two that were sent before (R45).
-    const wasDeaf = last !== undefined && sinceMs === last.untilMs && !endpoint.knownOutages.includes(last);
-    if (wasDeaf && this.#expected.latestFrameMs > this.#expected.heartbeatPeriodMs) return;
     const up = new Set<string>();
     for (const { name, status } of node.tracker.health().replicas) if (status === "up") up.add(name);
     const missing: string[] = [];

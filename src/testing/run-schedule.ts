@@ -6,7 +6,7 @@
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import { Application, hasHabit, type Tracked } from "./application.js";
 import { TrackerError } from "../errors.js";
-import type { RestartOptions } from "./cluster-options.js";
+import type { RestartOptions, StartTracker } from "./cluster-options.js";
 import { SimulationError, simulate, type SimulatedCluster } from "./cluster.js";
 import { HistoryOracles, type Expected } from "./history-oracles.js";
 import { idlesQuietly } from "./idle-oracle.js";
@@ -33,6 +33,8 @@ export interface RunHooks {
   /** Damages one node's copy of another's slice; false if it has none. */
   readonly corrupt?: (cluster: Cluster, node: Node, of: string) => boolean;
   readonly behaviour?: (nodeName: string) => TrackerBehaviour<VersionedMeta>;
+  /** Starts the trackers. Default `Tracker.start`. */
+  readonly startTracker?: StartTracker<VersionedMeta> | undefined;
   readonly trace?: boolean;
 }
 
@@ -116,6 +118,7 @@ class ScheduleRun {
       beside,
       announceCrashes,
       behaviour: (nodeName) => this.#behaviour(nodeName, () => watching.tracked),
+      startTracker: this.#hooks.startTracker,
       trace: isFirst && (this.#hooks.trace ?? false),
       afterTask: (node) => {
         if (watching.tracked !== undefined) look(watching.tracked, node);

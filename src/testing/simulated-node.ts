@@ -9,6 +9,7 @@ import { Session } from "../session.js";
 import { Tracker, type TrackerOptions } from "../tracker/tracker.js";
 import { DOWN_PERIODS_TO_RETURN, HEARTBEATS_TO_DEAF } from "../replication/limits.js";
 import { DiffFold } from "./diff-fold.js";
+import type { StartTracker } from "./cluster-options.js";
 import type { Machine } from "./machine.js";
 import type { Endpoint } from "./network.js";
 import type { VirtualTime } from "./virtual-time.js";
@@ -65,6 +66,7 @@ export interface SimulatedNodeOptions<M extends Meta<M>> {
   readonly machine: Machine;
   readonly endpoint: Endpoint;
   readonly behaviour: TrackerBehaviour<M>;
+  readonly startTracker?: StartTracker<M> | undefined;
   readonly options: Omit<TrackerOptions, "pubsub" | "runtime" | Period> & Readonly<Record<Period, number>>;
 }
 
@@ -104,6 +106,7 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
   /** Starts a life. Resolves when its tracker runs. */
   static async start<M extends Meta<M>>(given: SimulatedNodeOptions<M>): Promise<SimulatedNode<M>> {
     const { time, machine, endpoint, behaviour, options } = given;
+    const start: StartTracker<M> = (by, itsOptions) => Tracker.start<M>(by, itsOptions);
     const node = new SimulatedNode(given);
     const recording: TrackerBehaviour<M> = {
       handleDiff(diff, tracker) {
@@ -113,7 +116,7 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
         behaviour.handleDiff?.(diff, tracker);
       },
     };
-    const tracker = await Tracker.start<M>(recording, {
+    const tracker = await (given.startTracker ?? start)(recording, {
       ...options,
       pubsub: endpoint.pubsub,
       runtime: machine.runtime,

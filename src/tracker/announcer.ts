@@ -36,7 +36,7 @@ export class Announcer {
       case "trouble":
         return this.report(() => errorOfTrouble(news.trouble));
       case "refused":
-        this.report(() => errorOfRefusal(news.reason, news.version));
+        this.report(() => errorOfRefusal(news.reason));
         return this.#tracer.refused(news.reason);
       default:
         return news satisfies never;

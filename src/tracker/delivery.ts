@@ -60,6 +60,11 @@ export class Delivery {
     return false;
   }
 
+  /** Whether a diff is being handled. */
+  get isDelivering(): boolean {
+    return this.#delivering;
+  }
+
   /** Takes the changes into the queue, and delivers nothing: the caller that made them is about to. */
   collect(): void {
     const diff = this.#takeDiff();

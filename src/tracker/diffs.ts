@@ -36,6 +36,8 @@ export interface ChangeObserver {
   change(diff: Diff): void;
   /** Told before what has changed is delivered: the last time to change something in the same diff. */
   settle(): void;
+  /** Told once in a turn: goes on with what is left to do. Returns whether anything is left after that. */
+  advance(): boolean;
   /** Another node wants entries to end. Returns false if it wants too much. */
   evict(by: Life, eviction: Eviction): boolean;
 }

@@ -5,7 +5,7 @@
 import { isTrackerError, type TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation, type Life } from "../replication/life.js";
-import type { Machine } from "../replication/machine.js";
+import type { Goal, Machine } from "../replication/machine.js";
 import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
 import { randomText } from "../runtime.js";
 import { askToReconnect } from "./asking.js";
@@ -90,6 +90,7 @@ export class Engine {
       {
         roundMs: protocolOf(options).limits.hearingOutHeartbeats * heartbeatPeriodMs,
         longMs: options.downPeriodMs,
+        slowMs: () => this.replicator.connection.slowMs,
       },
       options.expect?.filter((other) => other !== nodeName),
       (other) => this.replicator.membership.presentOf(other) !== undefined,
@@ -160,6 +161,7 @@ export class Engine {
     this.#hasStarted = true;
     this.#status = "starting";
     this.#hearingOut.begin(this.now());
+    this.#readiness.tellFirst(() => (this.#wasComplete = true));
     this.#alarm.wakeAt(this.now());
   }
 
@@ -183,6 +185,7 @@ export class Engine {
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
     await this.#subscriptions.endAll(runtime, leftMs, startTimeoutMs);
+    this.reporter.tellRest();
   }
 
   /** Tells of every diff from now on, until what is returned is called or the tracker stops. */
@@ -218,13 +221,23 @@ export class Engine {
     this.#delivery.collect();
   }
 
+  /** Asks for a turn: there is more to do than this one may, or should, take. */
+  goOn(): void {
+    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+  }
+
+  /** Whether what changes now can be delivered now: no handler runs, and the pubsub is not being called. */
+  get mayDeliver(): boolean {
+    return !this.#delivery.isDelivering && !this.publisher.isPublishing;
+  }
+
   /** Delivers what has changed. */
   deliver(): void {
     this.#observer.settle();
     this.#delivery.deliver();
-    if (this.#readiness.isAwaited && this.hasHeardOut()) {
-      this.#readiness.look(() => this.replicator.catchUp(false));
-    }
+    if (!this.#readiness.isAwaited || this.replicator.connection.status !== "connected") return;
+    const begin = (since: number): Goal => this.replicator.heardOut.catchUp(false, since);
+    this.#readiness.look(this.hasHeardOut() ? begin : undefined);
   }
 
   /** Whether everybody who is there had the time to say so: a round of heartbeats, or all who are expected. */
@@ -257,10 +270,11 @@ export class Engine {
 
   /** Resolves when what is known now has been caught up with or, before all were heard out, what is known then. */
   async whenComplete(timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
-    const goal = this.hasHeardOut() ? this.replicator.catchUp(true) : undefined;
+    const { since } = this.replicator.heardOut;
+    const goal = this.hasHeardOut() ? this.replicator.heardOut.catchUp(true, since) : undefined;
     if (goal?.isReached === true) return;
     this.#alarm.wakeAt(this.#hearingOut.untilMs);
-    await this.#readiness.wait(goal, timeoutMs, why);
+    await this.#readiness.wait(since, goal, timeoutMs, why);
   }
 
   /** Hands an event to the replicator, and carries out what comes of it. Returns the entry that it has made. */
@@ -295,10 +309,7 @@ export class Engine {
   #takeDiff(): Diff | undefined {
     const { view } = this.replicator;
     const isWanted = this.#hasHandler || this.followers.size > 0;
-    if (!isWanted && !this.#observer.isWanted()) {
-      view.dropDiff();
-      return undefined;
-    }
+    if (!isWanted && !this.#observer.isWanted()) return void view.dropDiff();
     const diff = view.takeDiff();
     if (diff !== undefined) this.#observer.change(diff);
     return isWanted ? diff : undefined;
@@ -313,9 +324,10 @@ export class Engine {
       for (const take of this.#waiting.takeSome()) if (this.#status === "listening") take();
       if (this.#status !== "listening") return;
       this.step({ type: "turn" });
+      if (this.#observer.advance()) this.goOn();
       this.#deaths.look(nowMs);
-      const { untilMs } = this.#hearingOut;
       if (!this.#wasComplete) this.isReady();
+      const { untilMs } = this.#hearingOut;
       if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
       this.deliver();
     } finally {
@@ -333,11 +345,7 @@ export class Engine {
   #inTurn(take: () => void): void {
     if (!this.#isBusy) return take();
     this.#waiting.add(take);
-    this.#wakeForWaiting();
-  }
-
-  #wakeForWaiting(): void {
-    if (this.#status === "listening") this.#alarm.wakeAt(this.now());
+    this.goOn();
   }
 
   #receive(payload: unknown, way: VoiceWay): void {
@@ -349,7 +357,7 @@ export class Engine {
     if (this.#status === "listening" && !this.#isBusy) return this.#take(payload, way);
     const length = typeof payload === "string" ? payload.length : 0;
     const added = this.#waiting.addFrame(() => this.#take(payload, way), length);
-    if (added === "waits") return this.#wakeForWaiting();
+    if (added === "waits") return this.goOn();
     this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
   }
 
@@ -364,7 +372,7 @@ export class Engine {
   #refuse(reason: string, isFirst = true): void {
     this.replicator.counters.framesReceived += 1;
     this.replicator.counters.framesRefused += 1;
-    if (isFirst) this.#announcer.tell({ type: "refused", reason, version: undefined });
+    if (isFirst) this.#announcer.tell({ type: "refused", reason });
   }
 
   #heardStatus(status: unknown): void {
@@ -380,7 +388,7 @@ export class Engine {
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
     this.#deaths.reconnected(this.now());
     if (status !== "connected") this.#hearingOut.interrupt(this.now());
-    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew();
+    else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew(this.replicator.heardOut.since);
     this.#announcer.emit("connection", { status, unheard });
     if (status === "deaf" && !this.#isToldDeaf) {
       this.#announcer.report(() => deaf(unheard, this.#options.pubsub));
@@ -399,8 +407,7 @@ export class Engine {
 
   #pubsubFailed(cause: unknown): void {
     if (this.#status === "stopped") return;
-    const error = isTrackerError(cause) ? cause : undefined;
-    this.#failed(error ?? unavailable("The pubsub reports a failure", cause), cause);
+    this.#failed(isTrackerError(cause) ? cause : unavailable("The pubsub reports a failure", cause), cause);
   }
 
   /** Reports what the pubsub has failed at; while it starts, that is why it does not. */

@@ -33,7 +33,10 @@ export interface TrackerEvents {
     readonly reason: string;
     readonly by: string;
   };
-  /** Whatever went wrong where nobody could be told by a throw. */
+  /**
+   * Whatever went wrong where nobody could be told by a throw: of one kind ten at once, and one more every six seconds,
+   * whose `details.unreported` says how many were left out before it.
+   */
   error: TrackerError;
 }
 

@@ -3,9 +3,11 @@
  * for are the sessions that were listed at the call, so a repeated question ends nobody who came back.
  *
  * Promises: nothing of another node is removed here; a question is repeated with each heartbeat until its entries are
- * gone, for a bounded number of times; what others ask for costs them as much work as it makes. Knows no frame.
+ * gone, for a bounded number of times; those that nobody can end, as their owner has ended, are told of at once; what
+ * others ask for costs them as much work as it makes. Knows no frame.
  */
 import { TrackerError } from "../errors.js";
+import { ReplicatedEntry } from "../replication/entry.js";
 import type { Life } from "../replication/life.js";
 import type { Eviction } from "../replication/message.js";
 import type { Rules } from "../replication/rules.js";
@@ -25,6 +27,8 @@ const MOST_ACCOUNTS = 1_000;
 interface Pending {
   readonly eviction: Eviction;
   asked: number;
+  /** Sessions of which it was told that their owner has ended. */
+  readonly told: Set<string>;
 }
 
 interface Account {
@@ -56,8 +60,7 @@ export class Evictions {
 
   /** Returns how many entries are to go. */
   ask(topic: string, key: string, reason: string): number {
-    const { replicator } = this.#engine;
-    const entries = replicator.view.getByKey(topic, key);
+    const entries = this.#local.view(topic).getByKey(topic, key);
     if (entries.length === 0) return 0;
     const eviction: Eviction = {
       type: "evict",
@@ -66,11 +69,12 @@ export class Evictions {
       reason,
       sessions: entries.map(({ session }) => session),
     };
-    const pending: Pending = { eviction, asked: 1 };
+    const pending: Pending = { eviction, asked: 1, told: new Set() };
     // Before anybody is told: a listener that stops the tracker then ends this, too.
     this.#pending.add(pending);
     this.#engine.step({ type: "evict", eviction });
     this.#end(eviction, this.#nodeName, true);
+    this.#tellWaiting(pending);
     this.#engine.deliver();
     if (this.#stillListed(eviction).length === 0) this.#pending.delete(pending);
     if (this.#pending.has(pending)) this.#wake();
@@ -145,6 +149,36 @@ export class Evictions {
       .map(({ session }) => session);
   }
 
+  /**
+   * Reports those whose life has ended, and what is left of the windows in which they wait. They are asked for all the same:
+   * the goodbye may not have been their owner's.
+   */
+  #tellWaiting({ eviction, told }: Pending): void {
+    const { topic, key, reason } = eviction;
+    const asked = new Set(eviction.sessions);
+    const sessions: string[] = [];
+    const nodes = new Set<string>();
+    for (const entry of this.#engine.replicator.view.getByKey(topic, key)) {
+      if (!asked.has(entry.session) || told.has(entry.session) || !ReplicatedEntry.departs(entry)) continue;
+      told.add(entry.session);
+      sessions.push(entry.session);
+      nodes.add(entry.node);
+    }
+    if (sessions.length === 0) return;
+    const { membership } = this.#engine.replicator;
+    const nowMs = this.#engine.now();
+    let windowMs = 0;
+    for (const replica of membership.replicas())
+      if (nodes.has(replica.name)) windowMs = Math.max(windowMs, membership.windowOf(replica, nowMs));
+    const names = [...nodes].sort();
+    const message =
+      `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} wait for their users to come back, as ${names.join(", ")} ended: ` +
+      `nobody can end them, and they leave within ${Math.ceil(windowMs)} ms`;
+    this.#tell(
+      new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions, nodes: names, windowMs }),
+    );
+  }
+
   #wake(): void {
     this.#cancel ??= this.#runtime.schedule(this.#heartbeatPeriodMs, () => {
       this.#cancel = undefined;
@@ -156,13 +190,15 @@ export class Evictions {
     for (const pending of this.#pending) {
       const { eviction, asked } = pending;
       const sessions = this.#stillListed(eviction);
+      this.#tellWaiting(pending);
       if (sessions.length > 0 && this.#rules.asksAgain(asked)) {
         pending.asked += 1;
         this.#engine.step({ type: "evict", eviction: { ...eviction, sessions } });
         continue;
       }
       this.#pending.delete(pending);
-      if (sessions.length > 0) this.#report(eviction, sessions);
+      const untold = sessions.filter((session) => !pending.told.has(session));
+      if (untold.length > 0) this.#report(eviction, untold);
     }
     if (this.#pending.size > 0) this.#wake();
     this.#engine.deliver();
@@ -177,7 +213,10 @@ export class Evictions {
     const message =
       `${sessions.length} entries of ${JSON.stringify(key)} under ${JSON.stringify(topic)} were not ended by ${nodes.join(", ")}: ` +
       "they may run an earlier release, not hear this node, or have refused (`framesRefused`); call evict again";
-    const error = new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions, nodes });
+    this.#tell(new TrackerError("NOT_EVICTED", message, { topic, key, reason, sessions, nodes }));
+  }
+
+  #tell(error: TrackerError): void {
     this.#engine.tell(() => this.#engine.reporter.error(error));
   }
 

@@ -1,7 +1,6 @@
 /** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry, type EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
-import { PROTOCOL_VERSION } from "../replication/limits.js";
 import { Peer } from "../replication/lives/peer.js";
 import type { Machine } from "../replication/machine.js";
 import { VERSION } from "../version.js";
@@ -59,7 +58,7 @@ interface OwnCounts {
 }
 
 export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas }: OwnCounts): Health {
-  const { membership, counters, connection, seenTimes } = engine.replicator;
+  const { membership, counters, connection, seenTimes, versions, border } = engine.replicator;
   const { failures: publishFailures } = engine.publisher;
   const nowMs = engine.now();
   return {
@@ -76,13 +75,17 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     changeToSeen: seenTimes.durations.counts(),
     selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
-    protocolVersion: PROTOCOL_VERSION,
+    protocolVersion: versions.spoken,
+    protocolVersions: versions.own,
+    foreignNodes: border.foreignNodes(nowMs).map(({ life, speaks, heardMs }) => {
+      return { ...life, protocolVersions: speaks, silentMs: nowMs - heardMs };
+    }),
     counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
   };
 }
 
 function replicaHealthOf(replica: Peer, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, version, holding } = replica;
+  const { life, status, link, heartbeatPeriodMs, version, speaks, holding } = replica;
   const { lagDots, isComplete, waitsFor, entries } = holding;
   return {
     ...life,
@@ -94,6 +97,7 @@ function replicaHealthOf(replica: Peer, silentMs: number): ReplicaHealth {
     complete: isComplete,
     waitsFor,
     version,
+    protocolVersions: speaks,
     entries,
   };
 }

@@ -2,7 +2,7 @@
  * A topic that somebody on this node follows: a handle to read it by, and to say when nobody does any more. Where a node
  * holds everything a handle reads the same, so code that is written with handles runs in both.
  */
-import { requireDuration } from "../checks.js";
+import { durationOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { View } from "../replication/showing/view.js";
@@ -10,7 +10,7 @@ import type { AnyMeta, Entry, Meta } from "../words.js";
 
 /** What a handle asks of its tracker. */
 export interface FollowSource {
-  readonly view: View;
+  viewOf(topic: string): View;
   isComplete(topic: string): boolean;
   whenComplete(topic: string, timeoutMs: number | undefined): Promise<void>;
   /** One handle less. */
@@ -77,7 +77,7 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     requireKnownOptions(options, { timeoutMs: true });
     const { timeoutMs } = options;
-    if (timeoutMs !== undefined) requireDuration("timeoutMs", timeoutMs);
+    if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     if (this.#closed) throw notFollowed(this.topic);
     await this.#source.whenComplete(this.topic, timeoutMs);
   }
@@ -98,7 +98,7 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
 
   get #view(): View {
     if (this.#closed) throw notFollowed(this.topic);
-    return this.#source.view;
+    return this.#source.viewOf(this.topic);
   }
 }
 

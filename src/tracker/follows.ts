@@ -16,7 +16,6 @@ export type { Follow } from "./follow.js";
 export class Follows {
   readonly #engine: Engine;
   readonly #local: LocalEntries;
-  readonly #view: View;
   readonly #holdsEverything: boolean;
   readonly #handles = new Map<string, number>();
   readonly #source: FollowSource;
@@ -32,11 +31,10 @@ export class Follows {
   ) {
     this.#engine = engine;
     this.#local = local;
-    this.#view = engine.replicator.view;
     this.#holdsEverything = holds === "everything";
     this.#readiness = new Readiness(runtime);
     this.#source = {
-      view: this.#view,
+      viewOf: (topic) => this.#local.view(topic),
       isComplete: (topic) => this.#isComplete(topic),
       whenComplete: (topic, timeoutMs) => this.#whenComplete(topic, timeoutMs, why),
       closed: (topic) => this.#closed(topic),
@@ -57,27 +55,33 @@ export class Follows {
    * @throws TrackerError `NOT_FOLLOWED` if it has no handle, though it may linger: what it would say is luck.
    */
   viewOf(topic: string): View {
-    if (this.#holdsEverything || this.#handles.has(topic)) return this.#view;
-    throw notFollowed(topic);
+    this.requireFollowed(topic);
+    return this.#local.view(topic);
+  }
+
+  /** @throws TrackerError `NOT_FOLLOWED` as `viewOf` does. */
+  requireFollowed(topic: string): void {
+    if (!this.#holdsEverything && !this.#handles.has(topic)) throw notFollowed(topic);
   }
 
   /** What this node has in a topic, followed or not. */
   listOwn(topic: string, nodeName: string): readonly ReplicatedEntry[] {
     const { replicator } = this.#engine;
+    const view = this.#local.view(topic);
     if (replicator.ownOf !== undefined) return [...replicator.ownOf(topic)];
-    return this.#view.list(topic).filter(({ node }) => node === nodeName);
+    return view.list(topic).filter(({ node }) => node === nodeName);
   }
 
   /** The topics that have an entry and may be read. */
   topics(): readonly string[] {
-    const topics = this.#view.topics();
+    const topics = this.#local.view(undefined).topics();
     return this.#holdsEverything ? topics : topics.filter((topic) => this.#handles.has(topic));
   }
 
   /** Before what has changed is delivered: whose place was taken leaves, and waits may be over. */
   settle(): void {
     this.#local.settle();
-    if (this.#readiness.isAwaited) this.#readiness.look();
+    if (this.#readiness.isAwaited) this.#readiness.look(undefined);
   }
 
   /** Ends all waits. Handles that are closed from now on change nothing. */
@@ -101,7 +105,7 @@ export class Follows {
         return isComplete();
       },
     };
-    await this.#readiness.wait(goal, timeoutMs, why);
+    await this.#readiness.wait(0, goal, timeoutMs, why);
   }
 
   #closed(topic: string): void {

@@ -1,9 +1,12 @@
 /** What `health` and `explain` tell. Types only. */
 import type { DurationCounts } from "../durations.js";
+import type { VersionRange } from "../replication/message.js";
 import type { ConnectionStatus, ReplicaLink } from "../replication/step.js";
 import type { Counters } from "../replication/counters.js";
 import type { SelfBlame } from "../replication/lives/healthy-time.js";
 import type { ReplicaStatus } from "../replication/replica.js";
+
+export type { VersionRange } from "../replication/message.js";
 
 /** What is known of one other life. */
 export interface ReplicaHealth {
@@ -32,6 +35,8 @@ export interface ReplicaHealth {
   readonly waitsFor: "summary" | "entries" | "room" | undefined;
   /** The version of its library; undefined until it has said so, which it does when it meets this node. */
   readonly version: string | undefined;
+  /** The versions of the protocol that it speaks; undefined until it has said so. */
+  readonly protocolVersions: VersionRange | undefined;
   /** Entries held of it, shown or hidden. */
   readonly entries: number;
 }
@@ -46,6 +51,16 @@ export interface FollowingHealth {
   readonly registrarRows: number;
   /** Nodes with which it shares anything, up or down. */
   readonly peers: number;
+}
+
+/** A node that is heard and speaks no version of the protocol in common with this one. */
+export interface ForeignNodeHealth {
+  readonly name: string;
+  readonly incarnation: string;
+  /** What it says that it speaks; or, if even that cannot be read, the version of its last frame. */
+  readonly protocolVersions: VersionRange;
+  /** How long ago it was heard. */
+  readonly silentMs: number;
 }
 
 /** How a tracker is. */
@@ -78,9 +93,17 @@ export interface Health {
    * again through the pubsub, where that echoes. A sample of them: one delta at a time.
    */
   readonly changeToSeen: DurationCounts;
-  /** The version of this library, and of the protocol that it speaks: nodes of another protocol are not heard. */
+  /** The version of this library. */
   readonly version: string;
+  /** The version of the protocol that this node speaks at present: the newest that all others understand. */
   readonly protocolVersion: number;
+  /** All versions of the protocol that this node speaks. */
+  readonly protocolVersions: VersionRange;
+  /**
+   * Nodes that were heard within the last `downPeriodMs`, and of which this node lists nothing, as there is no version of
+   * the protocol that both speak. Each was reported once, as `UNKNOWN_PROTOCOL`. `complete` does not wait for them.
+   */
+  readonly foreignNodes: readonly ForeignNodeHealth[];
   /**
    * How often, and for how long, this node blamed itself instead of others: `durationMs` is the time that it has left out
    * of everybody's silence since it started, because it could not hear. Each disconnection, each stretch in which it

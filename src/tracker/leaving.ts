@@ -26,6 +26,7 @@ type Slot = Map<ReplicatedEntry, Session>;
 
 export class LeavingEntries {
   readonly #runtime: Pick<Runtime, "monotonicMs" | "schedule">;
+  readonly #endedPerTurn: number;
   readonly #end: (due: Iterable<Leaving>) => void;
   /** By topic and key, in the order in which they began to leave. */
   readonly #byKey = new Map<string, Map<string, Slot>>();
@@ -35,9 +36,14 @@ export class LeavingEntries {
   #nextSlot = Infinity;
   #hasWaited = false;
 
-  /** `end` is told of those whose time is up. They are forgotten when it forgets them. */
-  constructor(runtime: Pick<Runtime, "monotonicMs" | "schedule">, end: (due: Iterable<Leaving>) => void) {
+  /** `end` is told of those whose time is up, so many in a turn. They are forgotten when it forgets them. */
+  constructor(
+    runtime: Pick<Runtime, "monotonicMs" | "schedule">,
+    endedPerTurn: number,
+    end: (due: Iterable<Leaving>) => void,
+  ) {
     this.#runtime = runtime;
+    this.#endedPerTurn = endedPerTurn;
     this.#end = end;
   }
 
@@ -151,7 +157,10 @@ export class LeavingEntries {
     const due: Leaving[] = [];
     for (const [slot, entries] of this.#slots) {
       if (slot * SLOT_MS > nowMs) continue;
-      for (const [entry, session] of entries) due.push({ session, entry });
+      for (const [entry, session] of entries) {
+        if (due.length === this.#endedPerTurn) break;
+        due.push({ session, entry });
+      }
     }
     if (due.length > 0) this.#end(due);
     let next = Infinity;

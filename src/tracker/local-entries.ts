@@ -1,14 +1,19 @@
 /**
  * What this node tracks: entries from the first call to the end of their sessions, at once or after a grace period.
  * Every change is committed, noted with its session, and delivered. Knows no argument that may be wrong.
+ *
+ * Where more entries end at once than a turn should take, they are nobody's from then on and leave in parts, each with
+ * its diff. A topic that is asked for meanwhile is brought up to date first, unless that is too much by itself.
  */
 import { ReplicatedEntry } from "../replication/entry.js";
+import type { View } from "../replication/showing/view.js";
 import type { LocalChange } from "../replication/step.js";
 import type { Session } from "../session.js";
 import type { AnyMeta } from "../words.js";
+import { Closings, type Closing, type EndReason } from "./closings.js";
 import type { Engine } from "./engine.js";
 import { LeavingEntries, type Leaving } from "./leaving.js";
-import type { CheckedOptions } from "./options.js";
+import { protocolOf, type CheckedOptions } from "./options.js";
 import { OwnedEntries } from "./owned.js";
 import { Successors } from "./successors.js";
 import { shardOf } from "./topic-hash.js";
@@ -19,15 +24,19 @@ export class LocalEntries {
   readonly #nodeName: string;
   readonly #owned = new OwnedEntries((session, graceMs) => this.#closed(session, graceMs));
   readonly #leaving: LeavingEntries;
+  readonly #closings = new Closings();
+  readonly #entriesPerStep: number;
   readonly #successors: Successors;
   /** Who was tracked, here or elsewhere, since the last delivery, while anybody waits for that. */
   #came: ReplicatedEntry[] = [];
 
-  constructor(engine: Engine, { poolSize, pubsub, runtime, downPeriodMs }: CheckedOptions) {
+  constructor(engine: Engine, options: CheckedOptions) {
+    const { poolSize, pubsub, runtime, downPeriodMs } = options;
+    this.#entriesPerStep = protocolOf(options).limits.entriesPerStep;
     this.#engine = engine;
     this.#poolSize = poolSize;
     this.#nodeName = pubsub.nodeName;
-    this.#leaving = new LeavingEntries(runtime, (due) => this.#timeIsUp(due));
+    this.#leaving = new LeavingEntries(runtime, this.#entriesPerStep, (due) => this.#timeIsUp(due));
     this.#successors = new Successors(downPeriodMs);
   }
 
@@ -46,6 +55,11 @@ export class LocalEntries {
   }
 
   add(session: Session, topic: string, key: string, meta: Readonly<AnyMeta>): string {
+    if (!this.#closings.isEmpty) {
+      // One of the same identity may be about to leave: it does so in a diff before.
+      this.#commit(this.#closings.takeOf(session.id, topic, key));
+      this.#engine.observeChanges();
+    }
     const shard = shardOf(topic, this.#poolSize);
     return this.#make(session, { type: "add", shard, topic, key, session: session.id, meta });
   }
@@ -54,11 +68,45 @@ export class LocalEntries {
     return this.#make(session, { type: "update", previous, meta });
   }
 
-  remove(session: Session, entries: readonly ReplicatedEntry[], reason: "untracked" | "closed"): number {
+  remove(session: Session, entries: readonly ReplicatedEntry[], reason: EndReason): number {
     const nowMs = this.#engine.now();
     for (const entry of entries) this.#commitRemoval({ session, entry }, reason, nowMs);
     this.#engine.deliver();
     return entries.length;
+  }
+
+  /** The same for all entries of a session, or those of one topic: in parts, if they are many. Returns how many. */
+  removeAll(session: Session, topic: string | undefined, reason: EndReason): number {
+    const many = this.#owned.takeMany(session, topic, this.#entriesPerStep);
+    if (many === undefined) return this.remove(session, this.#owned.entries(session, topic), reason);
+    // Whose grace lasts leave now, and not again when it is over.
+    if (this.#leaving.size > 0) {
+      for (const ofTopic of many.values()) for (const entry of ofTopic.values()) this.#forgetLeaving(entry);
+    }
+    const before = this.#closings.size;
+    this.#closings.add(session.id, many, reason);
+    this.#engine.goOn();
+    return this.#closings.size - before;
+  }
+
+  /** Goes on with what leaves in parts, and leaves it to the caller to deliver that. Returns whether anything is left. */
+  advance(): boolean {
+    if (!this.#closings.isEmpty) this.#commit(this.#closings.takeSome(this.#entriesPerStep));
+    return !this.#closings.isEmpty;
+  }
+
+  /**
+   * What is listed, to read a topic, or all: what leaves in parts has left there. Handlers read what was told; and of a
+   * topic in which more leaves than a turn should take, a part may be listed still.
+   */
+  view(topic: string | undefined): View {
+    const { view } = this.#engine.replicator;
+    if (this.#closings.isEmpty || !this.#engine.mayDeliver) return view;
+    const isMuch = topic !== undefined && this.#closings.count(topic) > this.#entriesPerStep;
+    if (isMuch) return view;
+    this.#commit(topic === undefined ? this.#closings.takeSome(Infinity) : this.#closings.takeTopic(topic));
+    this.#engine.deliver();
+    return view;
   }
 
   /** The session of this id, if it is tracked here. */
@@ -92,6 +140,7 @@ export class LocalEntries {
    */
   end(): void {
     this.settle();
+    this.#commit(this.#closings.takeSome(Infinity));
     const nowMs = this.#engine.now();
     for (const each of this.#leaving.replaced()) this.#commitRemoval(each, "closed", nowMs);
     this.#owned.end();
@@ -124,8 +173,8 @@ export class LocalEntries {
   }
 
   #closed(session: Session, graceMs: number): void {
+    if (graceMs <= 0) return void this.removeAll(session, undefined, "closed");
     const entries = this.#owned.entries(session);
-    if (graceMs <= 0) return void this.remove(session, entries, "closed");
     this.#leaving.begin(session, entries, graceMs);
     // From now on until all have left: who comes in whose place is known to the view alone.
     this.#engine.replicator.view.tracked = (entry) => void this.#came.push(entry);
@@ -137,12 +186,23 @@ export class LocalEntries {
     this.#engine.deliver();
   }
 
-  #commitRemoval({ session, entry }: Leaving, reason: "untracked" | "closed", nowMs: number): void {
-    if (this.#leaving.size > 0) {
-      this.#leaving.forget(entry);
-      if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
-    }
-    this.#engine.step({ type: "remove", entry, reason }, nowMs);
+  #commitRemoval({ session, entry }: Leaving, reason: EndReason, nowMs: number): void {
+    this.#commitEnd({ entry, reason }, nowMs);
     this.#owned.delete(session, entry);
+  }
+
+  #commit(closings: readonly Closing[]): void {
+    const nowMs = this.#engine.now();
+    for (const closing of closings) this.#commitEnd(closing, nowMs);
+  }
+
+  #commitEnd({ entry, reason }: Closing, nowMs: number): void {
+    if (this.#leaving.size > 0) this.#forgetLeaving(entry);
+    this.#engine.step({ type: "remove", entry, reason }, nowMs);
+  }
+
+  #forgetLeaving(entry: ReplicatedEntry): void {
+    this.#leaving.forget(entry);
+    if (this.#leaving.size === 0) this.#engine.replicator.view.tracked = undefined;
   }
 }

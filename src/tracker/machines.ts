@@ -32,6 +32,7 @@ export function makeMachine(
   nowMs: number,
 ): Machine {
   const { pubsub, runtime } = options;
+  const protocol = protocolOf(options);
   const common = {
     ...options,
     life,
@@ -39,9 +40,10 @@ export function makeMachine(
     tickPeriodMs: tickPeriodOf(options),
     random: () => runtime.random(),
     version: VERSION,
-    protocol: protocolOf(options),
+    protocol,
   };
-  if (options.holds === "everything") return new Replicator({ ...common, tracing }, nowMs);
+  if (options.holds === "everything")
+    return new (protocol.replicator ?? Replicator)({ ...common, tracing }, nowMs);
   const { broadcastPeriodMs: windowMs, followLingerMs: lingerMs } = options;
   return new Follower({ ...common, windowMs, lingerMs }, nowMs);
 }

@@ -13,6 +13,7 @@ import { requireKnownOptions } from "../known-names.js";
 import { largestShareFrameBytes } from "../replication/following/outbox.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
 import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
+import type { Replicator } from "../replication/replicator.js";
 import { PROTOCOL, type Protocol } from "../replication/rules.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
@@ -143,21 +144,26 @@ export type CheckedOptions = {
   readonly schema: MetaSchema | undefined;
   readonly diagnostics: Diagnostics | undefined;
   readonly maxFrameBytes: number;
-  readonly [protocolOption]: Protocol;
+  readonly [protocolOption]: SimulatedProtocol;
 };
 
 /**
- * Under this symbol a simulation gives a tracker other rules and limits than those of this release. It is exported by
- * no entry of the package: nodes that run by different rules do not agree.
+ * Under this symbol a simulation gives a tracker other rules and limits than those of this release, and a replicator of
+ * its own. It is exported by no entry of the package: nodes that run by different rules do not agree.
  */
 export const protocolOption: unique symbol = Symbol("rollcall protocol");
 
+/** What a simulation gives a tracker: rules and limits, and a replicator that runs by them and may be watched. */
+export interface SimulatedProtocol extends Protocol {
+  readonly replicator?: typeof Replicator | undefined;
+}
+
 interface SimulatedOptions {
-  readonly [protocolOption]?: Protocol | undefined;
+  readonly [protocolOption]?: SimulatedProtocol | undefined;
 }
 
 /** The protocol that a tracker with these options runs by. */
-export function protocolOf(options: object): Protocol {
+export function protocolOf(options: object): SimulatedProtocol {
   return (options as SimulatedOptions)[protocolOption] ?? PROTOCOL;
 }
 

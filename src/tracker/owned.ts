@@ -6,8 +6,7 @@
  */
 import { ReplicatedEntry } from "../replication/entry.js";
 import type { Session, SessionOwner } from "../session.js";
-
-type ByTopic = Map<string, Map<string, ReplicatedEntry>>;
+import { countOf, type ByTopic } from "./closings.js";
 
 export class OwnedEntries implements SessionOwner {
   readonly #sessions = new Set<Session>();
@@ -79,6 +78,27 @@ export class OwnedEntries implements SessionOwner {
     return topic === undefined || ReplicatedEntry.topicOf(owned) === topic ? [owned] : [];
   }
 
+  /**
+   * Takes out all entries of a session, or those of one topic, if they are more than so many: as they are kept, so that
+   * it costs the number of their topics.
+   */
+  takeMany(session: Session, topic: string | undefined, least: number): ByTopic | undefined {
+    const owned = this.#of(session);
+    if (!(owned instanceof Map)) return undefined;
+    const ofTopic = topic === undefined ? undefined : owned.get(topic);
+    if (topic === undefined || (ofTopic !== undefined && owned.size === 1)) {
+      const count = countOf(owned);
+      if (count <= least) return undefined;
+      this.#entries -= count;
+      this.#letGo(session);
+      return owned;
+    }
+    if (ofTopic === undefined || ofTopic.size <= least) return undefined;
+    this.#entries -= ofTopic.size;
+    owned.delete(topic);
+    return new Map([[topic, ofTopic]]);
+  }
+
   /** Adds an entry, or puts it in the place of the one of its topic and key. */
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
@@ -115,6 +135,10 @@ export class OwnedEntries implements SessionOwner {
       if (ofTopic?.size === 0) owned.delete(topic);
       if (owned.size > 0) return;
     }
+    this.#letGo(session);
+  }
+
+  #letGo(session: Session): void {
     session.release(this);
     this.#sessions.delete(session);
     if (this.#byId?.get(session.id) === session) this.#byId.delete(session.id);

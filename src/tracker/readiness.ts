@@ -4,6 +4,8 @@ import type { Goal } from "../replication/machine.js";
 import type { Runtime } from "../runtime.js";
 
 interface Waiter {
+  /** The connection since which the others are to be heard out. */
+  since: number;
   /** Unknown until this node has heard the others out. */
   goal: Goal | undefined;
   readonly resolve: () => void;
@@ -28,16 +30,26 @@ export class Readiness {
     return this.#waiters.size > 0;
   }
 
+  /** Tells once when this node has heard the others out and caught up with them, whether or not it says so itself just then. */
+  tellFirst(reached: () => void): void {
+    this.#waiters.add({ since: 0, goal: undefined, resolve: reached, reject: () => undefined });
+  }
+
   /**
    * Resolves when the goal is reached; rejects with `TIMEOUT` and what `why` then returns. The process lives as long as
    * a wait that has a timeout.
    */
-  async wait(goal: Goal | undefined, timeoutMs: number | undefined, why: () => NotComplete): Promise<void> {
+  async wait(
+    since: number,
+    goal: Goal | undefined,
+    timeoutMs: number | undefined,
+    why: () => NotComplete,
+  ): Promise<void> {
     let waiter: Waiter | undefined;
     let cancel: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        waiter = { goal, resolve, reject };
+        waiter = { since, goal, resolve, reject };
         this.#waiters.add(waiter);
         if (timeoutMs === undefined) return;
         const timedOut = (): void => {
@@ -54,17 +66,22 @@ export class Readiness {
     }
   }
 
-  /** Ends the waits whose goal is reached; `begin` makes a goal for those that have none. */
-  look(begin?: () => Goal): void {
+  /** Ends the waits whose goal is reached; `begin`, if it is time to, makes a goal for those that have none. */
+  look(begin: ((since: number) => Goal) | undefined): void {
     for (const waiter of this.#waiters) {
-      waiter.goal ??= begin?.();
-      if (waiter.goal?.isReached === true) waiter.resolve();
+      waiter.goal ??= begin?.(waiter.since);
+      if (waiter.goal?.isReached !== true) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
     }
   }
 
   /** After a long outage others are there, who have to be heard out first. */
-  startAnew(): void {
-    for (const waiter of this.#waiters) waiter.goal = undefined;
+  startAnew(since: number): void {
+    for (const waiter of this.#waiters) {
+      waiter.since = since;
+      waiter.goal = undefined;
+    }
   }
 
   stop(): void {

@@ -87,6 +87,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         if (check !== undefined) this.#engine.tell(check);
       },
       settle: () => this.#follows.settle(),
+      advance: () => this.#local.advance(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
@@ -189,8 +190,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   }
 
   /**
-   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many left;
-   * an entry that is not there is no error.
+   * Untracks one entry, all entries of the session under a topic, or all entries of the session. Returns how many leave;
+   * more than 1,024 do so in several diffs. An entry that is not there is no error.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
@@ -203,13 +204,13 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
       const entry = this.#local.find(session, topic, key);
       return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
     }
-    return this.#local.remove(session, this.#local.entries(session, topic), "untracked");
+    return this.#local.removeAll(session, topic, "untracked");
   }
 
   /**
    * Ends a user: asks the nodes that own the entries of a key under a topic to end them, those that are listed now, and
-   * returns how many. Their applications hear it by the event `evicted`, to close what the session stands for. A node
-   * that does not end them is asked with each heartbeat, five times in all, and then reported as `NOT_EVICTED`.
+   * returns how many. Their applications hear it by the event `evicted`. Those that are listed still after five heartbeats
+   * are reported as `NOT_EVICTED`; at once, with a `windowMs`, those that nobody can end, as their node has ended.
    *
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */
@@ -218,7 +219,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireName("topic", topic);
     requireName("key", key);
     requireReason(reason);
-    this.#follows.viewOf(topic);
+    this.#follows.requireFollowed(topic);
     return this.#evictions.ask(topic, key, reason);
   }
 
@@ -267,11 +268,8 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
     const page = checkPage(options);
     this.#engine.observeChanges();
-    return this.#kept.page(
-      topic,
-      page,
-      this.#follows.viewOf(topic),
-    ) as readonly Entry[] as readonly Entry<M>[];
+    const view = this.#follows.viewOf(topic);
+    return this.#kept.page(topic, page, view) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
@@ -300,6 +298,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
    */
   topicsOf(key: string): readonly string[] {
+    this.#local.view(undefined);
     this.#engine.observeChanges();
     return this.#kept.topicsOf(key);
   }
@@ -312,6 +311,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
    */
   lastSeen(topic: string, key: string): LastSeen<M> | undefined {
+    this.#local.view(topic);
     this.#engine.observeChanges();
     return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
   }
@@ -348,7 +348,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
-    this.#follows.viewOf(topic);
+    this.#follows.requireFollowed(topic);
     return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 

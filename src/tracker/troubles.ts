@@ -2,7 +2,8 @@
 import { TrackerError } from "../errors.js";
 import type { TrackerEvents } from "./events.js";
 import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
-import { LIMITS, MAX_OBSERVERS } from "../replication/limits.js";
+import { LIMITS, MAX_FOREIGN_NODES, MAX_OBSERVERS } from "../replication/limits.js";
+import type { VersionRange } from "../replication/message.js";
 import type { ReplicaLink, Trouble } from "../replication/step.js";
 
 const LINKS: Readonly<Record<Exclude<ReplicaLink, "whole">, string>> = {
@@ -27,6 +28,10 @@ const CROWDED = {
   observers: {
     limit: MAX_OBSERVERS,
     text: "observers have asked lately: further ones are not answered until one of these has asked nothing for a while",
+  },
+  foreignNodes: {
+    limit: MAX_FOREIGN_NODES,
+    text: "nodes speak no version of the protocol in common with this one: further ones are not told of",
   },
 };
 
@@ -61,6 +66,11 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
       const text = `${life.name} has more than there is room for: ${maxEntries} entries of other nodes are held at the most (maxEntries)`;
       return new TrackerError("CROWDED", text, { ...life, table: "entries", limit: maxEntries });
     }
+    case "version": {
+      const { life, speaks, spoken } = trouble;
+      const text = `${life.name} speaks ${inWords(speaks)} of the protocol, and ${inWords(spoken)} is spoken here: they do not list what the other has`;
+      return new TrackerError("UNKNOWN_PROTOCOL", text, { ...life, ...speaks, spoken });
+    }
     case "crowded": {
       const { table } = trouble;
       const { limit, text } = CROWDED[table];
@@ -69,6 +79,10 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
     default:
       return trouble satisfies never;
   }
+}
+
+function inWords({ oldest, newest }: VersionRange): string {
+  return oldest === newest ? `version ${oldest}` : `versions ${oldest} to ${newest}`;
 }
 
 export function unavailable(text: string, cause: unknown): TrackerError {
@@ -93,9 +107,7 @@ export function errorOfConflict({ name, incarnations }: TrackerEvents["nameConfl
   return new TrackerError("NAME_CONFLICT", text, { name, incarnations });
 }
 
-/** Of a payload that no node of this version could have sent. */
-export function errorOfRefusal(reason: string, version: unknown): TrackerError {
-  if (version !== undefined)
-    return new TrackerError("UNKNOWN_PROTOCOL", "A node speaks another protocol version", { version });
+/** Of a payload that no node could have sent. */
+export function errorOfRefusal(reason: string): TrackerError {
   return new TrackerError("INVALID_FRAME", `A payload that is no frame of rollcall: ${reason}`, { reason });
 }

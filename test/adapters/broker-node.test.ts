@@ -87,9 +87,9 @@ describe("BrokerNode", () => {
   });
 
   it("has neither listening nor reconnect where the broker has not", () => {
-    class Bare extends FakeBroker {}
-    Object.assign(Bare.prototype, { listening: undefined, reconnect: undefined });
-    const node = new BrokerNode("a", (watcher) => new Bare(watcher));
+    const bare = (watcher: BrokerWatcher) =>
+      Object.assign(new FakeBroker(watcher), { listening: undefined, reconnect: undefined });
+    const node = new BrokerNode("a", bare as (watcher: BrokerWatcher) => FakeBroker);
     expect([node.listening, node.reconnect]).toEqual([undefined, undefined]);
   });
 

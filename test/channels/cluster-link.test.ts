@@ -16,7 +16,7 @@ describe("the link to other nodes", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     const limits = { maxBroadcastBytes: 1_000 };
-    const counters = { refusedHellos: 0, invalidFrames: 0 };
+    const counters = { refusedHellos: 0, invalidFrames: 0, furtherFrames: 0 };
     const receiver: ClusterReceiver = {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),
@@ -120,7 +120,7 @@ describe("the link to other nodes", () => {
       "[1]\n{}",
       '[1,"x","json","t"]\n{}',
       '[1,"x","json","t",7]\n{}',
-      '[1,"x","other","t","e"]\n{}',
+      '[1,"x","","t","e"]\n{}',
       '[1,"x","json","t","e"]\n{',
       '[1,"x","ended"]\n[["id",-1]]',
       '[1,"x","ended"]\n{}',
@@ -132,6 +132,12 @@ describe("the link to other nodes", () => {
     deliver('[2,"x","something","new"]\n?');
     deliver('[1,"x","json","t","e"]\n{"fine":true}');
     expect(received).toEqual(['t e {"fine":true}']);
+    expect(counters.furtherFrames).toBe(0);
+    // What a later version adds is left alone, and counted.
+    deliver('[1,"x","json","t","e","more",{"and":"more"}]\n{"also":"fine"}');
+    deliver('[1,"x","added","t"]\nwhatever');
+    expect(received).toEqual(['t e {"fine":true}', 't e {"also":"fine"}']);
+    expect(counters.furtherFrames).toBe(2);
     expect(errors.map(({ code }) => code)).toEqual([...junk.map(() => "INVALID_FRAME"), "UNKNOWN_PROTOCOL"]);
     expect(counters.invalidFrames).toBe(junk.length);
   });

@@ -145,7 +145,7 @@ describe("a refusal", () => {
     await runtime.advance(6_000);
     await tried();
     expect(errors).toHaveLength(11);
-    expect(errors[10]?.details["unreported"]).toBe(20);
+    expect(errors[10]?.details["unreported"]).toBe(19);
   });
 
   it("and every other error keeps to itself what clients sent", async () => {

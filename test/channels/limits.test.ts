@@ -155,6 +155,8 @@ describe("limits", () => {
     expect((await client.next())[1]).toBe("2");
     client.send("1", "3", "room:1", "echo", { text: "x".repeat(1_000) });
     expect((await client.closed).code).toBe(1009);
+    // The server hears of the end of a connection that it closed after its client does.
+    await expect.poll(() => server.channels.health().channels).toBe(1);
     expect(server.channels.health()).toMatchObject({ channels: 1, counters: { malformedFrames: 1 } });
     expect(server.errors.map(({ code, details }) => [code, details["limit"]])).toEqual([
       ["LIMIT_REACHED", "maxFrameBytes"],

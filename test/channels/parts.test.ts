@@ -42,7 +42,7 @@ function unwrap({ wire }: SharedFrame): Frame {
   const length = short < 126 ? short : short === 126 ? wire.readUInt16BE(2) : Number(wire.readBigUInt64BE(2));
   const data = wire.subarray(offset);
   expect([wire[0], data.length]).toEqual([wire[0] === 0x82 ? 0x82 : 0x81, length]);
-  return { data, binary: wire[0] === 0x82 };
+  return { data, bytes: length, binary: wire[0] === 0x82 };
 }
 
 function clientReads({ data, binary }: Frame): Record<string, unknown> {
@@ -497,10 +497,13 @@ describe("failures that clients cause", () => {
       ["other", "Error: the cause"],
     ]);
     await runtime.advance(6_000);
+    // The last one is told with the number of those before it, also if no other comes.
     fail("one");
     fail("one");
     expect(heard).toHaveLength(12);
-    expect(heard[11]?.details["unreported"]).toBe(90);
+    expect(heard[11]?.details["unreported"]).toBe(89);
+    await runtime.advance(6_000);
+    expect(heard[12]?.details["unreported"]).toBe(1);
   });
 });
 
@@ -530,7 +533,7 @@ describe("errors that nobody listens to", () => {
     expect(runtime.warnings).toEqual([
       "HANDLER_FAILED rollcall channels: first: the cause",
       "INVALID_FRAME rollcall channels: other",
-      "HANDLER_FAILED rollcall channels: third: the cause",
+      "HANDLER_FAILED rollcall channels: third: the cause (and 1 more HANDLER_FAILED since the last one)",
       "HANDLER_FAILED rollcall channels: a listener of error failed: the listener's",
       "HANDLER_FAILED rollcall channels: fifth: the cause",
     ]);

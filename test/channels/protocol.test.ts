@@ -411,6 +411,23 @@ describe("handlers", () => {
     expect(await client.next()).toEqual(["1", "1", "lobby", "phx_close", {}]);
   });
 
+  it("get a closed session where nobody has asked for it before the channel has ended", async () => {
+    const asked = deferred<boolean[]>();
+    const { url } = await startServer((server) =>
+      server.socket("/socket").channel("lobby", {
+        ...lobby,
+        terminate: (channel) => {
+          const { session } = channel;
+          asked.resolve([session.closed, session.signal.aborted, channel.session === session]);
+        },
+      }),
+    );
+    const client = await RawClient.connect(url);
+    await client.join("lobby", "1");
+    client.send("1", "2", "lobby", "phx_leave");
+    expect(await asked.promise).toEqual([true, true, true]);
+  });
+
   it("close the session in the same turn as the channel ends, and outlive it quietly", async () => {
     const release = deferred();
     const finished = deferred<boolean>();

@@ -87,6 +87,7 @@ const texts = messages.map((message, index): string => {
     to: index % 2 === 0 ? undefined : "0mb4k2xyz01xyz",
     counter: index + 1,
     message,
+    version: 1 + (index % 2),
   };
   // The last one stands for metas that are longer in shared form.
   return encodeFrame(frame, index === messages.length - 1 ? "plain" : "shared");

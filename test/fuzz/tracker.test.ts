@@ -96,16 +96,23 @@ describe("a tracker that receives junk", () => {
     const before = textOf(b.tracker);
     const random = new SeededRandom("refused");
     let refused = 0;
+    const unread = { version: 0, kind: 0 };
     for (let count = 0; count < frames; count += 1) {
       const text = random.chance(0.2) ? nonsense(random) : damage(random.pick(said), random);
-      if (decodeFrame(text).frame !== undefined) continue;
-      refused += 1;
+      const decoded = decodeFrame(text);
+      if (decoded.frame !== undefined) continue;
+      if ("unread" in decoded) unread[decoded.unread] += 1;
+      else refused += 1;
       cluster.network.inject(b.endpoint, random.pick(channels), text);
       if (count % 1_000 === 0) expect(textOf(b.tracker)).toBe(before);
     }
     expect(textOf(b.tracker)).toBe(before);
     expect(refused).toBeGreaterThan(frames / 4);
-    expect(b.tracker.health().counters.framesRefused).toBe(refused);
+    expect(b.tracker.health().counters).toMatchObject({
+      framesRefused: refused,
+      framesUnread: unread.version,
+      framesOfUnknownKind: unread.kind,
+    });
     await cluster.settle();
     expect(textOf(b.tracker)).toBe(before);
   });

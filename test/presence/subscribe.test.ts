@@ -47,6 +47,40 @@ describe("subscribe", () => {
     expect(heard).toHaveLength(3);
   });
 
+  it("takes two states for a crowd that comes in one turn and is told of itself, and misses nothing", async () => {
+    const { cluster, presence } = await single();
+    const states = new Set<object>();
+    const lists: Set<string>[] = [];
+    for (let number = 0; number < 20; number++) {
+      const list = new Set<string>();
+      lists.push(list);
+      presence.track(new Session(), "room", `u${number}`, {});
+      const end = presence.subscribe("room", {
+        state: (state) => {
+          states.add(state);
+          for (const key of Object.keys(state)) list.add(key);
+        },
+        diff: ({ joins }) => {
+          for (const key of Object.keys(joins)) {
+            expect(list).not.toContain(key);
+            list.add(key);
+          }
+        },
+      });
+      // As between what two sockets send: promises go on, the event loop does not turn.
+      for (let promise = 0; promise < 20; promise++) await Promise.resolve();
+      if (number % 5 === 4) end();
+    }
+    await cluster.now();
+    const all = Object.keys(presence.list("room"));
+    expect(all).toHaveLength(20);
+    for (const [number, list] of lists.entries()) {
+      if (number % 5 !== 4) expect([...list].sort()).toEqual(all.sort());
+    }
+    expect(states.size).toBe(2);
+    expect(presence.health().followers).toBe(16);
+  });
+
   it("tells the state as of the first moment after the call, and later changes as diffs", async () => {
     const { cluster, presence } = await single();
     const { heard, subscriber } = recorder();

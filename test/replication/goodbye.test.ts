@@ -44,9 +44,9 @@ function listAfter(order: readonly number[], protocol: Protocol = PROTOCOL): [st
   return listed.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function hear({ replicator }: LinkedNode, message: Message, counter: number): void {
+function hear({ replicator }: LinkedNode, message: Message, counter: number, nowMs = 1_000): void {
   const payload = encodeFrame({ from, to: undefined, counter, message });
-  replicator.step({ type: "frame", payload, way: "broadcasts" }, 1_000);
+  replicator.step({ type: "frame", payload, way: "broadcasts" }, nowMs);
 }
 
 const all = said.map((_, index) => index);
@@ -94,6 +94,83 @@ describe("the last frames of a life", () => {
     hear(node, said[0]!, 2);
     expect(node.replicator.counters.framesLate).toBe(1);
     expect(node.replicator.membership.presentOf("b")?.status).toBe("down");
+  });
+
+  describe.each([
+    ["with the rule", RULES, 0],
+    ["without it", { ...RULES, isJudged: () => false, endsMs: (untilMs: number) => untilMs }, 1],
+  ])("R83: after a goodbye that was not its own, %s", (_, rules, listed) => {
+    const start = () => {
+      const link = new Link({ ...PROTOCOL, rules });
+      const node = link.start("a");
+      hear(node, heartbeat, 1);
+      hear(node, said[0]!, 2);
+      hear(node, { type: "goodbye", windowMs: 1_200_000 }, 3);
+      link.advance(2_000);
+      return { link, node, view: node.replicator.view };
+    };
+
+    it("a life that was heard once more and died is hidden after its down period", () => {
+      const { link, node, view } = start();
+      hear(node, heartbeat, 4, link.nowMs);
+      link.advance(7_500);
+      expect(view.count("t")).toBe(2);
+      link.advance(1_500);
+      expect(view.count("t")).toBe(2 - 2 * (1 - listed));
+      expect(node.replicator.membership.presentOf("b")?.status).toBe(listed === 0 ? "down" : "departing");
+      expect(view.departingLives).toBe(listed);
+    });
+
+    it("its own, with a shorter window, holds", () => {
+      const { link, node, view } = start();
+      hear(node, { type: "goodbye", windowMs: 1_000 }, 4, link.nowMs);
+      link.advance(900);
+      expect(view.count("t")).toBe(2);
+      link.advance(700);
+      expect(view.count("t")).toBe(2 - 2 * (1 - listed));
+    });
+  });
+
+  it.each([
+    ["with the rule", RULES, 0],
+    ["without it", { ...RULES, outlives: () => false }, 1],
+  ])(
+    "R83: a life that was heard below the counter of a goodbye that was not its own, %s",
+    (_, rules, listed) => {
+      const link = new Link({ ...PROTOCOL, rules });
+      const node = link.start("a");
+      const author = link.start("b");
+      link.track(author, 0, "t", "ann", "s-1");
+      link.advance(5_000);
+      const payload = encodeFrame({
+        from: node.replicator.membership.presentOf("b")!.life,
+        to: undefined,
+        counter: author.replicator.counters.framesSent + 100_000,
+        message: { type: "goodbye", windowMs: 600_000 },
+      });
+      link.step(node, { type: "frame", payload, way: "broadcasts" });
+      link.advance(5_000);
+      // It dies before it has been heard for long enough to be believed.
+      link.nodes.delete("b");
+      author.wakeMs = -Infinity;
+      link.advance(5_500);
+      expect(node.replicator.view.count("t")).toBe(1);
+      link.advance(4_000);
+      expect(node.replicator.view.count("t")).toBe(listed);
+    },
+  );
+
+  it("R83: a longer window of a later goodbye does not hold, and silence alone contradicts none", () => {
+    const link = new Link();
+    const node = link.start("a");
+    hear(node, heartbeat, 1);
+    hear(node, said[0]!, 2);
+    hear(node, { type: "goodbye", windowMs: 60_000 }, 3);
+    link.advance(50_000);
+    expect(node.replicator.view.count("t")).toBe(2);
+    hear(node, { type: "goodbye", windowMs: 60_000 }, 4, link.nowMs);
+    link.advance(11_000);
+    expect(node.replicator.view.count("t")).toBe(0);
   });
 
   it("R43: whose place was taken is shown again when its life turns out not to have ended", () => {

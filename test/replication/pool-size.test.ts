@@ -84,7 +84,7 @@ describe("shards that a life does not have", () => {
     let wait: { readonly isReached: boolean } | undefined;
     const { link, node } = pair((itsLink, author, itsNode) => {
       forge(itsLink, author, itsNode, heartbeat(1_024, 7));
-      wait = itsNode.replicator.catchUp(true);
+      wait = itsNode.replicator.heardOut.catchUp(true, 0);
       expect(wait.isReached).toBe(false);
     });
     link.advance(10_000);

@@ -1,16 +1,20 @@
 /**
  * Oracles for what a node says of itself and when: the promise of the flush, heartbeats whatever else is sent, and
- * one answer at a time, to the newest request only. They look inside, for as long as they are installed.
+ * one answer at a time, to the newest request only.
  */
-import { Answers } from "../../src/replication/authoring/answers.js";
-import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
+import { isDeepStrictEqual } from "node:util";
+import type { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
 import type { Limits } from "../../src/replication/limits.js";
-import { asksWhetherThere, type SliceRequest } from "../../src/replication/message.js";
-import { Outbox } from "../../src/replication/wire/outbox.js";
-import { Replicator } from "../../src/replication/replicator.js";
+import {
+  asksWhetherThere,
+  type DeltaMessage,
+  type Frame,
+  type SliceRequest,
+} from "../../src/replication/message.js";
+import type { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";
-import { instead, type Restore } from "./wrap.js";
+import { wasTaken, type DoneStep, type StepWatcher } from "./watched-steps.js";
 
 /** A timer is late by so much, and what it sets off takes a turn of the event loop. */
 const slackMs = 2;
@@ -54,25 +58,47 @@ class FlushRecord {
   }
 }
 
-export class AuthorOracles {
+/** What was asked last in a place, and by the frame of which number. */
+interface Newest {
+  readonly request: SliceRequest;
+  readonly counter: number;
+}
+
+export class AuthorOracles implements StepWatcher {
   readonly #situation: Situation;
   readonly #limits: Limits;
   readonly #flushes = new WeakMap<AuthoredShard, FlushRecord>();
-  readonly #newest = new WeakMap<Answers, Map<string, { request: unknown; counter: number }>>();
+  readonly #newest = new WeakMap<Replicator, Map<string, Newest>>();
   readonly #heartbeats = new WeakMap<Replicator, number>();
   /** What is to be looked at when the present task is done. */
   readonly #afterwards: (() => string[])[] = [];
-  #advancing: Replicator | undefined;
-  #isLeaving = false;
-  #answersGiven = 0;
 
   constructor(situation: Situation, limits: Limits) {
     this.#situation = situation;
     this.#limits = limits;
   }
 
-  install(): Restore[] {
-    return [...this.#watchTurns(), ...this.#watchFlushes(), ...this.#watchAnswers()];
+  done(step: DoneStep): void {
+    const { replicator, event, effects, sent, answered } = step;
+    // A goodbye flushes whatever waits.
+    for (const delta of step.flushed) this.#lookAtFlush(replicator, delta, event.type === "goodbye");
+    for (const request of answered) this.#lookAtAnswer(replicator, request);
+    if (event.type === "turn") {
+      if (answered.length > 1) this.#situation.blame(`${answered.length} answers in one turn`);
+      this.#lookAtAnswers(sent);
+      // Nobody hears it while it is disconnected.
+      if (!replicator.connection.isAttached || sent.some((frame) => isHeartbeat(frame))) {
+        this.#heartbeats.set(replicator, this.#situation.nowMs);
+      }
+    }
+    const { frame } = step;
+    if (frame !== undefined && wasTaken(step)) this.#asks(replicator, frame);
+    for (const effect of effects) {
+      // A node that is heard again after that begins anew.
+      if (effect.type === "replicaGone") this.#forgets(replicator, effect.life);
+      if (effect.type === "trouble" && effect.trouble.kind === "counterAhead")
+        this.#forgets(replicator, effect.trouble.life);
+    }
   }
 
   /** Looks at a node after one of its tasks. */
@@ -96,104 +122,50 @@ export class AuthorOracles {
     return wrong;
   }
 
-  #watchTurns(): Restore[] {
-    const begin = (replicator: Replicator): void => {
-      this.#advancing = replicator;
-      this.#answersGiven = 0;
-    };
-    const end = (): void => {
-      if (this.#answersGiven > 1) this.#situation.blame(`${this.#answersGiven} answers in one turn`);
-      this.#advancing = undefined;
-    };
-    const setLeaving = (isLeaving: boolean): void => {
-      this.#isLeaving = isLeaving;
-    };
-    const beat = (): void => {
-      if (this.#advancing !== undefined) this.#heartbeats.set(this.#advancing, this.#situation.nowMs);
-    };
-    return [
-      instead(Replicator.prototype, "step", function (original, event, nowMs) {
-        if (event.type === "turn") begin(this);
-        // A goodbye flushes whatever waits.
-        setLeaving(event.type === "goodbye");
-        const step = original(event, nowMs);
-        setLeaving(false);
-        if (event.type === "turn") end();
-        return step;
-      }),
-      instead(Outbox.prototype, "sendHeartbeat", (original, heartbeat, to) => {
-        if (to === undefined) beat();
-        original(heartbeat, to);
-      }),
-    ];
+  /** A request that was taken up is the newest of its place. */
+  #asks(replicator: Replicator, { from, counter, message }: Frame): void {
+    if (message.type !== "deltaRequest" && message.type !== "pageRequest") return;
+    const newest = this.#newest.get(replicator) ?? new Map<string, Newest>();
+    this.#newest.set(replicator, newest);
+    const place = placeOf(from, message);
+    // One that was overtaken comes later, and is not newer.
+    if (counter > (newest.get(place)?.counter ?? 0)) newest.set(place, { request: message, counter });
   }
 
-  #watchFlushes(): Restore[] {
-    const flushed = (author: AuthoredShard, isFull: boolean): void => this.#lookAtFlush(author, isFull);
-    const { pendingDots } = this.#limits;
-    return [
-      instead(AuthoredShard.prototype, "flush", function (original, isHeard) {
-        // What fills a delta by itself does not wait.
-        const isFull = this.pendingDots >= pendingDots;
-        const delta = original(isHeard);
-        if (delta !== undefined) flushed(this, isFull);
-        return delta;
-      }),
-    ];
+  #forgets(replicator: Replicator, life: Life): void {
+    const newest = this.#newest.get(replicator);
+    for (const place of newest?.keys() ?? []) {
+      if (place.startsWith(`${replicaOf(life)} `)) newest?.delete(place);
+    }
   }
 
-  #watchAnswers(): Restore[] {
-    const answered = (author: AuthoredShard, items: number, itemsMax: number): void => {
-      this.#flushRecordOf(author).answered();
-      if (items > itemsMax)
-        this.#situation.blame(`an answer of ${items} items, where ${itemsMax} are allowed`);
-    };
-    const asked = (answers: Answers, requester: string, request: unknown, counter: number): void => {
-      const newest = this.#newest.get(answers) ?? new Map<string, { request: unknown; counter: number }>();
-      this.#newest.set(answers, newest);
-      // One that was overtaken comes later, and is not newer.
-      if (counter > (newest.get(requester)?.counter ?? 0)) newest.set(requester, { request, counter });
-    };
+  /** Whoever is answered, it is what was asked last of that place. */
+  #lookAtAnswer(replicator: Replicator, request: SliceRequest): void {
+    const author = replicator.shards[request.shard];
+    if (author !== undefined) this.#flushRecordOf(author).answered();
+    for (const newest of this.#newest.get(replicator)?.values() ?? []) {
+      if (isDeepStrictEqual(newest.request, request)) return;
+    }
+    this.#situation.blame("answers a request in whose place a newer one has come");
+  }
+
+  /** The answers of one turn, of which each may come in parts. */
+  #lookAtAnswers(sent: readonly Frame[]): void {
     const { deltaDots, pageItems } = this.#limits;
-    const forgotten = (answers: Answers, life: Life): void => {
-      const newest = this.#newest.get(answers);
-      for (const place of newest?.keys() ?? []) {
-        if (place.startsWith(`${replicaOf(life)} `)) newest?.delete(place);
-      }
-    };
-    const taken = (answers: Answers, requester: string, request: unknown): void => {
-      this.#answersGiven += 1;
-      if (this.#newest.get(answers)?.get(requester)?.request !== request) {
-        this.#situation.blame("answers a request in whose place a newer one has come");
-      }
-    };
-    return [
-      instead(AuthoredShard.prototype, "answer", function (original, ...input) {
-        const answer = original(...input);
-        const items = answer?.type === "delta" ? answer.births.length + answer.removed.length : 0;
-        answered(this, items, Math.max(deltaDots, pageItems));
-        return answer;
-      }),
-      instead(AuthoredShard.prototype, "page", function (original, request, maxItems) {
-        const page = original(request, maxItems);
-        answered(this, page.births.length + page.kept.length, pageItems);
-        return page;
-      }),
-      instead(Answers.prototype, "add", function (original, by, request, counter) {
-        asked(this, placeOf(by, request), request, counter);
-        return original(by, request, counter);
-      }),
-      instead(Answers.prototype, "forget", function (original, life) {
-        // A node that is heard again after that begins anew.
-        forgotten(this, life);
-        original(life);
-      }),
-      instead(Answers.prototype, "take", function (original, nowMs) {
-        const next = original(nowMs);
-        if (next !== undefined) taken(this, placeOf(next.by, next.request), next.request);
-        return next;
-      }),
-    ];
+    const deltas = new Map<string, number>();
+    for (const { to, message } of sent) {
+      if (message.type === "page") this.#lookAtItems(message.births.length + message.kept.length, pageItems);
+      if (message.type !== "delta" || to === undefined) continue;
+      const which = `${to} ${message.shard}`;
+      const items = (deltas.get(which) ?? 0) + message.births.length + message.removed.length;
+      deltas.set(which, items);
+    }
+    for (const items of deltas.values()) this.#lookAtItems(items, Math.max(deltaDots, pageItems));
+  }
+
+  #lookAtItems(items: number, itemsMax: number): void {
+    if (items <= itemsMax) return;
+    this.#situation.blame(`an answer of ${items} items, where ${itemsMax} are allowed`);
   }
 
   #flushRecordOf(author: AuthoredShard): FlushRecord {
@@ -203,13 +175,21 @@ export class AuthorOracles {
   }
 
   /** An answer flushes before it answers: it is not counted yet when it does. */
-  #lookAtFlush(author: AuthoredShard, isFull: boolean): void {
+  #lookAtFlush({ shards }: Replicator, { shard, since, upTo }: DeltaMessage, isLast: boolean): void {
+    const author = shards[shard];
+    if (author === undefined) return;
     const { nowMs, broadcastPeriodMs } = this.#situation;
     const record = this.#flushRecordOf(author);
     record.flushedAtOnce(nowMs);
-    if (isFull || this.#isLeaving) return;
+    // What fills a delta by itself does not wait.
+    if (isLast || upTo - since >= this.#limits.pendingDots) return;
     this.#afterwards.push(() => record.flushed(nowMs, broadcastPeriodMs));
   }
+}
+
+/** What says to all that its node is there, and what it has. */
+function isHeartbeat({ to, message }: Frame): boolean {
+  return message.type === "heartbeat" && message.shards.length > 0 && to === undefined;
 }
 
 /** Where a request stands, and a newer one of the same place takes it: whether somebody is there is asked elsewhere. */

@@ -2,24 +2,9 @@
  * The oracles that look while faults last see: trackers are damaged on purpose, or what a rule of theirs forbids is
  * done, so that the one oracle that is meant has to find it. So do those that compare exactly.
  */
-import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
-import { CatchUp } from "../../src/replication/catch-up.js";
-import { Membership } from "../../src/replication/lives/membership.js";
-import { ReplicatedEntry } from "../../src/replication/entry.js";
-import { Replica } from "../../src/replication/replica.js";
-import { Replicator } from "../../src/replication/replicator.js";
-import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
-import { Places } from "../../src/replication/showing/places.js";
-import { View } from "../../src/replication/showing/view.js";
-import { FaultyNetwork } from "../../src/testing/network.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
-import { Engine } from "../../src/tracker/engine.js";
-import { Publisher } from "../../src/tracker/publisher.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
-import { editBirths } from "./damage.js";
-import { instead, NO_STEP, wrapGetter } from "./wrap.js";
-
-const isOwn = (entry: ReplicatedEntry): boolean => !(ReplicatedEntry.ownerOf(entry) instanceof Replica);
+import { all, believed, editBirths, editDiffs, editTopics, hearingEnds, lies, unlessEmpty } from "./lies.js";
 
 function scheduleOf(steps: readonly Step[], setting: Partial<Schedule> = {}) {
   return (seed: number): Schedule => ({
@@ -87,46 +72,50 @@ const exact: readonly BrokenRule[] = [
     rule: "a session that closed, told as untracked",
     found: /has left as untracked though it was closed/,
     schedule: ending,
-    break: () => [
-      instead(View.prototype, "leave", (original, entry, reason) =>
-        original(entry, reason === "closed" ? "untracked" : reason),
-      ),
-    ],
+    broken: {
+      startTracker: editDiffs((diff) => ({
+        ...diff,
+        leaves: diff.leaves.map((leave) =>
+          leave.reason === "closed" ? { ...leave, reason: "untracked" } : leave,
+        ),
+      })),
+    },
   },
   {
     rule: "an entry that was untracked, told as closed",
     found: /has left as closed though it was untracked/,
     schedule: ending,
-    break: () => [
-      instead(View.prototype, "leave", (original, entry, reason) =>
-        original(entry, reason === "untracked" ? "closed" : reason),
-      ),
-    ],
+    broken: {
+      startTracker: editDiffs((diff) => ({
+        ...diff,
+        leaves: diff.leaves.map((leave) =>
+          leave.reason === "untracked" ? { ...leave, reason: "closed" } : leave,
+        ),
+      })),
+    },
   },
   {
     rule: "another ref before than the diff said",
     found: /after ref .* instead of/,
     schedule: ending,
-    break: () => [
-      instead(View.prototype, "list", (original, topic) =>
-        original(topic).map((entry) =>
-          entry.prevRef === undefined ? entry : ({ ...entry, prevRef: "?" } as ReplicatedEntry),
-        ),
-      ),
-    ],
+    broken: {
+      startTracker: lies((tracker) => ({
+        list: (topic) =>
+          tracker
+            .list(topic)
+            .map((entry) => (entry.prevRef === undefined ? entry : { ...entry, prevRef: "?" })),
+      })),
+    },
   },
   {
     rule: "a meta that was changed on its way",
     found: /shows another meta than was tracked/,
     schedule: ending,
-    break: () => [
-      editBirths((birth) => ({ ...birth, meta: { ...birth.meta, more: [1] } })),
+    broken: {
+      startTracker: editBirths((birth) => ({ ...birth, meta: { ...birth.meta, more: [1] } })),
       // The digest would tell, and the true meta be fetched.
-      instead(RemoteSlice.prototype, "compare", (original, ...summary) => {
-        const verdict = original(...summary);
-        return verdict === "diverged" ? "equal" : verdict;
-      }),
-    ],
+      rules: { agrees: () => true },
+    },
   },
 ];
 
@@ -135,36 +124,29 @@ const during: readonly BrokenRule[] = [
     rule: "a key that is away within its window",
     found: /a key is away \d+ ms before its window ends/,
     schedule: deploying,
-    break: () => [
-      // The successor's entry is lost soon after its key was handed to it, and what waits is not shown again.
-      instead(Places.prototype, "remove", () => undefined),
-      instead(Replicator.prototype, "step", function (original, event, nowMs) {
-        const step = original(event, nowMs);
-        if (event.type !== "turn") return step;
-        for (const replica of this.membership.replicas()) {
-          if (replica.departure === undefined) continue;
-          for (const entry of replica.held.entries()) {
-            for (const other of this.view.getByKey(ReplicatedEntry.topicOf(entry), entry.key)) {
-              if (!isOwn(other)) this.view.leave(other, "untracked");
-            }
-          }
-        }
-        return step;
-      }),
-    ],
+    broken: {
+      // Who comes in the place of one that departs is told of nowhere but at home.
+      startTracker: believed(
+        ({ pubsub: { nodeName } }) =>
+          (diff) =>
+            editTopics(diff, ({ joins, updates, leaves }) => {
+              const departed = new Set(
+                leaves.filter(({ reason }) => reason === "departed").map(({ key }) => key),
+              );
+              return unlessEmpty({
+                joins: joins.filter(({ key, node }) => node === nodeName || !departed.has(key)),
+                updates,
+                leaves,
+              });
+            }),
+      ),
+    },
   },
   {
     rule: "the dead who stay",
     found: /shows the dead \d+ ms of good connection after it was heard/,
     schedule: dying,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
-        // As if each silence were the first to be forgiven.
-        for (const replica of this.replicas()) replica.forgivenMs = undefined;
-        this.forgiveSilence(nowMs);
-        original(nowMs, hides);
-      }),
-    ],
+    broken: { rules: { isSilent: () => false } },
   },
   {
     rule: "a start that nobody sees",
@@ -177,20 +159,10 @@ const during: readonly BrokenRule[] = [
     rule: "one who is hidden though nothing was lost",
     found: /hides who is there, though nothing was lost/,
     schedule: scheduleOf([set("a"), wait(60_000)]),
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, nowMs, hides) {
-        // As if each tick took three times as long.
-        for (const replica of this.replicas()) replica.heardHealthyMs -= 1_000;
-        original(nowMs, hides);
-      }),
-      instead(Replicator.prototype, "step", function (original, event, nowMs) {
-        if (event.type !== "frame") return original(event, nowMs);
-        const [, kind, name] = JSON.parse(event.payload) as [number, number, string];
-        // Nobody hears the heartbeats of those it knows for a while; itself it does hear.
-        const isMissed = kind === 0 && this.membership.presentOf(name) !== undefined;
-        return nowMs % 30_000 < 10_000 || !isMissed ? original(event, nowMs) : NO_STEP;
-      }),
-    ],
+    broken: {
+      // A heartbeat is patience enough.
+      rules: { isSilent: (silentMs) => silentMs > 1_500 },
+    },
   },
   {
     rule: "completeness that is claimed before anybody was heard",
@@ -198,19 +170,21 @@ const during: readonly BrokenRule[] = [
     schedule: scheduleOf(joining(1).steps, {
       latencies: ["a", "b", "c", "d"].map((from) => ({ from, delayMs: [100, 120] })),
     }),
-    break: () => [instead(Engine.prototype, "isComplete", () => true)],
+    broken: {
+      startTracker: lies((tracker) => ({ health: () => ({ ...tracker.health(), complete: true }) })),
+    },
   },
   {
     rule: "a wait to be complete that never ends",
     found: /whenComplete has not resolved \d+ ms after all was here/,
     schedule: joining,
-    break: () => [wrapGetter(CatchUp.prototype, "isReached", () => false)],
+    broken: { startTracker: lies(() => ({ whenComplete: () => new Promise<void>(() => undefined) })) },
   },
   {
     rule: "a return that never ends",
     found: /is still hidden \d+ ms after all it returned with was here/,
     schedule: returning,
-    break: () => [instead(Membership.prototype, "caughtUp", () => undefined)],
+    broken: { rules: { isShownAgain: () => false } },
   },
   {
     rule: "one who is heard and no longer told",
@@ -222,13 +196,17 @@ const during: readonly BrokenRule[] = [
       set("a"),
       wait(10_000),
     ]),
-    break: () => [instead(AuthoredShard.prototype, "flush", (original) => original(false))],
+    broken: { rules: { isSpokenTo: () => false } },
   },
   {
     rule: "a stop that never ends",
     found: /stop has not ended after \d+ ms/,
     schedule: scheduleOf([{ do: "stop", node: "a", handoffMs: 0 }, wait(20_000)]),
-    break: () => [instead(Publisher.prototype, "settled", () => new Promise<boolean>(() => undefined))],
+    broken: {
+      startTracker: lies((tracker) => ({
+        stop: (options) => tracker.stop(options).then(() => new Promise<void>(() => undefined)),
+      })),
+    },
   },
 ];
 
@@ -240,21 +218,20 @@ const together: readonly BrokenRule[] = [
       [0, 1].flatMap((tracker): Step[] => [{ do: "set", node: "a", ...ann, tracker }, wait(3_000)]),
       { trackers: ["rooms", "typing"] },
     ),
-    break: () => {
+    broken: {
       // The channel on which the second tracker speaks and hears is that of the first.
-      const one = (channel: string): string => channel.replace(/typing$/, "rooms");
-      return [
-        instead(FaultyNetwork.prototype, "connect", (original, ...node) => {
-          const endpoint = original(...node);
-          const { broadcast, subscribe } = endpoint.pubsub;
-          Object.assign(endpoint.pubsub, {
-            broadcast: (channel: string, payload: string) => broadcast(one(channel), payload),
-            subscribe: (channel: string, receive: (payload: string) => void) =>
-              subscribe(one(channel), receive),
-          });
-          return endpoint;
-        }),
-      ];
+      startTracker: all((start) => (behaviour, options) => {
+        const { pubsub } = options;
+        const one = (channel: string): string => channel.replace(/typing$/, "rooms");
+        return start(behaviour, {
+          ...options,
+          pubsub: {
+            ...pubsub,
+            broadcast: (channel, payload) => pubsub.broadcast(one(channel), payload),
+            subscribe: (channel, receive) => pubsub.subscribe(one(channel), receive),
+          },
+        });
+      }),
     },
   },
   {
@@ -270,14 +247,8 @@ const together: readonly BrokenRule[] = [
       ],
       { trackers: ["rooms", "typing"] },
     ),
-    break: () => {
-      let removals = 0;
-      return [
-        instead(Replicator.prototype, "step", (original, event, nowMs) => {
-          if (event.type === "remove") removals += 1;
-          return event.type === "remove" && removals % 2 === 0 ? NO_STEP : original(event, nowMs);
-        }),
-      ];
+    broken: {
+      startTracker: all(hearingEnds((graceMs, { name }) => (name === "typing" ? undefined : graceMs))),
     },
   },
 ];

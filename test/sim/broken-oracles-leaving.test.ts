@@ -4,14 +4,20 @@
  */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import { Replica } from "../../src/replication/replica.js";
-import { View } from "../../src/replication/showing/view.js";
 import type { Schedule, Step } from "../../src/testing/steps.js";
-import { Evictions } from "../../src/tracker/evictions.js";
-import { LeavingEntries } from "../../src/tracker/leaving.js";
-import { LocalEntries } from "../../src/tracker/local-entries.js";
-import { Tracker } from "../../src/tracker/tracker.js";
+import type { Tracker } from "../../src/tracker/tracker.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
-import { instead } from "./wrap.js";
+import { stepping } from "./broken-replicators.js";
+import {
+  all,
+  believed,
+  editDiffs,
+  editReceived,
+  editTopics,
+  hearingEnds,
+  lies,
+  unlessEmpty,
+} from "./lies.js";
 
 function scheduleOf(steps: readonly Step[]) {
   return (seed: number): Schedule => ({
@@ -58,57 +64,69 @@ const evicted = scheduleOf([
   wait(3_000),
 ]);
 
+/** Who leaves in a while stays though another has come under the key. */
+const keepsThoseReplaced = believed(
+  ({ pubsub: { nodeName } }) =>
+    (diff, tracker) =>
+      editTopics(diff, (told, topic) => {
+        const isReplaced = (key: string): boolean => tracker.getByKey(topic, key).length > 0;
+        return unlessEmpty({
+          ...told,
+          leaves: told.leaves.filter(({ node, key }) => node !== nodeName || !isReplaced(key)),
+        });
+      }),
+);
+
 const graces: readonly BrokenRule[] = [
   {
     rule: "a grace that ends too soon",
     found: /has left in its grace though nobody came in its place/,
     schedule: going,
-    break: () => [
-      instead(LeavingEntries.prototype, "begin", (original, session, entries, graceMs) =>
-        original(session, entries, graceMs / 2),
-      ),
-    ],
+    broken: { startTracker: all(hearingEnds((graceMs) => graceMs / 2)) },
   },
   {
     rule: "a grace that does not end",
     found: /keeps who leaves \d+ ms after its grace/,
     schedule: going,
-    break: () => [
-      instead(LeavingEntries.prototype, "begin", (original, session, entries, graceMs) =>
-        original(session, entries, 2 * graceMs),
-      ),
-    ],
+    broken: { startTracker: all(hearingEnds((graceMs) => 2 * graceMs)) },
   },
   {
     rule: "who comes back on the same node takes no place",
     found: /keeps who leaves beside who came in its place/,
     schedule: comingBackTo("a"),
-    break: () => [
-      instead(LeavingEntries.prototype, "replace", (original, by, isLocal) =>
-        isLocal ? undefined : original(by, isLocal),
-      ),
-    ],
+    broken: { startTracker: keepsThoseReplaced },
   },
   {
     rule: "who comes back on another node takes no place",
     found: /keeps who leaves .* or beside who came/,
     schedule: comingBackTo("b"),
-    break: () => [
-      instead(LeavingEntries.prototype, "replace", (original, by, isLocal) =>
-        isLocal ? original(by, isLocal) : undefined,
-      ),
-    ],
+    broken: { startTracker: keepsThoseReplaced },
   },
   {
     rule: "who comes back takes the places of all",
     found: /has left in its grace though nobody came in its place/,
     schedule: comingBackOnce,
-    break: () => [
-      instead(LeavingEntries.prototype, "replace", (original, by, isLocal) => {
-        original(by, isLocal);
-        return original(by, isLocal);
+    broken: {
+      startTracker: believed(({ pubsub: { nodeName } }) => {
+        const gone = new Set<string>();
+        return (diff, tracker) =>
+          editTopics(diff, ({ joins, updates, leaves }, topic) => {
+            const own = leaves.filter(({ node, ref }) => node === nodeName && !gone.has(ref));
+            const waiting = own.flatMap(({ key, reason }) =>
+              tracker
+                .getByKey(topic, key)
+                .filter(({ node }) => node === nodeName)
+                .map((entry) => ({ ...entry, reason })),
+            );
+            for (const { ref } of waiting) gone.add(ref);
+            return unlessEmpty({
+              joins,
+              updates,
+              leaves: [...leaves.filter(({ ref }) => !gone.has(ref)), ...waiting],
+            });
+          });
       }),
-    ],
+    },
   },
 ];
 
@@ -117,57 +135,60 @@ const evictions: readonly BrokenRule[] = [
     rule: "an owner that ends nobody",
     found: /has not ended whom b wanted to go/,
     schedule: evicted,
-    break: () => [instead(Evictions.prototype, "heard", () => true)],
+    broken: { startTracker: editReceived((frame) => (frame.message.type === "evict" ? undefined : frame)) },
   },
   {
     rule: "an owner that ends those who come after the question as well",
     found: /evicts whom nobody wanted to go/,
     schedule: evicted,
-    break: () => {
-      const tracked = new WeakMap<LocalEntries, Set<string>>();
-      return [
-        instead(LocalEntries.prototype, "add", function (original, session, topic, key, meta) {
-          tracked.set(this, (tracked.get(this) ?? new Set()).add(session.id));
-          return original(session, topic, key, meta);
-        }),
-        instead(LocalEntries.prototype, "takeSuccessor", function () {
-          const [next] = tracked.get(this) ?? [];
-          if (next !== undefined) tracked.get(this)?.delete(next);
-          return next;
-        }),
-      ];
+    broken: {
+      // Whoever is there under the key when the question comes goes.
+      startTracker: lies((tracker) => {
+        tracker.on("evicted", ({ topic, key }) => void tracker.evict(topic, key));
+        return {};
+      }),
     },
   },
   {
     rule: "an eviction without a word of it",
     found: /an entry that was not removed has left as closed/,
     schedule: evicted,
-    break: () => [instead(View.prototype, "evict", () => undefined)],
+    broken: {
+      startTracker: editDiffs((diff) => ({
+        ...diff,
+        leaves: diff.leaves.map((leave) =>
+          leave.reason === "evicted" ? { ...leave, reason: "closed" } : leave,
+        ),
+      })),
+    },
   },
   {
     rule: "an eviction by others than the owner",
     found: /an entry that was not removed has left as evicted/,
     schedule: evicted,
-    break: () => [
-      instead(View.prototype, "evictSessions", function (original, topic, key, sessions) {
-        original(topic, key, sessions);
-        for (const entry of this.getByKey(topic, key)) {
-          const isOther = ReplicatedEntry.ownerOf(entry) instanceof Replica;
-          if (isOther && sessions.includes(entry.session)) this.leave(entry, "closed");
+    broken: {
+      replicator: stepping(({ view }, step, event) => {
+        const done = step();
+        if (event.type !== "evict") return done;
+        for (const entry of view.getByKey(event.eviction.topic, event.eviction.key)) {
+          if (!(ReplicatedEntry.ownerOf(entry) instanceof Replica)) continue;
+          view.evict(entry);
+          view.leave(entry, "closed");
         }
+        return done;
       }),
-    ],
+    },
   },
   {
     rule: "leaves as evicted that nobody wanted",
     found: /has left as evicted though nobody wanted it to go/,
     schedule: going,
-    break: () => [
-      instead(View.prototype, "leave", function (original, entry, reason) {
-        if (ReplicatedEntry.ownerOf(entry) instanceof Replica) this.evict(entry);
-        original(entry, reason);
-      }),
-    ],
+    broken: {
+      startTracker: editDiffs((diff) => ({
+        ...diff,
+        leaves: diff.leaves.map((leave) => ({ ...leave, reason: "evicted" })),
+      })),
+    },
   },
 ];
 
@@ -176,11 +197,12 @@ const responsibilities: readonly BrokenRule[] = [
     rule: "each node has an opinion of its own",
     found: /nobody, or several nodes are responsible/,
     schedule: going,
-    break: () => [
-      instead(Tracker.prototype, "responsible", function (original, text, among) {
-        return original(`${text} ${this.nodeName}`, among);
-      }),
-    ],
+    broken: {
+      startTracker: lies((tracker) => ({
+        responsible: ((text: string) =>
+          tracker.responsible(`${text} ${tracker.nodeName}`)) as Tracker["responsible"],
+      })),
+    },
   },
 ];
 

@@ -1,8 +1,8 @@
 /**
  * Switches off one rule at a time, and looks for a seed in which the oracle that is to see it does. The trackers run by
- * another rule or limit; where a rule is no decision but the shape of a structure, the structure is patched.
+ * another rule or limit, or by another replicator; or what stands between them and those around them lies.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Limits } from "../../src/replication/limits.js";
 import type { Protocol } from "../../src/replication/rules.js";
 import { SimulationError } from "../../src/testing/cluster.js";
@@ -10,7 +10,6 @@ import { randomSchedule } from "../../src/testing/random-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
 import { changed, type Changes } from "./protocol.js";
 import { limitsOf, runWithAllOracles } from "./run-seed.js";
-import type { Restore } from "./wrap.js";
 
 const seedsTried = 300;
 /** Seeds of a schedule or run of one's own that have to pass while the rule holds. */
@@ -23,10 +22,8 @@ export interface BrokenRule {
   readonly found: RegExp;
   /** The seed to begin with, as it is known to show it; the others come after it. Default 1. */
   readonly firstSeed?: number;
-  /** The rules and limits in whose place the trackers run by others. The oracles do not know. */
-  readonly broken?: Changes;
-  /** Patches the structure that keeps the rule, for as long as the test lasts. */
-  readonly break?: () => readonly Restore[];
+  /** What the trackers run by instead, or how they are started. The oracles do not know. */
+  readonly broken: Changes;
   /** The schedules of its seeds. Default: random ones. */
   readonly schedule?: (seed: number) => Schedule;
   /** The limits of the authors of that schedule. Default: those of the seed. */
@@ -48,13 +45,7 @@ async function findingsOf(run: () => Promise<unknown>): Promise<readonly string[
 /** One test per rule: some oracle finds it within a bounded number of seeds, and only while it is off. */
 export function describeBrokenRules(title: string, rules: readonly BrokenRule[]): void {
   describe(title, () => {
-    const restores: Restore[] = [];
-
-    afterEach(() => {
-      for (const restore of restores.splice(0).reverse()) restore();
-    });
-
-    for (const { rule, found, firstSeed = 1, broken, break: breakRule, schedule, limits, run } of rules) {
+    for (const { rule, found, firstSeed = 1, broken, schedule, limits, run } of rules) {
       const runOf = (seed: number, changes: Changes = {}): Promise<unknown> => {
         if (run !== undefined) return run(seed, changed(changes));
         const itsSchedule = (schedule ?? randomSchedule)(seed);
@@ -68,7 +59,6 @@ export function describeBrokenRules(title: string, rules: readonly BrokenRule[])
             expect(await findingsOf(() => runOf(seed)), `seed ${seed}, with the rule`).toEqual([]);
           }
         }
-        restores.push(...(breakRule?.() ?? []));
         const others: string[] = [];
         for (let tried = 0; tried < seedsTried; tried += 1) {
           const seed = 1 + ((firstSeed - 1 + tried) % seedsTried);

@@ -1,7 +1,7 @@
 /** Rules of catching up: each is needed, for a run sees when it is off. */
-import { Endings } from "../../src/replication/authoring/endings.js";
-import { Holding } from "../../src/replication/holding/holding.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { saysNothingOfEarlierRevisions, staysHeardOut } from "./broken-replicators.js";
+import { editSent } from "./lies.js";
 import {
   answersInPartsArrive,
   askingHasALimit,
@@ -12,12 +12,13 @@ import {
   overtakenHeartbeatsTell,
   reasonsAreTold,
   slowLinksFetchOnce,
+  slowNetworksAreHeardOut,
   waitsEnd,
+  waitsEndThoughItFlaps,
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
 import { deploying, reconnectingAmongLateFrames } from "./schedules.js";
-import { instead } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -85,23 +86,35 @@ const rules: readonly BrokenRule[] = [
     rule: "R45 is missed: a life that is heard again after a reconnect sums itself up anew",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,
-    break: () => [instead(Holding.prototype, "hearOutAnew", () => undefined)],
+    broken: { replicator: staysHeardOut },
+  },
+  {
+    rule: "R81 is missed: who was not heard out when the connection was lost goes on where it was",
+    found: /is not complete after 30 connections/,
+    run: waitsEndThoughItFlaps,
+    broken: { rules: { beginsAnew: () => true, asksToSumUp: () => false } },
+  },
+  {
+    rule: "R82 is missed: where frames take their time, only an answer tells what was there since",
+    found: /is complete without \d+ of \d+ entries that others had/,
+    run: slowNetworksAreHeardOut,
+    broken: { rules: { isSlow: () => false } },
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",
     found: /hears that updates untracked/,
     run: reasonsAreTold,
-    break: () => [
-      instead(Endings.prototype, "ended", (original, clock, born, closed) =>
-        original(clock, born, closed, () => undefined),
-      ),
-    ],
+    broken: { replicator: saysNothingOfEarlierRevisions },
   },
   {
     rule: "R5 is missed: pages tell which sessions closed",
     found: /hears that closes untracked/,
     run: reasonsAreTold,
-    break: () => [instead(Endings.prototype, "closed", () => [].values() as never)],
+    broken: {
+      startTracker: editSent((frame) =>
+        frame.message.type === "page" ? { ...frame, message: { ...frame.message, closed: [] } } : frame,
+      ),
+    },
   },
   {
     rule: "R15 is missed: who does not answer waits in the slow lane",

@@ -3,9 +3,8 @@
  * something. Where random schedules show a rule too seldom, a run by hand does. What the law of shares shows is in
  * `test/replication/following`.
  */
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { FollowingRules } from "../../src/replication/following/rules.js";
-import { noteHistories } from "./following/cluster.js";
 import {
   joinsAreSeenAfterAKill,
   lostListsAreSentAgain,
@@ -135,12 +134,6 @@ const rules: readonly BrokenRule[] = [
     seed: 7_100_385,
   },
 ];
-
-const restores = noteHistories();
-
-afterAll(() => {
-  for (const restore of [...restores].reverse()) restore();
-});
 
 describe("each rule of replication by interest, switched off", () => {
   for (const { rule, broken, found, seed: first = 1, run } of rules) {

@@ -1,8 +1,7 @@
 /** Rules of links, periods and connections that come and go: each is needed, for a run sees when it is off. */
-import { Contact } from "../../src/replication/lives/contact.js";
-import { Link } from "../../src/replication/lives/link.js";
-import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import { asksWhetherThere } from "../../src/replication/message.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { believesForgedClocks, editEffects, editFrames } from "./broken-replicators.js";
 import {
   clocksMayBeAheadOnce,
   deafInboxesAreMadeUpFor,
@@ -18,7 +17,6 @@ import {
   withoutBroadcasts,
   withoutDirectMessages,
 } from "./runs-of-links.js";
-import { instead } from "./wrap.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -37,7 +35,12 @@ const rules: readonly BrokenRule[] = [
     rule: "R34 is missed: who is not forgiven again is asked",
     found: /goes down while the connection flaps/,
     run: theLivingStayUpWhileItFlaps,
-    break: () => [instead(Contact.prototype, "missed", () => undefined)],
+    broken: {
+      replicator: editFrames((frame) => {
+        const { message } = frame;
+        return message.type === "deltaRequest" && asksWhetherThere(message) ? undefined : frame;
+      }),
+    },
   },
   {
     rule: "R35 is missed: who is about to go down is asked",
@@ -73,7 +76,13 @@ const rules: readonly BrokenRule[] = [
     rule: "R24 is missed: a link that fails is told of",
     found: /does not tell that directs are lost/,
     run: withoutDirectMessages,
-    break: () => [instead(Link.prototype, "heard", () => undefined)],
+    broken: {
+      replicator: editEffects((effect) =>
+        effect.type === "replicaLink" || (effect.type === "trouble" && effect.trouble.kind === "link")
+          ? undefined
+          : effect,
+      ),
+    },
   },
   {
     rule: "R22 is missed: who was heard once is spoken to",
@@ -128,7 +137,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R41 is missed: what came with a forged counter is doubted",
     found: /one forged frame closes the ears to a node|is not complete after a forged frame/,
     run: forgedCountersAreDoubted,
-    break: () => [instead(RemoteSlice.prototype, "forgetCounters", () => undefined)],
+    broken: { replicator: believesForgedClocks },
   },
 ];
 

@@ -1,10 +1,15 @@
 /** Rules of who is alive: each is needed, for an oracle sees when it is off. */
-import { Membership } from "../../src/replication/lives/membership.js";
-import { Engine } from "../../src/tracker/engine.js";
-import { OwnedEntries } from "../../src/tracker/owned.js";
-import { Tracker } from "../../src/tracker/tracker.js";
-import { Places } from "../../src/replication/showing/places.js";
+import { RULES, type Rules } from "../../src/replication/rules.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import {
+  afterSteps,
+  editEffects,
+  goesOnAfterStop,
+  NO_STEP,
+  NotedReplicator,
+  stepping,
+} from "./broken-replicators.js";
+import { lies } from "./lies.js";
 import {
   closingAfterStopSaysNothing,
   departingTakesNoPlaceOfItsOwn,
@@ -20,7 +25,15 @@ import {
   twinsAreReported,
 } from "./runs-of-lives.js";
 import { hinting, lateFirstFrames, losingTheBroker, turningBack } from "./schedules.js";
-import { instead, wrapGetter } from "./wrap.js";
+
+/** So many places are taken under a key as were at any time. */
+function neverFewer(): Rules["placesTaken"] {
+  let most = 0;
+  return (waiting, came, takenElsewhere) => {
+    most = Math.max(most, RULES.placesTaken(waiting, came, takenElsewhere));
+    return Math.min(waiting, most);
+  };
+}
 
 const silence: readonly BrokenRule[] = [
   {
@@ -51,11 +64,14 @@ const silence: readonly BrokenRule[] = [
     rule: "R46 is missed: a node that is disconnected does not claim to be complete",
     found: /says that it is complete while it is disconnected/,
     firstSeed: 13,
-    break: () => [
-      instead(Engine.prototype, "isComplete", function () {
-        return [...this.replicator.membership.replicas()].every((replica) => replica.holding.isComplete);
-      }),
-    ],
+    broken: {
+      startTracker: lies((tracker) => ({
+        health: () => {
+          const health = tracker.health();
+          return { ...health, complete: health.replicas.every(({ complete }) => complete) };
+        },
+      })),
+    },
   },
   {
     rule: "R34 is missed: reconnecting forgives the silence before",
@@ -71,12 +87,11 @@ const silence: readonly BrokenRule[] = [
   {
     rule: "R30 is missed: down hides, it does not delete",
     found: /was dropped/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, nowMs) {
-        original(nowMs);
-        for (const replica of this.replicas()) if (replica.status === "down") replica.held.slices.clear();
+    broken: {
+      replicator: afterSteps(({ status, held }) => {
+        if (status === "down") held.slices.clear();
       }),
-    ],
+    },
   },
   {
     rule: "R31 is missed: who was down is shown again when it has caught up",
@@ -96,33 +111,23 @@ const silence: readonly BrokenRule[] = [
   {
     rule: "R30 is missed: who is gone was down before",
     found: /is gone without having been down/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, nowMs) {
-        for (const replica of this.replicas()) {
-          if (replica.status !== "up" || this.silenceOf(replica, nowMs) < 3_000) continue;
-          replica.status = "down";
-          replica.heardHealthyMs = -1e10;
-        }
-        original(nowMs);
-      }),
-    ],
+    broken: { replicator: editEffects((effect) => (effect.type === "replicaDown" ? undefined : effect)) },
   },
   {
     rule: "R30 is missed: a hint hides at once",
     found: /is shown though it is known to be gone/,
     schedule: hinting,
-    break: () => [instead(Membership.prototype, "gone", () => undefined)],
+    broken: { replicator: stepping((_, step, event) => (event.type === "nodeGone" ? NO_STEP : step())) },
   },
   {
     rule: "R30 is missed: a hint hides, it does not delete",
     found: /was dropped/,
     schedule: hinting,
-    break: () => [
-      instead(Membership.prototype, "gone", function (original, name, nowMs) {
-        original(name, nowMs);
-        for (const replica of this.replicas()) if (replica.name === name) replica.held.slices.clear();
+    broken: {
+      replicator: afterSteps(({ name, held }, event) => {
+        if (event.type === "nodeGone" && event.name === name) held.slices.clear();
       }),
-    ],
+    },
   },
 ];
 
@@ -253,15 +258,16 @@ const departing: readonly BrokenRule[] = [
   {
     rule: "R43 is missed: what departs is never declared down",
     found: /, which departs, is taken for down/,
-    break: () => [
-      instead(Membership.prototype, "pass", function (original, nowMs) {
-        for (const replica of this.replicas()) {
+    broken: {
+      replicator: stepping(({ membership }, step, event) => {
+        if (event.type !== "turn") return step();
+        for (const replica of membership.replicas()) {
           replica.heardHealthyMs -= 4_000;
           if (replica.status === "departing") replica.status = "up";
         }
-        original(nowMs);
+        return step();
       }),
-    ],
+    },
   },
   {
     rule: "R43 is missed: what comes after a goodbye takes a place",
@@ -297,7 +303,7 @@ const departing: readonly BrokenRule[] = [
     rule: "R43 is missed: a place is free again when the entry that took it goes",
     found: /which departs, is hidden though nobody has its place/,
     run: deploysOneAfterTheOther,
-    break: () => [instead(Places.prototype, "remove", () => undefined)],
+    broken: { rules: { placesTaken: neverFewer() } },
   },
   {
     rule: "R43 is missed: what departs itself takes over from nobody",
@@ -315,10 +321,7 @@ const departing: readonly BrokenRule[] = [
     rule: "R27 is missed: sessions that close after stop announce nothing",
     found: /left as closed after its node has stopped/,
     run: closingAfterStopSaysNothing,
-    break: () => [
-      instead(OwnedEntries.prototype, "end", () => undefined),
-      wrapGetter(Tracker.prototype, "stopped", () => false),
-    ],
+    broken: { startTracker: goesOnAfterStop, replicator: NotedReplicator },
   },
 ];
 

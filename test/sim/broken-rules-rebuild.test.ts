@@ -1,6 +1,6 @@
 /** Rules of rebuilding and of divergences: each is needed, for an oracle sees when it is off. */
-import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { editEffects } from "./broken-replicators.js";
 import {
   alteredValuesHeal,
   divergenceHeals,
@@ -8,7 +8,6 @@ import {
   rebuildCostsWhatChanged,
 } from "./runs.js";
 import { rebuilding, smallLimits } from "./schedules.js";
-import { instead } from "./wrap.js";
 
 /** The invariant: a slice that is held is exactly what its author had at one flushed clock. */
 const invariant = /the dots \[|never flushed/;
@@ -81,15 +80,10 @@ const rules: readonly BrokenRule[] = [
     rule: "R12 is missed: a divergence is reported, and heals within two heartbeats",
     found: /a divergence was not reported/,
     run: divergenceHeals,
-    break: () => [
+    broken: {
       // It is repaired in silence.
-      instead(RemoteSlice.prototype, "compare", function (original, ...input) {
-        const verdict = original(...input);
-        if (verdict !== "diverged") return verdict;
-        this.startRebuild(1_000_000, true);
-        return "behind";
-      }),
-    ],
+      replicator: editEffects((effect) => (effect.type === "divergence" ? undefined : effect)),
+    },
   },
 ];
 

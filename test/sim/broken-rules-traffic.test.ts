@@ -1,20 +1,17 @@
 /** Rules of what is said, asked and answered, and when: each is needed, for an oracle sees when it is off. */
-import { Answers, type Asked } from "../../src/replication/authoring/answers.js";
-import { Authorship } from "../../src/replication/authoring/authorship.js";
 import type { Message } from "../../src/replication/message.js";
 import { RULES, type Rules } from "../../src/replication/rules.js";
 import { decodeFrame } from "../../src/replication/wire/codec.js";
 import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
+import { saysWhatIsNewOnce } from "./broken-replicators.js";
 import {
   answersGoToWhoAsks,
   greetingsAreSpread,
   newcomersAreGreeted,
-  otherVersionsAreReported,
   requestsAreSpread,
   strangersFindEachOther,
 } from "./runs.js";
 import { manyShards, manySlices, rebuilding, smallLimits, wideLetters } from "./schedules.js";
-import { instead, wrapGetter } from "./wrap.js";
 
 /** Whatever a message of this kind holds is taken to fit one frame. */
 const fitsIfOf = (type: Message["type"]): Partial<Rules> => ({
@@ -32,17 +29,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R21 is missed: heartbeats come whatever else is sent",
     found: /no heartbeat for/,
-    break: () => {
-      const saidBefore = new WeakMap<Authorship, number>();
-      return [
-        instead(Authorship.prototype, "sendHeartbeat", function (original, nowMs, to) {
-          const said = this.shards.reduce((clocks, { flushed }) => clocks + flushed.clock, 0);
-          const isNews = said !== saidBefore.get(this);
-          if (to === undefined) saidBefore.set(this, said);
-          if (to !== undefined || !isNews) original(nowMs, to);
-        }),
-      ];
-    },
+    broken: { replicator: saysWhatIsNewOnce },
   },
   {
     rule: "R21 is missed: an unknown life is greeted",
@@ -108,23 +95,7 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R19 is missed: a newer request takes the place of the one that waits",
     found: /answers a request in whose place a newer one has come/,
-    break: () => {
-      const queues = new WeakMap<Answers, Asked[]>();
-      return [
-        instead(Answers.prototype, "add", function (_, by, request) {
-          const queue = queues.get(this) ?? [];
-          queues.set(this, queue);
-          queue.push({ by, request });
-          return true;
-        }),
-        instead(Answers.prototype, "take", function () {
-          return queues.get(this)?.shift();
-        }),
-        wrapGetter(Answers.prototype, "isEmpty", function () {
-          return (queues.get(this)?.length ?? 0) === 0;
-        }),
-      ];
-    },
+    broken: { rules: { isNewerRequest: () => true } },
   },
   {
     rule: "R19 is missed: an answer goes to who asks",
@@ -156,12 +127,6 @@ const rules: readonly BrokenRule[] = [
     found: /above the limit/,
     schedule: wideLetters,
     broken: { rules: { fitsFrame: (text, maxBytes) => text.length <= maxBytes } },
-  },
-  {
-    rule: "R53 is missed: another protocol version is reported, not guessed",
-    found: /guesses what another protocol version says/,
-    run: otherVersionsAreReported,
-    broken: { rules: { isSpoken: () => true } },
   },
 ];
 

@@ -1,17 +1,16 @@
 /**
  * Oracles for who is listened to and for how long somebody is known: late frames and earlier lives are not heard,
  * later ones are; what departs stays for its window and no longer; who is gone is forgotten; a hint hides at
- * once. They look inside, for as long as they are installed, and measure by the frames that were heard.
+ * once. They measure by the frames that were heard.
  */
 import { LIMITS } from "../../src/replication/limits.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
-import { Membership, type Hearing } from "../../src/replication/lives/membership.js";
-import type { Peer } from "../../src/replication/lives/peer.js";
+import type { Membership } from "../../src/replication/lives/membership.js";
 import type { Replica } from "../../src/replication/replica.js";
-import { Replicator } from "../../src/replication/replicator.js";
+import type { Replicator } from "../../src/replication/replicator.js";
 import { unwellStretches } from "../../src/testing/own-hearing.js";
 import type { Situation, Watched } from "./situation.js";
-import { instead, type Restore } from "./wrap.js";
+import { isDirect, replicaOfFrame, type DoneStep, type Hearing, type StepWatcher } from "./watched-steps.js";
 
 /** What was heard of a life, by the frames themselves. */
 interface Heard {
@@ -31,7 +30,7 @@ const ticksToForget = 2;
 /** What healthy time may be too short by: a tick that comes late, and one that is cut short, each time. */
 const ticksOfBlur = 4;
 
-export class MembershipOracles {
+export class MembershipOracles implements StepWatcher {
   readonly #situation: Situation;
   readonly #heard = new WeakMap<Replica, Heard>();
   /** Per table of lives: when one was replaced, or when its window ends. */
@@ -41,92 +40,79 @@ export class MembershipOracles {
   /** Per table of lives: those of which a frame was not listened to. */
   readonly #refused = new WeakMap<Membership, Set<string>>();
 
+  /** Those in whose place another life of their name has come. */
+  readonly #replaced = new WeakSet<Replica>();
+
   constructor(situation: Situation) {
     this.#situation = situation;
   }
 
-  install(): Restore[] {
-    const hears = (
-      life: Life,
-      direct: boolean,
-      counter: number,
-      before: Replica[],
-      result: Hearing<Peer>,
-    ): void => this.#lookAtHearing(life, direct, counter, before, result);
-    const isOver = (membership: Membership, { id }: Replica, atMs: number): void => {
-      const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
-      this.#overMs.set(membership, overMs);
-      overMs.set(id, Math.min(atMs, overMs.get(id) ?? Infinity));
-    };
+  done(step: DoneStep): void {
+    const { replicator, event, frame, hearing } = step;
+    if (event.type === "nodeGone") {
+      for (const { id, name, status } of replicator.membership.replicas()) {
+        const isShown = status === "up" || status === "returning";
+        if (name === event.name && isShown)
+          this.#situation.blame(`${id} is shown though it is known to be gone`);
+      }
+    }
+    if (frame === undefined || hearing === undefined || hearing === "own") return;
     // Who was replaced departs, but it is its successor that decides who may follow.
-    const replaced = new WeakSet<Replica>();
-    const appears = (membership: Membership, replica: Replica, isAlone: boolean): void => {
-      const { nowMs, downPeriodMs } = this.#situation;
-      const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
-      // One that insists for longer may have been taken for over by mistake.
-      if (nowMs - (overMs.get(replica.id) ?? -Infinity) <= downPeriodMs) {
-        this.#situation.blame(`listens to ${replica.id}, which is over`);
+    const present = step.before.filter(({ replica }) => !this.#replaced.has(replica));
+    const stay = present.filter(({ status }) => status !== "down").map(({ replica }) => replica);
+    const replica =
+      replicaOfFrame(replicator, frame) ??
+      step.before.find((each) => each.replica.id === replicaOf(frame.from))?.replica;
+    this.#lookAtHearing(frame.from, isDirect(step), frame.counter, stay, replica, hearing);
+    const { membership } = replicator;
+    if (hearing !== "heard") this.#refuses(membership, frame.from);
+    else if (replica !== undefined && !step.before.some((each) => each.replica === replica)) {
+      this.#appears(membership, replica, present.length === 0);
+      for (const earlier of step.before) {
+        this.#replaced.add(earlier.replica);
+        this.#isOver(membership, earlier.replica, this.#situation.nowMs);
       }
-      if (!isAlone || this.#refused.get(membership)?.has(replica.id) === true) return;
-      for (const [id, atMs] of overMs) {
-        const isLater = id.startsWith(`${replica.name}@`) && id > replica.id;
-        if (!isLater || atMs > nowMs || this.#ahead.get(membership)?.has(id) === true) continue;
-        this.#situation.blame(`listens at once to ${replica.id}, which came before one that is over`);
-      }
-    };
-    const overtakes = (membership: Membership, { id, name }: Replica): void => {
-      const ahead = this.#ahead.get(membership) ?? new Set<string>();
-      this.#ahead.set(membership, ahead);
-      for (const other of this.#overMs.get(membership)?.keys() ?? []) {
-        if (other.startsWith(`${name}@`) && other > id) ahead.add(other);
-      }
-    };
-    const refuses = (membership: Membership, life: Life): void => {
-      const refused = this.#refused.get(membership) ?? new Set<string>();
-      this.#refused.set(membership, refused.add(replicaOf(life)));
-    };
-    const saysGoodbye = (replica: Replica, windowMs: number): number => {
-      const { nowMs } = this.#situation;
-      this.#heardOf(replica).goodbye ??= { atMs: nowMs, windowMs };
-      return nowMs + windowMs;
-    };
-    const nowMs = (): number => this.#situation.nowMs;
-    const blame = (what: string): void => this.#situation.blame(what);
-    return [
-      instead(Membership.prototype, "hear", function (original, life, counter, direct, atMs, periodMs) {
-        const before = [...this.replicas()].filter(({ name }) => name === life.name);
-        const present = before.filter((replica) => !replaced.has(replica));
-        const statuses = present.map(({ status }) => status);
-        const result = original(life, counter, direct, atMs, periodMs);
-        const stay = present.filter((_, index) => statuses[index] !== "down");
-        hears(life, direct, counter, stay, result);
-        if (result.type !== "heard") refuses(this, life);
-        else if (!before.includes(result.replica as Replica)) {
-          const replica = result.replica as Replica;
-          appears(this, replica, present.length === 0);
-          for (const earlier of before) {
-            replaced.add(earlier);
-            isOver(this, earlier, nowMs());
-          }
-          overtakes(this, replica);
-        }
-        return result;
-      }),
-      instead(Membership.prototype, "goodbye", function (original, replica, windowMs, atMs) {
-        isOver(this, replica, saysGoodbye(replica, windowMs));
-        original(replica, windowMs, atMs);
-      }),
-      instead(Replicator.prototype, "step", function (original, event, atMs) {
-        const step = original(event, atMs);
-        if (event.type !== "nodeGone") return step;
-        for (const replica of this.membership.replicas()) {
-          const isShown = replica.status === "up" || replica.status === "returning";
-          if (replica.name === event.name && isShown)
-            blame(`${replica.id} is shown though it is known to be gone`);
-        }
-        return step;
-      }),
-    ];
+      this.#overtakes(membership, replica);
+    }
+    const { message } = frame;
+    if (hearing !== "heard" || message.type !== "goodbye") return;
+    if (replica === undefined) return;
+    this.#heardOf(replica).goodbye ??= { atMs: this.#situation.nowMs, windowMs: message.windowMs };
+    this.#isOver(membership, replica, this.#situation.nowMs + message.windowMs);
+  }
+
+  #isOver(membership: Membership, { id }: Replica, atMs: number): void {
+    const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
+    this.#overMs.set(membership, overMs);
+    overMs.set(id, Math.min(atMs, overMs.get(id) ?? Infinity));
+  }
+
+  #appears(membership: Membership, replica: Replica, isAlone: boolean): void {
+    const { nowMs, downPeriodMs } = this.#situation;
+    const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
+    // One that insists for longer may have been taken for over by mistake.
+    if (nowMs - (overMs.get(replica.id) ?? -Infinity) <= downPeriodMs) {
+      this.#situation.blame(`listens to ${replica.id}, which is over`);
+    }
+    if (!isAlone || this.#refused.get(membership)?.has(replica.id) === true) return;
+    for (const [id, atMs] of overMs) {
+      const isLater = id.startsWith(`${replica.name}@`) && id > replica.id;
+      if (!isLater || atMs > nowMs || this.#ahead.get(membership)?.has(id) === true) continue;
+      this.#situation.blame(`listens at once to ${replica.id}, which came before one that is over`);
+    }
+  }
+
+  #overtakes(membership: Membership, { id, name }: Replica): void {
+    const ahead = this.#ahead.get(membership) ?? new Set<string>();
+    this.#ahead.set(membership, ahead);
+    for (const other of this.#overMs.get(membership)?.keys() ?? []) {
+      if (other.startsWith(`${name}@`) && other > id) ahead.add(other);
+    }
+  }
+
+  #refuses(membership: Membership, life: Life): void {
+    const refused = this.#refused.get(membership) ?? new Set<string>();
+    this.#refused.set(membership, refused.add(replicaOf(life)));
   }
 
   /** Looks at whom a node knows after one of its tasks. */
@@ -173,15 +159,17 @@ export class MembershipOracles {
     life: Life,
     direct: boolean,
     counter: number,
-    before: Replica[],
-    result: Hearing<Peer>,
+    before: readonly Replica[],
+    replica: Replica | undefined,
+    hearing: Hearing,
   ): void {
     const { nowMs } = this.#situation;
     const who = replicaOf(life);
     const kind = direct ? "direct" : "broadcast";
     const known = before.find(({ id }) => id === who);
-    if (result.type === "heard") {
-      const heard = this.#heardOf(result.replica as Replica);
+    if (hearing === "heard") {
+      if (replica === undefined) return; // it has said goodbye with its first frame
+      const heard = this.#heardOf(replica);
       if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
@@ -194,10 +182,10 @@ export class MembershipOracles {
       if (isSuperseded && known === undefined) {
         this.#situation.blame(`listens to ${who} while a later life of its name is there`);
       }
-    } else if (result.type === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
+    } else if (hearing === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
       this.#situation.blame(`drops a frame of ${who} that is not late`);
     } else if (
-      result.type === "superseded" &&
+      hearing === "superseded" &&
       before.every(({ life: other }) => other.incarnation < life.incarnation)
     ) {
       this.#situation.blame(`does not listen to ${who}, the latest life of its name`);

@@ -5,11 +5,12 @@
  */
 import { ReplicatedEntry } from "../../src/replication/entry.js";
 import type { EntryOwner } from "../../src/replication/entry.js";
-import { View } from "../../src/replication/showing/view.js";
+import type { Life } from "../../src/replication/life.js";
+import type { View } from "../../src/replication/showing/view.js";
 import type { Replica } from "../../src/replication/replica.js";
 import type { Replicator } from "../../src/replication/replicator.js";
 import type { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
-import { instead, type Restore } from "./wrap.js";
+import type { DoneStep, StepWatcher, WatchedStep } from "./watched-steps.js";
 
 /** What was last seen of another life. */
 interface Remembered {
@@ -25,10 +26,12 @@ interface Remembered {
  */
 const requestsPerSecondMax = 120;
 
-export class ProtocolOracles {
+export class ProtocolOracles implements StepWatcher {
   readonly #remembered = new WeakMap<Replica, Remembered>();
   /** Per view, topic and key, and departing life: who takes no place. */
   readonly #companions = new WeakMap<View, Map<string, Map<EntryOwner, Set<string>>>>();
+  /** Who was shown under the key of an entry before a step in which its life may depart. */
+  readonly #there = new Map<ReplicatedEntry, readonly string[]>();
   readonly #requests = new WeakMap<Replicator, { fromMs: number; unanswered: number }>();
 
   /** Looks at what a node holds after one of its tasks. */
@@ -66,31 +69,42 @@ export class ProtocolOracles {
     return wrong;
   }
 
-  install(): Restore[] {
-    const departs = (view: View, entries: readonly ReplicatedEntry[]): void => {
-      for (const entry of entries) this.#companionsOf(view, entry);
-    };
-    const comes = (view: View, entry: ReplicatedEntry): void => this.#comes(view, entry);
-    return [
-      instead(View.prototype, "join", function (original, entry) {
-        comes(this, entry);
-        original(entry);
-      }),
-      instead(View.prototype, "depart", function (original, entries) {
-        const all = [...entries];
-        departs(this, all);
-        original(all);
-      }),
-    ];
+  /** Those who are about to depart may find others there. */
+  begins({ replicator, frame, before }: WatchedStep): void {
+    this.#there.clear();
+    const mayDepart =
+      frame?.message.type === "goodbye" ||
+      before.some(({ replica }) => replica.life.incarnation !== frame?.from.incarnation);
+    if (!mayDepart) return;
+    for (const { replica } of before) {
+      if (replica.departure !== undefined) continue;
+      for (const entry of replica.held.entries()) this.#there.set(entry, thereBeside(replicator.view, entry));
+    }
+  }
+
+  /** What comes of a life that has said goodbye was late. */
+  merged({ replicator }: WatchedStep, life: Life, added: readonly ReplicatedEntry[]): void {
+    for (const replica of replicator.membership.replicas()) {
+      if (replica.life !== life || !replica.isShown) continue;
+      for (const entry of added) this.#comes(replicator.view, entry);
+    }
+  }
+
+  done({ replicator, before }: DoneStep): void {
+    for (const { replica, status } of before) {
+      if (status === "departing" || replica.status !== "departing") continue;
+      for (const entry of replica.held.entries()) {
+        this.#companionsOf(replicator.view, entry, this.#there.get(entry));
+      }
+    }
   }
 
   /**
    * Who takes no place of an entry's life, under its topic and key: noted at the goodbye, or when the first of its
    * entries was found there later.
    */
-  #companionsOf(view: View, entry: ReplicatedEntry): Set<string> {
+  #companionsOf(view: View, entry: ReplicatedEntry, there = thereBeside(view, entry)): Set<string> {
     const owner = ReplicatedEntry.ownerOf(entry);
-    const topic = ReplicatedEntry.topicOf(entry);
     const ofView = this.#companions.get(view) ?? new Map<string, Map<EntryOwner, Set<string>>>();
     this.#companions.set(view, ofView);
     const where = whereOf(entry);
@@ -99,7 +113,7 @@ export class ProtocolOracles {
     let companions = byLife.get(owner);
     if (companions === undefined) {
       companions = new Set([...byLife.values()].flatMap((before) => [...before]));
-      for (const other of view.getByKey(topic, entry.key)) companions.add(identityIn(other));
+      for (const identity of there) companions.add(identity);
       byLife.set(owner, companions);
     }
     return companions;
@@ -172,6 +186,10 @@ export class ProtocolOracles {
     const sent = unanswered - window.unanswered;
     return sent > requestsPerSecondMax ? [`${sent} requests within a second that no page answered`] : [];
   }
+}
+
+function thereBeside(view: View, entry: ReplicatedEntry): readonly string[] {
+  return view.getByKey(ReplicatedEntry.topicOf(entry), entry.key).map((other) => identityIn(other));
 }
 
 function whereOf(entry: ReplicatedEntry): string {

@@ -1,114 +1,101 @@
 /**
  * Oracles for what a node asks of others: never before its time, for a few slices at once, and for nothing once
- * it has everything. They look inside, for as long as they are installed.
+ * it has everything.
  */
-import { Greetings } from "../../src/replication/lives/greetings.js";
 import { LIMITS, REQUEST_DELAY_MIN_MS, REQUEST_RETRY_MS } from "../../src/replication/limits.js";
-import { Replicator } from "../../src/replication/replicator.js";
-import { Requests } from "../../src/replication/holding/requests.js";
+import {
+  asksWhetherThere,
+  type DeltaMessage,
+  type Far,
+  type Message,
+  type Page,
+} from "../../src/replication/message.js";
+import type { Replicator } from "../../src/replication/replicator.js";
 import type { Replica } from "../../src/replication/replica.js";
-import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import type { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
 import type { Situation } from "./situation.js";
-import { instead, type Restore } from "./wrap.js";
+import type { DoneStep, StepWatcher } from "./watched-steps.js";
 
 /** Floating point. */
 const slackMs = 0.001;
 
-export class RequestOracles {
+export class RequestOracles implements StepWatcher {
   readonly #situation: Situation;
   /** Since when a slice is known to lack something. */
   readonly #lacksSinceMs = new WeakMap<RemoteSlice, number>();
+  /** Of which the author has told this node alone that it lacks something: nobody else asks because of that. */
+  readonly #toldAlone = new WeakSet<RemoteSlice>();
   /** What was asked for and not answered, of one life. */
   readonly #asked = new WeakMap<Replica, Map<RemoteSlice, number>>();
-  readonly #replicaOf = new WeakMap<RemoteSlice, Replica>();
-  readonly #waitingOf = new WeakMap<Replicator, { requests?: Requests; greetings?: Greetings }>();
-  #advancing: Replicator | undefined;
+  /** Of how many lives something was to be asked in the last turn, and how early that ends, if nothing came since. */
+  readonly #waits = new WeakMap<Replicator, { readonly lines: number; readonly earlyMs: number }>();
 
   constructor(situation: Situation) {
     this.#situation = situation;
   }
 
-  install(): Restore[] {
-    const note = (slice: RemoteSlice): void => this.#note(slice);
-    const setAdvancing = (replicator: Replicator | undefined): void => {
-      this.#advancing = replicator;
-    };
-    const advances = (waiting: { requests?: Requests; greetings?: Greetings }): void => {
-      if (this.#advancing === undefined) return;
-      const known = this.#waitingOf.get(this.#advancing);
-      this.#waitingOf.set(this.#advancing, { ...known, ...waiting });
-    };
-    const asks = (replica: Replica, slice: RemoteSlice): void => this.#lookAtRequest(replica, slice);
-    const landed = (slice: RemoteSlice): void => {
-      const replica = this.#replicaOf.get(slice);
-      if (replica !== undefined) this.#asked.get(replica)?.delete(slice);
-    };
-    return [
-      instead(RemoteSlice.prototype, "compare", function (original, ...input) {
-        const verdict = original(...input);
-        note(this);
-        return verdict;
-      }),
-      instead(RemoteSlice.prototype, "receiveDelta", function (original, ...input) {
-        const change = original(...input);
-        note(this);
-        return change;
-      }),
-      instead(RemoteSlice.prototype, "startRebuild", function (original, ...input) {
-        original(...input);
-        note(this);
-      }),
-      instead(Replicator.prototype, "step", function (original, event, nowMs) {
-        if (event.type === "turn") setAdvancing(this);
-        const step = original(event, nowMs);
-        setAdvancing(undefined);
-        return step;
-      }),
-      instead(Requests.prototype, "advance", function (original, nowMs, send) {
-        advances({ requests: this });
-        return original(nowMs, (replica, slice) => {
-          asks(replica, slice);
-          send(replica, slice);
-        });
-      }),
-      instead(Requests.prototype, "answered", function (original, slice, ...rest) {
-        landed(slice);
-        original(slice, ...rest);
-      }),
-      instead(Requests.prototype, "drop", function (original, slice) {
-        landed(slice);
-        original(slice);
-      }),
-      instead(Greetings.prototype, "advance", function (original, nowMs, greet) {
-        advances({ greetings: this });
-        return original(nowMs, greet);
-      }),
-    ];
+  done(step: DoneStep): void {
+    const { replicator, event, frame, sent } = step;
+    if (frame !== undefined) {
+      const { lines = 0 } = isAnswer(frame.message) ? {} : (this.#waits.get(replicator) ?? {});
+      this.#waits.set(replicator, { lines, earlyMs: 0 });
+      for (const replica of replicator.membership.replicas()) {
+        if (replica.name !== frame.from.name) continue;
+        const isTold = frame.message.type === "heartbeat" && event.type === "frame" && event.way === "inbox";
+        for (const slice of replica.held.slices.values()) this.#note(slice, isTold);
+        this.#landed(replica, frame.message);
+      }
+    }
+    if (event.type !== "turn") return;
+    this.#waits.set(replicator, { lines: step.lines, earlyMs: replicator.connection.dueMs - wakeOf(step) });
+    for (const { to, message } of sent) {
+      if (message.type !== "deltaRequest" && message.type !== "pageRequest") continue;
+      if (asksWhetherThere(message)) continue;
+      for (const replica of replicator.membership.replicas()) {
+        const slice = replica.life.incarnation === to ? replica.held.slices.get(message.shard) : undefined;
+        if (slice !== undefined) this.#lookAtRequest(replica, slice);
+      }
+    }
   }
 
   /** What a node that lacks nothing still wants. */
   leftOver(replicator: Replicator): string[] {
-    const { requests, greetings } = this.#waitingOf.get(replicator) ?? {};
+    const { lines = 0, earlyMs = 0 } = this.#waits.get(replicator) ?? {};
     const wrong: string[] = [];
-    if (requests !== undefined && requests.size > 0) wrong.push(`${requests.size} requests for nothing`);
-    if (greetings !== undefined && greetings.size > 0) wrong.push(`${greetings.size} greetings for nobody`);
+    if (lines > 0) wrong.push(`requests of ${lines} lives for nothing`);
+    else if (earlyMs > slackMs) wrong.push(`a reason to wake ${earlyMs.toFixed(1)} ms before its tick`);
     return wrong;
   }
 
-  #note(slice: RemoteSlice): void {
-    if (slice.nextRequest() === undefined) this.#lacksSinceMs.delete(slice);
-    else if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
+  /** What has come may be what was asked for; of a slice that lacks nothing nothing is asked any more. */
+  #landed(replica: Replica, message: Message): void {
+    const asked = this.#asked.get(replica);
+    if (asked === undefined) return;
+    for (const slice of asked.keys()) {
+      const isOfIt = isAnswer(message) && message.shard === slice.shard;
+      if (isOfIt || slice.nextRequest() === undefined || !replica.isAlive) asked.delete(slice);
+    }
+  }
+
+  #note(slice: RemoteSlice, isTold: boolean): void {
+    if (slice.nextRequest() === undefined) {
+      this.#lacksSinceMs.delete(slice);
+      this.#toldAlone.delete(slice);
+      return;
+    }
+    if (!this.#lacksSinceMs.has(slice)) this.#lacksSinceMs.set(slice, this.#situation.nowMs);
+    if (isTold) this.#toldAlone.add(slice);
   }
 
   #lookAtRequest(replica: Replica, slice: RemoteSlice): void {
     const { nowMs } = this.#situation;
     const lacksMs = nowMs - (this.#lacksSinceMs.get(slice) ?? -Infinity);
-    if (slice.nextRequest() !== undefined && lacksMs + slackMs < REQUEST_DELAY_MIN_MS) {
+    const isEarly = lacksMs + slackMs < REQUEST_DELAY_MIN_MS && !this.#toldAlone.has(slice);
+    if (slice.nextRequest() !== undefined && isEarly) {
       this.#situation.blame(`asks ${lacksMs.toFixed(1)} ms after it found that it lacks something`);
     }
     const asked = this.#asked.get(replica) ?? new Map<RemoteSlice, number>();
     this.#asked.set(replica, asked);
-    this.#replicaOf.set(slice, replica);
     asked.delete(slice);
     // A node that has not answered for so long may be asked again, or another in its place.
     for (const [other, askedMs] of asked) if (nowMs - askedMs >= REQUEST_RETRY_MS) asked.delete(other);
@@ -117,4 +104,14 @@ export class RequestOracles {
       this.#situation.blame(`asks for ${asked.size} slices of a life at a time`);
     }
   }
+}
+
+/** When a turn asks to be woken. */
+function wakeOf({ effects }: DoneStep): number {
+  const wakes = effects.flatMap((effect) => (effect.type === "wake" ? [effect.atMs] : []));
+  return Math.min(Infinity, ...wakes);
+}
+
+function isAnswer(message: Message): message is DeltaMessage | Page | Far {
+  return message.type === "delta" || message.type === "page" || message.type === "far";
 }

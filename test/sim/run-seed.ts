@@ -1,18 +1,19 @@
 /** One seed, with every oracle there is: what the simulation tests, `npm run sim` and the seed list run. */
 import { LIMITS, type Limits } from "../../src/replication/limits.js";
 import type { Protocol } from "../../src/replication/rules.js";
-import { SimulationError } from "../../src/testing/cluster.js";
+import { SimulationError, type StartTracker } from "../../src/testing/cluster.js";
+import type { VersionedMeta } from "../../src/testing/metas.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { randomSchedule } from "../../src/testing/random-schedule.js";
 import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
 import { settlePromises } from "../../src/testing/virtual-time.js";
-import { by, changed } from "./protocol.js";
+import { by, changed, type RunsBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
 /**
- * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back and flushes
- * before their time come up all the time.
+ * The limits of a schedule: for one in three so small that pages, intervals, deltas that do not reach back, flushes
+ * before their time and lives that are shown in parts come up all the time.
  */
 export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
   const random = new SeededRandom(`limits ${seed}`);
@@ -26,6 +27,7 @@ export function limitsOf({ seed, latencies = [] }: Schedule): Limits {
     deltaDots: random.pick([4, 16, 64]),
     // Pages come one in a round trip: of nodes that are far apart, a crowd needs no more of them than time allows.
     pageItems: Math.max(latencies.length > 0 ? 10 : 1, random.pick([1, 3, 10])),
+    entriesPerStep: random.pick([1, 3, LIMITS.entriesPerStep]),
   };
 }
 
@@ -38,18 +40,19 @@ export async function runWithAllOracles(
   schedule: Schedule,
   hooks: Pick<RunHooks, "trace" | "begun"> = {},
   limits = limitsOf(schedule),
-  breakProtocol: (protocol: Protocol) => Protocol = (protocol) => protocol,
+  breakProtocol: (protocol: Protocol) => RunsBy = (protocol) => protocol,
 ): Promise<RunResult> {
-  const protocol = breakProtocol(changed({ limits }));
+  const { startTracker, ...protocol } = breakProtocol(changed({ limits }));
   const whiteBox = new WhiteBox(limits);
   const unhandled: unknown[] = [];
   const noteUnhandled = (cause: unknown): void => void unhandled.push(cause);
   process.on("unhandledRejection", noteUnhandled);
   try {
     const result = await runSchedule(
-      { ...schedule, options: by(protocol, schedule.options) },
+      { ...schedule, options: by(whiteBox.watch(protocol), schedule.options) },
       {
         ...whiteBox.hooks,
+        startTracker: startTracker as StartTracker<VersionedMeta> | undefined,
         trace: hooks.trace ?? false,
         begun: (cluster) => {
           whiteBox.hooks.begun?.(cluster);
@@ -66,7 +69,6 @@ export async function runWithAllOracles(
   } finally {
     await settlePromises();
     process.off("unhandledRejection", noteUnhandled);
-    whiteBox.restore();
   }
 }
 

@@ -8,7 +8,8 @@ import { SimulationError, type SimulatedCluster } from "../../src/testing/cluste
 import { faultless } from "../../src/testing/network.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import type { Session } from "../../src/index.js";
-import { simulateBy } from "./protocol.js";
+import { by, simulateBy } from "./protocol.js";
+import { Lanes, track } from "../support/lanes.js";
 import { Link } from "../replication/two-nodes.js";
 
 function fail(cluster: SimulatedCluster, what: string): never {
@@ -299,4 +300,58 @@ export async function answersInPartsArrive(seed: number, protocol: Protocol = PR
   cluster.network.faults = { ...faultless, delayMs: [0, 400], reorder: true };
   await cluster.advance(30_000);
   if (cluster.node("b").tracker.count("room") !== 400) fail(cluster, "an answer in parts never gets through");
+}
+
+/** A wait ends where a connection comes and goes with the heartbeats of others, for what they had when it began. */
+export async function waitsEndThoughItFlaps(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const lanes = new Lanes(seed, by(protocol, {}));
+  const [a, b] = [await lanes.start("a"), await lanes.start("b")];
+  const flap = async (): Promise<void> => {
+    a.setConnected(false);
+    await lanes.advance(100);
+    a.setConnected(true);
+    await lanes.advance(1_900);
+  };
+  for (let i = 0; i < 10; i++) await flap();
+  a.setConnected(false);
+  track(b, "meanwhile");
+  await lanes.advance(100);
+  let isComplete = false;
+  void a.tracker.whenComplete().then(() => (isComplete = true));
+  for (let i = 0; i < 30 && !isComplete; i++) await flap();
+  if (!isComplete) throw new Error("is not complete after 30 connections");
+  if (!a.tracker.has("room", "meanwhile")) throw new Error("is complete without what others had at the call");
+}
+
+/** Where frames take longer than a heartbeat, who is complete after a reconnect has what others had then. */
+export async function slowNetworksAreHeardOut(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const cluster = await simulateBy(protocol, { seed, nodes: ["a", "b"] });
+  const { tracker } = cluster.node("a");
+  const author = cluster.node("b");
+  const session = author.session();
+  let tracked = 0;
+  const goOn = async (ms: number): Promise<void> => {
+    for (let gone = 0; gone < ms; gone += 500) {
+      author.tracker.track(session, "room", `user:${tracked++}`, {});
+      await cluster.advance(500);
+    }
+  };
+  await goOn(5_000);
+  cluster.network.faults = { ...faultless, delayMs: [3_000, 10_000], reorder: true };
+  await goOn(20_000);
+  cluster.outage({ nodes: ["a"] });
+  await goOn(5_000);
+  cluster.reconnect(["a"]);
+  // What is younger than a flush was not told yet.
+  const had = tracked - 5;
+  let lacks: number | undefined;
+  void tracker.whenComplete().then(() => {
+    lacks = Array.from({ length: had }, (_, i) => `user:${i}`).filter(
+      (key) => !tracker.has("room", key),
+    ).length;
+  });
+  for (let turn = 0; turn < 200 && lacks === undefined; turn++) await goOn(500);
+  if (lacks === undefined) fail(cluster, "is not complete after 100 s");
+  if (lacks > 0)
+    fail(cluster, `is complete without ${lacks} of ${had} entries that others had at the reconnect`);
 }

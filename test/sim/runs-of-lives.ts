@@ -31,24 +31,20 @@ async function watched(
 ): Promise<void> {
   const whiteBox = new WhiteBox();
   const wrong: string[] = [];
-  try {
-    const seen: { cluster?: Cluster } = {};
-    const cluster: Cluster = await simulate<VersionedMeta>({
-      seed,
-      nodes: [],
-      options: by(protocol, {}),
-      afterTask: (node) => {
-        if (seen.cluster !== undefined) wrong.push(...(whiteBox.hooks.afterTask?.(seen.cluster, node) ?? []));
-      },
-    });
-    seen.cluster = cluster;
-    whiteBox.hooks.begun?.(cluster);
-    for (const name of nodes) await cluster.start(name);
-    await run(cluster);
-    if (wrong.length > 0) fail(cluster, ...wrong);
-  } finally {
-    whiteBox.restore();
-  }
+  const seen: { cluster?: Cluster } = {};
+  const cluster: Cluster = await simulate<VersionedMeta>({
+    seed,
+    nodes: [],
+    options: by(whiteBox.watch(protocol), {}),
+    afterTask: (node) => {
+      if (seen.cluster !== undefined) wrong.push(...(whiteBox.hooks.afterTask?.(seen.cluster, node) ?? []));
+    },
+  });
+  seen.cluster = cluster;
+  whiteBox.hooks.begun?.(cluster);
+  for (const name of nodes) await cluster.start(name);
+  await run(cluster);
+  if (wrong.length > 0) fail(cluster, ...wrong);
 }
 
 /** A heartbeat that nobody has sent. */

@@ -3,26 +3,37 @@
  * author had at one flushed clock. Authors are recorded at every flush, and every held slice is compared with
  * the record whenever its node has done something. Also the way to damage a slice on purpose.
  *
- * The production code offers no way in, so its prototypes are wrapped while a run lasts, and restored after it.
+ * They run in the place of the replicators of the release, and see their steps.
  */
-import type { DeltaMessage } from "../../src/replication/message.js";
-import { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
+import type { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { ReplicatedEntry } from "../../src/replication/entry.js";
-import type { Replica } from "../../src/replication/replica.js";
-import { Replicator } from "../../src/replication/replicator.js";
 import { RemoteSlice } from "../../src/replication/holding/remote-slice.js";
+import type { Life } from "../../src/replication/life.js";
+import { LIMITS, type Limits } from "../../src/replication/limits.js";
+import type { DeltaMessage, Frame } from "../../src/replication/message.js";
+import type { Replica } from "../../src/replication/replica.js";
+import type { Replicator } from "../../src/replication/replicator.js";
+import { PROTOCOL, type Protocol } from "../../src/replication/rules.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { SimulatedCluster } from "../../src/testing/cluster.js";
 import type { VersionedMeta } from "../../src/testing/history-oracles.js";
 import type { RunHooks } from "../../src/testing/run-schedule.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
-import { LIMITS, type Limits } from "../../src/replication/limits.js";
+import type { SimulatedProtocol } from "../../src/tracker/options.js";
 import { AuthorOracles } from "./author-oracles.js";
 import { GoalOracles } from "./goal-oracles.js";
 import { MembershipOracles } from "./membership-oracles.js";
 import { ProtocolOracles } from "./protocol-oracles.js";
 import { RequestOracles } from "./request-oracles.js";
 import { Situation } from "./situation.js";
-import { instead, type Restore } from "./wrap.js";
+import {
+  replicaOfFrame,
+  watchedBy,
+  type DoneStep,
+  type StepWatcher,
+  type StepWatchers,
+  type WatchedStep,
+} from "./watched-steps.js";
 
 type Cluster = SimulatedCluster<VersionedMeta>;
 type Node = SimulatedNode<VersionedMeta>;
@@ -45,11 +56,10 @@ function clocksOf(entries: ReadonlyMap<number, ReplicatedEntry>): string {
   return [...entries.keys()].sort((a, b) => a - b).join(" ");
 }
 
-export class WhiteBox {
+export class WhiteBox implements StepWatchers {
   readonly hooks: RunHooks;
   /** How many slices were compared with their authors' records. */
   comparisons = 0;
-  readonly #restores: Restore[] = [];
   readonly #records = new Map<string, AuthorRecord>();
   readonly #replicators = new Map<Node, Replicator>();
   /** Slices whose first sync is under way: their pages are visible as they come. */
@@ -62,6 +72,15 @@ export class WhiteBox {
   readonly #requests = new RequestOracles(this.#situation);
   readonly #membership = new MembershipOracles(this.#situation);
   readonly #goals = new GoalOracles(this.#situation);
+  readonly #watchers: readonly StepWatcher[];
+  /** Where each author stood when it was recorded last. */
+  readonly #recordedAt = new WeakMap<AuthoredShard, number>();
+  /** Who has had a turn. */
+  readonly #started = new WeakSet<Replicator>();
+  /** What the slice of a delta was, and what damaged slices held, before a step. */
+  #joining: { readonly slice: RemoteSlice; readonly delta: DeltaMessage } | undefined;
+  #damagedBefore: { readonly slice: RemoteSlice; readonly entries: unknown }[] = [];
+  #tampered: RemoteSlice | undefined;
   #acting: Replicator | undefined;
 
   constructor(limits: Limits = LIMITS) {
@@ -72,79 +91,73 @@ export class WhiteBox {
       settled: (cluster) => this.#settled(cluster),
       corrupt: (_, node, of) => this.#corrupt(node, of),
     };
-    this.#watchReplicators();
-    this.#watchAuthors();
-    this.#watchSlices();
-    for (const oracles of [this.#author, this.#requests, this.#membership, this.#protocol]) {
-      this.#restores.push(...oracles.install());
+    this.#watchers = [this.#author, this.#requests, this.#membership, this.#protocol];
+  }
+
+  /** A protocol whose replicators are watched. */
+  watch(protocol: Protocol = PROTOCOL): SimulatedProtocol {
+    return watchedBy(this, protocol);
+  }
+
+  begins(step: WatchedStep): void {
+    const { replicator, event, frame } = step;
+    // Who has had no turn may hear itself, but is no node yet. Who acts last during a task is the node whose task it was.
+    if (event.type === "turn") this.#started.add(replicator);
+    const isTask = event.type === "turn" || event.type === "frame";
+    if (isTask && this.#started.has(replicator)) this.#acting = replicator;
+    for (const watcher of this.#watchers) watcher.begins?.(step);
+    this.#joining = undefined;
+    this.#damagedBefore = [];
+    if (frame === undefined) return;
+    const replica = replicaOfFrame(replicator, frame);
+    const { message } = frame;
+    for (const slice of replica?.held.slices.values() ?? []) {
+      if (this.#damaged.has(slice)) this.#damagedBefore.push({ slice, entries: slice.entries });
+      if (message.type !== "delta" || message.shard !== slice.shard || this.#partial.has(slice)) continue;
+      const joinsOn = message.since <= slice.clock && message.upTo > slice.clock && message.parts === 1;
+      if (joinsOn) this.#joining = { slice, delta: message };
     }
   }
 
-  restore(): void {
-    for (const restore of this.#restores.splice(0).reverse()) restore();
+  merged(step: WatchedStep, life: Life, added: readonly ReplicatedEntry[]): void {
+    for (const watcher of this.#watchers) watcher.merged?.(step, life, added);
+  }
+
+  rebuilding(step: WatchedStep, life: Life, shard: number): void {
+    for (const watcher of this.#watchers) watcher.rebuilding?.(step, life, shard);
+    for (const replica of step.replicator.membership.replicas()) {
+      const slice = replica.life === life ? replica.held.slices.get(shard) : undefined;
+      if (slice?.clock === 0 && slice.entries.size === 0) this.#partial.add(slice);
+    }
+  }
+
+  done(step: DoneStep): void {
+    const { replicator, counters } = step;
+    const isMerged = replicator.counters.deltasMerged > counters.deltasMerged;
+    if (this.#tampered !== undefined) {
+      // One that was not merged was no damage.
+      (isMerged ? this.#damaged : this.#toDamage).add(this.#tampered);
+      this.#tampered = undefined;
+    }
+    // What was built anew is right again. A slice of which nothing was held has no entries of its own to replace.
+    for (const { slice, entries } of this.#damagedBefore) {
+      if (entries !== nothingHeld && slice.entries !== entries) this.#damaged.delete(slice);
+    }
+    const { slice, delta } = this.#joining ?? {};
+    if (isMerged && slice !== undefined && slice.clock < (delta?.upTo ?? 0)) {
+      this.#situation.blame("does not merge what joins on");
+    }
+    for (const author of replicator.shards) {
+      if (this.#recordedAt.get(author) === author.flushed.clock) continue;
+      this.#recordedAt.set(author, author.flushed.clock);
+      this.#record(author);
+    }
+    for (const watcher of this.#watchers) watcher.done?.(step);
   }
 
   /** The replicator of a life, once it has done anything. */
   replicatorOf(node: Node): Replicator | undefined {
     return this.#replicators.get(node);
-  }
-
-  /** The replicator that acts last during a task is that of the node whose task it was. */
-  #watchReplicators(): void {
-    const started = new WeakSet<Replicator>();
-    const act = (replicator: Replicator): void => {
-      this.#acting = replicator;
-    };
-    this.#restores.push(
-      instead(Replicator.prototype, "step", function (original, event, nowMs) {
-        if (event.type === "turn") started.add(this);
-        // Who has had no turn may hear itself, but is no node yet.
-        if (event.type === "turn" || (event.type === "frame" && started.has(this))) act(this);
-        return original(event, nowMs);
-      }),
-    );
-  }
-
-  #watchAuthors(): void {
-    const record = (author: AuthoredShard): void => this.#record(author);
-    this.#restores.push(
-      instead(AuthoredShard.prototype, "flush", function (original, isHeard) {
-        const delta = original(isHeard);
-        record(this);
-        return delta;
-      }),
-    );
-  }
-
-  #watchSlices(): void {
-    const partial = this.#partial;
-    const tamper = (slice: RemoteSlice, message: DeltaMessage): DeltaMessage => this.#tamper(slice, message);
-    const blame = (what: string): void => this.#situation.blame(what);
-    // What was built anew is right again. A slice of which nothing was held has no entries of its own to replace.
-    const isNew = (slice: RemoteSlice, before: unknown): void => {
-      if (before !== nothingHeld && slice.entries !== before) this.#damaged.delete(slice);
-    };
-    this.#restores.push(
-      instead(RemoteSlice.prototype, "startRebuild", function (original, ...input) {
-        if (this.clock === 0 && this.entries.size === 0) partial.add(this);
-        original(...input);
-      }),
-      instead(RemoteSlice.prototype, "receiveDelta", function (original, message, ...rest) {
-        const before = this.entries;
-        const joinsOn = message.since <= this.clock && message.upTo > this.clock && message.parts === 1;
-        const isPartial = partial.has(this);
-        const change = original(tamper(this, message), ...rest);
-        isNew(this, before);
-        if (joinsOn && !isPartial && this.clock < message.upTo) blame("does not merge what joins on");
-        return change;
-      }),
-      instead(RemoteSlice.prototype, "receivePage", function (original, ...input) {
-        const before = this.entries;
-        const change = original(...input);
-        isNew(this, before);
-        return change;
-      }),
-    );
   }
 
   #record(author: AuthoredShard): void {
@@ -277,12 +290,15 @@ export class WhiteBox {
     return armed;
   }
 
-  #tamper(slice: RemoteSlice, message: DeltaMessage): DeltaMessage {
+  tamper(replicator: Replicator, frame: Frame): string | undefined {
+    const { message } = frame;
+    if (message.type !== "delta" || message.births.length === 0) return undefined;
+    const slice = replicaOfFrame(replicator, frame)?.held.slices.get(message.shard);
     // Only what stands is damaged: what is being built would have to be checked against two states.
-    if (!this.#toDamage.has(slice) || message.births.length === 0 || !slice.caughtUp) return message;
+    if (slice === undefined || !this.#toDamage.has(slice) || !slice.caughtUp) return undefined;
     this.#toDamage.delete(slice);
-    this.#damaged.add(slice);
-    return { ...message, births: message.births.slice(1) };
+    this.#tampered = slice;
+    return encodeFrame({ ...frame, message: { ...message, births: message.births.slice(1) } });
   }
 }
 

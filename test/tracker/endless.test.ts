@@ -66,7 +66,14 @@ describe("a handler that updates in answer to an update", () => {
     expect(count()).toBeGreaterThan(100_000);
     expect(count()).toBeLessThan(100_010);
     expect(tracker.count("room")).toBe(count());
+    // Two in three diffs are told to a handler that is refused: that is one report, and then one with their number.
     await tracker.stop();
+    const failures = errors.slice(1);
+    expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(["HANDLER_FAILED"]));
+    // A machine that takes longer than six seconds for it is told again meanwhile.
+    expect(failures.length).toBeLessThan(10);
+    const told = failures.reduce((all, { details }) => all + 1 + Number(details["unreported"] ?? 0), 0);
+    expect(told).toBeGreaterThan(60_000);
   });
 
   it("is refused where it goes by the handler of another tracker", async () => {

@@ -474,8 +474,8 @@ describe("a listener", () => {
       fail?.(new Error("again"));
     });
     fail?.(new Error("first"));
-    expect(heard).toBeGreaterThan(100);
-    expect(heard).toBeLessThan(2_000);
+    // The others of their kind are counted, and told of now and then.
+    expect(heard).toBe(10);
     expect(await bench.heartbeats()).toBe(10);
     await bench.stop();
   });

@@ -12,11 +12,15 @@ import { PROTOCOL, type Protocol } from "../rules.js";
 /** The requester. An observer has an account that is not that of the node of its name: it may be made up. */
 export interface Asker extends Life {
   readonly observes?: boolean | undefined;
+  /** The version of the protocol that it is answered in. Default: what is spoken to all. */
+  readonly version?: number | undefined;
 }
 
 export interface Asked {
   readonly by: Asker;
   readonly request: SliceRequest;
+  /** The counter of the frame that asked. */
+  readonly counter: number;
 }
 
 interface Requester {
@@ -96,7 +100,7 @@ export class Answers {
         requester.waiting.delete(place);
         // Behind all others, if more of it waits.
         if (requester.waiting.size > 0) this.#turns.add(requester);
-        return { by: requester.by, request };
+        return { by: requester.by, request, counter: requester.counters.get(place) ?? 0 };
       }
     }
     return undefined;

@@ -8,11 +8,11 @@ import { Answers, type Asked, type Asker } from "./answers.js";
 import { AuthoredShard } from "./authored-shard.js";
 import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf, type Life } from "../life.js";
-import type { Heartbeat, SliceRequest } from "../message.js";
+import type { Heartbeat, SliceRequest, VersionRange } from "../message.js";
 import type { SeenTimes } from "./seen-times.js";
 import { itemsOf, type Outbox } from "../wire/outbox.js";
 import type { ReplicatorOptions, Tracing } from "../options.js";
-import type { Protocol } from "../rules.js";
+import { versionsOf, type Protocol } from "../rules.js";
 import type { Effects } from "../step.js";
 
 export class Authorship {
@@ -28,6 +28,7 @@ export class Authorship {
   readonly #tracing: Tracing | undefined;
   readonly #waitsMs: (nowMs: number) => number | undefined;
   readonly #protocol: Protocol;
+  readonly #speaks: VersionRange;
   readonly #answers: Answers;
   /** Until when a shard's further changes wait, and when those that wait go out. */
   readonly #quietUntilMs: number[];
@@ -54,6 +55,7 @@ export class Authorship {
       (_, shard) => new AuthoredShard(self, replicaOf(life), shard, refPrefixOf(life, shard), protocol),
     );
     this.#protocol = protocol;
+    this.#speaks = versionsOf(protocol);
     this.#answers = new Answers(protocol);
     this.#broadcastPeriodMs = broadcastPeriodMs;
     this.#heartbeatPeriodMs = heartbeatPeriodMs;
@@ -101,20 +103,29 @@ export class Authorship {
     for (const { shard } of this.shards) this.#flush(shard, nowMs);
   }
 
-  /** Says what is due. Returns the time at which something is due again, `Infinity` if nothing is. */
+  /**
+   * Says what is due, as many dots as one turn may. Returns the time at which something is due again, `Infinity` if
+   * nothing is.
+   */
   flushDue(nowMs: number): number {
     let nextMs = Infinity;
+    let flushedDots = 0;
     for (const [shard, dueMs] of this.#flushDueMs.entries()) {
       if (dueMs === undefined) continue;
-      if (dueMs <= nowMs) this.#flush(shard, nowMs);
-      else nextMs = Math.min(nextMs, dueMs);
+      const dots = flushedDots + this.#shard(shard).pendingDots;
+      if (dueMs <= nowMs && (flushedDots === 0 || dots <= this.#protocol.limits.pendingDots)) {
+        flushedDots = dots;
+        this.#flush(shard, nowMs);
+      } else nextMs = Math.min(nextMs, dueMs);
     }
     return nextMs;
   }
 
-  sendHeartbeat(nowMs: number, to?: Life): void {
+  /** To all; or to one life, perhaps as the answer to a question of this counter. */
+  sendHeartbeat(nowMs: number, to?: Life, answers?: number): void {
     const heartbeat = this.#heartbeat(nowMs);
-    this.#outbox.sendHeartbeat(to === undefined ? heartbeat : { ...heartbeat, version: this.#version }, to);
+    if (to === undefined) return this.#outbox.sendHeartbeat(heartbeat);
+    this.#outbox.sendHeartbeat({ ...heartbeat, version: this.#version, answers }, to);
   }
 
   /** Says that this node is there, and nothing of what it has: to all, or to one life. */
@@ -162,13 +173,14 @@ export class Authorship {
   }
 
   /** Returns how many items the answer has. */
-  #answer(shard: AuthoredShard, { by: life, request }: Asked, nowMs: number): number {
+  #answer(shard: AuthoredShard, { by: life, request, counter }: Asked, nowMs: number): number {
     const by = { ...life, aloud: this.#protocol.rules.answersAloud(request) };
     if (request.type === "pageRequest") {
       return this.#outbox.sendPage((maxItems) => shard.page(request, maxItems), by);
     }
     const answer = shard.answer(request.clock);
-    if (answer === undefined) this.sendHeartbeat(nowMs, by);
+    // Nothing shows whether the counter of one who only looks on is its own.
+    if (answer === undefined) this.sendHeartbeat(nowMs, by, life.observes === true ? undefined : counter);
     else if (answer.type === "delta") {
       this.#outbox.sendDelta(answer, by);
       return itemsOf(answer);
@@ -223,6 +235,7 @@ export class Authorship {
       periodMs: this.#heartbeatPeriodMs,
       waitsMs: this.#waitsMs(nowMs),
       lateMs: this.#lateMs(),
+      speaks: this.#speaks,
     };
   }
 

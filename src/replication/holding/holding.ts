@@ -18,7 +18,13 @@ export class Holding {
   counted = 0;
   /** The shards it has summed up since it appeared or came back, with the clocks that the first summaries told. */
   readonly summedUp = new Summaries();
+  /** Since which connection it is heard out, by the number of that; and whether it has been. */
+  #since = 0;
   #heardOut = false;
+  /** The connection that there is now. */
+  #connection = 0;
+  /** The last one since which it was heard out, if that is not the one above, and the clocks that it told then. */
+  #before: { readonly since: number; readonly goals: ReadonlyMap<number, number> } | undefined;
   readonly #slicesOf: SlicesOf;
 
   /** `owner` stands in the entries, `holder` is who holds them. */
@@ -45,9 +51,12 @@ export class Holding {
    * meanwhile moves no goal: on a busy network there may be no moment at which nothing is under way.
    */
   get hasCaughtUp(): boolean {
-    if (!this.hasSummedUpAll) return false;
-    const { goals } = this.summedUp;
-    for (const shard of goals.keys()) if (!this.slices.has(shard)) return false;
+    return this.hasSummedUpAll && this.hasReached(this.summedUp.goals);
+  }
+
+  /** Whether all is held that it had at these clocks, by shard. */
+  hasReached(goals: ReadonlyMap<number, number>): boolean {
+    for (const shard of goals.keys()) if (!this.slices.has(shard) && !this.isBeyond(shard)) return false;
     for (const [shard, slice] of this.slices) if (!slice.hasReached(goals.get(shard) ?? 0)) return false;
     return true;
   }
@@ -74,12 +83,15 @@ export class Holding {
     return this.#slicesOf.rules.isBeyond(shard, this.#poolSize);
   }
 
-  /** It sums up a shard: to this life alone if `direct`, else to all. */
-  sumUp(shard: number, clock: number, direct: boolean): void {
-    this.summedUp.add(shard, clock, direct);
+  /** It sums up a shard: to this life alone if `direct`, else to all; perhaps as an answer, and where frames are slow. */
+  sumUp(shard: number, clock: number, direct: boolean, answers?: number, isSlow = false): void {
     const { rules } = this.#slicesOf;
-    if (this.poolSize !== undefined && rules.isHeardOut(this.summedUp.sure, this.poolSize))
-      this.#heardOut = true;
+    const isSure = rules.isSure(direct, answers, this.#since, isSlow);
+    this.summedUp.add(shard, clock, isSure, rules.countsTwice(isSlow));
+    if (this.poolSize === undefined || !rules.isHeardOut(this.summedUp.sure, this.poolSize)) return;
+    this.#heardOut = true;
+    // Of what it told before the last reconnect it is heard out now; of what it has had since, it is not.
+    if (this.#since < this.#connection) this.#begin();
   }
 
   /** The same by a heartbeat to all that was overtaken: it may be one that was heard before. */
@@ -87,22 +99,51 @@ export class Holding {
     this.summedUp.addLate(shard, clock);
   }
 
-  /**
-   * This node could not hear it for a while: what it has now is to be told again. If it is shown, the next that it says
-   * may be older than that, as at the start of this life; one that is not waits for its first goal, which stands still.
-   */
-  hearOutAnew(isShown: boolean): void {
-    if (!isShown) return this.summedUp.clear();
-    this.summedUp.forget();
-    this.#heardOut = false;
+  /** It is heard for the first time, in this connection. */
+  met(connection: number): void {
+    this.#connection = connection;
+    this.#since = connection;
   }
 
   /**
-   * Whether it has summed up its shards to this life alone, or twice to all. Of one heartbeat that all hear nobody
-   * knows how old it is: it may have been sent before this life began or could hear again, and before what others had then.
+   * This node could not hear it for a while: what it has now is to be told again. If it is shown, the next that it says
+   * may be older than that, as at the start of this life; one that is not waits for its first goal, which stands still.
+   * One that was not heard out yet goes on where it was: else nobody is heard out while the connection comes and goes.
+   */
+  hearOutAnew(connection: number, isShown: boolean): void {
+    this.#connection = connection;
+    if (!isShown) {
+      this.summedUp.clear();
+      if (this.#heardOut) this.#since = connection;
+    } else if (this.#slicesOf.rules.beginsAnew(this.#heardOut)) this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#heardOut) this.#before = { since: this.#since, goals: this.summedUp.goals };
+    this.summedUp.forget();
+    this.#since = this.#connection;
+    this.#heardOut = false;
+  }
+
+  /** Whether it was heard out since it was last to be, in this connection or before. */
+  get isHeardOut(): boolean {
+    return this.#heardOut;
+  }
+
+  /**
+   * Whether it has summed up its shards for certain since the last reconnect: to this life alone, or twice to all, or where
+   * frames are slow as an answer. Of one heartbeat that all hear nobody knows how old it is: it may have been sent before this life began or could hear again, and
+   * before what others had then.
    */
   get hasBeenHeardOut(): boolean {
-    return this.#heardOut;
+    return this.#heardOut && this.#since === this.#connection;
+  }
+
+  /** The clocks that it told when it was heard out, since that connection or a later one; undefined if it was not. */
+  heardOutSince(connection: number): ReadonlyMap<number, number> | undefined {
+    if (this.#heardOut && this.#since >= connection)
+      return this.hasSummedUpAll ? this.summedUp.goals : undefined;
+    return this.#before !== undefined && this.#before.since >= connection ? this.#before.goals : undefined;
   }
 
   /** Whether it has told of all its shards since it appeared or came back. */
@@ -145,7 +186,20 @@ export class Holding {
     return slice;
   }
 
+  /**
+   * What is held: also what comes meanwhile, and of a slice that is replaced meanwhile all that it has then. So nothing
+   * that stays is left out, though some of it may come twice.
+   */
   *entries(): Generator<ReplicatedEntry> {
-    for (const slice of this.slices.values()) yield* slice.entries.values();
+    for (const slice of this.slices.values()) {
+      let walked: ReadonlyMap<number, ReplicatedEntry> | undefined;
+      while (walked !== slice.entries) {
+        walked = slice.entries;
+        for (const entry of walked.values()) {
+          if (walked !== slice.entries) break;
+          yield entry;
+        }
+      }
+    }
   }
 }

@@ -120,20 +120,27 @@ export class Requests<A extends Asked = Asked> {
     this.#losePatience(line);
   }
 
-  /** Something is missing; asks for it soon, if it does not do so already. Returns when. */
-  want(replica: A, slice: RemoteSlice, nowMs: number): number {
+  /**
+   * Something is missing; asks for it soon, if it does not do so already. `isToldAlone`: what tells of it was said to this
+   * node alone. Returns when.
+   */
+  want(replica: A, slice: RemoteSlice, nowMs: number, isToldAlone = false): number {
     const present = this.#missing.get(slice);
+    const { requestDelayMs } = this.#protocol.rules;
     if (present !== undefined) {
       this.#renewGoal(present, nowMs);
+      // It waits as a gap that everybody may have seen, and this node alone is told of it now.
+      const isDelayed = present.queue === present.line.delayed;
+      if (isDelayed && isToldAlone) present.dueMs = Math.min(present.dueMs, nowMs + requestDelayMs(0, true));
       return present.dueMs;
     }
+    const dueMs = nowMs + requestDelayMs(this.#random(), isToldAlone);
     const line = this.#lineOf(replica);
-    const delayMs = this.#protocol.rules.requestDelayMs(this.#random());
     const missing: Missing<A> = {
       slice,
       line,
       queue: line.delayed,
-      dueMs: nowMs + delayMs,
+      dueMs,
       sentMs: nowMs,
       firstSentMs: nowMs,
       gapMs: 0,
@@ -159,6 +166,17 @@ export class Requests<A extends Asked = Asked> {
     missing.attempts = 0;
     missing.dueMs = nowMs;
     this.#move(missing, missing.line.ready);
+  }
+
+  /** Nothing could be heard until now: the answers may have been lost, which is no failure of those who were asked. */
+  resume(nowMs: number): void {
+    for (const missing of this.#missing.values()) {
+      const { line } = missing;
+      if (missing.queue !== line.asked) continue;
+      const delayMs = this.#protocol.rules.requestDelayMs(this.#random(), false);
+      missing.dueMs = this.#protocol.rules.asksAgainMs(nowMs, missing.sentMs, delayMs);
+      this.#move(missing, line.delayed);
+    }
   }
 
   drop(slice: RemoteSlice): void {

@@ -11,7 +11,7 @@ const SURE = 4;
 export class Summaries {
   #shards = new Uint8Array(0);
   /** The clock that the first summary told, of those shards that were ever used. */
-  readonly #goals = new Map<number, number>();
+  #goals = new Map<number, number>();
   #size = 0;
   #sure = 0;
 
@@ -20,7 +20,7 @@ export class Summaries {
     return this.#size;
   }
 
-  /** How many have been summed up to this life alone, or twice to all. */
+  /** How many have been summed up for certain: once, or twice. */
   get sure(): number {
     return this.#sure;
   }
@@ -30,10 +30,12 @@ export class Summaries {
     return this.#goals;
   }
 
-  add(shard: number, clock: number, direct: boolean): void {
+  /** A summary that is sure by itself, or counts for a half. */
+  add(shard: number, clock: number, isCertain: boolean, countsTwice = true): void {
     if (shard >= this.#shards.length) this.#grow(shard + 1);
     const known = this.#shards[shard] ?? 0;
-    const becomesSure = (known & SURE) === 0 && (direct || (known & UNSURE) !== 0);
+    const isSecond = countsTwice && (known & UNSURE) !== 0;
+    const becomesSure = (known & SURE) === 0 && (isCertain || isSecond);
     // What replaces the goal is what it had when it spoke to this life for certain.
     if (becomesSure || (known & SUMMED_UP) === 0) {
       if (clock > 0) this.#goals.set(shard, clock);
@@ -42,7 +44,8 @@ export class Summaries {
     if ((known & SUMMED_UP) === 0) this.#size += 1;
     if (becomesSure) this.#sure += 1;
     const isSure = becomesSure || (known & SURE) !== 0;
-    this.#shards[shard] = SUMMED_UP | (isSure ? SURE : UNSURE);
+    const unsure = countsTwice ? UNSURE : known & UNSURE;
+    this.#shards[shard] = SUMMED_UP | (isSure ? SURE : unsure);
   }
 
   /** By a frame that was overtaken: it replaces no goal, and makes none sure. */
@@ -55,10 +58,10 @@ export class Summaries {
     this.#shards[shard] = known | SUMMED_UP;
   }
 
-  /** Nothing that it has summed up counts any more. */
+  /** Nothing that it has summed up counts any more; who keeps the goals keeps them. */
   forget(): void {
     this.#shards.fill(0);
-    this.#goals.clear();
+    this.#goals = new Map();
     this.#size = 0;
     this.#sure = 0;
   }
@@ -74,10 +77,10 @@ export class Summaries {
     if (poolSize < this.#shards.length) this.#shards = this.#shards.slice(0, poolSize);
   }
 
-  /** It is to sum up its shards anew; of which it has done so surely is remembered. */
+  /** It is to sum up its shards anew; of which it has done so surely is remembered. Who keeps the goals keeps them. */
   clear(): void {
     for (let shard = 0; shard < this.#shards.length; shard++) this.#shards[shard]! &= ~SUMMED_UP;
-    this.#goals.clear();
+    this.#goals = new Map();
     this.#size = 0;
   }
 

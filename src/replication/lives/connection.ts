@@ -7,6 +7,7 @@ import type { Frame } from "../message.js";
 import type { Rules } from "../rules.js";
 import type { ConnectionStatus, Effects, VoiceWay } from "../step.js";
 import { HealthyTime } from "./healthy-time.js";
+import { OwnDelay } from "./own-delay.js";
 import { OwnVoice } from "./own-voice.js";
 import { Rhythm } from "./rhythm.js";
 
@@ -31,6 +32,7 @@ interface Passed {
 
 export class Connection {
   readonly voice: OwnVoice;
+  readonly ownDelay = new OwnDelay();
   /** The time in which this node could hear, as far as it knows. */
   readonly healthy: HealthyTime;
   /** And as far as the pubsub says. */
@@ -69,6 +71,21 @@ export class Connection {
   get status(): ConnectionStatus {
     if (!this.#isAttached) return "disconnected";
     return this.voice.isDeaf ? "deaf" : "connected";
+  }
+
+  /** Whether frames take so long that what is heard may have been sent long ago. */
+  get isSlow(): boolean {
+    return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
+  }
+
+  /** How long frames take at the most, as far as is known. */
+  get delayMs(): number {
+    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+  }
+
+  /** How long a question and its answer take, where that is long. */
+  get slowMs(): number {
+    return this.isSlow ? 2 * this.ownDelay.longestMs : 0;
   }
 
   /** When the next tick or heartbeat is due. */
@@ -114,8 +131,17 @@ export class Connection {
     // What is addressed to another life and comes here was broadcast.
     const way = to === incarnation ? "inbox" : "broadcasts";
     const connectedMs = this.#connected.at(nowMs);
+    this.ownDelay.heard(counter, nowMs);
     this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
+  }
+
+  /** It says something that it is to hear itself. */
+  speak(outbox: { readonly counter: number }, nowMs: number, say: () => void): void {
+    const { counter } = outbox;
+    this.voice.speaks(counter);
+    say();
+    this.ownDelay.spoke(counter + 1, outbox.counter, nowMs);
   }
 
   /** It is about to speak for the first time, or again as long as it has not heard itself and so has not started. */

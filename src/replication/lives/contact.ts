@@ -155,6 +155,12 @@ export class Contact {
     this.#tell({ kind: "period", life: replica.life, periodMs });
   }
 
+  /** It does not read what is spoken here, as another node reads nothing newer. */
+  isLeftOut({ life, speaks }: Peer, spoken: number): void {
+    if (speaks === undefined) return;
+    this.#tell({ kind: "version", life, speaks, spoken: { oldest: spoken, newest: spoken } });
+  }
+
   /** A frame was not listened to. */
   refused(why: Refusal, life: Life, nowMs: number): void {
     this.#refusals.refused(why, life, nowMs);

@@ -15,11 +15,6 @@ export class Greetings {
     this.#rules = rules;
   }
 
-  /** How many wait to be greeted. */
-  get size(): number {
-    return this.#dueMs.size;
-  }
-
   /** Gives when a replica is to be greeted: soon, or when it already was to be. */
   want(replica: Peer, nowMs: number): number {
     let dueMs = this.#dueMs.get(replica);

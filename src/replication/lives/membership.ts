@@ -8,6 +8,7 @@ import type { Departure } from "../entry.js";
 import type { HealthyTime } from "./healthy-time.js";
 import { Insistence } from "./insistence.js";
 import { replicaOf, type Life } from "../life.js";
+import type { MembershipListener } from "./membership-listener.js";
 import { OverLives } from "./over-lives.js";
 import type { Peer } from "./peer.js";
 import { PROTOCOL, type Protocol } from "../rules.js";
@@ -17,34 +18,10 @@ export interface MembershipOptions<P extends Peer> {
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
   readonly healthy: HealthyTime;
+  /** How long frames take at the most, as far as this node knows; `Infinity` if it does not. */
+  readonly delayMs?: () => number;
   /** Makes what stands for a life that is heard for the first time. */
   readonly makePeer: (life: Life) => P;
-}
-
-/** What membership finds out, in the order in which it does. */
-export interface MembershipListener<P extends Peer> {
-  /** A life is heard for the first time. */
-  appeared(replica: P, nowMs: number): void;
-  /** Its entries are to be hidden. */
-  wentDown(replica: P, nowMs: number): void;
-  /** It was heard after it went down; its entries stay hidden until it has caught up. */
-  cameBack(replica: P, nowMs: number): void;
-  /** It ended, and its entries wait for their keys. */
-  departs(replica: P, nowMs: number): void;
-  /** All about it is to be forgotten. */
-  ended(replica: P): void;
-  /** It has not been heard for so long that it is to be asked whether it is there. */
-  missed(replica: P, nowMs: number): void;
-  /** It has not ended, whatever was heard in its name: its entries wait for nobody. */
-  stays(replica: P, nowMs: number): void;
-  /** What was heard of a life before was not its own: its counters are believed anew. */
-  insisted(replica: P, nowMs: number): void;
-  /** Two lives of one name are alive. */
-  conflict(name: string, incarnations: readonly [string, string]): void;
-  /** An earlier life of the name had a clock that was ahead of this one's. */
-  clockAhead(life: Life): void;
-  /** A table of lives is full of lives that cannot be forgotten yet. */
-  crowded(table: "lives" | "livesOver", nowMs: number): void;
 }
 
 /** Why nothing that a frame says is listened to. */
@@ -60,6 +37,7 @@ export class Membership<P extends Peer = Peer> {
   readonly #downPeriodMs: number;
   readonly #permdownPeriodMs: number;
   readonly #healthy: HealthyTime;
+  readonly #delayMs: () => number;
   readonly #listener: MembershipListener<P>;
   readonly #makePeer: (life: Life) => P;
   /** The present life of every name. */
@@ -81,6 +59,7 @@ export class Membership<P extends Peer = Peer> {
     this.#downPeriodMs = options.downPeriodMs;
     this.#permdownPeriodMs = options.permdownPeriodMs;
     this.#healthy = options.healthy;
+    this.#delayMs = options.delayMs ?? (() => Infinity);
     this.#makePeer = options.makePeer;
     this.#listener = listener;
   }
@@ -163,8 +142,11 @@ export class Membership<P extends Peer = Peer> {
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
     const { rules } = this.#protocol;
-    if (!rules.countsGoodbye(replica.status === "departing")) return;
     const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
+    if (!rules.countsGoodbye(replica.status === "departing")) {
+      replica.endsHealthyMs = rules.endsMs(replica.endsHealthyMs, this.#healthy.at(nowMs) + grantedMs);
+      return;
+    }
     // What is hidden already is not shown again.
     if (grantedMs <= 0 || !replica.isShown) this.#end(replica, "departed", nowMs);
     else this.#depart(replica, "departed", grantedMs, nowMs);
@@ -221,16 +203,18 @@ export class Membership<P extends Peer = Peer> {
     this.#spare = undefined;
     for (const replica of [...this.replicas()]) {
       if (replica.status === "departing") {
-        const leftMs = replica.endsHealthyMs - healthyMs;
-        if (rules.hasEnded(leftMs)) this.#end(replica, replica.departure ?? "departed", nowMs);
-        continue;
+        const hasEnded = rules.hasEnded(replica.endsHealthyMs - healthyMs);
+        if (hasEnded) this.#end(replica, replica.departure ?? "departed", nowMs);
+        if (hasEnded || !rules.isJudged(replica.outlivesGoodbye)) continue;
       }
       const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
         if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
-        if (hides && rules.isSilent(silentMs, downPeriodMs + graceMs)) this.#goDown(replica, nowMs);
+        if (!hides || !rules.isSilent(silentMs, downPeriodMs + graceMs)) continue;
+        if (replica.status === "departing") this.#stays(replica, nowMs);
+        this.#goDown(replica, nowMs);
       } else if (rules.isMissed(silentMs, downPeriodMs, replica.missed)) {
         // Half of its time is over, and then three quarters: its broadcasts may be lost where an answer is not.
         replica.missed += 1;
@@ -264,6 +248,11 @@ export class Membership<P extends Peer = Peer> {
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
+      const sinceGoodbyeMs = isAhead || replica.status !== "departing" ? 0 : nowMs - replica.departsAtMs;
+      if (rules.outlives(sinceGoodbyeMs, this.#delayMs())) {
+        replica.outlivesGoodbye = true;
+        replica.heardHealthyMs = this.#healthy.at(nowMs);
+      }
       if (!rules.goesOn(insistedMs, patienceMs))
         return isAhead ? { type: "implausible" } : { type: "late", replica };
       this.#insistence.forget(who);
@@ -283,6 +272,7 @@ export class Membership<P extends Peer = Peer> {
     if (replica.status === "departing" && counter > replica.goodbyeCounter) {
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(replica.id, counter, patienceMs, nowMs);
+      replica.outlivesGoodbye = true;
       if (rules.hasNotEnded(insistedMs, this.#downPeriodMs)) this.#goesOn(replica, nowMs);
     }
     if (replica.status === "down") {
@@ -294,13 +284,15 @@ export class Membership<P extends Peer = Peer> {
 
   /** What was heard in the name of a life was not its own: neither its counters nor, where it departs, its goodbye. */
   #goesOn(replica: P, nowMs: number): void {
-    if (replica.status === "departing") {
-      this.#insistence.forget(replica.id);
-      replica.status = "up";
-      replica.departure = undefined;
-      this.#listener.stays(replica, nowMs);
-    }
+    if (replica.status === "departing") this.#stays(replica, nowMs);
     this.#listener.insisted(replica, nowMs);
+  }
+
+  #stays(replica: P, nowMs: number): void {
+    this.#insistence.forget(replica.id);
+    replica.status = "up";
+    replica.departure = undefined;
+    this.#listener.stays(replica, nowMs);
   }
 
   /** A newer life has the name: the older departs with what is left of its patience, and is over. */
@@ -328,6 +320,8 @@ export class Membership<P extends Peer = Peer> {
     replica.departure = departure;
     replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
     replica.goodbyeCounter = Math.max(replica.directCounter, replica.broadcastCounter);
+    replica.outlivesGoodbye = false;
+    replica.departsAtMs = nowMs;
     this.#listener.departs(replica, nowMs);
   }
 

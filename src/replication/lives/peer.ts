@@ -4,6 +4,7 @@
  */
 import type { Departure, EntryOwner, ReplicatedEntry } from "../entry.js";
 import { replicaOf, type Life } from "../life.js";
+import type { VersionRange } from "../message.js";
 import { RULES, type Rules } from "../rules.js";
 import { Link } from "./link.js";
 import { UnheardCounters } from "./unheard.js";
@@ -45,10 +46,16 @@ export abstract class Peer implements EntryOwner {
   heartbeatPeriodMs: number | undefined;
   /** The version of its library, if it has said so. */
   version: string | undefined;
+  /** Which versions of the protocol it speaks, if it has said so. */
+  speaks: VersionRange | undefined;
   /** When the window of a departing life ends, in healthy time. */
   endsHealthyMs = 0;
   /** The highest counter heard of a departing life when it began to: one that has ended sends no higher one. */
   goodbyeCounter = 0;
+  /** When it began to, by the clock. */
+  departsAtMs = 0;
+  /** Whether it certainly has sent something since. */
+  outlivesGoodbye = false;
   /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
   waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */

@@ -101,6 +101,11 @@ export class Places {
     return true;
   }
 
+  /** What waits here of a life, hidden or shown; undefined if nothing does. */
+  waiting(owner: EntryOwner): readonly ReplicatedEntry[] | undefined {
+    return this.#of(owner)?.entries;
+  }
+
   /** Whether an entry waits here and is hidden. */
   isHidden(entry: ReplicatedEntry): boolean {
     const waiting = this.#of(ReplicatedEntry.ownerOf(entry));

@@ -4,23 +4,15 @@
  * The view is the gate through which every change passes, so a join is in a diff only if the entry was not
  * shown before, and a leave only if it was. It also hands off and back: where somebody waits for a departing node, the
  * places of that key say who is hidden. They are kept only where others are under the key as well: a key without them
- * has entries of lives that stay, or of one life that departs. Knows no slice, no time and no handler.
+ * has entries of lives that stay, or of one life that departs. A goodbye itself hides nobody, so it is noted under a key
+ * only before something changes there, and costs nothing for all others. Knows no slice, no time and no handler.
  */
 import type { Diff, LeaveReason } from "../../words.js";
 import { ReplicatedEntry, type EntryOwner } from "../entry.js";
+import { bucketOf, entriesOf, insert, remove, type Topics } from "./buckets.js";
 import { PendingDiff } from "./pending-diff.js";
 import { Places, type Stage } from "./places.js";
 import { RULES, type Rules } from "../rules.js";
-
-/** The entries of one key: nearly always one, so a set is made only for the second. */
-type Bucket = ReplicatedEntry | Set<ReplicatedEntry>;
-
-interface Topic {
-  count: number;
-  readonly keys: Map<string, Bucket>;
-}
-
-type Topics = Map<string, Topic>;
 
 interface Wanted {
   readonly topic: string;
@@ -34,6 +26,13 @@ export class View {
   readonly #changes = new PendingDiff();
   /** By topic and key, where departing lives and others meet: empty while nobody departs. */
   readonly #places = new Map<string, Map<string, Places>>();
+  /** The lives that depart, by the numbers of their goodbyes and in their order. */
+  readonly #goodbyes = new Map<EntryOwner, number>();
+  #goodbyeCount = 0;
+  /** Up to which goodbye it is noted who was there, by the places of a key or, without any, by all that it has. */
+  #noted = new WeakMap<Places | Set<ReplicatedEntry>, number>();
+  /** The lives whose entries are about to leave, whatever places are free, and why. */
+  readonly #ending = new Map<EntryOwner, LeaveReason>();
   /** How many entries of each departing life are hidden. */
   readonly #hiddenCounts = new Map<EntryOwner, number>();
   readonly #stage: Stage = {
@@ -123,6 +122,7 @@ export class View {
   }
 
   #join(entry: ReplicatedEntry): void {
+    this.#bringUp(entry);
     if (this.#wanted !== undefined && this.#wanted.sessions.has(entry.session)) this.#lookIfWanted(entry);
     // With nobody departing, a join has nobody to look for.
     const places = this.departingLives > 0 ? this.#placesFor(entry) : undefined;
@@ -169,6 +169,11 @@ export class View {
 
   /** Hides an entry, if it is shown; whose place it had taken is shown again. */
   leave(entry: ReplicatedEntry, reason: LeaveReason): void {
+    this.#bringUp(entry);
+    this.#leave(entry, reason);
+  }
+
+  #leave(entry: ReplicatedEntry, reason: LeaveReason): void {
     if (this.#wanted !== undefined) this.#lookIfWanted(entry);
     const places = this.#placesOf(entry);
     if (places?.isHidden(entry) === true) this.#countHidden(entry, -1);
@@ -207,37 +212,37 @@ export class View {
     this.#changes.update(name, entry, previous);
   }
 
-  /**
-   * A life begins to depart: what it has is shown until others come. Looks at each key once, however many entries the
-   * life has there.
-   */
-  depart(entries: Iterable<ReplicatedEntry>): void {
-    const seen = new Set<Bucket>();
-    for (const entry of entries) {
-      const owner = ReplicatedEntry.ownerOf(entry);
-      const bucket = bucketOf(this.#topics, entry);
-      if (bucket === undefined || seen.has(bucket)) continue;
-      let places = this.#placesOf(entry);
-      if (places === undefined && !(bucket instanceof Set)) continue;
-      seen.add(bucket);
-      const own: ReplicatedEntry[] = [];
-      const others: ReplicatedEntry[] = [];
-      for (const each of entriesOf(bucket)) {
-        if (ReplicatedEntry.ownerOf(each) === owner) own.push(each);
-        else if (places === undefined) others.push(each);
-      }
-      if (own.length === 0 || (places === undefined && others.length === 0)) continue;
-      places ??= this.#makePlaces(entry);
-      places.depart(own, others);
-    }
+  /** A life begins to depart: what it has is shown until others come. */
+  depart(owner: EntryOwner): void {
+    this.#goodbyes.set(owner, ++this.#goodbyeCount);
   }
 
-  /** A life that was to depart goes on: what others have hidden of it is shown. */
-  stay(entries: Iterable<ReplicatedEntry>): void {
-    for (const entry of entries) {
-      const places = this.#placesOf(entry);
-      if (places?.stay(ReplicatedEntry.ownerOf(entry), this.#stage) === true) this.#settle(places, entry);
-    }
+  /** A life that was to depart goes on: of each of its entries `stay` is to be told. */
+  stays(owner: EntryOwner): void {
+    this.#goodbyes.delete(owner);
+    if (this.#goodbyes.size === 0) this.#noted = new WeakMap();
+  }
+
+  /** An entry of a life that was to depart waits for nobody: what others have hidden under its key is shown. */
+  stay(entry: ReplicatedEntry): void {
+    const places = this.#placesOf(entry);
+    if (places?.stay(ReplicatedEntry.ownerOf(entry), this.#stage) === true) this.#settle(places, entry);
+  }
+
+  /** A life ends: of each of its entries `end` is to be told, and `hasEnded` of the last. */
+  ends(owner: EntryOwner, reason: LeaveReason): void {
+    this.stays(owner);
+    this.#ending.set(owner, reason);
+  }
+
+  /** An entry leaves whose life ends; where some of that life wait for their places, all of them under its key. */
+  end(entry: ReplicatedEntry): void {
+    const owner = ReplicatedEntry.ownerOf(entry);
+    this.leave(entry, this.#ending.get(owner) ?? "down");
+  }
+
+  hasEnded(owner: EntryOwner): void {
+    this.#ending.delete(owner);
   }
 
   /** How many entries of a departing life are hidden, because others have come in their places. */
@@ -246,12 +251,12 @@ export class View {
   }
 
   /** A topic is shown from now on. */
-  begin(topic: string): void {
+  beginTopic(topic: string): void {
     this.#changes.begin(topic);
   }
 
   /** A topic of which all has left is shown no longer: that it has is told as its end. */
-  end(topic: string): void {
+  endTopic(topic: string): void {
     this.#changes.end(topic);
   }
 
@@ -286,6 +291,54 @@ export class View {
   #isHere(entry: ReplicatedEntry): boolean {
     const bucket = bucketOf(this.#topics, entry);
     return bucket instanceof Set ? bucket.has(entry) : bucket === entry;
+  }
+
+  /**
+   * To be called before something changes under a key. Who waits there for a life that has ended meanwhile leaves: no
+   * place that becomes free shows it again. And who is there at the goodbyes since the last change is noted.
+   */
+  #bringUp(entry: ReplicatedEntry): void {
+    if (this.#ending.size > 0) {
+      for (const [owner, reason] of this.#ending) {
+        for (const waiting of [...(this.#placesOf(entry)?.waiting(owner) ?? [])])
+          this.#leave(waiting, reason);
+      }
+    }
+    if (this.#goodbyes.size > 0) this.#noteGoodbyes(entry);
+  }
+
+  /** Looks through the key once, however many goodbyes there were and entries of one life. */
+  #noteGoodbyes(entry: ReplicatedEntry): void {
+    const bucket = bucketOf(this.#topics, entry);
+    let places = this.#placesOf(entry);
+    const where = places ?? bucket;
+    // Who is alone under a key meets nobody yet.
+    if (!(where instanceof Places || where instanceof Set)) return;
+    const noted = this.#noted.get(where) ?? 0;
+    if (noted === this.#goodbyeCount) return;
+    this.#noted.set(where, this.#goodbyeCount);
+    const departing = new Map<EntryOwner, ReplicatedEntry[]>();
+    for (const each of entriesOf(bucket)) {
+      const owner = ReplicatedEntry.ownerOf(each);
+      if ((this.#goodbyes.get(owner) ?? 0) <= noted || places?.waiting(owner) !== undefined) continue;
+      const own = departing.get(owner);
+      if (own === undefined) departing.set(owner, [each]);
+      else own.push(each);
+    }
+    if (departing.size === 0) return;
+    for (const owner of this.#goodbyes.keys()) {
+      const own = departing.get(owner);
+      if (own === undefined) continue;
+      if (places !== undefined) {
+        places.depart(own, []);
+        continue;
+      }
+      const others = [...entriesOf(bucket)].filter((each) => ReplicatedEntry.ownerOf(each) !== owner);
+      if (others.length === 0) return;
+      places = this.#makePlaces(entry);
+      this.#noted.set(places, this.#goodbyeCount);
+      places.depart(own, others);
+    }
   }
 
   #placesOf(entry: ReplicatedEntry): Places | undefined {
@@ -326,49 +379,4 @@ export class View {
     byKey?.delete(entry.key);
     if (byKey?.size === 0) this.#places.delete(topic);
   }
-}
-
-/** What stands under the topic and key of an entry. */
-function bucketOf(topics: Topics, entry: ReplicatedEntry): Bucket | undefined {
-  return topics.get(ReplicatedEntry.topicOf(entry))?.keys.get(entry.key);
-}
-
-function entriesOf(bucket: Bucket | undefined): Iterable<ReplicatedEntry> {
-  if (bucket === undefined) return [];
-  return bucket instanceof Set ? bucket : [bucket];
-}
-
-/** Whether the entry was not there. */
-function insert(topics: Topics, entry: ReplicatedEntry): boolean {
-  const name = ReplicatedEntry.topicOf(entry);
-  let topic = topics.get(name);
-  if (topic === undefined) {
-    topic = { count: 0, keys: new Map() };
-    topics.set(name, topic);
-  }
-  const bucket = topic.keys.get(entry.key);
-  if (bucket === undefined) topic.keys.set(entry.key, entry);
-  else if (bucket instanceof Set) {
-    if (bucket.has(entry)) return false;
-    bucket.add(entry);
-  } else if (bucket === entry) return false;
-  else topic.keys.set(entry.key, new Set([bucket, entry]));
-  topic.count += 1;
-  return true;
-}
-
-/** Whether the entry was there. */
-function remove(topics: Topics, entry: ReplicatedEntry): boolean {
-  const name = ReplicatedEntry.topicOf(entry);
-  const topic = topics.get(name);
-  const bucket = topic?.keys.get(entry.key);
-  if (topic === undefined || bucket === undefined) return false;
-  if (bucket instanceof Set) {
-    if (!bucket.delete(entry)) return false;
-    if (bucket.size === 1) for (const last of bucket) topic.keys.set(entry.key, last);
-  } else if (bucket === entry) topic.keys.delete(entry.key);
-  else return false;
-  topic.count -= 1;
-  if (topic.count === 0) topics.delete(name);
-  return true;
 }

@@ -10,6 +10,7 @@ import {
   MAX_PAGE_KEPT,
   MAX_PARTS,
   MAX_POOL_SIZE,
+  MAX_PROTOCOL_VERSION,
   MAX_REASON_BYTES,
   MAX_SESSION_LENGTH,
   MAX_VERSION_LENGTH,
@@ -22,10 +23,11 @@ import type {
   Message,
   Page,
   ShardSummary,
+  VersionRange,
   WireRemoval,
 } from "../message.js";
 import { decodeBirths, encodeBirths, type BirthsForm } from "./births.js";
-import { Refusal, array, check, integer, positive, step } from "./checks.js";
+import { array, check, integer, positive, step } from "./checks.js";
 
 /** By their numbers in a frame. */
 export const KINDS = [
@@ -40,10 +42,34 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** How many fields the body of a kind has, those included that may be empty. */
+const FIELDS: Readonly<Record<Kind, number>> = {
+  heartbeat: 10,
+  delta: 8,
+  deltaRequest: 3,
+  far: 2,
+  pageRequest: 7,
+  page: 9,
+  goodbye: 1,
+  evict: 4,
+};
+/** Where the births of a body stand, and how many parts they have. */
+const BIRTHS_AT: Readonly<Partial<Record<Kind, number>>> = { delta: 6, page: 7 };
+const BIRTHS_PARTS = 4;
+
+/** Whether more stands in a body than this version reads. */
+export function hasFurther(kind: Kind, body: readonly unknown[]): boolean {
+  if (body.length > FIELDS[kind]) return true;
+  const at = BIRTHS_AT[kind];
+  const births = at === undefined ? undefined : body[at];
+  return Array.isArray(births) && births.length > BIRTHS_PARTS;
+}
+
+/** All fields of a kind, also the empty ones: what a later version appends must not stand in the place of one. */
 export function encodeBody(message: Message, form: BirthsForm): unknown[] {
   switch (message.type) {
     case "heartbeat":
-      return [message.poolSize, message.firstShard, encodeSummaries(message.shards), ...encodeTimes(message)];
+      return [message.poolSize, message.firstShard, encodeSummaries(message.shards), ...encodeSelf(message)];
     case "delta":
       return [
         message.shard,
@@ -53,17 +79,16 @@ export function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.parts,
         encodeRemovals(message.removed, message.since),
         encodeBirths(message.births, message.since, form),
-        ...encodeClosed(message.closed, message.since),
+        encodeClosed(message.closed, message.since),
       ];
     case "deltaRequest":
-      return [message.shard, message.clock, ...(message.aloud === true ? [1] : [])];
+      return [message.shard, message.clock, message.aloud === true ? 1 : 0];
     case "far":
       return [message.shard, message.clock];
     case "pageRequest":
       return [
         ...[message.shard, message.rebuild, message.base, message.from, message.until],
-        ...(message.shown === undefined && message.aloud !== true ? [] : [message.shown ?? -1]),
-        ...(message.aloud === true ? [1] : []),
+        ...[message.shown ?? -1, message.aloud === true ? 1 : 0],
       ];
     case "page":
       return [
@@ -75,7 +100,7 @@ export function encodeBody(message: Message, form: BirthsForm): unknown[] {
         message.asOf,
         encodeIntervals(message.kept, message.from),
         encodeBirths(message.births, message.from, form),
-        ...encodeClosed(message.closed, 0),
+        encodeClosed(message.closed, 0),
       ];
     case "goodbye":
       return [message.windowMs];
@@ -84,7 +109,7 @@ export function encodeBody(message: Message, form: BirthsForm): unknown[] {
   }
 }
 
-export function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Message {
+export function decodeBody(kind: Kind, body: readonly unknown[]): Message {
   switch (kind) {
     case "heartbeat":
       return decodeHeartbeat(body);
@@ -119,8 +144,6 @@ export function decodeBody(kind: Kind | undefined, body: readonly unknown[]): Me
     }
     case "evict":
       return decodeEviction(body);
-    case undefined:
-      throw new Refusal("unknown kind");
   }
 }
 
@@ -135,8 +158,10 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
   check(typeof periodMs === "number" && periodMs >= 1 && periodMs < 2 ** 31, "period");
   const waitsMs = decodeTime(body[4], "window");
   const lateMs = decodeTime(body[5], "lateness");
-  const version = body[6];
+  const version = body[6] === "" || body[6] === 0 ? undefined : body[6];
   check(version === undefined || isVersion(version), "version");
+  const speaks = decodeRange(body[7], body[8]);
+  const answers = body[9] === undefined || body[9] === 0 ? undefined : positive(body[9], "answer");
   return {
     type: "heartbeat",
     poolSize,
@@ -146,7 +171,16 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
     ...(waitsMs === undefined ? {} : { waitsMs }),
     ...(lateMs === undefined ? {} : { lateMs }),
     ...(version === undefined ? {} : { version }),
+    ...(speaks === undefined ? {} : { speaks }),
+    ...(answers === undefined ? {} : { answers }),
   };
+}
+
+function decodeRange(oldest: unknown, newest: unknown): VersionRange | undefined {
+  if (oldest === undefined || oldest === 0) return undefined;
+  const range = { oldest: positive(oldest, "versions"), newest: positive(newest, "versions") };
+  check(range.oldest <= range.newest && range.newest <= MAX_PROTOCOL_VERSION, "versions");
+  return range;
 }
 
 function decodeDelta(body: readonly unknown[]): DeltaMessage {
@@ -245,12 +279,13 @@ export function encodeRemovals(removed: readonly WireRemoval[], since: number): 
   return flat;
 }
 
-/** The period, and what there is beside it: 0 stands for none. */
-function encodeTimes({ periodMs, waitsMs = 0, lateMs = 0, version }: Heartbeat): (number | string)[] {
+/** What a heartbeat says of its sender: 0 and the empty text stand for what it does not say. */
+function encodeSelf(heartbeat: Heartbeat): (number | string)[] {
+  const { periodMs, waitsMs = 0, lateMs = 0, version = "", speaks, answers } = heartbeat;
   if (periodMs === undefined) return [];
-  if (version !== undefined) return [periodMs, waitsMs, lateMs, version];
-  if (lateMs > 0) return [periodMs, waitsMs, lateMs];
-  return waitsMs > 0 ? [periodMs, waitsMs] : [periodMs];
+  const self = [periodMs, waitsMs, lateMs, version];
+  if (speaks === undefined && answers === undefined) return self;
+  return [...self, speaks?.oldest ?? 0, speaks?.newest ?? 0, answers ?? 0];
 }
 
 export function decodeTime(value: unknown, what: string): number | undefined {
@@ -274,16 +309,16 @@ export function decodeRemovals(flat: readonly unknown[], since: number, upTo: nu
   return removals;
 }
 
-/** The last field of a delta and a page, left away if it is empty. */
-function encodeClosed(closed: readonly number[] | undefined, since: number): number[][] {
-  if (closed === undefined || closed.length === 0) return [];
-  return [closed.map((clock, i) => clock - (closed[i - 1] ?? since))];
+/** The last field of a delta and a page. */
+function encodeClosed(closed: readonly number[] = [], since: number): number[] {
+  return closed.map((clock, i) => clock - (closed[i - 1] ?? since));
 }
 
 function decodeClosed(steps: unknown, since: number, upTo: number): { closed?: readonly number[] } {
-  if (steps === undefined) return {};
+  const listed = array(steps === undefined ? [] : steps, "closed");
+  if (listed.length === 0) return {};
   let clock = since;
-  const closed = array(steps, "closed").map((each) => (clock += positive(each, "closed")));
+  const closed = listed.map((each) => (clock += positive(each, "closed")));
   check(clock <= upTo, "closed");
   return { closed };
 }

@@ -7,13 +7,20 @@
 import { fitExpanded, type BirthsForm } from "./births.js";
 import { encodeFrame } from "./codec.js";
 import type { Life } from "../life.js";
-import { MAX_EVICTED } from "../limits.js";
+import { LIMITS, MAX_EVICTED } from "../limits.js";
 import type { DeltaMessage, Eviction, Heartbeat, Message, Page, WireBirth } from "../message.js";
 import { RULES, type Rules } from "../rules.js";
 
 /** Who is spoken to; aloud, so that all hear what is meant for one, where direct messages get lost. */
 export interface Addressee extends Life {
   readonly aloud?: boolean | undefined;
+  /** In this version of the protocol, whatever is spoken to others. */
+  readonly version?: number | undefined;
+}
+
+/** In which version of the protocol this node speaks at present. */
+export interface Speech {
+  readonly spoken: number;
 }
 
 /** Where payloads go: to one node, or to all. */
@@ -25,10 +32,19 @@ export class Outbox {
   readonly #carryOut: Carry;
   readonly #rules: Rules;
   readonly #observes: boolean;
+  readonly #speech: Speech;
   #counter = 0;
 
-  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules = RULES, observes = false) {
+  constructor(
+    life: Life,
+    maxBytes: number,
+    carryOut: Carry,
+    rules: Rules = RULES,
+    observes = false,
+    speech: Speech = { spoken: LIMITS.newestVersion },
+  ) {
     this.#observes = observes;
+    this.#speech = speech;
     this.#rules = rules;
     this.#life = life;
     this.#maxBytes = maxBytes;
@@ -137,7 +153,8 @@ export class Outbox {
   #encode(message: Message, to: Addressee | undefined, form?: BirthsForm): string {
     // A text that is not sent after all leaves a hole in the counters, which means nothing.
     this.#counter += 1;
-    const frame = { from: this.#life, to: to?.incarnation, counter: this.#counter, message };
+    const version = to?.version ?? this.#speech.spoken;
+    const frame = { from: this.#life, to: to?.incarnation, counter: this.#counter, message, version };
     return encodeFrame(this.#observes ? { ...frame, observes: true } : frame, form);
   }
 

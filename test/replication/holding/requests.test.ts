@@ -28,6 +28,19 @@ describe("requests", () => {
     expect(asked).toEqual([1_040, 1_050]);
   });
 
+  it("R14: do not wait where the author has told this node alone, not even those that wait already", () => {
+    const requests = new Requests(() => 0.5, 0, 2_000);
+    const { replica, slice } = makeMissing();
+    expect(requests.want(replica, slice, 1_000)).toBe(1_040);
+    expect(requests.want(replica, slice, 1_010)).toBe(1_040);
+    expect(requests.want(replica, slice, 1_010, true)).toBe(1_010);
+    const other = makeMissing();
+    expect(requests.want(other.replica, other.slice, 1_010, true)).toBe(1_010);
+    const asked: number[] = [];
+    requests.advance(1_010, () => asked.push(1_010));
+    expect(asked).toEqual([1_010, 1_010]);
+  });
+
   it("that were asked after failures wait no longer than an answer takes, once another was answered", () => {
     const requests = new Requests(() => 0, 0, 2_000);
     const { replica, slice } = makeMissing();

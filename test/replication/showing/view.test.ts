@@ -167,13 +167,13 @@ describe("the view", () => {
     view.join(old);
     first.departure = "departed";
     view.departingLives = 1;
-    view.depart([old]);
+    view.depart(first);
     const moved = entryOf(second, "t", "k");
     view.join(moved);
     expect(view.list("t")).toEqual([moved]);
     second.departure = "departed";
     view.departingLives = 2;
-    view.depart([moved]);
+    view.depart(second);
     expect(view.list("t")).toEqual([moved]);
     const again = entryOf(ownerOf("c"), "t", "k");
     view.join(again);

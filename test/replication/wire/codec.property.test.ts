@@ -104,6 +104,9 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     periodMs: duration,
     waitsMs: fc.option(duration, { nil: undefined }),
     lateMs: fc.option(duration, { nil: undefined }),
+    version: fc.constantFrom(undefined, "1.0.0"),
+    speaks: fc.constantFrom(undefined, { oldest: 1, newest: 2 }, { oldest: 3, newest: 65_535 }),
+    answers: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant("deltaRequest" as const), shard, clock, aloud: aloudOrNot }),
   fc.record({ type: fc.constant("far" as const), shard, clock }),
@@ -131,6 +134,7 @@ const frame: fc.Arbitrary<Frame> = fc.record({
   to: fc.option(incarnation, { nil: undefined }),
   counter: fc.integer({ min: 1, max: 2 ** 45 }),
   message,
+  version: fc.constantFrom(1, 2),
 });
 
 /** A value with its objects as sorted lists of properties, among which `__proto__` is like any other. */
@@ -224,7 +228,9 @@ describe("the codec", () => {
     ["no array", "{}"],
     ["an empty array", "[]"],
     ["another's message", '{"type":"message","data":[1,2]}'],
-    ["an unknown kind", '[1,99,"a","00000000000000",0,1]'],
+    ["a version of 0", '[0,6,"a","00000000000000",0,1,0]'],
+    ["versions that go back", '[2,0,"a","00000000000000",0,1,1,0,[],2000,0,0,"",2,1]'],
+    ["half of the versions", '[2,0,"a","00000000000000",0,1,1,0,[],2000,0,0,"",2]'],
     ["no incarnation", '[1,6,"a","x",0,1,0]'],
     ["a counter of 0", '[1,6,"a","00000000000000",0,0,0]'],
     ["a negative window", '[1,6,"a","00000000000000",0,1,-1]'],
@@ -247,9 +253,60 @@ describe("the codec", () => {
     expect(decodeFrame(text)).toMatchObject({ frame: undefined, refused: expect.any(String) as string });
   });
 
-  it("tells another protocol version from junk", () => {
-    expect(decodeFrame('[2,0,"a","00000000000000",0,1]')).toMatchObject({ version: 2 });
-    expect(decodeFrame('["x",0]')).not.toHaveProperty("version");
+  it("R93: leaves alone what stands behind all that it knows, and tells that there is more", () => {
+    fc.assert(
+      fc.property(frame, fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }), (each, further) => {
+        const parts = JSON.parse(encodeFrame(each)) as unknown[];
+        const decoded = decodeFrame(JSON.stringify([...parts, ...further]));
+        // Heartbeats of before said nothing of the versions: what is appended to them is no further field.
+        fc.pre(each.message.type !== "heartbeat" || each.message.speaks !== undefined);
+        expect(canonical(decoded.frame)).toEqual(canonical(each));
+        expect("further" in decoded && decoded.further).toBe(further.length > 0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("R93: leaves alone what stands behind the births of a delta and of a page", () => {
+    fc.assert(
+      fc.property(fc.oneof(delta, page), (message) => {
+        fc.pre("births" in message && message.births.length > 0);
+        const each: Frame = {
+          from: { name: "a", incarnation: "0".repeat(14) },
+          to: undefined,
+          counter: 1,
+          message,
+          version: 2,
+        };
+        const parts = JSON.parse(encodeFrame(each)) as unknown[];
+        const births = parts.find((part) => Array.isArray(part) && typeof part[2] === "string") as unknown[];
+        births.push([1, 2, 3]);
+        const decoded = decodeFrame(JSON.stringify(parts));
+        expect(canonical(decoded.frame)).toEqual(canonical(each));
+        expect(decoded).toMatchObject({ further: true });
+      }),
+    );
+  });
+
+  it("reads the head of any version, and heartbeats", () => {
+    const head = { from: { name: "a", incarnation: "0".repeat(14) }, to: undefined, counter: 7 };
+    const started = '"a","00000000000000",0,7';
+    expect(decodeFrame(`[3,1,${started},{}]`)).toMatchObject({
+      unread: "version",
+      head: { ...head, version: 3 },
+    });
+    expect(decodeFrame(`[2,99,${started},{}]`)).toMatchObject({
+      unread: "kind",
+      head: { ...head, version: 2 },
+    });
+    expect(decodeFrame(`[3,0,${started},1,0,[0,0,0],2000,0,0,"9.0.0",2,3,"more"]`)).toMatchObject({
+      frame: { ...head, version: 3, message: { poolSize: 1, speaks: { oldest: 2, newest: 3 } } },
+      further: true,
+    });
+    expect(decodeFrame(`[3,0,${started},"none that this version reads"]`)).toMatchObject({
+      unread: "version",
+    });
+    expect(decodeFrame('["x",0]')).toMatchObject({ refused: "bad version" });
   });
 });
 

@@ -6,67 +6,25 @@
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { Follower } from "../../../src/replication/follower.js";
 import type { FollowerEvent } from "../../../src/replication/following/port.js";
-import { OwnEntries } from "../../../src/replication/following/own-entries.js";
 import { decodeFollowing } from "../../../src/replication/following/codec.js";
 import { utf8Length } from "../../../src/replication/bytes.js";
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
-import { AuthoredShare } from "../../../src/replication/following/share-author.js";
+import type { AuthoredShare } from "../../../src/replication/following/share-author.js";
 import { makeIncarnation, replicaOf } from "../../../src/replication/life.js";
 import type { Life } from "../../../src/replication/life.js";
 import type { Partner } from "../../../src/replication/partner.js";
 import { DiffFold } from "../../../src/testing/diff-fold.js";
 import { SeededRandom } from "../../../src/testing/random.js";
 import { ShareHistory, type OpenEvent } from "../../replication/following/share-history.js";
-import { instead, type Restore } from "../wrap.js";
 
 export const HEARTBEAT_MS = 2_000;
 const DOWN_MS = 8_000;
 
-/** What every author had, by its entries, and what each share had open. */
-const histories = new WeakMap<OwnEntries, ShareHistory>();
-const opens = new WeakMap<AuthoredShare, OpenEvent[]>();
-
-function historyOf(own: OwnEntries): ShareHistory {
-  const history = histories.get(own) ?? new ShareHistory();
-  histories.set(own, history);
-  return history;
-}
-
-function opensOf(share: AuthoredShare): OpenEvent[] {
-  const events = opens.get(share) ?? [];
-  opens.set(share, events);
-  return events;
-}
-
-/** Until it is put back, authors note what they do. */
-export function noteHistories(): readonly Restore[] {
-  return [
-    instead(OwnEntries.prototype, "add", function (original, ...input) {
-      const entry = original(...input);
-      historyOf(this).born(entry);
-      return entry;
-    }),
-    instead(OwnEntries.prototype, "update", function (original, previous, meta) {
-      const entry = original(previous, meta);
-      historyOf(this).removed(previous, ReplicatedEntry.clockOf(entry) - 1);
-      historyOf(this).born(entry);
-      return entry;
-    }),
-    instead(OwnEntries.prototype, "remove", function (original, entry, closed) {
-      original(entry, closed);
-      historyOf(this).removed(entry, this.clock);
-    }),
-    instead(AuthoredShare.prototype, "open", function (original, topic, generation) {
-      const { version } = this;
-      original(topic, generation);
-      if (this.version > version) opensOf(this).push({ version: this.version, topic, generation });
-    }),
-    instead(AuthoredShare.prototype, "close", function (original, topic) {
-      const { version } = this;
-      original(topic);
-      if (this.version > version) opensOf(this).push({ version: this.version, topic, generation: undefined });
-    }),
-  ];
+/** What a share has open, as it was noted last, and what was noted of it. */
+interface NotedShare {
+  readonly opened: Map<string, number>;
+  readonly events: OpenEvent[];
+  version: number;
 }
 
 export interface ClusterOptions {
@@ -122,7 +80,7 @@ export class Cluster {
   readonly sent = { beats: 0, summaries: 0, others: 0 };
   readonly #options: ClusterOptions;
   readonly #histories = new Map<string, ShareHistory>();
-  readonly #known = new WeakSet<AuthoredShare>();
+  readonly #shares = new WeakMap<AuthoredShare, NotedShare>();
   readonly #busy = new Map<string, number>();
   readonly #heap: Task[] = [];
   #order = 0;
@@ -170,8 +128,7 @@ export class Cluster {
       },
       this.nowMs,
     );
-    const history = historyOf(follower.interests.own);
-    this.#histories.set(replicaOf(life), history);
+    this.#histories.set(replicaOf(life), new ShareHistory());
     const node: Node = {
       name,
       life,
@@ -223,6 +180,7 @@ export class Cluster {
 
   step(node: Node, event: FollowerEvent): ReplicatedEntry | undefined {
     const { made, effects } = node.follower.step(event, this.nowMs);
+    this.#noteChange(node, event, made);
     // Shares are known by their streams before anything of them can arrive.
     this.#learnShares(node);
     for (const effect of effects) {
@@ -283,11 +241,27 @@ export class Cluster {
     );
   }
 
+  /** What an author has from now on. */
+  #noteChange(node: Node, event: FollowerEvent, made: ReplicatedEntry | undefined): void {
+    const history = this.#histories.get(replicaOf(node.life));
+    if (event.type === "update" && made !== undefined) {
+      history?.removed(event.previous, ReplicatedEntry.clockOf(made) - 1);
+    }
+    if (event.type === "remove") history?.removed(event.entry, node.follower.interests.own.clock);
+    if (made !== undefined) history?.born(made);
+  }
+
+  /** What its shares have open from now on. */
   #learnShares(node: Node): void {
     for (const { pair } of node.follower.membership.replicas()) {
-      if (this.#known.has(pair.authored)) continue;
-      this.#known.add(pair.authored);
-      this.#histories.get(replicaOf(node.life))?.begun(pair.authored, opensOf(pair.authored));
+      const share = pair.authored;
+      let noted = this.#shares.get(share);
+      if (noted === undefined) {
+        noted = { opened: new Map(), events: [], version: 0 };
+        this.#shares.set(share, noted);
+        this.#histories.get(replicaOf(node.life))?.begun(share, noted.events);
+      }
+      if (share.version !== noted.version) noteOpened(share, noted);
     }
   }
 
@@ -363,6 +337,22 @@ export class Cluster {
       this.step(node, { type: "frame", payload });
       this.checkShares(node, from.name);
     });
+  }
+}
+
+function noteOpened(share: AuthoredShare, noted: NotedShare): void {
+  const { version } = share;
+  const { opened, events } = noted;
+  noted.version = version;
+  for (const topic of opened.keys()) {
+    if (share.generationOf(topic) !== undefined) continue;
+    opened.delete(topic);
+    events.push({ version, topic, generation: undefined });
+  }
+  for (const [topic, generation] of share.opened()) {
+    if (opened.get(topic) === generation) continue;
+    opened.set(topic, generation);
+    events.push({ version, topic, generation });
   }
 }
 

@@ -1,14 +1,8 @@
 /** How nodes that follow are connected: reconnects, deafness, links of one way, and room. */
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
-import { Cluster, noteHistories, type Node } from "./cluster.js";
-
-const restores = noteHistories();
-
-afterAll(() => {
-  for (const restore of [...restores].reverse()) restore();
-});
+import { Cluster, type Node } from "./cluster.js";
 
 function clusterOf(
   names: readonly string[],

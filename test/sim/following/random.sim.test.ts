@@ -2,19 +2,12 @@
  * Random schedules of nodes that follow, with every oracle: `npm run sim:following` runs thousands. Besides what a node
  * needs to be right in the end, each share is held against its author's history whenever something of it came.
  */
-import { afterAll, describe, expect, it } from "vitest";
-import { noteHistories } from "./cluster.js";
+import { describe, expect, it } from "vitest";
 import { runSchedule } from "./schedule.js";
 
 const SEEDS = 15;
 /** Seeds that failed once. They always run. */
 const FAILED_ONCE = [42_668, 80_343];
-
-const restores = noteHistories();
-
-afterAll(() => {
-  for (const restore of [...restores].reverse()) restore();
-});
 
 describe("random schedules of nodes that follow", () => {
   it("pass with the seeds that failed once", { timeout: 120_000 }, () => {

@@ -1,0 +1,108 @@
+/**
+ * The border: what a payload is, before anybody listens to it. What no node can have sent is refused and reported. What a
+ * node of another version says, and this one does not read, is left alone: it is counted, and a node of which nothing can
+ * be read is told of once. Time comes in as an argument; knows no slice.
+ */
+import type { Counters } from "./counters.js";
+import type { Life } from "./life.js";
+import type { Contact } from "./lives/contact.js";
+import { ForeignNodes, type ForeignNode } from "./lives/foreign-nodes.js";
+import type { Membership } from "./lives/membership.js";
+import type { Versions } from "./lives/versions.js";
+import { spokenBy, type Frame, type VersionRange } from "./message.js";
+import type { ReplicatorOptions } from "./options.js";
+import type { Effects, VoiceWay } from "./step.js";
+import { decodeFrame, type FrameHead } from "./wire/codec.js";
+
+/** The parts of replication that the border tells of what comes. */
+export interface Inside {
+  readonly membership: Membership;
+  readonly versions: Versions;
+  readonly contact: Contact;
+  readonly counters: Counters;
+  readonly effects: Effects;
+}
+
+export class Border {
+  readonly #options: ReplicatorOptions;
+  readonly #inside: Inside;
+  readonly #foreign = new ForeignNodes();
+
+  constructor(options: ReplicatorOptions, inside: Inside) {
+    this.#options = options;
+    this.#inside = inside;
+  }
+
+  /** Returns the frame that a payload is, if it is to be listened to. */
+  take(payload: string, way: VoiceWay, nowMs: number): Frame | undefined {
+    const { counters, effects } = this.#inside;
+    const decoded = decodeFrame(payload, this.#options.protocol);
+    if (decoded.frame !== undefined) {
+      if (decoded.further) counters.framesWithFurtherFields += 1;
+      return this.#isForeign(decoded.frame, nowMs) ? undefined : decoded.frame;
+    }
+    counters.framesReceived += 1;
+    if ("refused" in decoded) {
+      counters.framesRefused += 1;
+      effects.add({ type: "refused", reason: decoded.refused });
+    } else if (decoded.unread === "kind") this.#unknownKind(decoded.head, way, nowMs);
+    else {
+      counters.framesUnread += 1;
+      const { from, version } = decoded.head;
+      if (!this.#isOwn(from)) this.#heardForeign(from, { oldest: version, newest: version }, false, nowMs);
+    }
+    return undefined;
+  }
+
+  /** Nodes that were heard within the last down period, and of which nothing is listed. */
+  foreignNodes(nowMs: number): ForeignNode[] {
+    return this.#foreign.toldSince(nowMs - this.#options.downPeriodMs);
+  }
+
+  /** A node of that name is heard. */
+  isHeard({ name }: Life): void {
+    this.#foreign.delete(name);
+  }
+
+  /** Forgets those of long ago. To be called once a tick. */
+  pass(nowMs: number): void {
+    const { downPeriodMs, permdownPeriodMs } = this.#options;
+    this.#foreign.forget(nowMs - downPeriodMs, nowMs - permdownPeriodMs);
+  }
+
+  /** A heartbeat tells what its sender speaks; one that only looks on need not be understood. */
+  #isForeign({ from, message, version, observes }: Frame, nowMs: number): boolean {
+    if (message.type !== "heartbeat" || observes === true || this.#isOwn(from)) return false;
+    const { counters, versions } = this.#inside;
+    const speaks = spokenBy(message, version);
+    if (!this.#options.protocol.rules.isForeign(speaks, versions.own)) return false;
+    counters.framesReceived += 1;
+    counters.framesUnread += 1;
+    this.#heardForeign(from, speaks, true, nowMs);
+    return true;
+  }
+
+  #heardForeign(life: Life, speaks: VersionRange, hasSaid: boolean, nowMs: number): void {
+    const { contact, versions, effects } = this.#inside;
+    const { downPeriodMs } = this.#options;
+    const told = this.#foreign.heard(life, speaks, hasSaid, downPeriodMs, nowMs);
+    if (told === undefined) return;
+    if (told === "crowded") contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs);
+    else
+      effects.add({
+        type: "trouble",
+        trouble: { kind: "version", life, speaks: told.speaks, spoken: versions.own },
+      });
+  }
+
+  /** Who sends it is alive, whatever it says. */
+  #unknownKind({ from, to, counter }: FrameHead, way: VoiceWay, nowMs: number): void {
+    const { counters, membership } = this.#inside;
+    counters.framesOfUnknownKind += 1;
+    if (!this.#isOwn(from)) membership.hear(from, counter, way === "inbox" && to !== undefined, nowMs);
+  }
+
+  #isOwn({ name }: Life): boolean {
+    return name === this.#options.life.name;
+  }
+}
