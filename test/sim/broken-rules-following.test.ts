@@ -122,13 +122,13 @@ const rules: readonly BrokenRule[] = [
     run: whatNobodyThoughtOfHeals,
   },
   {
-    rule: "R94: a summary is confirmed, or said again",
+    rule: "R87: a summary is confirmed, or said again",
     broken: { isConfirmed: () => true },
     found: / lacks .*, and says that it is complete/,
     run: lostSharesAreNotTakenForComplete,
   },
   {
-    rule: "R95: a close is the last word only of one that nobody has named since",
+    rule: "R88: a close is the last word only of one that nobody has named since",
     broken: { isAskedAgain: () => false },
     found: list,
     seed: 7_100_385,

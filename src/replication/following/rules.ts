@@ -85,7 +85,7 @@ export const FOLLOWING_RULES = {
       : Math.min(limits.summaryDelayMs * 2 ** tries, limits.summaryDelayMaxMs),
 
   /**
-   * R94: A summary is confirmed, or said again. The follower says so where it stands as the author does. Else one whose last
+   * R87: A summary is confirmed, or said again. The follower says so where it stands as the author does. Else one whose last
    * frame and summaries were lost says for a minute that it is complete.
    */
   isConfirmed: (stands: Place | undefined, told: Place): boolean =>
@@ -124,7 +124,7 @@ export const FOLLOWING_RULES = {
   hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
 
   /**
-   * R95: A close is the last word only of one that nobody has named since. Who was named is asked. Else an author that
+   * R88: A close is the last word only of one that nobody has named since. Who was named is asked. Else an author that
    * closed a topic, and came to it again before the close was heard, is taken for one that has nothing.
    */
   isAskedAgain: (isListed: boolean): boolean => isListed,

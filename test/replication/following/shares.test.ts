@@ -53,7 +53,7 @@ describe("a share", () => {
     expect(followed.isBehind).toBe(true);
   });
 
-  it("R95: says of a close whether a registrar has named its author since it was open", () => {
+  it("R88: says of a close whether a registrar has named its author since it was open", () => {
     for (const isListed of [false, true]) {
       const { own, authored, followed, exchange } = make();
       own.add("t", "k", "s", {});
