@@ -136,7 +136,7 @@ function messageOf(name: string, value: unknown, expected: string): string {
 }
 
 /** Short, whatever it is: a text may be long, and an object may do anything when it is asked for one. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") {
     return value.length > 40 ? `a text of ${value.length} characters` : JSON.stringify(value);

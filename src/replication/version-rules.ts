@@ -17,20 +17,20 @@ export const VERSION_RULES = {
   isForeign: (others: VersionRange, own: VersionRange): boolean =>
     others.newest < own.oldest || others.oldest > own.newest,
 
-  /** R91: A cluster speaks the newest version that all understand. Else those of before miss what newer ones say. */
+  /** R84: A cluster speaks the newest version that all understand. Else those of before miss what newer ones say. */
   spokenVersion: (newestOfAll: number, { oldest, newest }: VersionRange): number =>
     Math.max(oldest, Math.min(newest, newestOfAll)),
 
-  /** R92: A node begins with the oldest version that it speaks. Else those of before miss what it says at first. */
+  /** R85: A node begins with the oldest version that it speaks. Else those of before miss what it says at first. */
   versionAtStart: ({ oldest }: VersionRange): number => oldest,
 
-  /** R92: And with a newer one, as soon as it hears somebody who reads nothing older. Else it is not understood at all. */
+  /** R85: And with a newer one, as soon as it hears somebody who reads nothing older. Else it is not understood at all. */
   neededVersion: (spoken: number, oldestOfAll: number): number => Math.max(spoken, oldestOfAll),
 
-  /** R92: And goes up once it has heard the others out, and nobody was heard meanwhile who would not understand. */
+  /** R85: And goes up once it has heard the others out, and nobody was heard meanwhile who would not understand. */
   goesUp: (sinceMs: number, heartbeatPeriodMs: number): boolean =>
     sinceMs > HEARTBEATS_TO_GO_UP * heartbeatPeriodMs,
 
-  /** R93: What is further is left alone, and counted: fields, parts, kinds. Else nothing can be added without a version of its own. */
+  /** R86: What is further is left alone, and counted: fields, parts, kinds. Else nothing can be added without a version of its own. */
   leavesFurther: (): boolean => true,
 };

@@ -202,11 +202,7 @@ export class Engine {
     return this.#options.runtime.monotonicMs();
   }
 
-  /**
-   * To be called before a handler or a listener adds to the list or changes it.
-   *
-   * @throws TrackerError `TOO_MANY_CHANGES`
-   */
+  /** Before a handler or a listener adds to the list or changes it. @throws TrackerError `TOO_MANY_CHANGES` */
   requireEnd(): void {
     if (!this.#delivery.mayContinue()) throw tooManyChanges();
   }

@@ -2,9 +2,10 @@
  * A session with many entries closes: no turn takes all of them, the caller's least of all. Each part is in the list and
  * in the diffs at once, and whoever asks for a topic meanwhile is told what is right.
  */
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { memoryPubSub } from "../../src/adapters/memory.js";
 import { Replicator } from "../../src/replication/replicator.js";
+import type { ReplicationEvent, Step } from "../../src/replication/step.js";
 import { simulate, type SimulatedCluster } from "../../src/testing/cluster.js";
 import { settlePromises } from "../../src/testing/virtual-time.js";
 import type { Runtime } from "../../src/runtime.js";
@@ -110,35 +111,27 @@ async function withMany(
   act: (setting: Setting) => Promise<void>,
 ): Promise<void> {
   const removals = [0];
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on its own object
-  const { step } = Replicator.prototype;
-  const steps = vi.spyOn(Replicator.prototype, "step").mockImplementation(function (
-    this: Replicator,
-    event,
-    nowMs,
-  ) {
-    if (event.type === "remove") removals[removals.length - 1]! += 1;
-    return step.call(this, event, nowMs);
-  });
-  try {
-    const cluster = await simulate({
-      seed: 1,
-      nodes: ["a", "b"],
-      options,
-      aroundTask: (run) => {
-        run();
-        removals.push(0);
-      },
-    });
-    const { tracker } = cluster.node("a");
-    const session = cluster.node("a").session();
-    for (let i = 0; i < entries; i++) tracker.track(session, nameOf(i), `user:${i}`, { v: 1 });
-    await cluster.settle();
-    removals.splice(0, removals.length, 0);
-    await act({ cluster, tracker, session, removals });
-  } finally {
-    steps.mockRestore();
+  class Counting extends Replicator {
+    override step(event: ReplicationEvent, nowMs: number): Step {
+      if (event.type === "remove") removals[removals.length - 1]! += 1;
+      return super.step(event, nowMs);
+    }
   }
+  const cluster = await simulate({
+    seed: 1,
+    nodes: ["a", "b"],
+    options: by(changed({ limits: { entriesPerStep: perStep }, replicator: Counting }), options),
+    aroundTask: (run) => {
+      run();
+      removals.push(0);
+    },
+  });
+  const { tracker } = cluster.node("a");
+  const session = cluster.node("a").session();
+  for (let i = 0; i < entries; i++) tracker.track(session, nameOf(i), `user:${i}`, { v: 1 });
+  await cluster.settle();
+  removals.splice(0, removals.length, 0);
+  await act({ cluster, tracker, session, removals });
 }
 
 function leavesOf({ cluster }: Setting, name: string, fromMs: number): number[] {

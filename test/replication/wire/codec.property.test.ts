@@ -253,7 +253,7 @@ describe("the codec", () => {
     expect(decodeFrame(text)).toMatchObject({ frame: undefined, refused: expect.any(String) as string });
   });
 
-  it("R93: leaves alone what stands behind all that it knows, and tells that there is more", () => {
+  it("R86: leaves alone what stands behind all that it knows, and tells that there is more", () => {
     fc.assert(
       fc.property(frame, fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }), (each, further) => {
         const parts = JSON.parse(encodeFrame(each)) as unknown[];
@@ -267,7 +267,7 @@ describe("the codec", () => {
     );
   });
 
-  it("R93: leaves alone what stands behind the births of a delta and of a page", () => {
+  it("R86: leaves alone what stands behind the births of a delta and of a page", () => {
     fc.assert(
       fc.property(fc.oneof(delta, page), (message) => {
         fc.pre("births" in message && message.births.length > 0);
