@@ -29,6 +29,8 @@ export class OwnHearing {
   #awaySinceMs = Infinity;
   /** When it heard itself last though it may have taken itself for deaf until then. */
   mayHaveResumedMs = -Infinity;
+  /** When it was disconnected, and knew it: nodes count the time in which they are connected. */
+  readonly #aways: Stretch[] = [];
   /** Stretches of deafness that are over. */
   readonly #over: Stretch[] = [];
 
@@ -52,7 +54,8 @@ export class OwnHearing {
 
   /** It heard what it had sent at the given time. */
   heard(lane: "broadcast" | "send", sentMs: number): void {
-    if (this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs) > this.memoryMs) return;
+    const underWayMs = this.#time.nowMs - sentMs - this.#machine.stalledMsSince(sentMs);
+    if (underWayMs - this.#awayMsSince(sentMs) > this.memoryMs) return;
     const fromMs = this.#sinceMs();
     if (this.mayBeDeaf) this.mayHaveResumedMs = this.#time.nowMs;
     this.#heardMs[lane] = this.#time.nowMs;
@@ -86,10 +89,18 @@ export class OwnHearing {
   reconnected(sinceMs: number): void {
     const { nowMs } = this.#time;
     this.#awaySinceMs = Infinity;
+    this.#aways.push({ fromMs: sinceMs, untilMs: nowMs });
     for (const lane of ["broadcast", "send"] as const) {
       const wasDeaf = this.#deafSinceMs(lane, sinceMs) !== Infinity;
       this.#heardMs[lane] = wasDeaf ? this.#heardMs[lane] + nowMs - sinceMs : nowMs;
     }
+  }
+
+  /** For how long it was disconnected, and knew it, since the given time. */
+  #awayMsSince(sinceMs: number): number {
+    let awayMs = 0;
+    for (const { fromMs, untilMs } of this.#aways) awayMs += Math.max(0, untilMs - Math.max(fromMs, sinceMs));
+    return awayMs;
   }
 
   #sinceMs(): number {

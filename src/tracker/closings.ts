@@ -39,11 +39,10 @@ export class Closings {
     this.#size += countOf(byTopic);
   }
 
-  /** How many entries wait under a topic. */
-  count(topic: string): number {
-    let count = 0;
-    for (const { byTopic } of this.#waiting) count += byTopic.get(topic)?.size ?? 0;
-    return count;
+  /** Whether entries wait under a topic. */
+  has(topic: string): boolean {
+    for (const { byTopic } of this.#waiting) if (byTopic.has(topic)) return true;
+    return false;
   }
 
   /** Takes out what waits under a topic. */

@@ -79,7 +79,7 @@ export class HearingOut {
     this.#lostAtMs = undefined;
     this.#sinceMs = nowMs;
     const restMs = Math.min(this.#roundMs, Math.max(0, 2 * this.#roundMs - this.#heardMs));
-    this.#untilMs = nowMs + restMs + this.#slowMs();
+    this.#untilMs = nowMs + restMs;
     this.#unheard = this.#expected === undefined ? undefined : new Set(this.#expected);
   }
 
@@ -89,7 +89,7 @@ export class HearingOut {
   }
 
   isOver(nowMs: number): boolean {
-    this.#wasOver ||= nowMs >= this.#untilMs || this.#hasHeardAll();
+    this.#wasOver ||= nowMs >= this.#untilMs + this.#slowMs() || this.#hasHeardAll();
     return this.#wasOver;
   }
 

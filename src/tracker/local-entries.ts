@@ -95,17 +95,20 @@ export class LocalEntries {
     return !this.#closings.isEmpty;
   }
 
-  /**
-   * What is listed, to read a topic, or all: what leaves in parts has left there. Handlers read what was told; and of a
-   * topic in which more leaves than a turn should take, a part may be listed still.
-   */
+  /** What is listed, to read a topic, or all: what leaves in parts has left there. Handlers read what was told. */
   view(topic: string | undefined): View {
     const { view } = this.#engine.replicator;
     if (this.#closings.isEmpty || !this.#engine.mayDeliver) return view;
-    const isMuch = topic !== undefined && this.#closings.count(topic) > this.#entriesPerStep;
-    if (isMuch) return view;
+    if (topic !== undefined && !this.#closings.has(topic)) return view;
     this.#commit(topic === undefined ? this.#closings.takeSome(Infinity) : this.#closings.takeTopic(topic));
     this.#engine.deliver();
+    return view;
+  }
+
+  /** The same, of which observers have been told all: a pubsub may ask in the middle of a change. */
+  observedView(topic: string | undefined): View {
+    const view = this.view(topic);
+    this.#engine.observeChanges();
     return view;
   }
 

@@ -266,10 +266,9 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION`
    */
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
-    const page = checkPage(options);
-    this.#engine.observeChanges();
-    const view = this.#follows.viewOf(topic);
-    return this.#kept.page(topic, page, view) as readonly Entry[] as readonly Entry<M>[];
+    this.#follows.requireFollowed(topic);
+    const view = this.#local.observedView(topic);
+    return this.#kept.page(topic, checkPage(options), view) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
@@ -298,8 +297,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `indexKeys`.
    */
   topicsOf(key: string): readonly string[] {
-    this.#local.view(undefined);
-    this.#engine.observeChanges();
+    this.#local.observedView(undefined);
     return this.#kept.topicsOf(key);
   }
 
@@ -311,8 +309,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION` without the option `lastSeenKept`.
    */
   lastSeen(topic: string, key: string): LastSeen<M> | undefined {
-    this.#local.view(topic);
-    this.#engine.observeChanges();
+    this.#local.observedView(topic);
     return this.#kept.lastSeen(topic, key) as LastSeen<M> | undefined;
   }
 

@@ -190,7 +190,7 @@ function childrenOf(pid: number): number[] {
 
 /** Says so only when the server itself answers, not merely its listening socket. */
 async function takesConnections(url: URL): Promise<boolean> {
-  const question = url.protocol === "redis:" ? "PING\r\n" : url.protocol === "postgres:" ? sslRequest : "";
+  const question = url.protocol === "redis:" ? "PING\r\n" : url.protocol === "postgres:" ? startup : "";
   return new Promise((resolve) => {
     const socket = connect({ host: url.hostname, port: Number(url.port) });
     const answer = (taken: boolean): void => {
@@ -200,13 +200,20 @@ async function takesConnections(url: URL): Promise<boolean> {
     socket.setTimeout(1_000, () => answer(false));
     socket.once("error", () => answer(false));
     socket.once("close", () => answer(false));
-    socket.once("data", () => answer(true));
+    socket.once("data", (data) => answer(data.toString("latin1", 0, 1) !== "E"));
     socket.write(question);
   });
 }
 
-/** The first thing that a PostgreSQL client may ask; the server answers with one letter. */
-const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+/** A client of PostgreSQL says who it is; a server that starts up answers with an error, `E`, and else asks or welcomes. */
+const startup = (() => {
+  const text = "user\0postgres\0database\0postgres\0\0";
+  const message = Buffer.alloc(8 + text.length);
+  message.writeInt32BE(message.length, 0);
+  message.writeInt32BE(196_608, 4);
+  message.write(text, 8);
+  return message;
+})();
 
 export async function freePort(): Promise<number> {
   const server = createServer();

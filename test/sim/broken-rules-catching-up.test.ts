@@ -76,13 +76,6 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isHeardOut: () => true } },
   },
   {
-    rule: "R45 is missed: one heartbeat that all hear may be older than the last reconnect",
-    found: /is complete \d+ ms after its start .* without \d+ entries/,
-    firstSeed: 261,
-    schedule: reconnectingAmongLateFrames,
-    broken: { rules: { isHeardOut: () => true } },
-  },
-  {
     rule: "R45 is missed: a life that is heard again after a reconnect sums itself up anew",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,

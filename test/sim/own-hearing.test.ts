@@ -37,3 +37,23 @@ it("time that is lost in two ways is lost once", () => {
   ];
   expect(timeWithin(stretches, 10)).toBe(20 + 10);
 });
+
+it.each([
+  ["counts, if it knew for long enough of that time that it was disconnected", 600, []],
+  ["says nothing else", 400, [{ fromMs: 2_250 + 400, untilMs: Infinity }]],
+])("what was under way for long %s", async (_, awayMs, deaf) => {
+  const time = new VirtualTime();
+  const random = new SeededRandom(1);
+  const machine = new Machine({ time, random, clockOffsetMs: 0, afterTask: () => undefined });
+  const hearing = new OwnHearing(time, machine);
+  hearing.deafAfterMs = 2_250;
+  hearing.memoryMs = 3_000;
+  hearing.started();
+  hearing.disconnected();
+  await time.advance(awayMs);
+  hearing.reconnected(0);
+  await time.advance(3_500 - awayMs);
+  hearing.heard("send", 0);
+  hearing.heard("broadcast", 0);
+  expect(hearing.deafStretches.filter(({ untilMs }) => untilMs === Infinity)).toEqual(deaf);
+});

@@ -8,6 +8,7 @@ import { randomSchedule } from "../../src/testing/random-schedule.js";
 import { runSchedule, type RunHooks, type RunResult } from "../../src/testing/run-schedule.js";
 import type { Schedule } from "../../src/testing/steps.js";
 import { settlePromises } from "../../src/testing/virtual-time.js";
+import { protocolOption } from "../../src/tracker/options.js";
 import { by, changed, type RunsBy } from "./protocol.js";
 import { WhiteBox } from "./white-box.js";
 
@@ -49,7 +50,11 @@ export async function runWithAllOracles(
   process.on("unhandledRejection", noteUnhandled);
   try {
     const result = await runSchedule(
-      { ...schedule, options: by(whiteBox.watch(protocol), schedule.options) },
+      {
+        ...schedule,
+        options: by(whiteBox.watch(protocol), schedule.options),
+        nodeOptions: watchedNodes(schedule.nodeOptions, whiteBox),
+      },
       {
         ...whiteBox.hooks,
         startTracker: startTracker as StartTracker<VersionedMeta> | undefined,
@@ -70,6 +75,18 @@ export async function runWithAllOracles(
     await settlePromises();
     process.off("unhandledRejection", noteUnhandled);
   }
+}
+
+/** Nodes that run by a protocol of their own are watched, too. */
+function watchedNodes(
+  nodeOptions: Schedule["nodeOptions"],
+  whiteBox: WhiteBox,
+): NonNullable<Schedule["nodeOptions"]> {
+  const watched = Object.entries(nodeOptions ?? {}).map(([name, options]) => {
+    const { [protocolOption]: protocol } = options as { [protocolOption]?: Protocol };
+    return [name, protocol === undefined ? options : by(whiteBox.watch(protocol), options)] as const;
+  });
+  return Object.fromEntries(watched);
 }
 
 /** What went wrong with a schedule, or undefined. */

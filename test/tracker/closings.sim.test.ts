@@ -162,11 +162,21 @@ describe("a session with many entries", () => {
       () => "all",
       async ({ tracker, session, parts, turns }) => {
         session.close();
-        expect(tracker.count("all")).toBe(entries);
         await turns.advance(1);
         const counts = Array.from({ length: entries / perStep }, (_, i) => entries - (i + 1) * perStep);
         expect(parts.map(({ left }) => left)).toEqual(counts);
         expect(tracker.topics()).toEqual([]);
+      },
+    );
+  });
+
+  it("has left one topic as a whole, however many they were, for whoever reads it", async () => {
+    await alone(
+      () => "all",
+      async ({ tracker, session, parts }) => {
+        session.close();
+        expect(tracker.count("all")).toBe(0);
+        expect(parts).toEqual([{ leaves: entries, left: 0 }]);
       },
     );
   });

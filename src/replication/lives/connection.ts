@@ -109,6 +109,7 @@ export class Connection {
   /** It can be heard again, as far as is known. Returns when the next heartbeat is due. */
   resume(nowMs: number): number {
     const { tickPeriodMs } = this.#options;
+    this.ownDelay.forgetUnderWay();
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
     return this.#nextHeartbeatMs;
   }
@@ -131,7 +132,8 @@ export class Connection {
     // What is addressed to another life and comes here was broadcast.
     const way = to === incarnation ? "inbox" : "broadcasts";
     const connectedMs = this.#connected.at(nowMs);
-    this.ownDelay.heard(counter, nowMs);
+    // What comes back after a deafness was under way through it.
+    if (!isDeaf) this.ownDelay.heard(counter, nowMs);
     this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);
   }

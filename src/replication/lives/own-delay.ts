@@ -21,6 +21,11 @@ export class OwnDelay {
   #spoken: Spoken[] = [];
   #delaysMs: number[] = [];
 
+  /** What is under way through an outage is not timed: it says nothing of what comes after it. */
+  forgetUnderWay(): void {
+    this.#spoken = [];
+  }
+
   /** The longest of the last ones. */
   get longestMs(): number {
     return Math.max(0, ...this.#delaysMs);

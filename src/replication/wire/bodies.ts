@@ -161,7 +161,8 @@ function decodeHeartbeat(body: readonly unknown[]): Heartbeat {
   const version = body[6] === "" || body[6] === 0 ? undefined : body[6];
   check(version === undefined || isVersion(version), "version");
   const speaks = decodeRange(body[7], body[8]);
-  const answers = body[9] === undefined || body[9] === 0 ? undefined : positive(body[9], "answer");
+  // Behind the versions a later one may have something else in its place.
+  const answers = Number.isSafeInteger(body[9]) && (body[9] as number) > 0 ? (body[9] as number) : undefined;
   return {
     type: "heartbeat",
     poolSize,

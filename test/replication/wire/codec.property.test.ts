@@ -299,7 +299,7 @@ describe("the codec", () => {
       unread: "kind",
       head: { ...head, version: 2 },
     });
-    expect(decodeFrame(`[3,0,${started},1,0,[0,0,0],2000,0,0,"9.0.0",2,3,"more"]`)).toMatchObject({
+    expect(decodeFrame(`[3,0,${started},1,0,[0,0,0],2000,0,0,"9.0.0",2,3,0,"more"]`)).toMatchObject({
       frame: { ...head, version: 3, message: { poolSize: 1, speaks: { oldest: 2, newest: 3 } } },
       further: true,
     });
