@@ -62,13 +62,13 @@ export class Holds<M extends Meta<M> = AnyMeta> {
     };
   }
 
-  /** Follows a topic for as long as it takes to read it. */
-  async during<Result>(topic: string, read: () => Result): Promise<Result> {
+  /** Follows a topic for as long as it takes to read it; where there is nothing to wait for, it is read now. */
+  async during<Result>(topic: string, read: () => Promise<Result>): Promise<Result> {
     const handle = this.#follow?.(topic);
     if (handle === undefined) return read();
     try {
       await this.#wait(handle);
-      return read();
+      return await read();
     } finally {
       handle.close();
     }

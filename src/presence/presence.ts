@@ -8,11 +8,9 @@
 import {
   durationOption,
   functionOption,
-  isPlain,
   requireFunction,
   requireText,
   wholeOption,
-  wrongArgument,
   mustBeStarted,
 } from "../checks.js";
 import type { DurationCounts } from "../durations.js";
@@ -33,7 +31,7 @@ import { changesOf, type PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
 import { Holds } from "./holds.js";
 import { Fetcher } from "./fetcher.js";
-import { subscriberNames, type PresenceSubscriber } from "./follower.js";
+import { requireSubscriber, type PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
 import {
   followCountOptionNames,
@@ -161,16 +159,20 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * `error`, and the presences are plain.
    */
   async fetchList(topic: string): Promise<Presences<M, X>> {
-    const entries = await this.#feeds.holds.during(topic, () => this.#tracker.list(topic));
-    const keys = [...new Set(entries.map(({ key }) => key))];
-    return toPresences(entries, await this.#fetcher.fetch(topic, keys));
+    return this.#feeds.holds.during(topic, async () => {
+      const entries = this.#tracker.list(topic);
+      const keys = [...new Set(entries.map(({ key }) => key))];
+      return toPresences(entries, await this.#fetcher.fetch(topic, keys));
+    });
   }
 
   /** As {@link getByKey}, with the additions of `fetch`, which is not called if the key is not there. */
   async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
-    const presence = await this.#feeds.holds.during(topic, () => this.getByKey(topic, key));
-    if (presence === undefined) return undefined;
-    return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
+    return this.#feeds.holds.during(topic, async () => {
+      const presence = this.getByKey(topic, key);
+      if (presence === undefined) return undefined;
+      return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
+    });
   }
 
   /**
@@ -185,17 +187,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
-    if (typeof subscriber !== "object" || subscriber === null) {
-      throw wrongArgument("subscriber", subscriber, "an object with state and diff");
-    }
-    if (isPlain(subscriber)) requireKnownOptions(subscriber, subscriberNames);
-    const { state, diff, online, offline, ended } = subscriber;
-    requireFunction("state", state);
-    requireFunction("diff", diff);
-    if (online !== undefined) requireFunction("online", online);
-    if (offline !== undefined) requireFunction("offline", offline);
-    if (ended !== undefined) requireFunction("ended", ended);
-    endSignals(subscriber);
+    requireSubscriber(subscriber);
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
