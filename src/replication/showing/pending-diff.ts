@@ -85,13 +85,14 @@ export class PendingDiff {
         const { joins, updates, leaves, began, ended } = pending;
         if (joins.size > 0 && leaves.size > 0) findReturned(pending);
         if (joins.size + updates.size + leaves.size === 0 && !began && !ended) continue;
-        diff.set(name, {
-          ...(ended && { ended }),
-          ...(began && { began }),
+        const changes = {
           joins: [...joins],
           updates: Array.from(updates, ([present, previous]) => updateOf(present, previous)),
           leaves: Array.from(leaves, ([left, reason]) => leaveOf(left, reason)),
-        });
+        };
+        // Spread only where it has to be: nearly no diff is of a topic that begins or ends.
+        if (!began && !ended) diff.set(name, changes);
+        else diff.set(name, { ...(ended && { ended }), ...(began && { began }), ...changes });
       }
     }
     this.drop();
