@@ -25,6 +25,7 @@
  * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs the loss.
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a node, a server or a client speaks no version of the protocol in common with this one.
+ * - `HOLDS_DIFFER`: a node of the same tracker holds everything, and this one what it follows, or the other way round.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
@@ -60,6 +61,7 @@ export type TrackerErrorCode =
   | "PUBLISH_FAILED"
   | "INVALID_FRAME"
   | "UNKNOWN_PROTOCOL"
+  | "HOLDS_DIFFER"
   | "DIVERGENCE"
   | "CLOCK_AHEAD"
   | "COUNTER_AHEAD"

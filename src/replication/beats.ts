@@ -19,10 +19,11 @@ export class Beats {
     this.#connection = connection;
   }
 
-  /** Speaks, if a heartbeat is due. */
-  advance(nowMs: number): void {
-    if (!this.#connection.takeHeartbeat(nowMs)) return;
+  /** Speaks, if a heartbeat is due. Returns whether it was. */
+  advance(nowMs: number): boolean {
+    if (!this.#connection.takeHeartbeat(nowMs)) return false;
     this.sound(this.#options.echoes ? ["broadcasts", "inbox"] : ["broadcasts"]);
+    return true;
   }
 
   /** Speaks on these ways. */

@@ -12,7 +12,7 @@ import type { Counters } from "./counters.js";
 import { Doing } from "./doing.js";
 import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
-import { decodeFollowing } from "./following/codec.js";
+import { encodeFollowing } from "./following/codec.js";
 import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION } from "./following/limits.js";
 import type { FollowingFrame } from "./following/message.js";
@@ -20,6 +20,7 @@ import { FollowingOutbox } from "./following/outbox.js";
 import type { Pair, PairsOf } from "./following/pair.js";
 import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/port.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
+import { FollowingBorder } from "./following-border.js";
 import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
@@ -49,7 +50,7 @@ export class Follower implements Machine {
   /** What is told goes to one peer and never comes back: nothing is timed. */
   readonly seenTimes = new SeenTimes();
   readonly versions = SPOKEN;
-  readonly border = { foreignNodes: () => [] };
+  readonly border: FollowingBorder;
   /** A wait is for topics, whoever is heard and whenever. */
   readonly heardOut: Waits = { since: 0, catchUp: () => this.#catchUp() };
   readonly #options: FollowerOptions;
@@ -80,6 +81,7 @@ export class Follower implements Machine {
     const effects = this.#effects;
     this.connection = new Connection(options, rules, effects, nowMs);
     this.#refusals = new Refusals(effects, this.counters);
+    this.border = new FollowingBorder(options, this.counters, this.#refusals, effects);
     const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
       countSent(this.counters, payload);
@@ -119,6 +121,7 @@ export class Follower implements Machine {
       following,
     };
     this.#others = new Others({
+      ...{ border: this.border },
       ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
       ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
     });
@@ -265,7 +268,16 @@ export class Follower implements Machine {
   #turn(nowMs: number): void {
     this.#wakeMs = Infinity;
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
-    this.#beats.advance(nowMs);
+    // Whoever holds everything does not hear this node otherwise.
+    if (this.#beats.advance(nowMs) && this.connection.isAttached) {
+      const notice = {
+        from: this.#options.life,
+        to: undefined,
+        counter: 1,
+        message: { type: "notice" },
+      } as const;
+      this.#effects.add({ type: "notice", payload: encodeFollowing(notice) });
+    }
     if (nowMs >= this.#nextPursuitMs) {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
@@ -290,6 +302,7 @@ export class Follower implements Machine {
       this.interests.unfollowed(topic);
     }
     this.interests.endStakes(nowMs);
+    this.border.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
     this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
     if (soundings.length > 0) this.#beats.sound(soundings);
@@ -351,13 +364,8 @@ export class Follower implements Machine {
   // What is heard.
 
   #receive(payload: string, nowMs: number): void {
-    const decoded = decodeFollowing(payload);
-    if (decoded.frame === undefined) {
-      this.counters.framesReceived += 1;
-      this.counters.framesRefused += 1;
-      return this.#effects.add({ type: "refused", reason: decoded.refused });
-    }
-    const { frame } = decoded;
+    const frame = this.border.take(payload, nowMs);
+    if (frame === undefined) return;
     const { from, to, counter, message } = frame;
     const { life } = this.#options;
     const periodMs = message.type === "beat" ? message.periodMs + message.lateMs : undefined;

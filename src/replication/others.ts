@@ -5,6 +5,7 @@
 import type { Agenda } from "./following/agenda.js";
 import type { Interests } from "./following/interests.js";
 import type { Pair } from "./following/pair.js";
+import type { FollowingBorder } from "./following-border.js";
 import type { Life } from "./life.js";
 import type { Greetings } from "./lives/greetings.js";
 import type { HealthyTime } from "./lives/healthy-time.js";
@@ -24,6 +25,7 @@ export interface Concerned {
   /** When something is to be said to whom. */
   readonly agenda: Agenda<Partner>;
   readonly refusals: Refusals;
+  readonly border: FollowingBorder;
   readonly effects: Effects;
   readonly healthy: HealthyTime;
 }
@@ -66,7 +68,8 @@ export class Others implements MembershipListener<Partner> {
   // What membership finds out.
 
   appeared(partner: Partner, nowMs: number): void {
-    const { interests, greetings, effects } = this.#concerned;
+    const { interests, greetings, border, effects } = this.#concerned;
+    border.isHeard(partner.life);
     this.#partners.set(partner.pair, partner);
     greetings.want(partner, nowMs);
     interests.appeared(partner.pair);

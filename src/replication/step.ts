@@ -62,6 +62,8 @@ export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  /** It runs the same tracker, and holds otherwise than this node: neither lists what the other has. */
+  | { readonly kind: "holds"; readonly life: Life; readonly holds: "everything" | "followed" }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   /** It has no version of the protocol in common with this node, or does not read what this node has to speak. */
   | {
@@ -89,6 +91,8 @@ export type Effect =
   | News
   | { readonly type: "broadcast"; readonly payload: string }
   | { readonly type: "send"; readonly to: string; readonly payload: string }
+  /** To be broadcast where those speak who hold otherwise than this node. */
+  | { readonly type: "notice"; readonly payload: string }
   /**
    * A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts.
    */

@@ -286,6 +286,8 @@ export class Engine {
         return this.publisher.broadcast(effect.payload);
       case "send":
         return this.publisher.send(effect.to, effect.payload);
+      case "notice":
+        return this.publisher.notice(effect.payload);
       case "wake":
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":

@@ -53,10 +53,15 @@ export interface FollowingHealth {
   readonly peers: number;
 }
 
-/** A node that is heard and speaks no version of the protocol in common with this one. */
+/** A node that is heard, and of which nothing can be listed: it speaks another version of the protocol, or holds otherwise. */
 export interface ForeignNodeHealth {
   readonly name: string;
   readonly incarnation: string;
+  /**
+   * `version`: it speaks no version of the protocol in common with this node. `holds`: it holds everything, and this node
+   * what it follows, or the other way round.
+   */
+  readonly differs: "version" | "holds";
   /** What it says that it speaks; or, if even that cannot be read, the version of its last frame. */
   readonly protocolVersions: VersionRange;
   /** How long ago it was heard. */
@@ -101,7 +106,8 @@ export interface Health {
   readonly protocolVersions: VersionRange;
   /**
    * Nodes that were heard within the last `downPeriodMs`, and of which this node lists nothing, as there is no version of
-   * the protocol that both speak. Each was reported once, as `UNKNOWN_PROTOCOL`. `complete` does not wait for them.
+   * the protocol that both speak, or as they hold otherwise. Each was reported once, as `UNKNOWN_PROTOCOL` or
+   * `HOLDS_DIFFER`. `complete` does not wait for them.
    */
   readonly foreignNodes: readonly ForeignNodeHealth[];
   /**

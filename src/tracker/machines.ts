@@ -20,9 +20,9 @@ export function tickPeriodOf({ heartbeatPeriodMs }: CheckedOptions): number {
   return heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
 }
 
-/** The channels of broadcasts and of inboxes: the two kinds do not hear each other. */
-export function channelsOf({ holds }: CheckedOptions): readonly [ChannelKind, ChannelKind] {
-  return holds === "followed" ? ["follow", "followTo"] : ["all", "to"];
+/** The channels of broadcasts and of inboxes; and that of the broadcasts of those who hold otherwise, for notices. */
+export function channelsOf({ holds }: CheckedOptions): readonly [ChannelKind, ChannelKind, ChannelKind] {
+  return holds === "followed" ? ["follow", "followTo", "all"] : ["all", "to", "follow"];
 }
 
 export function makeMachine(

@@ -32,7 +32,8 @@ export interface TrackerOptions<M = any> {
   /**
    * What this node holds of others: `everything`, or what it has `followed` with `follow`, so that it pays for what it
    * serves. Reading a topic that is not followed throws `NOT_FOLLOWED`; what this node tracks itself it has always. Nodes
-   * that hold everything and nodes that follow do not hear each other: it is the same on all nodes of a tracker. Default
+   * that hold everything and nodes that follow do not list each other: it is the same on all nodes of a tracker, and where it is not each node reports the others
+   * (`HOLDS_DIFFER`). Default
    * `everything`: below some fifty nodes it is simpler and costs as little.
    */
   readonly holds?: "everything" | "followed" | undefined;

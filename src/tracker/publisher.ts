@@ -18,6 +18,7 @@ const MAX_UNDER_WAY = 1_024;
 export class Publisher {
   readonly broadcastChannel: string;
   readonly inboxChannel: string;
+  readonly #noticeChannel: string;
   readonly #pubsub: PubSub;
   readonly #report: (error: TrackerError) => void;
   readonly #underWay = new Set<Promise<void>>();
@@ -30,13 +31,14 @@ export class Publisher {
   constructor(
     pubsub: PubSub,
     trackerName: string,
-    [all, to]: readonly [ChannelKind, ChannelKind],
+    [all, to, notices]: readonly [ChannelKind, ChannelKind, ChannelKind],
     report: (error: TrackerError) => void,
   ) {
     this.#pubsub = pubsub;
     this.#report = report;
     this.broadcastChannel = channelName(all, trackerName);
     this.inboxChannel = channelName(to, trackerName);
+    this.#noticeChannel = channelName(notices, trackerName);
   }
 
   /** Whether the pubsub is being called: what it tells meanwhile comes in the middle of something. */
@@ -46,6 +48,11 @@ export class Publisher {
 
   broadcast(payload: string): void {
     this.#publish(() => this.#pubsub.broadcast(this.broadcastChannel, payload));
+  }
+
+  /** To all who hold otherwise than this node. */
+  notice(payload: string): void {
+    this.#publish(() => this.#pubsub.broadcast(this.#noticeChannel, payload));
   }
 
   send(node: string, payload: string): void {

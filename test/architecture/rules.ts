@@ -107,17 +107,29 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ],
   ["replication/doing", ["replication/following", "replication/showing", ...terms]],
   ["replication/beats", ["replication/following", "replication/lives", ...terms]],
+  ["replication/following-border", ["replication/following", "replication/lives", ...terms]],
   ["replication/listening", [...["following", "lives", "partner", "reading"].map(inReplication), ...terms]],
   [
     "replication/others",
-    [...["following", "lives", "partner", "reading", "showing"].map(inReplication), ...terms],
+    [
+      ...["following", "following-border", "lives", "partner", "reading", "showing"].map(inReplication),
+      ...terms,
+    ],
   ],
   [
     "replication/follower",
     [
-      ...["authoring", "beats", "doing", "following", "listening", "lives", "machine", "others"].map(
-        inReplication,
-      ),
+      ...[
+        "authoring",
+        "beats",
+        "doing",
+        "following",
+        "following-border",
+        "listening",
+        "lives",
+        "machine",
+        "others",
+      ].map(inReplication),
       ...["partner", "reading", "showing"].map(inReplication),
       ...terms,
     ],

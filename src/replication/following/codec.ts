@@ -9,13 +9,15 @@
  *     pair    = [ letter, part ]*                                  `letters.ts`
  *     part    = part, parts, [ letter, part ]*                     of a pair that would be too long
  *     goodbye, evict                                               as in `src/replication/wire`
+ *     notice  = nothing                                            of one that holds everything
  */
 import { MAX_FRAME_BYTES, MAX_PARTS } from "../limits.js";
-import { isIncarnation } from "../life.js";
+import { isIncarnation, type Life } from "../life.js";
 import type { BirthsForm } from "../wire/births.js";
 import { decodeBody, decodeTime, encodeBody, isVersion } from "../wire/bodies.js";
 import { Refusal, check, integer, positive } from "../wire/checks.js";
-import { isNodeName } from "../wire/codec.js";
+import { isNodeName, isVersionNumber } from "../wire/codec.js";
+import { NOTICE } from "../wire/notice.js";
 import { decodeLetters, encodeLetters } from "./letters.js";
 import { FOLLOWING_VERSION } from "./limits.js";
 import type { FollowingFrame, FollowingMessage } from "./message.js";
@@ -30,7 +32,8 @@ const PART = 9;
 /** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
 export type DecodedFollowing =
   | { readonly frame: FollowingFrame }
-  | { readonly frame: undefined; readonly refused: string; readonly version?: unknown };
+  | { readonly frame: undefined; readonly from: undefined; readonly refused: string }
+  | { readonly frame: undefined; readonly from: Life; readonly version: number };
 
 export function encodeFollowing(frame: FollowingFrame, form: BirthsForm = "shared"): string {
   const { from, to, counter, message } = frame;
@@ -50,6 +53,8 @@ function encodeMessage(message: FollowingMessage, form: BirthsForm): unknown[] {
       return [GOODBYE, ...encodeBody(message, form)];
     case "evict":
       return [EVICT, ...encodeBody(message, form)];
+    case "notice":
+      return [NOTICE];
     case "unknown":
       throw new Error("A fault of rollcall: a message of no kind is sent");
   }
@@ -57,34 +62,35 @@ function encodeMessage(message: FollowingMessage, form: BirthsForm): unknown[] {
 
 /** Never throws: a text that no node could have sent is refused, with the reason. */
 export function decodeFollowing(text: string): DecodedFollowing {
-  if (typeof text !== "string") return { frame: undefined, refused: "not a text" };
+  if (typeof text !== "string") return refused("not a text");
   // No unit of a text takes less than a byte.
-  if (text.length > MAX_FRAME_BYTES) return { frame: undefined, refused: "too long" };
+  if (text.length > MAX_FRAME_BYTES) return refused("too long");
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    return { frame: undefined, refused: "not JSON" };
+    return refused("not JSON");
   }
-  if (!Array.isArray(parsed)) return { frame: undefined, refused: "not a frame" };
+  if (!Array.isArray(parsed)) return refused("not a frame");
   const [version, kind, name, incarnation, to, counter, ...body] = parsed as unknown[];
-  if (version !== FOLLOWING_VERSION) {
-    return Number.isSafeInteger(version) && typeof name === "string"
-      ? { frame: undefined, refused: "unknown protocol version", version }
-      : { frame: undefined, refused: "not a frame" };
-  }
   try {
+    check(isVersionNumber(version), "version");
     check(isNodeName(name), "name");
     check(isIncarnation(incarnation), "incarnation");
+    if (version !== FOLLOWING_VERSION) return { frame: undefined, from: { name, incarnation }, version };
     check(to === 0 || isIncarnation(to), "addressee");
     const head = { from: { name, incarnation }, to: to === 0 ? undefined : to };
     const { message, unknown } = decodeMessage(integer(kind, "kind"), body);
     const frame = { ...head, counter: positive(counter, "counter"), message };
     return { frame: unknown > 0 ? { ...frame, unknown } : frame };
   } catch (problem) {
-    if (problem instanceof Refusal) return { frame: undefined, refused: problem.message };
+    if (problem instanceof Refusal) return refused(problem.message);
     throw problem;
   }
+}
+
+function refused(why: string): DecodedFollowing {
+  return { frame: undefined, from: undefined, refused: why };
 }
 
 interface DecodedMessage {
@@ -108,6 +114,8 @@ function decodeMessage(kind: number, body: readonly unknown[]): DecodedMessage {
       return { message: decodeBody("goodbye", body) as FollowingMessage, unknown: 0 };
     case EVICT:
       return { message: decodeBody("evict", body) as FollowingMessage, unknown: 0 };
+    case NOTICE:
+      return { message: { type: "notice" }, unknown: 0 };
     default:
       return { message: { type: "unknown" }, unknown: 1 };
   }

@@ -134,6 +134,8 @@ export type FollowingMessage =
   | PairMessage
   | Eviction
   | { readonly type: "goodbye"; readonly windowMs: number }
+  /** It holds everything, and has said that aloud. */
+  | { readonly type: "notice" }
   /** Of a kind that a later version has: its sender is alive. */
   | { readonly type: "unknown" };
 

@@ -244,7 +244,7 @@ describe("a later version of following", () => {
 
   it("R53: is refused by its number where its frames are others, which is told", () => {
     expect(decodeFollowing(JSON.stringify([3, 0, "a", from.incarnation]))).toMatchObject({
-      refused: "unknown protocol version",
+      from: { name: "a", incarnation: from.incarnation },
       version: 3,
     });
   });
