@@ -190,6 +190,9 @@ export class Replicator {
       case "nodeGone":
         this.membership.gone(event.name, nowMs);
         break;
+      case "follow":
+      case "unfollow":
+        break; // Everything is held.
       case "evict":
         this.#outbox.sendEviction(event.eviction);
         break;
