@@ -359,7 +359,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.isSlow);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.mayBeSlow);
   }
 
   // Who is alive.
@@ -380,7 +380,7 @@ export class Replicator {
     if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
       this.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
-    if (this.connection.voice.isDeaf) this.#tick(nowMs);
+    if (this.connection.isCuredBy(frame)) this.#tick(nowMs);
     const hearsAgain = this.connection.hear(frame, nowMs);
     if (hearsAgain) this.#resume(nowMs);
   }
