@@ -1,6 +1,6 @@
 /**
- * The packed library on every runtime: the README, every entry both ways, a cluster of all of them over Redis, channels with
- * the official client, the limits of channels, and the types of newer versions of Node.
+ * The packed library on every runtime: the README, every entry both ways, channels with the official client, the limits of
+ * channels, and the types of newer versions of Node.
  */
 import { once } from "node:events";
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -11,7 +11,6 @@ import * as phoenix from "phoenix";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { PresenceClient } from "../../src/client/index.js";
-import { openRedis, type Broker } from "../brokers/servers.js";
 import { codeBlocks } from "../docs/markdown.js";
 import { makeFolder, root, runTool } from "../package/tarball.js";
 import { installPacked } from "./consumer.js";
@@ -26,7 +25,7 @@ const readme = page("README.md");
 let consumer: string;
 
 beforeAll(async () => {
-  const links = ["redis", "ioredis", "ws", "@types/node", "react", "react-dom", "vue", "svelte"];
+  const links = ["ws", "@types/node", "react", "react-dom", "vue", "svelte"];
   consumer = await installPacked(links);
   cpSync(join(here, "programs"), consumer, { recursive: true });
   writeFileSync(join(consumer, "readme.mjs"), codeBlocks(readme, "js")[0] ?? "");
@@ -101,28 +100,6 @@ describe.each(runtimes)("on $name", (runtime) => {
     expect(program.output).not.toContain("UNSUPPORTED_DEPENDENCY");
     for (const socket of [slow, flooding]) socket.terminate();
     expect(await program.end()).toBe(0);
-  });
-});
-
-describe.skipIf(openRedis === undefined || runtimes.length < 4)("over Redis", () => {
-  let redis: Broker;
-  beforeAll(async () => void (redis = await openRedis!()));
-  afterAll(() => redis.stop());
-
-  it("a cluster of all runtimes, with each of the two clients, agrees, and all end by themselves", async () => {
-    const own: Runtime = { name: "this Node", command: [process.execPath] };
-    const all = [own, ...runtimes].flatMap((runtime) => [
-      { runtime, client: "redis" },
-      { runtime, client: "ioredis" },
-    ]);
-    const names = all.map((_, index) => `node-${index}`);
-    const nodes = all.map(({ runtime, client }, index) =>
-      start(runtime, "node.mjs", String(names[index]), String(all.length), redis.url.href, client),
-    );
-    const lists = await Promise.all(nodes.map((node) => node.said("agreed ")));
-    const expected = names.map((name) => `${name} on ${name}: 2`).join(", ");
-    expect([...new Set(lists)]).toEqual([expected]);
-    expect(await Promise.all(nodes.map((node) => node.end()))).toEqual(all.map(() => 0));
   });
 });
 
