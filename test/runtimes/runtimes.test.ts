@@ -13,6 +13,7 @@ import { WebSocket } from "ws";
 import { PresenceClient } from "../../src/client/index.js";
 import { codeBlocks } from "../docs/markdown.js";
 import { makeFolder, root, runTool } from "../package/tarball.js";
+import { knock } from "../support/knock.js";
 import { installPacked } from "./consumer.js";
 import { Program, runtimes, type Runtime } from "./runtimes.js";
 
@@ -110,7 +111,11 @@ it.each(runtimes.filter(({ name }) => name === "Bun" || name === "Deno"))(
     const code = codeBlocks(page("docs/runtimes.md"), "js").find((text) => text.startsWith(`// ${name}\n`));
     writeFileSync(join(consumer, name), String(code));
     const program = start(runtime, name);
-    const address = `ws://127.0.0.1:${await program.said("port ")}/?room=lobby&user=`;
+    const origin = `ws://127.0.0.1:${await program.said("port ")}`;
+    // What no recipe would send does not end it.
+    await knock(origin, "//");
+    await knock(origin, `/?room=lobby&user=${"x".repeat(600)}`);
+    const address = `${origin}/?room=lobby&user=`;
     const [ann, bob] = [new PresenceClient(), new PresenceClient()];
     const annsSocket = listen(ann, `${address}ann`);
     await until(() => ann.get("ann") !== undefined);
