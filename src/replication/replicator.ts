@@ -381,8 +381,7 @@ export class Replicator {
       this.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.isCuredBy(frame)) this.#tick(nowMs);
-    const hearsAgain = this.connection.hear(frame, nowMs);
-    if (hearsAgain) this.#resume(nowMs);
+    if (this.connection.hear(frame, nowMs)) this.#resume(nowMs);
   }
 
   /** Nothing could be heard until now. */
