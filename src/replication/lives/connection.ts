@@ -140,7 +140,7 @@ export class Connection {
   }
 
   /** A frame of this node's name came. Returns whether this life was deaf, and hears itself again. */
-  hear({ from, to, counter }: Frame, nowMs: number): boolean {
+  hear({ from, to, counter }: Pick<Frame, "from" | "to" | "counter">, nowMs: number): boolean {
     const { incarnation } = this.#options.life;
     if (from.incarnation !== incarnation) return false;
     const { isDeaf } = this.voice;
