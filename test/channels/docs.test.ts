@@ -12,7 +12,6 @@ import { refuse, type ChannelServer } from "../../src/channels/index.js";
 import { codeBlocks, codeWords, section, tableRows } from "../docs/markdown.js";
 import { startServer, VirtualRuntime } from "./harness.js";
 
-
 const root = new URL("../../", import.meta.url);
 const guide = readFileSync(new URL("docs/channels.md", root), "utf8");
 const chat = section(guide, "A chat room with presence");
