@@ -9,6 +9,7 @@
  * - `ALREADY_TRACKED`: this session is tracked under this topic and key; use `set` or `update`.
  * - `NOT_TRACKED`: `update` of an entry that is not there.
  * - `TOO_MANY_CHANGES`: a handler answers each change with another one; the change at the end of the chain is refused.
+ * - `NOT_FOLLOWED`: a topic was read that this node does not follow, where nodes hold what they follow.
  * - `TRACKER_STOPPED`: a change after `stop` began.
  * - `OBSERVER`: a change on a node that only looks on.
  * - `INVALID_OPTION`, `INVALID_ARGUMENT`: the named option or argument is of the wrong type or range, or there is none of
@@ -24,6 +25,7 @@
  * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs the loss.
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a node, a server or a client speaks no version of the protocol in common with this one.
+ * - `HOLDS_DIFFER`: a node of the same tracker holds everything, and this one what it follows, or the other way round.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
@@ -44,6 +46,7 @@ export type TrackerErrorCode =
   | "ALREADY_TRACKED"
   | "NOT_TRACKED"
   | "TOO_MANY_CHANGES"
+  | "NOT_FOLLOWED"
   | "TRACKER_STOPPED"
   | "OBSERVER"
   | "INVALID_OPTION"
@@ -58,6 +61,7 @@ export type TrackerErrorCode =
   | "PUBLISH_FAILED"
   | "INVALID_FRAME"
   | "UNKNOWN_PROTOCOL"
+  | "HOLDS_DIFFER"
   | "DIVERGENCE"
   | "CLOCK_AHEAD"
   | "COUNTER_AHEAD"

@@ -25,6 +25,7 @@ export type { TrackerBehaviour } from "./tracker/behaviour.js";
 export type { Diagnostics, TrackerHappenings, TrackerPlace } from "./tracker/diagnostics.js";
 export type {
   Explanation,
+  FollowingHealth,
   ForeignNodeHealth,
   Health,
   ReplicaHealth,
@@ -37,6 +38,7 @@ export type { MetaSchema, MetaSchemaIssue, MetaSchemaResult } from "./tracker/sc
 export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
+export type { Follow } from "./tracker/follow.js";
 export { Session } from "./session.js";
 export type { CloseOptions, SessionSource } from "./session.js";
 export { Tracker } from "./tracker/tracker.js";

@@ -71,6 +71,13 @@ export interface Leave<M = AnyMeta> extends Entry<M> {
  * `updates`, then `joins`. Whether a key is here at all, `tracker.has` tells.
  */
 export interface TopicDiff<M = AnyMeta> {
+  /**
+   * This node follows the topic no longer, and nobody has left because of that: drop what you have of it, before all
+   * else. Only with `holds: "followed"`.
+   */
+  readonly ended?: boolean | undefined;
+  /** This node follows the topic from now on: `joins` are those whom it has itself, and the others come. */
+  readonly began?: boolean | undefined;
   readonly joins: readonly Entry<M>[];
   readonly updates: readonly Update<M>[];
   readonly leaves: readonly Leave<M>[];

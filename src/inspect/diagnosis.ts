@@ -66,6 +66,7 @@ const REPORTS: Partial<Readonly<Record<TrackerErrorCode, readonly [severity: Sev
     "wrong",
     "its version of rollcall is too far from that of the others: finish the upgrade",
   ],
+  HOLDS_DIFFER: ["wrong", "give all nodes of the tracker the same `holds`"],
   CLOCK_AHEAD: ["look", "keep the clocks of the machines in step (NTP)"],
   COUNTER_AHEAD: ["look", "somebody may speak in the name of a node: restrict the channels at the broker"],
   CROWDED: ["wrong", "somebody may make names up: restrict the channels at the broker"],
@@ -100,7 +101,12 @@ export function diagnose(
       "its event loop stands still, or it may not publish at the broker: restart it, or mend its permissions";
     add("wrong", name, "it listens at the broker, and was not heard", todo);
   }
-  for (const { name, protocolVersions } of foreignNodes) {
+  for (const { name, differs, protocolVersions } of foreignNodes) {
+    if (differs === "holds") {
+      const what = "it holds everything, and others what they follow: neither lists what the other has";
+      add("wrong", name, what, "give all nodes of the tracker the same `holds`");
+      continue;
+    }
     const { oldest, newest } = protocolVersions;
     const spoken = oldest === newest ? `version ${oldest}` : `versions ${oldest} to ${newest}`;
     const what = `it speaks ${spoken} of the protocol, which is not spoken here: neither lists what the other has`;

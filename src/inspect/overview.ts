@@ -42,7 +42,7 @@ export interface Overview {
   readonly version: string;
   /** The version of the protocol that the node speaks at present. */
   readonly protocolVersion: number;
-  /** Nodes of which nothing is listed, as they speak other versions of the protocol. */
+  /** Nodes of which nothing is listed, as they speak other versions of the protocol, or hold otherwise. */
   readonly foreignNodes: Health["foreignNodes"];
   readonly own: Health["own"];
   readonly counters: Health["counters"];

@@ -131,7 +131,7 @@ const definitions: readonly (NumberDefinition | HistogramDefinition)[] = [
   gauge(
     "foreign_nodes",
     "nodes",
-    "Nodes that are heard and speak no version of the protocol in common with this one.",
+    "Nodes that are heard, and of which nothing can be listed: they speak no common version of the protocol, or hold otherwise.",
     ({ foreignNodes }) => one(foreignNodes.length),
   ),
   gauge("lag_dots", "dots", "Changes of nodes that are up, known of and not held yet.", ({ replicas }) =>

@@ -4,6 +4,7 @@
  */
 import type { Diff, Entry } from "../words.js";
 import { Follower, type PresenceSubscriber } from "./follower.js";
+import type { Holds } from "./holds.js";
 import { PartFeed, type PartFollower } from "./part-feed.js";
 import { Rounds } from "./rounds.js";
 import { TopicFeed, type FeedSettings } from "./topic-feed.js";
@@ -12,14 +13,16 @@ import type { PresenceCount, Presences } from "./wire.js";
 
 export class Feeds<M, X extends object> {
   readonly #settings: FeedSettings<M, X>;
+  readonly holds: Pick<Holds, "hold" | "holdUntilEnded" | "during">;
   readonly #feeds = new Map<string, TopicFeed<M, X>>();
   /** By topic and limit. */
   readonly #parts = new Map<string, Map<number, PartFeed<M, X>>>();
   readonly #rounds: Rounds;
   #closed = false;
 
-  constructor(settings: FeedSettings<M, X>) {
+  constructor(settings: FeedSettings<M, X>, holds: Feeds<M, X>["holds"]) {
     this.#settings = settings;
+    this.holds = holds;
     this.#rounds = new Rounds(settings.runtime, settings.reporter);
   }
 
@@ -35,6 +38,11 @@ export class Feeds<M, X extends object> {
   change(diff: Diff<M>): void {
     if (this.#closed) return;
     for (const [topic, topicDiff] of diff) {
+      // It is followed no longer, so nobody looks at it: what there is of it is forgotten.
+      if (topicDiff.ended === true) {
+        this.#feeds.get(topic)?.close();
+        this.#feeds.delete(topic);
+      }
       const feed = this.#feeds.get(topic) ?? (this.#settings.handleMetas && this.#open(topic, []));
       feed?.change(topicDiff);
       for (const part of this.#parts.get(topic)?.values() ?? []) part.change(topicDiff);
@@ -48,10 +56,10 @@ export class Feeds<M, X extends object> {
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>, list: () => Iterable<Entry<M>>): () => void {
     const follower = new Follower(topic, subscriber, this.#settings.reporter);
     queueMicrotask(() => {
-      if (this.#closed) follower.endFor("stopped");
-      if (follower.ended) return;
-      const feed = this.#feeds.get(topic) ?? this.#open(topic, list());
-      feed.add(follower);
+      this.#begin(topic, follower, () => {
+        const feed = this.#feeds.get(topic) ?? this.#open(topic, list());
+        feed.add(follower);
+      });
     });
     return follower.end;
   }
@@ -72,10 +80,10 @@ export class Feeds<M, X extends object> {
     const follower = new Follower<M, X>(topic, { ...subscriber, state }, this.#settings.reporter);
     const followed: PartFollower<M, X> = { follower, tellRest };
     queueMicrotask(() => {
-      if (this.#closed) follower.endFor("stopped");
-      if (follower.ended) return;
-      part = this.#parts.get(topic)?.get(limit) ?? this.#openPart(topic, limit, reader);
-      part.add(followed);
+      this.#begin(topic, follower, () => {
+        part = this.#parts.get(topic)?.get(limit) ?? this.#openPart(topic, limit, reader);
+        part.add(followed);
+      });
     });
     return follower.end;
   }
@@ -88,6 +96,17 @@ export class Feeds<M, X extends object> {
     this.#feeds.clear();
     for (const parts of this.#parts.values()) for (const part of parts.values()) part.close();
     this.#parts.clear();
+  }
+
+  /** Calls `begin` once the topic may be read, if the follower has not ended until then. */
+  #begin(topic: string, follower: Follower<M, X>, begin: () => void): void {
+    if (this.#closed) follower.endFor("stopped");
+    if (follower.ended) return;
+    const letGo = this.holds.hold(topic, () => {
+      if (this.#closed) follower.endFor("stopped");
+      if (!follower.ended) begin();
+    });
+    follower.onceEnded(letGo);
   }
 
   #openPart(topic: string, limit: number, reader: TopicReader<M>): PartFeed<M, X> {

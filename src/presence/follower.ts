@@ -5,6 +5,9 @@
  * a callback that throws or rejects is reported and costs nothing else.
  */
 import type { AnyMeta } from "../words.js";
+import { isPlain, requireFunction, wrongArgument } from "../checks.js";
+import { requireKnownOptions } from "../known-names.js";
+import { endSignals } from "../tracker/change-iterator.js";
 import { onAbort } from "../on-end.js";
 import type { Session } from "../session.js";
 import type { Reporter } from "../reports.js";
@@ -32,7 +35,7 @@ export interface PresenceSubscriber<M = AnyMeta, X extends object = NoExtra> {
   session?: Session | undefined;
 }
 
-export const subscriberNames: Readonly<Record<keyof PresenceSubscriber, true>> = {
+const subscriberNames: Readonly<Record<keyof PresenceSubscriber, true>> = {
   state: true,
   diff: true,
   online: true,
@@ -41,6 +44,21 @@ export const subscriberNames: Readonly<Record<keyof PresenceSubscriber, true>> =
   signal: true,
   session: true,
 };
+
+/** @throws TrackerError `INVALID_ARGUMENT`, `INVALID_OPTION`, as `Presence.subscribe` does. */
+export function requireSubscriber(subscriber: PresenceSubscriber<never, never>): void {
+  if (typeof subscriber !== "object" || subscriber === null) {
+    throw wrongArgument("subscriber", subscriber, "an object with state and diff");
+  }
+  if (isPlain(subscriber)) requireKnownOptions(subscriber, subscriberNames);
+  const { state, diff, online, offline, ended } = subscriber;
+  requireFunction("state", state);
+  requireFunction("diff", diff);
+  if (online !== undefined) requireFunction("online", online);
+  if (offline !== undefined) requireFunction("offline", offline);
+  if (ended !== undefined) requireFunction("ended", ended);
+  endSignals(subscriber);
+}
 
 /** Why a subscription ended: the presence was stopped, its signal aborted, or its session closed. */
 export type SubscriptionEnd = "stopped" | "aborted" | "closed";
@@ -116,6 +134,12 @@ export class Follower<M, X extends object> {
     queueMicrotask(() => {
       this.#reporter.guard("ended" + this.#where, () => this.#subscriber.ended?.(reason));
     });
+  }
+
+  /** Calls a function once it has ended: now, if it has. */
+  onceEnded(run: () => void): void {
+    if (this.#ended) run();
+    else this.#forgetSignals.push(run);
   }
 
   #endWith(signal: AbortSignal, reason: SubscriptionEnd): void {

@@ -34,6 +34,11 @@ export interface PresenceOptions<
    * In a topic of thousands, 500 to 1,000 turns a storm of small messages into a few larger ones.
    */
   readonly diffPeriodMs?: number | undefined;
+  /**
+   * With `holds: "followed"`: how long the state of a topic that somebody begins to look at waits until it is complete. Then
+   * it is what is known, and the rest comes as diffs. Default 1,000 ms.
+   */
+  readonly stateTimeoutMs?: number | undefined;
 }
 
 /** How a topic is forwarded. */
@@ -81,6 +86,7 @@ export interface PresenceSettings<M, X extends object> {
   readonly handleMetas: HandleMetas<M, X> | undefined;
   readonly fetchTimeoutMs: number;
   readonly diffPeriodMs: number;
+  readonly stateTimeoutMs: number;
 }
 
 const knownOptions: Readonly<Record<keyof PresenceOptions, true>> = {
@@ -89,6 +95,7 @@ const knownOptions: Readonly<Record<keyof PresenceOptions, true>> = {
   handleMetas: true,
   fetchTimeoutMs: true,
   diffPeriodMs: true,
+  stateTimeoutMs: true,
 };
 
 /** @throws TrackerError `INVALID_OPTION`, with the `option` and its `value`; also for one that there is not. */
@@ -99,7 +106,15 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
     throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
   requireKnownOptions(options, knownOptions);
-  const { name, runtime, fetch, handleMetas, fetchTimeoutMs = 5_000, diffPeriodMs = 0 } = options;
+  const {
+    name,
+    runtime,
+    fetch,
+    handleMetas,
+    fetchTimeoutMs = 5_000,
+    diffPeriodMs = 0,
+    stateTimeoutMs = 1_000,
+  } = options;
   // The reporter that carries its name and tells the time is made before the tracker, which checks the rest.
   if (typeof name !== "string") throw wrongOption("name", name, "a text");
   if (runtime !== undefined) runtimeOption(runtime);
@@ -107,7 +122,8 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
   functionOption("handleMetas", handleMetas);
   durationOption("fetchTimeoutMs", fetchTimeoutMs, 1);
   durationOption("diffPeriodMs", diffPeriodMs, 0);
-  return { fetch, handleMetas, fetchTimeoutMs, diffPeriodMs };
+  durationOption("stateTimeoutMs", stateTimeoutMs, 1);
+  return { fetch, handleMetas, fetchTimeoutMs, diffPeriodMs, stateTimeoutMs };
 }
 
 /** The options that the tracker of a presence is started with. */
@@ -119,6 +135,7 @@ export function trackerOptions<M extends Meta<M>, X extends object>(
     handleMetas: _handleMetas,
     fetchTimeoutMs: _fetchTimeoutMs,
     diffPeriodMs: _diffPeriodMs,
+    stateTimeoutMs: _stateTimeoutMs,
     ...rest
   } = options;
   return rest;

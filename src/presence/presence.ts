@@ -8,11 +8,9 @@
 import {
   durationOption,
   functionOption,
-  isPlain,
   requireFunction,
   requireText,
   wholeOption,
-  wrongArgument,
   mustBeStarted,
 } from "../checks.js";
 import type { DurationCounts } from "../durations.js";
@@ -31,8 +29,9 @@ import { endSignals, type ChangesOptions } from "../tracker/change-iterator.js";
 import type { TrackerChange } from "../tracker/diffs.js";
 import { changesOf, type PresenceChange } from "./changes.js";
 import { Feeds } from "./feeds.js";
+import { Holds } from "./holds.js";
 import { Fetcher } from "./fetcher.js";
-import { subscriberNames, type PresenceSubscriber } from "./follower.js";
+import { requireSubscriber, type PresenceSubscriber } from "./follower.js";
 import { CountFollowers } from "./count-followers.js";
 import {
   followCountOptionNames,
@@ -70,7 +69,7 @@ export interface PresenceHealth extends Health {
   readonly fetchFailures: number;
 }
 
-const nothing: ReadonlyMap<string, NoExtra> = new Map<string, NoExtra>();
+const nothing: ReadonlyMap<string, NoExtra> = new Map();
 
 export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> implements AsyncDisposable {
   readonly #tracker: Tracker<M>;
@@ -106,13 +105,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   ): Promise<Presence<M, X>> {
     const settings = presenceSettings(options);
     const { runtime = nodeRuntime } = options;
-    const reporter = new Reporter<TrackerEvents>(
-      `rollcall presence ${options.name}`,
-      runtime,
-      trackerEventNames,
-    );
+    const where = `rollcall presence ${options.name}`;
+    const reporter = new Reporter<TrackerEvents>(where, runtime, trackerEventNames);
     const fetcher = new Fetcher({ ...settings, runtime, reporter });
-    const feeds = new Feeds({ ...settings, fetcher, runtime, reporter });
+    const holds = new Holds<M>(options, settings.stateTimeoutMs, (topic) => tracker.follow(topic));
+    const feeds = new Feeds({ ...settings, fetcher, runtime, reporter }, holds);
     const counts = new CountFollowers({
       runtime,
       reporter,
@@ -162,16 +159,20 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    * `error`, and the presences are plain.
    */
   async fetchList(topic: string): Promise<Presences<M, X>> {
-    const entries = this.#tracker.list(topic);
-    const keys = [...new Set(entries.map(({ key }) => key))];
-    return toPresences(entries, await this.#fetcher.fetch(topic, keys));
+    return this.#feeds.holds.during(topic, async () => {
+      const entries = this.#tracker.list(topic);
+      const keys = [...new Set(entries.map(({ key }) => key))];
+      return toPresences(entries, await this.#fetcher.fetch(topic, keys));
+    });
   }
 
   /** As {@link getByKey}, with the additions of `fetch`, which is not called if the key is not there. */
   async fetchByKey(topic: string, key: string): Promise<KeyPresence<M, X> | undefined> {
-    const presence = this.getByKey(topic, key);
-    if (presence === undefined) return undefined;
-    return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
+    return this.#feeds.holds.during(topic, async () => {
+      const presence = this.getByKey(topic, key);
+      if (presence === undefined) return undefined;
+      return toKeyPresence(presence.metas, (await this.#fetcher.fetch(topic, [key])).get(key));
+    });
   }
 
   /**
@@ -186,17 +187,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
    */
   subscribe(topic: string, subscriber: PresenceSubscriber<M, X>): () => void {
     requireText("topic", topic);
-    if (typeof subscriber !== "object" || subscriber === null) {
-      throw wrongArgument("subscriber", subscriber, "an object with state and diff");
-    }
-    if (isPlain(subscriber)) requireKnownOptions(subscriber, subscriberNames);
-    const { state, diff, online, offline, ended } = subscriber;
-    requireFunction("state", state);
-    requireFunction("diff", diff);
-    if (online !== undefined) requireFunction("online", online);
-    if (offline !== undefined) requireFunction("offline", offline);
-    if (ended !== undefined) requireFunction("ended", ended);
-    endSignals(subscriber);
+    requireSubscriber(subscriber);
     return this.#feeds.subscribe(topic, subscriber, () => this.#tracker.list(topic));
   }
 
@@ -279,7 +270,9 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     endSignals(options);
     functionOption("ended", options.ended);
     const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
-    return this.#counts.follow(topic, callback, options, periodMs);
+    return this.#feeds.holds.holdUntilEnded(topic, options, (given) =>
+      this.#counts.follow(topic, callback, given, periodMs),
+    );
   }
 
   /**

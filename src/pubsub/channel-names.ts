@@ -3,16 +3,25 @@
  * can meet, whatever trackers and servers are called.
  */
 
-/** `all`: the broadcasts of a tracker. `to`: its inboxes. `channels`: the servers of `rollcall/channels`. */
-export type ChannelKind = "all" | "to" | "channels";
+/**
+ * `all`: the broadcasts of a tracker. `to`: its inboxes. `follow` and `followTo`: the same of one that holds what it
+ * follows. `channels`: the servers of `rollcall/channels`.
+ */
+export type ChannelKind = "all" | "to" | "follow" | "followTo" | "channels";
 
-/** `rollcall:N`, `rollcall:N:inbox` and `rollcall:channels:N`, with the name escaped. */
+/**
+ * `rollcall:N`, `rollcall:N:inbox`, `rollcall:N:follow`, `rollcall:N:follow:inbox` and `rollcall:channels:N`, with the name
+ * escaped.
+ */
 export function channelName(kind: ChannelKind, name: string): string {
   const text = escaped(name);
   if (kind === "all") return `rollcall:${text}`;
   if (kind === "to") return `rollcall:${text}:inbox`;
-  // By its plain name a server `inbox` would meet the inboxes of a tracker `channels`.
-  return `rollcall:channels:${text === "inbox" ? "%69nbox" : text}`;
+  if (kind === "follow") return `rollcall:${text}:follow`;
+  if (kind === "followTo") return `rollcall:${text}:follow:inbox`;
+  // By its plain name a server `inbox` or `follow` would meet those of a tracker `channels`.
+  const isTaken = text === "inbox" || text === "follow";
+  return `rollcall:channels:${isTaken ? `%${text.charCodeAt(0).toString(16)}${text.slice(1)}` : text}`;
 }
 
 /**

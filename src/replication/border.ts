@@ -13,6 +13,7 @@ import { spokenBy, type Frame, type VersionRange } from "./message.js";
 import type { ReplicatorOptions } from "./options.js";
 import type { Effects, VoiceWay } from "./step.js";
 import { decodeFrame, type FrameHead } from "./wire/codec.js";
+import { encodeNotice } from "./wire/notice.js";
 
 /** The parts of replication that the border tells of what comes. */
 export interface Inside {
@@ -27,6 +28,8 @@ export class Border {
   readonly #options: ReplicatorOptions;
   readonly #inside: Inside;
   readonly #foreign = new ForeignNodes();
+  /** When those that hold what they follow were told last that this node is there. */
+  #noticedMs = -Infinity;
 
   constructor(options: ReplicatorOptions, inside: Inside) {
     this.#options = options;
@@ -46,6 +49,7 @@ export class Border {
       counters.framesRefused += 1;
       effects.add({ type: "refused", reason: decoded.refused });
     } else if (decoded.unread === "kind") this.#unknownKind(decoded.head, way, nowMs);
+    else if (decoded.unread === "holds") this.#holdsOtherwise(decoded.head, nowMs);
     else {
       counters.framesUnread += 1;
       const { from, version } = decoded.head;
@@ -85,7 +89,7 @@ export class Border {
   #heardForeign(life: Life, speaks: VersionRange, hasSaid: boolean, nowMs: number): void {
     const { contact, versions, effects } = this.#inside;
     const { downPeriodMs } = this.#options;
-    const told = this.#foreign.heard(life, speaks, hasSaid, downPeriodMs, nowMs);
+    const told = this.#foreign.heard({ life, differs: "version", speaks }, hasSaid, downPeriodMs, nowMs);
     if (told === undefined) return;
     if (told === "crowded") contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs);
     else
@@ -93,6 +97,22 @@ export class Border {
         type: "trouble",
         trouble: { kind: "version", life, speaks: told.speaks, spoken: versions.own },
       });
+  }
+
+  /** A node that follows is there, and is told that this one is: not more often than it says so. */
+  #holdsOtherwise({ from, version }: FrameHead, nowMs: number): void {
+    if (this.#isOwn(from)) return;
+    const { contact, effects } = this.#inside;
+    const { life, observer, heartbeatPeriodMs, downPeriodMs } = this.#options;
+    const node = { life: from, differs: "holds", speaks: { oldest: version, newest: version } } as const;
+    const told = this.#foreign.heard(node, true, downPeriodMs, nowMs);
+    if (told === "crowded") contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs);
+    else if (told !== undefined)
+      effects.add({ type: "trouble", trouble: { kind: "holds", life: from, holds: "followed" } });
+    // Who only looks on is nobody's replica.
+    if (observer === true || nowMs - this.#noticedMs < heartbeatPeriodMs) return;
+    this.#noticedMs = nowMs;
+    effects.add({ type: "notice", payload: encodeNotice(life) });
   }
 
   /** Who sends it is alive, whatever it says. */

@@ -3,7 +3,7 @@
  * nobody tells a newcomer which, for nobody speaks for another. Others say in their heartbeats for how long, so that it
  * knows until when its list may be shorter than theirs.
  *
- * Promises: one look costs what there are lives; a newcomer waits no longer than a down period after its start. Knows no
+ * Promises: one look costs what there are lives of whom entries wait; a newcomer waits no longer than a down period after its start. Knows no
  * frame, no timer and no entry.
  */
 import type { Membership } from "./lives/membership.js";
@@ -18,6 +18,8 @@ export class EarlierWindows {
   readonly #rules: Rules;
   readonly #tickPeriodMs: number;
   readonly #latestMs: number;
+  /** Those of whom entries wait; of no use any more once this node has waited for as long as it does at most. */
+  readonly #waiting = new Set<Replica>();
 
   constructor(
     membership: Membership<Replica>,
@@ -46,23 +48,29 @@ export class EarlierWindows {
 
   /** A heartbeat says for how long entries wait in its sender's list. */
   told(replica: Replica, waitsMs: number | undefined, nowMs: number): void {
-    replica.waitsUntilMs = nowMs + (waitsMs ?? 0);
+    this.#wait(replica, waitsMs ?? 0, nowMs);
   }
 
   /** A life ends that was not caught up with: what is missing of it waits in the lists of the others. */
   departs(replica: Replica, nowMs: number): void {
-    if (!replica.held.hasCaughtUp) replica.waitsUntilMs = nowMs + this.#membership.windowOf(replica, nowMs);
+    if (!replica.held.hasCaughtUp) this.#wait(replica, this.#membership.windowOf(replica, nowMs), nowMs);
   }
 
   /** How long a newcomer has to wait for what it knows of them. */
   leftMs(nowMs: number): number {
     let untilMs = -Infinity;
     if (nowMs < this.#latestMs) {
-      for (const replica of this.#membership.replicas()) {
-        const { status, waitsUntilMs } = replica;
+      for (const { status, waitsUntilMs } of this.#waiting) {
         if (status !== "down") untilMs = Math.max(untilMs, waitsUntilMs);
       }
     }
     return this.#rules.earlierWindowMs(nowMs, Math.min(untilMs, this.#latestMs));
+  }
+
+  #wait(replica: Replica, forMs: number, nowMs: number): void {
+    replica.waitsUntilMs = nowMs + forMs;
+    if (nowMs >= this.#latestMs) this.#waiting.clear();
+    else if (forMs > 0) this.#waiting.add(replica);
+    else this.#waiting.delete(replica);
   }
 }

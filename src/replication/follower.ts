@@ -5,44 +5,71 @@
  * Here is decided when frames leave, and what is shown. What is said is the business of the pairs; to whom and why, of
  * the interests; who is alive, of the membership.
  */
+import { SeenTimes } from "./authoring/seen-times.js";
+import { Beats } from "./beats.js";
+import { countSent, noCounts } from "./counters.js";
+import type { Counters } from "./counters.js";
+import { Doing } from "./doing.js";
+import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
+import { encodeFollowing } from "./following/codec.js";
 import { Interests } from "./following/interests.js";
-import type { FollowingMessage, Letters } from "./following/message.js";
+import { FOLLOWING_VERSION } from "./following/limits.js";
+import type { FollowingFrame } from "./following/message.js";
+import { FollowingOutbox } from "./following/outbox.js";
 import type { Pair, PairsOf } from "./following/pair.js";
 import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/port.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
-import type { Merged } from "./following/share-follower.js";
-import { ReplicatedEntry } from "./entry.js";
-import type { EntryOwner } from "./entry.js";
-import type { Life } from "./life.js";
+import { FollowingBorder } from "./following-border.js";
 import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
+import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
+import type { Goal, Machine, Waits } from "./machine.js";
+import { Refusals } from "./lives/refusals.js";
+import { Others } from "./others.js";
 import { Partner } from "./partner.js";
+import { Reading } from "./reading.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
 import { Effects } from "./step.js";
-import type { News, Step } from "./step.js";
+import type { Step } from "./step.js";
 
-export class Follower {
+const SPOKEN = {
+  spoken: FOLLOWING_VERSION,
+  own: { oldest: FOLLOWING_VERSION, newest: FOLLOWING_VERSION },
+};
+
+export class Follower implements Machine {
   readonly view: View;
   readonly membership: Membership<Partner>;
   readonly interests: Interests;
+  readonly counters: Counters = noCounts();
+  readonly connection: Connection;
+  /** What is told goes to one peer and never comes back: nothing is timed. */
+  readonly seenTimes = new SeenTimes();
+  readonly versions = SPOKEN;
+  readonly border: FollowingBorder;
+  /** A wait is for topics, whoever is heard and whenever. */
+  readonly heardOut: Waits = { since: 0, catchUp: () => this.#catchUp() };
   readonly #options: FollowerOptions;
   readonly #rules: Rules;
   readonly #effects = new Effects();
   readonly #step: { -readonly [Name in keyof Step]: Step[Name] } = { made: undefined, effects: [] };
-  readonly #connection: Connection;
+  readonly #outbox: FollowingOutbox;
+  readonly #beats: Beats;
+  readonly #refusals: Refusals;
+  readonly #doing: Doing;
+  readonly #reading: Reading;
+  readonly #listening: Listening;
   readonly #greetings: Greetings;
   readonly #agenda = new Agenda<Partner>();
-  /** Who is up, and may be a registrar, by name. */
-  readonly #up = new Map<string, Partner>();
-  readonly #partners = new Map<Pair, Partner>();
+  readonly #others: Others;
   /** The wake-up that was asked for last, until it comes. */
   #wakeMs = Infinity;
+  #steppedMs: number;
   #streams = 0;
-  #counter = 0;
   #nextPursuitMs: number;
 
   constructor(options: FollowerOptions, nowMs: number) {
@@ -51,17 +78,40 @@ export class Follower {
     const { rules } = protocol;
     this.#rules = rules;
     this.view = new View(rules);
-    this.#connection = new Connection({ ...options, echoes: false }, rules, this.#effects, nowMs);
+    const effects = this.#effects;
+    this.connection = new Connection(options, rules, effects, nowMs);
+    this.#refusals = new Refusals(effects, this.counters);
+    this.border = new FollowingBorder(options, this.counters, this.#refusals, effects);
+    const carry = (payload: string, to?: string): void => {
+      if (!this.connection.isAttached) return;
+      countSent(this.counters, payload);
+      effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
+    };
+    this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules);
+    this.#beats = new Beats(options, this.#outbox, this.connection);
     this.#greetings = new Greetings(options.random, rules);
+    this.#steppedMs = nowMs;
     this.#nextPursuitMs = nowMs + options.heartbeatPeriodMs;
     const self: EntryOwner = { name: life.name, departure: undefined };
     const port = {
-      pairOf: (name: string) => this.#presentPair(name),
-      isUp: (pair: Pair) => this.#up.get(pair.life.name)?.pair === pair,
-      pairs: () => this.#pairs(),
+      pairOf: (name: string) => {
+        const partner = this.membership.presentOf(name);
+        return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
+      },
+      isUp: (pair: Pair) => this.#others.isUp(pair),
+      pairs: () => this.#others.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
+    this.#doing = new Doing(this.interests, this.view);
+    this.#reading = new Reading(
+      { maxEntries: options.maxEntries, rules, limits: following.limits },
+      this.interests,
+      this.view,
+      this.counters,
+      this.#refusals,
+      effects,
+    );
     const of: PairsOf = {
       own: this.interests.own,
       generationOf: this.interests.follows.generationOf,
@@ -70,32 +120,37 @@ export class Follower {
       protocol,
       following,
     };
+    this.#others = new Others({
+      ...{ border: this.border },
+      ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
+      ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
+    });
     this.membership = new Membership(
       {
         self: life,
         ...options,
-        healthy: this.#connection.healthy,
+        healthy: this.connection.healthy,
         makePeer: (other) => new Partner(other, (this.#streams += 1), of),
       },
-      {
-        appeared: (partner, timeMs) => this.#appeared(partner, timeMs),
-        wentDown: (partner, timeMs) => this.#wentDown(partner, timeMs),
-        cameBack: (partner, timeMs) => this.#cameBack(partner, timeMs),
-        departs: (partner, timeMs) => this.#departs(partner, timeMs),
-        ended: (partner) => this.#ended(partner),
-        missed: (partner, timeMs) => this.#greet(partner, timeMs),
-        stays: (partner, timeMs) => this.#stays(partner, timeMs),
-        insisted: (partner) => partner.pair.followed.doubt(),
-        conflict: (name, incarnations) => this.#tell({ type: "nameConflict", name, incarnations }),
-        clockAhead: (ahead) => this.#tell({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
-        crowded: (table) => this.#tell({ type: "trouble", trouble: { kind: "crowded", table } }),
-      },
+      this.#others,
       protocol,
+    );
+    this.#listening = new Listening(
+      {
+        membership: this.membership,
+        reading: this.#reading,
+        healthy: this.connection.healthy,
+        counters: this.counters,
+        effects,
+        heartbeatPeriodMs: options.heartbeatPeriodMs,
+      },
+      rules,
     );
   }
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: FollowerEvent, nowMs: number): Step {
+    this.#steppedMs = nowMs;
     this.#step.made = this.#take(event, nowMs);
     this.#schedule(nowMs);
     this.#step.effects = this.#effects.take();
@@ -111,20 +166,55 @@ export class Follower {
     return this.interests.isComplete(topic, nowMs);
   }
 
+  ownOf(topic: string): Iterable<ReplicatedEntry> {
+    return this.interests.own.of(topic);
+  }
+
+  /** Whether all followed topics are complete. */
+  hasCaughtUp(nowMs: number): boolean {
+    for (const { pair, isAlive } of this.#others.partners()) if (isAlive && !pair.hasCaughtUp) return false;
+    return this.interests.areComplete(nowMs);
+  }
+
+  /** Begins a wait for the topics that are followed now, as far as they still are. */
+  #catchUp(): Goal {
+    const topics = new Set(this.interests.follows.topics());
+    const isOpen = (topic: string): boolean =>
+      this.isFollowed(topic) && !this.isComplete(topic, this.#steppedMs);
+    return {
+      get isReached() {
+        for (const topic of topics) {
+          if (isOpen(topic)) return false;
+          topics.delete(topic);
+        }
+        return true;
+      },
+    };
+  }
+
+  /** Nobody tells of what waits elsewhere. */
+  earlierWindowMs(): number {
+    return 0;
+  }
+
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
-    return this.#up.keys();
+    return this.#others.upNames();
+  }
+
+  get following(): FollowerSizes {
+    return this.sizes;
   }
 
   get sizes(): FollowerSizes {
     const { follows, meetings, registrar, own } = this.interests;
     let pairTopics = 0;
-    for (const { size } of this.#partners.keys()) pairTopics += size;
+    for (const { pair } of this.#others.partners()) pairTopics += pair.size;
     return {
       follows: follows.size,
       stakes: meetings.size,
       registrarRows: registrar.size,
-      peers: this.#partners.size,
+      peers: this.#others.size,
       hints: meetings.hintCount,
       pairTopics,
       watches: own.watchCount,
@@ -132,29 +222,18 @@ export class Follower {
   }
 
   #take(event: FollowerEvent, nowMs: number): ReplicatedEntry | undefined {
-    const { interests, view } = this;
     switch (event.type) {
-      case "add": {
-        const entry = interests.add(event.topic, event.key, event.session, event.meta);
-        if (this.isFollowed(event.topic)) view.join(entry);
-        return entry;
-      }
-      case "update": {
-        const entry = interests.own.update(event.previous, event.meta);
-        if (this.isFollowed(ReplicatedEntry.topicOf(entry))) view.update(entry, event.previous);
-        return entry;
-      }
+      case "add":
+      case "update":
+        return this.#doing.change(event);
       case "remove":
-        interests.remove(event.entry, event.reason === "closed", nowMs);
-        view.leave(event.entry, event.reason);
+        this.#doing.remove(event, nowMs);
         break;
       case "follow":
-        // What this node has itself is there at once.
-        if (interests.follow(event.topic))
-          for (const entry of interests.own.of(event.topic)) view.join(entry);
+        this.#doing.follow(event.topic);
         break;
       case "unfollow":
-        interests.follows.close(event.topic, nowMs);
+        this.interests.follows.close(event.topic, nowMs);
         break;
       case "frame":
         this.#receive(event.payload, nowMs);
@@ -165,9 +244,19 @@ export class Follower {
       case "nodeGone":
         this.membership.gone(event.name, nowMs);
         break;
+      case "connection":
+        this.#attach(event.isAttached, nowMs);
+        break;
+      case "sound":
+        this.connection.waits(nowMs);
+        this.#beats.sound(event.ways);
+        break;
+      case "evict":
+        this.#outbox.sendEviction(event.eviction);
+        break;
       case "goodbye":
-        for (const partner of this.#partners.values()) this.#flush(partner, nowMs);
-        this.#send({ type: "goodbye", windowMs: event.windowMs });
+        for (const partner of this.#others.partners()) this.#flush(partner, nowMs);
+        this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
       default:
         event satisfies never;
@@ -178,8 +267,17 @@ export class Follower {
   /** Does what is due. */
   #turn(nowMs: number): void {
     this.#wakeMs = Infinity;
-    if (nowMs >= this.#connection.nextTickMs) this.#tick(nowMs);
-    if (this.#connection.takeHeartbeat(nowMs)) this.#send({ type: "beat" });
+    if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
+    // Whoever holds everything does not hear this node otherwise.
+    if (this.#beats.advance(nowMs) && this.connection.isAttached) {
+      const notice = {
+        from: this.#options.life,
+        to: undefined,
+        counter: 1,
+        message: { type: "notice" },
+      } as const;
+      this.#effects.add({ type: "notice", payload: encodeFollowing(notice) });
+    }
     if (nowMs >= this.#nextPursuitMs) {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
@@ -195,17 +293,45 @@ export class Follower {
   }
 
   #tick(nowMs: number): void {
-    const { hides, graceMs } = this.#connection.tick(nowMs);
+    const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
-    for (const topic of this.interests.follows.takeEnded(nowMs)) this.#unfollow(topic);
+    for (const topic of this.interests.follows.takeEnded(nowMs)) {
+      this.#doing.unfollow(topic);
+      this.#reading.letGo(topic, this.#others.partners());
+      this.view.endTopic(topic);
+      this.interests.unfollowed(topic);
+    }
     this.interests.endStakes(nowMs);
+    this.border.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
+    this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
+    if (soundings.length > 0) this.#beats.sound(soundings);
+  }
+
+  /** The pubsub has connected, or lost its connection. */
+  #attach(isAttached: boolean, nowMs: number): void {
+    if (isAttached === this.connection.isAttached) return;
+    // What was healthy until now counts; nothing does while it is disconnected.
+    this.#tick(nowMs);
+    this.connection.attach(isAttached);
+    if (isAttached) this.#resume(nowMs);
+  }
+
+  /** Nothing could be heard until now: all that was known is said, asked for and summed up anew, paced as greetings are. */
+  #resume(nowMs: number): void {
+    this.membership.forgiveSilence(nowMs);
+    this.interests.resumed();
+    for (const partner of this.#others.partners()) {
+      partner.pair.resume();
+      if (partner.isAlive) this.#greetings.want(partner, nowMs);
+    }
+    this.connection.resume(nowMs);
   }
 
   /** Asks to be woken for what is due next. */
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
-    const { dueMs } = this.#connection;
+    const { dueMs } = this.connection;
     const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, this.#agenda.nextMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;
@@ -215,188 +341,59 @@ export class Follower {
   // What is said.
 
   #hasNews(pair: Pair): void {
-    const partner = this.#partners.get(pair);
+    const partner = this.#others.partnerOf(pair);
     if (partner !== undefined) this.#agenda.at(partner, pair.quietUntilMs);
   }
 
   /** Sends a peer all that there is to say to it, and asks to be called when there is more. */
   #flush(partner: Partner, nowMs: number): void {
-    if (!this.#partners.has(partner.pair) || partner.status === "departing") return;
+    if (this.#others.partnerOf(partner.pair) === undefined || partner.status === "departing") return;
+    this.#agenda.drop(partner);
+    // What there is to say waits for the connection: then all are greeted.
+    if (!this.connection.isAttached) return;
     const { pair, isAlive } = partner;
     const letters = pair.take(nowMs, isAlive);
     if (letters !== undefined) {
-      this.#send({ type: "pair", letters }, partner.life);
+      this.#outbox.sendLetters(letters, partner.life);
+      this.#listening.said(partner, letters, nowMs);
       pair.quietUntilMs = nowMs + this.#options.windowMs;
     }
-    this.#agenda.drop(partner);
     this.#agenda.at(partner, Math.max(pair.dueMs(isAlive), pair.quietUntilMs));
-  }
-
-  #send(message: FollowingMessage, to?: Life): void {
-    const { life, wire } = this.#options;
-    this.#counter += 1;
-    const payload = wire.encode({ from: life, to: to?.incarnation, counter: this.#counter, message });
-    this.#effects.add(
-      to === undefined ? { type: "broadcast", payload } : { type: "send", to: to.name, payload },
-    );
   }
 
   // What is heard.
 
   #receive(payload: string, nowMs: number): void {
-    const frame = this.#options.wire.decode(payload);
-    if (frame === undefined) return this.#tell({ type: "refused", reason: "no frame" });
+    const frame = this.border.take(payload, nowMs);
+    if (frame === undefined) return;
     const { from, to, counter, message } = frame;
-    const hearing = this.membership.hear(from, counter, to !== undefined, nowMs);
-    if (hearing.type !== "heard") return;
+    const { life } = this.#options;
+    const periodMs = message.type === "beat" ? message.periodMs + message.lateMs : undefined;
+    const hearing = this.membership.hear(from, counter, to !== undefined, nowMs, periodMs);
+    if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
+    this.counters.framesReceived += 1;
+    if (hearing.type !== "heard") return this.#refusals.refused(hearing.type, from, nowMs);
     const { replica: partner } = hearing;
-    const isForThis = to === undefined || to === this.#options.life.incarnation;
-    if (isForThis && message.type === "goodbye") this.membership.goodbye(partner, message.windowMs, nowMs);
-    if (isForThis && message.type === "pair" && partner.status !== "departing") {
-      this.#read(partner, message.letters);
-      // What is missing is asked for and answered at once; all else waits for the window.
-      const { pair } = partner;
-      this.#agenda.at(partner, pair.urgentMs(nowMs));
-      this.#agenda.at(partner, Math.max(pair.dueMs(partner.isAlive), pair.quietUntilMs));
+    // For an earlier life of this node: it tells only that its sender is alive.
+    if (to !== undefined && to !== life.incarnation) this.counters.framesMisaddressed += 1;
+    else if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
+    if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
+      this.membership.caughtUp(partner);
+      this.#others.isShownAgain(partner);
     }
-    this.#showIfCaughtUp(partner);
   }
 
-  #read(partner: Partner, letters: Letters): void {
-    const { pair } = partner;
-    const { interests } = this;
-    const { greeting, stakes, members, wishes, wishesHeard, share, summary, question } = letters;
-    if (greeting !== undefined) {
-      pair.stakes.heardAtMost(greeting.stakes);
-      pair.wishes.heardAtMost(greeting.wishes);
-      pair.introduce();
-    }
-    if (stakes !== undefined) interests.heardStakes(pair, stakes);
-    if (members !== undefined) interests.heardMembers(pair, members);
-    if (wishes !== undefined) interests.heardWishes(pair, wishes);
-    if (share !== undefined) {
-      const merged = pair.followed.merge(share);
-      if (typeof merged !== "string") this.#merged(partner, merged);
-      if (!pair.followed.isBehind) pair.isChecked = true;
-    }
-    if (summary !== undefined) {
-      const verdict = pair.followed.compare(summary);
-      if (verdict === "diverged") this.#tell({ type: "divergence", life: partner.life, shard: 0 });
-      if (verdict === "equal") pair.isChecked = true;
-    }
-    if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
-    if (question !== undefined) pair.asked(question);
+  /** What is missing is asked for and answered at once; all else waits for the window. */
+  #answer(partner: Partner, nowMs: number): void {
+    const { pair, isAlive } = partner;
+    this.#agenda.at(partner, pair.urgentMs(nowMs));
+    this.#agenda.at(partner, Math.max(pair.dueMs(isAlive), pair.quietUntilMs));
   }
 
-  #merged(partner: Partner, { change, closed, ignored }: Merged): void {
-    partner.pair.broughtOn();
-    for (const topic of closed) this.interests.closed(partner.pair, topic);
-    for (const [topic, generation] of ignored) this.interests.ignored(partner.pair, topic, generation);
-    if (!partner.isShown) return;
-    for (const gone of change.removed) this.view.leave(gone.entry, gone.closed ? "closed" : "untracked");
-    for (const { entry, previous } of change.updated) this.view.update(entry, previous);
-    for (const entry of change.added) this.view.join(entry);
-  }
-
-  /** A follow has ended: what others have in its topic is let go, and nothing of it is shown. */
-  #unfollow(topic: string): void {
-    for (const entry of this.interests.own.of(topic)) this.view.leave(entry, "untracked");
-    for (const partner of this.#partners.values()) {
-      for (const entry of partner.pair.followed.letGo(topic)) this.view.leave(entry, "untracked");
-    }
-    this.interests.unfollowed(topic);
-  }
-
-  // Who is alive.
-
-  #presentPair(name: string): Pair | undefined {
-    const partner = this.membership.presentOf(name);
-    return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
-  }
-
-  *#pairs(): Generator<Pair> {
-    for (const partner of this.#partners.values()) if (partner.status !== "departing") yield partner.pair;
-  }
-
-  #appeared(partner: Partner, nowMs: number): void {
-    this.#partners.set(partner.pair, partner);
-    this.#up.set(partner.name, partner);
-    this.#greet(partner, nowMs);
-    this.interests.appeared(partner.pair);
-    this.interests.came(partner.name);
-    this.#tell({ type: "replicaUp", life: partner.life });
-  }
-
-  #greet(partner: Partner, nowMs: number): void {
-    this.#greetings.want(partner, nowMs);
-  }
-
-  #wentDown(partner: Partner, nowMs: number): void {
-    for (const entry of partner.pair.followed.entries.values()) this.view.leave(entry, "down");
-    this.#went(partner, nowMs);
-    this.#tell({ type: "replicaDown", life: partner.life });
-  }
-
-  #cameBack(partner: Partner, nowMs: number): void {
-    partner.pair.checkAnew();
-    this.#greet(partner, nowMs);
-    this.#agenda.at(partner, nowMs);
-  }
-
-  #departs(partner: Partner, nowMs: number): void {
-    this.view.departingLives += 1;
-    this.view.depart(partner);
-    this.interests.forget(partner.pair, true);
-    this.#agenda.drop(partner);
-    this.#went(partner, nowMs);
-  }
-
-  /** It has not ended: it is as one that comes back, and what it has is shown already. */
-  #stays(partner: Partner, nowMs: number): void {
-    this.view.departingLives -= 1;
-    this.view.stays(partner);
-    for (const entry of partner.pair.followed.entries.values()) this.view.stay(entry);
-    this.#up.set(partner.name, partner);
-    this.interests.appeared(partner.pair);
-    this.interests.came(partner.name);
-    this.#cameBack(partner, nowMs);
-  }
-
-  #ended(partner: Partner): void {
-    const { pair, departure } = partner;
-    if (partner.status === "departing") this.view.departingLives -= 1;
-    this.view.ends(partner, departure ?? "down");
-    for (const entry of pair.followed.entries.values()) this.view.end(entry);
-    this.view.hasEnded(partner);
-    this.#greetings.drop(partner);
-    this.#agenda.drop(partner);
-    this.interests.forget(pair, departure !== undefined);
-    this.#partners.delete(pair);
-    // Membership does not say when: as of the last tick, which is at most one tick too early.
-    this.#went(partner, this.#connection.healthy.lastPassMs);
-    this.#tell({ type: "replicaGone", life: partner.life });
-  }
-
-  #went(partner: Partner, nowMs: number): void {
-    if (this.#up.get(partner.name) !== partner) return;
-    this.#up.delete(partner.name);
-    this.interests.went(partner.name, nowMs);
-  }
-
-  /** One that was down shows all it has, in one diff, once that is what its author says. */
-  #showIfCaughtUp(partner: Partner): void {
-    if (partner.status !== "returning") return;
-    const { followed, isChecked } = partner.pair;
-    const hasCaughtUp = !followed.isBehind && (isChecked || followed.openedCount === 0);
-    if (!this.#rules.isShownAgain({ hasCaughtUp, isComplete: hasCaughtUp })) return;
-    this.membership.caughtUp(partner);
-    for (const entry of followed.entries.values()) this.view.joinAgain(entry);
-    this.#up.set(partner.name, partner);
-    this.interests.came(partner.name);
-    this.#tell({ type: "replicaUp", life: partner.life });
-  }
-
-  #tell(news: News): void {
-    this.#effects.add(news);
+  /** A frame of this node's own name came: of this life, it shows that this node is heard. */
+  #hearOwn(frame: FollowingFrame, nowMs: number): void {
+    // Of the time until now nothing counts in which it could not hear.
+    if (this.connection.voice.isDeaf) this.#tick(nowMs);
+    if (this.connection.hear(frame, nowMs)) this.#resume(nowMs);
   }
 }

@@ -163,6 +163,12 @@ export const LIMITS = Object.freeze({
    * most some megabytes under way; with fewer, sixty-four shards over a slow network would take as many round trips.
    */
   requestsPerLife: 16,
+  /**
+   * Requests under way to lives that have never answered, beyond which each such life is asked one at a time until it
+   * does: 64 nodes that start together are asked for all that they may be. Made-up ones cost a request each, and not
+   * sixteen.
+   */
+  untriedRequests: 1_024,
   /** A life that has failed so often in a row is asked in the slow lane: one lost frame is no sign, two are. */
   failuresOfSlowLives: 2,
   /**

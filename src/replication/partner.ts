@@ -4,17 +4,63 @@
  */
 import { Pair } from "./following/pair.js";
 import type { PairsOf } from "./following/pair.js";
+import { Assembly } from "./following/pieces.js";
 import type { Life } from "./life.js";
 import { refPrefixOf } from "./life.js";
+import { Link } from "./lives/link.js";
+import type { ReplicatedEntry } from "./entry.js";
 import { Peer } from "./lives/peer.js";
+import type { PeerHolding } from "./lives/peer.js";
+import type { Rules } from "./rules.js";
 
 export class Partner extends Peer {
   readonly pair: Pair;
+  /** Its letters that did not fit one frame, until all pieces have come. */
+  readonly assembly: Assembly;
+  /** How many of the entries that are held of it are counted. */
+  counted = 0;
+  /** How many entries of it wait for room. */
+  lacksRoomFor = 0;
+  readonly #rules: Rules;
 
   /** @param stream is one that this node has not used before. */
   constructor(life: Life, stream: number, of: PairsOf) {
     super(life, of.protocol.rules);
+    this.#rules = of.protocol.rules;
+    this.forgetLink();
+    this.assembly = new Assembly(of.protocol.rules);
     this.pair = new Pair(life, { owner: this, shard: 0, refPrefix: refPrefixOf(life, 0) }, stream, of);
+  }
+
+  /** How many entries are held of it, and how many of them wait for the rest of their letters. */
+  get weight(): number {
+    return this.pair.followed.entries.size + this.assembly.weight;
+  }
+
+  /** How frames got through until now means nothing any more. */
+  forgetLink(): void {
+    this.link = new Link(this.#rules, false);
+  }
+
+  get holding(): PeerHolding {
+    const { followed, isChecked, isIntroduced, isCrowded } = this.pair;
+    const isComplete = isIntroduced && isChecked && !followed.isBehind;
+    const lacks = isCrowded ? "room" : isIntroduced ? "entries" : "summary";
+    return {
+      ...{ entries: followed.entries.size, lagDots: followed.lag, isComplete },
+      waitsFor: isComplete ? undefined : lacks,
+    };
+  }
+
+  /** Whether what is held of it is what it says: nothing, if it says so. */
+  get caughtUp(): { readonly hasCaughtUp: boolean; readonly isComplete: boolean } {
+    const { followed, isChecked } = this.pair;
+    const hasCaughtUp = !followed.isBehind && (isChecked || followed.openedCount === 0);
+    return { hasCaughtUp, isComplete: hasCaughtUp };
+  }
+
+  entries(): Iterable<ReplicatedEntry> {
+    return this.pair.followed.entries.values();
   }
 
   get isEmpty(): boolean {

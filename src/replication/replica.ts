@@ -4,7 +4,8 @@
  */
 import { Holding } from "./holding/holding.js";
 import type { Life } from "./life.js";
-import { Peer } from "./lives/peer.js";
+import type { ReplicatedEntry } from "./entry.js";
+import { Peer, type PeerHolding } from "./lives/peer.js";
 import { RULES, type Rules } from "./rules.js";
 
 export type { PeerStatus as ReplicaStatus } from "./lives/peer.js";
@@ -21,5 +22,19 @@ export class Replica extends Peer {
 
   get isEmpty(): boolean {
     return this.held.isEmpty;
+  }
+
+  get holding(): PeerHolding {
+    const { size, lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = this.held;
+    const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
+    const lacks = isCrowded ? "room" : isSummedUp ? "entries" : "summary";
+    return {
+      ...{ entries: size, lagDots, isComplete },
+      waitsFor: isComplete && hasBeenHeardOut ? undefined : lacks,
+    };
+  }
+
+  entries(): Iterable<ReplicatedEntry> {
+    return this.held.entries();
   }
 }

@@ -153,9 +153,12 @@ export const RULES = {
   requestDelayMs: (random: number, isToldAlone: boolean): number =>
     isToldAlone ? 0 : REQUEST_DELAY_MIN_MS + random * (REQUEST_DELAY_MAX_MS - REQUEST_DELAY_MIN_MS),
 
-  /** R15: Every life is asked in its own turn. How many slices at a time: of one that fails, one. */
-  requestPlaces: (failures: number, limits: Limits): number =>
-    failures < limits.failuresOfSlowLives ? limits.requestsPerLife : 1,
+  /**
+   * R15: Every life is asked in its own turn. How many slices at a time: one, of a life that fails, or that is not trusted
+   * to answer. Else thousands of made-up names cost as many times sixteen questions.
+   */
+  requestPlaces: (failures: number, isTrusted: boolean, limits: Limits): number =>
+    isTrusted && failures < limits.failuresOfSlowLives ? limits.requestsPerLife : 1,
 
   /** R15: How many lives of the slow lane are asked at a time: fewer where they are asked more often. */
   slowPlaces: (retryMaxMs: number, limits: Limits): number =>

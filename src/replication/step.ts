@@ -52,6 +52,8 @@ export type ReplicationEvent =
   | { readonly type: "nodeGone"; readonly name: string }
   /** Entries are to end, or are about to: those that own or list them are to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
+  /** One handle more of a topic, or one less: of a topic that is not followed nothing is shown, where it matters. */
+  | { readonly type: "follow" | "unfollow"; readonly topic: string }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
 
@@ -60,6 +62,8 @@ export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
+  /** It runs the same tracker, and holds otherwise than this node: neither lists what the other has. */
+  | { readonly kind: "holds"; readonly life: Life; readonly holds: "everything" | "followed" }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   /** It has no version of the protocol in common with this node, or does not read what this node has to speak. */
   | {
@@ -87,6 +91,8 @@ export type Effect =
   | News
   | { readonly type: "broadcast"; readonly payload: string }
   | { readonly type: "send"; readonly to: string; readonly payload: string }
+  /** To be broadcast where those speak who hold otherwise than this node. */
+  | { readonly type: "notice"; readonly payload: string }
   /**
    * A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts.
    */

@@ -44,8 +44,10 @@ export class DiffFold<M = AnyMeta> {
    */
   apply(diff: Diff<M>): string[] {
     const wrong: string[] = [];
-    for (const [topic, { joins, updates, leaves }] of diff) {
-      if (joins.length + updates.length + leaves.length === 0) {
+    for (const [topic, { joins, updates, leaves, began = false, ended = false }] of diff) {
+      if (ended) this.#topics.delete(topic);
+      if (began && this.#topics.has(topic)) wrong.push(`a follow of ${topic} begins where one has not ended`);
+      if (joins.length + updates.length + leaves.length === 0 && !began && !ended) {
         wrong.push(`a diff names topic ${topic} in which nothing changed`);
       }
       const touched = new Set<string>();

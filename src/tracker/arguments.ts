@@ -35,6 +35,11 @@ export function requireBehaviour(behaviour: unknown): void {
   throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
 }
 
+export function alreadyTracked({ id }: Session, topic: string, key: string): TrackerError {
+  const text = `This session is tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)} already; use set or update`;
+  return new TrackerError("ALREADY_TRACKED", text, { topic, key, session: id });
+}
+
 export function notTracked({ id }: Session, topic: string, key: string): TrackerError {
   const text = `This session is not tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)}`;
   return new TrackerError("NOT_TRACKED", text, { topic, key, session: id });

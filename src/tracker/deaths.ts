@@ -5,15 +5,15 @@
 import { HEARTBEATS_TO_ASK } from "../replication/limits.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
-import type { Replica } from "../replication/replica.js";
-import type { Replicator } from "../replication/replicator.js";
+import type { Peer } from "../replication/lives/peer.js";
+import type { Machine } from "../replication/machine.js";
 import type { Rules } from "../replication/rules.js";
 
 export interface DeathsOptions {
   readonly pubsub: PubSub;
   /** The channel on which every node listens. */
   readonly channel: string;
-  readonly replicator: Replicator;
+  readonly replicator: Machine;
   readonly rules: Rules;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
@@ -135,7 +135,7 @@ export class Deaths {
     return overdue;
   }
 
-  #isMissing(replica: Replica, nowMs: number): boolean {
+  #isMissing(replica: Peer, nowMs: number): boolean {
     const { replicator, rules, heartbeatPeriodMs } = this.#options;
     const periodMs = Math.max(heartbeatPeriodMs, replica.heartbeatPeriodMs ?? 0);
     return rules.isMissing(replicator.membership.silenceOf(replica, nowMs), periodMs);

@@ -3,14 +3,11 @@
  * subscriptions, hands what comes in to the replicator, and delivers what has changed. Knows no session.
  */
 import { isTrackerError, type TrackerError } from "../errors.js";
-import type { CatchUp } from "../replication/catch-up.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation, type Life } from "../replication/life.js";
-import { Replicator } from "../replication/replicator.js";
+import type { Goal, Machine } from "../replication/machine.js";
 import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
-import { isFrameOf } from "../replication/wire/own-frame.js";
 import { randomText } from "../runtime.js";
-import { VERSION } from "../version.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import { Announcer } from "./announcer.js";
@@ -20,6 +17,7 @@ import { Deaths } from "./deaths.js";
 import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
+import { channelsOf, isOwnFrame, makeMachine, tickPeriodOf } from "./machines.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf, type CheckedOptions } from "./options.js";
 import { Publisher } from "./publisher.js";
@@ -33,11 +31,8 @@ import { subscribeAll } from "./subscribe.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
 import { tooManyChanges, unavailable } from "./troubles.js";
 
-/** A tick looks for silence; so many fit a heartbeat period. */
-const TICKS_PER_HEARTBEAT = 4;
-
 export class Engine {
-  readonly replicator: Replicator;
+  readonly replicator: Machine;
   readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
   readonly #tickPeriodMs: number;
@@ -72,11 +67,13 @@ export class Engine {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
-    this.#tickPeriodMs = heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
+    this.#tickPeriodMs = tickPeriodOf(options);
     this.#hasHandler = handleDiff !== undefined;
     this.#observer = observer;
     this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
-    this.publisher = new Publisher(pubsub, name, (error) => this.#failed(error, error.cause ?? error));
+    this.publisher = new Publisher(pubsub, name, channelsOf(options), (error) =>
+      this.#failed(error, error.cause ?? error),
+    );
     this.#alarm = new Alarm(runtime, () => this.#advance());
     this.#delivery = new Delivery(
       () => this.#takeDiff(),
@@ -101,20 +98,7 @@ export class Engine {
     const random = (): number => runtime.random();
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
     this.#life = { name: nodeName, incarnation };
-    const protocol = protocolOf(options);
-    this.replicator = new (protocol.replicator ?? Replicator)(
-      {
-        ...options,
-        life: this.#life,
-        echoes: pubsub.echoes === true,
-        tickPeriodMs: this.#tickPeriodMs,
-        random,
-        version: VERSION,
-        tracing: this.#tracer.tracing,
-        protocol,
-      },
-      this.now(),
-    );
+    this.replicator = makeMachine(options, this.#life, this.#tracer.tracing, this.now());
     this.#deaths = new Deaths({
       ...options,
       channel: this.publisher.inboxChannel,
@@ -248,7 +232,7 @@ export class Engine {
     this.#observer.settle();
     this.#delivery.deliver();
     if (!this.#readiness.isAwaited || this.replicator.connection.status !== "connected") return;
-    const begin = (since: number): CatchUp => this.replicator.heardOut.catchUp(false, since);
+    const begin = (since: number): Goal => this.replicator.heardOut.catchUp(false, since);
     this.#readiness.look(this.hasHeardOut() ? begin : undefined);
   }
 
@@ -302,6 +286,8 @@ export class Engine {
         return this.publisher.broadcast(effect.payload);
       case "send":
         return this.publisher.send(effect.to, effect.payload);
+      case "notice":
+        return this.publisher.notice(effect.payload);
       case "wake":
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":
@@ -362,7 +348,7 @@ export class Engine {
 
   #receive(payload: unknown, way: VoiceWay): void {
     if (this.#status === "stopped") return;
-    if (this.#status === "sounding" && isFrameOf(this.#life, payload)) {
+    if (this.#status === "sounding" && isOwnFrame(this.#options, this.#life, payload)) {
       this.step({ type: "frame", payload, way });
       return this.#sounding.look();
     }

@@ -14,6 +14,7 @@ import type { Rules } from "../replication/rules.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
 import type { Engine } from "./engine.js";
 import type { LocalEntries } from "./local-entries.js";
+import { protocolOf, type CheckedOptions } from "./options.js";
 
 /**
  * Sessions that one node may name in a second, as many at once; and as many entries through which it may have others
@@ -47,19 +48,14 @@ export class Evictions {
   readonly #accounts = new Map<string, Account>();
   #cancel: CancelTimer | undefined;
 
-  constructor(
-    engine: Engine,
-    local: LocalEntries,
-    nodeName: string,
-    { runtime, heartbeatPeriodMs }: { readonly runtime: Runtime; readonly heartbeatPeriodMs: number },
-    rules: Rules,
-  ) {
+  constructor(engine: Engine, local: LocalEntries, nodeName: string, options: CheckedOptions) {
+    const { runtime, heartbeatPeriodMs } = options;
     this.#engine = engine;
     this.#local = local;
     this.#nodeName = nodeName;
     this.#runtime = runtime;
     this.#heartbeatPeriodMs = heartbeatPeriodMs;
-    this.#rules = rules;
+    this.#rules = protocolOf(options).rules;
   }
 
   /** Returns how many entries are to go. */

@@ -1,8 +1,8 @@
 /** What is known of an entry, of a replica and of a tracker, in the words of the public API. */
 import { ReplicatedEntry, type EntryOwner } from "../replication/entry.js";
 import { incarnationOfRef } from "../replication/life.js";
-import { Replica } from "../replication/replica.js";
-import type { Replicator } from "../replication/replicator.js";
+import { Peer } from "../replication/lives/peer.js";
+import type { Machine } from "../replication/machine.js";
 import { VERSION } from "../version.js";
 import type { Engine } from "./engine.js";
 import type { Explanation, Health, ReplicaHealth } from "./health.js";
@@ -11,21 +11,19 @@ import type { Explanation, Health, ReplicaHealth } from "./health.js";
 export function explanationsOf(
   topic: string,
   key: string,
-  { view, membership }: Pick<Replicator, "view" | "membership">,
+  { view, membership }: Pick<Machine, "view" | "membership">,
   nowMs: number,
 ): Explanation[] {
   const silenceOf = (owner: EntryOwner): number =>
-    owner instanceof Replica ? membership.silenceOf(owner, nowMs) : 0;
+    owner instanceof Peer ? membership.silenceOf(owner, nowMs) : 0;
   const shown = new Set(view.getByKey(topic, key));
   const explanations: Explanation[] = [];
   for (const entry of shown) explanations.push(explain(entry, true, silenceOf));
   for (const replica of membership.replicas()) {
     if (replica.status === "up") continue;
-    for (const { entries } of replica.held.slices.values()) {
-      for (const entry of entries.values()) {
-        const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
-        if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
-      }
+    for (const entry of replica.entries()) {
+      const isMeant = entry.key === key && ReplicatedEntry.topicOf(entry) === topic;
+      if (isMeant && !shown.has(entry)) explanations.push(explain(entry, false, silenceOf));
     }
   }
   return explanations;
@@ -46,7 +44,7 @@ function explain(
     incarnation: incarnationOfRef(ref),
     shard: ReplicatedEntry.shardOf(entry),
     clock: ReplicatedEntry.clockOf(entry),
-    status: owner instanceof Replica ? owner.status : "local",
+    status: owner instanceof Peer ? owner.status : "local",
     silentMs: silenceOf(owner),
     visible,
   };
@@ -73,22 +71,22 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     ),
     own,
     followers: engine.followers.size,
+    following: engine.replicator.following,
     changeToSeen: seenTimes.durations.counts(),
     selfBlamed: connection.healthy.blamed(nowMs),
     version: VERSION,
     protocolVersion: versions.spoken,
     protocolVersions: versions.own,
-    foreignNodes: border.foreignNodes(nowMs).map(({ life, speaks, heardMs }) => {
-      return { ...life, protocolVersions: speaks, silentMs: nowMs - heardMs };
+    foreignNodes: border.foreignNodes(nowMs).map(({ life, differs, speaks, heardMs }) => {
+      return { ...life, differs, protocolVersions: speaks, silentMs: nowMs - heardMs };
     }),
     counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },
   };
 }
 
-function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, version, speaks } = replica;
-  const { lagDots, isComplete, hasBeenHeardOut, hasCaughtUp, isCrowded } = replica.held;
-  const isSummedUp = hasBeenHeardOut && (hasCaughtUp || lagDots > 0);
+function replicaHealthOf(replica: Peer, silentMs: number): ReplicaHealth {
+  const { life, status, link, heartbeatPeriodMs, version, speaks, holding } = replica;
+  const { lagDots, isComplete, waitsFor, entries } = holding;
   return {
     ...life,
     status,
@@ -97,10 +95,9 @@ function replicaHealthOf(replica: Replica, silentMs: number): ReplicaHealth {
     heartbeatPeriodMs,
     lagDots,
     complete: isComplete,
-    waitsFor:
-      isComplete && hasBeenHeardOut ? undefined : isCrowded ? "room" : isSummedUp ? "entries" : "summary",
+    waitsFor,
     version,
     protocolVersions: speaks,
-    entries: replica.held.size,
+    entries,
   };
 }

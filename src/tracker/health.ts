@@ -41,10 +41,27 @@ export interface ReplicaHealth {
   readonly entries: number;
 }
 
-/** A node that is heard and speaks no version of the protocol in common with this one. */
+/** How much a node has to do with others that holds what it follows. */
+export interface FollowingHealth {
+  /** Topics that are followed, those included that linger. */
+  readonly follows: number;
+  /** Topics that it follows or has entries in: each is told to two registrars. */
+  readonly stakes: number;
+  /** Stakes of other nodes, and its own, that it knows as their registrar. */
+  readonly registrarRows: number;
+  /** Nodes with which it shares anything, up or down. */
+  readonly peers: number;
+}
+
+/** A node that is heard, and of which nothing can be listed: it speaks another version of the protocol, or holds otherwise. */
 export interface ForeignNodeHealth {
   readonly name: string;
   readonly incarnation: string;
+  /**
+   * `version`: it speaks no version of the protocol in common with this node. `holds`: it holds everything, and this node
+   * what it follows, or the other way round.
+   */
+  readonly differs: "version" | "holds";
   /** What it says that it speaks; or, if even that cannot be read, the version of its last frame. */
   readonly protocolVersions: VersionRange;
   /** How long ago it was heard. */
@@ -72,6 +89,8 @@ export interface Health {
   readonly replicas: readonly ReplicaHealth[];
   /** What this node itself has tracked: entries, and sessions that have any. */
   readonly own: { readonly entries: number; readonly sessions: number };
+  /** Of a node with `holds: "followed"`; undefined of one that holds everything. */
+  readonly following: FollowingHealth | undefined;
   /** Readers of `diffs()`. */
   readonly followers: number;
   /**
@@ -87,7 +106,8 @@ export interface Health {
   readonly protocolVersions: VersionRange;
   /**
    * Nodes that were heard within the last `downPeriodMs`, and of which this node lists nothing, as there is no version of
-   * the protocol that both speak. Each was reported once, as `UNKNOWN_PROTOCOL`. `complete` does not wait for them.
+   * the protocol that both speak, or as they hold otherwise. Each was reported once, as `UNKNOWN_PROTOCOL` or
+   * `HOLDS_DIFFER`. `complete` does not wait for them.
    */
   readonly foreignNodes: readonly ForeignNodeHealth[];
   /**

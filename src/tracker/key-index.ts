@@ -23,11 +23,17 @@ export class KeyIndex {
 
   /** Takes a change that has just been committed. */
   change(diff: Diff): void {
-    for (const [topic, { joins, leaves }] of diff) {
+    for (const [topic, { joins, leaves, ended }] of diff) {
+      if (ended === true) this.#end(topic);
       for (const { key } of joins) this.#add(key, topic);
       // Another entry of the key may still be there, or have come in the same change.
       for (const { key } of leaves) if (!this.#has(topic, key)) this.#delete(key, topic);
     }
+  }
+
+  /** A topic is followed no longer, and nobody says who was under it: costs as much as there are keys. */
+  #end(topic: string): void {
+    for (const key of [...this.#topics.keys()]) if (!this.#has(topic, key)) this.#delete(key, topic);
   }
 
   #add(key: string, topic: string): void {

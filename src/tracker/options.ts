@@ -10,6 +10,7 @@ import {
   wrongOption,
 } from "../checks.js";
 import { requireKnownOptions } from "../known-names.js";
+import { largestShareFrameBytes } from "../replication/following/outbox.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
 import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
 import type { Replicator } from "../replication/replicator.js";
@@ -29,13 +30,28 @@ export interface TrackerOptions<M = any> {
   /** The pubsub that carries the messages. The application opens and closes its connection. */
   readonly pubsub: PubSub;
   /**
+   * What this node holds of others: `everything`, or what it has `followed` with `follow`, so that it pays for what it
+   * serves. Reading a topic that is not followed throws `NOT_FOLLOWED`; what this node tracks itself it has always. Nodes
+   * that hold everything and nodes that follow do not list each other: it is the same on all nodes of a tracker, and where it is not each node reports the others
+   * (`HOLDS_DIFFER`). Default
+   * `everything`: below some fifty nodes it is simpler and costs as little.
+   */
+  readonly holds?: "everything" | "followed" | undefined;
+  /**
+   * How long a topic is held after its last handle was closed, and known to others after this node's last entry has left
+   * it, so that a page that is reloaded costs nothing. Default 60,000 ms. Only with `holds: "followed"`.
+   */
+  readonly followLingerMs?: number | undefined;
+  /**
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
-   * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it.
+   * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it. With `holds: "followed"` it
+   * is 1, as the topic is the unit.
    */
   readonly poolSize?: number | undefined;
   /**
    * The first change after a quiet time goes out at once; further ones are collected for this long and go out
-   * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes.
+   * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes. With `holds: "followed"` that is for
+   * each other node by itself, and the default 500 ms: most changes find no other on its way to the same node.
    */
   readonly broadcastPeriodMs?: number | undefined;
   /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 170 bytes each. */
@@ -156,6 +172,8 @@ export function protocolOf(options: object): SimulatedProtocol {
 export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = {
   name: true,
   pubsub: true,
+  holds: true,
+  followLingerMs: true,
   poolSize: true,
   broadcastPeriodMs: true,
   heartbeatPeriodMs: true,
@@ -185,8 +203,21 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   checkName("name", name);
   pubsubOption("pubsub", pubsub);
   checkName("pubsub.nodeName", pubsub.nodeName);
-  const poolSize = wholeOption("poolSize", options.poolSize ?? 4, 1, MAX_POOL_SIZE);
-  const broadcastPeriodMs = durationOption("broadcastPeriodMs", options.broadcastPeriodMs ?? 1_500, 0);
+  const holds = oneOf("holds", options.holds ?? "everything", ["everything", "followed"]);
+  const follows = holds === "followed";
+  const poolSize = wholeOption(
+    "poolSize",
+    options.poolSize ?? (follows ? 1 : 4),
+    1,
+    follows ? 1 : MAX_POOL_SIZE,
+  );
+  const windowMs = options.broadcastPeriodMs ?? (follows ? 500 : 1_500);
+  const broadcastPeriodMs = durationOption("broadcastPeriodMs", windowMs, 0);
+  if (!follows && options.followLingerMs !== undefined)
+    throw wrongOption("followLingerMs", options.followLingerMs, 'absent, but with holds: "followed"');
+  const observer = booleanOption("observer", options.observer ?? false);
+  if (follows && observer)
+    throw wrongOption("observer", true, 'false with holds: "followed": it is told nothing');
   const heartbeatPeriodMs = durationOption("heartbeatPeriodMs", options.heartbeatPeriodMs ?? 2_000, 1);
   const downPeriodMs = durationOption("downPeriodMs", options.downPeriodMs ?? 8_000, 1);
   const permdownPeriodMs = durationOption("permdownPeriodMs", options.permdownPeriodMs ?? 1_200_000, 1);
@@ -208,7 +239,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
   }
   const maxFrameBytes = Math.min(MAX_FRAME_BYTES, maxPayloadBytes);
-  const neededBytes = largestEntryFrameBytes(maxMetaBytes);
+  const neededBytes = follows ? largestShareFrameBytes(maxMetaBytes) : largestEntryFrameBytes(maxMetaBytes);
   if (neededBytes > maxFrameBytes) {
     throw wrongOption(
       "maxMetaBytes",
@@ -219,6 +250,8 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   return {
     name,
     pubsub,
+    holds,
+    followLingerMs: durationOption("followLingerMs", options.followLingerMs ?? 60_000, 0),
     poolSize,
     broadcastPeriodMs,
     heartbeatPeriodMs,
@@ -231,8 +264,8 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     indexKeys: booleanOption("indexKeys", options.indexKeys ?? false),
     lastSeenKept: wholeOption("lastSeenKept", options.lastSeenKept ?? 0, 0, Infinity),
     schema: options.schema,
-    invalidMetas: wayOf("invalidMetas", options.invalidMetas ?? "show"),
-    observer: booleanOption("observer", options.observer ?? false),
+    invalidMetas: oneOf("invalidMetas", options.invalidMetas ?? "show", ["show", "hide"]),
+    observer,
     diagnostics: diagnosticsOption(options.diagnostics),
     runtime,
     maxFrameBytes,
@@ -240,9 +273,9 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   };
 }
 
-function wayOf(option: string, value: unknown): "show" | "hide" {
-  if (value === "show" || value === "hide") return value;
-  throw wrongOption(option, value, '"show" or "hide"');
+function oneOf<Text extends string>(option: string, value: Text, texts: readonly [Text, Text]): Text {
+  if (texts.includes(value)) return value;
+  throw wrongOption(option, value, `"${texts[0]}" or "${texts[1]}"`);
 }
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {

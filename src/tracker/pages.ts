@@ -71,7 +71,11 @@ export class Pages {
     for (const [topic, order] of this.#orders) {
       const changed = diff.get(topic);
       if (changed === undefined) continue;
-      const { joins, leaves } = changed;
+      const { joins, leaves, ended } = changed;
+      if (ended === true) {
+        this.#orders.delete(topic);
+        continue;
+      }
       const { keys } = order;
       order.changes += joins.length + leaves.length;
       if (order.changes > Math.max(MIN_CHANGES, keys.size)) {

@@ -6,7 +6,7 @@
  * before it returns.
  */
 import { isTrackerError, TrackerError } from "../errors.js";
-import { channelName } from "../pubsub/channel-names.js";
+import { channelName, type ChannelKind } from "../pubsub/channel-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import type { Runtime } from "../runtime.js";
@@ -18,6 +18,7 @@ const MAX_UNDER_WAY = 1_024;
 export class Publisher {
   readonly broadcastChannel: string;
   readonly inboxChannel: string;
+  readonly #noticeChannel: string;
   readonly #pubsub: PubSub;
   readonly #report: (error: TrackerError) => void;
   readonly #underWay = new Set<Promise<void>>();
@@ -27,11 +28,17 @@ export class Publisher {
   #calls = 0;
 
   /** `report` may be called while {@link isPublishing}. */
-  constructor(pubsub: PubSub, trackerName: string, report: (error: TrackerError) => void) {
+  constructor(
+    pubsub: PubSub,
+    trackerName: string,
+    [all, to, notices]: readonly [ChannelKind, ChannelKind, ChannelKind],
+    report: (error: TrackerError) => void,
+  ) {
     this.#pubsub = pubsub;
     this.#report = report;
-    this.broadcastChannel = channelName("all", trackerName);
-    this.inboxChannel = channelName("to", trackerName);
+    this.broadcastChannel = channelName(all, trackerName);
+    this.inboxChannel = channelName(to, trackerName);
+    this.#noticeChannel = channelName(notices, trackerName);
   }
 
   /** Whether the pubsub is being called: what it tells meanwhile comes in the middle of something. */
@@ -41,6 +48,11 @@ export class Publisher {
 
   broadcast(payload: string): void {
     this.#publish(() => this.#pubsub.broadcast(this.broadcastChannel, payload));
+  }
+
+  /** To all who hold otherwise than this node. */
+  notice(payload: string): void {
+    this.#publish(() => this.#pubsub.broadcast(this.#noticeChannel, payload));
   }
 
   send(node: string, payload: string): void {

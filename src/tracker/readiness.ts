@@ -1,13 +1,13 @@
 /** Who waits for the tracker to be complete, each for a goal of its own that stands still. */
 import { TrackerError } from "../errors.js";
-import type { CatchUp } from "../replication/catch-up.js";
+import type { Goal } from "../replication/machine.js";
 import type { Runtime } from "../runtime.js";
 
 interface Waiter {
   /** The connection since which the others are to be heard out. */
   since: number;
   /** Unknown until this node has heard the others out. */
-  goal: CatchUp | undefined;
+  goal: Goal | undefined;
   readonly resolve: () => void;
   readonly reject: (error: TrackerError) => void;
 }
@@ -41,7 +41,7 @@ export class Readiness {
    */
   async wait(
     since: number,
-    goal: CatchUp | undefined,
+    goal: Goal | undefined,
     timeoutMs: number | undefined,
     why: () => NotComplete,
   ): Promise<void> {
@@ -67,7 +67,7 @@ export class Readiness {
   }
 
   /** Ends the waits whose goal is reached; `begin`, if it is time to, makes a goal for those that have none. */
-  look(begin: ((since: number) => CatchUp) | undefined): void {
+  look(begin: ((since: number) => Goal) | undefined): void {
     for (const waiter of this.#waiters) {
       waiter.goal ??= begin?.(waiter.since);
       if (waiter.goal?.isReached !== true) continue;

@@ -10,13 +10,12 @@ import {
   requireText,
   started,
 } from "../checks.js";
-import { TrackerError } from "../errors.js";
 import { requireKnownOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
 import {
-  isObserver,
+  alreadyTracked,
   madeBy,
   notTracked,
   requireBehaviour,
@@ -29,14 +28,16 @@ import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { Evictions } from "./evictions.js";
+import { Follows, type Follow } from "./follows.js";
 import { explanationsOf, healthOf } from "./explain.js";
+import { Gate } from "./gate.js";
 import type { Explanation, Health } from "./health.js";
 import { Kept } from "./kept.js";
 import type { LastSeen } from "./last-seen.js";
 import { LocalEntries } from "./local-entries.js";
 import type { ChangesOptions } from "./change-iterator.js";
 import { diffsOf, type DiffFollower, type TrackerChange } from "./diffs.js";
-import { checkOptions, protocolOf, stopOptionNames } from "./options.js";
+import { checkOptions, stopOptionNames } from "./options.js";
 import type { CheckedOptions, StopOptions, TrackerOptions } from "./options.js";
 import type { TrackerEvents } from "./events.js";
 import { checkPage, type PageOptions } from "./pages.js";
@@ -58,16 +59,18 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #view: View;
   readonly #kept: Kept;
+  readonly #gate: Gate;
   readonly #checks: MetaChecks;
   readonly #local: LocalEntries;
+  readonly #follows: Follows;
   readonly #evictions: Evictions;
   #stopped: Promise<void> | undefined;
-  #closedSessionCalls = 0;
 
   private constructor(behaviour: TrackerBehaviour<M>, options: CheckedOptions, by: symbol) {
     if (by !== started) throw mustBeStarted("Tracker");
     this.name = options.name;
     this.#options = options;
+    this.#gate = new Gate(options.name, options.observer, () => this.stopped);
     const handleDiff = (diff: Diff): unknown => behaviour.handleDiff?.(diff as Diff<M>, this);
     this.#checks = new MetaChecks({
       ...options,
@@ -83,15 +86,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
-      settle: () => this.#local.settle(),
+      settle: () => this.#follows.settle(),
       advance: () => this.#local.advance(),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
     this.#checks.guard(this.#view, (tell) => this.#engine.tell(tell));
     this.#local = new LocalEntries(this.#engine, options);
-    const { rules } = protocolOf(options);
-    this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options, rules);
+    this.#follows = new Follows(this.#engine, this.#local, options, () =>
+      whyIncomplete(this.health(), this.#engine),
+    );
+    this.#evictions = new Evictions(this.#engine, this.#local, this.nodeName, options);
   }
 
   /**
@@ -140,16 +145,10 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *   the latest after 1,000 diffs in a chain.
    */
   track(session: Session, topic: string, key: string, meta: M): string | undefined {
-    if (!this.#accepts(session, topic, key)) return undefined;
+    if (!this.#gate.accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
-    if (!this.#acceptsStill(session)) return undefined;
-    if (this.#local.find(session, topic, key) !== undefined) {
-      throw new TrackerError(
-        "ALREADY_TRACKED",
-        `This session is tracked under topic ${JSON.stringify(topic)} and key ${JSON.stringify(key)} already; use set or update`,
-        { topic, key, session: session.id },
-      );
-    }
+    if (!this.#gate.acceptsStill(session)) return undefined;
+    if (this.#local.find(session, topic, key) !== undefined) throw alreadyTracked(session, topic, key);
     return this.#local.add(session, topic, key, copy);
   }
 
@@ -160,9 +159,9 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError as `track` does, but for `ALREADY_TRACKED`.
    */
   set(session: Session, topic: string, key: string, meta: M): string | undefined {
-    if (!this.#accepts(session, topic, key)) return undefined;
+    if (!this.#gate.accepts(session, topic, key)) return undefined;
     const copy = this.#checks.copyOf(meta);
-    if (!this.#acceptsStill(session)) return undefined;
+    if (!this.#gate.acceptsStill(session)) return undefined;
     const present = this.#local.find(session, topic, key);
     if (present === undefined) return this.#local.add(session, topic, key, copy);
     if (equalMetas(present.meta, copy)) return present.ref;
@@ -182,11 +181,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     key: string,
     meta: M | ((present: Readonly<M>) => M),
   ): string | undefined {
-    if (!this.#accepts(session, topic, key)) return undefined;
+    if (!this.#gate.accepts(session, topic, key)) return undefined;
     const before = this.#present(session, topic, key);
     const next = typeof meta === "function" ? madeBy(meta, before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
-    if (!this.#acceptsStill(session)) return undefined;
+    if (!this.#gate.acceptsStill(session)) return undefined;
     return this.#local.replace(session, this.#present(session, topic, key), copy);
   }
 
@@ -197,7 +196,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_ARGUMENT`, also for a key without a topic; `TRACKER_STOPPED`.
    */
   untrack(session: Session, topic?: string, key?: string): number {
-    this.#requireRunning();
+    this.#gate.requireRunning();
     requireSession(session);
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
@@ -216,11 +215,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_ARGUMENT`, also for a reason of more than 128 bytes; `TRACKER_STOPPED`; `OBSERVER`.
    */
   evict(topic: string, key: string, reason = ""): number {
-    this.#requireRunning();
-    if (this.#options.observer) throw isObserver(this.name);
+    this.#gate.requireTracking();
     requireName("topic", topic);
     requireName("key", key);
     requireReason(reason);
+    this.#follows.requireFollowed(topic);
     return this.#evictions.ask(topic, key, reason);
   }
 
@@ -230,14 +229,31 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     return this.#local.session(id);
   }
 
+  /**
+   * Follows a topic until this handle and all others of it are closed: this node holds what others have in it. Reading a topic
+   * that is not followed throws `NOT_FOLLOWED`; where a node holds everything every topic may be read.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT`, `TRACKER_STOPPED`
+   */
+  follow(topic: string): Follow<M> {
+    this.#gate.requireRunning();
+    requireName("topic", topic);
+    return this.#follows.follow<M>(topic);
+  }
+
+  /** What this node itself has tracked under a topic, followed or not, in no promised order. */
+  listOwn(topic: string): readonly Entry<M>[] {
+    return this.#follows.listOwn(topic, this.nodeName) as readonly Entry[] as readonly Entry<M>[];
+  }
+
   /** All entries under a topic, of all nodes, in no promised order. The array is the caller's. */
   list(topic: string): readonly Entry<M>[] {
-    return this.#local.view(topic).list(topic) as readonly Entry[] as readonly Entry<M>[];
+    return this.#follows.viewOf(topic).list(topic) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** The entries of one key under a topic. */
   getByKey(topic: string, key: string): readonly Entry<M>[] {
-    return this.#local.view(topic).getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
+    return this.#follows.viewOf(topic).getByKey(topic, key) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /**
@@ -250,28 +266,29 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * @throws TrackerError `INVALID_OPTION`
    */
   entries(topic: string, options: PageOptions = {}): readonly Entry<M>[] {
+    this.#follows.requireFollowed(topic);
     const view = this.#local.observedView(topic);
     return this.#kept.page(topic, checkPage(options), view) as readonly Entry[] as readonly Entry<M>[];
   }
 
   /** How many entries are under a topic. */
   count(topic: string): number {
-    return this.#local.view(topic).count(topic);
+    return this.#follows.viewOf(topic).count(topic);
   }
 
   /** How many different keys are under a topic. */
   countKeys(topic: string): number {
-    return this.#local.view(topic).countKeys(topic);
+    return this.#follows.viewOf(topic).countKeys(topic);
   }
 
   /** Whether a key is under a topic. */
   has(topic: string, key: string): boolean {
-    return this.#local.view(topic).has(topic, key);
+    return this.#follows.viewOf(topic).has(topic, key);
   }
 
-  /** The topics that have an entry, in no promised order. */
+  /** The topics that have an entry, in no promised order; where a node holds what it follows, of those. */
   topics(): readonly string[] {
-    return this.#local.view(undefined).topics();
+    return this.#follows.topics();
   }
 
   /**
@@ -328,6 +345,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * was heard last. For people: it searches all that is hidden.
    */
   explain(topic: string, key: string): readonly Explanation[] {
+    this.#follows.requireFollowed(topic);
     return explanationsOf(topic, key, this.#engine.replicator, this.#engine.now());
   }
 
@@ -335,7 +353,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   health(): Health {
     return healthOf(this.#engine, {
       own: this.#local.counts,
-      closedSessionCalls: this.#closedSessionCalls,
+      closedSessionCalls: this.#gate.closedSessionCalls,
       invalidMetas: this.#checks.invalidMetas,
     });
   }
@@ -354,7 +372,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireKnownOptions(options, { timeoutMs: true });
     const { timeoutMs } = options;
     if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
-    this.#requireRunning();
+    this.#gate.requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
   }
 
@@ -400,6 +418,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     // It is stopped before the stop begins: a listener that hears of a failed goodbye may stop it again, or close a session.
     this.#stopped = new Promise((resolve) => (ends = resolve));
     this.#local.end();
+    this.#follows.stop();
     this.#evictions.stop();
     ends?.(this.#engine.stop(handoffMs));
     return this.#stopped;
@@ -414,27 +433,5 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     const entry = this.#local.find(session, topic, key);
     if (entry !== undefined) return entry;
     throw notTracked(session, topic, key);
-  }
-
-  /** Checks what every change begins with; says whether to go on: a closed session changes nothing. */
-  #accepts(session: Session, topic: string, key: string): boolean {
-    this.#requireRunning();
-    if (this.#options.observer) throw isObserver(this.name);
-    requireSession(session);
-    requireName("topic", topic);
-    requireName("key", key);
-    return this.#acceptsStill(session);
-  }
-
-  /** Asked again after user code has run, which may have changed anything: getters of a meta, a function. */
-  #acceptsStill(session: Session): boolean {
-    this.#requireRunning();
-    if (!session.closed) return true;
-    this.#closedSessionCalls += 1;
-    return false;
-  }
-
-  #requireRunning(): void {
-    if (this.stopped) throw new TrackerError("TRACKER_STOPPED", `The tracker ${this.name} was stopped`);
   }
 }

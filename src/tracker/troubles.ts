@@ -31,7 +31,7 @@ const CROWDED = {
   },
   foreignNodes: {
     limit: MAX_FOREIGN_NODES,
-    text: "nodes speak no version of the protocol in common with this one: further ones are not told of",
+    text: "nodes speak no version of the protocol in common with this one, or hold otherwise: further ones are not told of",
   },
 };
 
@@ -70,6 +70,11 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
       const { life, speaks, spoken } = trouble;
       const text = `${life.name} speaks ${inWords(speaks)} of the protocol, and ${inWords(spoken)} is spoken here: they do not list what the other has`;
       return new TrackerError("UNKNOWN_PROTOCOL", text, { ...life, ...speaks, spoken });
+    }
+    case "holds": {
+      const { life, holds } = trouble;
+      const text = `${life.name} runs with holds: ${JSON.stringify(holds)}, and this node does not: they do not list what the other has`;
+      return new TrackerError("HOLDS_DIFFER", text, { ...life, holds });
     }
     case "crowded": {
       const { table } = trouble;

@@ -31,6 +31,7 @@ const terms = [
     "hash",
     "equal",
     "bytes",
+    "allowance",
     "limits",
     "life",
     "entry",
@@ -47,7 +48,11 @@ const terms = [
 /** The rooms of replication, side by side: they do not know each other, but for following. */
 const rooms = ["authoring", "holding", "lives", "showing"].map(inReplication);
 
-const replication = [...terms, ...rooms, ...["wire", "replica", "catch-up", "replicator"].map(inReplication)];
+const replication = [
+  ...terms,
+  ...rooms,
+  ...["wire", "following", "replica", "catch-up", "machine", "replicator", "follower"].map(inReplication),
+];
 
 /** Each layer and the layers that it may import. A layer may always import itself. */
 const arrows: ReadonlyMap<string, readonly string[]> = new Map([
@@ -67,6 +72,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/hash", []],
   ["replication/equal", []],
   ["replication/bytes", []],
+  ["replication/allowance", []],
   ["replication/limits", []],
   ["replication/life", ["replication/hash"]],
   ["replication/entry", ["words", "replication/hash"]],
@@ -96,7 +102,40 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/replica", [...rooms, ...terms]],
   // Replication by interest: what is shared with others, who is alive, and what is shown.
   ["replication/partner", ["replication/following", "replication/lives", ...terms]],
-  ["replication/follower", [...["following", "lives", "partner", "showing"].map(inReplication), ...terms]],
+  ["replication/machine", ["replication/authoring", "replication/lives", "replication/showing", ...terms]],
+  [
+    "replication/reading",
+    [...["following", "holding", "lives", "partner", "showing"].map(inReplication), ...terms],
+  ],
+  ["replication/doing", ["replication/following", "replication/showing", ...terms]],
+  ["replication/beats", ["replication/following", "replication/lives", ...terms]],
+  ["replication/following-border", ["replication/following", "replication/lives", ...terms]],
+  ["replication/listening", [...["following", "lives", "partner", "reading"].map(inReplication), ...terms]],
+  [
+    "replication/others",
+    [
+      ...["following", "following-border", "lives", "partner", "reading", "showing"].map(inReplication),
+      ...terms,
+    ],
+  ],
+  [
+    "replication/follower",
+    [
+      ...[
+        "authoring",
+        "beats",
+        "doing",
+        "following",
+        "following-border",
+        "listening",
+        "lives",
+        "machine",
+        "others",
+      ].map(inReplication),
+      ...["partner", "reading", "showing"].map(inReplication),
+      ...terms,
+    ],
+  ],
   ["replication/catch-up", ["replication/replica", ...rooms, ...terms]],
   ["replication/earlier-windows", ["replication/replica", ...rooms, ...terms]],
   ["replication/heard-out", ["replication/catch-up", "replication/replica", ...rooms, ...terms]],

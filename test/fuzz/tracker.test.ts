@@ -96,7 +96,7 @@ describe("a tracker that receives junk", () => {
     const before = textOf(b.tracker);
     const random = new SeededRandom("refused");
     let refused = 0;
-    const unread = { version: 0, kind: 0 };
+    const unread = { version: 0, kind: 0, holds: 0 };
     for (let count = 0; count < frames; count += 1) {
       const text = random.chance(0.2) ? nonsense(random) : damage(random.pick(said), random);
       const decoded = decodeFrame(text);

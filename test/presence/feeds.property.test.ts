@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PresenceClient } from "../../src/client/index.js";
 import { Feeds } from "../../src/presence/feeds.js";
+import { Holds } from "../../src/presence/holds.js";
 import { Fetcher } from "../../src/presence/fetcher.js";
 import { DIFF_EVENT, STATE_EVENT, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import type { PresenceDiff, Presences } from "../../src/presence/wire.js";
@@ -120,13 +121,18 @@ async function run(script: Script, diffPeriodMs: number) {
     handled.diff(diff);
     if (describeMetas(presences) !== handled.now()) throw new Error("presences are not as of their diff");
   };
-  const feeds = new Feeds<Page, Named>({
-    fetcher,
-    handleMetas: script.handleMetas ? handleMetas : undefined,
-    diffPeriodMs,
-    runtime,
-    reporter,
-  });
+  const feeds = new Feeds<Page, Named>(
+    {
+      fetcher,
+      handleMetas: script.handleMetas ? handleMetas : undefined,
+      diffPeriodMs,
+      runtime,
+      reporter,
+    },
+    new Holds({}, 1_000, () => {
+      throw new Error("nothing is followed where everything is held");
+    }),
+  );
 
   const topic = new ModelTopic();
   const history = [""];

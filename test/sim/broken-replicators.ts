@@ -210,7 +210,7 @@ export const keepsRequests: Class = class extends Replicator {
   }
 
   override step(event: ReplicationEvent, nowMs: number): Step {
-    if (event.type === "turn") this.#protocol.rules.requestPlaces(0, this.#protocol.limits);
+    if (event.type === "turn") this.#protocol.rules.requestPlaces(0, true, this.#protocol.limits);
     return super.step(event, nowMs);
   }
 };

@@ -8,6 +8,7 @@ import type { FollowingRules } from "../../src/replication/following/rules.js";
 import {
   joinsAreSeenAfterAKill,
   lostListsAreSentAgain,
+  lostSharesAreNotTakenForComplete,
   newcomersAreNotCompleteTooSoon,
   nodesThatForgotEachOtherMeetAgain,
   whatNobodyThoughtOfHeals,
@@ -106,7 +107,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R78: every author that is listed is asked, and answers",
     broken: { hasAnswered: (isOpen) => isOpen },
     found: / is not complete in /,
-    seed: 17,
+    seed: 123,
   },
   {
     rule: "R79: a registrar is settled before it completes anything",
@@ -119,6 +120,18 @@ const rules: readonly BrokenRule[] = [
     broken: { renewals: () => 0 },
     found: list,
     run: whatNobodyThoughtOfHeals,
+  },
+  {
+    rule: "R87: a summary is confirmed, or said again",
+    broken: { isConfirmed: () => true },
+    found: / lacks .*, and says that it is complete/,
+    run: lostSharesAreNotTakenForComplete,
+  },
+  {
+    rule: "R88: a close is the last word only of one that nobody has named since",
+    broken: { isAskedAgain: () => false },
+    found: list,
+    seed: 7_100_385,
   },
 ];
 

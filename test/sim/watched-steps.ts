@@ -134,9 +134,9 @@ function askedBy(protocol: Protocol, notes: { readonly step: Noted | undefined }
         notes.step?.answered.push(request);
         return rules.answersAloud(request);
       },
-      requestPlaces(failures, limits) {
+      requestPlaces(failures, isTrusted, limits) {
         if (notes.step !== undefined) notes.step.lines += 1;
-        return rules.requestPlaces(failures, limits);
+        return rules.requestPlaces(failures, isTrusted, limits);
       },
     },
   };

@@ -147,8 +147,14 @@ export class Interests {
       }
       const known = this.#knownOf(topic, nowMs);
       if (!known.isSettled) this.meetings.askAgain(topic);
-      for (const member of known.members) this.#meet(member, topic);
+      for (const member of known.members) this.#meet(member, topic, false);
     }
+  }
+
+  /** Whether all followed topics are complete, but for what is known to be missing of an author. */
+  areComplete(nowMs: number): boolean {
+    for (const topic of this.#waiting) if (!this.isComplete(topic, nowMs)) return false;
+    return true;
   }
 
   /** Whether all is held that anybody who is up has in a followed topic. */
@@ -183,6 +189,22 @@ export class Interests {
     this.#goneMs = nowMs;
     this.meetings.went(name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
+  }
+
+  /**
+   * Nothing was heard for a while: who has come to which topic meanwhile is known again when registrars have said so
+   * anew, and all that are up have told their stakes here anew.
+   */
+  resumed(): void {
+    for (const pair of this.#port.pairs()) {
+      pair.isIntroduced = false;
+      this.#unheard.add(pair);
+    }
+    for (const topic of this.follows.topics()) {
+      this.meetings.doubtLists(topic);
+      this.meetings.askAgain(topic);
+      this.#waiting.add(topic);
+    }
   }
 
   /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
@@ -231,10 +253,12 @@ export class Interests {
     pair.owesWishesHeard();
   }
 
-  /** The author has nothing in a topic any more, whatever was told of it before. */
-  closed(pair: Pair, topic: string): void {
-    if (this.follows.generationOf(topic) === undefined) return;
-    this.meetings.left(pair.life, topic);
+  /** The author has nothing in a topic any more; if a registrar has named it since it had, it may have again. */
+  closed(pair: Pair, topic: string, isListed: boolean): void {
+    const generation = this.follows.generationOf(topic);
+    if (generation === undefined) return;
+    if (this.#protocol.rules.isAskedAgain(isListed)) this.#wish(pair, topic, generation);
+    else this.meetings.left(pair.life, topic);
     this.#waiting.add(topic);
   }
 
@@ -272,8 +296,10 @@ export class Interests {
     this.#port.hasNews(pair);
   }
 
-  /** Contacts a life that has a stake in a topic of this node. Returns whether it is known. */
-  #meet({ life, stake }: Member, topic: string): boolean {
+  /**
+   * Contacts a life that has a stake in a topic of this node; `isNew`: that is told now. Returns whether it is known.
+   */
+  #meet({ life, stake }: Member, topic: string, isNew = true): boolean {
     if (life.name === this.#options.life.name) return true;
     const pair = this.#port.pairOf(life.name);
     if (pair === undefined || pair.life.incarnation < life.incarnation) return false;
@@ -282,8 +308,9 @@ export class Interests {
       pair.authored.open(topic, stake.generation);
     const generation = this.follows.generationOf(topic);
     if ((stake.roles & HAS) === 0 || generation === undefined) return true;
-    if (pair.wishes.get(topic) !== generation && pair.followed.openedIn(topic) !== generation)
-      this.#wish(pair, topic, generation);
+    if (pair.wishes.get(topic) === generation) return true;
+    if (pair.followed.openedIn(topic) !== generation) this.#wish(pair, topic, generation);
+    else if (isNew) pair.followed.listed(topic);
     return true;
   }
 

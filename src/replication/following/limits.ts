@@ -1,5 +1,10 @@
 /** The limits of replication by interest, each with its reason. Nodes of a cluster may differ in all of them. */
 
+/** In every frame of following; another one is reported and not guessed. */
+export const FOLLOWING_VERSION = 2;
+/** Topics, and lives, that one frame names beside its births: each costs its receiver some microseconds and a few hundred bytes. */
+export const MAX_FRAME_ITEMS = 8_192;
+
 /** Who know the stakes of a topic: with one alone, its death would keep new stakes from each other until it is noticed. */
 const REGISTRARS = 2;
 
@@ -14,10 +19,20 @@ export interface FollowingLimits {
   /** What was not confirmed is said again after this time, and then after twice, four and eight times as long. */
   readonly repeatMs: number;
   readonly repeatDoublings: number;
-  /** When a share is summed up after its last frame, and after each such summary. */
-  readonly summaryDelaysMs: readonly number[];
+  /**
+   * A share is summed up so long after its last frame, and again after twice and four times as long until the follower
+   * has confirmed it; from then on once in each period.
+   */
+  readonly summaryDelayMs: number;
+  readonly summaryDelayMaxMs: number;
+  readonly summaryPeriodMs: number;
   /** A registrar is settled when nobody has gone for so many heartbeats: until then others may not have noticed. */
   readonly heartbeatsToSettle: number;
+  /**
+   * Topics that other lives may have told, wished for and opened here, over all of them: each is a few hundred bytes, and
+   * ten bytes of a frame tell one.
+   */
+  readonly topicsHeard: number;
   /** All stakes are enlisted again within this time. */
   readonly renewalMs: number;
 }
@@ -29,7 +44,10 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   namesHinted: 1_024,
   repeatMs: 250,
   repeatDoublings: 3,
-  summaryDelaysMs: [2_000, 10_000, 60_000],
+  summaryDelayMs: 2_000,
+  summaryDelayMaxMs: 8_000,
+  summaryPeriodMs: 60_000,
   heartbeatsToSettle: 2,
+  topicsHeard: 2_000_000,
   renewalMs: 600_000,
 };

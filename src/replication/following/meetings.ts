@@ -127,6 +127,12 @@ export class Meetings {
       if (!this.#port.meet(member, topic)) this.hint(member.life, topic, member.stake);
   }
 
+  /** What registrars have said of a topic may be out of date. */
+  doubtLists(topic: string): void {
+    const lists = this.#stakes.get(topic)?.lists;
+    for (const [registrar, { members }] of lists ?? []) lists?.set(registrar, { isSettled: false, members });
+  }
+
   /** A life has nothing in a topic any more, and says so itself: what was listed of it is older. */
   left(life: Life, topic: string): void {
     const id = replicaOf(life);

@@ -4,7 +4,7 @@
  * business. Types only.
  */
 import type { Life } from "../life.js";
-import type { WireBirth, WireRemoval } from "../message.js";
+import type { Eviction, WireBirth, WireRemoval } from "../message.js";
 
 /** How far numbered changes of one stream were heard. */
 export interface Heard {
@@ -70,6 +70,8 @@ export interface Place {
 export interface ShareSummary extends Place {
   readonly count: number;
   readonly digest: number;
+  /** Whether it is to be confirmed. */
+  readonly isAsking?: boolean | undefined;
 }
 
 /**
@@ -102,14 +104,40 @@ export interface Letters {
   readonly wishesHeard?: WishesHeard;
   readonly share?: ShareFrame;
   readonly summary?: ShareSummary;
+  /** A summary was heard, and what is held is as it says. */
+  readonly stands?: Place;
   /** What came after this place? After 0 of a stream 0: everything. */
   readonly question?: Place;
 }
 
+/** To all, once per heartbeat; to this life itself, so that it hears itself. */
+export interface Beat {
+  readonly type: "beat";
+  /** How often the sender says so, and by how much it is often late with it. */
+  readonly periodMs: number;
+  readonly lateMs: number;
+  /** The version of the sender's library. */
+  readonly version?: string | undefined;
+}
+
+/** What there is to say to a peer; in several frames where it does not fit one, merged when the last has come. */
+export interface PairMessage {
+  readonly type: "pair";
+  readonly letters: Letters;
+  /** Counted from 1. */
+  readonly part: number;
+  readonly parts: number;
+}
+
 export type FollowingMessage =
-  | { readonly type: "beat" }
-  | { readonly type: "pair"; readonly letters: Letters }
-  | { readonly type: "goodbye"; readonly windowMs: number };
+  | Beat
+  | PairMessage
+  | Eviction
+  | { readonly type: "goodbye"; readonly windowMs: number }
+  /** It holds everything, and has said that aloud. */
+  | { readonly type: "notice" }
+  /** Of a kind that a later version has: its sender is alive. */
+  | { readonly type: "unknown" };
 
 export interface FollowingFrame {
   readonly from: Life;
@@ -117,4 +145,6 @@ export interface FollowingFrame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: FollowingMessage;
+  /** How much was in it that this version does not know: letters, or its kind. */
+  readonly unknown?: number | undefined;
 }

@@ -58,8 +58,13 @@ export class Pair {
   #owesMembers = false;
   #owesWishesHeard = false;
   #toAnswer: Place | undefined;
-  #summaries = 0;
+  /** Where the follower stands, as it said last; and how many summaries it has not confirmed. */
+  #stands: Place | undefined;
+  #tries = 0;
   #summaryMs = Infinity;
+  #owesStands = false;
+  /** There is no room for what is missing of the share: it is not asked for. */
+  isCrowded = false;
   readonly #question: Patience;
   readonly #introduction: Patience;
 
@@ -87,15 +92,25 @@ export class Pair {
     return told + this.authored.openCount + this.followed.openedCount;
   }
 
+  /** How many topics the other has told, wished for and opened. */
+  get heardSize(): number {
+    return this.wishesHeard.size + this.stakesHeard.size + this.followed.openedCount;
+  }
+
   /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
   hasAnswered(topic: string, generation: number): boolean {
     const { followed, wishes } = this;
-    if (followed.isBehind) return false;
+    if (!this.hasCaughtUp) return false;
     const isWishConfirmed = wishes.get(topic) === generation && wishes.isKnown(topic);
     const answer = this.#wishesAnswer;
     const isAnswered =
       isWishConfirmed && answer?.share === followed.stream && followed.version >= answer.version;
     return this.#of.following.rules.hasAnswered(followed.openedIn(topic) === generation, isAnswered);
+  }
+
+  /** Whether what is held of the other is as it says, as far as is known. */
+  get hasCaughtUp(): boolean {
+    return this.isChecked && !this.followed.isBehind;
   }
 
   // What is to be said.
@@ -126,6 +141,7 @@ export class Pair {
 
   /** The other asks what came after a place. */
   asked(place: Place): void {
+    this.stands(place);
     this.#toAnswer = place;
   }
 
@@ -134,6 +150,28 @@ export class Pair {
     this.wishes.confirm(answer);
     this.#wishesAnswer = answer;
     this.followed.hearOf(answer.share, answer.version);
+  }
+
+  /** The author has summed its share up, and what is held is as it says. */
+  owesStands(): void {
+    this.#owesStands = true;
+    this.#of.hasNews(this);
+  }
+
+  /** The follower says where it stands. */
+  stands(place: Place): void {
+    const { rules, limits } = this.#of.following;
+    const wasConfirmed = this.#isConfirmed;
+    this.#stands = place;
+    if (this.#isConfirmed && !wasConfirmed) this.#summaryMs += rules.summaryDelayMs(true, 0, limits);
+  }
+
+  /** Nothing was heard for a while: where the share stands is said anew, as is asked for what the other has. */
+  resume(): void {
+    this.checkAnew();
+    this.#stands = undefined;
+    this.#tries = 0;
+    if (this.authored.version > 0) this.#summaryMs = -Infinity;
   }
 
   /** Something of the author's share came: what is missing still is asked for anew. */
@@ -150,7 +188,8 @@ export class Pair {
   /** When there is something to say, of all that is known now; `isAlive`: it may answer. */
   dueMs(isAlive: boolean): number {
     const isUrgent = this.#greets || this.#introduces || this.#toAnswer !== undefined;
-    if (isUrgent || this.#owesMembers || this.#owesWishesHeard || this.authored.isPending) return -Infinity;
+    const isOwing = this.#owesMembers || this.#owesWishesHeard || this.#owesStands;
+    if (isUrgent || isOwing || this.authored.isPending) return -Infinity;
     if (!isAlive) return this.#summaryMs;
     const askMs = this.#asks ? this.#question.dueMs : Infinity;
     const introductionMs = this.isIntroduced ? Infinity : this.#introduction.dueMs;
@@ -182,24 +221,29 @@ export class Pair {
     }
     // Also where there are none: the other may know of some that were told before this node forgot it.
     if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs)) letters.wishes = this.wishes.say(nowMs);
-    this.#takeShare(letters, nowMs);
+    this.#takeShare(letters, nowMs, isAlive);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
       letters.wishesHeard = { ...this.wishesHeard.heard, share: this.authored.stream, version };
     }
+    if (this.#owesStands) letters.stands = this.followed.place;
     if (isAlive && this.#asks && this.#question.dueMs <= nowMs) {
       letters.question = this.followed.question;
       this.#question.said(nowMs, false);
     }
-    this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = false;
+    this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
     return Object.keys(letters).length === 0 ? undefined : letters;
   }
 
   get #asks(): boolean {
-    return this.followed.isBehind || !this.isChecked;
+    return !this.isCrowded && (this.followed.isBehind || !this.isChecked);
   }
 
-  #takeShare(letters: Writable<Letters>, nowMs: number): void {
+  get #isConfirmed(): boolean {
+    return this.#of.following.rules.isConfirmed(this.#stands, this.authored.summary);
+  }
+
+  #takeShare(letters: Writable<Letters>, nowMs: number, isAlive: boolean): void {
     const { authored } = this;
     const place = this.#toAnswer;
     this.#toAnswer = undefined;
@@ -208,13 +252,15 @@ export class Pair {
     else if (authored.isPending) share = authored.next();
     if (share !== undefined) {
       letters.share = share;
-      this.#summaries = 0;
+      this.#tries = 0;
     } else if (place !== undefined || this.#summaryMs <= nowMs) {
-      letters.summary = authored.summary;
-      this.#summaries += 1;
+      letters.summary = this.#isConfirmed ? authored.summary : { ...authored.summary, isAsking: true };
+      this.#tries += 1;
     } else return;
     const { rules, limits } = this.#of.following;
+    // One that is not heard confirms nothing.
+    const isConfirmed = this.#isConfirmed || (!isAlive && this.#tries > 1);
     this.#summaryMs =
-      authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(this.#summaries, limits);
+      authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(isConfirmed, this.#tries, limits);
   }
 }

@@ -1,19 +1,16 @@
 /** The words of a machine that follows, for those around it: its options, its events, and how much it keeps. Types only. */
 import type { Life } from "../life.js";
 import type { Protocol } from "../rules.js";
-import type { LocalChange } from "../step.js";
-import type { FollowingFrame } from "./message.js";
+import type { ReplicationEvent } from "../step.js";
 import type { FollowingProtocol } from "./rules.js";
-
-/** How frames become payloads, and back; `undefined`: it is none. */
-interface FollowingWire {
-  encode(frame: FollowingFrame): string;
-  decode(payload: string): FollowingFrame | undefined;
-}
 
 export interface FollowerOptions {
   readonly life: Life;
-  readonly wire: FollowingWire;
+  /** Whether this node hears itself as others hear it; if not, it believes what it is told of its connection. */
+  readonly echoes: boolean;
+  readonly maxFrameBytes: number;
+  /** How many entries of other lives are kept. */
+  readonly maxEntries: number;
   readonly heartbeatPeriodMs: number;
   readonly tickPeriodMs: number;
   readonly downPeriodMs: number;
@@ -23,23 +20,17 @@ export interface FollowerOptions {
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingerMs: number;
   readonly random: () => number;
+  /** The version of the library, told to all. */
+  readonly version?: string | undefined;
   readonly protocol?: Protocol;
   readonly following?: FollowingProtocol;
 }
 
+/** Adds say no shard, as there is one. */
 export type FollowerEvent =
-  | Exclude<LocalChange, { type: "add" }>
-  | Omit<Extract<LocalChange, { type: "add" }>, "shard">
-  /** One handle more of a topic, or one less. */
-  | { readonly type: "follow" | "unfollow"; readonly topic: string }
-  /** A payload came from the pubsub: from anybody, in any state. */
-  | { readonly type: "frame"; readonly payload: string }
-  /** Something may be due: it was asked for by a `wake`. */
-  | { readonly type: "turn" }
-  /** The pubsub knows that a node has ended. */
-  | { readonly type: "nodeGone"; readonly name: string }
-  /** This life ends: it says all that it has to say, and that. */
-  | { readonly type: "goodbye"; readonly windowMs: number };
+  | Exclude<ReplicationEvent, { type: "add" | "frame" }>
+  | Omit<Extract<ReplicationEvent, { type: "add" }>, "shard">
+  | Omit<Extract<ReplicationEvent, { type: "frame" }>, "way">;
 
 /** How many of each there are. */
 export interface FollowerSizes {

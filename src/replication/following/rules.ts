@@ -77,10 +77,19 @@ export const FOLLOWING_RULES = {
 
   /**
    * R73: A share sums itself up after its last frame, and goes on to. Also when it is empty. Else a lost last frame is
-   * never missed: a ghost stays, or an entry that nobody sees. Returns after how long, so many summaries after that frame.
+   * never missed: a ghost stays, or an entry that nobody sees. Returns after how long, once that was confirmed or not.
    */
-  summaryDelayMs: (summaries: number, { summaryDelaysMs }: FollowingLimits): number =>
-    summaryDelaysMs[Math.min(summaries, summaryDelaysMs.length - 1)] ?? Infinity,
+  summaryDelayMs: (isConfirmed: boolean, tries: number, limits: FollowingLimits): number =>
+    isConfirmed
+      ? limits.summaryPeriodMs
+      : Math.min(limits.summaryDelayMs * 2 ** tries, limits.summaryDelayMaxMs),
+
+  /**
+   * R87: A summary is confirmed, or said again. The follower says so where it stands as the author does. Else one whose last
+   * frame and summaries were lost says for a minute that it is complete.
+   */
+  isConfirmed: (stands: Place | undefined, told: Place): boolean =>
+    stands?.stream === told.stream && stands.clock === told.clock && stands.version === told.version,
 
   // Who meets whom.
 
@@ -113,6 +122,12 @@ export const FOLLOWING_RULES = {
    * answers, never from lists. Else a follower waits for ever for an author that has just left the topic.
    */
   hasAnswered: (isOpen: boolean, isWishAnswered: boolean): boolean => isOpen || isWishAnswered,
+
+  /**
+   * R88: A close is the last word only of one that nobody has named since. Who was named is asked. Else an author that
+   * closed a topic, and came to it again before the close was heard, is taken for one that has nothing.
+   */
+  isAskedAgain: (isListed: boolean): boolean => isListed,
 
   /**
    * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.

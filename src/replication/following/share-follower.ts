@@ -26,13 +26,15 @@ interface Opening {
   readonly generation: number;
   /** What is held of the topic: nothing, if the open is ignored. */
   readonly entries: Set<ReplicatedEntry>;
+  /** Whether a registrar has named the author since it was opened. */
+  isListed: boolean;
 }
 
 /** What came of a frame. */
 export interface Merged {
   readonly change: SliceChange;
-  /** Topics in which the author has nothing any more. */
-  readonly closed: readonly string[];
+  /** Topics in which the author has nothing any more; and whether a registrar has named it since it had. */
+  readonly closed: readonly (readonly [topic: string, isListed: boolean])[];
   /** Topics that it opened in another generation than the present one. */
   readonly ignored: readonly (readonly [topic: string, generation: number])[];
 }
@@ -103,10 +105,21 @@ export class FollowedShare {
     return this.#opened.get(topic)?.generation;
   }
 
+  /** A registrar names the author: it may have come to the topic anew, after a close that is still under way. */
+  listed(topic: string): void {
+    const opening = this.#opened.get(topic);
+    if (opening !== undefined) opening.isListed = true;
+  }
+
   /** Whether it lacks something that it knows of. */
   get isBehind(): boolean {
     if (this.#isDoubted || this.#isAnew) return true;
     return this.#targetClock > this.#clock || this.#targetVersion > this.#version;
+  }
+
+  /** How many events of its author it is known to lack. */
+  get lag(): number {
+    return Math.max(0, this.#targetClock - this.#clock);
   }
 
   /** From where the author is to tell what came after: from the beginning, where what is held is doubted. */
@@ -147,10 +160,20 @@ export class FollowedShare {
     return merged;
   }
 
+  /** By how many entries more would be held after a frame: at the most, where it overlaps with what is held. */
+  growthBy({ isWhole, births, removals }: ShareFrame): number {
+    if (isWhole) return births.length - this.#entries.size;
+    let growth = 0;
+    for (const { removed } of removals) if (this.#entries.has(removed)) growth -= 1;
+    for (const { clock, topic } of births)
+      if (!this.#entries.has(clock) && this.#generationOf(topic) !== undefined) growth += 1;
+    return growth;
+  }
+
   /** Its author has come so far, as it says beside a frame. */
   hearOf(stream: number, version: number): void {
     if (this.#protocol.rules.isSameStream(stream, this.#stream)) this.#learn(this.#clock, version);
-    else if (stream > this.#stream && version > 0) this.#isAnew = true;
+    else if (stream > this.#stream && (version > 0 || this.#opened.size > 0)) this.#isAnew = true;
   }
 
   /** What it was told may not have been its author's: everything is to come anew. */
@@ -221,17 +244,19 @@ export class FollowedShare {
       const entry = this.#entries.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
     }
-    const closed: string[] = [];
+    const closed: [string, boolean][] = [];
     for (const topic of isWhole ? [...this.#opened.keys()] : closes) {
       if (opening.has(topic)) continue;
       for (const entry of this.of(topic)) dropped(entry);
-      if (this.#opened.delete(topic)) closed.push(topic);
+      const isListed = this.#opened.get(topic)?.isListed;
+      if (isListed !== undefined) closed.push([topic, isListed]);
+      this.#opened.delete(topic);
       this.#ignored.delete(topic);
     }
     const ignored: [string, number][] = [];
     for (const [topic, generation] of opening) {
-      const entries = this.#opened.get(topic)?.entries ?? new Set();
-      this.#opened.set(topic, { generation, entries });
+      const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
+      this.#opened.set(topic, { generation, entries, isListed });
       for (const entry of entries) {
         if (rules.diesByOpen(listed.has(ReplicatedEntry.clockOf(entry)))) dropped(entry);
       }

@@ -1,7 +1,8 @@
 /**
  * What is missing, and when to ask for it: after a short random delay, and again when the answer takes longer than
- * answers of that life take. Every life has places of its own, so nobody waits for another's answers; a life that
- * has failed twice waits in the slow lane, whose places all such lives share. Knows no message's content; time
+ * answers of that life take. Every life has places of its own, so nobody waits for another's answers: one only, where it
+ * has never answered and many such were asked already; a life that has failed twice waits in the slow lane, whose places
+ * all such lives share. Knows no message's content; time
  * comes in as an argument.
  */
 import {
@@ -58,6 +59,8 @@ interface Line<A extends Asked> {
   greetingPatienceMs: number | undefined;
   /** What an answer lets one expect of which nobody knows whether it answers the first question or the last. */
   ambiguousPatienceMs: number | undefined;
+  /** Whether it has ever answered. */
+  hasAnswered: boolean;
   /** How often patience ran out since an answer came. */
   failures: number;
   /** Karn's rule: how often patience was doubled since a round trip was measured, and when last. */
@@ -80,6 +83,8 @@ export class Requests<A extends Asked = Asked> {
   /** Round trips of all lives, for one that has not answered yet. */
   readonly #roundTrip: RoundTrip;
   readonly #protocol: Protocol;
+  /** When something is due, if nothing happens before: until then there is nothing to look at. */
+  #nextMs = Infinity;
 
   constructor(
     random: () => number,
@@ -132,9 +137,11 @@ export class Requests<A extends Asked = Asked> {
       // It waits as a gap that everybody may have seen, and this node alone is told of it now.
       const isDelayed = present.queue === present.line.delayed;
       if (isDelayed && isToldAlone) present.dueMs = Math.min(present.dueMs, nowMs + requestDelayMs(0, true));
+      this.#nextMs = Math.min(this.#nextMs, present.dueMs);
       return present.dueMs;
     }
     const dueMs = nowMs + requestDelayMs(this.#random(), isToldAlone);
+    this.#nextMs = Math.min(this.#nextMs, dueMs);
     const line = this.#lineOf(replica);
     const missing: Missing<A> = {
       slice,
@@ -165,6 +172,7 @@ export class Requests<A extends Asked = Asked> {
     if (missing.attempts === 0) return;
     missing.attempts = 0;
     missing.dueMs = nowMs;
+    this.#nextMs = nowMs;
     this.#move(missing, missing.line.ready);
   }
 
@@ -177,6 +185,7 @@ export class Requests<A extends Asked = Asked> {
       missing.dueMs = this.#protocol.rules.asksAgainMs(nowMs, missing.sentMs, delayMs);
       this.#move(missing, line.delayed);
     }
+    this.#nextMs = nowMs;
   }
 
   drop(slice: RemoteSlice): void {
@@ -185,12 +194,19 @@ export class Requests<A extends Asked = Asked> {
     const { line } = missing;
     missing.queue.delete(missing);
     this.#missing.delete(slice);
+    // Its place is free.
+    if (missing.queue === line.asked) this.#nextMs = -Infinity;
     if (line.delayed.size + line.ready.size + line.asked.size === 0) this.#laneOf(line).delete(line);
   }
 
   dropAllOf(replica: A): void {
     for (const slice of replica.held.slices.values()) this.drop(slice);
     this.#lines.delete(replica);
+  }
+
+  /** Since when something of a slice is missing that is asked for. */
+  missingSinceMs(slice: RemoteSlice): number | undefined {
+    return this.#missing.get(slice)?.sinceMs;
   }
 
   /** Whether anything that was known to be missing at that time is missing still. */
@@ -203,22 +219,31 @@ export class Requests<A extends Asked = Asked> {
 
   /** Sends what is due and has a place; returns when to call again, if ever. */
   advance(nowMs: number, send: (replica: A, slice: RemoteSlice) => void): number | undefined {
+    // A frame from whomever is no reason to walk through all that thousands of lives are asked for.
+    if (nowMs >= this.#nextMs) this.#nextMs = this.#sendDue(nowMs, send);
+    return this.#nextMs === Infinity ? undefined : this.#nextMs;
+  }
+
+  #sendDue(nowMs: number, send: (replica: A, slice: RemoteSlice) => void): number {
     for (const line of [...this.#fast, ...this.#slow]) this.#freePlaces(line, nowMs);
     let nextMs = Infinity;
+    let untried = 0;
+    for (const line of this.#fast) if (!line.hasAnswered) untried += line.asked.size;
     for (const line of this.#fast) {
-      this.#ask(line, this.#placesOf(line) - line.asked.size, nowMs, send);
+      const sent = this.#ask(line, this.#placesOf(line, untried) - line.asked.size, nowMs, send);
+      if (!line.hasAnswered) untried += sent;
       nextMs = Math.min(nextMs, nextOf(line));
     }
     let slowPlaces = this.#protocol.rules.slowPlaces(this.#retryMaxMs, this.#protocol.limits);
     for (const line of this.#slow) slowPlaces -= line.asked.size;
     for (const line of [...this.#slow]) {
-      const places = Math.min(slowPlaces, this.#placesOf(line) - line.asked.size);
+      const places = Math.min(slowPlaces, this.#placesOf(line, untried) - line.asked.size);
       const sent = this.#ask(line, places, nowMs, send);
       slowPlaces -= sent;
       if (sent > 0 && this.#slow.delete(line)) this.#slow.add(line);
       nextMs = Math.min(nextMs, nextOf(line));
     }
-    return nextMs === Infinity ? undefined : nextMs;
+    return nextMs;
   }
 
   /** Whose patience has run out frees its place, and waits for the next behind the others of its life. */
@@ -276,6 +301,7 @@ export class Requests<A extends Asked = Asked> {
   /** A life answers: it leaves the slow lane, and tells its round trip, if it was asked only once (Karn's rule). */
   #learnFrom({ line, attempts, sentMs, firstSentMs, gapMs }: Missing<A>, nowMs: number): void {
     this.#laneOf(line).delete(line);
+    line.hasAnswered = true;
     line.failures = 0;
     this.#laneOf(line).add(line);
     if (attempts > 1) {
@@ -300,7 +326,10 @@ export class Requests<A extends Asked = Asked> {
   /** What was asked with more patience, for want of knowledge or after failures that count no more, need not wait so long. */
   #losePatience(line: Line<A>): void {
     const longestMs = (1 + PATIENCE_SPREAD) * this.#patienceMs(line);
-    for (const asked of line.asked) asked.dueMs = Math.min(asked.dueMs, asked.sentMs + longestMs);
+    for (const asked of line.asked) {
+      asked.dueMs = Math.min(asked.dueMs, asked.sentMs + longestMs);
+      this.#nextMs = Math.min(this.#nextMs, asked.dueMs);
+    }
   }
 
   #renewGoal(missing: Missing<A>, nowMs: number): void {
@@ -317,8 +346,9 @@ export class Requests<A extends Asked = Asked> {
   }
 
   /** How many slices a life may be asked for at a time. */
-  #placesOf({ failures }: Line<A>): number {
-    return this.#protocol.rules.requestPlaces(failures, this.#protocol.limits);
+  #placesOf({ failures, hasAnswered }: Line<A>, untried: number): number {
+    const { rules, limits } = this.#protocol;
+    return rules.requestPlaces(failures, hasAnswered || untried < limits.untriedRequests, limits);
   }
 
   #laneOf(line: Line<A>): Set<Line<A>> {
@@ -337,6 +367,7 @@ export class Requests<A extends Asked = Asked> {
         metMs: -Infinity,
         greetingPatienceMs: undefined,
         ambiguousPatienceMs: undefined,
+        hasAnswered: false,
         failures: 0,
         doublings: 0,
         doubledMs: -Infinity,

@@ -5,7 +5,7 @@
 import { Greetings } from "./greetings.js";
 import type { HealthyTime } from "./healthy-time.js";
 import type { Life } from "../life.js";
-import { ONE_WAY_TRIES_PER_HEARTBEAT, REFUSAL_REPORT_MS } from "../limits.js";
+import { ONE_WAY_TRIES_PER_HEARTBEAT } from "../limits.js";
 import { Link, type Heard } from "./link.js";
 import type { Refusal } from "./membership.js";
 import {
@@ -19,6 +19,7 @@ import type { Outbox } from "../wire/outbox.js";
 import type { Counters } from "../counters.js";
 import type { ReplicatorOptions } from "../options.js";
 import type { Peer } from "./peer.js";
+import { Refusals } from "./refusals.js";
 import type { Rules } from "../rules.js";
 import type { Effects, Trouble } from "../step.js";
 
@@ -37,8 +38,7 @@ export class Contact {
   readonly #missed: Greetings;
   /** When one that does not hear this node was tried last, in healthy time. */
   #triedMs = -Infinity;
-  /** When which kind of refusal was reported last. */
-  readonly #reportedMs = new Map<string, number>();
+  readonly #refusals: Refusals;
 
   constructor(
     options: ReplicatorOptions,
@@ -55,6 +55,7 @@ export class Contact {
     this.#effects = effects;
     this.#outbox = outbox;
     this.#counters = counters;
+    this.#refusals = new Refusals(effects, counters);
     this.#missed = new Greetings(options.random, rules);
   }
 
@@ -162,23 +163,12 @@ export class Contact {
 
   /** A frame was not listened to. */
   refused(why: Refusal, life: Life, nowMs: number): void {
-    const counters = this.#counters;
-    if (why === "late") counters.framesLate += 1;
-    else if (why === "over") counters.framesOver += 1;
-    else if (why === "superseded") counters.framesSuperseded += 1;
-    else if (why === "crowded") counters.framesCrowded += 1;
-    else if (why === "implausible") {
-      counters.framesImplausible += 1;
-      this.reportRefusal({ kind: "implausible", life }, nowMs);
-    }
+    this.#refusals.refused(why, life, nowMs);
   }
 
   /** Reports one of its kind now and then: who sends one such frame may send many. */
   reportRefusal(trouble: Trouble, nowMs: number): void {
-    const lastMs = this.#reportedMs.get(trouble.kind) ?? -Infinity;
-    if (nowMs - lastMs < REFUSAL_REPORT_MS) return;
-    this.#reportedMs.set(trouble.kind, nowMs);
-    this.#tell(trouble);
+    this.#refusals.report(trouble, nowMs);
   }
 
   #tell(trouble: Trouble): void {

@@ -1,6 +1,6 @@
 /**
- * Nodes that speak no version of the protocol in common with this one, or have not said that they do: nothing of them
- * is listed, so that they are remembered by name, and each is told of once. Few at a time. Time comes in as an argument.
+ * Nodes that speak no version of the protocol in common with this one, or have not said that they do, and nodes that hold
+ * otherwise than this one: nothing of them is listed, so that they are remembered by name, and each is told of once. Few at a time. Time comes in as an argument.
  */
 import type { Life } from "../life.js";
 import { MAX_FOREIGN_NODES } from "../limits.js";
@@ -9,6 +9,8 @@ import type { VersionRange } from "../message.js";
 /** A node of which nothing but the head of its frames, or its heartbeats, can be read. */
 export interface ForeignNode {
   readonly life: Life;
+  /** Why nothing of it is listed: the version that it speaks, or what it holds. */
+  readonly differs: "version" | "holds";
   /** As it says; or that of its frames, until it does. */
   readonly speaks: VersionRange;
   /** When it was heard for the first time, and last. */
@@ -25,8 +27,7 @@ export class ForeignNodes {
    * One that has not said yet what it speaks may do so within its patience.
    */
   heard(
-    life: Life,
-    speaks: VersionRange,
+    { life, differs, speaks }: Pick<ForeignNode, "life" | "differs" | "speaks">,
     hasSaid: boolean,
     patienceMs: number,
     nowMs: number,
@@ -34,11 +35,13 @@ export class ForeignNodes {
     const before = this.#nodes.get(life.name);
     if (before === undefined && this.#nodes.size >= MAX_FOREIGN_NODES) return "crowded";
     const sinceMs = before?.sinceMs ?? nowMs;
-    const isTold = before?.isTold === true || hasSaid || nowMs - sinceMs > patienceMs;
+    // One that differs in something else than before is told of again.
+    const wasTold = before?.isTold === true && before.differs === differs;
+    const isTold = wasTold || hasSaid || nowMs - sinceMs > patienceMs;
     const said = hasSaid ? speaks : (before?.speaks ?? speaks);
-    const node = { life, speaks: said, sinceMs, heardMs: nowMs, isTold };
+    const node = { life, differs, speaks: said, sinceMs, heardMs: nowMs, isTold };
     this.#nodes.set(life.name, node);
-    return isTold && before?.isTold !== true ? node : undefined;
+    return isTold && !wasTold ? node : undefined;
   }
 
   /** It is heard as a node like others. */

@@ -36,6 +36,7 @@ class Unanswered {
 
 export class Link {
   readonly #rules: Rules;
+  readonly #mayAskAloud: boolean;
   #status: ReplicaLink = "whole";
   /** Frames to this node alone since the last broadcast, and the time of the first. */
   #direct = 0;
@@ -49,8 +50,10 @@ export class Link {
   #isOnlyAloud = false;
   #aloudUntilMs = -Infinity;
 
-  constructor(rules: Rules) {
+  /** @param mayAskAloud whether what direct messages do not reach is asked by broadcasts. */
+  constructor(rules: Rules, mayAskAloud = true) {
     this.#rules = rules;
+    this.#mayAskAloud = mayAskAloud;
   }
 
   get status(): ReplicaLink {
@@ -127,9 +130,8 @@ export class Link {
     this.#direct = 0;
     if (this.#status === "noBroadcasts") this.#status = "whole";
     // What was asked for directly alone may have been lost where a broadcast is heard.
-    const isUnanswered =
-      this.#asked.isMoreThan(REQUESTS_UNANSWERED, patienceMs, nowMs) &&
-      this.#askedAloud.isMoreThan(ALOUD_UNANSWERED, patienceMs / 2, nowMs);
-    if (isUnanswered) this.#status = "oneWay";
+    const isUnanswered = this.#asked.isMoreThan(REQUESTS_UNANSWERED, patienceMs, nowMs);
+    const isUnansweredAloud = this.#askedAloud.isMoreThan(ALOUD_UNANSWERED, patienceMs / 2, nowMs);
+    if (isUnanswered && (isUnansweredAloud || !this.#mayAskAloud)) this.#status = "oneWay";
   }
 }

@@ -2,7 +2,7 @@
  * A peer: one life of another node, as far as it is alive: since when, heard when, and how frames get through. A record
  * with a few questions it can answer; who changes its status is membership's business. Knows nothing of what is held.
  */
-import type { Departure, EntryOwner } from "../entry.js";
+import type { Departure, EntryOwner, ReplicatedEntry } from "../entry.js";
 import { replicaOf, type Life } from "../life.js";
 import type { VersionRange } from "../message.js";
 import { RULES, type Rules } from "../rules.js";
@@ -16,6 +16,17 @@ import { UnheardCounters } from "./unheard.js";
  * - `departing`: ended, by a goodbye or a restart; shown until its window ends or its places are taken.
  */
 export type PeerStatus = "up" | "down" | "returning" | "departing";
+
+/** How far what it has is held here. */
+export interface PeerHolding {
+  readonly entries: number;
+  /** Events it is known to have had that are not held here. */
+  readonly lagDots: number;
+  /** Whether all is held that it has said it has. */
+  readonly isComplete: boolean;
+  /** What is waited for: that it says what it has, that it comes, or that there is room for it. */
+  readonly waitsFor: "summary" | "entries" | "room" | undefined;
+}
 
 export abstract class Peer implements EntryOwner {
   readonly life: Life;
@@ -65,6 +76,11 @@ export abstract class Peer implements EntryOwner {
 
   /** Whether nothing it has was ever received: then it may have been made up. */
   abstract get isEmpty(): boolean;
+
+  abstract get holding(): PeerHolding;
+
+  /** What is held of it, shown or hidden. */
+  abstract entries(): Iterable<ReplicatedEntry>;
 
   get name(): string {
     return this.life.name;

@@ -12,6 +12,8 @@ interface PendingTopicDiff {
   /** The revision that was delivered last, by the present one. */
   readonly updates: Map<ReplicatedEntry, ReplicatedEntry>;
   readonly leaves: Map<ReplicatedEntry, LeaveReason>;
+  began: boolean;
+  ended: boolean;
 }
 
 const NONE: readonly never[] = Object.freeze([]);
@@ -24,6 +26,21 @@ export class PendingDiff {
   #reason: LeaveReason | undefined;
   /** All changes, once there are several. */
   #topics: Map<string, PendingTopicDiff> | undefined;
+
+  /** The topic is shown from now on. */
+  begin(topic: string): void {
+    this.#open();
+    this.#diffOf(topic).began = true;
+  }
+
+  /** The topic is shown no longer: whatever changed in it is of no interest any more. */
+  end(topic: string): void {
+    this.#open();
+    const { began, ended } = this.#diffOf(topic);
+    this.#topics?.delete(topic);
+    // Of what began and ended between two deliveries nobody has heard.
+    if (!began || ended) this.#diffOf(topic).ended = true;
+  }
 
   join(topic: string, entry: ReplicatedEntry): void {
     if (this.#isFirst(topic, entry, undefined, undefined)) return;
@@ -65,14 +82,17 @@ export class PendingDiff {
       }
     } else {
       for (const [name, pending] of topics) {
-        const { joins, updates, leaves } = pending;
+        const { joins, updates, leaves, began, ended } = pending;
         if (joins.size > 0 && leaves.size > 0) findReturned(pending);
-        if (joins.size + updates.size + leaves.size === 0) continue;
-        diff.set(name, {
+        if (joins.size + updates.size + leaves.size === 0 && !began && !ended) continue;
+        const changes = {
           joins: [...joins],
           updates: Array.from(updates, ([present, previous]) => updateOf(present, previous)),
           leaves: Array.from(leaves, ([left, reason]) => leaveOf(left, reason)),
-        });
+        };
+        // Spread only where it has to be: nearly no diff is of a topic that begins or ends.
+        if (!began && !ended) diff.set(name, changes);
+        else diff.set(name, { ...(ended && { ended }), ...(began && { began }), ...changes });
       }
     }
     this.drop();
@@ -102,21 +122,27 @@ export class PendingDiff {
       this.#reason = reason;
       return true;
     }
-    const only = this.#entry;
+    this.#open();
+    return false;
+  }
+
+  /** Brings the only change into the maps. */
+  #open(): void {
+    if (this.#topics !== undefined) return;
+    const [topic, only] = [this.#topic, this.#entry];
     this.#topics = new Map();
-    if (only === undefined) return false;
-    const diff = this.#diffOf(this.#topic);
+    if (topic === undefined || only === undefined) return;
+    const diff = this.#diffOf(topic);
     if (this.#reason !== undefined) diff.leaves.set(only, this.#reason);
     else if (this.#previous !== undefined) diff.updates.set(only, this.#previous);
     else diff.joins.add(only);
-    return false;
   }
 
   #diffOf(topic: string): PendingTopicDiff {
     this.#topics ??= new Map();
     let diff = this.#topics.get(topic);
     if (diff === undefined) {
-      diff = { joins: new Set(), updates: new Map(), leaves: new Map() };
+      diff = { joins: new Set(), updates: new Map(), leaves: new Map(), began: false, ended: false };
       this.#topics.set(topic, diff);
     }
     return diff;

@@ -250,6 +250,16 @@ export class View {
     return this.#hiddenCounts.get(owner) ?? 0;
   }
 
+  /** A topic is shown from now on. */
+  beginTopic(topic: string): void {
+    this.#changes.begin(topic);
+  }
+
+  /** A topic of which all has left is shown no longer: that it has is told as its end. */
+  endTopic(topic: string): void {
+    this.#changes.end(topic);
+  }
+
   /** The changes since the last call, if there are any. */
   takeDiff(): Diff | undefined {
     return this.#changes.take();

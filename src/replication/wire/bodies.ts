@@ -240,7 +240,7 @@ function decodeEviction(body: readonly unknown[]): Eviction {
   };
 }
 
-function isVersion(value: unknown): value is string {
+export function isVersion(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_VERSION_LENGTH && printable(value) === value;
 }
 
@@ -268,7 +268,7 @@ function decodeSummaries(flat: readonly unknown[]): ShardSummary[] {
   return shards;
 }
 
-function encodeRemovals(removed: readonly WireRemoval[], since: number): number[] {
+export function encodeRemovals(removed: readonly WireRemoval[], since: number): number[] {
   const flat: number[] = [];
   let lastClock = since;
   let lastRemoved = 0;
@@ -289,13 +289,13 @@ function encodeSelf(heartbeat: Heartbeat): (number | string)[] {
   return [...self, speaks?.oldest ?? 0, speaks?.newest ?? 0, answers ?? 0];
 }
 
-function decodeTime(value: unknown, what: string): number | undefined {
+export function decodeTime(value: unknown, what: string): number | undefined {
   if (value === undefined || value === 0) return undefined;
   check(typeof value === "number" && value > 0 && value < 2 ** 31, what);
   return value;
 }
 
-function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): WireRemoval[] {
+export function decodeRemovals(flat: readonly unknown[], since: number, upTo: number): WireRemoval[] {
   check(flat.length % 2 === 0, "removals");
   const removals: WireRemoval[] = [];
   let clock = since;

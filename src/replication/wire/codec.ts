@@ -32,6 +32,7 @@ import { PROTOCOL, type Protocol } from "../rules.js";
 import type { BirthsForm } from "./births.js";
 import { KINDS, decodeBody, encodeBody, hasFurther, type Kind } from "./bodies.js";
 import { Refusal, check, integer, positive } from "./checks.js";
+import { NOTICE } from "./notice.js";
 
 /** Added to the kind of a frame whose sender only looks on; so it may say that it is there, and ask. */
 const OBSERVES = 16;
@@ -42,8 +43,11 @@ const kindNumbers = new Map<Kind, number>(KINDS.map((kind, number) => [kind, num
 export type Decoded =
   /** `further`: its sender has said more than this version reads. */
   | { readonly frame: Frame; readonly further: boolean }
-  /** Its head is read, as in every version; its body stands in another version, or is of a kind that is unknown. */
-  | { readonly frame: undefined; readonly unread: "version" | "kind"; readonly head: FrameHead }
+  /**
+   * Its head is read, as in every version; its body stands in another version, or is of a kind that is unknown, or it has
+   * none, and tells that its sender holds otherwise.
+   */
+  | { readonly frame: undefined; readonly unread: "version" | "kind" | "holds"; readonly head: FrameHead }
   | { readonly frame: undefined; readonly refused: string };
 
 /** What stands in front of every frame, in every version. */
@@ -137,11 +141,12 @@ function decodeParts(
   const from = { name, incarnation };
   const addressee = to === 0 ? undefined : to;
   const number = positive(counter, "counter");
-  const unread = (what: "version" | "kind"): Decoded => {
+  const unread = (what: "version" | "kind" | "holds"): Decoded => {
     return { frame: undefined, unread: what, head: { from, to: addressee, counter: number, version } };
   };
   const { rules, limits } = protocol;
   const isRead = rules.isRead(version, limits);
+  if (kindNumber === NOTICE) return unread("holds");
   if (known === undefined || (!isRead && known !== "heartbeat")) {
     check(!isRead || rules.leavesFurther(), "kind");
     return unread(isRead ? "kind" : "version");
@@ -160,7 +165,8 @@ function decodeParts(
   return { frame, further };
 }
 
-function isVersionNumber(value: unknown): value is number {
+/** Whether a value can be the number of a version of the protocol. */
+export function isVersionNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_PROTOCOL_VERSION;
 }
 

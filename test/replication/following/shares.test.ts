@@ -45,6 +45,28 @@ describe("a share", () => {
     expect(change.removed).toEqual([]);
   });
 
+  it("R67: is asked for anew where its author has begun another one, though nothing is open in that", () => {
+    const { own, followed, exchange } = make();
+    own.add("t", "k", "s", {});
+    exchange();
+    followed.hearOf(2, 0);
+    expect(followed.isBehind).toBe(true);
+  });
+
+  it("R88: says of a close whether a registrar has named its author since it was open", () => {
+    for (const isListed of [false, true]) {
+      const { own, authored, followed, exchange } = make();
+      own.add("t", "k", "s", {});
+      exchange();
+      if (isListed) followed.listed("t");
+      // It lasts until the close, whatever is opened meanwhile.
+      authored.open("t", 2);
+      exchange();
+      authored.close("t");
+      expect(exchange().closed).toEqual([["t", isListed]]);
+    }
+  });
+
   it("tells of all revisions how an entry ended", () => {
     const { own, exchange } = make();
     const closed = own.add("t", "closed", "s", {});

@@ -1,6 +1,7 @@
 /** What is missing, and when it is asked for. */
 import { describe, expect, it } from "vitest";
 import { Replica } from "../../../src/replication/replica.js";
+import { PROTOCOL } from "../../../src/replication/rules.js";
 import { Requests } from "../../../src/replication/holding/requests.js";
 import type { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
 
@@ -62,5 +63,33 @@ describe("requests", () => {
     requests.drop(other);
     expect(advance(askedMs + 30) - askedMs).toBeLessThan((untilMs - askedMs) * 0.8);
     expect(asked.map(([shard]) => shard)).toEqual([0, 0, 0, 1]);
+  });
+
+  it("R15: to lives that have never answered are one each, beyond a thousand, until they answer", () => {
+    const requests = new Requests<Replica>(() => 0, 0, 2_000);
+    const { requestsPerLife, untriedRequests } = PROTOCOL.limits;
+    const lives = 3 * (untriedRequests / requestsPerLife);
+    const made = Array.from({ length: lives }, (_, i) => {
+      const replica = new Replica({ name: `n${i}`, incarnation: "00000000000001" }, "b@1");
+      for (let shard = 0; shard < 64; shard++) {
+        const slice = replica.held.slice(shard);
+        slice.compare({ clock: 5, count: 5, digest: 1 }, 1);
+        requests.want(replica, slice, 0, true);
+      }
+      return replica;
+    });
+    const asked = new Map<Replica, number>();
+    const advance = (nowMs: number): void =>
+      void requests.advance(nowMs, (replica) => asked.set(replica, (asked.get(replica) ?? 0) + 1));
+    advance(0);
+    const counts = made.map((replica) => asked.get(replica));
+    const first = untriedRequests / requestsPerLife;
+    expect(counts).toEqual(made.map((_, i) => (i < first ? requestsPerLife : 1)));
+    // The last one answers: it is asked for as much as anybody from now on.
+    const last = made.at(-1)!;
+    requests.answered(last.held.slice(0), true, 10);
+    advance(10);
+    expect(asked.get(last)).toBe(1 + requestsPerLife);
+    expect(asked.get(made.at(-2)!)).toBe(1);
   });
 });

@@ -6,7 +6,8 @@
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { Follower } from "../../../src/replication/follower.js";
 import type { FollowerEvent } from "../../../src/replication/following/port.js";
-import type { FollowingFrame } from "../../../src/replication/following/message.js";
+import { decodeFollowing } from "../../../src/replication/following/codec.js";
+import { utf8Length } from "../../../src/replication/bytes.js";
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
 import type { AuthoredShare } from "../../../src/replication/following/share-author.js";
 import { makeIncarnation, replicaOf } from "../../../src/replication/life.js";
@@ -30,6 +31,10 @@ export interface ClusterOptions {
   readonly windowMs: number;
   readonly lingerMs: number;
   readonly permdownPeriodMs: number;
+  readonly maxFrameBytes: number;
+  /** Whether nodes hear themselves through the network, and judge their connection by it. */
+  readonly echoes: boolean;
+  readonly maxEntries?: number;
   readonly following: FollowingProtocol;
 }
 
@@ -50,6 +55,8 @@ export interface Node {
   readonly entries: Map<ReplicatedEntry, number>;
   readonly folds: Map<string, DiffFold>;
   isAlive: boolean;
+  /** Whether its pubsub is connected, and says so. */
+  isAttached: boolean;
   wakeMs: number;
 }
 
@@ -95,14 +102,21 @@ export class Cluster {
       name,
       incarnation: makeIncarnation(1.7e12 + this.nowMs, String(this.#lives).padStart(5, "0")),
     };
-    const { windowMs, lingerMs, permdownPeriodMs, following } = this.#options;
+    const {
+      windowMs,
+      lingerMs,
+      permdownPeriodMs,
+      maxFrameBytes,
+      echoes,
+      maxEntries = 1_000_000,
+      following,
+    } = this.#options;
     const follower = new Follower(
       {
         life,
-        wire: {
-          encode: (frame) => JSON.stringify(frame),
-          decode: (payload) => JSON.parse(payload) as FollowingFrame,
-        },
+        echoes,
+        maxFrameBytes,
+        maxEntries,
         heartbeatPeriodMs: HEARTBEAT_MS,
         tickPeriodMs: HEARTBEAT_MS / 4,
         downPeriodMs: DOWN_MS,
@@ -122,6 +136,7 @@ export class Cluster {
       entries: new Map(),
       folds: new Map(),
       isAlive: true,
+      isAttached: true,
       wakeMs: Infinity,
     };
     this.nodes.set(name, node);
@@ -133,6 +148,14 @@ export class Cluster {
     node.isAlive = false;
     this.calmSinceMs = this.nowMs;
     if (this.nodes.get(node.name) === node) this.nodes.delete(node.name);
+  }
+
+  /** The pubsub of a node loses its connection, or has it back. */
+  attach(node: Node, isAttached: boolean): void {
+    if (node.isAttached === isAttached) return;
+    node.isAttached = isAttached;
+    this.calmSinceMs = this.nowMs;
+    this.step(node, { type: "connection", isAttached });
   }
 
   // What applications do.
@@ -276,19 +299,25 @@ export class Cluster {
 
   #broadcast(from: Node, payload: string): void {
     this.sent.beats += 1;
-    for (const other of this.nodes.values()) if (other !== from) this.#carry(from, other.name, payload);
+    for (const other of this.nodes.values())
+      if (other !== from || this.#options.echoes) this.#carry(from, other.name, payload);
   }
 
   #transmit(from: Node, to: string, payload: string): void {
-    const { message } = JSON.parse(payload) as FollowingFrame;
+    const { frame } = decodeFollowing(payload);
+    if (frame === undefined) throw new Error(`sent what is no frame: ${payload}`);
+    if (utf8Length(payload) > this.#options.maxFrameBytes) throw new Error(`sent too much: ${payload}`);
+    const { message } = frame;
     const isSummary = message.type === "pair" && Object.keys(message.letters).join() === "summary";
-    if (isSummary) this.sent.summaries += 1;
+    if (to === from.name) this.sent.beats += 1;
+    else if (isSummary) this.sent.summaries += 1;
     else this.sent.others += 1;
     this.#carry(from, to, payload);
   }
 
   #carry(from: Node, to: string, payload: string): void {
     const { loss, repeat, delayMs, reorders } = this.faults;
+    if (!from.isAttached) return;
     if (this.cut.has(`${from.name}>${to}`) || (loss > 0 && this.random.chance(loss))) return;
     this.#deliver(from, to, payload, this.random.between(...delayMs), reorders);
     if (repeat > 0 && this.random.chance(repeat))
@@ -304,7 +333,7 @@ export class Cluster {
     }
     this.at(atMs, () => {
       const node = this.nodes.get(to);
-      if (node === undefined) return;
+      if (node?.isAttached !== true) return;
       this.step(node, { type: "frame", payload });
       this.checkShares(node, from.name);
     });

@@ -11,7 +11,10 @@ export type BrokenRules = Partial<FollowingRules>;
 
 function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
   const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
-  const cluster = new Cluster(seed, { windowMs: 50, lingerMs: 300, permdownPeriodMs: 15_000, following });
+  const cluster = new Cluster(seed, {
+    ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 15_000 },
+    ...{ maxFrameBytes: 256 * 1024, echoes: true, following },
+  });
   cluster.faults = CALM;
   for (const name of names) cluster.start(name);
   cluster.run(10_000);
@@ -61,6 +64,22 @@ export function joinsAreSeenAfterAKill(seed: number, rules: BrokenRules = {}): r
   track(cluster, "b");
   cluster.run(2_000);
   return lacking(cluster, "a");
+}
+
+/** A share and its first summaries are lost: nobody says for long that it is complete without what was in it. */
+export function lostSharesAreNotTakenForComplete(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b", "c"]);
+  const [topic = ""] = TOPICS;
+  follow(cluster, "a", [topic]);
+  track(cluster, "b", [topic]);
+  cluster.run(20_000);
+  cluster.cut.add("b>a");
+  track(cluster, "b", [topic]);
+  cluster.run(7_000);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  if (!node(cluster, "a").follower.isComplete(topic, cluster.nowMs)) return [];
+  return lacking(cluster, "a", [topic]).map((each) => `${each}, and says that it is complete`);
 }
 
 /** The answers of both registrars are lost, and a node that only tracks is met all the same. */

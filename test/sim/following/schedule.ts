@@ -32,6 +32,9 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
     windowMs: choices.pick([0, 50, 500]),
     lingerMs: choices.pick([300, 3_000]),
     permdownPeriodMs: choices.pick([15_000, 60_000]),
+    // In the small one nearly all that tells more than one thing is cut.
+    maxFrameBytes: choices.pick([400, 256 * 1024]),
+    echoes: choices.chance(0.5),
     following: {
       rules: { ...FOLLOWING_RULES, ...changes.rules },
       limits: {
@@ -140,11 +143,24 @@ class Schedule {
     else if (chance < 0.28) this.#stop(random.pick([50, 4_000]), random.pick([0, 300, 8_000]));
     else if (chance < 0.33) this.#setFaults();
     else if (chance < 0.36) cluster.faults = CALM;
-    if (!this.#isCalm || chance < 0.36) cluster.calmSinceMs = cluster.nowMs;
+    else if (chance < 0.39) this.#disconnect(random.pick([50, 1_000, 9_000, 20_000]));
+    if (!this.#isCalm || chance < 0.39) cluster.calmSinceMs = cluster.nowMs;
   }
 
   get #isCalm(): boolean {
-    return this.#cluster.cut.size === 0 && this.#cluster.faults === CALM;
+    const { cut, faults, nodes } = this.#cluster;
+    return cut.size === 0 && faults === CALM && [...nodes.values()].every(({ isAttached }) => isAttached);
+  }
+
+  /** The pubsub of a node loses its connection, and has it back later. */
+  #disconnect(durationMs: number): void {
+    const cluster = this.#cluster;
+    const node = this.#node();
+    if (node === undefined) return;
+    cluster.attach(node, false);
+    cluster.at(cluster.nowMs + durationMs, () => {
+      if (node.isAlive) cluster.attach(node, true);
+    });
   }
 
   /** A node crashes, or says goodbye, and starts again later. */
@@ -166,6 +182,7 @@ class Schedule {
     if (!this.#isAlwaysCalm && (!this.#isCalm || cluster.nowMs - cluster.calmSinceMs < CALM_AFTER_MS)) return;
     for (const node of cluster.nodes.values()) {
       for (const topic of node.follower.interests.follows.topics()) {
+        if (node.follower.connection.status !== "connected") continue;
         if (!node.follower.isComplete(topic, cluster.nowMs)) continue;
         const listed = cluster.listed(node, topic);
         for (const ref of cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS)) {
@@ -179,6 +196,7 @@ class Schedule {
     const cluster = this.#cluster;
     cluster.cut.clear();
     cluster.faults = CALM;
+    for (const node of cluster.nodes.values()) cluster.attach(node, true);
     cluster.run(20_000);
     let wrong = this.#unsettled();
     for (let waitedMs = 0; wrong.length > 0 && waitedMs < SETTLES_WITHIN_MS; waitedMs += 2_500) {

@@ -1,0 +1,299 @@
+/**
+ * The letters of a frame as positional values: what two nodes say to each other, each letter with its part behind it.
+ * Promises and knows what `codec.ts` beside this file does; births and removals are those of `src/replication/wire`.
+ *
+ *     "g"  stream, number, stream, number                        heard of your stakes, heard of your wishes
+ *     "e"  stream, since, upTo, [ topic, roles, generation ]*
+ *     "m"  stream, number, lives, [ topic, settled, [ life, roles, generation ]* ]*
+ *     "w"  stream, since, upTo, [ topic, wish ]*
+ *     "a"  stream, number, share, version                        heard of your wishes
+ *     "s"  stream, whole, since, upTo, from, to, [ topic, generation ]*, [ topic ]*, removals, births
+ *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
+ *     "k"  stream, clock, version
+ *     "q"  stream, clock, version
+ *
+ * What is marked by a star is one flat array. Lives are names and incarnations, one after the other, and a life is the
+ * index of its name among them, halved. The topic of an open is its index in the strings of the births, or itself where no birth has it.
+ */
+import { fitsJsonText } from "../bytes.js";
+import { isIncarnation } from "../life.js";
+import type { Life } from "../life.js";
+import { MAX_NAME_BYTES } from "../limits.js";
+import type { WireBirth } from "../message.js";
+import { decodeBirths, encodeBirths } from "../wire/births.js";
+import type { BirthsForm } from "../wire/births.js";
+import { decodeRemovals, encodeRemovals } from "../wire/bodies.js";
+import { array, check, integer, positive, step } from "../wire/checks.js";
+import { isNodeName } from "../wire/codec.js";
+import { MAX_FRAME_ITEMS } from "./limits.js";
+import type {
+  Heard,
+  Letters,
+  Member,
+  MemberList,
+  Members,
+  Said,
+  ShareFrame,
+  Stake,
+  Wish,
+} from "./message.js";
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
+  const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
+  const parts: unknown[] = [];
+  if (greeting !== undefined) parts.push("g", [...placeOf(greeting.stakes), ...placeOf(greeting.wishes)]);
+  if (stakes !== undefined)
+    parts.push(
+      "e",
+      encodeSaid(stakes, ({ roles, generation }) => [roles, generation]),
+    );
+  if (members !== undefined) parts.push("m", encodeMembers(members));
+  if (wishes !== undefined)
+    parts.push(
+      "w",
+      encodeSaid(wishes, (wish) => [wish]),
+    );
+  if (wishesHeard !== undefined)
+    parts.push("a", [...placeOf(wishesHeard), wishesHeard.share, wishesHeard.version]);
+  if (share !== undefined) parts.push("s", encodeShare(share, form));
+  if (summary !== undefined) {
+    const { stream, clock, version, count, digest, isAsking } = summary;
+    parts.push("y", [stream, clock, version, count, digest, ...(isAsking === true ? [1] : [])]);
+  }
+  if (stands !== undefined) parts.push("k", [stands.stream, stands.clock, stands.version]);
+  if (question !== undefined) parts.push("q", [question.stream, question.clock, question.version]);
+  return parts;
+}
+
+/** Returns the letters, and how many there are beside them that this version does not know. */
+export function decodeLetters(parts: readonly unknown[]): {
+  readonly letters: Letters;
+  readonly unknown: number;
+} {
+  check(parts.length % 2 === 0, "letters");
+  const letters: Writable<Letters> = {};
+  const seen = new Set<unknown>();
+  const items = new Items();
+  let unknown = 0;
+  for (let i = 0; i < parts.length; i += 2) {
+    const letter = parts[i];
+    check(typeof letter === "string" && !seen.has(letter), "letter");
+    seen.add(letter);
+    const part = array(parts[i + 1], "letter");
+    switch (letter) {
+      case "g":
+        letters.greeting = { stakes: decodeHeard(part, 0), wishes: decodeHeard(part, 2) };
+        break;
+      case "e":
+        letters.stakes = decodeSaid(part, 3, items, (said, at) => decodeStake(said[at], said[at + 1]));
+        break;
+      case "m":
+        letters.members = decodeMembers(part, items);
+        break;
+      case "w":
+        letters.wishes = decodeSaid(part, 2, items, (said, at) => decodeWish(said[at]));
+        break;
+      case "a":
+        letters.wishesHeard = {
+          ...decodeHeard(part, 0),
+          share: integer(part[2], "stream"),
+          version: integer(part[3], "version"),
+        };
+        break;
+      case "s":
+        letters.share = decodeShare(part, items);
+        break;
+      case "y":
+        letters.summary = {
+          ...decodePlace(part),
+          count: integer(part[3], "count"),
+          digest: step(part[4], "digest"),
+          ...(part[5] === 1 && { isAsking: true }),
+        };
+        break;
+      case "k":
+        letters.stands = decodePlace(part);
+        break;
+      case "q":
+        letters.question = decodePlace(part);
+        break;
+      default:
+        unknown += 1;
+    }
+  }
+  return { letters, unknown };
+}
+
+/** Counts what a frame names: its bytes alone would allow for too much. */
+class Items {
+  #count = 0;
+
+  add(count: number): void {
+    this.#count += count;
+    check(this.#count <= MAX_FRAME_ITEMS, "number of items");
+  }
+}
+
+function placeOf({ stream, number }: Heard): [number, number] {
+  return [stream, number];
+}
+
+function decodeHeard(part: readonly unknown[], at: number): Heard {
+  return { stream: integer(part[at], "stream"), number: integer(part[at + 1], "number") };
+}
+
+function decodePlace(part: readonly unknown[]): { stream: number; clock: number; version: number } {
+  return {
+    stream: integer(part[0], "stream"),
+    clock: integer(part[1], "clock"),
+    version: integer(part[2], "version"),
+  };
+}
+
+function encodeSaid<V>({ stream, since, upTo, items }: Said<V>, valuesOf: (value: V) => number[]): unknown[] {
+  const flat: unknown[] = [];
+  for (const [topic, value] of items) flat.push(topic, ...valuesOf(value));
+  return [stream, since, upTo, flat];
+}
+
+/** @param width is how many values an item has, its topic included. */
+function decodeSaid<V>(
+  part: readonly unknown[],
+  width: number,
+  items: Items,
+  valueOf: (flat: readonly unknown[], at: number) => V,
+): Said<V> {
+  const stream = positive(part[0], "stream");
+  const since = integer(part[1], "since");
+  const upTo = integer(part[2], "upTo");
+  check(since <= upTo, "range");
+  const flat = array(part[3], "items");
+  check(flat.length % width === 0, "items");
+  items.add(flat.length / width);
+  const said: [string, V][] = [];
+  for (let i = 0; i < flat.length; i += width) said.push([topicOf(flat[i]), valueOf(flat, i + 1)]);
+  return { stream, since, upTo, items: said };
+}
+
+function decodeStake(roles: unknown, generation: unknown): Stake {
+  const sum = integer(roles, "roles");
+  check(sum <= 3, "roles");
+  return { roles: sum, generation: integer(generation, "generation") };
+}
+
+function decodeWish(value: unknown): Wish {
+  const wish = step(value, "wish");
+  check(wish !== 0, "wish");
+  return wish;
+}
+
+function encodeMembers({ stream, number, lists }: Members): unknown[] {
+  const lives: string[] = [];
+  const indexes = new Map<string, number>();
+  const indexOf = ({ name, incarnation }: Life): number => {
+    const id = `${incarnation}${name}`;
+    let index = indexes.get(id);
+    if (index === undefined) {
+      index = lives.push(name, incarnation) / 2 - 1;
+      indexes.set(id, index);
+    }
+    return index;
+  };
+  const flat = lists.flatMap(({ topic, isSettled, members }) => [
+    topic,
+    isSettled ? 1 : 0,
+    members.flatMap(({ life, stake: { roles, generation } }) => [indexOf(life), roles, generation]),
+  ]);
+  return [stream, number, lives, flat];
+}
+
+function decodeMembers(part: readonly unknown[], items: Items): Members {
+  const names = array(part[2], "lives");
+  check(names.length % 2 === 0, "lives");
+  items.add(names.length / 2);
+  const lives: Life[] = [];
+  for (let i = 0; i < names.length; i += 2) {
+    const [name, incarnation] = [names[i], names[i + 1]];
+    check(isNodeName(name) && isIncarnation(incarnation), "life");
+    lives.push({ name, incarnation });
+  }
+  const flat = array(part[3], "lists");
+  check(flat.length % 3 === 0, "lists");
+  items.add(flat.length / 3);
+  const lists: MemberList[] = [];
+  for (let i = 0; i < flat.length; i += 3) {
+    const isSettled = flat[i + 1];
+    check(isSettled === 0 || isSettled === 1, "settled");
+    const rows = array(flat[i + 2], "members");
+    check(rows.length % 3 === 0, "members");
+    items.add(rows.length / 3);
+    const members: Member[] = [];
+    for (let j = 0; j < rows.length; j += 3) {
+      const life = lives[integer(rows[j], "life")];
+      check(life !== undefined, "life");
+      members.push({ life, stake: decodeStake(rows[j + 1], rows[j + 2]) });
+    }
+    lists.push({ topic: topicOf(flat[i]), isSettled: isSettled === 1, members });
+  }
+  return { ...decodeHeard(part, 0), lists };
+}
+
+function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
+  const { stream, isWhole, since, upTo, from, to, opens, closes, removals, births } = share;
+  const block = encodeBirths(births, 0, form);
+  const indexes = opens.length === 0 ? undefined : indexesOf(block, births);
+  return [
+    ...[stream, isWhole ? 1 : 0, since, upTo, from, to],
+    opens.flatMap(([topic, generation]) => [indexes?.get(topic) ?? topic, generation]),
+    closes,
+    encodeRemovals(removals, since),
+    block,
+  ];
+}
+
+/** Where the topics of births stand among their strings. */
+function indexesOf(block: readonly unknown[], births: readonly WireBirth[]): ReadonlyMap<string, number> {
+  const topics = new Set(births.map(({ topic }) => topic));
+  const indexes = new Map<string, number>();
+  const strings = (block[0] ?? []) as readonly string[];
+  for (const [index, text] of strings.entries()) if (topics.has(text)) indexes.set(text, index);
+  return indexes;
+}
+
+function decodeShare(part: readonly unknown[], items: Items): ShareFrame {
+  const isWhole = part[1];
+  check(isWhole === 0 || isWhole === 1, "whole");
+  const since = integer(part[2], "since");
+  const upTo = integer(part[3], "upTo");
+  const from = integer(part[4], "from");
+  const to = integer(part[5], "to");
+  check(since <= upTo && from <= to, "range");
+  const block = array(part[9], "births");
+  const births = decodeBirths(block, 0, upTo);
+  const strings = block.length === 0 ? [] : array(block[0], "strings");
+  const flat = array(part[6], "opens");
+  check(flat.length % 2 === 0, "opens");
+  items.add(flat.length / 2);
+  const opens: [string, number][] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    const topic = flat[i];
+    const text = typeof topic === "string" ? topic : strings[integer(topic, "topic")];
+    opens.push([topicOf(text), positive(flat[i + 1], "generation")]);
+  }
+  const closes = array(part[7], "closes").map(topicOf);
+  items.add(closes.length);
+  return {
+    stream: positive(part[0], "stream"),
+    isWhole: isWhole === 1,
+    ...{ since, upTo, from, to, opens, closes },
+    removals: decodeRemovals(array(part[8], "removals"), since, upTo),
+    births,
+  };
+}
+
+function topicOf(value: unknown): string {
+  check(typeof value === "string" && fitsJsonText(value, MAX_NAME_BYTES), "topic");
+  return value;
+}

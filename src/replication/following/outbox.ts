@@ -1,0 +1,140 @@
+/**
+ * Messages of a node that follows on their way out: gives each frame its counter and cuts what would not fit into one. One
+ * counter serves all frames of a life. One entry always fits: the options that start accepts see to it. Knows no
+ * peer and no time.
+ */
+import { utf8Length } from "../bytes.js";
+import { INCARNATION_RANDOM_LENGTH, makeIncarnation } from "../life.js";
+import type { Life } from "../life.js";
+import {
+  MAX_EVICTED,
+  MAX_FRAME_BIRTHS,
+  MAX_NAME_BYTES,
+  MAX_NODE_NAME_BYTES,
+  MAX_SESSION_LENGTH,
+} from "../limits.js";
+import type { Eviction } from "../message.js";
+import type { Rules } from "../rules.js";
+import { fitExpanded } from "../wire/births.js";
+import type { BirthsForm } from "../wire/births.js";
+import type { Carry } from "../wire/outbox.js";
+import { encodeFollowing } from "./codec.js";
+import { MAX_FRAME_ITEMS } from "./limits.js";
+import type { FollowingMessage, Letters, PairMessage, ShareFrame } from "./message.js";
+import { Pieces } from "./pieces.js";
+
+/** An item may name a topic and a life beside itself. */
+const ITEMS_OF_A_FRAME = Math.floor(MAX_FRAME_ITEMS / 3);
+
+export class FollowingOutbox {
+  readonly #life: Life;
+  readonly #maxBytes: number;
+  readonly #carryOut: Carry;
+  readonly #rules: Rules;
+  #counter = 0;
+
+  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules) {
+    this.#life = life;
+    this.#maxBytes = maxBytes;
+    this.#carryOut = carryOut;
+    this.#rules = rules;
+  }
+
+  /** The counter of the last frame. */
+  get counter(): number {
+    return this.#counter;
+  }
+
+  /** Sends a message to one life, or to all. One to all fits any frame; so do those to one, but for pairs. */
+  send(message: Exclude<FollowingMessage, PairMessage | Eviction>, to?: Life): void {
+    this.#carryOut(this.#encode(message, to), to?.name);
+  }
+
+  /** Sends an eviction; in several frames, if there are more sessions than fit one. */
+  sendEviction(eviction: Eviction): void {
+    const { sessions } = eviction;
+    const text = sessions.length > MAX_EVICTED ? undefined : this.#encode(eviction, undefined);
+    if (text !== undefined && (sessions.length < 2 || this.#fits(text))) return this.#carryOut(text);
+    const half = sessions.length >>> 1;
+    this.sendEviction({ ...eviction, sessions: sessions.slice(0, half) });
+    this.sendEviction({ ...eviction, sessions: sessions.slice(half) });
+  }
+
+  /** Sends letters; in parts, if they do not fit one frame. */
+  sendLetters(letters: Letters, to: Life): void {
+    const pieces = new Pieces(letters);
+    const text = this.#encodeIfFits(letters, 1, to);
+    if (text !== undefined) return this.#carryOut(text, to.name);
+    const cut: Letters[] = [];
+    this.#cut(pieces, 0, pieces.length, true, to, cut);
+    for (const [i, piece] of cut.entries()) {
+      const message = { type: "pair", letters: piece, part: i + 1, parts: cut.length } as const;
+      const shared = this.#encode(message, to);
+      this.#carryOut(this.#fits(shared) ? shared : this.#encodeAgain(message, to), to.name);
+    }
+  }
+
+  /** Halves letters until every piece fits, whatever the numbers of its part will be. */
+  #cut(pieces: Pieces, from: number, to: number, isFirst: boolean, peer: Life, cut: Letters[]): void {
+    const letters = pieces.part(from, to, isFirst);
+    const isSmallest = isFirst ? to === from : to - from === 1;
+    if (isSmallest || this.#encodeIfFits(letters, Number.MAX_SAFE_INTEGER, peer) !== undefined) {
+      cut.push(letters);
+      return;
+    }
+    const half = from + ((to - from) >>> 1);
+    this.#cut(pieces, from, half, isFirst, peer, cut);
+    this.#cut(pieces, half, to, false, peer, cut);
+  }
+
+  /** A text of letters that others take in, if there is one. */
+  #encodeIfFits(letters: Letters, parts: number, to: Life): string | undefined {
+    const births = letters.share?.births ?? [];
+    if (births.length > MAX_FRAME_BIRTHS || namedIn(letters) > ITEMS_OF_A_FRAME) return undefined;
+    if (births.length > 1 && !fitExpanded(births)) return undefined;
+    const text = this.#encode({ type: "pair", letters, part: parts, parts }, to);
+    return this.#fits(text) ? text : undefined;
+  }
+
+  /** Whether a payload is as short as the pubsub needs it. */
+  #fits(text: string): boolean {
+    return this.#rules.fitsFrame(text, this.#maxBytes);
+  }
+
+  #encode(message: FollowingMessage, to: Life | undefined): string {
+    // A text that is not sent after all leaves a hole in the counters, which means nothing.
+    this.#counter += 1;
+    return this.#encodeAgain(message, to, "shared");
+  }
+
+  /** The same frame in another form: it is sent in the place of the first, so that parts follow each other. */
+  #encodeAgain(message: FollowingMessage, to: Life | undefined, form: BirthsForm = "plain"): string {
+    return encodeFollowing({ from: this.#life, to: to?.incarnation, counter: this.#counter, message }, form);
+  }
+}
+
+function namedIn({ stakes, members, wishes, share }: Letters): number {
+  let count = (stakes?.items.length ?? 0) + (wishes?.items.length ?? 0);
+  for (const list of members?.lists ?? []) count += 1 + list.members.length;
+  return count + (share?.opens.length ?? 0) + (share?.closes.length ?? 0);
+}
+
+/**
+ * The most bytes that a frame with one entry in plain form may need, whatever the entry's names, the node's name and
+ * the numbers in the frame.
+ */
+export function largestShareFrameBytes(maxMetaBytes: number): number {
+  const most = Number.MAX_SAFE_INTEGER;
+  // Encoded as it would be, with the largest number in every place. No unit takes more bytes than a control character.
+  const session = "\0".repeat(MAX_SESSION_LENGTH);
+  const share: ShareFrame = {
+    ...{ stream: most, isWhole: true, since: most, upTo: most, from: most, to: most },
+    ...{ opens: [], closes: [], removals: [] },
+    births: [{ clock: most, topic: "t", key: "k", session, meta: {} }],
+  };
+  const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));
+  const message = { type: "pair", letters: { share }, part: most, parts: most } as const;
+  const life = { name: "n", incarnation };
+  const text = encodeFollowing({ from: life, to: incarnation, counter: most, message }, "plain");
+  return utf8Length(text) - "nkt{}".length + MAX_NODE_NAME_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
+}

@@ -1,0 +1,58 @@
+/**
+ * What a tracker runs, whatever it holds: full replication, or replication by interest. An event and the time go in, and
+ * effects come out. Types only.
+ */
+import type { SeenTimes } from "./authoring/seen-times.js";
+import type { Counters } from "./counters.js";
+import type { ReplicatedEntry } from "./entry.js";
+import type { Connection } from "./lives/connection.js";
+import type { ForeignNode } from "./lives/foreign-nodes.js";
+import type { Membership } from "./lives/membership.js";
+import type { VersionRange } from "./message.js";
+import type { View } from "./showing/view.js";
+import type { ReplicationEvent, Step } from "./step.js";
+
+/** What a wait is for. */
+export interface Goal {
+  readonly isReached: boolean;
+}
+
+/** How much a node has to do with others that holds what it follows. */
+interface FollowingCounts {
+  readonly follows: number;
+  readonly stakes: number;
+  readonly registrarRows: number;
+  readonly peers: number;
+}
+
+/** Waits for what others have. Connections are numbered, as a wait may last longer than one of them. */
+export interface Waits {
+  /** The connection since which others are to be heard out, if that is asked for now. */
+  readonly since: number;
+  /** Begins a wait for what is known now; or, if it began before anybody was known, for what they had at first. */
+  catchUp(asOfNow: boolean, since: number): Goal;
+}
+
+export interface Machine {
+  readonly view: View;
+  readonly counters: Counters;
+  readonly membership: Membership;
+  readonly connection: Connection;
+  readonly seenTimes: SeenTimes;
+  /** The version of the protocol that this node speaks at present, and all that it reads. */
+  readonly versions: { readonly spoken: number; readonly own: VersionRange };
+  /** Who is heard, and speaks none of them. */
+  readonly border: { foreignNodes(nowMs: number): readonly ForeignNode[] };
+  readonly heardOut: Waits;
+  /** Of a machine that holds what it follows. */
+  readonly following?: FollowingCounts | undefined;
+  step(event: ReplicationEvent, nowMs: number): Step;
+  /** Whether all is held that is to be held, as far as is known. */
+  hasCaughtUp(nowMs: number): boolean;
+  /** Whether all of a followed topic is held that anybody has who is up; not asked where everything is held. */
+  isComplete?(topic: string, nowMs: number): boolean;
+  /** What this node has in a topic itself; not asked where everything is shown. */
+  ownOf?(topic: string): Iterable<ReplicatedEntry>;
+  /** For how long entries wait elsewhere, as others say, of which this node could not hear. */
+  earlierWindowMs(nowMs: number): number;
+}

@@ -1,0 +1,171 @@
+/**
+ * What the letters of a peer change: in what this node knows of others, in what it holds of them, and in what it shows. As
+ * far as there is room: anybody who can publish may send any number of entries and topics. Knows no pubsub and no timer.
+ */
+import type { Counters } from "./counters.js";
+import type { Interests } from "./following/interests.js";
+import type { FollowingLimits } from "./following/limits.js";
+import type { Letters, ShareFrame } from "./following/message.js";
+import type { Merged } from "./following/share-follower.js";
+import { Room } from "./holding/room.js";
+import type { Refusals } from "./lives/refusals.js";
+import type { Partner } from "./partner.js";
+import type { Rules } from "./rules.js";
+import type { View } from "./showing/view.js";
+import type { Effects } from "./step.js";
+
+export interface ReadingOptions {
+  /** How many entries of other lives are kept. */
+  readonly maxEntries: number;
+  readonly rules: Rules;
+  readonly limits: FollowingLimits;
+}
+
+export class Reading {
+  readonly #options: ReadingOptions;
+  readonly #interests: Interests;
+  readonly #view: View;
+  readonly #counters: Counters;
+  readonly #refusals: Refusals;
+  readonly #effects: Effects;
+  readonly #room: Room;
+  readonly #crowded = new Set<Partner>();
+  /** Topics that others have told, wished for and opened, over all lives. */
+  #topicsHeard = 0;
+
+  constructor(
+    options: ReadingOptions,
+    interests: Interests,
+    view: View,
+    counters: Counters,
+    refusals: Refusals,
+    effects: Effects,
+  ) {
+    this.#options = options;
+    this.#interests = interests;
+    this.#view = view;
+    this.#counters = counters;
+    this.#refusals = refusals;
+    this.#effects = effects;
+    this.#room = new Room(options.maxEntries, options.rules);
+  }
+
+  /** Reads what a peer says, in the order in which it is to be read. */
+  read(partner: Partner, letters: Letters, nowMs: number): void {
+    const { pair } = partner;
+    const interests = this.#interests;
+    const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
+    const heardBefore = pair.heardSize;
+    if (greeting !== undefined) {
+      pair.stakes.heardAtMost(greeting.stakes);
+      pair.wishes.heardAtMost(greeting.wishes);
+      pair.introduce();
+    }
+    if (stakes !== undefined && this.#admitsTopics(stakes.items.length, nowMs))
+      interests.heardStakes(pair, stakes);
+    if (members !== undefined) interests.heardMembers(pair, members);
+    if (wishes !== undefined && this.#admitsTopics(wishes.items.length, nowMs))
+      interests.heardWishes(pair, wishes);
+    if (share !== undefined && this.#admitsTopics(share.opens.length, nowMs))
+      this.#readShare(partner, share, nowMs);
+    if (summary !== undefined) {
+      const verdict = pair.followed.compare(summary);
+      if (verdict === "diverged") {
+        this.#counters.divergences += 1;
+        this.#effects.add({ type: "divergence", life: partner.life, shard: 0 });
+      }
+      // It may have less by now than what there was no room for.
+      if (pair.isCrowded) partner.lacksRoomFor = summary.count - pair.followed.entries.size;
+      if (verdict === "equal") {
+        pair.isChecked = true;
+        if (summary.isAsking === true) pair.owesStands();
+      }
+    }
+    if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
+    if (stands !== undefined) pair.stands(stands);
+    if (question !== undefined) pair.asked(question);
+    this.#topicsHeard += pair.heardSize - heardBefore;
+    this.count(partner);
+  }
+
+  /** What is held of a peer may have changed. */
+  count(partner: Partner): void {
+    this.#room.count(partner);
+  }
+
+  /** Whether there is room for a piece of letters, which waits for the others. */
+  admitsPiece({ share }: Letters, partner: Partner, nowMs: number): boolean {
+    const births = share?.births.length ?? 0;
+    if (this.#room.admits(births)) return true;
+    this.#full(partner, births, nowMs);
+    return false;
+  }
+
+  /** It is forgotten, with all that was heard of it. */
+  forget(partner: Partner): void {
+    this.#topicsHeard -= partner.pair.heardSize;
+    this.#room.forget(partner);
+    this.#crowded.delete(partner);
+  }
+
+  /** What there was no room for is asked for where there is now. */
+  lookForRoom(found: (partner: Partner) => void): void {
+    for (const partner of this.#crowded) {
+      if (!this.#room.admits(partner.lacksRoomFor)) continue;
+      this.#crowded.delete(partner);
+      partner.pair.isCrowded = false;
+      found(partner);
+    }
+  }
+
+  /** A follow has ended: what others have in its topic is let go. */
+  letGo(topic: string, partners: Iterable<Partner>): void {
+    for (const partner of partners) {
+      const heardBefore = partner.pair.heardSize;
+      for (const entry of partner.pair.followed.letGo(topic)) this.#view.leave(entry, "untracked");
+      this.#topicsHeard += partner.pair.heardSize - heardBefore;
+      this.count(partner);
+    }
+  }
+
+  #readShare(partner: Partner, share: ShareFrame, nowMs: number): void {
+    const { followed } = partner.pair;
+    const growth = followed.growthBy(share);
+    if (!this.#room.admits(growth)) return this.#full(partner, growth, nowMs);
+    const merged = followed.merge(share);
+    if (typeof merged !== "string") this.#merged(partner, merged);
+    if (!followed.isBehind) partner.pair.isChecked = true;
+  }
+
+  #full(partner: Partner, growth: number, nowMs: number): void {
+    const { pair, life } = partner;
+    partner.assembly.drop();
+    this.count(partner);
+    partner.lacksRoomFor = growth;
+    pair.isCrowded = true;
+    pair.isChecked = false;
+    this.#crowded.add(partner);
+    this.#counters.entriesCrowded += growth;
+    this.#refusals.report({ kind: "full", life, maxEntries: this.#options.maxEntries }, nowMs);
+  }
+
+  #admitsTopics(count: number, nowMs: number): boolean {
+    const { rules, limits } = this.#options;
+    if (rules.hasRoom(this.#topicsHeard, count, limits.topicsHeard)) return true;
+    this.#counters.claimsCrowded += 1;
+    this.#refusals.report({ kind: "crowded", table: "claims" }, nowMs);
+    return false;
+  }
+
+  #merged(partner: Partner, { change, closed, ignored }: Merged): void {
+    const { pair } = partner;
+    this.#counters.deltasMerged += 1;
+    pair.broughtOn();
+    for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
+    for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
+    if (!partner.isShown) return;
+    for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");
+    for (const { entry, previous } of change.updated) this.#view.update(entry, previous);
+    for (const entry of change.added) this.#view.join(entry);
+  }
+}

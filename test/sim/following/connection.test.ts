@@ -1,0 +1,140 @@
+/** How nodes that follow are connected: reconnects, deafness, links of one way, and room. */
+import { describe, expect, it } from "vitest";
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import { Cluster, type Node } from "./cluster.js";
+
+function clusterOf(
+  names: readonly string[],
+  options: { echoes?: boolean; maxEntries?: number } = {},
+): Cluster {
+  const cluster = new Cluster(1, {
+    ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
+    ...{ echoes: false, following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS } },
+    ...options,
+  });
+  for (const name of names) cluster.start(name);
+  cluster.run(10_000);
+  return cluster;
+}
+
+function nodeOf(cluster: Cluster, name: string): Node {
+  const node = cluster.nodes.get(name);
+  if (node === undefined) throw new Error(`there is no node ${name}`);
+  return node;
+}
+
+function linkOf(cluster: Cluster, of: string, to: string): string | undefined {
+  return nodeOf(cluster, of).follower.membership.presentOf(to)?.link.status;
+}
+
+describe("a node that follows", () => {
+  it("asks everybody at once what it has missed, when it is connected again", () => {
+    const cluster = clusterOf(["a", "b", "c"]);
+    const a = nodeOf(cluster, "a");
+    cluster.step(a, { type: "follow", topic: "t" });
+    cluster.track(nodeOf(cluster, "b"), "t", "before");
+    cluster.run(5_000);
+    cluster.attach(a, false);
+    cluster.track(nodeOf(cluster, "b"), "t", "meanwhile");
+    // A topic to which b opens nothing until then.
+    cluster.track(nodeOf(cluster, "c"), "t", "another");
+    cluster.run(1_000);
+    expect(a.follower.view.count("t")).toBe(1);
+    cluster.attach(a, true);
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(false);
+    cluster.run(300);
+    expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
+    expect(cluster.wrong).toEqual([]);
+  });
+
+  it("sends nothing while it is disconnected, and says what it has afterwards", () => {
+    const cluster = clusterOf(["a", "b"]);
+    const [a, b] = [nodeOf(cluster, "a"), nodeOf(cluster, "b")];
+    cluster.step(a, { type: "follow", topic: "t" });
+    cluster.track(b, "t", "before");
+    cluster.run(5_000);
+    cluster.attach(b, false);
+    const before = { ...b.follower.counters };
+    cluster.track(b, "t", "meanwhile");
+    cluster.run(3_000);
+    expect(b.follower.counters.framesSent).toBe(before.framesSent);
+    cluster.attach(b, true);
+    cluster.run(300);
+    expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
+  });
+
+  it("is deaf where it does not hear itself, and declares nobody dead", () => {
+    const cluster = clusterOf(["a", "b"], { echoes: true });
+    const a = nodeOf(cluster, "a");
+    cluster.step(a, { type: "follow", topic: "t" });
+    cluster.track(nodeOf(cluster, "b"), "t", "k");
+    cluster.run(5_000);
+    expect(a.follower.connection.status).toBe("connected");
+    cluster.cut.add("a>a").add("b>a");
+    cluster.run(30_000);
+    expect(a.follower.connection.status).toBe("deaf");
+    expect(a.follower.view.count("t")).toBe(1);
+    cluster.cut.clear();
+    cluster.run(3_000);
+    expect(a.follower.connection.status).toBe("connected");
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
+  });
+
+  it("says whom it hears and who does not hear it, is not complete, and is once they do", () => {
+    const cluster = clusterOf(["a", "b", "c"]);
+    const a = nodeOf(cluster, "a");
+    cluster.cut.add("a>b");
+    cluster.step(a, { type: "follow", topic: "t" });
+    cluster.track(nodeOf(cluster, "b"), "t", "k");
+    cluster.run(30_000);
+    expect(linkOf(cluster, "a", "b")).toBe("oneWay");
+    expect(linkOf(cluster, "a", "c")).toBe("whole");
+    cluster.cut.clear();
+    cluster.run(5_000);
+    expect(linkOf(cluster, "a", "b")).toBe("whole");
+    expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
+  });
+
+  it("R59: holds what there is room for, says that it lacks the rest, and fetches it when there is room", () => {
+    const cluster = clusterOf(["a", "b"], { maxEntries: 10 });
+    const [a, b] = [nodeOf(cluster, "a"), nodeOf(cluster, "b")];
+    cluster.step(a, { type: "follow", topic: "t" });
+    for (let i = 0; i < 8; i++) cluster.track(b, "t", `k${i}`);
+    cluster.run(1_000);
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
+    for (let i = 0; i < 8; i++) cluster.track(b, "t", `more${i}`);
+    const { requestsSent } = a.follower.counters;
+    cluster.run(30_000);
+    expect(a.follower.view.count("t")).toBeLessThanOrEqual(10);
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(false);
+    expect(a.follower.counters.entriesCrowded).toBeGreaterThan(0);
+    // What finds no room is not asked for again and again.
+    expect(a.follower.counters.requestsSent - requestsSent).toBeLessThan(5);
+    for (const entry of [...b.entries.keys()].slice(0, 8)) cluster.untrack(b, entry);
+    cluster.run(75_000);
+    expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
+    expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
+  });
+
+  it("R59: takes no more topics of others than it has room for", () => {
+    const cluster = clusterOf(["a", "b"]);
+    const small = new Cluster(1, {
+      ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024, echoes: false },
+      following: { rules: FOLLOWING_RULES, limits: { ...FOLLOWING_LIMITS, topicsHeard: 20 } },
+    });
+    for (const each of [cluster, small]) {
+      if (each === small) for (const name of ["a", "b"]) each.start(name);
+      each.run(10_000);
+      for (let i = 0; i < 100; i++) {
+        each.track(nodeOf(each, "b"), `t${i}`, "k");
+        each.run(100);
+      }
+    }
+    expect(nodeOf(cluster, "a").follower.sizes.registrarRows).toBe(100);
+    expect(nodeOf(small, "a").follower.sizes.registrarRows).toBeLessThanOrEqual(20);
+    expect(nodeOf(small, "a").follower.counters.claimsCrowded).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,325 @@
+/** A tracker that holds what it follows: reading, diffs, completeness and ends, between real trackers in virtual time. */
+import { describe, expect, it } from "vitest";
+import { MemoryHub } from "../../src/adapters/memory.js";
+import { diagnose } from "../../src/inspect/diagnosis.js";
+import { overviewOf } from "../../src/inspect/overview.js";
+import type { PubSub } from "../../src/pubsub/pubsub.js";
+import { Session } from "../../src/session.js";
+import { DiffFold } from "../../src/testing/diff-fold.js";
+import { Machine } from "../../src/testing/machine.js";
+import { SeededRandom } from "../../src/testing/random.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
+import { Tracker, type TrackerOptions } from "../../src/tracker/tracker.js";
+import type { Diff } from "../../src/words.js";
+
+interface Started {
+  readonly tracker: Tracker;
+  readonly diffs: Diff[];
+  readonly fold: DiffFold;
+  readonly wrong: string[];
+  readonly errors: string[];
+}
+
+/** Nodes whose frames take a millisecond, in virtual time. */
+class Nodes {
+  readonly time = new VirtualTime();
+  readonly #receivers = new Map<string, Map<string, (payload: string) => void>>();
+
+  async start(name: string, options: Partial<TrackerOptions> = {}): Promise<Started> {
+    const random = new SeededRandom(name);
+    const machine = new Machine({ time: this.time, random, clockOffsetMs: 0, afterTask: () => undefined });
+    const diffs: Diff[] = [];
+    const fold = new DiffFold();
+    const wrong: string[] = [];
+    const errors: string[] = [];
+    const starting = Tracker.start(
+      {
+        handleDiff(diff) {
+          diffs.push(diff);
+          wrong.push(...fold.apply(diff));
+        },
+      },
+      {
+        name: "rooms",
+        pubsub: this.#pubsub(name, machine),
+        holds: "followed",
+        runtime: machine.runtime,
+        ...options,
+      },
+    );
+    await this.time.advance(5);
+    const tracker = await starting;
+    tracker.on("error", ({ code }) => void errors.push(code));
+    return { tracker, diffs, fold, wrong, errors };
+  }
+
+  #pubsub(nodeName: string, machine: Machine): PubSub {
+    const own = new Map<string, (payload: string) => void>();
+    this.#receivers.set(nodeName, own);
+    const carry = (
+      to: Map<string, (payload: string) => void> | undefined,
+      channel: string,
+      payload: string,
+    ) => void this.time.at(this.time.nowMs + 1, () => machine.arrive(() => to?.get(channel)?.(payload)));
+    return {
+      nodeName,
+      echoes: true,
+      broadcast: (channel, payload) => {
+        for (const to of this.#receivers.values()) carry(to, channel, payload);
+      },
+      send: (to, channel, payload) => carry(this.#receivers.get(to), channel, payload),
+      subscribe: (channel, receive) => {
+        own.set(channel, receive);
+        return () => void own.delete(channel);
+      },
+    };
+  }
+}
+
+const twoDiffer = ["HOLDS_DIFFER", "HOLDS_DIFFER"];
+const notFollowed = expect.objectContaining({ code: "NOT_FOLLOWED" }) as unknown;
+
+describe("a tracker that holds what it follows", { timeout: 10_000 }, () => {
+  it("lists what others have in a followed topic, and nothing of others", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    const session = new Session();
+    b.tracker.track(session, "room:1", "bob", { n: 1 });
+    b.tracker.track(session, "room:2", "bob", { n: 2 });
+    await nodes.time.advance(10_000);
+    const room = a.tracker.follow("room:1");
+    await nodes.time.advance(50);
+    expect(room.complete).toBe(true);
+    expect(room.list().map(({ key, node, meta }) => [key, node, meta])).toEqual([["bob", "b", { n: 1 }]]);
+    expect(a.tracker.list("room:1")).toEqual(room.list());
+    expect([room.count(), room.countKeys(), room.has("bob"), room.getByKey("bob").length]).toEqual([
+      1,
+      1,
+      true,
+      1,
+    ]);
+    expect(a.tracker.topics()).toEqual(["room:1"]);
+    expect(a.tracker.health().replicas.map(({ entries }) => entries)).toEqual([1]);
+    expect(a.errors).toEqual([]);
+  });
+
+  it("tracks and lists what is its own without a follow, and refuses to read the rest at once", async () => {
+    const nodes = new Nodes();
+    const { tracker, diffs } = await nodes.start("a");
+    const session = new Session();
+    const ref = tracker.track(session, "room:1", "ann", { n: 1 });
+    expect(tracker.listOwn("room:1").map((entry) => entry.ref)).toEqual([ref]);
+    expect(tracker.listOwn("room:2")).toEqual([]);
+    for (const read of ["list", "count", "countKeys", "entries"] as const)
+      expect(() => tracker[read]("room:1"), read).toThrow(notFollowed);
+    for (const read of ["has", "getByKey", "explain", "evict"] as const)
+      expect(() => tracker[read]("room:1", "ann"), read).toThrow(notFollowed);
+    expect(tracker.topics()).toEqual([]);
+    expect(tracker.untrack(session)).toBe(1);
+    expect(diffs).toEqual([]);
+  });
+
+  it("tells by a diff that a follow begins, with what is its own, and that it ends, without leaves", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a", { followLingerMs: 5_000 }), await nodes.start("b")];
+    a.tracker.track(new Session(), "room:1", "ann", {});
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    await nodes.time.advance(5_000);
+    const room = a.tracker.follow("room:1");
+    expect(a.diffs.map((diff) => diff.get("room:1"))).toEqual([
+      expect.objectContaining({ began: true, joins: [expect.objectContaining({ key: "ann" })], leaves: [] }),
+    ]);
+    await nodes.time.advance(1_000);
+    expect(a.fold.count("room:1")).toBe(2);
+    room.close();
+    room.close();
+    expect(room.closed).toBe(true);
+    for (const read of ["list", "count", "countKeys"] as const)
+      expect(() => room[read]()).toThrow(notFollowed);
+    expect(() => a.tracker.list("room:1")).toThrow(notFollowed);
+    b.tracker.track(new Session(), "room:1", "bea", {});
+    await nodes.time.advance(2_000);
+    // It lingers: whoever folds is still told.
+    expect(a.fold.count("room:1")).toBe(3);
+    await nodes.time.advance(5_000);
+    expect(a.diffs.at(-1)?.get("room:1")).toEqual({ ended: true, joins: [], updates: [], leaves: [] });
+    expect(a.fold.topics()).toEqual([]);
+    expect(a.tracker.health().replicas.map(({ entries }) => entries)).toEqual([0]);
+    expect([...a.wrong, ...b.wrong]).toEqual([]);
+  });
+
+  it("counts handles, and follows anew what lingers without a gap", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a", { followLingerMs: 5_000 }), await nodes.start("b")];
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    const [one, other] = [a.tracker.follow("room:1"), a.tracker.follow("room:1")];
+    await nodes.time.advance(10_000);
+    one.close();
+    expect(a.tracker.count("room:1")).toBe(1);
+    expect(other.count()).toBe(1);
+    other.close();
+    await nodes.time.advance(3_000);
+    const again = a.tracker.follow("room:1");
+    expect([again.count(), again.complete]).toEqual([1, true]);
+    await nodes.time.advance(10_000);
+    expect(again.count()).toBe(1);
+    expect(a.diffs.flatMap((diff) => [...diff.values()]).filter(({ began }) => began === true)).toHaveLength(
+      1,
+    );
+  });
+
+  it("waits for a topic, and says when it was not complete in time", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    await nodes.time.advance(10_000);
+    const room = a.tracker.follow("room:1");
+    expect(room.complete).toBe(false);
+    const waits = room.whenComplete();
+    await nodes.time.advance(100);
+    await waits;
+    expect(room.count()).toBe(1);
+    const lonely = new Nodes();
+    const alone = await lonely.start("c");
+    // A first node does not know for two heartbeats that it is the only one.
+    const lost = alone.tracker.follow("room:1").whenComplete({ timeoutMs: 1_000 });
+    const refused = expect(lost).rejects.toMatchObject({ code: "TIMEOUT" });
+    await lonely.time.advance(2_000);
+    await refused;
+  });
+
+  it("is complete as a whole when all that it follows is", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    a.tracker.follow("room:1");
+    const waits = a.tracker.whenComplete({ timeoutMs: 20_000 });
+    await nodes.time.advance(10_000);
+    await waits;
+    expect(a.tracker.count("room:1")).toBe(1);
+    expect(a.tracker.health()).toMatchObject({
+      complete: true,
+      following: { follows: 1, stakes: 1, peers: 1 },
+    });
+  });
+
+  it("evicts in a followed topic, also where the owner does not follow it", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    const session = new Session();
+    const evicted: string[] = [];
+    b.tracker.on("evicted", ({ key, reason, by }) => void evicted.push(`${key} ${reason} ${by}`));
+    b.tracker.track(session, "room:1", "bob", {});
+    await nodes.time.advance(10_000);
+    a.tracker.follow("room:1");
+    await nodes.time.advance(1_000);
+    expect(a.tracker.evict("room:1", "bob", "banned")).toBe(1);
+    await nodes.time.advance(1_000);
+    expect(evicted).toEqual(["bob banned a"]);
+    expect(a.tracker.count("room:1")).toBe(0);
+    expect(
+      a.diffs
+        .at(-1)
+        ?.get("room:1")
+        ?.leaves.map(({ reason }) => reason),
+    ).toEqual(["evicted"]);
+  });
+
+  it("hands off by a goodbye: a user who moves to another node leaves no list", async () => {
+    const nodes = new Nodes();
+    const [a, b, c] = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+    const room = a.tracker.follow("room:1");
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    await nodes.time.advance(10_000);
+    const stopping = b.tracker.stop();
+    await nodes.time.advance(1_000);
+    await stopping;
+    expect(room.has("bob")).toBe(true);
+    c.tracker.track(new Session(), "room:1", "bob", {});
+    await nodes.time.advance(20_000);
+    expect(room.getByKey("bob").map(({ node }) => node)).toEqual(["c"]);
+    const gone = a.diffs.filter((diff) => diff.get("room:1")?.leaves.some(() => !room.has("bob")));
+    expect(gone).toEqual([]);
+    expect(a.wrong).toEqual([]);
+  });
+
+  it("ends an entry in a grace when its user comes back on the node, though nobody follows there", async () => {
+    const nodes = new Nodes();
+    const { tracker } = await nodes.start("a");
+    const session = new Session();
+    tracker.track(session, "room:1", "ann", {});
+    session.close({ graceMs: 60_000 });
+    expect(tracker.listOwn("room:1")).toHaveLength(1);
+    const ref = tracker.track(new Session(), "room:1", "ann", {});
+    await nodes.time.advance(10);
+    expect(tracker.listOwn("room:1").map((entry) => entry.ref)).toEqual([ref]);
+  });
+
+  it("is told apart from nodes that hold everything: each reports the other once, and shows it while it is there", async () => {
+    const nodes = new Nodes();
+    const everything = { holds: "everything" } as const;
+    const [a, b] = [await nodes.start("a"), await nodes.start("b", everything)];
+    const [c, d] = [await nodes.start("c"), await nodes.start("d", everything)];
+    await nodes.time.advance(20_000);
+    const seen = ({ tracker }: Started): unknown =>
+      tracker
+        .health()
+        .foreignNodes.map(({ name, differs }) => `${name} ${differs}`)
+        .sort();
+    for (const each of [a, c]) expect([seen(each), each.errors]).toEqual([["b holds", "d holds"], twoDiffer]);
+    for (const each of [b, d]) expect([seen(each), each.errors]).toEqual([["a holds", "c holds"], twoDiffer]);
+    expect(a.tracker.health().replicas.map(({ name }) => name)).toEqual(["c"]);
+    expect(b.tracker.health().replicas.map(({ name }) => name)).toEqual(["d"]);
+    const found = diagnose(overviewOf(b.tracker, 0), { nowMs: 0, lookedMs: 20_000, reported: [] });
+    expect(found.filter(({ about }) => about === "a")).toMatchObject([{ severity: "wrong" }]);
+    await Promise.all([b.tracker.stop(), d.tracker.stop(), nodes.time.advance(10_000)]);
+    expect(seen(a)).toEqual([]);
+  });
+
+  it("does not report a node that comes back with the same holds", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b", { holds: "everything" })];
+    await nodes.time.advance(5_000);
+    await Promise.all([b.tracker.stop({ handoffMs: 0 }), nodes.time.advance(100)]);
+    const again = await nodes.start("b");
+    await nodes.time.advance(5_000);
+    expect(a.tracker.health().foreignNodes).toEqual([]);
+    expect(a.tracker.health().replicas.map(({ name }) => name)).toEqual(["b"]);
+    expect([a.errors, again.errors]).toEqual([["HOLDS_DIFFER"], []]);
+  });
+
+  it("reads the same by a handle where everything is held", async () => {
+    const nodes = new Nodes();
+    const holds = { holds: "everything" } as const;
+    const [a, b] = [await nodes.start("a", holds), await nodes.start("b", holds)];
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    const room = a.tracker.follow("room:1");
+    await nodes.time.advance(10_000);
+    expect([room.complete, room.count(), a.tracker.count("room:1")]).toEqual([true, 1, 1]);
+    expect(b.tracker.listOwn("room:1")).toHaveLength(1);
+    expect(a.tracker.listOwn("room:1")).toEqual([]);
+    room.close();
+    expect(() => room.list()).toThrow(notFollowed);
+    expect(a.tracker.count("room:1")).toBe(1);
+    expect(a.diffs.flatMap((diff) => [...diff.values()]).some(({ began, ended }) => began ?? ended)).toBe(
+      false,
+    );
+    expect(a.tracker.health().following).toBeUndefined();
+  });
+
+  it.each([
+    [{ poolSize: 2 }, "poolSize"],
+    [{ observer: true }, "observer"],
+    [{ holds: "all" as "followed" }, "holds"],
+    [{ followLingerMs: -1 }, "followLingerMs"],
+    [{ holds: "everything" as const, followLingerMs: 1 }, "followLingerMs"],
+  ])("refuses %o", async (options, option) => {
+    const pubsub = new MemoryHub().node("a");
+    await expect(
+      Tracker.start({}, { name: "rooms", pubsub, holds: "followed", ...options }),
+    ).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      details: { option },
+    });
+  });
+});
