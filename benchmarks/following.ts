@@ -6,10 +6,12 @@
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { describeMachine } from "./harness/machine.js";
+import type { Row } from "./harness/row.js";
 import { formatNumber } from "./harness/table.js";
 import { RoomsCluster, type Holds, type Totals } from "./following/cluster.js";
 import { fullReplication, shares, type Expected, type Load } from "./following/model.js";
 import { Placement, type PlacementKind, type PlacementSize } from "./following/placement.js";
+import { rowsOf } from "./following/rows.js";
 
 const KINDS: readonly PlacementKind[] = ["home", "random"];
 const LOAD: Load = { churnPerSecond: 0.01, windowMs: 500, lingerMs: 60_000 };
@@ -49,7 +51,7 @@ const options = new Command("bench:following")
   .option("--warm-up <seconds>", "churn before it is measured: longer than a topic lingers", count, 70)
   .option("--model", "only compute what is expected")
   .option("--no-full", "leave full replication out")
-  .option("--json <file>", "also write the figures to this file")
+  .option("--json <file>", "also write the rows to this file")
   .parse()
   .opts<Options>();
 
@@ -58,7 +60,7 @@ console.log(
   `${machine.cores} cores, ${machine.processor}, ${machine.memoryGiB} GiB, Node ${machine.node}, ` +
     `commit ${machine.commit}, ${machine.date}; per node and second, ${LOAD.churnPerSecond * 100} % of all entries replaced per second\n`,
 );
-const found: unknown[] = [];
+const rows: Row[] = [];
 for (const kind of options.placement === undefined ? KINDS : [options.placement]) {
   const size = { nodes: options.nodes, entries: options.entries, kind };
   const name = kind === "home" ? "home nodes" : "random";
@@ -67,15 +69,19 @@ for (const kind of options.placement === undefined ? KINDS : [options.placement]
     everything: fullReplication(new Placement(size), LOAD),
     followed: shares(new Placement(size), LOAD),
   };
+  const measured: { [Each in Holds]?: Measured } = {};
   for (const holds of ["everything", "followed"] as const) {
-    if (holds === "everything" && !options.full) continue;
-    const measured = options.model === true ? undefined : await measure(size, holds);
-    show(holds, measured, expected[holds]);
-    found.push({ size, holds, measured, expected: expected[holds] });
+    if (holds === "everything" && !options.full && options.model !== true) continue;
+    if (options.model !== true) measured[holds] = await measure(size, holds);
+    show(holds, measured[holds], expected[holds]);
+  }
+  if (measured.followed !== undefined) {
+    const { everything, followed } = measured;
+    rows.push(...rowsOf({ size, shares: followed.churn, model: expected.followed, full: everything?.churn }));
   }
 }
 if (options.json !== undefined) {
-  const result = { program: "bench:following", machine, load: LOAD, found };
+  const result = { program: "bench:following", machine, rows };
   writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
 }
 
