@@ -105,6 +105,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
   if (typeof options !== "object" || options === null) {
     throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
+  const read = readOptions(options, knownOptions);
   const {
     name,
     runtime,
@@ -113,7 +114,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
     fetchTimeoutMs = 5_000,
     diffPeriodMs = 0,
     stateTimeoutMs = 1_000,
-  } = readOptions(options, knownOptions);
+  } = read;
   // The reporter that carries its name and tells the time is made before the tracker, which checks the rest.
   if (typeof name !== "string") throw wrongOption("name", name, "a text");
   if (runtime !== undefined) runtimeOption(runtime);
