@@ -49,6 +49,8 @@ export class Connection {
   #nextHeartbeatMs: number;
   /** When the last one was sent while the pubsub was connected. */
   #lastHeartbeatMs = -Infinity;
+  /** Whether what this node heard of itself last, as it was deaf, had been said just before. */
+  #isCuredQuickly = false;
   /** When it spoke last because it doubted its connection. */
   #soundedMs = -Infinity;
   /** For how long it had not heard itself when a new connection was asked for last. */
@@ -118,7 +120,8 @@ export class Connection {
   /** It can be heard again, as far as is known. Returns when the next heartbeat is due. */
   resume(nowMs: number): number {
     const { tickPeriodMs } = this.#options;
-    this.ownDelay.forgetUnderWay();
+    this.ownDelay.forgetUnderWay(this.#isCuredQuickly);
+    this.#isCuredQuickly = false;
     this.#nextHeartbeatMs = this.#rules.reconnectHeartbeatDueMs(nowMs, this.#lastHeartbeatMs, tickPeriodMs);
     return this.#nextHeartbeatMs;
   }
@@ -127,6 +130,7 @@ export class Connection {
   attach(isAttached: boolean): void {
     this.#change(() => {
       this.#isAttached = isAttached;
+      this.#isCuredQuickly = false;
       if (isAttached) this.voice.connected();
       // A new connection gets as much time as one that was asked for: else it is given up before it can be heard.
       this.#askedMs = isAttached && this.voice.isDeaf ? this.voice.unheardMs : undefined;
@@ -147,6 +151,8 @@ export class Connection {
     const way = wayOf(to, incarnation);
     const connectedMs = this.#connected.at(nowMs);
     // What comes back after a deafness was under way through it.
+    const tookMs = this.ownDelay.tookMs(counter, nowMs) ?? Infinity;
+    this.#isCuredQuickly = isDeaf && !this.#rules.isSlow(tookMs, this.#options.tickPeriodMs);
     if (!isDeaf) this.ownDelay.heard(counter, nowMs);
     this.#change(() => this.voice.hear(way, counter, connectedMs));
     return this.#rules.isAsReconnected(isDeaf, this.voice.isDeaf);

@@ -27,10 +27,19 @@ export class OwnDelay {
     return this.#isKnown;
   }
 
-  /** What is under way through an outage is not timed: it says nothing of what comes after it. */
-  forgetUnderWay(): void {
+  /**
+   * What is under way through an outage is not timed: it says nothing of what comes after it. It is known already how long
+   * frames take if one that came back just now was quick.
+   */
+  forgetUnderWay(isQuick = false): void {
     this.#spoken = [];
-    this.#isKnown = false;
+    this.#isKnown = isQuick;
+  }
+
+  /** How long a frame took that comes back now; undefined for one that was not said to be heard. */
+  tookMs(counter: number, nowMs: number): number | undefined {
+    const spoken = this.#spokenOf(counter);
+    return spoken === undefined ? undefined : nowMs - spoken.atMs;
   }
 
   /** The longest of the last ones. */
@@ -46,12 +55,16 @@ export class OwnDelay {
 
   /** It hears one of its frames. */
   heard(counter: number, nowMs: number): void {
-    const spoken = this.#spoken.find(({ first, last }) => first <= counter && counter <= last);
+    const spoken = this.#spokenOf(counter);
     if (spoken === undefined || spoken.heard.has(counter)) return;
     spoken.heard.add(counter);
     this.#isKnown = true;
     if (this.#delaysMs.length >= MOST_DELAYS) this.#delaysMs = this.#delaysMs.slice(1);
     // What takes longer is lost.
     this.#delaysMs.push(Math.min(nowMs - spoken.atMs, REQUEST_PATIENCE_MAX_MS));
+  }
+
+  #spokenOf(counter: number): Spoken | undefined {
+    return this.#spoken.find(({ first, last }) => first <= counter && counter <= last);
   }
 }

@@ -41,6 +41,10 @@ describe("the delay of a node's own frames", () => {
     delay.spoke(3, 3, 6_001);
     delay.heard(3, 6_006);
     expect([delay.isKnown, delay.longestMs]).toEqual([true, 5]);
+    delay.spoke(4, 4, 7_000);
+    expect([delay.tookMs(4, 7_005), delay.tookMs(5, 7_005)]).toEqual([5, undefined]);
+    delay.forgetUnderWay(true);
+    expect(delay.isKnown).toBe(true);
   });
 
   it("R82: is bounded, and so are the frames that are remembered", () => {
