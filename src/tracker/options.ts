@@ -51,8 +51,10 @@ export interface TrackerOptions<M = any> {
    */
   readonly poolSize?: number | undefined;
   /**
-   * The first change after a quiet time goes out at once; further ones are collected for this long and go out
-   * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes. With `holds: "followed"` that is for
+   * For how long changes are collected at the most. The first one after a quiet time goes out at once; further ones go
+   * out as one, the sooner the less the cluster has said lately: while it says less than 64 KiB a second, in some
+   * milliseconds, and above that after this period. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's
+   * changes. With `holds: "followed"` that is for
    * each other node by itself, and the default 500 ms: most changes find no other on its way to the same node.
    */
   readonly broadcastPeriodMs?: number | undefined;
