@@ -1,7 +1,7 @@
 /**
  * Events and errors on their way to the user: an emitter that users can listen to but not emit on, the rule that an error
  * nobody listens to becomes one rate-limited warning, never silence and never a crash, and a bound of how often errors of
- * a kind are told. Knows no event but `error`.
+ * a kind are told. Knows no event but `error`, and those that tell of an error by a name of their own.
  */
 import { EventEmitter } from "eventemitter3";
 import {
@@ -21,6 +21,9 @@ export interface Events {
   error: TrackerError;
 }
 
+/** The events that tell of errors of these codes. */
+type Twins = { readonly [Code in TrackerErrorCode]?: string };
+
 /** One warning per code and minute: the first tells what is wrong, the rest would only fill the log. */
 const WARNING_PERIOD_MS = 60_000;
 
@@ -31,11 +34,16 @@ export class Reporter<E extends Events = Events> {
   readonly #emitter = new EventEmitter();
   /** When a warning of a code was given last, and how many were not since. */
   readonly #warned = new Map<TrackerErrorCode, { atMs: number; left: number }>();
+  readonly #twins: Twins;
   readonly #kinds = new ReportKinds();
   #cancel: CancelTimer | undefined;
 
-  /** `who` begins every warning; `known` names the events that there are. */
-  constructor(who: string, runtime: Runtime, known: Readonly<Record<keyof E, true>>) {
+  /**
+   * `who` begins every warning; `known` names the events that there are. An error of a code of the `twins` is told by that
+   * event, too, with its details.
+   */
+  constructor(who: string, runtime: Runtime, known: Readonly<Record<keyof E, true>>, twins: Twins = {}) {
+    this.#twins = twins;
     this.#who = who;
     this.#runtime = runtime;
     this.#known = known;
@@ -83,6 +91,8 @@ export class Reporter<E extends Events = Events> {
 
   /** Tells of an error, however many there were: its listeners, or as a warning if there are none. */
   #tell(error: TrackerError): void {
+    const twin = this.#twins[error.code];
+    if (twin !== undefined) this.#emitter.emit(twin, error.details);
     if (this.#emitter.listenerCount("error") === 0) this.#warn(error);
     else this.emit("error", error as E["error"]);
   }

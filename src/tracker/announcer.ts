@@ -30,9 +30,9 @@ export class Announcer {
       case "replicaLink":
         return this.emit(news.type, { ...news.life, link: news.link });
       case "divergence":
-        return this.#warn(news.type, { ...news.life, shard: news.shard }, errorOfDivergence);
+        return this.report(() => errorOfDivergence({ ...news.life, shard: news.shard }));
       case "nameConflict":
-        return this.#warn(news.type, { name: news.name, incarnations: news.incarnations }, errorOfConflict);
+        return this.report(() => errorOfConflict(news));
       case "trouble":
         return this.report(() => errorOfTrouble(news.trouble));
       case "refused":
@@ -49,17 +49,5 @@ export class Announcer {
 
   report(errorOf: () => TrackerError): void {
     this.#delivery.add(() => this.#reporter.error(errorOf()));
-  }
-
-  /** Tells of it and reports it. */
-  #warn<Name extends "divergence" | "nameConflict">(
-    name: Name,
-    payload: TrackerEvents[Name],
-    errorOf: (payload: TrackerEvents[Name]) => TrackerError,
-  ): void {
-    this.#delivery.add(() => {
-      this.#reporter.emit(name, payload);
-      this.#reporter.error(errorOf(payload));
-    });
   }
 }

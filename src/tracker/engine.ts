@@ -25,7 +25,7 @@ import { Tracer } from "./tracer.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
 import { Reporter } from "../reports.js";
-import { trackerEventNames, type TrackerEvents } from "./events.js";
+import { errorTwins, trackerEventNames, type TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
 import { MOST_WAITING, Waiting } from "./waiting.js";
@@ -70,7 +70,12 @@ export class Engine {
     this.#tickPeriodMs = tickPeriodOf(options);
     this.#hasHandler = handleDiff !== undefined;
     this.#observer = observer;
-    this.reporter = new Reporter(`rollcall tracker ${name} on ${nodeName}`, runtime, trackerEventNames);
+    this.reporter = new Reporter(
+      `rollcall tracker ${name} on ${nodeName}`,
+      runtime,
+      trackerEventNames,
+      errorTwins,
+    );
     this.publisher = new Publisher(pubsub, name, channelsOf(options), (error) =>
       this.#failed(error, error.cause ?? error),
     );

@@ -18,10 +18,22 @@ export interface TrackerEvents {
   replicaGone: { readonly name: string; readonly incarnation: string };
   /** How frames get through between a node and this one has changed; `replicaDown` and `replicaGone` end it too. */
   replicaLink: { readonly name: string; readonly incarnation: string; readonly link: ReplicaLink };
-  /** A slice differed from its author's at an equal clock. Should never happen; it is rebuilt. */
-  divergence: { readonly name: string; readonly incarnation: string; readonly shard: number };
-  /** Two nodes of one name are alive. */
-  nameConflict: { readonly name: string; readonly incarnations: readonly [string, string] };
+  /**
+   * A slice differed from its author's at an equal clock. Should never happen; it is rebuilt. Told as often as the error
+   * `DIVERGENCE`, as whoever can publish can cause it: `unreported` says how many were left out before it.
+   */
+  divergence: {
+    readonly name: string;
+    readonly incarnation: string;
+    readonly shard: number;
+    readonly unreported?: number;
+  };
+  /** Two nodes of one name are alive. Told as often as the error `NAME_CONFLICT`. */
+  nameConflict: {
+    readonly name: string;
+    readonly incarnations: readonly [string, string];
+    readonly unreported?: number;
+  };
   /**
    * An entry of this node was ended because somebody wanted it to: close what its session stands for. `by` is the node
    * that asked. Told after the diff with the leave.
@@ -39,6 +51,9 @@ export interface TrackerEvents {
    */
   error: TrackerError;
 }
+
+/** The events that are told with an error, and as often. */
+export const errorTwins = { DIVERGENCE: "divergence", NAME_CONFLICT: "nameConflict" } as const;
 
 /** All events that there are. */
 export const trackerEventNames: Readonly<Record<keyof TrackerEvents, true>> = {

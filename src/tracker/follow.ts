@@ -4,7 +4,7 @@
  */
 import { durationOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import type { View } from "../replication/showing/view.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 
@@ -75,8 +75,7 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
    *   meanwhile; `NOT_FOLLOWED` once it was closed; `INVALID_OPTION` for another option.
    */
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    requireKnownOptions(options, { timeoutMs: true });
-    const { timeoutMs } = options;
+    const { timeoutMs } = readOptions(options, { timeoutMs: true });
     if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     if (this.#closed) throw notFollowed(this.topic);
     await this.#source.whenComplete(this.topic, timeoutMs);
