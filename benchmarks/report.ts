@@ -1,7 +1,7 @@
 /**
  * Writes benchmarks/RESULTS.md from the JSON files of one full run:
  *
- *   npx tsx benchmarks/report.ts bench.json cluster.json peers.json channels.json growth.json
+ *   npx tsx benchmarks/report.ts bench.json cluster.json peers.json channels.json growth.json following.json
  *
  * Every target comes first, met or not; a row that misses its target has to have a reason in `reasons.ts`, or
  * this fails.
@@ -40,8 +40,8 @@ function render(all: readonly Run[]): string {
     "# Results",
     "",
     "One full run of the benchmarks. How to run them yourself: `npm run bench`, `npm run bench:cluster`,",
-    "`npm run bench:peers`, `npm run bench:channels`, `npm run bench:growth`; `--only NAME` runs a part of",
-    "all but the last, `--json FILE` keeps the rows.",
+    "`npm run bench:peers`, `npm run bench:channels`, `npm run bench:growth`, `npm run bench:following`; `--only NAME`",
+    "runs a part of all but the last two, `--json FILE` keeps the rows.",
     "",
     ...all.map(({ program: name, machine }) => `- \`${name}\`: ${machineText(machine)}`),
     "",

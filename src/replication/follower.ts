@@ -170,7 +170,7 @@ export class Follower implements Machine {
     return this.interests.own.of(topic);
   }
 
-  /** Whether all followed topics are complete. */
+  /** Whether all followed topics are complete, those apart that have not waited for long. */
   hasCaughtUp(nowMs: number): boolean {
     for (const { pair, isAlive } of this.#others.partners()) if (isAlive && !pair.hasCaughtUp) return false;
     return this.interests.areComplete(nowMs);

@@ -62,7 +62,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["durations", []],
   ["version", []],
   ["on-end", []],
-  ["known-names", ["errors"]],
+  ["known-names", ["checks", "errors"]],
   ["checks", ["errors"]],
   ["crdt", []],
   ["pubsub", ["checks", "errors", "runtime"]],

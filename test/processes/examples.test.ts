@@ -72,6 +72,50 @@ describe("examples/workers", () => {
   });
 });
 
+describe("examples/rooms", () => {
+  it("holds on each worker what it serves, shows it on a page, and reads any room on any worker", async () => {
+    const environment = { ROOMS_PORT: "0", ROOMS_MOVES: "0" };
+    const group = processes.start("examples/rooms/rooms.ts", [], environment);
+    const [, url = ""] = await group.said(/^(http:\S+) shows what each worker holds$/);
+    const get = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
+    let nodes: HoldsOfWorker[] = [];
+    await expect
+      .poll(
+        async () => {
+          nodes = (await get("nodes")) as HoldsOfWorker[];
+          return nodes.filter(({ users, complete }) => users === 5_000 && complete).length;
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(4);
+    for (const { users, heldOfOthers, roomsFollowed } of nodes) {
+      // Of 20,000 users, 5,000 of them its own; and of 10,000 rooms.
+      expect(heldOfOthers).toBeGreaterThan(1_000);
+      expect(users + heldOfOthers).toBeLessThan(12_000);
+      expect(roomsFollowed).toBeLessThan(5_000);
+    }
+    const rooms = await Promise.all(
+      Array.from({ length: 200 }, async (_, room) => {
+        const seen = await Promise.all([1, 4].map((number) => get(`rooms/${room}?by=worker-${number}`)));
+        const [first, second] = seen.map((each) => (each as { members: string[] }).members);
+        expect(first, `room ${room} is the same on both`).toEqual(second);
+        return first?.length ?? 0;
+      }),
+    );
+    // Two in a room on average.
+    expect(rooms.reduce((sum, members) => sum + members, 0)).toBeGreaterThan(200);
+    expect(await (await fetch(url)).text()).toContain("<h1>Ten thousand rooms</h1>");
+    await group.end("SIGTERM");
+  });
+});
+
+interface HoldsOfWorker {
+  readonly users: number;
+  readonly heldOfOthers: number;
+  readonly roomsFollowed: number;
+  readonly complete: boolean;
+}
+
 /** Which workers hold each job, by what they have said. A worker that starts holds nothing. */
 function holdersOf(lines: readonly string[]): Map<string, Set<string>> {
   const holders = new Map<string, Set<string>>();

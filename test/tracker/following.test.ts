@@ -24,6 +24,7 @@ interface Started {
 class Nodes {
   readonly time = new VirtualTime();
   readonly #receivers = new Map<string, Map<string, (payload: string) => void>>();
+  #lost: (way: { from: string; to: string; isDirect: boolean }) => boolean = () => false;
 
   async start(name: string, options: Partial<TrackerOptions> = {}): Promise<Started> {
     const random = new SeededRandom(name);
@@ -53,21 +54,30 @@ class Nodes {
     return { tracker, diffs, fold, wrong, errors };
   }
 
+  /** Nothing gets through that one node sends to another alone, until `mend`. */
+  dropDirect(from: string, to: string): void {
+    this.#lost = (each) => each.isDirect && each.from === from && each.to === to;
+  }
+
+  mend(): void {
+    this.#lost = () => false;
+  }
+
   #pubsub(nodeName: string, machine: Machine): PubSub {
     const own = new Map<string, (payload: string) => void>();
     this.#receivers.set(nodeName, own);
-    const carry = (
-      to: Map<string, (payload: string) => void> | undefined,
-      channel: string,
-      payload: string,
-    ) => void this.time.at(this.time.nowMs + 1, () => machine.arrive(() => to?.get(channel)?.(payload)));
+    const carry = (to: string, channel: string, payload: string, isDirect: boolean): void => {
+      if (this.#lost({ from: nodeName, to, isDirect })) return;
+      const receivers = this.#receivers.get(to);
+      this.time.at(this.time.nowMs + 1, () => machine.arrive(() => receivers?.get(channel)?.(payload)));
+    };
     return {
       nodeName,
       echoes: true,
       broadcast: (channel, payload) => {
-        for (const to of this.#receivers.values()) carry(to, channel, payload);
+        for (const to of this.#receivers.keys()) carry(to, channel, payload, false);
       },
-      send: (to, channel, payload) => carry(this.#receivers.get(to), channel, payload),
+      send: (to, channel, payload) => carry(to, channel, payload, true),
       subscribe: (channel, receive) => {
         own.set(channel, receive);
         return () => void own.delete(channel);
@@ -253,6 +263,46 @@ describe("a tracker that holds what it follows", { timeout: 10_000 }, () => {
     const ref = tracker.track(new Session(), "room:1", "ann", {});
     await nodes.time.advance(10);
     expect(tracker.listOwn("room:1").map((entry) => entry.ref)).toEqual([ref]);
+  });
+
+  it("is complete while topics are followed all the time, and not while one has waited for long", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    for (let room = 0; room < 400; room++) b.tracker.track(new Session(), `room:${room}`, "bob", {});
+    a.tracker.follow("room:0");
+    await nodes.time.advance(10_000);
+    expect(a.tracker.health()).toMatchObject({ ready: true, complete: true });
+    for (let room = 1; room < 400; room++) {
+      const follow = a.tracker.follow(`room:${room}`);
+      expect([a.tracker.health().complete, follow.complete], `room ${room}`).toEqual([true, false]);
+      await nodes.time.advance(25);
+    }
+    b.tracker.track(new Session(), "room:400", "bob", {});
+    await nodes.time.advance(5_000);
+    nodes.dropDirect("b", "a");
+    const follow = a.tracker.follow("room:400");
+    await nodes.time.advance(4_000);
+    expect([a.tracker.health().complete, follow.complete]).toEqual([true, false]);
+    await nodes.time.advance(8_000);
+    expect([a.tracker.health().complete, follow.complete]).toEqual([false, false]);
+    nodes.mend();
+    await nodes.time.advance(10_000);
+    expect([a.tracker.health().complete, follow.complete, follow.count()]).toEqual([true, true, 1]);
+  });
+
+  it("is ready only when the topics that it follows at first are complete", async () => {
+    const nodes = new Nodes();
+    const b = await nodes.start("b");
+    b.tracker.track(new Session(), "room:1", "bob", {});
+    await nodes.time.advance(10_000);
+    const a = await nodes.start("a");
+    const room = a.tracker.follow("room:1");
+    nodes.dropDirect("b", "a");
+    await nodes.time.advance(7_000);
+    expect([room.complete, a.tracker.health().ready]).toEqual([false, false]);
+    nodes.mend();
+    await nodes.time.advance(20_000);
+    expect([room.complete, room.count(), a.tracker.health().ready]).toEqual([true, 1, true]);
   });
 
   it("is told apart from nodes that hold everything: each reports the other once, and shows it while it is there", async () => {

@@ -17,10 +17,12 @@ import { OwnEntries } from "./own-entries.js";
 import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
 import type { FollowingProtocol } from "./rules.js";
+import { WaitingTopics } from "./waiting-topics.js";
 
 export interface InterestsOptions {
   readonly life: Life;
   readonly heartbeatPeriodMs: number;
+  readonly downPeriodMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingerMs: number;
 }
@@ -47,7 +49,7 @@ export class Interests {
   /** Topics whose last entry has left, and when the stake in them ends, in that order. */
   readonly #lingering = new Map<string, number>();
   /** Followed topics that may not be complete. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting: WaitingTopics;
   /** Pairs whose other side has not told yet which stakes it has here. */
   readonly #unheard = new Set<Pair>();
   /** How many stakes are to be enlisted again: less than one, between two ticks. */
@@ -62,7 +64,8 @@ export class Interests {
     protocol: FollowingProtocol,
     nowMs: number,
   ) {
-    const { life, lingerMs } = options;
+    const { life, lingerMs, heartbeatPeriodMs, downPeriodMs } = options;
+    this.#waiting = new WaitingTopics(Math.ceil(downPeriodMs / heartbeatPeriodMs));
     this.#options = options;
     this.#port = port;
     this.#protocol = protocol;
@@ -140,7 +143,7 @@ export class Interests {
 
   /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
   pursue(nowMs: number): void {
-    for (const topic of [...this.#waiting]) {
+    for (const topic of this.#waiting.nextRound()) {
       if (this.isComplete(topic, nowMs)) {
         this.#waiting.delete(topic);
         continue;
@@ -151,10 +154,12 @@ export class Interests {
     }
   }
 
-  /** Whether all followed topics are complete, but for what is known to be missing of an author. */
+  /**
+   * Whether all followed topics are complete, but for what is known to be missing of an author: all that there were when
+   * this was asked first, and from then on all that have waited for a down period.
+   */
   areComplete(nowMs: number): boolean {
-    for (const topic of this.#waiting) if (!this.isComplete(topic, nowMs)) return false;
-    return true;
+    return this.#waiting.areOver((topic) => this.isComplete(topic, nowMs));
   }
 
   /** Whether all is held that anybody who is up has in a followed topic. */

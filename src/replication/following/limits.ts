@@ -44,7 +44,7 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   namesHinted: 1_024,
   repeatMs: 250,
   repeatDoublings: 3,
-  summaryDelayMs: 2_000,
+  summaryDelayMs: 4_000,
   summaryDelayMaxMs: 8_000,
   summaryPeriodMs: 60_000,
   heartbeatsToSettle: 2,
