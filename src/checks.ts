@@ -74,16 +74,18 @@ export function functionOption(option: string, value: unknown): void {
 
 /** @throws TrackerError `INVALID_OPTION` for what cannot carry messages. */
 export function pubsubOption(option: string, value: unknown): void {
-  const { broadcast, subscribe } = Object(value) as Record<string, unknown>;
-  if (typeof broadcast === "function" && typeof subscribe === "function") return;
-  throw wrongOption(option, value, "a PubSub, such as memoryPubSub()");
+  looked("INVALID_OPTION", option, () => {
+    if (hasFunctions(value, ["broadcast", "subscribe"])) return;
+    throw wrongOption(option, value, "a PubSub, such as memoryPubSub()");
+  });
 }
 
 /** @throws TrackerError `INVALID_OPTION` for what lacks one of the methods of a `Runtime` that are used. */
 export function runtimeOption(runtime: unknown, methods: readonly string[] = RUNTIME_METHODS): void {
-  const given = Object(runtime) as Readonly<Record<string, unknown>>;
-  if (methods.every((method) => typeof given[method] === "function")) return;
-  throw wrongOption("runtime", runtime, `a Runtime, with ${methods.join(", ")}`);
+  looked("INVALID_OPTION", "runtime", () => {
+    if (hasFunctions(runtime, methods)) return;
+    throw wrongOption("runtime", runtime, `a Runtime, with ${methods.join(", ")}`);
+  });
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` */
@@ -98,22 +100,30 @@ export function requireText(argument: string, value: unknown): asserts value is 
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is neither a tracker nor a presence, of any copy of the library. */
 export function requireTracker(argument: string, value: unknown): void {
-  const { name, nodeName, health } = Object(value) as Record<string, unknown>;
-  if (typeof name === "string" && typeof nodeName === "string" && typeof health === "function") return;
-  throw wrongArgument(argument, value, "a Tracker or a Presence");
+  looked("INVALID_ARGUMENT", argument, () => {
+    const { name, nodeName, health } = Object(value) as Record<string, unknown>;
+    if (typeof name === "string" && typeof nodeName === "string" && typeof health === "function") return;
+    throw wrongArgument(argument, value, "a Tracker or a Presence");
+  });
 }
 
 /** Whether a value was written as `{ … }`: a class of somebody else may have any properties. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
+  try {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    return prototype === null || prototype === Object.prototype;
+  } catch {
+    return false; // Of a proxy that was revoked.
+  }
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT`, also for a text: its letters are never meant. */
 export function requireIterable(argument: string, value: unknown): void {
-  if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
-  throw wrongArgument(argument, value, "an array or a set");
+  looked("INVALID_ARGUMENT", argument, () => {
+    if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
+    throw wrongArgument(argument, value, "an array or a set");
+  });
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what no timer can wait for. */
@@ -133,6 +143,12 @@ export function mustBeStarted(name: string): TrackerError {
 
 function messageOf(name: string, value: unknown, expected: string): string {
   return `Expected \`${name}\` to be ${expected}; got ${shown(value)}`;
+}
+
+/** Whether a value has methods of these names. */
+export function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  const given = Object(value) as Readonly<Record<string, unknown>>;
+  return names.every((name) => typeof given[name] === "function");
 }
 
 /** Short, whatever it is: a text may be long, and an object may do anything when it is asked for one. */

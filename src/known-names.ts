@@ -2,6 +2,7 @@
  * Names that the library knows, and what it says to one that it does not: a name with a slip of the pen is an error
  * that names the nearest, because an option that is passed over in silence is believed in. Pure.
  */
+import { looked } from "./checks.js";
 import { TrackerError } from "./errors.js";
 
 type Names = Readonly<Record<string, unknown>>;
@@ -12,7 +13,7 @@ export function requireKnownOptions(options: unknown, known: Names): asserts opt
     const message = `Expected the options to be an object; got ${options === null ? "null" : typeof options}`;
     throw new TrackerError("INVALID_OPTION", message, { option: "options", value: options });
   }
-  for (const option of Object.keys(options)) {
+  for (const option of looked("INVALID_OPTION", "options", () => Object.keys(options))) {
     if (Object.hasOwn(known, option)) continue;
     const nearest = nearestOf(option, known);
     throw new TrackerError(
@@ -21,6 +22,32 @@ export function requireKnownOptions(options: unknown, known: Names): asserts opt
       { option, nearest },
     );
   }
+}
+
+/**
+ * What options say, each looked at once: a getter may throw, and may answer something else the second time.
+ *
+ * @throws TrackerError `INVALID_OPTION` as {@link requireKnownOptions}, and for an option that throws when it is looked at.
+ */
+export function readOptions<Options extends object>(
+  options: Options,
+  known: Readonly<Record<keyof Options, unknown>>,
+): Options {
+  requireKnownOptions(options, known as Names);
+  return readNames(options, known);
+}
+
+/** The same of an object that may have other properties, too, as an instance of a class has. */
+export function readNames<Given extends object>(
+  given: Given,
+  known: Readonly<Record<keyof Given, unknown>>,
+): Given {
+  const read: Partial<Given> = {};
+  for (const name of Object.keys(known) as (keyof Given & string)[]) {
+    const value = looked("INVALID_OPTION", name, () => given[name]);
+    if (value !== undefined) read[name] = value;
+  }
+  return read as Given;
 }
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no name of an event. */

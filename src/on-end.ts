@@ -76,8 +76,11 @@ function forget(source: EndSource, event: string, waiting: Waiting): void {
 }
 
 function listen(source: EndSource, event: string, listener: () => void): void {
-  if (hasFunction(source, "once")) source.once(event, listener);
-  else if (hasFunction(source, "addEventListener")) source.addEventListener(event, listener, { once: true });
+  if (hasFunction(source, "once")) {
+    // One that takes its time may fail. It will tell of no end then, so this is it.
+    whenItFails(source, source.once(event, listener), listener);
+  } else if (hasFunction(source, "addEventListener"))
+    source.addEventListener(event, listener, { once: true });
 }
 
 /**
@@ -106,7 +109,7 @@ function stopListening(source: EndSource, event: string, listener: () => void): 
   for (const way of ways) {
     if (!hasFunction(source, way)) continue;
     try {
-      source[way]?.(event, listener);
+      whenItFails(source, source[way]?.(event, listener), () => undefined);
     } catch {
       return false; // It stays, as on a source that takes none off: who ends the waiting shall not pay for it.
     }
@@ -121,4 +124,9 @@ export function hasFunction<Name extends string>(
   name: Name,
 ): value is Record<Name, (...input: unknown[]) => unknown> {
   return typeof (value as Record<string, unknown>)[name] === "function";
+}
+
+/** What a method of a source returned may be a promise; most return the source. */
+function whenItFails(source: EndSource, returned: unknown, callback: () => void): void {
+  if (returned !== undefined && returned !== source) Promise.resolve(returned).catch(callback);
 }

@@ -5,7 +5,7 @@
  */
 import { durationOption, isPlain } from "./checks.js";
 import { isTrackerError, TrackerError } from "./errors.js";
-import { requireKnownOptions } from "./known-names.js";
+import { readNames, requireKnownOptions } from "./known-names.js";
 import { randomText } from "./runtime.js";
 import { hasFunction, onEnd, type EndSource } from "./on-end.js";
 
@@ -85,7 +85,8 @@ export class Session implements Disposable {
    * already makes a closed session.
    *
    * All sessions of one source and event share one listener, which is taken off when the last of them closes.
-   * With `graceMs` its entries stay for a while then, as `close` says.
+   * With `graceMs` its entries stay for a while then, as `close` says. A source whose `once` returns a promise that rejects
+   * has ended with that: it will tell of nothing.
    *
    * @throws TrackerError `INVALID_OPTION` for another option and a grace that is no time;
    *   TrackerError `INVALID_ARGUMENT` without an event, for a source that emits nothing or throws, for an event of an
@@ -204,7 +205,11 @@ export class Session implements Disposable {
 
 /** Whether a value is a session, of this copy of the library or of another in the same process. */
 export function isSession(value: unknown): value is Session {
-  return typeof value === "object" && value !== null && sessionMark in value;
+  try {
+    return typeof value === "object" && value !== null && sessionMark in value;
+  } catch {
+    return false; // Of a proxy that was revoked.
+  }
 }
 
 /**
@@ -248,8 +253,8 @@ function isObject(value: unknown): value is object {
 }
 
 /** @throws TrackerError `INVALID_OPTION` */
-function graceOf({ graceMs = 0 }: CloseOptions): number {
-  return durationOption("graceMs", graceMs, 0);
+function graceOf(options: CloseOptions): number {
+  return durationOption("graceMs", readNames(options, closeOptionNames).graceMs ?? 0, 0);
 }
 
 function isAbortSignal(value: object): value is AbortSignal {

@@ -43,6 +43,7 @@ io.use((socket, next) => {
 });
 
 io.on("connection", (socket: Socket) => {
+  if (presence.stopped) return void socket.disconnect(true); // the client comes back, to another server
   const { name, room } = socket.data as { name: string; room: string };
   const topic = `room:${room}`;
   void socket.join(topic);
@@ -56,7 +57,9 @@ io.on("connection", (socket: Socket) => {
   socket.once("disconnect", () => ended.abort());
   presence.forward(topic, (event, payload) => socket.emit(event, payload), { signal: ended.signal });
 
-  socket.on("typing", (typing: unknown) => presence.set(session, topic, name, { typing: typing === true }));
+  socket.on("typing", (typing: unknown) => {
+    if (!presence.stopped) presence.set(session, topic, name, { typing: typing === true });
+  });
   socket.on("say", (text: unknown) => {
     if (isText(text, 500)) io.to(topic).emit("said", { name, text });
   });

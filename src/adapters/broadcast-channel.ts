@@ -7,7 +7,7 @@
  * is told when a thread ends without closing its pubsub, so its silence has to tell.
  */
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -50,8 +50,7 @@ type Message =
  * @throws TrackerError `INVALID_OPTION` for another option, and a `nodeName` that is empty or longer than 128 bytes.
  */
 export function broadcastChannelPubSub(options: BroadcastChannelPubSubOptions = {}): BroadcastChannelPubSub {
-  requireKnownOptions(options, optionNames);
-  const { nodeName, channelName = "rollcall" } = options;
+  const { nodeName, channelName = "rollcall" } = readOptions(options, optionNames);
   const checked = checkedNodeName(nodeName);
   return new BroadcastChannelNode(
     checked,

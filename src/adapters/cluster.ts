@@ -17,7 +17,7 @@ import type { ChildProcess } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { durationOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { Unsubscribe } from "../pubsub/pubsub.js";
@@ -88,8 +88,7 @@ export interface Relay {
  *   `relayTimeoutMs` that is no time from 1 ms.
  */
 export function clusterPubSub(options: ClusterPubSubOptions = {}): ClusterPubSub {
-  requireKnownOptions(options, optionNames);
-  const { nodeName, relayTimeoutMs = defaultRelayTimeoutMs } = options;
+  const { nodeName, relayTimeoutMs = defaultRelayTimeoutMs } = readOptions(options, optionNames);
   durationOption("relayTimeoutMs", relayTimeoutMs, 1);
   processLink ??= new ProcessLink();
   return new ClusterNode(checkedNodeName(nodeName), processLink, relayTimeoutMs);
@@ -167,8 +166,7 @@ class ClusterRelay implements Relay {
   }
 
   pubSub(options: { readonly nodeName?: string | undefined } = {}): ClusterPubSub {
-    requireKnownOptions(options, { nodeName: true });
-    const { nodeName } = options;
+    const { nodeName } = readOptions(options, { nodeName: true });
     return new ClusterNode(checkedNodeName(nodeName), this.#localLink(), defaultRelayTimeoutMs);
   }
 

@@ -4,7 +4,7 @@
  * Promises to deliver everything, once, in the order in which it was sent, in a microtask after the send:
  * never synchronously, and without timers, so that tests on virtual time need no real time.
  */
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -24,8 +24,7 @@ export interface MemoryPubSub extends PubSub {
  * @throws TrackerError `INVALID_OPTION` for another option, and a `nodeName` that is empty or longer than 128 bytes.
  */
 export function memoryPubSub(options: { readonly nodeName?: string | undefined } = {}): MemoryPubSub {
-  requireKnownOptions(options, { nodeName: true });
-  return new MemoryHub().node(options.nodeName);
+  return new MemoryHub().node(readOptions(options, { nodeName: true }).nodeName);
 }
 
 /** Connects any number of nodes of one process, and can take them apart again. */

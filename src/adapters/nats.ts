@@ -10,8 +10,9 @@
  * ten attempts and is closed then: pass `maxReconnectAttempts: -1`. While it is disconnected what is sent is
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
+import { looked } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { checkedPrefix } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { randomText } from "../runtime.js";
@@ -80,9 +81,8 @@ const defaultMaxPayloadBytes = 1024 * 1024;
  *   option, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
 export function natsPubSub(options: NatsPubSubOptions): NatsPubSub {
-  requireKnownOptions(options, optionNames);
-  const { connection, nodeName, prefix } = options;
-  checkConnection(connection);
+  const { connection, nodeName, prefix } = readOptions(options, optionNames);
+  looked("INVALID_OPTION", "connection", () => checkConnection(connection));
   const checked = checkedPrefix(prefix);
   return new BrokerNode(nodeName, (watcher, name) => new Nats(checked, connection, watcher, name));
 }

@@ -18,9 +18,10 @@
  * that writes it down first: right for a few nodes that have PostgreSQL and nothing else. The database must be in
  * UTF-8. Connections through a pooler in transaction mode cannot LISTEN.
  */
+import { looked } from "../checks.js";
 import { createHash } from "node:crypto";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
@@ -55,7 +56,9 @@ export type PostgresPubSubOptions = CommonOptions &
       }
   );
 
-const optionNames: Readonly<Record<"connect" | "client" | keyof CommonOptions, true>> = {
+type GivenOptions = CommonOptions & { readonly connect?: unknown; readonly client?: unknown };
+
+const optionNames: Readonly<Record<keyof GivenOptions, true>> = {
   connect: true,
   client: true,
   nodeName: true,
@@ -83,10 +86,10 @@ const maxNameBytes = 63;
  *   than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
 export function postgresPubSub(options: PostgresPubSubOptions): PostgresPubSub {
-  requireKnownOptions(options, optionNames);
-  const source = sourceOf(options);
-  const prefix = checkedPrefix(options.prefix);
-  return new BrokerNode(options.nodeName, (watcher) => new Postgres(prefix, source, watcher));
+  const read = readOptions<GivenOptions>(options, optionNames);
+  const source = sourceOf(read);
+  const prefix = checkedPrefix(read.prefix);
+  return new BrokerNode(read.nodeName, (watcher) => new Postgres(prefix, source, watcher));
 }
 
 /** The name itself where PostgreSQL can take it, or else what stands for it: 160 bits of its SHA-256. */
@@ -198,9 +201,9 @@ function locksOf(answer: unknown): readonly string[] {
   return rows.map((row: { readonly lock?: unknown }) => String(row.lock));
 }
 
-function sourceOf(options: PostgresPubSubOptions): PostgresClient | (() => Promise<PostgresClient>) {
-  if ("connect" in options && typeof options.connect === "function") return options.connect;
-  if ("client" in options && isPostgresClient(options.client)) return options.client;
+function sourceOf({ connect, client }: GivenOptions): PostgresClient | (() => Promise<PostgresClient>) {
+  if (typeof connect === "function") return connect as () => Promise<PostgresClient>;
+  if (looked("INVALID_OPTION", "client", () => isPostgresClient(client))) return client as PostgresClient;
   throw new TrackerError(
     "INVALID_OPTION",
     "Expected connect, a function that returns a connected Client of pg, or client, such a one; a Pool, whose connections come and go, cannot listen",

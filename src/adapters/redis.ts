@@ -16,9 +16,9 @@
  * The clients reconnect by themselves. While either is not ready the status is `disconnected` and what is sent is
  * rejected, not kept for later: the next heartbeat says more than a queue of old ones.
  */
-import { booleanOption } from "../checks.js";
+import { booleanOption, looked } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { broadcastName, checkedPrefix, inboxName } from "../pubsub/broker-names.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { BrokerNode, type Broker, type BrokerWatcher, type ChannelNames } from "./broker-node.js";
@@ -64,16 +64,17 @@ export interface RedisPubSub extends PubSub {
  *   where it is asked for, another option, a `nodeName` that is empty or longer than 128 bytes, or a `prefix` that is not 1 to 32 letters, digits, `_` or `-`.
  */
 export function redisPubSub(options: RedisPubSubOptions): RedisPubSub {
-  if (Object.hasOwn(Object(options) as object, "client")) {
+  if (looked("INVALID_OPTION", "options", () => Object.hasOwn(Object(options) as object, "client"))) {
     const text =
       "redisPubSub takes two clients, `publisher` and `subscriber`, such as `client` and `client.duplicate()`";
     throw new TrackerError("INVALID_OPTION", text, { option: "client" });
   }
-  requireKnownOptions(options, optionNames);
-  const { publisher, subscriber, nodeName, prefix, sharded = false } = options;
+  const { publisher, subscriber, nodeName, prefix, sharded = false } = readOptions(options, optionNames);
   booleanOption("sharded", sharded);
-  const publishing = redisLink(publisher, "publisher", sharded);
-  const subscribing = redisLink(subscriber, "subscriber", sharded);
+  const linkOf = (client: RedisClient, option: string): RedisLink =>
+    looked("INVALID_OPTION", option, () => redisLink(client, option, sharded));
+  const publishing = linkOf(publisher, "publisher");
+  const subscribing = linkOf(subscriber, "subscriber");
   const checked = checkedPrefix(prefix);
   return new BrokerNode(nodeName, (watcher) => new Redis(checked, publishing, subscribing, watcher));
 }

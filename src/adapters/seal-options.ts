@@ -1,7 +1,7 @@
 /** The options of a sealed pubsub, and their checks. */
-import { booleanOption, runtimeOption, wrongOption } from "../checks.js";
+import { booleanOption, isArray, looked, runtimeOption, wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
 import { SealKey, type SealMode } from "./seal.js";
 
@@ -22,7 +22,7 @@ export type Keys = readonly [SealKey, ...SealKey[]];
 
 /** Says nothing of the values: they are secrets. */
 export function keysOf(secrets: SealedOptions["keys"]): Keys {
-  const [first, ...older] = Array.isArray(secrets) ? secrets.map((secret) => new SealKey(secret)) : [];
+  const [first, ...older] = isArray(secrets) ? secrets.map((secret) => new SealKey(secret)) : [];
   if (first === undefined) {
     throw new TrackerError("INVALID_OPTION", "Expected keys to be an array of at least one", {
       option: "keys",
@@ -53,11 +53,17 @@ const optionNames: Readonly<Record<keyof SealedOptions, true>> = {
 
 /** @throws TrackerError `INVALID_OPTION` for another option, and one of the wrong kind. */
 export function checkSealedOptions(options: SealedOptions): SealedSettings {
-  requireKnownOptions(options, optionNames);
-  const { mode = "encrypt", acceptUnsealed = false, sealing = true, runtime = nodeRuntime } = options;
+  const read = readOptions(options, optionNames);
+  const { keys, mode = "encrypt", acceptUnsealed = false, sealing = true, runtime = nodeRuntime } = read;
   if (mode !== "encrypt" && mode !== "sign") throw wrongOption("mode", mode, '"encrypt" or "sign"');
   booleanOption("acceptUnsealed", acceptUnsealed);
   booleanOption("sealing", sealing);
   runtimeOption(runtime, ["monotonicMs", "schedule"]);
-  return { keys: keysOf(options.keys), mode, acceptUnsealed, sealing, runtime };
+  return {
+    keys: looked("INVALID_OPTION", "keys", () => keysOf(keys)),
+    mode,
+    acceptUnsealed,
+    sealing,
+    runtime,
+  };
 }

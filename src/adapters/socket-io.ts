@@ -14,8 +14,9 @@
  * Where the adapter shows its Redis clients, as `@socket.io/redis-adapter` does, there is a status: while either is not
  * ready it is `disconnected`, and what is sent is rejected. Of the others nobody can tell: they count as connected.
  */
+import { looked } from "../checks.js";
 import { TrackerError } from "../errors.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { PubSub, Unsubscribe } from "../pubsub/pubsub.js";
@@ -61,8 +62,8 @@ const EVENT = "rollcall";
  *   is empty or longer than 128 bytes.
  */
 export function socketIoPubSub(io: SocketIoServer, options: SocketIoPubSubOptions = {}): SocketIoPubSub {
-  requireKnownOptions(options, { nodeName: true });
-  return new SocketIoNode(checkedNodeName(options.nodeName), ServerLink.of(namespaceOf(io)));
+  const nodeName = checkedNodeName(readOptions(options, { nodeName: true }).nodeName);
+  return new SocketIoNode(nodeName, ServerLink.of(looked("INVALID_OPTION", "io", () => namespaceOf(io))));
 }
 
 /** What is used of a namespace. */

@@ -3,10 +3,11 @@
  * all nodes. Speaks version 2 of the Phoenix Channels protocol, so that the official client connects unmodified.
  * Knows no handler and no frame.
  */
+import { requireServer } from "./checks.js";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocketServer } from "ws";
-import { requireFunction, requireText } from "../checks.js";
+import { looked, requireFunction, requireText } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { requireKnownEvent } from "../known-names.js";
 import { Backlog } from "./backlog.js";
@@ -142,8 +143,8 @@ export class ChannelServer implements AsyncDisposable {
     path: string,
     options: SocketOptions<SocketAssigns> = {},
   ): SocketMount<SocketAssigns> {
-    const upgradePath = `${path}/websocket`;
-    if (typeof path !== "string" || !/^\/.*[^/]$/.test(path) || this.#paths.upgrades.has(upgradePath)) {
+    const upgradePath = typeof path === "string" ? `${path}/websocket` : "";
+    if (upgradePath === "" || !/^\/.*[^/]$/.test(path) || this.#paths.upgrades.has(upgradePath)) {
       throw new TrackerError(
         "INVALID_ARGUMENT",
         'a socket path starts with "/", does not end with it, and is given once',
@@ -172,13 +173,14 @@ export class ChannelServer implements AsyncDisposable {
    * `foreignUpgradeTimeoutMs`. The returned function detaches: open sockets stay.
    */
   attach(httpServer: UpgradeServer): () => void {
+    const { runtime, limits } = this.#settings;
+    const { foreignUpgradeTimeoutMs } = limits;
+    requireServer(httpServer);
     this.#openLink();
     this.#cancelSweep ??= this.#scheduleSweep();
-    const { runtime, limits } = this.#settings;
-    const detach = attachUpgrades(httpServer, this.#paths, {
-      runtime,
-      foreignUpgradeTimeoutMs: limits.foreignUpgradeTimeoutMs,
-    });
+    const detach = looked("INVALID_ARGUMENT", "httpServer", () =>
+      attachUpgrades(httpServer, this.#paths, { runtime, foreignUpgradeTimeoutMs }),
+    );
     this.#detachments.add(detach);
     return () => {
       this.#detachments.delete(detach);

@@ -6,6 +6,7 @@ import {
   booleanOption,
   durationOption,
   functionOption,
+  hasFunctions,
   isPlain,
   looked,
   requireFunction,
@@ -155,4 +156,12 @@ function requireSource(presence: unknown, method: "forward" | "followCount"): vo
 
 function textOption(option: string, value: unknown): void {
   if (typeof value !== "string") throw wrongOption(option, value, "a text");
+}
+
+/** @throws TrackerError `INVALID_ARGUMENT` for what does not emit requests as an HTTP server of Node does. */
+export function requireServer(httpServer: unknown): void {
+  looked("INVALID_ARGUMENT", "httpServer", () => {
+    if (hasFunctions(httpServer, ["on", "off", "listeners"])) return;
+    throw wrongArgument("httpServer", httpServer, "an HTTP server of Node, such as createServer() returns");
+  });
 }

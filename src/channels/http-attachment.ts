@@ -109,12 +109,22 @@ export function attachUpgrades(
   };
   const attachment: Attachment = { owner, onUpgrade, onRequest };
   attachments.push(attachment);
-  const releaseRequests = takeRequests(server, owner);
-  server.on("upgrade", onUpgrade);
-  server.on("request", onRequest);
-  return () => {
+  const leave = (): void => {
     const place = attachments.indexOf(attachment);
     if (place >= 0) attachments.splice(place, 1);
+  };
+  let releaseRequests: (() => void) | undefined;
+  try {
+    releaseRequests = takeRequests(server, owner);
+    server.on("upgrade", onUpgrade);
+    server.on("request", onRequest);
+  } catch (error) {
+    leave();
+    releaseRequests?.();
+    throw error;
+  }
+  return () => {
+    leave();
     server.off("upgrade", onUpgrade);
     server.off("request", onRequest);
     releaseRequests();

@@ -2,7 +2,7 @@
  * Metrics for OpenTelemetry, by the shape of its meter: no package of it is needed here. Its collector asks, and
  * nothing is counted twice.
  */
-import { requireTracker, wrongArgument } from "../checks.js";
+import { hasFunctions, looked, requireTracker, wrongArgument } from "../checks.js";
 import type { MetricsSource } from "./source.js";
 import { allMetrics, metricsOf, type MetricLabels } from "./metrics.js";
 
@@ -38,8 +38,10 @@ export function observeMetrics<Instrument>(
   meter: MeterLike<Instrument>,
   ...sources: readonly MetricsSource[]
 ): () => void {
-  if (typeof (Object(meter) as Partial<MeterLike<Instrument>>).addBatchObservableCallback !== "function")
-    throw wrongArgument("meter", meter, 'a meter of OpenTelemetry, such as metrics.getMeter("rollcall")');
+  looked("INVALID_ARGUMENT", "meter", () => {
+    if (!hasFunctions(meter, ["addBatchObservableCallback"]))
+      throw wrongArgument("meter", meter, 'a meter of OpenTelemetry, such as metrics.getMeter("rollcall")');
+  });
   for (const source of sources) requireTracker("source", source);
   const instruments = new Map<string, Instrument>();
   for (const { name, unit, help: description, kind } of allMetrics()) {

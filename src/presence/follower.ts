@@ -6,7 +6,7 @@
  */
 import type { AnyMeta } from "../words.js";
 import { isPlain, requireFunction, wrongArgument } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readNames, requireKnownOptions } from "../known-names.js";
 import { endSignals } from "../tracker/change-iterator.js";
 import { onAbort } from "../on-end.js";
 import type { Session } from "../session.js";
@@ -51,13 +51,13 @@ export function requireSubscriber(subscriber: PresenceSubscriber<never, never>):
     throw wrongArgument("subscriber", subscriber, "an object with state and diff");
   }
   if (isPlain(subscriber)) requireKnownOptions(subscriber, subscriberNames);
-  const { state, diff, online, offline, ended } = subscriber;
+  const { state, diff, online, offline, ended, signal, session } = readNames(subscriber, subscriberNames);
   requireFunction("state", state);
   requireFunction("diff", diff);
   if (online !== undefined) requireFunction("online", online);
   if (offline !== undefined) requireFunction("offline", offline);
   if (ended !== undefined) requireFunction("ended", ended);
-  endSignals(subscriber);
+  endSignals({ signal, session });
 }
 
 /** Why a subscription ended: the presence was stopped, its signal aborted, or its session closed. */

@@ -1,6 +1,6 @@
 /** The options of a presence, and their checks. The tracker checks its own options. */
 import { durationOption, functionOption, runtimeOption, wrongOption } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readNames, readOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import { trackerOptionNames, type TrackerOptions } from "../tracker/options.js";
 import type { Session } from "../session.js";
@@ -105,7 +105,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
   if (typeof options !== "object" || options === null) {
     throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
-  requireKnownOptions(options, knownOptions);
+  const read = readOptions(options, knownOptions);
   const {
     name,
     runtime,
@@ -114,7 +114,7 @@ export function presenceSettings<M extends Meta<M>, X extends object>(
     fetchTimeoutMs = 5_000,
     diffPeriodMs = 0,
     stateTimeoutMs = 1_000,
-  } = options;
+  } = read;
   // The reporter that carries its name and tells the time is made before the tracker, which checks the rest.
   if (typeof name !== "string") throw wrongOption("name", name, "a text");
   if (runtime !== undefined) runtimeOption(runtime);
@@ -138,5 +138,6 @@ export function trackerOptions<M extends Meta<M>, X extends object>(
     stateTimeoutMs: _stateTimeoutMs,
     ...rest
   } = options;
-  return rest;
+  // An instance of a class may have what it says in its prototype.
+  return { ...rest, ...readNames<TrackerOptions<M>>(options, trackerOptionNames) };
 }

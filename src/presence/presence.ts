@@ -18,7 +18,7 @@ import { nodeRuntime } from "../runtime.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Explanation, Health } from "../tracker/health.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { Reporter } from "../reports.js";
 import { trackerEventNames, type TrackerEvents } from "../tracker/events.js";
 import type { PageOptions } from "../tracker/pages.js";
@@ -226,10 +226,9 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     options: ForwardPartOptions = {},
   ): () => void {
     requireFunction("push", push);
-    requireKnownOptions(options, forwardOptionNames);
     // One of fewer parameters takes the same message.
     const tell = push as (...message: PresencePartMessage<M, X>) => unknown;
-    const { ended, signal, session, limit } = options;
+    const { ended, signal, session, limit } = readOptions(options, forwardOptionNames);
     const subscriber: PresenceSubscriber<M, X> = {
       state: (presences) => tell(STATE_EVENT, presences),
       diff: (diff) => tell(DIFF_EVENT, toWireDiff(diff)),
@@ -240,7 +239,7 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
     if (limit === undefined) return this.subscribe(topic, subscriber);
     requireText("topic", topic);
     functionOption("ended", ended);
-    endSignals(options);
+    endSignals({ signal, session });
     wholeOption("limit", limit, 1, Infinity);
     const tellRest = (count: PresenceCount): unknown => tell(REST_EVENT, count);
     return this.#feeds.subscribePart(topic, limit, subscriber, tellRest, {
@@ -266,11 +265,11 @@ export class Presence<M extends Meta<M> = AnyMeta, X extends object = NoExtra> i
   ): () => void {
     requireText("topic", topic);
     requireFunction("callback", callback);
-    requireKnownOptions(options, followCountOptionNames);
-    endSignals(options);
-    functionOption("ended", options.ended);
-    const periodMs = durationOption("periodMs", options.periodMs ?? 1_000, 0);
-    return this.#feeds.holds.holdUntilEnded(topic, options, (given) =>
+    const read = readOptions(options, followCountOptionNames);
+    endSignals(read);
+    functionOption("ended", read.ended);
+    const periodMs = durationOption("periodMs", read.periodMs ?? 1_000, 0);
+    return this.#feeds.holds.holdUntilEnded(topic, read, (given) =>
       this.#counts.follow(topic, callback, given, periodMs),
     );
   }

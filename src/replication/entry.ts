@@ -89,13 +89,18 @@ export class ReplicatedEntry implements Entry {
 
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
   static seal(entry: ReplicatedEntry, previous: ReplicatedEntry | undefined): void {
-    if (Object.isFrozen(entry)) return;
+    if (ReplicatedEntry.isSealed(entry)) return;
     if (previous !== undefined) {
       entry.#previousClock = previous.#clock;
       // Only here, as it costs as much as all else that makes an entry, and most entries replace none.
       Object.defineProperty(entry, "prevRef", PREVIOUS_REF);
     }
     Object.freeze(entry);
+  }
+
+  /** Whether it may have been seen: until what it replaced is known, nobody may. */
+  static isSealed(entry: ReplicatedEntry): boolean {
+    return Object.isFrozen(entry);
   }
 
   static refOf(entry: ReplicatedEntry): string {

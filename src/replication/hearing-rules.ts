@@ -44,6 +44,12 @@ export const HEARING_RULES = {
   /** R82: Frames take their time if they take longer than the shortest time between two heartbeats of one node (R33). */
   isSlow: (ownDelayMs: number, tickPeriodMs: number): boolean => ownDelayMs > tickPeriodMs,
 
+  /**
+   * R82: They may as long as nothing has come back that was said since. Else what was slow enough to make this node deaf
+   * counts as fast when it hears again.
+   */
+  mayBeSlow: (isUnknown: boolean): boolean => isUnknown,
+
   /** R82: And who was not heard out is asked, again when the answer should have been here. */
   asksSlowly: (sinceAskedMs: number, ownDelayMs: number, heartbeatPeriodMs: number): boolean =>
     sinceAskedMs >= Math.max(heartbeatPeriodMs, 2 * ownDelayMs),
@@ -64,6 +70,12 @@ export const HEARING_RULES = {
   /** R54: A node that doubts its connection speaks with every tick, for a while: one frame may have been lost. */
   soundsAgain: (unheardMs: number, heartbeatPeriodMs: number): boolean =>
     unheardMs < HEARTBEATS_OF_SOUNDING * heartbeatPeriodMs,
+
+  /**
+   * R54: But no sooner than a tick after it did last, whatever makes time pass in between. Else it speaks with every frame
+   * of its own that it hears, and forgets which of them are recent: so it stays deaf though it hears itself.
+   */
+  soundingDueMs: (lastMs: number, tickPeriodMs: number): number => lastMs + tickPeriodMs,
 
   /** R55: A node that does not hear itself counts nobody's silence. Else, without a connection, it declares all others dead. */
   countsSilence: (isDeaf: boolean): boolean => !isDeaf,

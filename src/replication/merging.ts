@@ -3,6 +3,7 @@
  * and whose slices were brought on, and shows nothing itself. Knows no time but what it is told, and decides nothing
  * about who is alive.
  */
+import { Allowance } from "./allowance.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Claims } from "./holding/claims.js";
 import type { SliceChange } from "./holding/identity.js";
@@ -33,8 +34,16 @@ export interface MergingListener {
   broughtOn(replica: Replica): void;
 }
 
+/** A slice that was built anew, and has not told all that this changed. */
+interface Replacing {
+  readonly replica: Replica;
+  /** Since when something of it is missing. */
+  readonly sinceMs: number;
+}
+
 export class Merging {
   readonly #effects: Effects;
+  readonly #allowance: Allowance;
   readonly #protocol: Protocol;
   readonly #counters: Counters;
   readonly #contact: Contact;
@@ -43,17 +52,20 @@ export class Merging {
   readonly #claims: Claims<Replica>;
   readonly #maxEntries: number;
   readonly #room: Room;
+  readonly #replacing = new Map<RemoteSlice, Replacing>();
   readonly #tracing: Tracing | undefined;
 
   constructor(
     { random, heartbeatPeriodMs, maxEntries, tracing, protocol }: ReplicatorOptions,
     effects: Effects,
+    allowance: Allowance,
     counters: Counters,
     contact: Contact,
     listener: MergingListener,
     nowMs: number,
   ) {
     this.#effects = effects;
+    this.#allowance = allowance;
     this.#protocol = protocol;
     this.#counters = counters;
     this.#contact = contact;
@@ -91,14 +103,51 @@ export class Merging {
   /** It is forgotten, with all that it claimed. */
   forget(replica: Replica): void {
     this.#claims.forget(replica);
-    for (const slice of replica.held.slices.values()) this.#room.forget(slice);
+    for (const slice of replica.held.slices.values()) {
+      this.#room.forget(slice);
+      this.#replacing.delete(slice);
+    }
     replica.held.counted = 0;
     this.#requests.dropAllOf(replica);
   }
 
   /** Whether anything that was known to be missing at that time is missing still. */
   isOverdue(sinceMs: number): boolean {
+    for (const replacing of this.#replacing.values()) if (replacing.sinceMs < sinceMs) return true;
     return this.#requests.isOverdue(sinceMs);
+  }
+
+  /** Whether slices that were built anew have still to tell what this changed. */
+  get isReplacing(): boolean {
+    return this.#replacing.size > 0;
+  }
+
+  /** Goes on with that, as far as this step may. */
+  goOn(nowMs: number): void {
+    for (const [slice, { replica }] of this.#replacing) {
+      while (slice.isReplacing) {
+        if (this.#allowance.isSpent) return;
+        this.#tellMore(replica, slice, this.#allowance);
+      }
+      this.#replacing.delete(slice);
+      this.#afterAnswer(replica, slice, false, slice.nextRequest(), nowMs);
+    }
+  }
+
+  /** What the slices of a life have still to tell is told at once. */
+  finishReplacing(replica: Replica, nowMs: number): void {
+    const everything = new Allowance(Infinity);
+    for (const slice of replica.held.slices.values()) {
+      if (!this.#replacing.has(slice)) continue;
+      while (slice.isReplacing) this.#tellMore(replica, slice, everything);
+    }
+    this.goOn(nowMs);
+  }
+
+  #tellMore(replica: Replica, slice: RemoteSlice, allowance: Allowance): void {
+    const change = slice.tellMore(allowance);
+    this.#count(replica, slice);
+    this.#listener.changed(replica, change);
   }
 
   /** Asks for what is due; returns when to call again, if ever. */
@@ -184,7 +233,10 @@ export class Merging {
     const isClaim = slice.steps === 0;
     const outcome = slice.receivePage(page, counter, this.#hasRoom);
     // What is there of it may be what takes the room, and nothing can be told of it any more.
-    if (outcome.type === "crowded") this.#listener.letGo(replica, slice.letGo());
+    if (outcome.type === "crowded") {
+      this.#listener.letGo(replica, slice.letGo());
+      this.#replacing.delete(slice);
+    }
     if (outcome.type !== "foreign") this.#count(replica, slice);
     switch (outcome.type) {
       case "foreign":
@@ -215,6 +267,7 @@ export class Merging {
       this.#requests.drop(slice);
       if (slice.steps === 0) this.#claims.settle(replica);
       this.#listener.letGo(replica, slice.letGo());
+      this.#replacing.delete(slice);
       // A wait may have it for a goal: what nobody has is reached.
       slice.forgetCounters();
       slice.isCrowded = false;
@@ -326,11 +379,15 @@ export class Merging {
     request: SliceRequest | undefined,
     nowMs: number,
   ): void {
+    const isReplaced = slice.isReplacing && !this.#replacing.has(slice);
+    if (isReplaced)
+      this.#replacing.set(slice, { replica, sinceMs: this.#requests.missingSinceMs(slice) ?? nowMs });
     if (answered) this.#requests.answered(slice, request === undefined, nowMs);
     if (request === undefined) {
       this.#requests.drop(slice);
       this.#wakeWaiting(nowMs);
     } else this.#want(replica, slice, nowMs);
+    if (isReplaced) this.goOn(nowMs);
     this.#listener.broughtOn(replica);
   }
 

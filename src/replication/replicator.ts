@@ -5,6 +5,7 @@
  * heard, merged, shown; what it changed waits in the view until the tracker takes it.
  * Knows no pubsub, no timer, no session's lifetime and no handler.
  */
+import { Allowance } from "./allowance.js";
 import type { AuthoredShard } from "./authoring/authored-shard.js";
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Authorship } from "./authoring/authorship.js";
@@ -44,6 +45,7 @@ export class Replicator {
   readonly seenTimes = new SeenTimes();
   readonly #options: ReplicatorOptions;
   readonly #effects = new Effects();
+  readonly #allowance: Allowance;
   /** What the last step came to: one for all, as a local change is to cost nothing beside itself. */
   readonly #step: { -readonly [Field in keyof Step]: Step[Field] } = { made: undefined, effects: [] };
   readonly #rules: Rules;
@@ -65,7 +67,8 @@ export class Replicator {
     this.#rules = rules;
     this.view = new View(rules);
     const effects = this.#effects;
-    this.#shown = new ShownLives(this.view, effects, protocol.limits.entriesPerStep);
+    this.#allowance = new Allowance(protocol.limits.entriesPerStep);
+    this.#shown = new ShownLives(this.view, effects, this.#allowance);
     this.connection = new Connection(options, rules, effects, nowMs);
     const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
@@ -91,6 +94,7 @@ export class Replicator {
     this.#merging = new Merging(
       options,
       effects,
+      this.#allowance,
       this.counters,
       this.#contact,
       this.#mergingListener(),
@@ -157,9 +161,9 @@ export class Replicator {
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: ReplicationEvent, nowMs: number): Step {
-    this.#shown.renew();
+    this.#allowance.renew();
     this.#step.made = this.#take(event, nowMs);
-    if (!this.#shown.isDone) this.#effects.wakeAt(nowMs);
+    if (!this.#shown.isDone || this.#merging.isReplacing) this.#effects.wakeAt(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
   }
@@ -251,6 +255,7 @@ export class Replicator {
   /** Does what is due, and asks to be woken for the rest. */
   #turn(nowMs: number): void {
     this.#shown.advance();
+    this.#merging.goOn(nowMs);
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
@@ -354,7 +359,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.isSlow);
+    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.mayBeSlow);
   }
 
   // Who is alive.
@@ -375,9 +380,8 @@ export class Replicator {
     if (frame.to === undefined && frame.from.incarnation === this.#options.life.incarnation)
       this.seenTimes.heard(frame.counter, nowMs);
     // Of the time until now nothing counts in which it could not hear.
-    if (this.connection.voice.isDeaf) this.#tick(nowMs);
-    const hearsAgain = this.connection.hear(frame, nowMs);
-    if (hearsAgain) this.#resume(nowMs);
+    if (this.connection.isCuredBy(frame)) this.#tick(nowMs);
+    if (this.connection.hear(frame, nowMs)) this.#resume(nowMs);
   }
 
   /** Nothing could be heard until now. */
@@ -412,7 +416,8 @@ export class Replicator {
   #departs(replica: Replica, nowMs: number): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#earlierWindows.departs(replica, nowMs);
-    // It has ended, and answers nobody.
+    // It has ended, and answers nobody. Who was there at its goodbye is to be known.
+    this.#merging.finishReplacing(replica, nowMs);
     this.#merging.dropRequests(replica);
     this.#shown.departs(replica);
   }

@@ -3,6 +3,7 @@
  * steps. Each part is in the list and in the diffs at once, so that they add up at any time; that a life is up, down or
  * gone is told when nothing is left to do. Decides nothing about who is alive, and knows no time.
  */
+import type { Allowance } from "./allowance.js";
 import type { LeaveReason } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { SliceChange } from "./holding/identity.js";
@@ -16,20 +17,15 @@ export class ShownLives {
   readonly #effects: Effects;
   readonly #walks: Walks<Replica>;
 
-  constructor(view: View, effects: Effects, entriesPerStep: number) {
+  constructor(view: View, effects: Effects, allowance: Allowance) {
     this.#view = view;
     this.#effects = effects;
-    this.#walks = new Walks(entriesPerStep);
+    this.#walks = new Walks(allowance);
   }
 
   /** Whether anything is left to do. */
   get isDone(): boolean {
     return this.#walks.isEmpty;
-  }
-
-  /** Another step begins. */
-  renew(): void {
-    this.#walks.renew();
   }
 
   /** Goes on with what is left to do. */

@@ -1,6 +1,6 @@
 /** What a simulated cluster is made from, and what it throws. */
-import { functionOption, wrongOption } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { functionOption, wrongOption, isArray } from "../checks.js";
+import { readOptions } from "../known-names.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import type { Tracker, TrackerOptions } from "../tracker/tracker.js";
@@ -74,12 +74,12 @@ export function checkSimulateOptions(options: unknown): void {
   if (typeof options !== "object" || options === null) {
     throw wrongOption("options", options, "an object with at least `seed` and `nodes`");
   }
-  requireKnownOptions(options, simulateOptionNames);
-  const { seed, nodes, startTracker, behaviour, aroundTask, afterTask } = options as Partial<SimulateOptions>;
+  const read = readOptions(options as Partial<SimulateOptions>, simulateOptionNames);
+  const { seed, nodes, startTracker, behaviour, aroundTask, afterTask } = read;
   if (typeof seed !== "string" && !Number.isFinite(seed)) {
     throw wrongOption("seed", seed, "a finite number or a text");
   }
-  if (!Array.isArray(nodes) || !nodes.every((name) => typeof name === "string")) {
+  if (!isArray(nodes) || !nodes.every((name) => typeof name === "string")) {
     throw wrongOption("nodes", nodes, "an array of node names");
   }
   functionOption("behaviour", behaviour);

@@ -1,5 +1,5 @@
 /** The checks of what a tracker is called with; behind this border it is trusted. */
-import { wrongArgument } from "../checks.js";
+import { looked, wrongArgument } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { fitsJsonText } from "../replication/bytes.js";
 import { MAX_NAME_BYTES, MAX_REASON_BYTES, MAX_SESSION_LENGTH } from "../replication/limits.js";
@@ -25,14 +25,16 @@ export function requireReason(value: unknown): void {
 
 /** @throws TrackerError `INVALID_ARGUMENT` for what is no object, and a `handleDiff` that is no function. */
 export function requireBehaviour(behaviour: unknown): void {
-  const isBehaviour =
-    typeof behaviour === "object" &&
-    behaviour !== null &&
-    (!("handleDiff" in behaviour) ||
-      behaviour.handleDiff === undefined ||
-      typeof behaviour.handleDiff === "function");
-  if (isBehaviour) return;
-  throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
+  looked("INVALID_ARGUMENT", "behaviour", () => {
+    const isBehaviour =
+      typeof behaviour === "object" &&
+      behaviour !== null &&
+      (!("handleDiff" in behaviour) ||
+        behaviour.handleDiff === undefined ||
+        typeof behaviour.handleDiff === "function");
+    if (isBehaviour) return;
+    throw wrongArgument("behaviour", behaviour, "an object with handleDiff, or {}");
+  });
 }
 
 export function alreadyTracked({ id }: Session, topic: string, key: string): TrackerError {

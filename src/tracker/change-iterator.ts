@@ -5,7 +5,7 @@
  */
 import { isSession, type Session } from "../session.js";
 import { wholeOption, wrongOption } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { onAbort } from "../on-end.js";
 
 /** How changes are read as an iterator. */
@@ -59,9 +59,9 @@ export class ChangeIterator<C> implements AsyncIterableIterator<C, undefined> {
 
   /** @throws TrackerError `INVALID_OPTION` */
   constructor(options: ChangesOptions, follow: FollowChanges<C>) {
-    requireKnownOptions(options, changesOptionNames);
-    this.#signals = endSignals(options);
-    this.#maxBuffered = wholeOption("maxBuffered", options.maxBuffered ?? DEFAULT_MAX_BUFFERED, 1, Infinity);
+    const { signal, session, maxBuffered = DEFAULT_MAX_BUFFERED } = readOptions(options, changesOptionNames);
+    this.#signals = endSignals({ signal, session });
+    this.#maxBuffered = wholeOption("maxBuffered", maxBuffered, 1, Infinity);
     this.#follow = follow;
   }
 
@@ -162,5 +162,9 @@ export function endSignals(options: Pick<ChangesOptions, "signal" | "session">):
 }
 
 function isSignal(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
+  try {
+    return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
+  } catch {
+    return false; // Of a proxy that was revoked.
+  }
 }

@@ -2,7 +2,7 @@
  * What happens inside a tracker, told to an application that traces it: the shape of that, and what is told. Nothing is
  * made of an event that nobody wants.
  */
-import { functionOption, wrongOption } from "../checks.js";
+import { functionOption, looked, wrongOption } from "../checks.js";
 
 /** What happens inside a tracker, by the name of the event. */
 export interface TrackerHappenings {
@@ -55,8 +55,10 @@ export function diagnosticsOption(value: Diagnostics | undefined): Diagnostics |
   if (typeof value !== "object" || (value as unknown) === null) {
     throw wrongOption("diagnostics", value, "an object with isWanted and happened");
   }
-  for (const name of ["isWanted", "happened"] as const) {
-    if (typeof value[name] !== "function") functionOption(`diagnostics.${name}`, value[name] ?? null);
-  }
+  looked("INVALID_OPTION", "diagnostics", () => {
+    for (const name of ["isWanted", "happened"] as const) {
+      if (typeof value[name] !== "function") functionOption(`diagnostics.${name}`, value[name] ?? null);
+    }
+  });
   return value;
 }

@@ -4,12 +4,14 @@
 import {
   booleanOption,
   durationOption,
+  isArray,
+  looked,
   pubsubOption,
   runtimeOption,
   wholeOption,
   wrongOption,
 } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import { largestShareFrameBytes } from "../replication/following/outbox.js";
 import { isNodeName, largestEntryFrameBytes } from "../replication/wire/codec.js";
 import { MAX_FRAME_BYTES, LIMITS, MAX_NODE_NAME_BYTES, MAX_POOL_SIZE } from "../replication/limits.js";
@@ -199,7 +201,10 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) {
     throw wrongOption("options", options, "an object with at least `name` and `pubsub`");
   }
-  requireKnownOptions(options, trackerOptionNames);
+  return checkRead(readOptions(options, trackerOptionNames), protocolOf(options));
+}
+
+function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): CheckedOptions {
   const { name, pubsub, runtime = nodeRuntime } = options;
   runtimeOption(runtime);
   checkName("name", name);
@@ -271,7 +276,7 @@ export function checkOptions(options: TrackerOptions): CheckedOptions {
     diagnostics: diagnosticsOption(options.diagnostics),
     runtime,
     maxFrameBytes,
-    [protocolOption]: protocolOf(options),
+    [protocolOption]: protocol,
   };
 }
 
@@ -289,10 +294,10 @@ function oneOf<Text extends string>(option: string, value: Text, texts: readonly
 
 function namesOf(option: string, value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value) || value.length > LIMITS.knownLives) {
+  if (!isArray(value) || value.length > LIMITS.knownLives) {
     throw wrongOption(option, value, `an array of at most ${LIMITS.knownLives} node names`);
   }
-  const names: readonly unknown[] = [...(value as unknown[])];
+  const names = looked("INVALID_OPTION", option, () => [...value]);
   for (const [i, name] of names.entries()) checkName(`${option}[${i}]`, name);
   return names as readonly string[];
 }

@@ -3,8 +3,8 @@
  * order is made when it is asked for first, kept by the changes, and forgotten once it was kept for longer than making
  * it anew would cost: after as many changes without a page as it has keys. Knows no entry.
  */
-import { wholeOption, wrongOption } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { looked, wholeOption, wrongOption } from "../checks.js";
+import { readOptions } from "../known-names.js";
 import type { Diff } from "../words.js";
 import { SortedKeys } from "./sorted-keys.js";
 
@@ -25,9 +25,9 @@ const pageOptionNames: Readonly<Record<keyof PageOptions, true>> = { after: true
 
 /** @throws TrackerError `INVALID_OPTION` */
 export function checkPage(options: PageOptions): CheckedPage {
-  requireKnownOptions(options, pageOptionNames);
-  const { after, limit = 100 } = options;
-  const key: unknown = typeof after === "object" && after !== null ? after.key : after;
+  const { after, limit = 100 } = readOptions(options, pageOptionNames);
+  const isEntry = typeof after === "object" && after !== null;
+  const key: unknown = isEntry ? looked("INVALID_OPTION", "after", () => after.key) : after;
   if (after !== undefined && typeof key !== "string") throw wrongOption("after", after, "a key, or an entry");
   return { after: key as string | undefined, limit: wholeOption("limit", limit, 1, Infinity) };
 }

@@ -4,7 +4,7 @@
  * tracked is theirs to decide: it is checked before anybody is told of it, and reported where it does not pass; and
  * hidden, where that is wanted.
  */
-import { wrongOption } from "../checks.js";
+import { looked, wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { ReplicatedEntry } from "../replication/entry.js";
@@ -33,15 +33,17 @@ export interface MetaSchemaIssue {
 
 /** @throws TrackerError `INVALID_OPTION` */
 export function requireSchema(schema: unknown): void {
-  const standard: unknown =
-    schema === null ? undefined : (Object(schema) as Record<string, unknown>)["~standard"];
-  const { version, validate } = Object(standard) as Record<string, unknown>;
-  if (version === 1 && typeof validate === "function") return;
-  throw wrongOption(
-    "schema",
-    schema,
-    "a Standard Schema of version 1, such as one of Zod, Valibot or ArkType",
-  );
+  looked("INVALID_OPTION", "schema", () => {
+    const standard: unknown =
+      schema === null ? undefined : (Object(schema) as Record<string, unknown>)["~standard"];
+    const { version, validate } = Object(standard) as Record<string, unknown>;
+    if (version === 1 && typeof validate === "function") return;
+    throw wrongOption(
+      "schema",
+      schema,
+      "a Standard Schema of version 1, such as one of Zod, Valibot or ArkType",
+    );
+  });
 }
 
 /** How often a node's metas are reported, and of how many nodes that is remembered. */

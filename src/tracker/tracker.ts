@@ -10,7 +10,7 @@ import {
   requireText,
   started,
 } from "../checks.js";
-import { requireKnownOptions } from "../known-names.js";
+import { readOptions } from "../known-names.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
@@ -369,8 +369,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    *   `TRACKER_STOPPED` if the tracker is stopped meanwhile; `INVALID_OPTION` for another option.
    */
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    requireKnownOptions(options, { timeoutMs: true });
-    const { timeoutMs } = options;
+    const { timeoutMs } = readOptions(options, { timeoutMs: true });
     if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
     this.#gate.requireRunning();
     await this.#engine.whenComplete(timeoutMs, () => whyIncomplete(this.health(), this.#engine));
@@ -410,8 +409,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
    * Stopping twice is the same as once.
    */
   stop(options: StopOptions = {}): Promise<void> {
-    requireKnownOptions(options, stopOptionNames);
-    const { handoffMs = this.#options.downPeriodMs } = options;
+    const { handoffMs = this.#options.downPeriodMs } = readOptions(options, stopOptionNames);
     requireDuration("handoffMs", handoffMs);
     if (this.#stopped !== undefined) return this.#stopped;
     let ends: ((ending: Promise<void>) => void) | undefined;

@@ -12,7 +12,7 @@ export interface OpenedNode {
 
 export type OpenNode = (url: string, nodeName: string, prefix: string) => Promise<OpenedNode>;
 
-export function nodesBehindProxies(broker: () => Broker, open: OpenNode): OpenNodes {
+export function nodesBehindProxies(broker: () => Pick<Broker, "url">, open: OpenNode): OpenNodes {
   return async (names) => {
     const prefix = `test-${randomText(8)}`;
     const opened = await Promise.all(

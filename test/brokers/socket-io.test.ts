@@ -2,9 +2,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { fileURLToPath } from "node:url";
 import { setupPrimary } from "@socket.io/cluster-adapter";
-import { createAdapter as redisAdapter } from "@socket.io/redis-adapter";
 import { createAdapter as streamsAdapter } from "@socket.io/redis-streams-adapter";
-import { Redis as Ioredis } from "ioredis";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -13,28 +11,7 @@ import { pubsubContract, type ContractCase, type OpenNodes } from "../../src/tes
 import { RemoteHost } from "../support/remote-node.js";
 import { nodesBehindProxies, type OpenNode } from "./contract-nodes.js";
 import { openRedis, type Broker } from "./servers.js";
-
-const retryMs = 30;
-
-const openRedisNode: OpenNode = async (url, nodeName, prefix) => {
-  const client = () =>
-    createClient({ url, socket: { reconnectStrategy: () => retryMs } }).on("error", () => {});
-  const [publisher, subscriber] = [await client().connect(), await client().connect()];
-  const io = new Server({ adapter: redisAdapter(publisher, subscriber, { key: prefix }) });
-  await subscriber.ping();
-  const end = async () => [publisher.destroy(), subscriber.destroy()];
-  return { node: socketIoPubSub(io, { nodeName }), end };
-};
-
-const openIoredisNode: OpenNode = async (url, nodeName, prefix) => {
-  const client = () => new Ioredis(url, { retryStrategy: () => retryMs, lazyConnect: true });
-  const [publisher, subscriber] = [client(), client()];
-  await Promise.all([publisher.connect(), subscriber.connect()]);
-  const io = new Server({ adapter: redisAdapter(publisher, subscriber, { key: prefix }) });
-  await subscriber.ping();
-  const end = async () => [publisher.disconnect(), subscriber.disconnect()];
-  return { node: socketIoPubSub(io, { nodeName }), end };
-};
+import { openSocketIoOverIoredis, openSocketIoOverNodeRedis } from "./socket-io-clients.js";
 
 /** Its subscribing client is its own: only the server knows when that listens. */
 const openStreamsNode: OpenNode = async (url, nodeName, prefix) => {
@@ -81,8 +58,8 @@ describe.skipIf(openRedis === undefined)("over redis", () => {
   afterAll(() => broker?.stop());
 
   describe.each([
-    ["redis-adapter with ioredis", openIoredisNode, () => true],
-    ["redis-adapter with node-redis", openRedisNode, isOfConnections],
+    ["redis-adapter with ioredis", openSocketIoOverIoredis, () => true],
+    ["redis-adapter with node-redis", openSocketIoOverNodeRedis, isOfConnections],
     ["redis-streams-adapter", openStreamsNode, isOfMessages],
   ] as const)("%s", (_, open, isSeen) => {
     const cases = pubsubContract(nodesBehindProxies(() => broker, open));

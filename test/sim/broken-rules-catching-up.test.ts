@@ -3,6 +3,7 @@ import { describeBrokenRules, type BrokenRule } from "./broken-rule.js";
 import { saysNothingOfEarlierRevisions, staysHeardOut } from "./broken-replicators.js";
 import { editSent } from "./lies.js";
 import {
+  aHeartbeatMayBeOlderThanAReconnect,
   answersInPartsArrive,
   askingHasALimit,
   inventedLivesCostLittle,
@@ -18,7 +19,7 @@ import {
   whoReturnsIsShown,
   whoReturnsIsShownThoughMuchIsLost,
 } from "./runs-of-catching-up.js";
-import { deploying, reconnectingAmongLateFrames } from "./schedules.js";
+import { deafBySlowness, deploying, reconnectingAmongLateFrames } from "./schedules.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -76,6 +77,12 @@ const rules: readonly BrokenRule[] = [
     broken: { rules: { isHeardOut: () => true } },
   },
   {
+    rule: "R45 is missed: one heartbeat that all hear may be older than the last reconnect",
+    found: /is complete without what others had at the reconnect/,
+    run: aHeartbeatMayBeOlderThanAReconnect,
+    broken: { rules: { isHeardOut: () => true } },
+  },
+  {
     rule: "R45 is missed: a life that is heard again after a reconnect sums itself up anew",
     found: /is complete \d+ ms after its start .* without \d+ entries/,
     schedule: reconnectingAmongLateFrames,
@@ -91,7 +98,14 @@ const rules: readonly BrokenRule[] = [
     rule: "R82 is missed: where frames take their time, only an answer tells what was there since",
     found: /is complete without \d+ of \d+ entries that others had/,
     run: slowNetworksAreHeardOut,
-    broken: { rules: { isSlow: () => false } },
+    broken: { rules: { isSlow: () => false, mayBeSlow: () => false } },
+  },
+  {
+    rule: "R82 is missed: as long as nothing has come back, frames may take their time",
+    found: /is complete \d+ ms after its start .* without \d+ entries/,
+    firstSeed: 80,
+    schedule: deafBySlowness,
+    broken: { rules: { mayBeSlow: () => false } },
   },
   {
     rule: "R5 is missed: revisions that were updated before their session closed are told as closed",

@@ -8,7 +8,12 @@ import {
   theUnsteadyHaveMoreTime,
 } from "./runs-of-deaths.js";
 import { whoLooksOnIsNobody } from "./runs-of-observers.js";
-import { theBrokerMayStandStill, theDeafHideNobody, theDeafSaySo } from "./runs-of-voice.js";
+import {
+  theBrokerMayStandStill,
+  theDeafAreNoNoise,
+  theDeafHideNobody,
+  theDeafSaySo,
+} from "./runs-of-voice.js";
 
 const rules: readonly BrokenRule[] = [
   {
@@ -26,6 +31,12 @@ const rules: readonly BrokenRule[] = [
     rule: "R54 is missed: a node that doubts its connection speaks again before it is deaf",
     found: /broadcast \d+ frames in \d+ idle heartbeats|sent itself \d+ frames/,
     broken: { rules: { isOverdue: () => true } },
+  },
+  {
+    rule: "R54 is missed: it does so no sooner than a tick after it did last",
+    found: /sends \d+ frames in two heartbeats, as its connection flaps/,
+    run: theDeafAreNoNoise,
+    broken: { rules: { soundingDueMs: () => -Infinity } },
   },
   {
     rule: "R55 is missed: a node that does not hear itself counts nobody's silence",

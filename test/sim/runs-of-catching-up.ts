@@ -201,6 +201,8 @@ export function inventedLivesCostLittle(_seed: number, protocol: Protocol = PROT
 export function oneHeartbeatIsNotEnough(_seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const link = new Link(protocol);
   const a = link.start("a");
+  // It hears itself.
+  link.advance(100);
   const heartbeat: Message = {
     type: "heartbeat",
     poolSize: 1,
@@ -214,6 +216,39 @@ export function oneHeartbeatIsNotEnough(_seed: number, protocol: Protocol = PROT
   if (!a.replicator.hasCaughtUp(link.nowMs))
     throw new Error("b is not caught up with after its second heartbeat");
   return Promise.resolve();
+}
+
+/**
+ * A node is back after a moment without its connection, and the only heartbeat that it hears since was sent before. All
+ * frames are quick, for a quarter of a heartbeat.
+ */
+export async function aHeartbeatMayBeOlderThanAReconnect(
+  seed: number,
+  protocol: Protocol = PROTOCOL,
+): Promise<void> {
+  const lanes = new Lanes(seed, by(protocol, {}));
+  const [a, b] = [await lanes.start("a"), await lanes.start("b")];
+  await lanes.advance(10_000 + 10 * seed);
+  const underWay: string[] = [];
+  lanes.loses = (from, _, lane, payload) => {
+    if (from === "b" && lane === "broadcast") underWay.push(payload);
+    return from === "b" && lane === "broadcast";
+  };
+  while (underWay.length === 0) await lanes.advance(5);
+  a.setConnected(false);
+  track(b, "meanwhile");
+  await lanes.advance(300);
+  a.setConnected(true);
+  a.receive(underWay[0]!);
+  let isComplete = false;
+  void a.tracker.whenComplete().then(() => (isComplete = true));
+  // The next heartbeat is lost.
+  await lanes.advance(3_000);
+  lanes.loses = () => false;
+  if (!isComplete) await lanes.advance(10_000);
+  if (!isComplete) throw new Error("is not complete 13 s after a reconnect");
+  if (!a.tracker.has("room", "meanwhile"))
+    throw new Error("is complete without what others had at the reconnect");
 }
 
 /** A node that came back, and whose only heartbeat since was overtaken, is shown. */

@@ -56,6 +56,26 @@ export async function theDeafSaySo(seed: number, protocol: Protocol = PROTOCOL):
   if (a.reconnects < 2) pair.fail("does not ask for another connection, again and again");
 }
 
+/** A node that does not hear itself speaks with every tick, and no more often because its connection flaps. */
+export async function theDeafAreNoNoise(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
+  const pair = new VoicePair(seed, protocol);
+  await pair.start(10 * seed);
+  const { lanes, a, dead } = pair;
+  dead.add("a");
+  await lanes.advance(2.75 * HEARTBEAT_MS);
+  const { framesSent } = a.tracker.health().counters;
+  for (let flaps = 0; flaps < 200; flaps += 1) {
+    a.setConnected(false);
+    await lanes.advance(5);
+    a.setConnected(true);
+    await lanes.advance(15);
+  }
+  // In each quarter of a heartbeat it says on two ways that it is there, sends a heartbeat to others and to itself, and
+  // with every second connection it asks the other node.
+  const sent = a.tracker.health().counters.framesSent - framesSent;
+  if (sent > 4 * 9 + 100) pair.fail(`sends ${sent} frames in two heartbeats, as its connection flaps`);
+}
+
 /** A node whose connection dies without a word hides nobody, and is whole within two heartbeats. */
 export async function theDeafHideNobody(seed: number, protocol: Protocol = PROTOCOL): Promise<void> {
   const pair = new VoicePair(seed, protocol);

@@ -226,3 +226,22 @@ export function reconnectingAmongLateFrames(seed: number): Schedule {
   const network = { lossRate: 0.5, delayMs: [0, 1_900] } as const;
   return { seed, nodes: ["a", "b", "c"], network, options, announceCrashes: false, steps };
 }
+
+/**
+ * Frames take so long, all at once, that nodes are deaf; they hear themselves again by frames that were under way, and
+ * so are heartbeats of others.
+ */
+export function deafBySlowness(seed: number): Schedule {
+  const random = new SeededRandom(`deaf by slowness ${seed}`);
+  const what = { session: 1, topic: "room:1", key: "user:1" };
+  const steps: Step[] = [
+    { do: "advance", ms: 6_000 },
+    { do: "faults", faults: { delayMs: [0, 6_000] } },
+  ];
+  for (let turn = 0; turn < 10; turn += 1) {
+    steps.push({ do: "set", node: random.pick(["a", "b"]), ...what });
+    steps.push({ do: "advance", ms: random.integer(500, 1_500) });
+  }
+  steps.push({ do: "faults", faults: {} }, { do: "advance", ms: 9_000 });
+  return { seed, nodes: ["a", "b"], network: {}, options, announceCrashes: false, steps };
+}

@@ -114,6 +114,8 @@ export class WhiteBox implements StepWatchers {
     for (const slice of replica?.held.slices.values() ?? []) {
       if (this.#damaged.has(slice)) this.#damagedBefore.push({ slice, entries: slice.entries });
       if (message.type !== "delta" || message.shard !== slice.shard || this.#partial.has(slice)) continue;
+      // It waits until all that a rebuild has changed is told.
+      if (slice.isReplacing) continue;
       const joinsOn = message.since <= slice.clock && message.upTo > slice.clock && message.parts === 1;
       if (joinsOn) this.#joining = { slice, delta: message };
     }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { io, type Socket } from "socket.io-client";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
 import { PresenceClient } from "../../src/client/index.js";
 import { freePort, openRedis, type Broker } from "../brokers/servers.js";
 import { codeBlocks, section } from "../docs/markdown.js";
@@ -11,6 +12,7 @@ import { root } from "../package/tarball.js";
 import { installPacked } from "../runtimes/consumer.js";
 import { Program } from "../runtimes/runtimes.js";
 import { requireTool } from "../support/require-tool.js";
+import { knock } from "../support/knock.js";
 import { compile, piecesOf, replaced } from "./recipes.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -24,7 +26,7 @@ const node = { name: "Node", command: [process.execPath] } as const;
 let consumer: string;
 
 beforeAll(async () => {
-  const links = ["redis", "express", "socket.io", "@socket.io/redis-adapter", "@trpc/server"];
+  const links = ["redis", "ws", "express", "socket.io", "@socket.io/redis-adapter", "@trpc/server"];
   consumer = await installPacked(links);
   for (const name of own) {
     const link = join(consumer, "node_modules", name);
@@ -82,6 +84,26 @@ process.once("SIGTERM", async () => {
   await changes.ended;
 });
 
+it("ws: a server of rooms is not ended by what comes from outside", async () => {
+  const [recipe = ""] = piecesOf("sockets.md", "ws").values();
+  const server = replaced(recipe.slice(0, recipe.indexOf("// In a browser")), {
+    'await once(server, "listening");':
+      'await once(server, "listening");\nconsole.log("port " + (server.address() as AddressInfo).port);',
+  });
+  const program = start(await compile(join(consumer, "ws"), new Map([["server.ts", server]]), "server.ts"));
+  const origin = `ws://127.0.0.1:${await program.said("port ")}`;
+  for (const path of ["//", "/", `/?room=${"x".repeat(600)}&user=ann`, "/?room=%ff&user=%00"])
+    await knock(origin, path);
+  const client = new PresenceClient();
+  const socket = new WebSocket(`${origin}/?room=lobby&user=ann`);
+  onTestFinished(() => socket.terminate());
+  socket.on("message", (data: Buffer) => {
+    const [event, payload] = JSON.parse(String(data)) as [string, never];
+    client.receive(event, payload);
+  });
+  await expect.poll(() => Object.keys(client.list()), { timeout: 20_000 }).toEqual(["ann"]);
+});
+
 describe.skipIf(openRedis === undefined)("over Redis", () => {
   let redis: Broker;
   beforeAll(async () => void (redis = await openRedis!()));
@@ -103,6 +125,7 @@ describe.skipIf(openRedis === undefined)("over Redis", () => {
     for (const { client } of [ann, bob]) {
       await expect.poll(() => Object.keys(client.list()).sort(), { timeout: 20_000 }).toEqual(["ann", "bob"]);
     }
+    for (const room of ["x".repeat(600), 42]) bob.socket.emit("enter", room);
     bob.socket.disconnect();
     await expect.poll(() => Object.keys(ann.client.list()), { timeout: 20_000 }).toEqual(["ann"]);
     const stranger = io(`http://127.0.0.1:${ports[0]}`, { auth: {}, reconnection: false });

@@ -2,7 +2,7 @@
  * What is held of one life: its slices, by its own numbering, and how far it has been caught up with. Knows no other
  * life, and not whether this one is alive.
  */
-import type { EntryOwner, ReplicatedEntry } from "../entry.js";
+import { ReplicatedEntry, type EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf, type Life } from "../life.js";
 import { RULES, type Rules } from "../rules.js";
 import { RemoteSlice, type SlicesOf } from "./remote-slice.js";
@@ -187,17 +187,21 @@ export class Holding {
   }
 
   /**
-   * What is held: also what comes meanwhile, and of a slice that is replaced meanwhile all that it has then. So nothing
-   * that stays is left out, though some of it may come twice.
+   * What is held: also what comes meanwhile, and of a slice that is replaced meanwhile all that it has then, as far as
+   * it was told. So nothing that stays is left out, though some of it may come twice.
    */
   *entries(): Generator<ReplicatedEntry> {
     for (const slice of this.slices.values()) {
       let walked: ReadonlyMap<number, ReplicatedEntry> | undefined;
       while (walked !== slice.entries) {
         walked = slice.entries;
-        for (const entry of walked.values()) {
+        for (const entry of slice.replaced()) {
           if (walked !== slice.entries) break;
           yield entry;
+        }
+        for (const entry of walked.values()) {
+          if (walked !== slice.entries) break;
+          if (ReplicatedEntry.isSealed(entry)) yield entry;
         }
       }
     }

@@ -18,17 +18,6 @@ export interface SliceChange {
 
 export const NO_CHANGE: SliceChange = { added: [], updated: [], removed: [] };
 
-/** Two changes, one after the other. */
-export function both(a: SliceChange, b: SliceChange): SliceChange {
-  if (b === NO_CHANGE) return a;
-  if (a === NO_CHANGE) return b;
-  return {
-    added: [...a.added, ...b.added],
-    updated: [...a.updated, ...b.updated],
-    removed: [...a.removed, ...b.removed],
-  };
-}
-
 /** Finds the updates, and seals the entries that came, each with the one that it replaced. */
 export function pairByIdentity(added: readonly ReplicatedEntry[], removed: readonly Gone[]): SliceChange {
   if (removed.length === 0) {
@@ -62,11 +51,24 @@ export function identityText(entry: ReplicatedEntry): string {
 type ByTopic = Map<string, Map<string, Gone>>;
 
 /** What went, by session, topic and key. Most sessions have one entry, so maps are made only for the second. */
-class GoneByIdentity {
+export class GoneByIdentity {
   readonly #bySession = new Map<string, Gone | ByTopic>();
 
-  constructor(removed: readonly Gone[]) {
-    for (const gone of removed) this.#put(gone);
+  constructor(removed: Iterable<Gone> = []) {
+    for (const gone of removed) this.put(gone);
+  }
+
+  *[Symbol.iterator](): Generator<Gone> {
+    for (const found of this.#bySession.values()) {
+      if (!(found instanceof Map)) yield found;
+      else for (const byKey of found.values()) yield* byKey.values();
+    }
+  }
+
+  delete(entry: ReplicatedEntry): void {
+    const found = this.#bySession.get(entry.session);
+    if (found instanceof Map) found.get(ReplicatedEntry.topicOf(entry))?.delete(entry.key);
+    else this.#bySession.delete(entry.session);
   }
 
   find(entry: ReplicatedEntry): Gone | undefined {
@@ -77,7 +79,7 @@ class GoneByIdentity {
     return ReplicatedEntry.isOf(found.entry, topic, entry.key, entry.session) ? found : undefined;
   }
 
-  #put(gone: Gone): void {
+  put(gone: Gone): void {
     const { session } = gone.entry;
     const present = this.#bySession.get(session);
     if (present === undefined) this.#bySession.set(session, gone);

@@ -4,7 +4,8 @@
  * It serves the one invariant of the protocol: what is held is exactly what the author had at one flushed
  * clock. So only a delta that joins on is merged (one that has overtaken another waits for it), and where deltas
  * cannot reach, a new slice is built beside the old one and takes its place in one step, once it stands at one
- * clock too. The one exception is a slice that never stood: its pages become visible as they come.
+ * clock too; what that changed is told in parts. The one exception is a slice that never stood: its pages become
+ * visible as they come.
  *
  * Knows no time, no pubsub and no other slice. What it lacks it tells when asked: `nextRequest`.
  */
@@ -13,10 +14,13 @@ import { Orswot, type Birth } from "../../crdt/index.js";
 import { Assembly, type WholeDelta } from "./assembly.js";
 import { WaitingDeltas, closedBy, type Delta } from "./delta.js";
 import { ReplicatedEntry, type EntryOrigin, type EntryOwner } from "../entry.js";
-import { NO_CHANGE, both, pairByIdentity, type Gone, type SliceChange } from "./identity.js";
+import { NO_CHANGE, pairByIdentity, type SliceChange } from "./identity.js";
 import type { DeltaMessage, Page, ShardSummary, SliceRequest, WireBirth } from "../message.js";
+import type { DeltaOutcome, PageOutcome } from "./outcome.js";
 import { Rebuild } from "./rebuild.js";
+import { Replacement } from "./replacement.js";
 import type { Rules } from "../rules.js";
+import type { Allowance } from "../allowance.js";
 
 /** Deltas that wait for one before them which they have overtaken: what a life sends within a reordering. */
 const MAX_DELTAS_EARLY = 8;
@@ -34,25 +38,6 @@ export interface SlicesOf {
 /** Whether there is room for so many more entries at the most, or for as many as it is found to be. */
 export type HasRoom = (most: number, growth: () => number) => boolean;
 const everything: HasRoom = () => true;
-
-/**
- * What a delta or a page came to. Taken, it tells what it changed, whether it brought the slice on, and what is to be
- * asked for next, if anything is missing; for any other reason it changed nothing.
- */
-type Outcome<Reason extends string> =
-  | {
-      readonly type: "taken";
-      readonly change: SliceChange;
-      readonly isNews: boolean;
-      readonly request: SliceRequest | undefined;
-    }
-  | { readonly type: Reason };
-
-/** `broken`: it was the last part, and not all before it came in their order. `crowded`: there is no room for it. */
-export type DeltaOutcome = Outcome<"broken" | "crowded">;
-
-/** `foreign`: not a page of the running rebuild. `unusable`: it names what is not held, so what is held is wrong. */
-export type PageOutcome = Outcome<"foreign" | "unusable" | "crowded">;
 
 /** What is held where nothing was born yet. */
 const NO_ENTRIES: ReadonlyMap<number, ReplicatedEntry> = new Map();
@@ -72,6 +57,8 @@ export class RemoteSlice {
   #target = 0;
   #targetCounter = 0;
   #rebuild: Rebuild | undefined;
+  /** What the last rebuild has changed, until all of it is told. */
+  #replacement: Replacement | undefined;
   /** Deltas that came before the one which they join on. */
   #early: WaitingDeltas | undefined;
   #broadcast: Assembly | undefined;
@@ -115,7 +102,7 @@ export class RemoteSlice {
   get weight(): number {
     const rebuilt = this.#rebuild?.weight ?? 0;
     const waiting = (this.#early?.weight ?? 0) + (this.#broadcast?.weight ?? 0) + (this.#direct?.weight ?? 0);
-    return this.entries.size + rebuilt + waiting;
+    return this.entries.size + rebuilt + waiting + (this.#replacement?.weight ?? 0);
   }
 
   /** Grows whenever a delta or a page brings the slice, or its rebuild, on. */
@@ -129,19 +116,23 @@ export class RemoteSlice {
    */
   hasReached(goal: number): boolean {
     // With all its pages a first sync holds what there was at the first of them, whatever they told of later.
-    if ((this.#partial && this.#heldBase() === 0) || this.#rebuild?.doubted === true) return false;
-    return this.#rules.hasReached(this.#clock, goal, this.#target);
+    const isDoubted = this.#rebuild?.doubted === true || this.#replacement?.doubted === true;
+    if ((this.#partial && this.#heldBase() === 0) || isDoubted) return false;
+    // Until all is told, nothing is shown for certain but what was before.
+    return this.#rules.hasReached(this.#replacement?.clock ?? this.#clock, goal, this.#target);
   }
 
   /** Whether the slice stands where its author was last heard to stand, and is not doubted. */
   get caughtUp(): boolean {
-    return this.#rebuild === undefined && !this.#partial && this.#clock >= this.#target;
+    return this.#rebuild === undefined && !this.#isInParts && this.#clock >= this.#target;
   }
 
   /** What to ask the author for, if anything is missing. */
   nextRequest(): SliceRequest | undefined {
     const { shard } = this;
     if (this.#rebuild !== undefined) return this.#rebuild.nextRequest(shard, this.#clock);
+    // What came meanwhile waits for the last part.
+    if (this.isReplacing) return undefined;
     return this.#target > this.#clock ? { type: "deltaRequest", shard, clock: this.#clock } : undefined;
   }
 
@@ -151,7 +142,7 @@ export class RemoteSlice {
    */
   compare(summary: ShardSummary, counter: number): "equal" | "behind" | "diverged" {
     this.#learnTarget(summary.clock, counter);
-    if (this.#rebuild !== undefined || this.#partial) return "behind";
+    if (this.#rebuild !== undefined || this.#isInParts) return "behind";
     if (summary.clock > this.#clock) return "behind";
     if (summary.clock < this.#clock)
       return this.#rules.isLate(counter, this.#clockCounter) ? "equal" : "diverged";
@@ -183,7 +174,7 @@ export class RemoteSlice {
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
     this.#early = undefined;
-    const first = this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
+    const first = !this.isReplacing && this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     const base = this.#rules.rebuildBase(doubted, this.#heldBase());
     this.#rebuild = new Rebuild(id, first, doubted, base, this.#rules);
     if (first) this.#partial = true;
@@ -233,7 +224,35 @@ export class RemoteSlice {
         )
       : NO_CHANGE;
     this.#steps += rebuild.catchUp(this.entries);
-    return this.#taken(both(change, this.#finishRebuild()), before);
+    this.#finishRebuild();
+    return this.#taken(change, before);
+  }
+
+  /** Whether it was built anew, and what this changed is not all told, or deltas wait for that. */
+  get isReplacing(): boolean {
+    return this.#replacement !== undefined;
+  }
+
+  /** What was held before it was replaced, as far as nothing else was told of it. */
+  replaced(): Iterable<ReplicatedEntry> {
+    return this.#replacement?.untold() ?? [];
+  }
+
+  /** Tells more of what a replacement has changed, then of what came meanwhile. */
+  tellMore(allowance: Allowance): SliceChange {
+    const replacement = this.#replacement;
+    if (replacement === undefined) return NO_CHANGE;
+    if (!replacement.isTold) return replacement.tell(allowance);
+    const delta = replacement.waiting.take(this.#clock);
+    if (delta !== undefined) {
+      allowance.spend(delta.part.births.length + delta.part.removed.length);
+      return this.#mergeAll([delta]);
+    }
+    this.#replacement = undefined;
+    // The one before them may come yet.
+    if (this.#rebuild === undefined && !replacement.waiting.isEmpty) this.#early = replacement.waiting;
+    this.#finishRebuild();
+    return NO_CHANGE;
   }
 
   #taken(change: SliceChange, stepsBefore: number): DeltaOutcome & PageOutcome {
@@ -242,8 +261,9 @@ export class RemoteSlice {
 
   /** Forgets all that is held and under construction. Returns what was held. */
   letGo(): Iterable<ReplicatedEntry> {
-    const held = this.entries;
+    const held = [...(this.#replacement?.before ?? []), ...this.entries.values()];
     this.#set = undefined;
+    this.#replacement = undefined;
     this.#clock = 0;
     this.#clockCounter = 0;
     this.#partial = false;
@@ -251,7 +271,7 @@ export class RemoteSlice {
     this.#early = undefined;
     this.#broadcast = undefined;
     this.#direct = undefined;
-    return held.values();
+    return held;
   }
 
   /** By how many entries the slice grows by a delta: as far as it is merged at once, less those that it removes. */
@@ -301,12 +321,17 @@ export class RemoteSlice {
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
     else this.#steps += rebuild.catchUp(this.entries);
-    return both(change, this.#finishRebuild());
+    this.#finishRebuild();
+    return change;
   }
 
   /** Merges a delta into what is held, if it joins on, and those that have waited for it. */
   #merge(delta: Delta): SliceChange {
     if (this.#partial && this.#clock === 0) return NO_CHANGE;
+    if (this.#replacement !== undefined) {
+      if (delta.upTo > this.#clock) this.#replacement.waiting.add(delta);
+      return NO_CHANGE;
+    }
     if (!this.#rules.joinsOn(delta, this.#clock)) {
       // The one before it may come yet: whose author has ended, nobody can be asked for it.
       if (this.#rebuild === undefined && !this.isCrowded && this.#rules.isEarly(delta, this.#clock)) {
@@ -318,11 +343,18 @@ export class RemoteSlice {
     for (let next: Delta | undefined = delta; next !== undefined; next = this.#early?.take(this.#clock)) {
       merges.push(next);
       this.#clock = next.upTo;
-      this.#clockCounter = Math.max(this.#clockCounter, next.counter);
-      this.#steps += 1;
     }
     if (this.#early?.isEmpty === true) this.#early = undefined;
     // All in one: what was born and has died meanwhile was never here.
+    return this.#mergeAll(merges);
+  }
+
+  #mergeAll(merges: readonly Delta[]): SliceChange {
+    for (const { upTo, counter } of merges) {
+      this.#clock = upTo;
+      this.#clockCounter = Math.max(this.#clockCounter, counter);
+      this.#steps += 1;
+    }
     const parts = merges.map(({ part }) => part);
     if (this.#set === undefined && parts.every(({ births }) => births.length === 0)) return NO_CHANGE;
     const closed = closedBy(merges, (clock) => this.entries.get(clock));
@@ -334,26 +366,23 @@ export class RemoteSlice {
     );
   }
 
-  /** Puts the new slice in the place of the old one, if it stands at one clock. */
-  #finishRebuild(): SliceChange {
+  /** Puts the new slice in the place of the old one, if it stands at one clock; what this changed is told in parts. */
+  #finishRebuild(): void {
     const rebuild = this.#rebuild;
-    if (rebuild?.isThrough(this.#clock, this.#target) !== true) return NO_CHANGE;
+    if (rebuild?.isThrough(this.#clock, this.#target) !== true || this.isReplacing) return;
     this.#rebuild = undefined;
     this.#partial = false;
-    if (rebuild.first) return NO_CHANGE;
-    const before = this.entries;
+    if (rebuild.first) return;
+    const { clock, entries } = this;
     this.#set = rebuild.set;
     this.#clock = rebuild.clock;
     this.#clockCounter = Math.max(this.#clockCounter, rebuild.counter);
-    const after = this.entries;
-    const added: ReplicatedEntry[] = [];
-    const removed: Gone[] = [];
-    for (const [clock, entry] of before) {
-      if (after.get(clock) === entry) continue;
-      removed.push({ entry, closed: rebuild.hasClosed(clock, entry) });
-    }
-    for (const [clock, entry] of after) if (before.get(clock) !== entry) added.push(entry);
-    return pairByIdentity(added, removed);
+    this.#replacement = new Replacement(entries, clock, this.entries, rebuild, this.#rules);
+  }
+
+  /** Whether what is shown of it stands at no one clock. */
+  get #isInParts(): boolean {
+    return this.#partial || this.isReplacing;
   }
 
   /** Up to which dot all that lives is held, so that pages need only name it. */

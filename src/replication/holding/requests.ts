@@ -204,6 +204,11 @@ export class Requests<A extends Asked = Asked> {
     this.#lines.delete(replica);
   }
 
+  /** Since when something of a slice is missing that is asked for. */
+  missingSinceMs(slice: RemoteSlice): number | undefined {
+    return this.#missing.get(slice)?.sinceMs;
+  }
+
   /** Whether anything that was known to be missing at that time is missing still. */
   isOverdue(sinceMs: number): boolean {
     for (const { slice, goal, sinceMs: wantedMs } of this.#missing.values()) {

@@ -49,6 +49,8 @@ export class Connection {
   #nextHeartbeatMs: number;
   /** When the last one was sent while the pubsub was connected. */
   #lastHeartbeatMs = -Infinity;
+  /** When it spoke last because it doubted its connection. */
+  #soundedMs = -Infinity;
   /** For how long it had not heard itself when a new connection was asked for last. */
   #askedMs: number | undefined;
 
@@ -78,9 +80,16 @@ export class Connection {
     return this.voice.isDoubted || this.#rules.isSlow(this.ownDelay.longestMs, this.#options.tickPeriodMs);
   }
 
+  /** Whether they may: it is, or nothing has come back yet that this node has said since it could hear. */
+  get mayBeSlow(): boolean {
+    const isUnknown = this.#options.echoes && !this.ownDelay.isKnown;
+    return this.isSlow || this.#rules.mayBeSlow(isUnknown);
+  }
+
   /** How long frames take at the most, as far as is known. */
   get delayMs(): number {
-    return this.#options.echoes && !this.voice.isDoubted ? this.ownDelay.longestMs : Infinity;
+    const isKnown = this.#options.echoes && this.ownDelay.isKnown && !this.voice.isDoubted;
+    return isKnown ? this.ownDelay.longestMs : Infinity;
   }
 
   /** How long a question and its answer take, where that is long. */
@@ -124,13 +133,18 @@ export class Connection {
     });
   }
 
+  /** Whether this life is deaf, and is not any more once it has heard this frame. */
+  isCuredBy({ from, to, counter }: Frame): boolean {
+    const { incarnation } = this.#options.life;
+    return from.incarnation === incarnation && this.voice.isCuredBy(wayOf(to, incarnation), counter);
+  }
+
   /** A frame of this node's name came. Returns whether this life was deaf, and hears itself again. */
   hear({ from, to, counter }: Pick<Frame, "from" | "to" | "counter">, nowMs: number): boolean {
     const { incarnation } = this.#options.life;
     if (from.incarnation !== incarnation) return false;
     const { isDeaf } = this.voice;
-    // What is addressed to another life and comes here was broadcast.
-    const way = to === incarnation ? "inbox" : "broadcasts";
+    const way = wayOf(to, incarnation);
     const connectedMs = this.#connected.at(nowMs);
     // What comes back after a deafness was under way through it.
     if (!isDeaf) this.ownDelay.heard(counter, nowMs);
@@ -167,8 +181,15 @@ export class Connection {
     return {
       hides: mayHide && this.#rules.hidesUnheard(this.voice.isDoubted),
       graceMs: this.#rules.graceMs(this.#sinceDoubtMs, heartbeatPeriodMs),
-      soundings: this.#isAttached ? this.voice.soundings : [],
+      soundings: this.#soundings(nowMs),
     };
+  }
+
+  #soundings(nowMs: number): readonly VoiceWay[] {
+    const dueMs = this.#rules.soundingDueMs(this.#soundedMs, this.#options.tickPeriodMs);
+    const soundings = this.#isAttached && nowMs >= dueMs ? this.voice.soundings : [];
+    if (soundings.length > 0) this.#soundedMs = nowMs;
+    return soundings;
   }
 
   /** When it becomes deaf, and again after each down period for which it stays so. */
@@ -195,4 +216,9 @@ export class Connection {
     if (this.status === status) return;
     this.#effects.add({ type: "connection", status: this.status, unheard: this.voice.doubted });
   }
+}
+
+/** The way on which a frame of this life came: what is addressed to another life and comes here was broadcast. */
+function wayOf(to: string | undefined, incarnation: string): VoiceWay {
+  return to === incarnation ? "inbox" : "broadcasts";
 }

@@ -20,10 +20,17 @@ interface Spoken {
 export class OwnDelay {
   #spoken: Spoken[] = [];
   #delaysMs: number[] = [];
+  #isKnown = false;
+
+  /** Whether something has come back that was said since this node could hear. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
 
   /** What is under way through an outage is not timed: it says nothing of what comes after it. */
   forgetUnderWay(): void {
     this.#spoken = [];
+    this.#isKnown = false;
   }
 
   /** The longest of the last ones. */
@@ -42,6 +49,7 @@ export class OwnDelay {
     const spoken = this.#spoken.find(({ first, last }) => first <= counter && counter <= last);
     if (spoken === undefined || spoken.heard.has(counter)) return;
     spoken.heard.add(counter);
+    this.#isKnown = true;
     if (this.#delaysMs.length >= MOST_DELAYS) this.#delaysMs = this.#delaysMs.slice(1);
     // What takes longer is lost.
     this.#delaysMs.push(Math.min(nowMs - spoken.atMs, REQUEST_PATIENCE_MAX_MS));

@@ -84,10 +84,15 @@ export class OwnVoice {
     this.#marks.push({ counter, atMs: this.#tickMs });
   }
 
+  /** Whether it is deaf on this way alone, and is not any more once it has heard the frame. */
+  isCuredBy(way: VoiceWay, counter: number): boolean {
+    const isOtherDeaf = this.#deaf[way === "inbox" ? "broadcasts" : "inbox"];
+    return this.#deaf[way] && !isOtherDeaf && this.#isRecent(counter);
+  }
+
   /** A frame of this life came back. */
   hear(way: VoiceWay, counter: number, connectedMs: number): void {
-    const [first] = this.#marks;
-    if (first === undefined || counter <= first.counter) return;
+    if (!this.#isRecent(counter)) return;
     this.#heardMs[way] = connectedMs;
     this.#proven[way] = true;
     this.#deaf[way] = false;
@@ -114,6 +119,12 @@ export class OwnVoice {
       this.#proven[way] = false;
       if (!this.#deaf[way]) this.#heardMs[way] = this.#tickMs;
     }
+  }
+
+  /** Whether a frame was sent after the first time that is remembered. */
+  #isRecent(counter: number): boolean {
+    const [first] = this.#marks;
+    return first !== undefined && counter > first.counter;
   }
 
   #isOverdue(way: VoiceWay): boolean {

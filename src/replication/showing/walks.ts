@@ -5,6 +5,7 @@
  * anything is left.
  */
 import type { ReplicatedEntry, EntryOwner } from "../entry.js";
+import type { Allowance } from "../allowance.js";
 
 export interface Walk {
   /** What is still to be visited: as it is when its turn comes. */
@@ -15,22 +16,15 @@ export interface Walk {
 }
 
 export class Walks<Owner extends EntryOwner> {
-  readonly #entriesPerStep: number;
+  readonly #allowance: Allowance;
   readonly #walks = new Map<Owner, Walk>();
-  #left: number;
 
-  constructor(entriesPerStep: number) {
-    this.#entriesPerStep = entriesPerStep;
-    this.#left = entriesPerStep;
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
   }
 
   get isEmpty(): boolean {
     return this.#walks.size === 0;
-  }
-
-  /** Another step begins. */
-  renew(): void {
-    this.#left = this.#entriesPerStep;
   }
 
   /** Begins a walk of a life: at once, if no other is under way, and as far as this step goes. */
@@ -53,10 +47,10 @@ export class Walks<Owner extends EntryOwner> {
   advance(): void {
     for (const [owner, { entries, visit }] of this.#walks) {
       for (;;) {
-        if (this.#left <= 0) return;
+        if (this.#allowance.isSpent) return;
         const next = entries.next();
         if (next.done === true) break;
-        this.#left -= 1;
+        this.#allowance.spend(1);
         visit(next.value);
       }
       this.drop(owner);

@@ -70,7 +70,13 @@ describe("what an author remembers of entries that are gone", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const removals = 20_000;
+  /**
+   * What is in use after a collection moves by up to half a megabyte by itself: pages that helper threads have not swept
+   * yet count as used, and code is compiled and dropped meanwhile. Shared by so many authors it is a tenth of that.
+   */
+  const authors = 10;
 
+  /** What one author keeps. */
   function grownBytes(change: (shard: AuthoredShard, i: number) => void): number {
     const measure = (): number => {
       for (let turn = 0; turn < 4; turn++) collect();
@@ -85,12 +91,12 @@ describe("what an author remembers of entries that are gone", () => {
     };
     // Compiled code is in the heap too, and is no removal's.
     grow(author());
-    const shard = author();
+    const shards = Array.from({ length: authors }, author);
     const before = measure();
-    grow(shard);
+    for (const shard of shards) grow(shard);
     const grown = measure() - before;
-    expect(shard.flushed.clock).toBeGreaterThanOrEqual(2 * removals);
-    return grown;
+    for (const shard of shards) expect(shard.flushed.clock).toBeGreaterThanOrEqual(2 * removals);
+    return grown / authors;
   }
 
   // Two Maps in two generations each took 1.8 MB for the ends and 0.9 MB for the updates.

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { AuthoredShard } from "../../../src/replication/authoring/authored-shard.js";
 import { Holding } from "../../../src/replication/holding/holding.js";
+import { NO_CHANGE } from "../../../src/replication/holding/identity.js";
+import { tellAll } from "./tell-all.js";
 
 const life = { name: "a", incarnation: "00000000000001" };
 const owner = { name: "a", departure: undefined };
@@ -37,6 +39,7 @@ describe("a walk through what is held", () => {
     if (request?.type !== "pageRequest") throw new Error("no page is asked for");
     slice.receivePage(author.page(request), 2);
     expect(slice.clock).toBe(author.flushed.clock);
+    tellAll(slice, NO_CHANGE);
     expect(new Set(walk)).toEqual(new Set(slice.entries.values()));
     expect(slice.entries.size).toBe(3);
   });

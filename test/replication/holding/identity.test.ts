@@ -6,6 +6,7 @@ import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import type { DeltaMessage } from "../../../src/replication/message.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
 import { slicesOf } from "../lives/table.js";
+import { tellAll } from "./tell-all.js";
 
 const owner = { name: "a", departure: undefined, handedOff: new Set<ReplicatedEntry>() };
 
@@ -37,7 +38,8 @@ function updateAll(identities: readonly Identity[], order: readonly number[], by
       ? slice.receivePage(author.page(request, 2 * identities.length), ++counter)
       : receive(delta);
   if (outcome.type !== "taken") throw new Error(`the ${by} is ${outcome.type}`);
-  return { change: outcome.change, looks: looks.mock.calls.length };
+  const change = tellAll(slice, outcome.change);
+  return { change, looks: looks.mock.calls.length };
 }
 
 const reversed = (length: number): number[] => Array.from({ length }, (_, i) => length - 1 - i);

@@ -6,6 +6,7 @@ import type { DeltaMessage, Page } from "../../../src/replication/message.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
 import type { SliceChange } from "../../../src/replication/holding/identity.js";
 import { slicesOf } from "../lives/table.js";
+import { tellAll } from "./tell-all.js";
 
 const owner = { name: "a", departure: undefined };
 
@@ -37,7 +38,7 @@ class Pair {
   receive(delta: DeltaMessage): SliceChange {
     const outcome = this.tryToReceive(delta);
     if (outcome.type !== "taken") throw new Error(`the delta is ${outcome.type}`);
-    return outcome.change;
+    return tellAll(this.slice, outcome.change);
   }
 
   tryToReceive(delta: DeltaMessage): ReturnType<RemoteSlice["receiveDelta"]> {
@@ -59,7 +60,7 @@ class Pair {
   receivePage(page: Page): SliceChange {
     const outcome = this.slice.receivePage(page, ++this.counter);
     if (outcome.type !== "taken") throw new Error(`the page is ${outcome.type}`);
-    return outcome.change;
+    return tellAll(this.slice, outcome.change);
   }
 
   held(): string[] {

@@ -29,6 +29,20 @@ describe("the delay of a node's own frames", () => {
     expect(delay.longestMs).toBe(5);
   });
 
+  it("R82: is known when something has come back that was said since it could hear", () => {
+    const delay = new OwnDelay();
+    expect(delay.isKnown).toBe(false);
+    delay.spoke(1, 2, 0);
+    delay.heard(1, 5);
+    expect(delay.isKnown).toBe(true);
+    delay.forgetUnderWay();
+    delay.heard(2, 6_000);
+    expect(delay.isKnown).toBe(false);
+    delay.spoke(3, 3, 6_001);
+    delay.heard(3, 6_006);
+    expect([delay.isKnown, delay.longestMs]).toEqual([true, 5]);
+  });
+
   it("R82: is bounded, and so are the frames that are remembered", () => {
     const delay = new OwnDelay();
     for (let i = 1; i <= 1_000; i += 1) delay.spoke(i, i, i);
