@@ -10,6 +10,7 @@ import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
 import { entries, list, lookUp, topicsOf } from "./rows/reads.js";
 import { seals } from "./rows/seals.js";
+import { window } from "./rows/window.js";
 import { changing, grace, track } from "./rows/writes.js";
 
 await runProgram({
@@ -34,6 +35,7 @@ await runProgram({
     codec,
     seals,
     client,
+    window,
   ],
   runs: 5,
   sizes: [10_000, 100_000, 500_000],

@@ -233,7 +233,7 @@ export class Follower implements Machine {
         this.#doing.follow(event.topic);
         break;
       case "unfollow":
-        this.interests.follows.close(event.topic, nowMs);
+        this.interests.unfollow(event.topic, this.view.count(event.topic), nowMs);
         break;
       case "frame":
         this.#receive(event.payload, nowMs);

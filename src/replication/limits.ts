@@ -30,6 +30,15 @@ export const MAX_POOL_SIZE = 1024;
 export const MAX_PAGE_KEPT = 16_384;
 /** A delta cut into more parts is refused. */
 export const MAX_PARTS = 10_000;
+/**
+ * What a cluster may say in a second before its nodes collect changes for longer, in UTF-16 units, and what a frame costs
+ * beside its own: some 140 changes that go out one by one. To hear that much costs a node a hundredth of its time, and
+ * half a megabit a second.
+ */
+export const SAID_PER_SECOND = 65_536;
+export const SAID_BY_A_FRAME = 256;
+/** What is said above that is remembered for so many periods: a lull within a busy time does not shorten the window. */
+export const PERIODS_TO_PAY = 3;
 /** A gap is asked for after this long at random: the missing delta may be on its way, others may be quicker. */
 export const REQUEST_DELAY_MIN_MS = 20;
 export const REQUEST_DELAY_MAX_MS = 60;

@@ -94,6 +94,12 @@ export class Merging {
     this.#wakeWaiting(nowMs);
   }
 
+  /** It answers no more, and who was there at its goodbye is to be known. */
+  departs(replica: Replica, nowMs: number): void {
+    this.#finishReplacing(replica, nowMs);
+    this.dropRequests(replica);
+  }
+
   /** It answers no more: nothing is asked of it. */
   dropRequests(replica: Replica): void {
     for (const slice of replica.held.slices.values()) slice.isCrowded = false;
@@ -135,7 +141,7 @@ export class Merging {
   }
 
   /** What the slices of a life have still to tell is told at once. */
-  finishReplacing(replica: Replica, nowMs: number): void {
+  #finishReplacing(replica: Replica, nowMs: number): void {
     const everything = new Allowance(Infinity);
     for (const slice of replica.held.slices.values()) {
       if (!this.#replacing.has(slice)) continue;

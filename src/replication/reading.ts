@@ -3,6 +3,7 @@
  * far as there is room: anybody who can publish may send any number of entries and topics. Knows no pubsub and no timer.
  */
 import type { Counters } from "./counters.js";
+import { ReplicatedEntry } from "./entry.js";
 import type { Interests } from "./following/interests.js";
 import type { FollowingLimits } from "./following/limits.js";
 import type { Letters, ShareFrame } from "./following/message.js";
@@ -163,9 +164,18 @@ export class Reading {
     pair.broughtOn();
     for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
     for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
+    if (this.#interests.follows.countsChanges) this.#countChanges(change);
     if (!partner.isShown) return;
     for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");
     for (const { entry, previous } of change.updated) this.#view.update(entry, previous);
     for (const entry of change.added) this.#view.join(entry);
+  }
+
+  /** Topics that linger cost what changes in them. */
+  #countChanges({ removed, updated, added }: Merged["change"]): void {
+    const { follows } = this.#interests;
+    for (const { entry } of removed) follows.changed(ReplicatedEntry.topicOf(entry));
+    for (const { entry } of updated) follows.changed(ReplicatedEntry.topicOf(entry));
+    for (const entry of added) follows.changed(ReplicatedEntry.topicOf(entry));
   }
 }

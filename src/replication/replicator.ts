@@ -243,6 +243,7 @@ export class Replicator {
     if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
     this.#hasHeard = true;
+    if (message.type === "delta" && !isDirect) this.#authorship.said(payload.length, nowMs);
     if (hearing.type === "late") this.#receiveLate(frame, hearing.replica, nowMs);
     else if (hearing.type !== "heard") this.#contact.refused(hearing.type, from, nowMs);
     else if (frame.to !== undefined && frame.to !== life.incarnation) {
@@ -416,9 +417,7 @@ export class Replicator {
   #departs(replica: Replica, nowMs: number): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#earlierWindows.departs(replica, nowMs);
-    // It has ended, and answers nobody. Who was there at its goodbye is to be known.
-    this.#merging.finishReplacing(replica, nowMs);
-    this.#merging.dropRequests(replica);
+    this.#merging.departs(replica, nowMs);
     this.#shown.departs(replica);
   }
 

@@ -45,6 +45,7 @@ import {
   type Limits,
 } from "./limits.js";
 import type { Message, ShardSummary, SliceRequest, VersionRange, WireBirth } from "./message.js";
+import { SAYING_RULES } from "./saying-rules.js";
 import { VERSION_RULES } from "./version-rules.js";
 
 /** What is known of the present life of a name when another one is heard. */
@@ -56,6 +57,7 @@ interface PresentLife {
 export const RULES = {
   ...VERSION_RULES,
   ...HEARING_RULES,
+  ...SAYING_RULES,
 
   // What a frame says, and when it counts.
 
@@ -202,9 +204,6 @@ export const RULES = {
   answersAloud: ({ aloud }: SliceRequest): boolean => aloud === true,
 
   // Saying.
-
-  /** R20: Flush on the leading edge. Else every change waits for a period, or every change is a message. */
-  flushDueMs: (nowMs: number, quietUntilMs: number): number => Math.max(nowMs, quietUntilMs),
 
   /** R21: Heartbeats come whatever else is sent. Else in an idle cluster a loss is noticed late. */
   heartbeatDueMs: (nowMs: number, heartbeatPeriodMs: number): number => nowMs + heartbeatPeriodMs,

@@ -44,8 +44,8 @@ export function makeMachine(
   };
   if (options.holds === "everything")
     return new (protocol.replicator ?? Replicator)({ ...common, tracing }, nowMs);
-  const { broadcastPeriodMs: windowMs, followLingerMs: lingerMs } = options;
-  return new Follower({ ...common, windowMs, lingerMs }, nowMs);
+  const { broadcastPeriodMs: windowMs, followLingerMs: lingering } = options;
+  return new Follower({ ...common, windowMs, lingering }, nowMs);
 }
 
 /** Whether a payload is a frame of this life. Never throws. */

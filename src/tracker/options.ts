@@ -41,9 +41,11 @@ export interface TrackerOptions<M = any> {
   readonly holds?: "everything" | "followed" | undefined;
   /**
    * How long a topic is held after its last handle was closed, and known to others after this node's last entry has left
-   * it, so that a page that is reloaded costs nothing. Default 60,000 ms. Only with `holds: "followed"`.
+   * it, so that a page that is reloaded costs nothing. Default `auto`: until as much has changed in it as it would cost to
+   * fetch it anew, which is never more than twice the best choice; 30 s at least, 10 minutes at most, and for the latter
+   * one minute. Only with `holds: "followed"`.
    */
-  readonly followLingerMs?: number | undefined;
+  readonly followLingerMs?: number | "auto" | undefined;
   /**
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
    * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it. With `holds: "followed"` it
@@ -51,8 +53,10 @@ export interface TrackerOptions<M = any> {
    */
   readonly poolSize?: number | undefined;
   /**
-   * The first change after a quiet time goes out at once; further ones are collected for this long and go out
-   * as one. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's changes. With `holds: "followed"` that is for
+   * For how long changes are collected at the most. The first one after a quiet time goes out at once; further ones go
+   * out as one, the sooner the less the cluster has said lately: while it says less than 64 KiB a second, in some
+   * milliseconds, and above that after this period. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's
+   * changes. With `holds: "followed"` that is for
    * each other node by itself, and the default 500 ms: most changes find no other on its way to the same node.
    */
   readonly broadcastPeriodMs?: number | undefined;
@@ -256,7 +260,7 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
     name,
     pubsub,
     holds,
-    followLingerMs: durationOption("followLingerMs", options.followLingerMs ?? 60_000, 0),
+    followLingerMs: lingeringOption(options.followLingerMs ?? "auto"),
     poolSize,
     broadcastPeriodMs,
     heartbeatPeriodMs,
@@ -276,6 +280,13 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
     maxFrameBytes,
     [protocolOption]: protocol,
   };
+}
+
+function lingeringOption(value: number | "auto"): number | "auto" {
+  if (value === "auto" || typeof value === "number") {
+    return value === "auto" ? value : durationOption("followLingerMs", value, 0);
+  }
+  throw wrongOption("followLingerMs", value, 'a number of milliseconds, or "auto"');
 }
 
 function oneOf<Text extends string>(option: string, value: Text, texts: readonly [Text, Text]): Text {

@@ -1,13 +1,13 @@
 /**
  * Each rule of docs/protocol.md has a number, and stands under it in `src/replication/rules.ts`, in the part of that
- * which is `hearing-rules.ts`, or in that of `following`, in the title of a test, and in the map of CONTRIBUTING.md: four lists that are one, or this fails.
+ * which are `hearing-rules.ts` and `saying-rules.ts`, or in that of `following`, in the title of a test, and in the map of CONTRIBUTING.md: four lists that are one, or this fails.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 const root = new URL("../../", import.meta.url);
 const page = read("docs/protocol.md");
-const code = ["rules", "version-rules", "hearing-rules", "following/rules"]
+const code = ["rules", "version-rules", "hearing-rules", "saying-rules", "following/rules"]
   .map((name) => read(`src/replication/${name}.ts`))
   .join("");
 const guide = read("CONTRIBUTING.md");

@@ -37,6 +37,7 @@ const terms = [
     "entry",
     "message",
     "hearing-rules",
+    "saying-rules",
     "rules",
     "version-rules",
     "counters",
@@ -78,10 +79,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/entry", ["words", "replication/hash"]],
   ["replication/message", ["words", "replication/life"]],
   ["replication/hearing-rules", ["replication/limits"]],
+  ["replication/saying-rules", ["replication/limits"]],
   ["replication/version-rules", ["message", "limits"].map(inReplication)],
   [
     "replication/rules",
-    ["message", "entry", "equal", "bytes", "limits", "hearing-rules", "version-rules"].map(inReplication),
+    ["message", "entry", "equal", "bytes", "limits", "hearing-rules", "saying-rules", "version-rules"].map(
+      inReplication,
+    ),
   ],
   ["replication/counters", ["replication/bytes"]],
   ["replication/options", ["message", "rules", "life"].map(inReplication)],

@@ -24,7 +24,7 @@ interface Tapped {
 /** A cluster that says all kinds of things, and what it has said. */
 function makeCluster(): Tapped {
   const cluster = new Cluster(1, {
-    ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 15_000 },
+    ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
     ...{ maxFrameBytes: 700, echoes: false },
     following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS },
   });

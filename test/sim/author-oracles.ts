@@ -5,26 +5,28 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AuthoredShard } from "../../src/replication/authoring/authored-shard.js";
 import { replicaOf, type Life } from "../../src/replication/life.js";
-import type { Limits } from "../../src/replication/limits.js";
+import { SAID_BY_A_FRAME, SAID_PER_SECOND, type Limits } from "../../src/replication/limits.js";
 import {
   asksWhetherThere,
   type DeltaMessage,
   type Frame,
   type SliceRequest,
 } from "../../src/replication/message.js";
+import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Replicator } from "../../src/replication/replicator.js";
 import type { Situation, Watched } from "./situation.js";
 import { wasTaken, type DoneStep, type StepWatcher } from "./watched-steps.js";
 
 /** A timer is late by so much, and what it sets off takes a turn of the event loop. */
 const slackMs = 2;
+const roundingMs = 0.001;
 
 /** When an author has flushed, and why it may have: the flush promise of one shard. */
 class FlushRecord {
-  #flushes = 0;
   #answers = 0;
-  #firstMs: number | undefined;
   #lastMs = -Infinity;
+  /** For how long the last flush is to be followed by none, whatever others have said. */
+  #worthMs = 0;
   #pendingSinceMs: number | undefined;
 
   /** An answer flushes first. */
@@ -32,21 +34,23 @@ class FlushRecord {
     this.#answers += 1;
   }
 
-  /** A flush that had to wait for nothing said something. */
-  flushedAtOnce(nowMs: number): void {
+  /**
+   * A flush said something that takes so long to pay. Returns what is wrong with its being now, unless it had to wait for
+   * nothing, or an answer wants it: that is known later.
+   */
+  flushed(nowMs: number, worthMs: number): () => string[] {
+    const sinceMs = nowMs - this.#lastMs;
+    const owedMs = this.#worthMs;
     this.#lastMs = nowMs;
-  }
-
-  /** A flush said something. Returns what is wrong with its being now. */
-  flushed(nowMs: number, broadcastPeriodMs: number): string[] {
-    this.#firstMs ??= nowMs;
-    this.#flushes += 1;
-    // The first at once, one at the end of each period since, one for each answer.
-    const allowed = 1 + Math.floor((nowMs - this.#firstMs) / broadcastPeriodMs) + this.#answers;
-    if (this.#flushes <= allowed) return [];
-    return [
-      `${this.#flushes} flushes in ${(nowMs - this.#firstMs).toFixed(0)} ms, where ${allowed} are allowed`,
-    ];
+    this.#worthMs = worthMs;
+    return () => {
+      if (sinceMs >= owedMs - roundingMs) return [];
+      if (this.#answers > 0) {
+        this.#answers -= 1;
+        return [];
+      }
+      return [`a flush ${sinceMs.toFixed(1)} ms after one that was worth ${owedMs.toFixed(1)} ms`];
+    };
   }
 
   /** How much longer than promised a change has waited: the first goes out at once, others at the period's end. */
@@ -81,7 +85,8 @@ export class AuthorOracles implements StepWatcher {
   done(step: DoneStep): void {
     const { replicator, event, effects, sent, answered } = step;
     // A goodbye flushes whatever waits.
-    for (const delta of step.flushed) this.#lookAtFlush(replicator, delta, event.type === "goodbye");
+    for (const delta of step.flushed)
+      this.#lookAtFlush(replicator, delta, event.type === "goodbye", worthOf(sent, delta));
     for (const request of answered) this.#lookAtAnswer(replicator, request);
     if (event.type === "turn") {
       if (answered.length > 1) this.#situation.blame(`${answered.length} answers in one turn`);
@@ -175,16 +180,32 @@ export class AuthorOracles implements StepWatcher {
   }
 
   /** An answer flushes before it answers: it is not counted yet when it does. */
-  #lookAtFlush({ shards }: Replicator, { shard, since, upTo }: DeltaMessage, isLast: boolean): void {
+  #lookAtFlush(
+    { shards }: Replicator,
+    { shard, since, upTo }: DeltaMessage,
+    isLast: boolean,
+    worthMs: number,
+  ): void {
     const author = shards[shard];
     if (author === undefined) return;
     const { nowMs, broadcastPeriodMs } = this.#situation;
-    const record = this.#flushRecordOf(author);
-    record.flushedAtOnce(nowMs);
+    const isWrong = this.#flushRecordOf(author).flushed(nowMs, Math.min(broadcastPeriodMs, worthMs));
     // What fills a delta by itself does not wait.
     if (isLast || upTo - since >= this.#limits.pendingDots) return;
-    this.#afterwards.push(() => record.flushed(nowMs, broadcastPeriodMs));
+    this.#afterwards.push(isWrong);
   }
+}
+
+/** How long it takes to pay what was said to all of a shard, by the budget of the cluster. */
+function worthOf(sent: readonly Frame[], { shard, upTo }: DeltaMessage): number {
+  let units = 0;
+  for (const frame of sent) {
+    const { to, message } = frame;
+    if (to !== undefined || message.type !== "delta" || message.shard !== shard || message.upTo !== upTo)
+      continue;
+    units += SAID_BY_A_FRAME + (message.parts === 1 ? encodeFrame(frame).length : 0);
+  }
+  return (units * 1_000) / SAID_PER_SECOND;
 }
 
 /** What says to all that its node is there, and what it has. */

@@ -11,6 +11,7 @@ import {
   requestsAreSpread,
   strangersFindEachOther,
 } from "./runs.js";
+import { busyClustersSayNoMore, busyTimesAreForgotten, quietClustersAreQuick } from "./runs-of-windows.js";
 import { manyShards, manySlices, rebuilding, smallLimits, wideLetters } from "./schedules.js";
 
 /** Whatever a message of this kind holds is taken to fit one frame. */
@@ -50,8 +51,44 @@ const rules: readonly BrokenRule[] = [
   },
   {
     rule: "R20 is missed: further changes go out once in a period",
-    found: /flushes in \d+ ms, where/,
+    found: /a flush [\d.]+ ms after one that was worth/,
     broken: { rules: { flushDueMs: (nowMs) => nowMs } },
+  },
+  {
+    rule: "R89 is missed: further changes wait no longer than a period",
+    found: /a change has waited \d+ ms, longer than promised/,
+    broken: { rules: { quietUntilMs: (flushedMs, periodMs) => flushedMs + 2 * periodMs } },
+  },
+  {
+    rule: "R89 is missed: what is said is to be paid",
+    found: /a flush [\d.]+ ms after one that was worth/,
+    broken: { rules: { paidUntilMs: (_, nowMs) => nowMs } },
+  },
+  {
+    rule: "R89 is missed: a quiet cluster is quick",
+    found: /half of all changes are seen after \d+ ms/,
+    run: quietClustersAreQuick,
+    broken: { rules: { quietUntilMs: (flushedMs, periodMs) => flushedMs + periodMs } },
+  },
+  {
+    rule: "R89 is missed: a busy one says no more than one frame in a period",
+    found: /frames in a busy time/,
+    run: busyClustersSayNoMore,
+    broken: {
+      rules: {
+        paidUntilMs: (_, nowMs, units, periodMs) => RULES.paidUntilMs(nowMs, nowMs, units, periodMs),
+      },
+    },
+  },
+  {
+    rule: "R89 is missed: a busy time is forgotten",
+    found: /after a busy time changes are seen after \d+ ms/,
+    run: busyTimesAreForgotten,
+    broken: {
+      rules: {
+        paidUntilMs: (paidUntilMs, nowMs, units) => Math.max(paidUntilMs, nowMs) + units,
+      },
+    },
   },
   {
     rule: "R20 is missed: who has nothing to say says nothing but that it is there",

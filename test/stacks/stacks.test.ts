@@ -118,14 +118,30 @@ describe.skipIf(openRedis === undefined)("over Redis", () => {
         'server.listen(0, () => console.log("port " + (server.address() as { port: number }).port));',
     });
     const given = 'import express from "express";\nconst userOf = (token: unknown) => token;\n';
-    const files = new Map([["server.ts", given + server]]);
+    const evicting = `
+io.on("connection", (socket) => {
+  socket.on("evict", (room: string, user: string) => presence.evict(room, user, "signed in elsewhere"));
+});
+`;
+    const files = new Map([["server.ts", given + server + evicting]]);
     const script = await compile(join(consumer, "socket-io"), files, "server.ts");
-    const ports = await Promise.all([start(script), start(script)].map((program) => program.said("port ")));
+    const servers = [start(script), start(script)];
+    const ports = await Promise.all(servers.map((program) => program.said("port ")));
     const [ann, bob] = [visit(String(ports[0]), "ann"), visit(String(ports[1]), "bob")];
     for (const { client } of [ann, bob]) {
       await expect.poll(() => Object.keys(client.list()).sort(), { timeout: 20_000 }).toEqual(["ann", "bob"]);
     }
     for (const room of ["x".repeat(600), 42]) bob.socket.emit("enter", room);
+    // Ann is ended by the other server; her own closes her socket.
+    const ended = new Promise((resolve) => ann.socket.once("disconnect", resolve));
+    bob.socket.emit("evict", "lobby", "ann");
+    expect(await ended).toBe("io server disconnect");
+    expect(await servers[0]?.said("ended: ")).toBe("signed in elsewhere");
+    await expect.poll(() => Object.keys(bob.client.list()), { timeout: 20_000 }).toEqual(["bob"]);
+    ann.socket.connect();
+    await expect
+      .poll(() => Object.keys(ann.client.list()).sort(), { timeout: 20_000 })
+      .toEqual(["ann", "bob"]);
     bob.socket.disconnect();
     await expect.poll(() => Object.keys(ann.client.list()), { timeout: 20_000 }).toEqual(["ann"]);
     const stranger = io(`http://127.0.0.1:${ports[0]}`, { auth: {}, reconnection: false });

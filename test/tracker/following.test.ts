@@ -178,6 +178,45 @@ describe("a tracker that holds what it follows", { timeout: 10_000 }, () => {
     );
   });
 
+  it("lets a topic go that lingers when it has cost as much as it would to fetch it anew", async () => {
+    const nodes = new Nodes();
+    const [a, b] = [await nodes.start("a"), await nodes.start("b")];
+    for (const room of ["quiet", "busy", "calm"])
+      for (let user = 0; user < 10; user++) b.tracker.track(new Session(), room, `u${user}`, {});
+    const follows = ["quiet", "busy", "calm", "empty"].map((room) => a.tracker.follow(room));
+    await nodes.time.advance(10_000);
+    for (const follow of follows) follow.close();
+    const held = (): number => a.tracker.health().following?.follows ?? 0;
+    const session = new Session();
+    let changes = 0;
+    const change = (room: string): void => {
+      changes += 1;
+      b.tracker.set(session, room, "ann", { changes });
+    };
+    const ended = (): string[] =>
+      a.diffs.flatMap((diff) => [...diff].filter(([, each]) => each.ended).map(([topic]) => topic));
+    for (let second = 0; second < 29; second++) {
+      change("busy");
+      await nodes.time.advance(1_000);
+    }
+    change("calm");
+    expect(held()).toBe(4);
+    await nodes.time.advance(2_000);
+    expect(ended().sort()).toEqual(["busy", "empty"]);
+    // Nine more make ten: as many as it had entries.
+    for (let second = 0; second < 9; second++) {
+      expect(ended()).not.toContain("calm");
+      change("calm");
+      await nodes.time.advance(1_000);
+    }
+    expect(ended().at(-1)).toBe("calm");
+    await nodes.time.advance(555_000);
+    expect(held()).toBe(1);
+    await nodes.time.advance(10_000);
+    expect([held(), ended().at(-1)]).toEqual([0, "quiet"]);
+    expect(a.wrong).toEqual([]);
+  });
+
   it("waits for a topic, and says when it was not complete in time", async () => {
     const nodes = new Nodes();
     const [a, b] = [await nodes.start("a"), await nodes.start("b")];
@@ -362,6 +401,7 @@ describe("a tracker that holds what it follows", { timeout: 10_000 }, () => {
     [{ observer: true }, "observer"],
     [{ holds: "all" as "followed" }, "holds"],
     [{ followLingerMs: -1 }, "followLingerMs"],
+    [{ followLingerMs: "long" as "auto" }, "followLingerMs"],
     [{ holds: "everything" as const, followLingerMs: 1 }, "followLingerMs"],
   ])("refuses %o", async (options, option) => {
     const pubsub = new MemoryHub().node("a");

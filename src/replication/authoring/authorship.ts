@@ -30,11 +30,13 @@ export class Authorship {
   readonly #protocol: Protocol;
   readonly #speaks: VersionRange;
   readonly #answers: Answers;
-  /** Until when a shard's further changes wait, and when those that wait go out. */
-  readonly #quietUntilMs: number[];
+  /** When a shard was flushed last, and when the changes that wait go out. */
+  readonly #flushedMs: number[];
   readonly #flushDueMs: (number | undefined)[];
   /** When the first change was made that waits for a flush. */
   readonly #changedMs: (number | undefined)[];
+  /** Until when what was said lately is paid, by this node and by those that it hears. */
+  #paidUntilMs = -Infinity;
 
   constructor(
     options: Pick<
@@ -67,7 +69,7 @@ export class Authorship {
     this.#tracing = options.tracing;
     this.#seenTimes = seenTimes;
     this.#waitsMs = waitsMs;
-    this.#quietUntilMs = this.shards.map(() => -Infinity);
+    this.#flushedMs = this.shards.map(() => -Infinity);
     this.#flushDueMs = this.shards.map(() => undefined);
     this.#changedMs = this.shards.map(() => undefined);
   }
@@ -96,6 +98,12 @@ export class Authorship {
     const shard = ReplicatedEntry.shardOf(entry);
     this.#shard(shard).remove(entry, closed);
     this.#changed(shard, nowMs);
+  }
+
+  /** A delta was said to all, of so many units, by this node or another. */
+  said(units: number, nowMs: number): void {
+    const { paidUntilMs } = this.#protocol.rules;
+    this.#paidUntilMs = paidUntilMs(this.#paidUntilMs, nowMs, units, this.#broadcastPeriodMs);
   }
 
   /** Says everything that waits, whatever it waits for. */
@@ -203,12 +211,14 @@ export class Authorship {
     if (this.#answers.isEmpty) for (const shard of this.shards) shard.forgetSnapshot();
   }
 
-  /** Flush on the leading edge: the first change after a quiet time goes out at once, further ones together. */
+  /** The first change after a quiet time goes out at once, further ones together: the more is said, the later. */
   #changed(shard: number, nowMs: number): void {
     this.#changedMs[shard] ??= nowMs;
     if (this.#shard(shard).pendingDots >= this.#protocol.limits.pendingDots) return this.#flush(shard, nowMs);
     if (this.#flushDueMs[shard] !== undefined) return;
-    const dueMs = this.#protocol.rules.flushDueMs(nowMs, this.#quietUntilMs[shard] ?? nowMs);
+    const { flushDueMs, quietUntilMs } = this.#protocol.rules;
+    const flushedMs = this.#flushedMs[shard] ?? -Infinity;
+    const dueMs = flushDueMs(nowMs, quietUntilMs(flushedMs, this.#broadcastPeriodMs, this.#paidUntilMs));
     this.#flushDueMs[shard] = dueMs;
     this.#effects.wakeAt(dueMs);
   }
@@ -220,8 +230,8 @@ export class Authorship {
     // A node that hears of this one later asks for the changes that it missed. One that was heard once may still hear.
     const delta = this.#shard(shard).flush(this.#protocol.rules.isSpokenTo(this.#isHeard()));
     if (delta === undefined) return;
-    this.#quietUntilMs[shard] = nowMs + this.#broadcastPeriodMs;
-    this.#outbox.sendDelta(delta);
+    this.#flushedMs[shard] = nowMs;
+    for (const units of this.#outbox.sendDelta(delta)) this.said(units, nowMs);
     this.#seenTimes.sent(this.#outbox.counter, changedMs);
     this.#tracing?.flushed(delta);
   }

@@ -9,7 +9,7 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
-import { Follows } from "./follows.js";
+import { Follows, type Lingering } from "./follows.js";
 import { Meetings } from "./meetings.js";
 import { FOLLOWS, HAS } from "./message.js";
 import type { Member, MemberList, Members, Said, Stake, Wish } from "./message.js";
@@ -24,7 +24,7 @@ export interface InterestsOptions {
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
-  readonly lingerMs: number;
+  readonly lingering: Lingering;
 }
 
 export interface InterestsPort {
@@ -46,6 +46,8 @@ export class Interests {
   readonly #protocol: FollowingProtocol;
   readonly #port: InterestsPort;
   readonly #id: string;
+  /** How long a stake without an entry is kept. */
+  readonly #stakeLingerMs: number;
   /** Topics whose last entry has left, and when the stake in them ends, in that order. */
   readonly #lingering = new Map<string, number>();
   /** Followed topics that may not be complete. */
@@ -64,7 +66,7 @@ export class Interests {
     protocol: FollowingProtocol,
     nowMs: number,
   ) {
-    const { life, lingerMs, heartbeatPeriodMs, downPeriodMs } = options;
+    const { life, lingering, heartbeatPeriodMs, downPeriodMs } = options;
     this.#waiting = new WaitingTopics(Math.ceil(downPeriodMs / heartbeatPeriodMs));
     this.#options = options;
     this.#port = port;
@@ -72,7 +74,8 @@ export class Interests {
     this.#id = replicaOf(life);
     this.#goneMs = nowMs;
     this.own = new OwnEntries(owner, life, protocol);
-    this.follows = new Follows(lingerMs);
+    this.follows = new Follows(lingering, protocol.limits);
+    this.#stakeLingerMs = lingering === "auto" ? protocol.limits.stakeLingerMs : lingering;
     this.meetings = new Meetings(
       life.name,
       {
@@ -101,7 +104,7 @@ export class Interests {
   remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
     const topic = ReplicatedEntry.topicOf(entry);
     this.own.remove(entry, closed);
-    if (this.own.of(topic).size === 0) this.#lingering.set(topic, nowMs + this.#options.lingerMs);
+    if (this.own.of(topic).size === 0) this.#lingering.set(topic, nowMs + this.#stakeLingerMs);
   }
 
   /** One more handle of a topic. Returns whether its follow has begun with it. */
@@ -110,6 +113,11 @@ export class Interests {
     this.#waiting.add(topic);
     this.#restake(topic);
     return true;
+  }
+
+  /** One handle less of a topic that has so many entries in all. */
+  unfollow(topic: string, entries: number, nowMs: number): void {
+    this.follows.close(topic, entries - this.own.of(topic).size, nowMs);
   }
 
   /** A follow has ended. */

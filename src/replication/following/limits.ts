@@ -33,6 +33,14 @@ export interface FollowingLimits {
    * ten bytes of a frame tell one.
    */
   readonly topicsHeard: number;
+  /**
+   * A follow that lingers by what it costs lasts for so long at least, as whoever reloads a page is back within seconds; and
+   * for so long at most.
+   */
+  readonly lingerMinMs: number;
+  readonly lingerMaxMs: number;
+  /** And a stake without an entry for so long: it costs a row at two registrars. */
+  readonly stakeLingerMs: number;
   /** All stakes are enlisted again within this time. */
   readonly renewalMs: number;
 }
@@ -49,5 +57,8 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   summaryPeriodMs: 60_000,
   heartbeatsToSettle: 2,
   topicsHeard: 2_000_000,
+  lingerMinMs: 30_000,
+  lingerMaxMs: 600_000,
+  stakeLingerMs: 60_000,
   renewalMs: 600_000,
 };

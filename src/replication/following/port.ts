@@ -2,6 +2,7 @@
 import type { Life } from "../life.js";
 import type { Protocol } from "../rules.js";
 import type { ReplicationEvent } from "../step.js";
+import type { Lingering } from "./follows.js";
 import type { FollowingProtocol } from "./rules.js";
 
 export interface FollowerOptions {
@@ -18,7 +19,7 @@ export interface FollowerOptions {
   /** After a frame to a peer further news for it are collected for so long. */
   readonly windowMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
-  readonly lingerMs: number;
+  readonly lingering: Lingering;
   readonly random: () => number;
   /** The version of the library, told to all. */
   readonly version?: string | undefined;

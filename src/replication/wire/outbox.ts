@@ -83,15 +83,16 @@ export class Outbox {
     this.sendEviction({ ...eviction, sessions: sessions.slice(half) });
   }
 
-  /** Sends a delta; in parts, if it does not fit one frame. */
-  sendDelta(delta: DeltaMessage, to?: Addressee): void {
+  /** Sends a delta; in parts, if it does not fit one frame. Returns how long its frames are. */
+  sendDelta(delta: DeltaMessage, to?: Addressee): number[] {
     const text = this.#encode(delta, to);
-    if (this.#fitsWith(delta.births, text)) return this.#carry(text, to);
+    if (this.#fitsWith(delta.births, text)) {
+      this.#carry(text, to);
+      return [text.length];
+    }
     const pieces: DeltaMessage[] = [];
     this.#cut(delta, to, pieces);
-    for (const [i, piece] of pieces.entries()) {
-      this.#carrySingle({ ...piece, part: i + 1, parts: pieces.length }, to);
-    }
+    return pieces.map((piece, i) => this.#carrySingle({ ...piece, part: i + 1, parts: pieces.length }, to));
   }
 
   /** Sends a page, made as long as fits one frame; returns how many items it has. */
@@ -139,10 +140,15 @@ export class Outbox {
     this.#cut({ ...delta, ...there }, to, pieces);
   }
 
-  /** Sends what cannot be cut: in the shorter of the two forms, if it has a birth that is too long in one. */
-  #carrySingle(message: Message, to: Addressee | undefined): void {
-    const text = this.#encode(message, to);
-    this.#carry(this.#fits(text) ? text : this.#encode(message, to, "plain"), to);
+  /**
+   * Sends what cannot be cut: in the shorter of the two forms, if it has a birth that is too long in one. Returns how long
+   * the frame is.
+   */
+  #carrySingle(message: Message, to: Addressee | undefined): number {
+    const shared = this.#encode(message, to);
+    const text = this.#fits(shared) ? shared : this.#encode(message, to, "plain");
+    this.#carry(text, to);
+    return text.length;
   }
 
   /** Whether a message with these births can be sent as this text, and is taken in. */

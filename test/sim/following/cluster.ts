@@ -29,7 +29,7 @@ interface NotedShare {
 
 export interface ClusterOptions {
   readonly windowMs: number;
-  readonly lingerMs: number;
+  readonly lingering: number;
   readonly permdownPeriodMs: number;
   readonly maxFrameBytes: number;
   /** Whether nodes hear themselves through the network, and judge their connection by it. */
@@ -104,7 +104,7 @@ export class Cluster {
     };
     const {
       windowMs,
-      lingerMs,
+      lingering,
       permdownPeriodMs,
       maxFrameBytes,
       echoes,
@@ -122,7 +122,7 @@ export class Cluster {
         downPeriodMs: DOWN_MS,
         permdownPeriodMs,
         windowMs,
-        lingerMs,
+        lingering,
         random: () => this.random.next(),
         following,
       },

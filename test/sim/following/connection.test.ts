@@ -9,7 +9,7 @@ function clusterOf(
   options: { echoes?: boolean; maxEntries?: number } = {},
 ): Cluster {
   const cluster = new Cluster(1, {
-    ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
+    ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
     ...{ echoes: false, following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS } },
     ...options,
   });
@@ -122,7 +122,7 @@ describe("a node that follows", () => {
   it("R59: takes no more topics of others than it has room for", () => {
     const cluster = clusterOf(["a", "b"]);
     const small = new Cluster(1, {
-      ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024, echoes: false },
+      ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024, echoes: false },
       following: { rules: FOLLOWING_RULES, limits: { ...FOLLOWING_LIMITS, topicsHeard: 20 } },
     });
     for (const each of [cluster, small]) {

@@ -12,7 +12,7 @@ export type BrokenRules = Partial<FollowingRules>;
 function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
   const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
   const cluster = new Cluster(seed, {
-    ...{ windowMs: 50, lingerMs: 300, permdownPeriodMs: 15_000 },
+    ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
     ...{ maxFrameBytes: 256 * 1024, echoes: true, following },
   });
   cluster.faults = CALM;

@@ -30,7 +30,7 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
   const few = choices.chance(0.5);
   const cluster = new Cluster(seed, {
     windowMs: choices.pick([0, 50, 500]),
-    lingerMs: choices.pick([300, 3_000]),
+    lingering: choices.pick([300, 3_000]),
     permdownPeriodMs: choices.pick([15_000, 60_000]),
     // In the small one nearly all that tells more than one thing is cut.
     maxFrameBytes: choices.pick([400, 256 * 1024]),
