@@ -12,10 +12,10 @@ import {
   type Frame,
   type SliceRequest,
 } from "../../src/replication/message.js";
-import { encodeFrame } from "../../src/replication/wire/codec.js";
 import type { Replicator } from "../../src/replication/replicator.js";
+import type { Effect } from "../../src/replication/step.js";
 import type { Situation, Watched } from "./situation.js";
-import { wasTaken, type DoneStep, type StepWatcher } from "./watched-steps.js";
+import { frameOf, wasTaken, type DoneStep, type StepWatcher } from "./watched-steps.js";
 
 /** A timer is late by so much, and what it sets off takes a turn of the event loop. */
 const slackMs = 2;
@@ -86,7 +86,7 @@ export class AuthorOracles implements StepWatcher {
     const { replicator, event, effects, sent, answered } = step;
     // A goodbye flushes whatever waits.
     for (const delta of step.flushed)
-      this.#lookAtFlush(replicator, delta, event.type === "goodbye", worthOf(sent, delta));
+      this.#lookAtFlush(replicator, delta, event.type === "goodbye", worthOf(effects, delta));
     for (const request of answered) this.#lookAtAnswer(replicator, request);
     if (event.type === "turn") {
       if (answered.length > 1) this.#situation.blame(`${answered.length} answers in one turn`);
@@ -197,13 +197,14 @@ export class AuthorOracles implements StepWatcher {
 }
 
 /** How long it takes to pay what was said to all of a shard, by the budget of the cluster. */
-function worthOf(sent: readonly Frame[], { shard, upTo }: DeltaMessage): number {
+function worthOf(effects: readonly Effect[], { shard, upTo }: DeltaMessage): number {
   let units = 0;
-  for (const frame of sent) {
-    const { to, message } = frame;
-    if (to !== undefined || message.type !== "delta" || message.shard !== shard || message.upTo !== upTo)
-      continue;
-    units += SAID_BY_A_FRAME + (message.parts === 1 ? encodeFrame(frame).length : 0);
+  for (const effect of effects) {
+    if (effect.type !== "broadcast") continue;
+    const frame = frameOf(effect.payload);
+    if (frame?.to !== undefined || frame?.message.type !== "delta") continue;
+    const { message } = frame;
+    if (message.shard === shard && message.upTo === upTo) units += SAID_BY_A_FRAME + effect.payload.length;
   }
   return (units * 1_000) / SAID_PER_SECOND;
 }

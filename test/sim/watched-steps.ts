@@ -218,7 +218,7 @@ export function wasTaken({ counters: before, replicator: { counters }, hearing }
 const read = new Map<string, Frame | undefined>();
 const mostRead = 256;
 
-function frameOf(payload: string): Frame | undefined {
+export function frameOf(payload: string): Frame | undefined {
   if (read.has(payload)) return read.get(payload);
   const { frame } = decodeFrame(payload, ANY_VERSION);
   read.set(payload, frame);
