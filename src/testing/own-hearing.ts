@@ -16,10 +16,14 @@ export class OwnHearing {
   deafAfterMs = Infinity;
   /** What has been under way for longer says nothing of the connection that there is. */
   memoryMs = Infinity;
+  /** A node knows only to within so much when it sent a frame: it remembers when it spoke, and counts part of a stall. */
+  resolutionMs = 0;
   readonly #time: VirtualTime;
   readonly #machine: Machine;
   /** When it heard itself last, or could not be expected to have done so before. */
   readonly #heardMs: { broadcast: number; send: number };
+  /** The same, of frames alone that the node, too, can tell from those that were under way for too long. */
+  readonly #surelyHeardMs: { broadcast: number; send: number };
   /** When it had started, and when it had heard itself before on both ways, as long as it has not since. */
   #startedMs = Infinity;
   #heardBeforeMs = Infinity;
@@ -38,6 +42,7 @@ export class OwnHearing {
     this.#time = time;
     this.#machine = machine;
     this.#heardMs = { broadcast: time.nowMs, send: time.nowMs };
+    this.#surelyHeardMs = { ...this.#heardMs };
   }
 
   /** The stretches in which it did not hear itself and was to know it; the last one may last: until `Infinity`. */
@@ -48,7 +53,8 @@ export class OwnHearing {
 
   /** Whether it may take itself for deaf: of a stall it counts as much as a tick may. */
   get mayBeDeaf(): boolean {
-    const heardMs = Math.min(this.#heardMs.broadcast, this.#heardMs.send, this.#heardBeforeMs);
+    const { broadcast, send } = this.#surelyHeardMs;
+    const heardMs = Math.min(broadcast, send, this.#heardBeforeMs);
     return this.#time.nowMs - heardMs > this.deafAfterMs || this.deafStretches.at(-1)?.untilMs === Infinity;
   }
 
@@ -59,6 +65,8 @@ export class OwnHearing {
     const fromMs = this.#sinceMs();
     if (this.mayBeDeaf) this.mayHaveResumedMs = this.#time.nowMs;
     this.#heardMs[lane] = this.#time.nowMs;
+    const mostMs = this.#time.nowMs - sentMs - this.#awayMsSince(sentMs);
+    if (mostMs <= this.memoryMs - this.resolutionMs) this.#surelyHeardMs[lane] = this.#time.nowMs;
     if (this.#heardMs.broadcast > this.#startedMs && this.#heardMs.send > this.#startedMs)
       this.#heardBeforeMs = Infinity;
     this.#beganMs = Infinity;
@@ -77,6 +85,7 @@ export class OwnHearing {
     this.#startedMs = this.#time.nowMs;
     this.#heardMs.broadcast = this.#startedMs;
     this.#heardMs.send = this.#startedMs;
+    Object.assign(this.#surelyHeardMs, this.#heardMs);
     this.#beganMs = Infinity;
   }
 
@@ -93,6 +102,7 @@ export class OwnHearing {
     for (const lane of ["broadcast", "send"] as const) {
       const wasDeaf = this.#deafSinceMs(lane, sinceMs) !== Infinity;
       this.#heardMs[lane] = wasDeaf ? this.#heardMs[lane] + nowMs - sinceMs : nowMs;
+      this.#surelyHeardMs[lane] = wasDeaf ? this.#surelyHeardMs[lane] + nowMs - sinceMs : nowMs;
     }
   }
 

@@ -101,6 +101,8 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
     this.options = options;
     endpoint.ownHearing.deafAfterMs = HEARTBEATS_TO_DEAF * options.heartbeatPeriodMs;
     endpoint.ownHearing.memoryMs = DOWN_PERIODS_TO_RETURN * options.downPeriodMs;
+    // It remembers each heartbeat, by ticks of which there are several in each.
+    endpoint.ownHearing.resolutionMs = 1.5 * options.heartbeatPeriodMs;
   }
 
   /** Starts a life. Resolves when its tracker runs. */

@@ -57,3 +57,25 @@ it.each([
   hearing.heard("broadcast", 0);
   expect(hearing.deafStretches.filter(({ untilMs }) => untilMs === Infinity)).toEqual(deaf);
 });
+
+it("says that a node may know of its deafness, and need not, where it cannot tell how long a frame was under way", async () => {
+  const time = new VirtualTime();
+  const random = new SeededRandom(1);
+  const machine = new Machine({ time, random, clockOffsetMs: 0, afterTask: () => undefined });
+  const hearing = new OwnHearing(time, machine);
+  hearing.deafAfterMs = 2_250;
+  hearing.memoryMs = 3_000;
+  hearing.resolutionMs = 1_000;
+  hearing.started();
+  await time.advance(2_200);
+  for (const sentMs of [200, 2_000]) {
+    hearing.heard("send", sentMs);
+    hearing.heard("broadcast", sentMs);
+  }
+  // One was under way for longer than the node may be able to tell, by a tenth of a second, and one was not.
+  await time.advance(2_000);
+  hearing.heard("send", 2_100);
+  hearing.heard("broadcast", 2_200);
+  await time.advance(1_000);
+  expect([hearing.mayBeDeaf, hearing.deafStretches]).toEqual([true, []]);
+});
