@@ -38,7 +38,7 @@ export type { MetaSchema, MetaSchemaIssue, MetaSchemaResult } from "./tracker/sc
 export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
-export type { Follow } from "./tracker/follow.js";
+export { Follow } from "./tracker/follow.js";
 export { Session } from "./session.js";
 export type { CloseOptions, SessionSource } from "./session.js";
 export { Tracker } from "./tracker/tracker.js";

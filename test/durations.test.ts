@@ -49,7 +49,9 @@ const takers: readonly (readonly [
   ...["broadcastPeriodMs", "heartbeatPeriodMs", "downPeriodMs", "permdownPeriodMs", "startTimeoutMs"].map(
     (option) => [option, () => startingTracker(option)] as const,
   ),
-  ...["fetchTimeoutMs", "diffPeriodMs"].map((option) => [option, () => startingPresence(option)] as const),
+  ...["fetchTimeoutMs", "diffPeriodMs", "stateTimeoutMs"].map(
+    (option) => [option, () => startingPresence(option)] as const,
+  ),
   ...Object.keys(validateOptions({ pubsub }).limits)
     .filter((option) => option.endsWith("Ms"))
     .map((option) => [option, () => channelServer(option)] as const),
