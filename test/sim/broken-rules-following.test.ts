@@ -134,13 +134,6 @@ const rules: readonly BrokenRule[] = [
     found: / lacks .*, and says that it is complete/,
     run: lostSharesAreNotTakenForComplete,
   },
-  {
-    rule: "R88: a close is the last word only of one that nobody has named since",
-    broken: { isAskedAgain: () => false },
-    found: list,
-    seed: 7_100_385,
-    limits: summedUpSoon,
-  },
 ];
 
 describe("each rule of replication by interest, switched off", () => {
