@@ -28,11 +28,12 @@ export const quietOptions: LabOptions = {
 };
 
 export class Lab {
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly wire: Wire;
   readonly #random = new SeededRandom("lab");
 
-  constructor(options: Omit<WireOptions, "time"> = {}) {
+  constructor(options: Omit<WireOptions, "time"> = {}, time = new VirtualTime()) {
+    this.time = time;
     this.wire = new Wire({ ...options, time: this.time });
   }
 

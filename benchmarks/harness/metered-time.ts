@@ -1,0 +1,21 @@
+/** Virtual time that knows how long the longest of its turns took, in processor time. */
+import { VirtualTime } from "../../src/testing/virtual-time.js";
+
+export class MeteredTime extends VirtualTime {
+  /** Of the turns since it was set to 0. */
+  longestMs = 0;
+
+  override at(atMs: number, run: () => void): () => void {
+    return super.at(atMs, () => {
+      this.longestMs = Math.max(this.longestMs, processorMs(run));
+    });
+  }
+}
+
+/** The milliseconds for which processors work while something runs: also those that collect its garbage beside it. */
+export function processorMs(run: () => void): number {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
