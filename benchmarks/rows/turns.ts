@@ -148,7 +148,9 @@ async function longestTurns(count: number): Promise<Map<string, number>> {
   await lab.advance(60_000);
   await during("stop", async () => {
     let stopped: Promise<void> | undefined;
-    const callMs = processorMs(() => (stopped = b.stop({ handoffMs: 0 })));
+    const callMs = processorMs(() => {
+      stopped = b.stop({ handoffMs: 0 });
+    });
     await stopped;
     time.longestMs = Math.max(time.longestMs, callMs);
   });
