@@ -3,7 +3,7 @@
  * page spoke of. Knows no frame and no time, and of the held slice only what it is told.
  */
 import type { Birth, Orswot } from "../../crdt/index.js";
-import type { ReplicatedEntry } from "../entry.js";
+import { ReplicatedEntry } from "../entry.js";
 import type { Page, SliceRequest } from "../message.js";
 import type { Rules } from "../rules.js";
 import { WaitingDeltas, type Delta } from "./delta.js";
@@ -35,6 +35,7 @@ export class Rebuild {
   #highestAsOf = 0;
   /** Deltas above `clock` that the held slice has merged: the set must not lag behind it for ever. */
   readonly #ahead: WaitingDeltas;
+  readonly #rules: Rules;
   /** Held births that went with their session while deltas did not reach. */
   #closed: Set<number> | undefined;
   /** The identities of what did so in a revision that only the new slice had. */
@@ -45,6 +46,7 @@ export class Rebuild {
     this.first = first;
     this.doubted = doubted;
     this.base = base;
+    this.#rules = rules;
     this.#ahead = new WaitingDeltas(MAX_DELTAS_AHEAD, rules);
   }
 
@@ -113,8 +115,9 @@ export class Rebuild {
     let merged = 0;
     if (this.first || this.set === undefined) return merged;
     for (let next = this.#ahead.take(this.clock); next !== undefined; next = this.#ahead.take(this.clock)) {
-      const { removed } = this.set.mergePart(next.part);
-      this.noteFresh(next.part.births, held);
+      const births = sameObjects(next.part.births, held, this.#rules);
+      const { removed } = this.set.mergePart({ ...next.part, births });
+      this.noteFresh(births, held);
       for (const { dot, value } of removed) {
         if (next.closed.has(dot.clock)) (this.#closedLater ??= new Set()).add(identityText(value));
       }
@@ -145,4 +148,23 @@ export class Rebuild {
     if (this.#closed?.has(clock) === true) return true;
     return this.#closedLater?.has(identityText(entry)) === true;
   }
+}
+
+/**
+ * The births, each by the object that stands for it already, if one does: a birth may come in several deltas and pages, and
+ * what is held and what is built anew have to have the same, or an entry would seem to have changed.
+ */
+export function sameObjects(
+  births: readonly Birth<ReplicatedEntry>[],
+  present: ReadonlyMap<number, ReplicatedEntry>,
+  rules: Rules,
+): readonly Birth<ReplicatedEntry>[] {
+  return births.map((birth) => {
+    const value = present.get(birth.clock);
+    const { key, session, meta } = birth.value;
+    const topic = ReplicatedEntry.topicOf(birth.value);
+    const isSame =
+      value !== undefined && rules.isSameRevision(value, { clock: birth.clock, topic, key, session, meta });
+    return isSame ? { ...birth, value } : birth;
+  });
 }

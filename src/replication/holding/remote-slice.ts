@@ -17,7 +17,7 @@ import { ReplicatedEntry, type EntryOrigin, type EntryOwner } from "../entry.js"
 import { NO_CHANGE, pairByIdentity, type SliceChange } from "./identity.js";
 import type { DeltaMessage, Page, ShardSummary, SliceRequest, WireBirth } from "../message.js";
 import type { DeltaOutcome, PageOutcome } from "./outcome.js";
-import { Rebuild } from "./rebuild.js";
+import { Rebuild, sameObjects } from "./rebuild.js";
 import { Replacement } from "./replacement.js";
 import type { Rules } from "../rules.js";
 import type { Allowance } from "../allowance.js";
@@ -355,7 +355,10 @@ export class RemoteSlice {
       this.#clockCounter = Math.max(this.#clockCounter, counter);
       this.#steps += 1;
     }
-    const parts = merges.map(({ part }) => part);
+    const built = this.#rebuild?.first === false ? this.#rebuild.set?.live(this.#author) : undefined;
+    const parts = merges.map(({ part }) =>
+      built === undefined ? part : { ...part, births: sameObjects(part.births, built, this.#rules) },
+    );
     if (this.#set === undefined && parts.every(({ births }) => births.length === 0)) return NO_CHANGE;
     const closed = closedBy(merges, (clock) => this.entries.get(clock));
     const { added, updated, removed } = this.#heldSet().merge({ parts });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthoredShard } from "../../../src/replication/authoring/authored-shard.js";
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import type { DeltaMessage } from "../../../src/replication/message.js";
+import { NO_CHANGE } from "../../../src/replication/holding/identity.js";
 import { RemoteSlice } from "../../../src/replication/holding/remote-slice.js";
 import { slicesOf } from "../lives/table.js";
 import { tellAll } from "./tell-all.js";
@@ -82,5 +83,34 @@ describe("pairing by identity", () => {
         }
       }),
     );
+  });
+});
+
+describe("a birth that comes in a page and in a delta", () => {
+  it.each(["the page first", "the delta first"])("is one entry, and no update: %s", (order) => {
+    const author = new AuthoredShard(owner, "a@1", 0, "r.0.");
+    const slice = new RemoteSlice(slicesOf(owner), 0);
+    let counter = 0;
+    const receive = (delta: DeltaMessage | undefined) => slice.receiveDelta(delta!, ++counter, false);
+    const takePage = () => {
+      const request = slice.nextRequest();
+      if (request?.type !== "pageRequest") throw new Error(`it asks for ${request?.type}`);
+      return slice.receivePage(author.page(request, 2), ++counter);
+    };
+    author.add("t", "k1", "s", {});
+    receive(author.flush());
+    author.add("t", "k2", "s", { n: 2 });
+    const late = author.flush();
+    author.add("t", "k3", "s", {});
+    const later = author.flush();
+    slice.startRebuild(1, true);
+    if (order === "the page first") takePage();
+    receive(late);
+    receive(later);
+    while (slice.nextRequest()?.type === "pageRequest") takePage();
+    expect(slice.isReplacing).toBe(true);
+    // What was held and doubted is the same: nothing has changed.
+    expect(tellAll(slice, NO_CHANGE)).toEqual({ added: [], updated: [], removed: [] });
+    expect([...slice.entries.values()].map(({ key }) => key)).toEqual(["k1", "k2", "k3"]);
   });
 });
