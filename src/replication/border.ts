@@ -6,10 +6,10 @@
 import type { Counters } from "./counters.js";
 import type { Life } from "./life.js";
 import type { Contact } from "./lives/contact.js";
-import { ForeignNodes, type ForeignNode } from "./lives/foreign-nodes.js";
+import { ForeignNodes } from "./lives/foreign-nodes.js";
 import type { Membership } from "./lives/membership.js";
 import type { Versions } from "./lives/versions.js";
-import { spokenBy, type Frame, type VersionRange } from "./message.js";
+import { spokenBy, type Frame } from "./message.js";
 import type { ReplicatorOptions } from "./options.js";
 import type { Effects, VoiceWay } from "./step.js";
 import { decodeFrame, type FrameHead } from "./wire/codec.js";
@@ -27,13 +27,20 @@ export interface Inside {
 export class Border {
   readonly #options: ReplicatorOptions;
   readonly #inside: Inside;
-  readonly #foreign = new ForeignNodes();
+  /** Nodes of which nothing is listed. */
+  readonly foreign: ForeignNodes;
   /** When those that hold what they follow were told last that this node is there. */
   #noticedMs = -Infinity;
 
   constructor(options: ReplicatorOptions, inside: Inside) {
     this.#options = options;
     this.#inside = inside;
+    const { downPeriodMs, permdownPeriodMs } = options;
+    this.foreign = new ForeignNodes(
+      { downPeriodMs, permdownPeriodMs, speaks: inside.versions.own, othersHold: "followed" },
+      inside.effects,
+      (nowMs) => inside.contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs),
+    );
   }
 
   /** Returns the frame that a payload is, if it is to be listened to. */
@@ -53,25 +60,10 @@ export class Border {
     else {
       counters.framesUnread += 1;
       const { from, version } = decoded.head;
-      if (!this.#isOwn(from)) this.#heardForeign(from, { oldest: version, newest: version }, false, nowMs);
+      const speaks = { oldest: version, newest: version };
+      if (!this.#isOwn(from)) this.foreign.heard({ life: from, differs: "version", speaks }, false, nowMs);
     }
     return undefined;
-  }
-
-  /** Nodes that were heard within the last down period, and of which nothing is listed. */
-  foreignNodes(nowMs: number): ForeignNode[] {
-    return this.#foreign.toldSince(nowMs - this.#options.downPeriodMs);
-  }
-
-  /** A node of that name is heard. */
-  isHeard({ name }: Life): void {
-    this.#foreign.delete(name);
-  }
-
-  /** Forgets those of long ago. To be called once a tick. */
-  pass(nowMs: number): void {
-    const { downPeriodMs, permdownPeriodMs } = this.#options;
-    this.#foreign.forget(nowMs - downPeriodMs, nowMs - permdownPeriodMs);
   }
 
   /** A heartbeat tells what its sender speaks; one that only looks on need not be understood. */
@@ -82,37 +74,20 @@ export class Border {
     if (!this.#options.protocol.rules.isForeign(speaks, versions.own)) return false;
     counters.framesReceived += 1;
     counters.framesUnread += 1;
-    this.#heardForeign(from, speaks, true, nowMs);
+    this.foreign.heard({ life: from, differs: "version", speaks }, true, nowMs);
     return true;
-  }
-
-  #heardForeign(life: Life, speaks: VersionRange, hasSaid: boolean, nowMs: number): void {
-    const { contact, versions, effects } = this.#inside;
-    const { downPeriodMs } = this.#options;
-    const told = this.#foreign.heard({ life, differs: "version", speaks }, hasSaid, downPeriodMs, nowMs);
-    if (told === undefined) return;
-    if (told === "crowded") contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs);
-    else
-      effects.add({
-        type: "trouble",
-        trouble: { kind: "version", life, speaks: told.speaks, spoken: versions.own },
-      });
   }
 
   /** A node that follows is there, and is told that this one is: not more often than it says so. */
   #holdsOtherwise({ from, version }: FrameHead, nowMs: number): void {
     if (this.#isOwn(from)) return;
-    const { contact, effects } = this.#inside;
-    const { life, observer, heartbeatPeriodMs, downPeriodMs } = this.#options;
-    const node = { life: from, differs: "holds", speaks: { oldest: version, newest: version } } as const;
-    const told = this.#foreign.heard(node, true, downPeriodMs, nowMs);
-    if (told === "crowded") contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs);
-    else if (told !== undefined)
-      effects.add({ type: "trouble", trouble: { kind: "holds", life: from, holds: "followed" } });
+    const { life, observer, heartbeatPeriodMs } = this.#options;
+    const speaks = { oldest: version, newest: version };
+    this.foreign.heard({ life: from, differs: "holds", speaks }, true, nowMs);
     // Who only looks on is nobody's replica.
     if (observer === true || nowMs - this.#noticedMs < heartbeatPeriodMs) return;
     this.#noticedMs = nowMs;
-    effects.add({ type: "notice", payload: encodeNotice(life) });
+    this.#inside.effects.add({ type: "notice", payload: encodeNotice(life) });
   }
 
   /** Who sends it is alive, whatever it says. */

@@ -3,8 +3,8 @@
  * nobody tells a newcomer which, for nobody speaks for another. Others say in their heartbeats for how long, so that it
  * knows until when its list may be shorter than theirs.
  *
- * Promises: one look costs what there are lives of whom entries wait; a newcomer waits no longer than a down period after its start. Knows no
- * frame, no timer and no entry.
+ * Promises: one look costs what there are lives of whom entries wait; a newcomer waits no longer than a down period after
+ * its start. Knows no frame, no timer and no entry.
  */
 import type { Membership } from "./lives/membership.js";
 import type { ReplicatorOptions } from "./options.js";
@@ -18,8 +18,8 @@ export class EarlierWindows {
   readonly #rules: Rules;
   readonly #tickPeriodMs: number;
   readonly #latestMs: number;
-  /** Those of whom entries wait; of no use any more once this node has waited for as long as it does at most. */
-  readonly #waiting = new Set<Replica>();
+  /** Until when entries of a life wait; of no use any more once this node has waited for as long as it does at most. */
+  readonly #waitUntilMs = new Map<Replica, number>();
 
   constructor(
     membership: Membership<Replica>,
@@ -60,17 +60,16 @@ export class EarlierWindows {
   leftMs(nowMs: number): number {
     let untilMs = -Infinity;
     if (nowMs < this.#latestMs) {
-      for (const { status, waitsUntilMs } of this.#waiting) {
-        if (status !== "down") untilMs = Math.max(untilMs, waitsUntilMs);
+      for (const [{ status }, waitUntilMs] of this.#waitUntilMs) {
+        if (status !== "down") untilMs = Math.max(untilMs, waitUntilMs);
       }
     }
     return this.#rules.earlierWindowMs(nowMs, Math.min(untilMs, this.#latestMs));
   }
 
   #wait(replica: Replica, forMs: number, nowMs: number): void {
-    replica.waitsUntilMs = nowMs + forMs;
-    if (nowMs >= this.#latestMs) this.#waiting.clear();
-    else if (forMs > 0) this.#waiting.add(replica);
-    else this.#waiting.delete(replica);
+    if (nowMs >= this.#latestMs) this.#waitUntilMs.clear();
+    else if (forMs > 0) this.#waitUntilMs.set(replica, nowMs + forMs);
+    else this.#waitUntilMs.delete(replica);
   }
 }

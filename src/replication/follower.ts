@@ -302,7 +302,7 @@ export class Follower implements Machine {
       this.interests.unfollowed(topic);
     }
     this.interests.endStakes(nowMs);
-    this.border.pass(nowMs);
+    this.border.foreign.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
     this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
     if (soundings.length > 0) this.#beats.sound(soundings);

@@ -20,17 +20,22 @@ export interface FollowingBorderOptions {
 }
 
 export class FollowingBorder {
-  readonly #options: FollowingBorderOptions;
+  readonly #ownName: string;
   readonly #counters: Counters;
-  readonly #refusals: Refusals;
   readonly #effects: Effects;
-  readonly #foreign = new ForeignNodes();
+  /** Nodes of which nothing is listed. */
+  readonly foreign: ForeignNodes;
 
   constructor(options: FollowingBorderOptions, counters: Counters, refusals: Refusals, effects: Effects) {
-    this.#options = options;
+    const { life, downPeriodMs, permdownPeriodMs } = options;
+    this.#ownName = life.name;
     this.#counters = counters;
-    this.#refusals = refusals;
     this.#effects = effects;
+    this.foreign = new ForeignNodes(
+      { downPeriodMs, permdownPeriodMs, speaks: OWN, othersHold: "everything" },
+      effects,
+      (nowMs) => refusals.report({ kind: "crowded", table: "foreignNodes" }, nowMs),
+    );
   }
 
   /** Returns the frame that a payload is, if it is to be listened to. */
@@ -51,36 +56,9 @@ export class FollowingBorder {
     return undefined;
   }
 
-  /** Nodes that were heard within the last down period, and of which nothing is listed. */
-  foreignNodes(nowMs: number): ForeignNode[] {
-    return this.#foreign.toldSince(nowMs - this.#options.downPeriodMs);
-  }
-
-  /** A node of that name is heard. */
-  isHeard({ name }: Life): void {
-    this.#foreign.delete(name);
-  }
-
-  /** Forgets those of long ago. To be called once a tick. */
-  pass(nowMs: number): void {
-    const { downPeriodMs, permdownPeriodMs } = this.#options;
-    this.#foreign.forget(nowMs - downPeriodMs, nowMs - permdownPeriodMs);
-  }
-
   #heard(life: Life, differs: ForeignNode["differs"], speaks: VersionRange, nowMs: number): void {
-    const { life: own, downPeriodMs } = this.#options;
-    if (life.name === own.name) return;
-    const hasSaid = differs === "holds";
-    const told = this.#foreign.heard({ life, differs, speaks }, hasSaid, downPeriodMs, nowMs);
-    if (told === undefined) return;
-    if (told === "crowded") this.#refusals.report({ kind: "crowded", table: "foreignNodes" }, nowMs);
-    else if (differs === "holds")
-      this.#effects.add({ type: "trouble", trouble: { kind: "holds", life, holds: "everything" } });
-    else
-      this.#effects.add({
-        type: "trouble",
-        trouble: { kind: "version", life, speaks: told.speaks, spoken: OWN },
-      });
+    if (life.name === this.#ownName) return;
+    this.foreign.heard({ life, differs, speaks }, differs === "holds", nowMs);
   }
 }
 

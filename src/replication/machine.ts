@@ -6,7 +6,7 @@ import type { SeenTimes } from "./authoring/seen-times.js";
 import type { Counters } from "./counters.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Connection } from "./lives/connection.js";
-import type { ForeignNode } from "./lives/foreign-nodes.js";
+import type { ForeignNodes } from "./lives/foreign-nodes.js";
 import type { Membership } from "./lives/membership.js";
 import type { VersionRange } from "./message.js";
 import type { View } from "./showing/view.js";
@@ -42,7 +42,7 @@ export interface Machine {
   /** The version of the protocol that this node speaks at present, and all that it reads. */
   readonly versions: { readonly spoken: number; readonly own: VersionRange };
   /** Who is heard, and speaks none of them. */
-  readonly border: { foreignNodes(nowMs: number): readonly ForeignNode[] };
+  readonly border: { readonly foreign: Pick<ForeignNodes, "told"> };
   readonly heardOut: Waits;
   /** Of a machine that holds what it follows. */
   readonly following?: FollowingCounts | undefined;

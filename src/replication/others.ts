@@ -69,7 +69,7 @@ export class Others implements MembershipListener<Partner> {
 
   appeared(partner: Partner, nowMs: number): void {
     const { interests, greetings, border, effects } = this.#concerned;
-    border.isHeard(partner.life);
+    border.foreign.delete(partner.life.name);
     this.#partners.set(partner.pair, partner);
     greetings.want(partner, nowMs);
     interests.appeared(partner.pair);

@@ -373,7 +373,7 @@ export class Replicator {
     if (soundings.length > 0) this.#sound(nowMs, soundings);
     this.#authorship.rest();
     this.versions.advance(this.connection.healthy.passedMs);
-    this.border.pass(nowMs);
+    this.border.foreign.pass(nowMs);
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
@@ -396,7 +396,7 @@ export class Replicator {
 
   #appeared(replica: Replica, nowMs: number): void {
     this.#shown.appeared(replica);
-    this.border.isHeard(replica.life);
+    this.border.foreign.delete(replica.life.name);
     this.heardOut.met(replica);
     this.#greet(replica, nowMs);
     this.#effects.add({ type: "replicaUp", life: replica.life });

@@ -77,7 +77,7 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
     version: VERSION,
     protocolVersion: versions.spoken,
     protocolVersions: versions.own,
-    foreignNodes: border.foreignNodes(nowMs).map(({ life, differs, speaks, heardMs }) => {
+    foreignNodes: border.foreign.told(nowMs).map(({ life, differs, speaks, heardMs }) => {
       return { ...life, differs, protocolVersions: speaks, silentMs: nowMs - heardMs };
     }),
     counters: { ...counters, closedSessionCalls, publishFailures, invalidMetas },

@@ -132,6 +132,22 @@ const found: readonly (Omit<Schedule, "seed" | "announceCrashes"> & { readonly w
       { do: "advance", ms: 10_369 },
     ],
   },
+  {
+    what: "of two lives whose windows end in one tick the later ends first, and what waits for it comes back for a moment",
+    nodes: ["a", "b"],
+    network: {},
+    options: { maxMetaBytes: 128, poolSize: 2, heartbeatPeriodMs: 1_000, downPeriodMs: 3_500 },
+    steps: [
+      { do: "advance", ms: 7 },
+      { do: "set", node: "a", session: 1, topic: "lobby", key: "user:1" },
+      { do: "stop", node: "a", handoffMs: undefined },
+      { do: "advance", ms: 1_203 },
+      { do: "start", node: "a", clockOffsetMs: 60_000 },
+      { do: "set", node: "a", session: 1, topic: "lobby", key: "user:1" },
+      { do: "advance", ms: 2_090 },
+      { do: "stop", node: "a", handoffMs: 300 },
+    ],
+  },
 ];
 
 describe("what was found once", () => {

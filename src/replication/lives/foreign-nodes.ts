@@ -1,10 +1,12 @@
 /**
  * Nodes that speak no version of the protocol in common with this one, or have not said that they do, and nodes that hold
- * otherwise than this one: nothing of them is listed, so that they are remembered by name, and each is told of once. Few at a time. Time comes in as an argument.
+ * otherwise than this one: nothing of them is listed, so that they are remembered by name, and each is told of once. Few at
+ * a time. Time comes in as an argument.
  */
 import type { Life } from "../life.js";
 import { MAX_FOREIGN_NODES } from "../limits.js";
 import type { VersionRange } from "../message.js";
+import type { Effects } from "../step.js";
 
 /** A node of which nothing but the head of its frames, or its heartbeats, can be read. */
 export interface ForeignNode {
@@ -19,29 +21,43 @@ export interface ForeignNode {
   readonly isTold: boolean;
 }
 
+/** This node, beside which others are foreign. */
+export interface NativeNode {
+  readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
+  readonly speaks: VersionRange;
+  /** What those hold that hold otherwise. */
+  readonly othersHold: "everything" | "followed";
+}
+
 export class ForeignNodes {
+  readonly #native: NativeNode;
+  readonly #effects: Effects;
+  readonly #refuse: (nowMs: number) => void;
   readonly #nodes = new Map<string, ForeignNode>();
 
-  /**
-   * A frame of such a node came. Returns the node if it is to be told of now, and `crowded` if there is no room for it.
-   * One that has not said yet what it speaks may do so within its patience.
-   */
+  /** `refuse` is told when there is no room for one more. */
+  constructor(native: NativeNode, effects: Effects, refuse: (nowMs: number) => void) {
+    this.#native = native;
+    this.#effects = effects;
+    this.#refuse = refuse;
+  }
+
+  /** A frame of such a node came. One that has not said yet what it speaks may do so within a down period. */
   heard(
     { life, differs, speaks }: Pick<ForeignNode, "life" | "differs" | "speaks">,
     hasSaid: boolean,
-    patienceMs: number,
     nowMs: number,
-  ): ForeignNode | "crowded" | undefined {
+  ): void {
     const before = this.#nodes.get(life.name);
-    if (before === undefined && this.#nodes.size >= MAX_FOREIGN_NODES) return "crowded";
+    if (before === undefined && this.#nodes.size >= MAX_FOREIGN_NODES) return this.#refuse(nowMs);
     const sinceMs = before?.sinceMs ?? nowMs;
     // One that differs in something else than before is told of again.
     const wasTold = before?.isTold === true && before.differs === differs;
-    const isTold = wasTold || hasSaid || nowMs - sinceMs > patienceMs;
+    const isTold = wasTold || hasSaid || nowMs - sinceMs > this.#native.downPeriodMs;
     const said = hasSaid ? speaks : (before?.speaks ?? speaks);
-    const node = { life, differs, speaks: said, sinceMs, heardMs: nowMs, isTold };
-    this.#nodes.set(life.name, node);
-    return isTold && !wasTold ? node : undefined;
+    this.#nodes.set(life.name, { life, differs, speaks: said, sinceMs, heardMs: nowMs, isTold });
+    if (isTold && !wasTold) this.#tell(life, differs, said);
   }
 
   /** It is heard as a node like others. */
@@ -49,14 +65,30 @@ export class ForeignNodes {
     this.#nodes.delete(name);
   }
 
-  /** Forgets those that have not been heard since: who has been told of is remembered for longer, to be told of once. */
-  forget(untoldBeforeMs: number, toldBeforeMs: number): void {
+  /**
+   * Forgets those that have not been heard for long: who has been told of is remembered for longer, to be told of once. To
+   * be called once a tick.
+   */
+  pass(nowMs: number): void {
+    const { downPeriodMs, permdownPeriodMs } = this.#native;
     for (const [name, { heardMs, isTold }] of this.#nodes)
-      if (heardMs < (isTold ? toldBeforeMs : untoldBeforeMs)) this.#nodes.delete(name);
+      if (nowMs - heardMs > (isTold ? permdownPeriodMs : downPeriodMs)) this.#nodes.delete(name);
   }
 
-  /** Those that have been told of and were heard since. */
-  toldSince(atMs: number): ForeignNode[] {
-    return [...this.#nodes.values()].filter(({ isTold, heardMs }) => isTold && heardMs >= atMs);
+  /** Those that have been told of, and were heard within the last down period. */
+  told(nowMs: number): ForeignNode[] {
+    const { downPeriodMs } = this.#native;
+    return [...this.#nodes.values()].filter(
+      ({ isTold, heardMs }) => isTold && nowMs - heardMs <= downPeriodMs,
+    );
+  }
+
+  #tell(life: Life, differs: ForeignNode["differs"], speaks: VersionRange): void {
+    const { othersHold, speaks: spoken } = this.#native;
+    const trouble =
+      differs === "holds"
+        ? ({ kind: "holds", life, holds: othersHold } as const)
+        : ({ kind: "version", life, speaks, spoken } as const);
+    this.#effects.add({ type: "trouble", trouble });
   }
 }

@@ -201,12 +201,18 @@ export class Membership<P extends Peer = Peer> {
     const { rules } = this.#protocol;
     const healthyMs = this.#healthy.at(nowMs);
     this.#spare = undefined;
-    for (const replica of [...this.replicas()]) {
-      if (replica.status === "departing") {
-        const hasEnded = rules.hasEnded(replica.endsHealthyMs - healthyMs);
-        if (hasEnded) this.#end(replica, replica.departure ?? "departed", nowMs);
-        if (hasEnded || !rules.isJudged(replica.outlivesGoodbye)) continue;
-      }
+    const replicas = [...this.replicas()];
+    // In the order in which their windows ended: what waits for one of them does not come back for a later one.
+    const ended = replicas
+      .filter(
+        ({ status, endsHealthyMs }) => status === "departing" && rules.hasEnded(endsHealthyMs - healthyMs),
+      )
+      .sort((one, other) => one.endsHealthyMs - other.endsHealthyMs);
+    for (const replica of ended) this.#end(replica, replica.departure ?? "departed", nowMs);
+    const isOver = new Set(ended);
+    for (const replica of replicas) {
+      if (isOver.has(replica)) continue;
+      if (replica.status === "departing" && !rules.isJudged(replica.outlivesGoodbye)) continue;
       const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {

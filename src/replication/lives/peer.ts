@@ -56,8 +56,6 @@ export abstract class Peer implements EntryOwner {
   departsAtMs = 0;
   /** Whether it certainly has sent something since. */
   outlivesGoodbye = false;
-  /** Until when entries of lives that had ended wait elsewhere, as it says; or its own, where it ended before all came. */
-  waitsUntilMs = -Infinity;
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
