@@ -163,7 +163,7 @@ export function shares(placement: Placement, load: Load): Expected {
       const node = placement.nodeIn(room);
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
-    // Whoever has left within the time for which topics linger leaves a follow behind.
+    // A user who left within the time for which topics linger leaves a follow behind.
     const left = (size * churnPerSecond * lingerMs) / 1_000;
     for (let i = Math.floor(left + placement.chance()); i > 0; i--) {
       const node = placement.nodeIn(room);

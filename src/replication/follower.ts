@@ -9,7 +9,7 @@ import { SeenTimes } from "./authoring/seen-times.js";
 import { Beats } from "./beats.js";
 import { countSent, noCounts } from "./counters.js";
 import type { Counters } from "./counters.js";
-import { Doing } from "./doing.js";
+import { LocalActions } from "./local-actions.js";
 import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
 import { encodeFollowing } from "./following/codec.js";
@@ -27,7 +27,7 @@ import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
 import type { Goal, Machine, Waits } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
-import { Others } from "./others.js";
+import { PartnerLives } from "./partner-lives.js";
 import { Partner } from "./partner.js";
 import { Reading } from "./reading.js";
 import { PROTOCOL } from "./rules.js";
@@ -51,7 +51,7 @@ export class Follower implements Machine {
   readonly seenTimes = new SeenTimes();
   readonly versions = SPOKEN;
   readonly border: FollowingBorder;
-  /** A wait is for topics, whoever is heard and whenever. */
+  /** A wait is for topics, and not for lives: it does not matter who is heard, or when. */
   readonly heardOut: Waits = { since: 0, catchUp: () => this.#catchUp() };
   readonly #options: FollowerOptions;
   readonly #rules: Rules;
@@ -60,12 +60,12 @@ export class Follower implements Machine {
   readonly #outbox: FollowingOutbox;
   readonly #beats: Beats;
   readonly #refusals: Refusals;
-  readonly #doing: Doing;
+  readonly #localActions: LocalActions;
   readonly #reading: Reading;
   readonly #listening: Listening;
   readonly #greetings: Greetings;
   readonly #agenda = new Agenda<Partner>();
-  readonly #others: Others;
+  readonly #partnerLives: PartnerLives;
   /** The wake-up that was asked for last, until it comes. */
   #wakeMs = Infinity;
   #steppedMs: number;
@@ -98,12 +98,12 @@ export class Follower implements Machine {
         const partner = this.membership.presentOf(name);
         return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
       },
-      isUp: (pair: Pair) => this.#others.isUp(pair),
-      pairs: () => this.#others.pairs(),
+      isUp: (pair: Pair) => this.#partnerLives.isUp(pair),
+      pairs: () => this.#partnerLives.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
-    this.#doing = new Doing(this.interests, this.view);
+    this.#localActions = new LocalActions(this.interests, this.view);
     this.#reading = new Reading(
       { maxEntries: options.maxEntries, rules, limits: following.limits },
       this.interests,
@@ -120,7 +120,7 @@ export class Follower implements Machine {
       protocol,
       following,
     };
-    this.#others = new Others({
+    this.#partnerLives = new PartnerLives({
       ...{ border: this.border },
       ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
       ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
@@ -132,7 +132,7 @@ export class Follower implements Machine {
         healthy: this.connection.healthy,
         makePeer: (other) => new Partner(other, (this.#streams += 1), of),
       },
-      this.#others,
+      this.#partnerLives,
       protocol,
     );
     this.#listening = new Listening(
@@ -172,7 +172,8 @@ export class Follower implements Machine {
 
   /** Whether all followed topics are complete, those apart that have not waited for long. */
   hasCaughtUp(nowMs: number): boolean {
-    for (const { pair, isAlive } of this.#others.partners()) if (isAlive && !pair.hasCaughtUp) return false;
+    for (const { pair, isAlive } of this.#partnerLives.partners())
+      if (isAlive && !pair.hasCaughtUp) return false;
     return this.interests.areComplete(nowMs);
   }
 
@@ -199,7 +200,7 @@ export class Follower implements Machine {
 
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
-    return this.#others.upNames();
+    return this.#partnerLives.upNames();
   }
 
   get following(): FollowerSizes {
@@ -209,12 +210,12 @@ export class Follower implements Machine {
   get sizes(): FollowerSizes {
     const { follows, meetings, registrar, own } = this.interests;
     let pairTopics = 0;
-    for (const { pair } of this.#others.partners()) pairTopics += pair.size;
+    for (const { pair } of this.#partnerLives.partners()) pairTopics += pair.size;
     return {
       follows: follows.size,
       stakes: meetings.size,
       registrarRows: registrar.size,
-      peers: this.#others.size,
+      peers: this.#partnerLives.size,
       hints: meetings.hintCount,
       pairTopics,
       watches: own.watchCount,
@@ -225,12 +226,12 @@ export class Follower implements Machine {
     switch (event.type) {
       case "add":
       case "update":
-        return this.#doing.change(event);
+        return this.#localActions.change(event);
       case "remove":
-        this.#doing.remove(event, nowMs);
+        this.#localActions.remove(event, nowMs);
         break;
       case "follow":
-        this.#doing.follow(event.topic);
+        this.#localActions.follow(event.topic);
         break;
       case "unfollow":
         this.interests.unfollow(event.topic, this.view.count(event.topic), nowMs);
@@ -255,7 +256,7 @@ export class Follower implements Machine {
         this.#outbox.sendEviction(event.eviction);
         break;
       case "goodbye":
-        for (const partner of this.#others.partners()) this.#flush(partner, nowMs);
+        for (const partner of this.#partnerLives.partners()) this.#flush(partner, nowMs);
         this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
       default:
@@ -268,7 +269,7 @@ export class Follower implements Machine {
   #turn(nowMs: number): void {
     this.#wakeMs = Infinity;
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
-    // Whoever holds everything does not hear this node otherwise.
+    // A node that holds everything does not hear this one otherwise.
     if (this.#beats.advance(nowMs) && this.connection.isAttached) {
       const notice = {
         from: this.#options.life,
@@ -296,8 +297,8 @@ export class Follower implements Machine {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
-      this.#doing.unfollow(topic);
-      this.#reading.letGo(topic, this.#others.partners());
+      this.#localActions.unfollow(topic);
+      this.#reading.letGo(topic, this.#partnerLives.partners());
       this.view.endTopic(topic);
       this.interests.unfollowed(topic);
     }
@@ -321,7 +322,7 @@ export class Follower implements Machine {
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
     this.interests.resumed();
-    for (const partner of this.#others.partners()) {
+    for (const partner of this.#partnerLives.partners()) {
       partner.pair.resume();
       if (partner.isAlive) this.#greetings.want(partner, nowMs);
     }
@@ -341,13 +342,13 @@ export class Follower implements Machine {
   // What is said.
 
   #hasNews(pair: Pair): void {
-    const partner = this.#others.partnerOf(pair);
+    const partner = this.#partnerLives.partnerOf(pair);
     if (partner !== undefined) this.#agenda.at(partner, pair.quietUntilMs);
   }
 
   /** Sends a peer all that there is to say to it, and asks to be called when there is more. */
   #flush(partner: Partner, nowMs: number): void {
-    if (this.#others.partnerOf(partner.pair) === undefined || partner.status === "departing") return;
+    if (this.#partnerLives.partnerOf(partner.pair) === undefined || partner.status === "departing") return;
     this.#agenda.drop(partner);
     // What there is to say waits for the connection: then all are greeted.
     if (!this.connection.isAttached) return;
@@ -379,7 +380,7 @@ export class Follower implements Machine {
     else if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
     if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
       this.membership.caughtUp(partner);
-      this.#others.isShownAgain(partner);
+      this.#partnerLives.isShownAgain(partner);
     }
   }
 

@@ -20,7 +20,7 @@ export interface TrackerEvents {
   replicaLink: { readonly name: string; readonly incarnation: string; readonly link: ReplicaLink };
   /**
    * A slice differed from its author's at an equal clock. Should never happen; it is rebuilt. Told as often as the error
-   * `DIVERGENCE`, as whoever can publish can cause it: `unreported` says how many were left out before it.
+   * `DIVERGENCE`, as anybody who can publish can cause it: `unreported` says how many were left out before it.
    */
   divergence: {
     readonly name: string;

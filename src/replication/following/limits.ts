@@ -34,7 +34,7 @@ export interface FollowingLimits {
    */
   readonly topicsHeard: number;
   /**
-   * A follow that lingers by what it costs lasts for so long at least, as whoever reloads a page is back within seconds; and
+   * A follow that lingers by what it costs lasts for so long at least, as a user who reloads a page is back within seconds; and
    * for so long at most.
    */
   readonly lingerMinMs: number;

@@ -1,5 +1,5 @@
 /**
- * Messages of a node that follows on their way out: gives each frame its counter and cuts what would not fit into one. One
+ * Messages of a node that follows on their way out: each frame gets its counter, and what does not fit into one is cut. One
  * counter serves all frames of a life. One entry always fits: the options that start accepts see to it. Knows no
  * peer and no time.
  */

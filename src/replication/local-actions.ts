@@ -7,7 +7,7 @@ import type { Interests } from "./following/interests.js";
 import type { FollowerEvent } from "./following/port.js";
 import type { View } from "./showing/view.js";
 
-export class Doing {
+export class LocalActions {
   readonly #interests: Interests;
   readonly #view: View;
 

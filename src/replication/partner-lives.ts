@@ -30,7 +30,7 @@ export interface Concerned {
   readonly healthy: HealthyTime;
 }
 
-export class Others implements MembershipListener<Partner> {
+export class PartnerLives implements MembershipListener<Partner> {
   readonly #concerned: Concerned;
   /** Who is up, and may be a registrar, by name. */
   readonly #up = new Map<string, Partner>();
