@@ -6,45 +6,50 @@
  */
 import { MAX_UNHEARD_RUNS } from "../limits.js";
 
-/** The first was not heard, nor were those behind it up to the last. */
+/** None was heard, from the first to the last. */
 interface Run {
-  first: number;
+  readonly first: number;
   readonly last: number;
 }
 
 export class UnheardCounters {
+  /** Ascending. */
   readonly #runs: Run[] = [];
 
   /** A frame was heard, and the highest before it was `last`. */
   passOver(last: number, counter: number): void {
     if (counter - last < 2) return;
-    const runs = this.#runs;
-    runs.push({ first: last + 1, last: counter - 1 });
-    if (runs.length <= MAX_UNHEARD_RUNS) return;
-    let nearest = 1;
-    for (let i = 2; i < runs.length; i++) if (this.#heardBefore(i) < this.#heardBefore(nearest)) nearest = i;
-    const [one, other] = runs.splice(nearest - 1, 2) as [Run, Run];
-    const isEmpty = one.first > one.last;
-    runs.splice(nearest - 1, 0, { first: isEmpty ? other.first : one.first, last: other.last });
+    this.#runs.push({ first: last + 1, last: counter - 1 });
+    this.#keepFew();
   }
 
   /** Whether a frame of that counter may be one that was never heard. From then on it was. */
   take(counter: number): boolean {
-    for (const run of this.#runs) {
-      if (counter < run.first || counter > run.last) continue;
-      run.first = counter + 1;
-      return true;
-    }
-    return false;
+    const at = this.#runs.findIndex(({ first, last }) => first <= counter && counter <= last);
+    const run = this.#runs[at];
+    if (run === undefined) return false;
+    const below = { first: run.first, last: counter - 1 };
+    const above = { first: counter + 1, last: run.last };
+    this.#runs.splice(at, 1, ...[below, above].filter(({ first, last }) => first <= last));
+    this.#keepFew();
+    return true;
   }
 
   clear(): void {
     this.#runs.length = 0;
   }
 
-  /** How many counters that were heard lie between a run and the one before it; none, if nothing is left of that. */
+  #keepFew(): void {
+    const runs = this.#runs;
+    if (runs.length <= MAX_UNHEARD_RUNS) return;
+    let nearest = 1;
+    for (let i = 2; i < runs.length; i++) if (this.#heardBefore(i) < this.#heardBefore(nearest)) nearest = i;
+    const [one, other] = [runs[nearest - 1]!, runs[nearest]!];
+    runs.splice(nearest - 1, 2, { first: one.first, last: other.last });
+  }
+
+  /** How many counters that were heard lie between a run and the one before it. */
   #heardBefore(i: number): number {
-    const [before, run] = [this.#runs[i - 1]!, this.#runs[i]!];
-    return before.first > before.last ? 0 : run.first - before.last - 1;
+    return this.#runs[i]!.first - this.#runs[i - 1]!.last;
   }
 }

@@ -30,6 +30,13 @@ describe("R41: counters that were passed over", () => {
     );
   });
 
+  it("are late also below one that came late before them", () => {
+    const { unheard } = hear([1, 1_000]);
+    for (const counter of [900, 2, 3, 901, 899]) expect(unheard.take(counter), `${counter}`).toBe(true);
+    for (const counter of [900, 2, 3, 901, 899])
+      expect(unheard.take(counter), `${counter} again`).toBe(false);
+  });
+
   it("are late once, and what was heard never is, while the runs are few", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: MAX_UNHEARD_RUNS, size: "max" }), (steps) => {
