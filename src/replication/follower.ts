@@ -17,6 +17,7 @@ import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION } from "./following/limits.js";
 import type { FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
+import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
 import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/port.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
@@ -58,6 +59,7 @@ export class Follower implements Machine {
   readonly #effects = new Effects();
   readonly #step: { -readonly [Name in keyof Step]: Step[Name] } = { made: undefined, effects: [] };
   readonly #outbox: FollowingOutbox;
+  readonly #pacing: Pacing;
   readonly #beats: Beats;
   readonly #refusals: Refusals;
   readonly #localActions: LocalActions;
@@ -85,8 +87,10 @@ export class Follower implements Machine {
     const carry = (payload: string, to?: string): void => {
       if (!this.connection.isAttached) return;
       countSent(this.counters, payload);
+      if (to !== undefined && to !== life.name) this.#pacing.said(payload.length, this.#steppedMs);
       effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
+    this.#pacing = new Pacing(options.windowMs, rules, following.limits);
     this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules);
     this.#beats = new Beats(options, this.#outbox, this.connection);
     this.#greetings = new Greetings(options.random, rules);
@@ -117,6 +121,7 @@ export class Follower implements Machine {
       generationOf: this.interests.follows.generationOf,
       listOf: (topic, timeMs) => this.interests.listOf(topic, timeMs),
       hasNews: port.hasNews,
+      patienceMs: options.heartbeatPeriodMs,
       protocol,
       following,
     };
@@ -289,8 +294,13 @@ export class Follower implements Machine {
       partner.pair.greet();
       this.#flush(partner, nowMs);
     });
-    for (let partner = this.#agenda.take(nowMs); partner !== undefined; partner = this.#agenda.take(nowMs))
-      this.#flush(partner, nowMs);
+    for (let partner = this.#agenda.take(nowMs); partner !== undefined; partner = this.#agenda.take(nowMs)) {
+      const { pair, isAlive } = partner;
+      const dueMs = this.#pacing.dueMs(pair, isAlive, nowMs);
+      // What it was called for may have been said or confirmed since, or more is to be paid.
+      if (Math.min(dueMs, pair.urgentMs(nowMs)) > nowMs) this.#agenda.at(partner, dueMs);
+      else this.#flush(partner, nowMs);
+    }
   }
 
   #tick(nowMs: number): void {
@@ -300,7 +310,7 @@ export class Follower implements Machine {
       this.#localActions.unfollow(topic);
       this.#reading.letGo(topic, this.#partnerLives.partners());
       this.view.endTopic(topic);
-      this.interests.unfollowed(topic);
+      this.interests.unfollowed(topic, nowMs);
     }
     this.interests.endStakes(nowMs);
     this.border.foreign.pass(nowMs);
@@ -343,7 +353,8 @@ export class Follower implements Machine {
 
   #hasNews(pair: Pair): void {
     const partner = this.#partnerLives.partnerOf(pair);
-    if (partner !== undefined) this.#agenda.at(partner, pair.quietUntilMs);
+    if (partner === undefined) return;
+    this.#agenda.at(partner, this.#pacing.dueMs(pair, partner.isAlive, this.#steppedMs));
   }
 
   /** Sends a peer all that there is to say to it, and asks to be called when there is more. */
@@ -357,9 +368,9 @@ export class Follower implements Machine {
     if (letters !== undefined) {
       this.#outbox.sendLetters(letters, partner.life);
       this.#listening.said(partner, letters, nowMs);
-      pair.quietUntilMs = nowMs + this.#options.windowMs;
+      pair.saidMs = nowMs;
     }
-    this.#agenda.at(partner, Math.max(pair.dueMs(isAlive), pair.quietUntilMs));
+    this.#agenda.at(partner, this.#pacing.dueMs(pair, isAlive, nowMs));
   }
 
   // What is heard.
@@ -373,6 +384,7 @@ export class Follower implements Machine {
     const hearing = this.membership.hear(from, counter, to !== undefined, nowMs, periodMs);
     if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;
+    if (message.type === "pair") this.#pacing.said(payload.length, nowMs);
     if (hearing.type !== "heard") return this.#refusals.refused(hearing.type, from, nowMs);
     const { replica: partner } = hearing;
     // For an earlier life of this node: it tells only that its sender is alive.
@@ -388,7 +400,7 @@ export class Follower implements Machine {
   #answer(partner: Partner, nowMs: number): void {
     const { pair, isAlive } = partner;
     this.#agenda.at(partner, pair.urgentMs(nowMs));
-    this.#agenda.at(partner, Math.max(pair.dueMs(isAlive), pair.quietUntilMs));
+    this.#agenda.at(partner, this.#pacing.dueMs(pair, isAlive, nowMs));
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */

@@ -56,8 +56,8 @@ export interface TrackerOptions<M = any> {
    * For how long changes are collected at the most. The first one after a quiet time goes out at once; further ones go
    * out as one, the sooner the less the cluster has said lately: while it says less than 64 KiB a second, in some
    * milliseconds, and above that after this period. Default 1,500 ms, as Phoenix collects. 0 sends every macrotask's
-   * changes. With `holds: "followed"` that is for
-   * each other node by itself, and the default 500 ms: most changes find no other on its way to the same node.
+   * changes. With `holds: "followed"` changes are collected for each other node by itself, and the 64 KiB are what this node
+   * sends to others and hears of them.
    */
   readonly broadcastPeriodMs?: number | undefined;
   /** How often a node says that it is there, whatever else it sends. Default 2,000 ms: about 170 bytes each. */
@@ -220,7 +220,7 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
     1,
     follows ? 1 : MAX_POOL_SIZE,
   );
-  const windowMs = options.broadcastPeriodMs ?? (follows ? 500 : 1_500);
+  const windowMs = options.broadcastPeriodMs ?? 1_500;
   const broadcastPeriodMs = durationOption("broadcastPeriodMs", windowMs, 0);
   if (!follows && options.followLingerMs !== undefined)
     throw wrongOption("followLingerMs", options.followLingerMs, 'absent, but with holds: "followed"');

@@ -12,6 +12,7 @@ import {
   lostSharesAreNotTakenForComplete,
   newcomersAreNotCompleteTooSoon,
   nodesThatForgotEachOtherMeetAgain,
+  visitsCostFewFrames,
   whatNobodyThoughtOfHeals,
   forgottenNodesAreMetAgain,
 } from "./following/runs.js";
@@ -113,7 +114,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R78: every author that is listed is asked, and answers",
     broken: { hasAnswered: (isOpen) => isOpen },
     found: / is not complete in /,
-    seed: 123,
+    seed: 1,
     limits: summedUpSoon,
   },
   {
@@ -133,6 +134,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isConfirmed: () => true },
     found: / lacks .*, and says that it is complete/,
     run: lostSharesAreNotTakenForComplete,
+  },
+  {
+    rule: "R90: what nobody waits for goes with what somebody waits for",
+    broken: { aloneMs: (sinceMs) => sinceMs },
+    found: /frames for \d+ visits/,
+    run: visitsCostFewFrames,
   },
 ];
 

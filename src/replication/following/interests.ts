@@ -120,9 +120,13 @@ export class Interests {
     this.follows.close(topic, entries - this.own.of(topic).size, nowMs);
   }
 
-  /** A follow has ended. */
-  unfollowed(topic: string): void {
+  /** A follow has ended; and with it a stake without an entry, so that both are taken back at once. */
+  unfollowed(topic: string, nowMs: number): void {
     this.#waiting.delete(topic);
+    const endsMs = this.#lingering.get(topic) ?? Infinity;
+    const leftMs = endsMs - this.#stakeLingerMs;
+    if (nowMs - leftMs >= Math.min(this.#stakeLingerMs, this.#protocol.limits.lingerMinMs))
+      this.#endStake(topic);
     for (const pair of this.#port.pairs()) {
       const generation = Math.max(pair.wishes.get(topic) ?? 0, pair.followed.openedIn(topic) ?? 0);
       if (generation > 0) this.#wish(pair, topic, -generation);
@@ -134,10 +138,14 @@ export class Interests {
   endStakes(nowMs: number): void {
     for (const [topic, endsMs] of this.#lingering) {
       if (endsMs > nowMs) break;
-      this.#lingering.delete(topic);
-      for (const pair of this.#port.pairs()) pair.authored.close(topic);
+      this.#endStake(topic);
       this.#restake(topic);
     }
+  }
+
+  #endStake(topic: string): void {
+    this.#lingering.delete(topic);
+    for (const pair of this.#port.pairs()) pair.authored.close(topic);
   }
 
   /** Enlists some of the stakes again, as so much time has passed. */
@@ -246,7 +254,11 @@ export class Interests {
     }
     const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);
     const topics = isAnswered ? said.items.filter(([, { roles }]) => roles !== 0) : [];
-    pair.owesMembers(topics.map(([topic]) => topic));
+    const isAwaited = hearing === "gap" || topics.length > 0 || said.items.length === 0;
+    pair.owesMembers(
+      topics.map(([topic]) => topic),
+      isAwaited,
+    );
   }
 
   heardMembers(pair: Pair, members: Members): void {
@@ -258,12 +270,13 @@ export class Interests {
   }
 
   heardWishes(pair: Pair, said: Said<Wish>): void {
-    pair.wishesHeard.hear(said, (topic, wish) => {
+    const hearing = pair.wishesHeard.hear(said, (topic, wish) => {
       if (wish !== undefined && wish > 0) pair.authored.open(topic, wish);
       else if (wish === undefined || (pair.authored.generationOf(topic) ?? Infinity) <= -wish)
         pair.authored.close(topic);
     });
-    pair.owesWishesHeard();
+    const isAwaited = said.items.length === 0 || said.items.some(([, wish]) => wish > 0);
+    pair.owesWishesHeard(hearing === "gap" || isAwaited);
   }
 
   /** The author has nothing in a topic any more; if a registrar has named it since it had, it may have again. */
@@ -305,7 +318,7 @@ export class Interests {
     if (pair === undefined) return;
     const told = pair.stakes.get(topic);
     if (told === undefined ? stake.roles === 0 : !again && isSame(told, stake)) return;
-    pair.stakes.set(topic, stake);
+    pair.stakes.set(topic, stake, again || isMore(told, stake));
     this.#port.hasNews(pair);
   }
 
@@ -328,7 +341,7 @@ export class Interests {
   }
 
   #wish(pair: Pair, topic: string, wish: Wish): void {
-    pair.wishes.set(topic, wish);
+    pair.wishes.set(topic, wish, wish > 0);
     this.#port.hasNews(pair);
   }
 
@@ -363,6 +376,12 @@ export class Interests {
     const { rules, limits } = this.#protocol;
     return rules.isSettled(unheard, nowMs - this.#goneMs, heartbeatPeriodMs, limits);
   }
+}
+
+/** Whether a stake is more than what was told before: only then somebody waits for what comes of it. */
+function isMore(told: Stake | undefined, { roles, generation }: Stake): boolean {
+  if (told === undefined || (roles & ~told.roles) !== 0) return true;
+  return (roles & FOLLOWS) !== 0 && generation !== told.generation;
 }
 
 function isSame(one: Stake, other: Stake): boolean {

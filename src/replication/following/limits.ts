@@ -16,6 +16,8 @@ export interface FollowingLimits {
   readonly closesKept: number;
   /** Names of nodes of which something is kept until they are heard: what is forgotten is told again by a renewal. */
   readonly namesHinted: number;
+  /** Who waits for something, such as the first follower of a topic, waits for no longer window than this at each step. */
+  readonly awaitedWindowMs: number;
   /** What was not confirmed is said again after this time, and then after twice, four and eight times as long. */
   readonly repeatMs: number;
   readonly repeatDoublings: number;
@@ -50,6 +52,7 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   removalsKept: 10_000,
   closesKept: 256,
   namesHinted: 1_024,
+  awaitedWindowMs: 500,
   repeatMs: 250,
   repeatDoublings: 3,
   summaryDelayMs: 4_000,

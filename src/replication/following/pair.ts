@@ -24,6 +24,8 @@ export interface PairsOf {
   readonly listOf: (topic: string, nowMs: number) => MemberList;
   /** There is something to say to a pair. */
   readonly hasNews: (pair: Pair) => void;
+  /** For how long that waits for which nobody waits. */
+  readonly patienceMs: number;
   readonly protocol: Protocol;
   readonly following: FollowingProtocol;
 }
@@ -47,8 +49,8 @@ export class Pair {
   isIntroduced = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
   isChecked = true;
-  /** After this it may be sent the next frame that is not urgent. */
-  quietUntilMs = -Infinity;
+  /** When it was sent the last frame. */
+  saidMs = -Infinity;
 
   /** What the author said when it confirmed the wishes that it has heard. */
   #wishesAnswer: WishesHeard | undefined;
@@ -57,6 +59,10 @@ export class Pair {
   readonly #topicsToList = new Set<string>();
   #owesMembers = false;
   #owesWishesHeard = false;
+  /** Whether the other waits for one of these. */
+  #owesSoon = false;
+  /** Since when there is something to say for which nobody waits, if there is. */
+  #patientSinceMs: number | undefined;
   #toAnswer: Place | undefined;
   /** Where the follower stands, as it said last; and how many summaries it has not confirmed. */
   #stands: Place | undefined;
@@ -127,15 +133,17 @@ export class Pair {
     this.#of.hasNews(this);
   }
 
-  /** The other enlisted stakes, of which these are to be answered with lists. */
-  owesMembers(topics: Iterable<string>): void {
+  /** The other enlisted stakes, of which these are to be answered with lists; it may wait for the answer. */
+  owesMembers(topics: Iterable<string>, isAwaited: boolean): void {
     for (const topic of topics) this.#topicsToList.add(topic);
     this.#owesMembers = true;
+    this.#owesSoon ||= isAwaited;
     this.#of.hasNews(this);
   }
 
-  owesWishesHeard(): void {
+  owesWishesHeard(isAwaited: boolean): void {
     this.#owesWishesHeard = true;
+    this.#owesSoon ||= isAwaited;
     this.#of.hasNews(this);
   }
 
@@ -185,15 +193,32 @@ export class Pair {
     this.#question.end();
   }
 
-  /** When there is something to say, of all that is known now; `isAlive`: it may answer. */
-  dueMs(isAlive: boolean): number {
+  /**
+   * When the next frame is due, of all that is known now; `isAlive`: it may answer. That for which somebody waits may be
+   * said from `soonMs` on, and all else from `laterMs` on (R89).
+   */
+  dueMs(nowMs: number, isAlive: boolean, soonMs: number, laterMs: number): number {
+    const restMs = this.authored.isNews ? laterMs : Math.max(laterMs, this.#patientMs(nowMs, isAlive));
+    return Math.min(Math.max(soonMs, this.#awaitedMs(isAlive)), restMs);
+  }
+
+  #awaitedMs(isAlive: boolean): number {
     const isUrgent = this.#greets || this.#introduces || this.#toAnswer !== undefined;
-    const isOwing = this.#owesMembers || this.#owesWishesHeard || this.#owesStands;
-    if (isUrgent || isOwing || this.authored.isPending) return -Infinity;
-    if (!isAlive) return this.#summaryMs;
+    if (isUrgent || this.#owesSoon || this.authored.isAwaited) return -Infinity;
+    if (!isAlive) return Infinity;
     const askMs = this.#asks ? this.#question.dueMs : Infinity;
     const introductionMs = this.isIntroduced ? Infinity : this.#introduction.dueMs;
-    return Math.min(this.#summaryMs, this.stakes.dueMs, this.wishes.dueMs, askMs, introductionMs);
+    return Math.min(this.stakes.urgentMs, this.wishes.urgentMs, askMs, introductionMs);
+  }
+
+  /** R90: What nobody waits for goes with the next frame, and alone when it has waited long enough. */
+  #patientMs(nowMs: number, isAlive: boolean): number {
+    const { patienceMs, following } = this.#of;
+    const toldMs = isAlive ? Math.min(this.stakes.dueMs, this.wishes.dueMs) : Infinity;
+    const owes = this.#owesMembers || this.#owesWishesHeard || this.#owesStands;
+    if (owes || this.authored.isPending || toldMs === -Infinity) this.#patientSinceMs ??= nowMs;
+    const sinceMs = Math.min(this.#patientSinceMs ?? Infinity, toldMs === -Infinity ? Infinity : toldMs);
+    return Math.min(this.#summaryMs, following.rules.aloneMs(sinceMs, patienceMs));
   }
 
   /** When there is a question or an answer that waits for no window: now, later or never. */
@@ -232,6 +257,8 @@ export class Pair {
       this.#question.said(nowMs, false);
     }
     this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
+    this.#owesSoon = false;
+    this.#patientSinceMs = undefined;
     return Object.keys(letters).length === 0 ? undefined : letters;
   }
 

@@ -16,7 +16,7 @@ export interface FollowerOptions {
   readonly tickPeriodMs: number;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
-  /** After a frame to a peer further news for it are collected for so long. */
+  /** After a frame to a peer further news for it are collected for so long at the most. */
   readonly windowMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingering: Lingering;

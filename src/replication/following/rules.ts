@@ -91,6 +91,13 @@ export const FOLLOWING_RULES = {
   isConfirmed: (stands: Place | undefined, told: Place): boolean =>
     stands?.stream === told.stream && stands.clock === told.clock && stands.version === told.version,
 
+  /**
+   * R90: What nobody waits for goes with what somebody waits for. Ends, and the confirmations of these and of summaries,
+   * leave with the next frame, and alone when they have waited for a heartbeat. Else a node whose users come and go sends a
+   * frame for each end, and is sent one back.
+   */
+  aloneMs: (sinceMs: number, patienceMs: number): number => sinceMs + patienceMs,
+
   // Who meets whom.
 
   /**

@@ -45,6 +45,8 @@ export class AuthoredShare implements Watcher {
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
+  /** Whether that is more than closes. */
+  #isNews = false;
 
   /** @param hasNews is called when there is something for a next frame. */
   constructor(
@@ -68,6 +70,16 @@ export class AuthoredShare implements Watcher {
   /** Whether something has changed since the last frame. */
   get isPending(): boolean {
     return this.#isPending;
+  }
+
+  /** Whether a topic was opened since then: the follower waits for it. */
+  get isAwaited(): boolean {
+    return this.#opens.size > 0;
+  }
+
+  /** Whether the follower has something to show of what has changed since then: a close tells of an empty topic. */
+  get isNews(): boolean {
+    return this.#isNews;
   }
 
   /** Where the follower stands, if it has heard everything, and what it has then. */
@@ -99,6 +111,7 @@ export class AuthoredShare implements Watcher {
     this.#closed.delete(topic);
     for (const entry of this.#own.of(topic)) this.#include(entry, ReplicatedEntry.hashOf(entry));
     this.#own.watch(topic, this);
+    this.#isNews = true;
     this.#change();
   }
 
@@ -130,6 +143,7 @@ export class AuthoredShare implements Watcher {
   born(entry: ReplicatedEntry, hash: number): void {
     this.#include(entry, hash);
     this.#births.add(entry);
+    this.#isNews = true;
     this.#change();
   }
 
@@ -137,6 +151,7 @@ export class AuthoredShare implements Watcher {
     this.#count -= 1;
     this.#digest.subtract(removal.removed, hash);
     this.#removals.push(removal);
+    this.#isNews = true;
     this.#change();
   }
 
@@ -177,6 +192,7 @@ export class AuthoredShare implements Watcher {
     this.#opens.clear();
     this.#closes.clear();
     this.#isPending = false;
+    this.#isNews = false;
     return { stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version, ...content };
   }
 

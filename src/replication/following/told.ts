@@ -56,6 +56,8 @@ export class Told<V> {
   #isHeard = false;
   /** The number that was said last; -1 if nothing was, not even that there is nothing. */
   #said = -1;
+  /** The number of the last change for which somebody waits. */
+  #lastUrgent = 0;
   /** What ended up to this number and was confirmed is forgotten: from before it, only everything can be told. */
   #forgotten = 0;
 
@@ -92,9 +94,13 @@ export class Told<V> {
     for (const [topic, { value }] of this.#items) yield [topic, value];
   }
 
-  /** The value is said, though it may be the same as before: the answer is wanted again. */
-  set(topic: string, value: V): void {
+  /**
+   * The value is said, though it may be the same as before: the answer is wanted again. `isUrgent`: somebody waits for
+   * what comes of it.
+   */
+  set(topic: string, value: V, isUrgent = true): void {
     this.#number += 1;
+    if (isUrgent) this.#lastUrgent = this.#number;
     const item = { value, number: this.#number };
     this.#items.set(topic, item);
     this.#unconfirmed.delete(topic);
@@ -105,6 +111,12 @@ export class Told<V> {
   get dueMs(): number {
     if (this.isConfirmed) return Infinity;
     return this.#number > this.#said ? -Infinity : this.#patience.dueMs;
+  }
+
+  /** The same of that for which somebody waits, and of the first word. */
+  get urgentMs(): number {
+    if (this.isConfirmed || (this.#isHeard && this.#lastUrgent <= this.#confirmed)) return Infinity;
+    return Math.max(0, this.#lastUrgent) > this.#said ? -Infinity : this.#patience.dueMs;
   }
 
   /** Says what the peer may not have; possibly nothing. */

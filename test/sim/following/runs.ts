@@ -66,6 +66,23 @@ export function joinsAreSeenAfterAKill(seed: number, rules: BrokenRules = {}): r
   return lacking(cluster, "a");
 }
 
+/** One topic after the other is visited: its end, some time after the visit, is under way with the beginning of the next one. */
+export function visitsCostFewFrames(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b"]);
+  const before = cluster.sent.others;
+  const topics = Array.from({ length: 20 }, (_, i) => `visited-${i}`);
+  for (const topic of topics) {
+    follow(cluster, "a", [topic]);
+    track(cluster, "b", [topic]);
+    cluster.run(700);
+    cluster.step(node(cluster, "a"), { type: "unfollow", topic });
+    cluster.run(700);
+  }
+  const frames = cluster.sent.others - before;
+  const found = lacking(cluster, "a", []);
+  return frames < 6 * topics.length ? found : [...found, `${frames} frames for ${topics.length} visits`];
+}
+
 /** A share and its first summaries are lost: nobody says for long that it is complete without what was in it. */
 export function lostSharesAreNotTakenForComplete(seed: number, rules: BrokenRules = {}): readonly string[] {
   const cluster = clusterOf(seed, rules, ["a", "b", "c"]);

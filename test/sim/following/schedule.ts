@@ -29,7 +29,7 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
   const choices = new SeededRandom(seed).fork("options");
   const few = choices.chance(0.5);
   const cluster = new Cluster(seed, {
-    windowMs: choices.pick([0, 50, 500]),
+    windowMs: choices.pick([0, 50, 1_500]),
     lingering: choices.pick([300, 3_000]),
     permdownPeriodMs: choices.pick([15_000, 60_000]),
     // In the small one nearly all that tells more than one thing is cut.

@@ -1,0 +1,119 @@
+/** When a node that follows sends what it has to say: windows that follow its load, and what nobody waits for. */
+import { describe, expect, it } from "vitest";
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import { SAID_BY_A_FRAME, SAID_PER_SECOND } from "../../../src/replication/limits.js";
+import { Cluster, type Node } from "./cluster.js";
+
+const PERIOD_MS = 1_500;
+const STEP_MS = 50;
+/** With such keys, of which none is gone before it is said, six nodes say more than is paid, however long they collect. */
+const MUCH = { kept: 40, longer: "-".repeat(400) };
+
+function clusterOf(count: number): { cluster: Cluster; nodes: readonly Node[] } {
+  const cluster = new Cluster(1, {
+    ...{ windowMs: PERIOD_MS, lingering: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
+    ...{ echoes: false, following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS } },
+  });
+  const nodes = Array.from({ length: count }, (_, i) => cluster.start(`node-${i}`));
+  cluster.run(10_000);
+  return { cluster, nodes };
+}
+
+/** Everybody has something in each topic, and follows it. */
+function meetIn(cluster: Cluster, nodes: readonly Node[], topics: readonly string[]): void {
+  for (const topic of topics) {
+    for (const node of nodes) {
+      cluster.step(node, { type: "follow", topic });
+      cluster.track(node, topic, `of-${node.name}`);
+    }
+  }
+  cluster.run(10_000);
+}
+
+/** Every node adds an entry of the topic in each step, and removes its oldest one if it has more than these. */
+function churn(
+  { cluster, nodes }: ReturnType<typeof clusterOf>,
+  topic: string,
+  steps: number,
+  { kept = 1, longer = "" } = {},
+): void {
+  for (let step = 0; step < steps; step++) {
+    for (const node of nodes) {
+      const [oldest] = node.entries.keys();
+      if (oldest !== undefined && node.entries.size > kept) cluster.untrack(node, oldest);
+      cluster.track(node, topic, `${node.name}-${step}${longer}`);
+    }
+    cluster.run(STEP_MS);
+  }
+}
+
+/** What these have said so far, as it is paid. */
+function saidBy(nodes: readonly Node[]): number {
+  return nodes.reduce((sum, { follower: { counters } }) => {
+    return sum + counters.bytesSent + SAID_BY_A_FRAME * counters.framesSent;
+  }, 0);
+}
+
+describe("R89: the window of a node that follows", () => {
+  it("is short while it says and hears little: one change right after another is seen at once", () => {
+    const { cluster, nodes } = clusterOf(3);
+    meetIn(cluster, nodes, ["t"]);
+    const [author, reader] = nodes as [Node, Node];
+    const seenAfterMs: number[] = [];
+    for (let i = 0; i < 50; i++) {
+      cluster.track(author, "t", `k${i}`);
+      const { size } = cluster.truth("t");
+      const fromMs = cluster.nowMs;
+      while (cluster.listed(reader, "t").size < size && cluster.nowMs - fromMs < PERIOD_MS) cluster.run(1);
+      seenAfterMs.push(cluster.nowMs - fromMs);
+      cluster.run(100);
+    }
+    seenAfterMs.sort((one, other) => one - other);
+    expect(seenAfterMs[25], "p50 of changes ten times a second").toBeLessThan(10);
+    expect(cluster.wrong).toEqual([]);
+  });
+
+  it("is as long as it takes to pay what is said and heard, and a period at the most", () => {
+    const busy = clusterOf(10);
+    const { cluster, nodes } = busy;
+    meetIn(cluster, nodes, ["t"]);
+    churn(busy, "t", 40);
+    const before = saidBy(nodes);
+    churn(busy, "t", 60);
+    // Each of them pays what it says, and hears as much.
+    expect(saidBy(nodes) - before).toBeLessThan((1.1 * nodes.length * 3 * SAID_PER_SECOND) / 2);
+    cluster.run(PERIOD_MS + 100);
+    for (const node of nodes) expect(cluster.listed(node, "t")).toEqual(cluster.truth("t"));
+    expect(cluster.wrong).toEqual([]);
+  });
+
+  it("is shorter for what somebody waits for: the first follower of a topic in a cluster that says too much", () => {
+    const busy = clusterOf(6);
+    const { cluster, nodes } = busy;
+    meetIn(cluster, nodes, ["t"]);
+    for (const node of nodes.slice(1)) cluster.track(node, "other", "k");
+    churn(busy, "t", 200, MUCH);
+    const [reader] = nodes as [Node];
+    cluster.step(reader, { type: "follow", topic: "other" });
+    const fromMs = cluster.nowMs;
+    // Its enlistment, the answer and the wish wait for no window of changes, which are a period each.
+    while (!reader.follower.isComplete("other", cluster.nowMs) && cluster.nowMs - fromMs < 10_000)
+      churn(busy, "t", 1, MUCH);
+    expect(cluster.nowMs - fromMs).toBeLessThan(1_000);
+  });
+});
+
+describe("R90: what nobody waits for", () => {
+  it("leaves alone within a heartbeat, where there is not", () => {
+    const { cluster, nodes } = clusterOf(2);
+    const [author, reader] = nodes as [Node, Node];
+    cluster.track(author, "t", "k");
+    cluster.step(reader, { type: "follow", topic: "t" });
+    cluster.run(10_000);
+    expect(cluster.listed(reader, "t").size).toBe(1);
+    cluster.step(reader, { type: "unfollow", topic: "t" });
+    cluster.run(300 + 500 + 2_000 + 100);
+    expect(author.follower.sizes.watches).toBe(0);
+  });
+});
