@@ -15,7 +15,7 @@ import { rowsOf } from "./following/rows.js";
 
 const KINDS: readonly PlacementKind[] = ["home", "random"];
 /** A topic lingers until as much has changed in it as it has entries: at this churn, 50 s. */
-const LOAD: Load = { churnPerSecond: 0.01, windowMs: 500, lingerMs: 50_000 };
+const LOAD: Load = { churnPerSecond: 0.01, windowMs: 1_500, lingerMs: 50_000 };
 const IDLE_SECONDS = 20;
 const CHURN_SECONDS = 20;
 

@@ -5,7 +5,9 @@
  * Left out are limits and rolls, which are not built, and pages.
  */
 import { encodeFollowing } from "../../src/replication/following/codec.js";
+import { FOLLOWING_LIMITS } from "../../src/replication/following/limits.js";
 import { makeIncarnation } from "../../src/replication/life.js";
+import { SAID_BY_A_FRAME, SAID_PER_SECOND } from "../../src/replication/limits.js";
 import type { WireBirth, WireRemoval } from "../../src/replication/message.js";
 import { encodeFrame } from "../../src/replication/wire/codec.js";
 import { Session } from "../../src/session.js";
@@ -27,12 +29,18 @@ export interface Expected {
   readonly heapBytes: number;
 }
 
-/** Bytes of what stands beside births in a frame. */
-const BEAT = 70;
-const WISH = 20;
-const STAKE = 22;
-const MEMBER = 10;
+/** Bytes of what stands beside births in a frame, its letter included; topics as those of these rooms. */
+const BEAT = 56;
+/** A topic that is wished for, or no longer, and the confirmation; one that is opened, or closed. */
+const WISH = 45;
+const OPEN = 9;
+const CLOSE = 13;
+/** An enlistment and its answer, without those whom it names; one life that it names, with its stake. */
+const STAKE = 80;
+const MEMBER = 35;
 const SUMMARY = 110;
+/** Each end waits so long for another frame to the same peer: a heartbeat. */
+const PATIENCE_MS = 2_000;
 const HEARTBEAT_PER_SECOND = 0.5;
 const SUMMARIES_PER_SECOND = 1 / 60;
 /** Bytes of the heap. */
@@ -42,6 +50,30 @@ const PAIR_TOPIC = 120;
 const FULL = { windowMs: 1_500, shards: 4, heartbeat: 77 };
 const SAMPLED = 8;
 const LIFE = { name: "web-0001", incarnation: makeIncarnation(1_700_000_000_000, "abcde") };
+
+/**
+ * Frames per second from one node to another where nodes follow, whose windows are as long as their load makes them.
+ * After a frame the next one leaves when there is something awaited and its window is over, or any change and the window
+ * of changes is; ends go with them, and alone where none comes in time.
+ */
+function framesOfPair(changes: number, { awaited, ends }: News, windowMs: number): number {
+  const window = windowMs / 1_000;
+  const soon = Math.min(windowMs, FOLLOWING_LIMITS.awaitedWindowMs) / 1_000;
+  const all = changes + awaited;
+  const alone = ends * Math.exp((-all * PATIENCE_MS) / 1_000);
+  if (all <= 0) return alone;
+  const between =
+    awaited > 0 ? (Math.exp(-awaited * soon) - Math.exp(-awaited * window)) / awaited : window - soon;
+  // The awaited of the window are what the exponents leave out: nothing of them came until it ended.
+  const rest = Math.exp(-all * window) / all;
+  return 1 / (soon + between + rest) + alone;
+}
+
+/** What stakes that begin and end make a node say to another, per second. */
+interface News {
+  readonly awaited: number;
+  readonly ends: number;
+}
 
 /** Frames per second of one sender to one receiver: the first change leaves at once, further ones after the window. */
 function framesOf(changesPerSecond: number, windowMs: number): number {
@@ -122,7 +154,7 @@ export function fullReplication({ size }: Placement, { churnPerSecond }: Load): 
 /** Draws the members of every room anew, so it is another placement of the same kind. */
 export function shares(placement: Placement, load: Load): Expected {
   const { nodes, entries } = placement.size;
-  const { churnPerSecond, windowMs, lingerMs } = load;
+  const { churnPerSecond, lingerMs } = load;
   const sample = sampleOf(nodes);
   const entriesOf = sample.map(() => new Float64Array(nodes));
   const sums = { own: 0, held: 0, pairs: 0 };
@@ -131,25 +163,30 @@ export function shares(placement: Placement, load: Load): Expected {
   let rows = 0;
   for (let from = 0; from < entries; from += placement.rooms[placement.roomOf[from]!]!.size)
     addRoom(placement.roomOf[from]!);
-  // What is said because stakes begin and end: enlistments and answers at two registrars, wishes, opens and closes.
-  const news = (6 * begins.stakes + 3 * begins.others) / nodes / (nodes - 1);
-  let [frames, bytes] = [0, 0];
-  for (const [i, of] of entriesOf.entries()) {
-    for (const [other, held] of of.entries()) {
-      if (other === sample[i]) continue;
-      const changes = held * 2 * churnPerSecond;
-      const each = framesOf(changes + news, windowMs);
-      const summaries = held > 0 ? SUMMARIES_PER_SECOND : 0;
-      frames += each + summaries;
-      bytes += bytesOf(each, changes, SHARE_BYTES) + summaries * SUMMARY;
-    }
-  }
-  const beats = (nodes - 1) * HEARTBEAT_PER_SECOND;
+  // An enlistment and its answer at two registrars; a wish, and an answer with the open. As much is said at the end.
+  const perPair = (4 * begins.stakes + 2 * begins.others) / nodes / (nodes - 1);
+  const news = { awaited: perPair, ends: perPair };
+  const ofOther = 2 * (WISH + OPEN + CLOSE + MEMBER);
   const begun =
-    begins.entries * SHARE_BYTES.birth + begins.stakes * 8 * STAKE + begins.others * (2 * MEMBER + WISH);
+    (begins.entries * SHARE_BYTES.birth + begins.stakes * 4 * STAKE + begins.others * ofOther) / nodes;
+  const said = saidWithin(load.windowMs, (windowMs) => {
+    let [frames, bytes] = [0, begun];
+    for (const [i, of] of entriesOf.entries()) {
+      for (const [other, held] of of.entries()) {
+        if (other === sample[i]) continue;
+        const changes = held * 2 * churnPerSecond;
+        const each = framesOfPair(changes, news, windowMs);
+        const summaries = held > 0 ? SUMMARIES_PER_SECOND : 0;
+        frames += (each + summaries) / sample.length;
+        bytes += (bytesOf(each, changes, SHARE_BYTES) + summaries * SUMMARY) / sample.length;
+      }
+    }
+    return { frames, bytes };
+  });
+  const beats = (nodes - 1) * HEARTBEAT_PER_SECOND;
   return {
-    receivedFrames: frames / sample.length + beats,
-    receivedBytes: bytes / sample.length + beats * BEAT + begun / nodes,
+    receivedFrames: said.frames + beats,
+    receivedBytes: said.bytes + beats * BEAT,
     held: (sums.own + sums.held) / sample.length,
     heapBytes:
       (sums.own * OWN + sums.held * REMOTE + sums.pairs * PAIR_TOPIC) / sample.length +
@@ -185,6 +222,26 @@ export function shares(placement: Placement, load: Load): Expected {
       for (const [other, theirs] of counts) if (other !== node) entriesOf[i]![other]! += theirs;
     }
   }
+}
+
+interface Said {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+/** What a node hears, and says as much, with the shortest window in which both are paid; or with the longest one. */
+function saidWithin(longestMs: number, saidBy: (windowMs: number) => Said): Said {
+  const isPaid = ({ frames, bytes }: Said): boolean =>
+    2 * (frames * SAID_BY_A_FRAME + bytes) <= SAID_PER_SECOND;
+  let [shortMs, longMs] = [0, longestMs];
+  if (isPaid(saidBy(shortMs))) return saidBy(shortMs);
+  if (!isPaid(saidBy(longMs))) return saidBy(longMs);
+  while (longMs - shortMs > 1) {
+    const middleMs = (shortMs + longMs) / 2;
+    if (isPaid(saidBy(middleMs))) longMs = middleMs;
+    else shortMs = middleMs;
+  }
+  return saidBy(longMs);
 }
 
 function sampleOf(nodes: number): number[] {
