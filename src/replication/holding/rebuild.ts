@@ -12,6 +12,9 @@ import { identityText } from "./identity.js";
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
 
+/** Births that closed before they came: those of some long deltas. Of more it is not known later that they closed. */
+const MAX_CLOSED_AHEAD = 16_384;
+
 export class Rebuild {
   readonly #id: number;
   /** Whether nothing stood before it: then its set is the held one. */
@@ -38,8 +41,12 @@ export class Rebuild {
   readonly #rules: Rules;
   /** Held births that went with their session while deltas did not reach. */
   #closed: Set<number> | undefined;
-  /** The identities of what did so in a revision that only the new slice had. */
+  /** The identities of what did so in a revision that only the new slice had, or that was updated before it was told. */
   #closedLater: Set<string> | undefined;
+  /** Held births that a delta replaced meanwhile: a page may tell that they closed, in a later revision. */
+  #updated: Map<number, ReplicatedEntry> | undefined;
+  /** The highest clock of what is shown that the author was told of: of later births no page tells that they closed. */
+  #shown = 0;
 
   constructor(id: number, first: boolean, doubted: boolean, base: number, rules: Rules) {
     this.#id = id;
@@ -52,13 +59,14 @@ export class Rebuild {
 
   /** Entries that it keeps beside those that are held. */
   get weight(): number {
-    return this.#fresh + this.#ahead.weight;
+    return this.#fresh + this.#ahead.weight + (this.#updated?.size ?? 0);
   }
 
   /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
   nextRequest(shard: number, shown: number): SliceRequest {
     if (this.hasAllPages) return { type: "deltaRequest", shard, clock: this.clock };
     const { base } = this;
+    this.#shown = Math.max(this.#shown, shown);
     const request = {
       type: "pageRequest",
       shard,
@@ -99,9 +107,10 @@ export class Rebuild {
     return isFirst;
   }
 
-  /** A delta came for the held slice, which this one will need as well. */
-  keep(delta: Delta): void {
-    if (delta.upTo > this.clock) this.#ahead.add(delta);
+  /** A delta came for the held slice, which this one will need as well, if it is not the first. */
+  keep(delta: Delta, held: ReadonlyMap<number, unknown>, heldClock: number): void {
+    this.noteClosed(delta.closed, held, heldClock);
+    if (!this.first && delta.upTo > this.clock) this.#ahead.add(delta);
   }
 
   /** Births have come, of which those that are held cost nothing. */
@@ -137,10 +146,23 @@ export class Rebuild {
     return this.first || this.clock >= Math.min(heldClock, toldClock);
   }
 
-  /** Remembers which of the held births went with their session. */
-  noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>): void {
+  /**
+   * Remembers which births went with their session: those that are held, as they are or as what a delta has put in their
+   * place, and those above the clock of what is held, which may come yet.
+   */
+  noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>, heldClock: number): void {
     if (this.first) return;
-    for (const clock of clocks) if (held.has(clock)) (this.#closed ??= new Set()).add(clock);
+    for (const clock of clocks) {
+      const updated = this.#updated?.get(clock);
+      if (updated !== undefined) (this.#closedLater ??= new Set()).add(identityText(updated));
+      const mayCome = clock > heldClock && (this.#closed?.size ?? 0) < MAX_CLOSED_AHEAD;
+      if (mayCome || held.has(clock)) (this.#closed ??= new Set()).add(clock);
+    }
+  }
+
+  /** Remembers which of the held births a delta has replaced, as far as a page may tell that they closed. */
+  noteUpdated(birth: number, entry: ReplicatedEntry): void {
+    if (!this.first && birth <= this.#shown) (this.#updated ??= new Map()).set(birth, entry);
   }
 
   /** Whether an entry that is held and gone from the new slice went with its session. */

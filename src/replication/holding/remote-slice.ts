@@ -173,10 +173,11 @@ export class RemoteSlice {
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
-    this.#early = undefined;
     const first = !this.isReplacing && this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     const base = this.#rules.rebuildBase(doubted, this.#heldBase());
     this.#rebuild = new Rebuild(id, first, doubted, base, this.#rules);
+    for (const delta of this.#early?.all ?? []) this.#rebuild.keep(delta, this.entries, this.#clock);
+    this.#early = undefined;
     if (first) this.#partial = true;
   }
 
@@ -213,7 +214,7 @@ export class RemoteSlice {
       this.#clockCounter = Math.max(this.#clockCounter, counter);
     }
     this.#steps += 1;
-    rebuild.noteClosed(page.closed ?? [], this.entries);
+    rebuild.noteClosed(page.closed ?? [], this.entries, this.#clock);
     rebuild.noteFresh(births, this.entries);
     rebuild.set ??= rebuild.first ? this.#heldSet() : this.#emptySet();
     const { added } = rebuild.set.mergePart(part);
@@ -313,14 +314,14 @@ export class RemoteSlice {
     for (const removal of whole.removed) if (removal.closed) closed.add(removal.removed);
     const delta: Delta = { since, upTo, counter, part, closed };
     const rebuild = this.#rebuild;
-    if (rebuild?.first === false) {
-      rebuild.noteClosed(closed, this.entries);
-      rebuild.keep(delta);
-    }
+    rebuild?.keep(delta, held, this.#clock);
     const change = this.#merge(delta);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else this.#steps += rebuild.catchUp(this.entries);
+    else {
+      for (const { previous } of change.updated) rebuild.noteUpdated(ReplicatedEntry.clockOf(previous), previous);
+      this.#steps += rebuild.catchUp(this.entries);
+    }
     this.#finishRebuild();
     return change;
   }

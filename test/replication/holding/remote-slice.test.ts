@@ -25,8 +25,8 @@ class Pair {
     this.entries.set(key, this.author.update(this.entries.get(key)!, meta));
   }
 
-  remove(key: string): void {
-    this.author.remove(this.entries.get(key)!, false);
+  remove(key: string, closed = false): void {
+    this.author.remove(this.entries.get(key)!, closed);
   }
 
   flush(): DeltaMessage {
@@ -309,6 +309,38 @@ describe("a rebuild", () => {
     pair.slice.startRebuild(1, false);
     const page = { ...pair.page(), kept: [{ first: 1, last: 1 }] };
     expect(pair.slice.receivePage(page, ++pair.counter)).toEqual({ type: "unusable" });
+  });
+
+  it("knows that a session closed whose entry a late delta updated while the page was under way", () => {
+    const pair = new Pair();
+    pair.add("x");
+    pair.receive(pair.flush());
+    pair.update("x", { v: 2 });
+    const late = pair.flush();
+    pair.remove("x", true);
+    pair.slice.startRebuild(1, false);
+    const page = pair.page();
+    expect(pair.receive(late).updated).toHaveLength(1);
+    expect(pair.receivePage(page).removed).toMatchObject([{ entry: { meta: { v: 2 } }, closed: true }]);
+  });
+
+  it("knows that a session closed by a delta that came before the entry did", () => {
+    for (const isEarly of [true, false]) {
+      const pair = new Pair();
+      pair.add("y");
+      pair.receive(pair.flush());
+      pair.add("x");
+      const late = pair.flush();
+      pair.remove("x", true);
+      const early = pair.flush();
+      if (isEarly) pair.receive(early);
+      pair.slice.startRebuild(1, false);
+      const page = pair.page();
+      if (!isEarly) pair.receive(early);
+      expect(pair.receive(late).added).toHaveLength(1);
+      expect(pair.receivePage(page).removed).toMatchObject([{ entry: { key: "x" }, closed: true }]);
+      expect(pair.held()).toEqual(["y"]);
+    }
   });
 
   it("never takes a slice back that went on meanwhile", () => {
