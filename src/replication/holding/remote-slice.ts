@@ -319,7 +319,8 @@ export class RemoteSlice {
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
     else {
-      for (const { previous } of change.updated) rebuild.noteUpdated(ReplicatedEntry.clockOf(previous), previous);
+      for (const { previous } of change.updated)
+        rebuild.noteUpdated(ReplicatedEntry.clockOf(previous), previous);
       this.#steps += rebuild.catchUp(this.entries);
     }
     this.#finishRebuild();
