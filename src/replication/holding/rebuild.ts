@@ -7,7 +7,7 @@ import { ReplicatedEntry } from "../entry.js";
 import type { Page, SliceRequest } from "../message.js";
 import type { Rules } from "../rules.js";
 import { WaitingDeltas, type Delta } from "./delta.js";
-import { identityText } from "./identity.js";
+import { identityText, type SliceChange } from "./identity.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
@@ -43,8 +43,11 @@ export class Rebuild {
   #closed: Set<number> | undefined;
   /** The identities of what did so in a revision that only the new slice had, or that was updated before it was told. */
   #closedLater: Set<string> | undefined;
-  /** Held births that a delta replaced meanwhile: a page may tell that they closed, in a later revision. */
-  #updated: Map<number, ReplicatedEntry> | undefined;
+  /**
+   * Held births that deltas have taken meanwhile. A page of an earlier time names them as kept, and its deltas take them
+   * again; or it tells that they closed, in a later revision.
+   */
+  #gone: Map<number, ReplicatedEntry> | undefined;
   /** The highest clock of what is shown that the author was told of: of later births no page tells that they closed. */
   #shown = 0;
 
@@ -59,7 +62,7 @@ export class Rebuild {
 
   /** Entries that it keeps beside those that are held. */
   get weight(): number {
-    return this.#fresh + this.#ahead.weight + (this.#updated?.size ?? 0);
+    return this.#fresh + this.#ahead.weight + (this.#gone?.size ?? 0);
   }
 
   /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
@@ -153,16 +156,28 @@ export class Rebuild {
   noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>, heldClock: number): void {
     if (this.first) return;
     for (const clock of clocks) {
-      const updated = this.#updated?.get(clock);
-      if (updated !== undefined) (this.#closedLater ??= new Set()).add(identityText(updated));
+      const gone = this.#gone?.get(clock);
+      if (gone !== undefined) (this.#closedLater ??= new Set()).add(identityText(gone));
       const mayCome = clock > heldClock && (this.#closed?.size ?? 0) < MAX_CLOSED_AHEAD;
       if (mayCome || held.has(clock)) (this.#closed ??= new Set()).add(clock);
     }
   }
 
-  /** Remembers which of the held births a delta has replaced, as far as a page may tell that they closed. */
-  noteUpdated(birth: number, entry: ReplicatedEntry): void {
-    if (!this.first && birth <= this.#shown) (this.#updated ??= new Map()).set(birth, entry);
+  /** Remembers what a delta has taken from what is held, as far as a page may speak of it. */
+  noteGone({ removed, updated }: SliceChange): void {
+    for (const { entry } of removed) this.#noteGone(entry);
+    for (const { previous } of updated) this.#noteGone(previous);
+  }
+
+  #noteGone(entry: ReplicatedEntry): void {
+    const birth = ReplicatedEntry.clockOf(entry);
+    const spokenOf = this.first ? this.base : Math.max(this.base, this.#shown);
+    if (birth <= spokenOf) (this.#gone ??= new Map()).set(birth, entry);
+  }
+
+  /** The entry of a birth that was held, and that a delta has taken since this began. */
+  goneAt(birth: number): ReplicatedEntry | undefined {
+    return this.#gone?.get(birth);
   }
 
   /** Whether an entry that is held and gone from the new slice went with its session. */

@@ -198,7 +198,7 @@ export class RemoteSlice {
     for (const { first, last } of page.kept) {
       if (last > rebuild.base) return { type: "foreign" };
       for (let clock = first; clock <= last; clock++) {
-        const value = this.entries.get(clock);
+        const value = this.entries.get(clock) ?? rebuild.goneAt(clock);
         // Held where the author believes it is: else what is held is wrong, and has to come anew.
         if (this.#rules.isUnusable(value)) return { type: "unusable" };
         if (value !== undefined) births.push({ clock, value });
@@ -318,11 +318,7 @@ export class RemoteSlice {
     const change = this.#merge(delta);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
-    else {
-      for (const { previous } of change.updated)
-        rebuild.noteUpdated(ReplicatedEntry.clockOf(previous), previous);
-      this.#steps += rebuild.catchUp(this.entries);
-    }
+    else this.#steps += rebuild.catchUp(this.entries);
     this.#finishRebuild();
     return change;
   }
@@ -365,10 +361,12 @@ export class RemoteSlice {
     const closed = closedBy(merges, (clock) => this.entries.get(clock));
     const { added, updated, removed } = this.#heldSet().merge({ parts });
     const gone = [...removed, ...updated.map(({ previous }) => previous)];
-    return pairByIdentity(
+    const change = pairByIdentity(
       [...added, ...updated].map(({ value }) => value),
       gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
     );
+    this.#rebuild?.noteGone(change);
+    return change;
   }
 
   /** Puts the new slice in the place of the old one, if it stands at one clock; what this changed is told in parts. */

@@ -281,6 +281,43 @@ describe("a rebuild", () => {
     expect(pair.compare()).toBe("equal");
   });
 
+  it("holds what a page keeps though a delta has taken it meanwhile", () => {
+    const pair = new Pair();
+    pair.add("stays", "goes", "changes");
+    pair.receive(pair.flush());
+    pair.slice.startRebuild(1, false);
+    const page = pair.page();
+    pair.remove("goes");
+    pair.update("changes", { v: 2 });
+    pair.receive(pair.flush());
+    const { added, updated, removed } = pair.receivePage(page);
+    expect({ added, updated, removed }).toEqual({ added: [], updated: [], removed: [] });
+    expect(pair.held()).toEqual(["changes", "stays"]);
+    expect(pair.compare()).toBe("equal");
+  });
+
+  it("of a first sync that begins again does not bring back what a delta has taken meanwhile", () => {
+    const pair = new Pair();
+    pair.add("stays", "goes");
+    pair.flush();
+    pair.compare();
+    pair.slice.startRebuild(1, false);
+    pair.receivePage(pair.page(1));
+    pair.add("late");
+    pair.receivePage(pair.page(1));
+    pair.slice.startRebuild(2, false);
+    expect(pair.slice.nextRequest()).toMatchObject({ type: "pageRequest", base: 2 });
+    const page = pair.page();
+    pair.remove("goes");
+    pair.flush();
+    // Deltas carry on what the pages before have brought.
+    pair.receive(pair.author.answer(pair.slice.clock) as DeltaMessage);
+    expect(pair.held()).toEqual(["late", "stays"]);
+    pair.receivePage(page);
+    expect(pair.held()).toEqual(["late", "stays"]);
+    expect(pair.compare()).toBe("equal");
+  });
+
   it("refuses pages of another rebuild, out of turn, or beyond the base", () => {
     const pair = behind();
     pair.slice.startRebuild(7, false);
