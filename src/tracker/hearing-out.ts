@@ -89,8 +89,13 @@ export class HearingOut {
   }
 
   isOver(nowMs: number): boolean {
-    this.#wasOver ||= nowMs >= this.#untilMs + this.#slowMs() || this.#hasHeardAll();
+    this.#wasOver ||= this.#hasRoundEnded(nowMs) || this.#hasHeardAll();
     return this.#wasOver;
+  }
+
+  #hasRoundEnded(nowMs: number): boolean {
+    // How slow frames are is asked for only then: until the round is over, each change of an entry comes by here.
+    return nowMs >= this.#untilMs && nowMs >= this.#untilMs + this.#slowMs();
   }
 
   #hasHeardAll(): boolean {
