@@ -245,7 +245,9 @@ export class Engine {
   hasHeardOut(): boolean {
     const { status, voice } = this.replicator.connection;
     if (status !== "connected" || !voice.isProven || this.#status !== "listening") return false;
-    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(this.now());
+    const nowMs = this.now();
+    if (!this.#hearingOut.mayBeOver(nowMs)) return false;
+    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(nowMs);
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */

@@ -88,14 +88,14 @@ export class HearingOut {
     return [...(this.#unheard ?? [])].filter((name) => !this.#isHeard(name));
   }
 
-  isOver(nowMs: number): boolean {
-    this.#wasOver ||= this.#hasRoundEnded(nowMs) || this.#hasHeardAll();
-    return this.#wasOver;
+  /** Whether it is worth while to ask: until the round is over each change of an entry comes by here. */
+  mayBeOver(nowMs: number): boolean {
+    return this.#wasOver || nowMs >= this.#untilMs || this.#unheard !== undefined;
   }
 
-  #hasRoundEnded(nowMs: number): boolean {
-    // How slow frames are is asked for only then: until the round is over, each change of an entry comes by here.
-    return nowMs >= this.#untilMs && nowMs >= this.#untilMs + this.#slowMs();
+  isOver(nowMs: number): boolean {
+    this.#wasOver ||= nowMs >= this.#untilMs + this.#slowMs() || this.#hasHeardAll();
+    return this.#wasOver;
   }
 
   #hasHeardAll(): boolean {
