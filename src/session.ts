@@ -17,6 +17,12 @@ export interface SessionOwner {
   sessionClosed(session: Session, graceMs: number): void;
 }
 
+/** What an owner keeps with a session, and the place of the session in the owner's list. */
+interface Holding {
+  held: unknown;
+  place: number;
+}
+
 /** How a session closes. */
 export interface CloseOptions {
   /**
@@ -67,7 +73,8 @@ export class Session implements Disposable {
    */
   #owner: SessionOwner | undefined;
   #held: unknown;
-  #others: Map<SessionOwner, unknown> | undefined;
+  #place = -1;
+  #others: Map<SessionOwner, Holding> | undefined;
   /** Takes the listener off the source that the session ends with. */
   #forgetSource: (() => void) | undefined;
   /** Made when somebody asks for the signal. */
@@ -174,18 +181,32 @@ export class Session implements Disposable {
 
   /** @internal What an owner keeps here. */
   heldBy(owner: SessionOwner): unknown {
-    return this.#owner === owner ? this.#held : this.#others?.get(owner);
+    return this.#owner === owner ? this.#held : this.#others?.get(owner)?.held;
   }
 
   /** @internal An owner keeps something here, and is told when the session closes. It has one place. */
   hold(owner: SessionOwner, held: unknown): void {
     this.#forgetEnded();
-    const others = this.#others;
-    if (this.#owner === owner || (this.#owner === undefined && others?.has(owner) !== true)) {
+    const present = this.#others?.get(owner);
+    if (this.#owner === owner) this.#held = held;
+    else if (present !== undefined) present.held = held;
+    else if (this.#owner === undefined) {
       this.#owner = owner;
       this.#held = held;
-    } else if (others === undefined) this.#others = new Map([[owner, held]]);
-    else others.set(owner, held);
+      this.#place = -1;
+    } else (this.#others ??= new Map<SessionOwner, Holding>()).set(owner, { held, place: -1 });
+  }
+
+  /** @internal Where the session stands in the list of an owner that keeps something here; -1 if it was not told. */
+  placeWith(owner: SessionOwner): number {
+    return this.#owner === owner ? this.#place : (this.#others?.get(owner)?.place ?? -1);
+  }
+
+  /** @internal An owner that keeps something here has put the session in this place of its list. */
+  stand(owner: SessionOwner, place: number): void {
+    const other = this.#others?.get(owner);
+    if (this.#owner === owner) this.#place = place;
+    else if (other !== undefined) other.place = place;
   }
 
   /** @internal An owner keeps nothing here any more. */

@@ -47,6 +47,9 @@ const PREVIOUS_REF: PropertyDescriptor = {
   },
 };
 
+/** In the place of the clock of what an entry replaced, as long as that is not known. To ask V8 costs a call. */
+const UNSEALED = -1;
+
 export class ReplicatedEntry implements Entry {
   readonly key: string;
   readonly meta: Readonly<AnyMeta>;
@@ -58,7 +61,7 @@ export class ReplicatedEntry implements Entry {
   readonly #clock: number;
   readonly #origin: EntryOrigin;
   /** The clock of the revision that this one replaced, of the same slice; 0 if there was none. Written by `seal`. */
-  #previousClock = 0;
+  #previousClock = UNSEALED;
 
   constructor(
     origin: EntryOrigin,
@@ -90,8 +93,8 @@ export class ReplicatedEntry implements Entry {
   /** Says what the entry replaced, and ends all change. What was sealed before stays as it is. */
   static seal(entry: ReplicatedEntry, previous: ReplicatedEntry | undefined): void {
     if (ReplicatedEntry.isSealed(entry)) return;
+    entry.#previousClock = previous === undefined ? 0 : previous.#clock;
     if (previous !== undefined) {
-      entry.#previousClock = previous.#clock;
       // Only here, as it costs as much as all else that makes an entry, and most entries replace none.
       Object.defineProperty(entry, "prevRef", PREVIOUS_REF);
     }
@@ -100,7 +103,7 @@ export class ReplicatedEntry implements Entry {
 
   /** Whether it may have been seen: until what it replaced is known, nobody may. */
   static isSealed(entry: ReplicatedEntry): boolean {
-    return Object.isFrozen(entry);
+    return entry.#previousClock !== UNSEALED;
   }
 
   static refOf(entry: ReplicatedEntry): string {
@@ -108,7 +111,7 @@ export class ReplicatedEntry implements Entry {
   }
 
   static previousRefOf(entry: ReplicatedEntry): string | undefined {
-    return entry.#previousClock === 0 ? undefined : entry.#origin.refPrefix + entry.#previousClock;
+    return entry.#previousClock <= 0 ? undefined : entry.#origin.refPrefix + entry.#previousClock;
   }
 
   /** What `console.log` shows: the texts, where it would say that there are getters. */

@@ -36,7 +36,9 @@ export function hashJson(value: unknown): number {
   }
   let sum = OBJECT;
   // A sum has no order. Own names alone: what an application adds to all objects is not the same on all nodes.
-  for (const name of Object.keys(value)) {
+  // To walk them costs no list of them, and that they are own is known without a look where the shape says so.
+  for (const name in value) {
+    if (!hasOwn.call(value, name)) continue;
     sum = (sum + mix(chainText(hashJson((value as Record<string, unknown>)[name]), name))) | 0;
   }
   return mix(sum);
@@ -58,6 +60,9 @@ export function chainText(hash: number, text: string): number {
   if (i === length) even = Math.imul(even ^ text.charCodeAt(i - 1), FNV_PRIME);
   return Math.imul(even ^ ((odd << 16) | (odd >>> 16)) ^ length, FNV_PRIME);
 }
+
+// V8 leaves this call out in such a walk, and none of its younger forms.
+const { hasOwnProperty: hasOwn } = Object.prototype;
 
 // Where the hashes of each kind of value begin.
 const [TEXT, NUMBER, ARRAY, OBJECT] = [0x2c1b3c6d, 0x297a2d39, 0x3b9aca07, 0x51ed270b];

@@ -43,6 +43,7 @@ export class Engine {
   readonly #announcer: Announcer;
   readonly #carryingOut = new CarryingOut((effect) => this.#carry(effect));
   readonly #readiness: Readiness;
+  readonly #beginGoal = (since: number): Goal => this.replicator.heardOut.catchUp(false, since);
   readonly #hasHandler: boolean;
   readonly followers = new Set<DiffFollower>();
   readonly #observer: ChangeObserver;
@@ -237,15 +238,16 @@ export class Engine {
     this.#observer.settle();
     this.#delivery.deliver();
     if (!this.#readiness.isAwaited || this.replicator.connection.status !== "connected") return;
-    const begin = (since: number): Goal => this.replicator.heardOut.catchUp(false, since);
-    this.#readiness.look(this.hasHeardOut() ? begin : undefined);
+    this.#readiness.look(this.hasHeardOut() ? this.#beginGoal : undefined);
   }
 
   /** Whether everybody who is there had the time to say so: a round of heartbeats, or all who are expected. */
   hasHeardOut(): boolean {
     const { status, voice } = this.replicator.connection;
-    if (status !== "connected" || voice.unproven.length > 0 || this.#status !== "listening") return false;
-    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(this.now());
+    if (status !== "connected" || !voice.isProven || this.#status !== "listening") return false;
+    const nowMs = this.now();
+    if (!this.#hearingOut.mayBeOver(nowMs)) return false;
+    return this.earlierWindowMs() === 0 && this.#hearingOut.isOver(nowMs);
   }
 
   /** Whether everybody was heard out and caught up with, and nothing has been missing for long. */

@@ -88,6 +88,11 @@ export class HearingOut {
     return [...(this.#unheard ?? [])].filter((name) => !this.#isHeard(name));
   }
 
+  /** Whether it is worth while to ask: until the round is over each change of an entry comes by here. */
+  mayBeOver(nowMs: number): boolean {
+    return this.#wasOver || nowMs >= this.#untilMs || this.#unheard !== undefined;
+  }
+
   isOver(nowMs: number): boolean {
     this.#wasOver ||= nowMs >= this.#untilMs + this.#slowMs() || this.#hasHeardAll();
     return this.#wasOver;

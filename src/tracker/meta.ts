@@ -83,7 +83,7 @@ function isLeaf(value: unknown): boolean {
 
 /** A leaf as the others will have it: JSON has no negative zero. */
 function asSent(leaf: unknown): unknown {
-  return leaf === 0 ? 0 : leaf;
+  return typeof leaf === "number" && leaf === 0 ? 0 : leaf;
 }
 
 function copyValue(value: unknown, path: (string | number)[], step: string | number): unknown {

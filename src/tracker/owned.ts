@@ -9,7 +9,11 @@ import type { Session, SessionOwner } from "../session.js";
 import { countOf, type ByTopic } from "./closings.js";
 
 export class OwnedEntries implements SessionOwner {
-  readonly #sessions = new Set<Session>();
+  /**
+   * Each knows its place here: a list costs a quarter of what a set takes for each track, and fewer bytes. Who leaves is
+   * replaced by the last.
+   */
+  readonly #sessions: Session[] = [];
   /** The same by id: made when somebody asks for the first, as most applications never do. */
   #byId: Map<string, Session> | undefined;
   #close: ((session: Session, graceMs: number) => void) | undefined;
@@ -26,14 +30,14 @@ export class OwnedEntries implements SessionOwner {
    */
   end(): void {
     this.#close = undefined;
-    this.#sessions.clear();
+    this.#sessions.length = 0;
     this.#byId = undefined;
     this.#entries = 0;
   }
 
   /** How many sessions own something. */
   get sessions(): number {
-    return this.#sessions.size;
+    return this.#sessions.length;
   }
 
   /** How many entries are owned. */
@@ -103,18 +107,15 @@ export class OwnedEntries implements SessionOwner {
   put(session: Session, entry: ReplicatedEntry): void {
     const owned = this.#of(session);
     if (owned === undefined) {
-      this.#sessions.add(session);
-      this.#byId?.set(session.id, session);
-    }
-    if (owned instanceof Map) {
-      if (putByTopic(owned, entry)) this.#entries += 1;
-    } else if (
-      owned === undefined ||
-      ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)
-    ) {
       session.hold(this, entry);
-      if (owned !== undefined) return;
+      session.stand(this, this.#sessions.length);
+      this.#sessions.push(session);
+      this.#byId?.set(session.id, session);
       this.#entries += 1;
+    } else if (owned instanceof Map) {
+      if (putByTopic(owned, entry)) this.#entries += 1;
+    } else if (ReplicatedEntry.isOf(owned, ReplicatedEntry.topicOf(entry), entry.key, entry.session)) {
+      session.hold(this, entry);
     } else {
       const byTopic: ByTopic = new Map();
       putByTopic(byTopic, owned);
@@ -139,9 +140,17 @@ export class OwnedEntries implements SessionOwner {
   }
 
   #letGo(session: Session): void {
+    const place = session.placeWith(this);
     session.release(this);
-    this.#sessions.delete(session);
+    if (this.#sessions[place] === session) this.#takeOut(place);
     if (this.#byId?.get(session.id) === session) this.#byId.delete(session.id);
+  }
+
+  #takeOut(place: number): void {
+    const last = this.#sessions.pop();
+    if (last === undefined || place === this.#sessions.length) return;
+    this.#sessions[place] = last;
+    last.stand(this, place);
   }
 
   /** What `put` left there. */

@@ -59,6 +59,18 @@ describe("the hash of a JSON value", () => {
     );
   });
 
+  it("is of own properties alone, whatever an application adds to all objects", () => {
+    const values = [{ a: 1 }, [1, { b: "x" }], JSON.parse('{"__proto__":1,"hasOwnProperty":2}')];
+    const before = values.map(hashJson);
+    const added = { value: 1, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(Object.prototype, "added", added);
+    const during = values.map(hashJson);
+    delete (Object.prototype as { added?: number }).added;
+    expect(during).toEqual(before);
+    expect(hashJson(JSON.parse('{"__proto__":1}'))).not.toBe(hashJson({}));
+    expect(hashJson(Object.assign(Object.create(null), { a: 1 }))).toBe(hashJson({ a: 1 }));
+  });
+
   it("tells values apart that look alike", () => {
     const alike = [
       ...[0, 1, -1, 0.1, 1e21, 2 ** 31, 2 ** 32, -(2 ** 31), 5e-324, "", "0", "1", true, false, null, [], {}],

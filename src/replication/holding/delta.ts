@@ -4,6 +4,7 @@
  */
 import type { Part } from "../../crdt/index.js";
 import type { ReplicatedEntry } from "../entry.js";
+import type { WholeDelta } from "./assembly.js";
 import type { Rules } from "../rules.js";
 import { identityText } from "./identity.js";
 
@@ -56,6 +57,16 @@ export class WaitingDeltas {
     const at = this.#waiting.findIndex((delta) => this.#rules.joinsOn(delta, clock));
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
   }
+}
+
+const NONE_CLOSED: ReadonlySet<number> = new Set();
+
+/** The births that went with their session, as far as a delta knows. Mostly none, which costs nothing. */
+export function closedOf({ closed, removed }: Pick<WholeDelta, "closed" | "removed">): ReadonlySet<number> {
+  if (closed.length === 0 && !removed.some((removal) => removal.closed)) return NONE_CLOSED;
+  const all = new Set(closed);
+  for (const removal of removed) if (removal.closed) all.add(removal.removed);
+  return all;
 }
 
 /**

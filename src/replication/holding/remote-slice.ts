@@ -12,9 +12,9 @@
 import { faultOf } from "../../crdt/delta.js";
 import { Orswot, type Birth } from "../../crdt/index.js";
 import { Assembly, type WholeDelta } from "./assembly.js";
-import { WaitingDeltas, closedBy, type Delta } from "./delta.js";
+import { WaitingDeltas, closedBy, closedOf, type Delta } from "./delta.js";
 import { ReplicatedEntry, type EntryOrigin, type EntryOwner } from "../entry.js";
-import { NO_CHANGE, pairByIdentity, type SliceChange } from "./identity.js";
+import { NO_CHANGE, pairByIdentity, type Gone, type SliceChange } from "./identity.js";
 import type { DeltaMessage, Page, ShardSummary, SliceRequest, WireBirth } from "../message.js";
 import type { DeltaOutcome, PageOutcome } from "./outcome.js";
 import { Rebuild, sameObjects } from "./rebuild.js";
@@ -310,8 +310,7 @@ export class RemoteSlice {
     };
     // Parts of different deltas, put together, may contradict each other.
     if (faultOf(part) !== undefined) return NO_CHANGE;
-    const closed = new Set(whole.closed);
-    for (const removal of whole.removed) if (removal.closed) closed.add(removal.removed);
+    const closed = closedOf(whole);
     const delta: Delta = { since, upTo, counter, part, closed };
     const rebuild = this.#rebuild;
     rebuild?.keep(delta, held, this.#clock);
@@ -360,11 +359,15 @@ export class RemoteSlice {
     if (this.#set === undefined && parts.every(({ births }) => births.length === 0)) return NO_CHANGE;
     const closed = closedBy(merges, (clock) => this.entries.get(clock));
     const { added, updated, removed } = this.#heldSet().merge({ parts });
-    const gone = [...removed, ...updated.map(({ previous }) => previous)];
-    const change = pairByIdentity(
-      [...added, ...updated].map(({ value }) => value),
-      gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
-    );
+    const came: ReplicatedEntry[] = [];
+    const gone: Gone[] = [];
+    for (const { value } of added) came.push(value);
+    for (const { dot, value } of removed) gone.push({ entry: value, closed: closed.has(dot.clock) });
+    for (const { value, previous } of updated) {
+      came.push(value);
+      gone.push({ entry: previous.value, closed: closed.has(previous.dot.clock) });
+    }
+    const change = pairByIdentity(came, gone);
     this.#rebuild?.noteGone(change);
     return change;
   }

@@ -52,12 +52,17 @@ export class OwnVoice {
 
   /** Whether it should have been heard by now, on both ways, and was not. */
   get isDoubted(): boolean {
-    return this.doubted.length > 0;
+    return this.#isDoubtedOn("broadcasts") || this.#isDoubtedOn("inbox");
   }
 
   /** The ways on which it should have been heard by now. */
   get doubted(): readonly VoiceWay[] {
-    return VOICE_WAYS.filter((way) => this.#deaf[way] || this.#isOverdue(way));
+    return VOICE_WAYS.filter((way) => this.#isDoubtedOn(way));
+  }
+
+  /** Whether it was heard on both ways since the pubsub connected last. */
+  get isProven(): boolean {
+    return this.#proven.broadcasts && this.#proven.inbox;
   }
 
   /** The ways on which it has not been heard since the pubsub connected last. */
@@ -127,8 +132,8 @@ export class OwnVoice {
     return first !== undefined && counter > first.counter;
   }
 
-  #isOverdue(way: VoiceWay): boolean {
-    return this.#rules.isOverdue(this.#unheardFor(way), this.#heartbeatPeriodMs);
+  #isDoubtedOn(way: VoiceWay): boolean {
+    return this.#deaf[way] || this.#rules.isOverdue(this.#unheardFor(way), this.#heartbeatPeriodMs);
   }
 
   #unheardFor(way: VoiceWay): number {

@@ -70,13 +70,14 @@ export function decodeBirths(block: readonly unknown[], since: number, upTo: num
     check(typeof found === "string", "string");
     return found;
   };
-  const measured = new Set<unknown>();
+  /** Made for the first long name. */
+  let measured: Set<unknown> | undefined;
   const name = (index: unknown, what: string): string => {
     const found = text(index);
     // The long ones once, however many rows name them.
-    if (found.length * 6 <= MAX_NAME_BYTES || measured.has(index)) return found;
+    if (found.length * 6 <= MAX_NAME_BYTES || measured?.has(index) === true) return found;
     check(fitsJsonText(found, MAX_NAME_BYTES), what);
-    measured.add(index);
+    (measured ??= new Set()).add(index);
     return found;
   };
   let clock = since;
