@@ -22,16 +22,28 @@ interface Run {
 
 const program = new Command("report")
   .description("Writes the results of benchmark runs as Markdown.")
-  .argument("<files...>", "JSON files of the benchmark programs")
+  .argument(
+    "<files...>",
+    "JSON files of the benchmark programs; what a later file has again takes the place of what was there before",
+  )
   .option("--out <file>", "where to write", fileURLToPath(new URL("./RESULTS.md", import.meta.url)))
   .parse();
 const { out } = program.opts<{ out: string }>();
-const runs = program.args.map((file) => JSON.parse(readFileSync(file, "utf8")) as Run);
+const runs = latestOf(program.args.map((file) => JSON.parse(readFileSync(file, "utf8")) as Run));
 
 const unexplained: string[] = [];
 writeFileSync(out, render(runs));
 for (const name of unexplained) console.error(`no reason is given for the miss of: ${name}`);
 if (unexplained.length > 0) process.exitCode = 1;
+
+/** Each benchmark once, from the last run that has it: where a part was run again, it stands for what was there before. */
+function latestOf(all: readonly Run[]): Run[] {
+  return all.map((run, index) => {
+    const later = all.slice(index + 1).filter(({ program: name }) => name === run.program);
+    const again = new Set(later.flatMap(({ rows }) => rows.map(({ benchmark }) => benchmark)));
+    return { ...run, rows: run.rows.filter(({ benchmark }) => !again.has(benchmark)) };
+  });
+}
 
 function render(all: readonly Run[]): string {
   const aimed = all.flatMap(({ rows }) => rows.filter(({ target }) => target !== undefined));
@@ -39,7 +51,7 @@ function render(all: readonly Run[]): string {
   const lines = [
     "# Results",
     "",
-    "One full run of the benchmarks. How to run them yourself: `npm run bench`, `npm run bench:cluster`,",
+    "One run of all benchmarks; of a program that is listed twice a part was run again. How to run them yourself: `npm run bench`, `npm run bench:cluster`,",
     "`npm run bench:peers`, `npm run bench:channels`, `npm run bench:growth`, `npm run bench:following`; `--only NAME`",
     "runs a part of all but the last two, `--json FILE` keeps the rows.",
     "",
@@ -59,8 +71,8 @@ function render(all: readonly Run[]): string {
   ];
   if (missed.length === 0) lines.push("Nothing.", "");
   for (const { name } of missed) lines.push(`- **${name}**: ${explain(name)}`);
-  for (const { program: name, rows } of all)
-    lines.push("", `## All rows of ${name}`, "", markdownTable(rows));
+  for (const { program: name, rows, machine } of all)
+    lines.push("", `## All rows of ${name} at ${machine.commit}`, "", markdownTable(rows));
   return `${lines.join("\n")}\n`;
 }
 

@@ -6,7 +6,9 @@
  * machines: three nodes hear everybody, the others only these three, as in `benchmarks/growth`.
  */
 import { Lab } from "../harness/lab.js";
+import { Sampling } from "../harness/sampling.js";
 import { Session } from "../../src/session.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
 import type { Follow } from "../../src/tracker/follow.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, type Viewer } from "../workload.js";
@@ -37,6 +39,7 @@ const STEP_MS = 50;
 export class RoomsCluster {
   readonly measured: readonly number[];
   readonly #lab: Lab;
+  readonly #sampling: Sampling | undefined;
   readonly #placement: Placement;
   readonly #trackers: Tracker<Viewer>[] = [];
   /** In the order in which they came. */
@@ -51,16 +54,18 @@ export class RoomsCluster {
     const isWhole = holds === "followed";
     const count = isWhole ? nodes : Math.min(nodes, OBSERVERS);
     this.measured = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * nodes) / count));
-    const observing = new Set(this.measured.map(nameOf));
-    this.#lab = new Lab(isWhole ? {} : { hears: (to, from) => observing.has(to) || observing.has(from) });
+    const time = new VirtualTime();
+    this.#sampling = isWhole ? undefined : new Sampling(this.measured.map(nameOf));
+    this.#lab = new Lab(this.#sampling?.wire(time), time);
   }
 
   static async filled(placement: Placement, holds: Holds): Promise<RoomsCluster> {
     const cluster = new RoomsCluster(placement, holds);
     const { nodes } = placement.size;
     for (let node = 0; node < nodes; node++) {
+      const options = { ...cluster.#sampling?.options(nameOf(node)), holds };
       // With a handler, or the trackers would make no diffs.
-      cluster.#trackers.push(await cluster.#lab.start(nameOf(node), { holds }, { handleDiff: () => {} }));
+      cluster.#trackers.push(await cluster.#lab.start(nameOf(node), options, { handleDiff: () => {} }));
       await cluster.#lab.advance(START_APART_MS);
     }
     for (const [filled, room] of placement.arrivals().entries()) {

@@ -6,12 +6,14 @@
  * Two hundred nodes that hold everything would need the memory of two hundred machines. But nobody relays
  * anything: what a node receives depends on who sends, not on what the senders hold. So only a few nodes, the
  * observers, hear everybody; the others are real trackers with their share of the entries that hear only the
- * observers. What an observer sees is what every node of a whole cluster would see. In a cluster that is `whole`
- * everybody is an observer: `proof.ts` compares the two.
+ * observers, and are told how much the others say (`harness/sampling.ts`). What an observer sees is what every node of a
+ * whole cluster would see. In a cluster that is `whole` everybody is an observer: `proof.ts` compares the two.
  */
 import { countAll, Lab } from "../harness/lab.js";
+import { Sampling } from "../harness/sampling.js";
 import type { Traffic } from "../harness/wire.js";
 import { Session } from "../../src/session.js";
+import { VirtualTime } from "../../src/testing/virtual-time.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
 import { keyOf, metaOf, topicCount, topicOf, type Viewer } from "../workload.js";
 
@@ -72,6 +74,7 @@ export class GrowthCluster {
   /** Spread evenly over the nodes, which are restarted in their order. */
   readonly observers: ReadonlySet<number>;
   readonly #lab: Lab;
+  readonly #sampling: Sampling;
   readonly #lives: Life[] = [];
   /** Lives of observers that were stopped: what they took still counts. */
   readonly #ended: Life[] = [];
@@ -86,8 +89,9 @@ export class GrowthCluster {
     this.observers = new Set(
       Array.from({ length: count }, (_, index) => Math.floor(((index + 0.5) * nodes) / count)),
     );
-    const observing = new Set([...this.observers].map(nameOf));
-    this.#lab = new Lab({ hears: (to, from) => observing.has(to) || observing.has(from) });
+    const time = new VirtualTime();
+    this.#sampling = new Sampling([...this.observers].map(nameOf));
+    this.#lab = new Lab(this.#sampling.wire(time), time);
   }
 
   /** Starts the nodes and fills them; resolves when each of them lists what it hears of. */
@@ -193,7 +197,7 @@ export class GrowthCluster {
   async #start(node: number): Promise<Life> {
     const name = nameOf(node);
     // With a handler, or the trackers would make no diffs.
-    const tracker = await this.#lab.start(name, {}, { handleDiff: () => {} });
+    const tracker = await this.#lab.start(name, this.#sampling.options(name), { handleDiff: () => {} });
     return { tracker, traffic: this.#lab.wire.traffic(name) };
   }
 

@@ -38,19 +38,23 @@ export interface WireOptions {
   readonly hopMs?: number;
   /** Whether `to` hears `from`; absent: everybody hears everybody. */
   readonly hears?: (to: string, from: string) => boolean;
+  /** Told of every broadcast when it arrives, before those that hear it. */
+  readonly broadcastPasses?: (frame: HeldFrame) => void;
 }
 
 export class Wire {
   readonly #time: VirtualTime;
   readonly #hopMs: number;
   readonly #hears: (to: string, from: string) => boolean;
+  readonly #broadcastPasses: (frame: HeldFrame) => void;
   readonly #nodes = new Map<string, WireNode>();
   #held: HeldFrame[] | undefined;
 
-  constructor({ time, hopMs = 1, hears = () => true }: WireOptions) {
+  constructor({ time, hopMs = 1, hears = () => true, broadcastPasses = () => {} }: WireOptions) {
     this.#time = time;
     this.#hopMs = hopMs;
     this.#hears = hears;
+    this.#broadcastPasses = broadcastPasses;
   }
 
   /** The pubsub of one node. */
@@ -94,12 +98,14 @@ export class Wire {
   }
 
   /** Hands a frame to its receivers now, in this call. */
-  deliver({ from, to, channel, payload }: HeldFrame): void {
+  deliver(frame: HeldFrame): void {
+    const { from, to, channel, payload } = frame;
     if (to !== undefined) {
       const node = this.#nodes.get(to);
       if (node !== undefined && this.#hears(to, from)) receive(node, channel, payload);
       return;
     }
+    this.#broadcastPasses(frame);
     for (const node of this.#nodes.values()) {
       if (node.name !== from && this.#hears(node.name, from)) receive(node, channel, payload);
     }

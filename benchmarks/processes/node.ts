@@ -46,7 +46,7 @@ class Held {
     this.latenciesMs = latenciesMs;
   }
 
-  static async start(name: string, gate: Gate): Promise<Held> {
+  static async start(name: string, gate: Gate, expect: readonly string[]): Promise<Held> {
     const latenciesMs: number[] = [];
     const behaviour: TrackerBehaviour<Stamped> = {
       handleDiff(diff) {
@@ -63,7 +63,7 @@ class Held {
       },
     };
     const held: Held = new Held(
-      await Tracker.start(behaviour, { name, pubsub: gate.pubsub, runtime: turns.runtime }),
+      await Tracker.start(behaviour, { name, pubsub: gate.pubsub, runtime: turns.runtime, expect }),
       latenciesMs,
     );
     return held;
@@ -142,13 +142,20 @@ export const commands = {
     await transport.bare.subscribe(receiveBare);
   },
 
-  /** Starts a tracker; returns when the call was made and when it was complete. */
-  async start(name: string): Promise<{ calledMs: number; completeMs: number }> {
+  /**
+   * Starts a tracker that expects these nodes; returns when the call was made and, unless nobody waits for that, when it
+   * was complete.
+   */
+  async start(
+    name: string,
+    expect: readonly string[] = [],
+    waits = true,
+  ): Promise<{ calledMs: number; completeMs: number }> {
     const calledMs = machineMs();
-    const started = await Held.start(name, opened(gate));
+    const started = await Held.start(name, opened(gate), expect);
     trackers.set(name, started);
     started.tracker.on("replicaDown", (replica) => downs.push({ name: replica.name, atMs: machineMs() }));
-    await started.tracker.whenComplete({ timeoutMs: 60_000 });
+    if (waits) await started.tracker.whenComplete({ timeoutMs: 60_000 });
     return { calledMs, completeMs: machineMs() };
   },
 

@@ -13,7 +13,7 @@ import type { Expected } from "./history-oracles.js";
 import type { VersionedMeta } from "./metas.js";
 import { identityOf, type NaiveModel, type Stay } from "./naive-model.js";
 import { quietSinceMs } from "./own-hearing.js";
-import { nameIn, type SimulatedNode } from "./simulated-node.js";
+import type { SimulatedNode } from "./simulated-node.js";
 
 type Node = SimulatedNode<VersionedMeta>;
 
@@ -44,7 +44,7 @@ interface Memory {
   readonly leaving: Map<string, Map<string, Leaving>>;
   /** Who has come since under those, and has taken nobody's place. */
   readonly came: Map<string, Came[]>;
-  /** Whom it has seen, by nodes, as long as it has not forgotten those. */
+  /** Whom it has seen, by what the refs of a life begin with, as long as it has not forgotten that life. */
   readonly seen: Map<string, WeakSet<Stay>>;
   events: number;
 }
@@ -163,21 +163,23 @@ export class LeavingOracles {
   }
 
   /** Whether a node sees a stay for the first time, as far as it remembers. */
-  #isNew({ seen }: Memory, { node, meta }: Entry<VersionedMeta>): boolean {
+  #isNew({ seen }: Memory, { ref, meta }: Entry<VersionedMeta>): boolean {
     const stay = this.#model.stayOf(meta.version);
-    const ofNode = seen.get(node) ?? new WeakSet<Stay>();
-    seen.set(node, ofNode);
-    if (stay === undefined || ofNode.has(stay)) return false;
-    ofNode.add(stay);
+    const life = ref.slice(0, ref.indexOf("."));
+    const ofLife = seen.get(life) ?? new WeakSet<Stay>();
+    seen.set(life, ofLife);
+    if (stay === undefined || ofLife.has(stay)) return false;
+    ofLife.add(stay);
     return true;
   }
 
-  /** Once a node is forgotten, all is new that is seen of it. */
+  /** Once a life is forgotten, all is new that is seen of it. */
   #forgetThoseGone({ events }: Node, memory: Memory): void {
     for (; memory.events < events.length; memory.events += 1) {
       const recorded = events[memory.events];
       if (recorded?.event !== "replicaGone") continue;
-      memory.seen.delete(nameIn(recorded.detail));
+      const { incarnation } = recorded.detail as { readonly incarnation: string };
+      for (const life of memory.seen.keys()) if (life.startsWith(incarnation)) memory.seen.delete(life);
     }
   }
 

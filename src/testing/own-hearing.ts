@@ -102,7 +102,9 @@ export class OwnHearing {
     for (const lane of ["broadcast", "send"] as const) {
       const wasDeaf = this.#deafSinceMs(lane, sinceMs) !== Infinity;
       this.#heardMs[lane] = wasDeaf ? this.#heardMs[lane] + nowMs - sinceMs : nowMs;
-      this.#surelyHeardMs[lane] = wasDeaf ? this.#surelyHeardMs[lane] + nowMs - sinceMs : nowMs;
+      // It may have counted a stall as time in which it was not heard, and stays deaf until it is.
+      const mayHaveBeenDeaf = wasDeaf || sinceMs - this.#surelyHeardMs[lane] > this.deafAfterMs;
+      this.#surelyHeardMs[lane] = mayHaveBeenDeaf ? this.#surelyHeardMs[lane] + nowMs - sinceMs : nowMs;
     }
   }
 

@@ -343,6 +343,10 @@ class ScheduleRun {
 
   async #settle(cluster: Cluster): Promise<void> {
     await this.#restartWhoeverIsLeftAlone(cluster);
+    // What users asked of a node that stalls is still to be done: it may begin a grace period.
+    const stalledUntilMs = cluster.running().map(({ machine }) => machine.stalls.at(-1)?.untilMs ?? 0);
+    const stalledMs = Math.max(0, ...stalledUntilMs) - cluster.nowMs;
+    if (stalledMs > 0) await cluster.advance(stalledMs);
     // Entries that are about to leave do so before: nothing is to change in a settled cluster.
     const leftMs = Math.max(...this.#trackers.map(({ leaving }) => leaving.untilMs)) - cluster.nowMs;
     if (leftMs > 0) await cluster.advance(leftMs);

@@ -32,6 +32,8 @@ export class ProtocolOracles implements StepWatcher {
   readonly #companions = new WeakMap<View, Map<string, Map<EntryOwner, Set<string>>>>();
   /** Who was shown under the key of an entry before a step in which its life may depart. */
   readonly #there = new Map<ReplicatedEntry, readonly string[]>();
+  /** The lives that were seen to depart, until it is told that they are gone: an end may take several steps. */
+  readonly #leaving = new WeakMap<Replicator, Set<Replica>>();
   readonly #requests = new WeakMap<Replicator, { fromMs: number; unanswered: number }>();
 
   /** Looks at what a node holds after one of its tasks. */
@@ -90,7 +92,12 @@ export class ProtocolOracles implements StepWatcher {
     }
   }
 
-  done({ replicator, before }: DoneStep): void {
+  done({ replicator, before, effects }: DoneStep): void {
+    const leaving = this.#leaving.get(replicator) ?? new Set<Replica>();
+    for (const effect of effects) {
+      if (effect.type !== "replicaGone") continue;
+      for (const replica of leaving) if (replica.life === effect.life) leaving.delete(replica);
+    }
     for (const { replica, status } of before) {
       if (status === "departing" || replica.status !== "departing") continue;
       for (const entry of replica.held.entries()) {
@@ -129,17 +136,32 @@ export class ProtocolOracles implements StepWatcher {
     for (const companions of byLife.values()) companions.add(identityIn(entry));
   }
 
-  /** Of what departs under a key as much is hidden as came after the goodbyes, one for one. */
-  #lookAtHandoff({ view, membership }: Replicator): string[] {
+  /**
+   * Of what departs under a key as much is hidden as came after the goodbyes, one for one. While a life leaves in parts,
+   * what of it is still there under a key may have the place that is to be another's next.
+   */
+  #lookAtHandoff(replicator: Replicator): string[] {
+    const { view, membership } = replicator;
     const wrong: string[] = [];
+    const leaving = this.#leaving.get(replicator) ?? new Set<Replica>();
+    this.#leaving.set(replicator, leaving);
     const departing = new Map<string, ReplicatedEntry[]>();
-    for (const replica of membership.replicas()) {
+    const present = new Set(membership.replicas());
+    const left = new Set<string>();
+    for (const replica of leaving) {
+      if (present.has(replica)) {
+        // It was to depart, and stays.
+        if (replica.status !== "departing") leaving.delete(replica);
+      } else for (const entry of replica.held.entries()) left.add(whereOf(entry));
+    }
+    for (const replica of present) {
       if (replica.status !== "departing") continue;
+      leaving.add(replica);
       for (const entry of replica.held.entries()) {
         const where = whereOf(entry);
-        const present = departing.get(where);
-        if (present === undefined) departing.set(where, [entry]);
-        else present.push(entry);
+        const others = departing.get(where);
+        if (others === undefined) departing.set(where, [entry]);
+        else others.push(entry);
       }
     }
     for (const [where, byLife] of this.#companions.get(view) ?? []) {
@@ -167,7 +189,7 @@ export class ProtocolOracles implements StepWatcher {
       };
       const taken = waiting.filter((entry) => findsPlace(entry, new Set())).length;
       const hidden = waiting.filter((entry) => !shown.includes(entry)).length;
-      if (hidden === taken) continue;
+      if (hidden === taken || (hidden < taken && left.has(where))) continue;
       const how = hidden < taken ? "still shown beside what came" : "hidden though nobody has its place";
       const lives = waiting.map((entry) => entry.node).join(", ");
       wrong.push(`${where} of ${lives}, which departs, is ${how}: ${hidden} are hidden instead of ${taken}`);

@@ -78,7 +78,8 @@ export class RequestOracles implements StepWatcher {
   }
 
   #note(slice: RemoteSlice, isTold: boolean): void {
-    if (slice.nextRequest() === undefined) {
+    // What is told in parts asks for nothing until the last of them, and may have lacked something all the time.
+    if (slice.nextRequest() === undefined && !(slice.isReplacing && slice.lag > 0)) {
       this.#lacksSinceMs.delete(slice);
       this.#toldAlone.delete(slice);
       return;

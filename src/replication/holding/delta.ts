@@ -32,6 +32,11 @@ export class WaitingDeltas {
     return this.#waiting.length === 0;
   }
 
+  /** All that wait, in the order in which they came. */
+  get all(): readonly Delta[] {
+    return this.#waiting;
+  }
+
   /** Births of all that wait. */
   get weight(): number {
     let births = 0;

@@ -7,10 +7,13 @@ import { ReplicatedEntry } from "../entry.js";
 import type { Page, SliceRequest } from "../message.js";
 import type { Rules } from "../rules.js";
 import { WaitingDeltas, type Delta } from "./delta.js";
-import { identityText } from "./identity.js";
+import { identityText, type SliceChange } from "./identity.js";
 
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
+
+/** Births that closed before they came: those of some long deltas. Of more it is not known later that they closed. */
+const MAX_CLOSED_AHEAD = 16_384;
 
 export class Rebuild {
   readonly #id: number;
@@ -38,8 +41,15 @@ export class Rebuild {
   readonly #rules: Rules;
   /** Held births that went with their session while deltas did not reach. */
   #closed: Set<number> | undefined;
-  /** The identities of what did so in a revision that only the new slice had. */
+  /** The identities of what did so in a revision that only the new slice had, or that was updated before it was told. */
   #closedLater: Set<string> | undefined;
+  /**
+   * Held births that deltas have taken meanwhile. A page of an earlier time names them as kept, and its deltas take them
+   * again; or it tells that they closed, in a later revision.
+   */
+  #gone: Map<number, ReplicatedEntry> | undefined;
+  /** The highest clock of what is shown that the author was told of: of later births no page tells that they closed. */
+  #shown = 0;
 
   constructor(id: number, first: boolean, doubted: boolean, base: number, rules: Rules) {
     this.#id = id;
@@ -52,13 +62,14 @@ export class Rebuild {
 
   /** Entries that it keeps beside those that are held. */
   get weight(): number {
-    return this.#fresh + this.#ahead.weight;
+    return this.#fresh + this.#ahead.weight + (this.#gone?.size ?? 0);
   }
 
   /** What to ask the author for next; `shown` is the clock of what is shown, of which it tells the sessions that closed. */
   nextRequest(shard: number, shown: number): SliceRequest {
     if (this.hasAllPages) return { type: "deltaRequest", shard, clock: this.clock };
     const { base } = this;
+    this.#shown = Math.max(this.#shown, shown);
     const request = {
       type: "pageRequest",
       shard,
@@ -99,9 +110,10 @@ export class Rebuild {
     return isFirst;
   }
 
-  /** A delta came for the held slice, which this one will need as well. */
-  keep(delta: Delta): void {
-    if (delta.upTo > this.clock) this.#ahead.add(delta);
+  /** A delta came for the held slice, which this one will need as well, if it is not the first. */
+  keep(delta: Delta, held: ReadonlyMap<number, unknown>, heldClock: number): void {
+    this.noteClosed(delta.closed, held, heldClock);
+    if (!this.first && delta.upTo > this.clock) this.#ahead.add(delta);
   }
 
   /** Births have come, of which those that are held cost nothing. */
@@ -137,10 +149,35 @@ export class Rebuild {
     return this.first || this.clock >= Math.min(heldClock, toldClock);
   }
 
-  /** Remembers which of the held births went with their session. */
-  noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>): void {
+  /**
+   * Remembers which births went with their session: those that are held, as they are or as what a delta has put in their
+   * place, and those above the clock of what is held, which may come yet.
+   */
+  noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>, heldClock: number): void {
     if (this.first) return;
-    for (const clock of clocks) if (held.has(clock)) (this.#closed ??= new Set()).add(clock);
+    for (const clock of clocks) {
+      const gone = this.#gone?.get(clock);
+      if (gone !== undefined) (this.#closedLater ??= new Set()).add(identityText(gone));
+      const mayCome = clock > heldClock && (this.#closed?.size ?? 0) < MAX_CLOSED_AHEAD;
+      if (mayCome || held.has(clock)) (this.#closed ??= new Set()).add(clock);
+    }
+  }
+
+  /** Remembers what a delta has taken from what is held, as far as a page may speak of it. */
+  noteGone({ removed, updated }: SliceChange): void {
+    for (const { entry } of removed) this.#noteGone(entry);
+    for (const { previous } of updated) this.#noteGone(previous);
+  }
+
+  #noteGone(entry: ReplicatedEntry): void {
+    const birth = ReplicatedEntry.clockOf(entry);
+    const spokenOf = this.first ? this.base : Math.max(this.base, this.#shown);
+    if (birth <= spokenOf) (this.#gone ??= new Map()).set(birth, entry);
+  }
+
+  /** The entry of a birth that was held, and that a delta has taken since this began. */
+  goneAt(birth: number): ReplicatedEntry | undefined {
+    return this.#gone?.get(birth);
   }
 
   /** Whether an entry that is held and gone from the new slice went with its session. */

@@ -173,10 +173,11 @@ export class RemoteSlice {
 
   /** Begins to build anew, from what is held or, where that is doubted, from nothing. */
   startRebuild(id: number, doubted: boolean): void {
-    this.#early = undefined;
     const first = !this.isReplacing && this.#rules.isFirstSync(this.#clock, this.#partial, this.entries.size);
     const base = this.#rules.rebuildBase(doubted, this.#heldBase());
     this.#rebuild = new Rebuild(id, first, doubted, base, this.#rules);
+    for (const delta of this.#early?.all ?? []) this.#rebuild.keep(delta, this.entries, this.#clock);
+    this.#early = undefined;
     if (first) this.#partial = true;
   }
 
@@ -197,7 +198,7 @@ export class RemoteSlice {
     for (const { first, last } of page.kept) {
       if (last > rebuild.base) return { type: "foreign" };
       for (let clock = first; clock <= last; clock++) {
-        const value = this.entries.get(clock);
+        const value = this.entries.get(clock) ?? rebuild.goneAt(clock);
         // Held where the author believes it is: else what is held is wrong, and has to come anew.
         if (this.#rules.isUnusable(value)) return { type: "unusable" };
         if (value !== undefined) births.push({ clock, value });
@@ -213,7 +214,7 @@ export class RemoteSlice {
       this.#clockCounter = Math.max(this.#clockCounter, counter);
     }
     this.#steps += 1;
-    rebuild.noteClosed(page.closed ?? [], this.entries);
+    rebuild.noteClosed(page.closed ?? [], this.entries, this.#clock);
     rebuild.noteFresh(births, this.entries);
     rebuild.set ??= rebuild.first ? this.#heldSet() : this.#emptySet();
     const { added } = rebuild.set.mergePart(part);
@@ -313,10 +314,7 @@ export class RemoteSlice {
     for (const removal of whole.removed) if (removal.closed) closed.add(removal.removed);
     const delta: Delta = { since, upTo, counter, part, closed };
     const rebuild = this.#rebuild;
-    if (rebuild?.first === false) {
-      rebuild.noteClosed(closed, this.entries);
-      rebuild.keep(delta);
-    }
+    rebuild?.keep(delta, held, this.#clock);
     const change = this.#merge(delta);
     if (rebuild === undefined) return change;
     if (rebuild.first) rebuild.clock = this.#clock;
@@ -363,10 +361,12 @@ export class RemoteSlice {
     const closed = closedBy(merges, (clock) => this.entries.get(clock));
     const { added, updated, removed } = this.#heldSet().merge({ parts });
     const gone = [...removed, ...updated.map(({ previous }) => previous)];
-    return pairByIdentity(
+    const change = pairByIdentity(
       [...added, ...updated].map(({ value }) => value),
       gone.map(({ dot, value }) => ({ entry: value, closed: closed.has(dot.clock) })),
     );
+    this.#rebuild?.noteGone(change);
+    return change;
   }
 
   /** Puts the new slice in the place of the old one, if it stands at one clock; what this changed is told in parts. */

@@ -25,8 +25,8 @@ class Pair {
     this.entries.set(key, this.author.update(this.entries.get(key)!, meta));
   }
 
-  remove(key: string): void {
-    this.author.remove(this.entries.get(key)!, false);
+  remove(key: string, closed = false): void {
+    this.author.remove(this.entries.get(key)!, closed);
   }
 
   flush(): DeltaMessage {
@@ -281,6 +281,43 @@ describe("a rebuild", () => {
     expect(pair.compare()).toBe("equal");
   });
 
+  it("holds what a page keeps though a delta has taken it meanwhile", () => {
+    const pair = new Pair();
+    pair.add("stays", "goes", "changes");
+    pair.receive(pair.flush());
+    pair.slice.startRebuild(1, false);
+    const page = pair.page();
+    pair.remove("goes");
+    pair.update("changes", { v: 2 });
+    pair.receive(pair.flush());
+    const { added, updated, removed } = pair.receivePage(page);
+    expect({ added, updated, removed }).toEqual({ added: [], updated: [], removed: [] });
+    expect(pair.held()).toEqual(["changes", "stays"]);
+    expect(pair.compare()).toBe("equal");
+  });
+
+  it("of a first sync that begins again does not bring back what a delta has taken meanwhile", () => {
+    const pair = new Pair();
+    pair.add("stays", "goes");
+    pair.flush();
+    pair.compare();
+    pair.slice.startRebuild(1, false);
+    pair.receivePage(pair.page(1));
+    pair.add("late");
+    pair.receivePage(pair.page(1));
+    pair.slice.startRebuild(2, false);
+    expect(pair.slice.nextRequest()).toMatchObject({ type: "pageRequest", base: 2 });
+    const page = pair.page();
+    pair.remove("goes");
+    pair.flush();
+    // Deltas carry on what the pages before have brought.
+    pair.receive(pair.author.answer(pair.slice.clock) as DeltaMessage);
+    expect(pair.held()).toEqual(["late", "stays"]);
+    pair.receivePage(page);
+    expect(pair.held()).toEqual(["late", "stays"]);
+    expect(pair.compare()).toBe("equal");
+  });
+
   it("refuses pages of another rebuild, out of turn, or beyond the base", () => {
     const pair = behind();
     pair.slice.startRebuild(7, false);
@@ -309,6 +346,38 @@ describe("a rebuild", () => {
     pair.slice.startRebuild(1, false);
     const page = { ...pair.page(), kept: [{ first: 1, last: 1 }] };
     expect(pair.slice.receivePage(page, ++pair.counter)).toEqual({ type: "unusable" });
+  });
+
+  it("knows that a session closed whose entry a late delta updated while the page was under way", () => {
+    const pair = new Pair();
+    pair.add("x");
+    pair.receive(pair.flush());
+    pair.update("x", { v: 2 });
+    const late = pair.flush();
+    pair.remove("x", true);
+    pair.slice.startRebuild(1, false);
+    const page = pair.page();
+    expect(pair.receive(late).updated).toHaveLength(1);
+    expect(pair.receivePage(page).removed).toMatchObject([{ entry: { meta: { v: 2 } }, closed: true }]);
+  });
+
+  it("knows that a session closed by a delta that came before the entry did", () => {
+    for (const isEarly of [true, false]) {
+      const pair = new Pair();
+      pair.add("y");
+      pair.receive(pair.flush());
+      pair.add("x");
+      const late = pair.flush();
+      pair.remove("x", true);
+      const early = pair.flush();
+      if (isEarly) pair.receive(early);
+      pair.slice.startRebuild(1, false);
+      const page = pair.page();
+      if (!isEarly) pair.receive(early);
+      expect(pair.receive(late).added).toHaveLength(1);
+      expect(pair.receivePage(page).removed).toMatchObject([{ entry: { key: "x" }, closed: true }]);
+      expect(pair.held()).toEqual(["y"]);
+    }
   });
 
   it("never takes a slice back that went on meanwhile", () => {
