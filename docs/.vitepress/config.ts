@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { defineConfig } from "vitepress";
 import { leftOut, linkOnSite, pictureOnSite } from "./links.js";
 import { base, manifest, repositoryUrl, root } from "./manifest.js";
+import { searchDialog } from "./search-dialog.js";
 import { navigation, sidebar } from "./sidebar.js";
 
 export default defineConfig({
@@ -19,6 +20,13 @@ export default defineConfig({
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config(md) {
       const { link_open: linkOpen, image } = md.renderer.rules;
+      // The corner of a table that says nothing is the header of nothing.
+      md.core.ruler.push("empty-corners", ({ tokens }) => {
+        for (const [index, token] of tokens.entries()) {
+          if (token.type !== "th_open" || tokens[index + 1]?.content !== "") continue;
+          for (const cell of [token, tokens[index + 2]]) if (cell?.tag === "th") cell.tag = "td";
+        }
+      });
       md.renderer.rules["link_open"] = (tokens, index, options, env, self) => {
         const href = tokens[index]?.attrGet("href");
         if (href) tokens[index]?.attrSet("href", linkOnSite(env.relativePath, href));
@@ -32,6 +40,7 @@ export default defineConfig({
     },
   },
   vite: {
+    plugins: [searchDialog],
     // The reference of all entries is one long page each.
     build: { chunkSizeWarningLimit: 2_000 },
     resolve: {
@@ -56,6 +65,12 @@ export default defineConfig({
       },
     },
     socialLinks: [{ icon: "github", link: repositoryUrl, ariaLabel: "The repository" }],
+    notFound: {
+      title: "There is no such page",
+      quote: "It may have moved: search for it, or start from the first page.",
+      linkText: "To the first page",
+      linkLabel: "To the first page",
+    },
     footer: { message: "MIT licensed." },
   },
 });

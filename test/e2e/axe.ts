@@ -11,11 +11,24 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** Rejects with what it finds. */
-export async function expectNoViolations(page: Page, what: string): Promise<void> {
+/** Those whose finding depends on the colours. */
+const colourRules = ["color-contrast", "link-in-text-block"];
+
+/** Which rules a page is looked at by. */
+export type Extent = "all" | "colours" | "all but colours";
+
+/** What it finds, a line for each element. */
+export async function violationsOf(page: Page, extent: Extent = "all"): Promise<readonly string[]> {
   // By the debugger, because the page's own policy lets no foreign script in.
   const session = await page.context().newCDPSession(page);
-  const run = `${source}; axe.run(document, { runOnly: ${JSON.stringify(rules)} }).then(({ violations }) => JSON.stringify(violations))`;
+  const options = {
+    runOnly: extent === "colours" ? { type: "rule", values: colourRules } : { type: "tag", values: rules },
+    ...(extent === "all but colours" && {
+      rules: Object.fromEntries(colourRules.map((rule) => [rule, { enabled: false }])),
+    }),
+    resultTypes: ["violations"],
+  };
+  const run = `${source}; axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => JSON.stringify(violations))`;
   const { result } = await session.send("Runtime.evaluate", {
     expression: run,
     awaitPromise: true,
@@ -23,9 +36,13 @@ export async function expectNoViolations(page: Page, what: string): Promise<void
   });
   await session.detach();
   const violations = JSON.parse(String(result.value)) as readonly Violation[];
-  if (violations.length === 0) return;
-  const lines = violations.flatMap(({ id, nodes }) =>
+  return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
   );
-  throw new Error(`axe finds on ${what}:\n${lines.join("\n")}`);
+}
+
+/** Rejects with what it finds. */
+export async function expectNoViolations(page: Page, what: string): Promise<void> {
+  const lines = await violationsOf(page);
+  if (lines.length > 0) throw new Error(`axe finds on ${what}:\n${lines.join("\n")}`);
 }

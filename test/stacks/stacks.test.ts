@@ -2,10 +2,13 @@
 import { mkdirSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createClient } from "redis";
 import { io, type Socket } from "socket.io-client";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { redisPubSub } from "../../src/adapters/redis.js";
 import { PresenceClient } from "../../src/client/index.js";
+import { Tracker } from "../../src/index.js";
 import { freePort, openRedis, type Broker } from "../brokers/servers.js";
 import { codeBlocks, section } from "../docs/markdown.js";
 import { root } from "../package/tarball.js";
@@ -21,6 +24,11 @@ const installed = requireTool({
   name: "Nest and Jest",
   install: "npm ci --prefix test/stacks",
   path: existsSync(join(here, "node_modules/@nestjs/core")) ? here : "",
+});
+const next = requireTool({
+  name: "Next",
+  install: "npm ci --prefix test/stacks",
+  path: existsSync(join(here, "node_modules/next")) ? here : "",
 });
 const node = { name: "Node", command: [process.execPath] } as const;
 let consumer: string;
@@ -188,6 +196,64 @@ process.once("SIGTERM", async () => {
     expect(await program.end()).toBe(0);
     expect(await program.said("end ")).toBe("undefined"); // stopped by the recipe, the stream has ended
   });
+
+  it.skipIf(next === undefined)(
+    "Next itself: its modules are edited without another node, and it says goodbye",
+    async () => {
+      const folder = join(consumer, "next-itself");
+      for (const [name, text] of piecesOf("servers.md", "Next.js")) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), text);
+      }
+      writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+      // What is linked lies elsewhere.
+      writeFileSync(join(folder, "next.config.mjs"), 'export default { turbopack: { root: "/" } };');
+      for (const name of ["next", "react", "react-dom"]) link(folder, join(here, "node_modules"), name);
+      const shared = ["typescript", "@types/react", "@types/node", "redis"];
+      for (const name of shared) link(folder, join(root, "node_modules"), name);
+      const port = await freePort();
+      const dev = [
+        join(folder, "node_modules/next/dist/bin/next"),
+        "dev",
+        "-H",
+        "127.0.0.1",
+        "-p",
+        String(port),
+      ];
+      const env = { REDIS_URL: redis.url.href, NEXT_TELEMETRY_DISABLED: "1" };
+      const program = new Program(node, dev, folder, env);
+      onTestFinished(() => program.kill());
+      const events = `http://127.0.0.1:${port}/rooms/lobby/events?user=`;
+      const ann = await EventReader.open(`${events}ann`);
+      await ann.until((text) => text.includes('presence_state\ndata: {"ann":'));
+      // Both modules are edited: what bob gets is of the new ones.
+      const edited = ["app/rooms/[room]/events/route.ts", "lib/presence.ts"];
+      for (const name of edited) {
+        const text = readFileSync(join(folder, name), "utf8");
+        writeFileSync(join(folder, name), `${text}\nconsole.log("loaded again: ${name}");\n`);
+      }
+      const bob = await EventReader.open(`${events}bob`);
+      await bob.until((text) => text.includes('"ann":') && text.includes('"bob":'));
+      await ann.until((text) => text.includes('"joins":{"bob":'));
+      await program.said("loaded again: app/rooms/[room]/events/route.ts");
+      await program.said("loaded again: lib/presence.ts");
+      // Whoever looks on finds one node of all that was loaded.
+      const publisher = await createClient({ url: redis.url.href }).connect();
+      const subscriber = await publisher.duplicate().connect();
+      const pubsub = redisPubSub({ publisher, subscriber });
+      const observer = await Tracker.start({}, { name: "app", pubsub, observer: true });
+      await expect.poll(() => observer.list("lobby").length, { timeout: 20_000 }).toBe(2);
+      expect(observer.health().replicas.map(({ status }) => status)).toEqual(["up"]);
+      expect(await program.end()).toBe(0);
+      // In development Next itself cuts what is open.
+      await Promise.allSettled([ann.ended, bob.ended]);
+      const statuses = (): readonly string[] => observer.health().replicas.map(({ status }) => status);
+      // It said goodbye: a node that was killed would be up for as long as it may be silent.
+      await expect.poll(statuses, { timeout: 2_000 }).toEqual(["departing"]);
+      await observer.stop();
+      await Promise.all([publisher.close(), subscriber.close()]);
+    },
+  );
 });
 
 describe.skipIf(installed === undefined)("Jest", () => {
@@ -207,6 +273,13 @@ describe.skipIf(installed === undefined)("Jest", () => {
     ]);
   });
 });
+
+/** A package of another folder, where a program of this one finds it. */
+function link(folder: string, packages: string, name: string): void {
+  const path = join(folder, "node_modules", name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(packages, name), path, "junction");
+}
 
 /** A visitor of the rooms of Socket.IO. */
 function visit(port: string, user: string): { readonly socket: Socket; readonly client: PresenceClient } {
