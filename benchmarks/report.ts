@@ -36,12 +36,17 @@ writeFileSync(out, render(runs));
 for (const name of unexplained) console.error(`no reason is given for the miss of: ${name}`);
 if (unexplained.length > 0) process.exitCode = 1;
 
-/** Each benchmark once, from the last run that has it: where a part was run again, it stands for what was there before. */
+/** Each figure once, from the last run that has its benchmark or its row: where a part was run again, it stands instead. */
 function latestOf(all: readonly Run[]): Run[] {
   return all.map((run, index) => {
     const later = all.slice(index + 1).filter(({ program: name }) => name === run.program);
-    const again = new Set(later.flatMap(({ rows }) => rows.map(({ benchmark }) => benchmark)));
-    return { ...run, rows: run.rows.filter(({ benchmark }) => !again.has(benchmark)) };
+    const again = new Set(
+      later.flatMap(({ rows }) => rows.flatMap(({ benchmark, name }) => [benchmark, name])),
+    );
+    return {
+      ...run,
+      rows: run.rows.filter(({ benchmark, name }) => !again.has(benchmark) && !again.has(name)),
+    };
   });
 }
 

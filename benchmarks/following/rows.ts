@@ -58,6 +58,6 @@ export function rowsOf(compared: Compared): Row[] {
         }),
       beside: [{ what: `the model, ${unit}`, values: [compared.model[figure]] }],
     };
-    return [received, model].map((each) => toRow("following", each));
+    return [received, model].map((each) => toRow(`following ${where}`, each));
   });
 }
