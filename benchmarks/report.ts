@@ -12,7 +12,7 @@ import { Command } from "commander";
 import type { Machine } from "./harness/machine.js";
 import type { Row } from "./harness/row.js";
 import { markdownTable } from "./harness/table.js";
-import { reasonFor } from "./reasons.js";
+import { reasonBehind, reasonFor } from "./reasons.js";
 
 interface Run {
   readonly program: string;
@@ -76,9 +76,32 @@ function render(all: readonly Run[]): string {
   ];
   if (missed.length === 0) lines.push("Nothing.", "");
   for (const { name } of missed) lines.push(`- **${name}**: ${explain(name)}`);
+  lines.push("", "## What is behind a peer, and why", "", ...behindPeers(all));
   for (const { program: name, rows, machine } of all)
     lines.push("", `## All rows of ${name} at ${machine.commit}`, "", markdownTable(rows));
   return `${lines.join("\n")}\n`;
+}
+
+/** Of the programs that measure peers: the rows in which one of them takes less. */
+function behindPeers(all: readonly Run[]): string[] {
+  const found = new Map<string, string[]>();
+  for (const { program: name, rows } of all) {
+    if (name !== "bench:peers") continue;
+    for (const { name: row, value, unit, beside = [] } of rows) {
+      for (const { what, value: ofPeer } of beside) {
+        if (ofPeer.median >= value.median) continue;
+        const reason = reasonBehind(row) ?? "no reason found yet";
+        const text = `${row}: ${round(value.median)} ${unit}, ${what} ${round(ofPeer.median)} ${unit}`;
+        found.set(reason, [...(found.get(reason) ?? []), text]);
+      }
+    }
+  }
+  if (found.size === 0) return ["Nothing."];
+  return [...found].map(([reason, rows]) => `- **${rows.join("; ")}**: ${reason}`);
+}
+
+function round(figure: number): string {
+  return figure.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }
 
 function explain(name: string): string {
