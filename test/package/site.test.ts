@@ -91,7 +91,7 @@ describe.skipIf(withoutBrowser)("the site", () => {
   // further ones by what was built, so that each change of the site has others looked at.
   it("has no violation of WCAG A or AA, light, dark and on a phone, and is no wider than that", async () => {
     const context = await browser.newContext();
-    const pages = [...new Set([...kinds, ...drawn(pagesOf(site), 8)])];
+    const pages = [...new Set([...kinds, ...drawn(pagesOf(site), 4)])];
     const found: string[] = [];
     await eachOf(pages, 2, async (path) => {
       const page = await openPage(context, served.url + path, failures);
