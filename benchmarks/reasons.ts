@@ -17,6 +17,14 @@ const reasons: readonly Reason[] = [
       "another way of defining the property, a smaller entry.",
   },
   {
+    row: /: longest event-loop delay meanwhile, at the new node$/,
+    reason:
+      "no turn of the tracker takes half of it (see beside): sixteen slices of each life are asked for at once, so that sixty-four " +
+      "shards over a slow network take four round trips, and all that has arrived is handled before the loop looks at its " +
+      "timers. Not tried: handling frames after so many bytes in the next turn, which needs a bound for those that wait and " +
+      "care for silence that is measured meanwhile.",
+  },
+  {
     row: /^memory per own entry that was updated, of 10,000$/,
     reason:
       "two costs that do not grow with the entries are divided by few of them here: the author remembers its last 11,000 " +
