@@ -32,6 +32,13 @@ const reasons: readonly Reason[] = [
       "half of the places would do (46 B). At 100,000 entries the removals are 4 B, and the target is met.",
   },
   {
+    row: /^following: (frames|bytes) received by a node, .*, home nodes$|^following: the model is off in bytes/,
+    reason:
+      "where the table names commit 66d5330, this was measured before windows followed the load of nodes that follow, before " +
+      "ends went with other frames, and with a model that knew neither. The model of today says 119 frames and 23.8 kB a " +
+      "second for home nodes; on smaller clusters it was 9 to 26 % too high there (decision 0202).",
+  },
+  {
     row: /^following: bytes received by a node, 100 nodes, 100,000 entries in rooms, placed at random$/,
     reason:
       "by the model three of four joins are on a node that nobody of the room was on: it meets the twelve nodes of that room, " +
