@@ -120,12 +120,11 @@ export class Interests {
     this.follows.close(topic, entries - this.own.of(topic).size, nowMs);
   }
 
-  /** A follow has ended; and with it a stake without an entry, so that both are taken back at once. */
+  /** A follow has ended; and with it a stake that has had no entry for a while, so that both are taken back at once. */
   unfollowed(topic: string, nowMs: number): void {
     this.#waiting.delete(topic);
     const endsMs = this.#lingering.get(topic) ?? Infinity;
-    const leftMs = endsMs - this.#stakeLingerMs;
-    if (nowMs - leftMs >= Math.min(this.#stakeLingerMs, this.#protocol.limits.lingerMinMs))
+    if (nowMs >= endsMs - Math.max(0, this.#stakeLingerMs - this.#protocol.limits.lingerMinMs))
       this.#endStake(topic);
     for (const pair of this.#port.pairs()) {
       const generation = Math.max(pair.wishes.get(topic) ?? 0, pair.followed.openedIn(topic) ?? 0);

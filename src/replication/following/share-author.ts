@@ -45,8 +45,6 @@ export class AuthoredShare implements Watcher {
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
-  /** Whether that is more than closes. */
-  #isNews = false;
 
   /** @param hasNews is called when there is something for a next frame. */
   constructor(
@@ -79,7 +77,7 @@ export class AuthoredShare implements Watcher {
 
   /** Whether the follower has something to show of what has changed since then: a close tells of an empty topic. */
   get isNews(): boolean {
-    return this.#isNews;
+    return this.isAwaited || this.#births.size > 0 || this.#removals.length > 0;
   }
 
   /** Where the follower stands, if it has heard everything, and what it has then. */
@@ -111,7 +109,6 @@ export class AuthoredShare implements Watcher {
     this.#closed.delete(topic);
     for (const entry of this.#own.of(topic)) this.#include(entry, ReplicatedEntry.hashOf(entry));
     this.#own.watch(topic, this);
-    this.#isNews = true;
     this.#change();
   }
 
@@ -143,7 +140,6 @@ export class AuthoredShare implements Watcher {
   born(entry: ReplicatedEntry, hash: number): void {
     this.#include(entry, hash);
     this.#births.add(entry);
-    this.#isNews = true;
     this.#change();
   }
 
@@ -151,7 +147,6 @@ export class AuthoredShare implements Watcher {
     this.#count -= 1;
     this.#digest.subtract(removal.removed, hash);
     this.#removals.push(removal);
-    this.#isNews = true;
     this.#change();
   }
 
@@ -192,7 +187,6 @@ export class AuthoredShare implements Watcher {
     this.#opens.clear();
     this.#closes.clear();
     this.#isPending = false;
-    this.#isNews = false;
     return { stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version, ...content };
   }
 

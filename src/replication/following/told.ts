@@ -116,7 +116,7 @@ export class Told<V> {
   /** The same of that for which somebody waits, and of the first word. */
   get urgentMs(): number {
     if (this.isConfirmed || (this.#isHeard && this.#lastUrgent <= this.#confirmed)) return Infinity;
-    return Math.max(0, this.#lastUrgent) > this.#said ? -Infinity : this.#patience.dueMs;
+    return this.#lastUrgent > this.#said ? -Infinity : this.#patience.dueMs;
   }
 
   /** Says what the peer may not have; possibly nothing. */

@@ -10,9 +10,9 @@ const STEP_MS = 50;
 /** With such keys, of which none is gone before it is said, six nodes say more than is paid, however long they collect. */
 const MUCH = { kept: 40, longer: "-".repeat(400) };
 
-function clusterOf(count: number): { cluster: Cluster; nodes: readonly Node[] } {
+function clusterOf(count: number, lingering = 300): { cluster: Cluster; nodes: readonly Node[] } {
   const cluster = new Cluster(1, {
-    ...{ windowMs: PERIOD_MS, lingering: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
+    ...{ windowMs: PERIOD_MS, lingering, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
     ...{ echoes: false, following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS } },
   });
   const nodes = Array.from({ length: count }, (_, i) => cluster.start(`node-${i}`));
@@ -115,5 +115,27 @@ describe("R90: what nobody waits for", () => {
     cluster.step(reader, { type: "unfollow", topic: "t" });
     cluster.run(300 + 500 + 2_000 + 100);
     expect(author.follower.sizes.watches).toBe(0);
+  });
+
+  it("is taken back with a follow that ends, if its topic has had no entry for a while", () => {
+    const lingerMs = 2 * FOLLOWING_LIMITS.lingerMinMs;
+    for (const [leftMs, stakes] of [
+      [lingerMs / 3, 0],
+      [(2 * lingerMs) / 3, 1],
+    ] as const) {
+      const { cluster, nodes } = clusterOf(2, lingerMs);
+      const [node] = nodes as [Node];
+      cluster.track(node, "t", "k");
+      cluster.step(node, { type: "follow", topic: "t" });
+      cluster.run(5_000);
+      cluster.step(node, { type: "unfollow", topic: "t" });
+      cluster.run(leftMs);
+      for (const entry of node.entries.keys()) cluster.untrack(node, entry);
+      cluster.run(lingerMs - leftMs + 1_000);
+      // What it had in the topic lingers for as long as the follow did: it would end later.
+      expect([node.follower.interests.follows.size, node.follower.sizes.stakes]).toEqual([0, stakes]);
+      cluster.run(leftMs + 1_000);
+      expect(node.follower.sizes.stakes).toBe(0);
+    }
   });
 });
