@@ -273,6 +273,7 @@ export class PromiseOracles {
   #lookAtFollowing(node: Node, memory: Memory): void {
     if (this.#expected.corrupted || this.#expected.hints || this.#isMistakable(node.name)) return;
     const now = this.#cluster.nowMs;
+    const { heartbeatPeriodMs } = this.#expected;
     const { broadcastPeriodMs, network } = this.#cluster;
     const limitMs = broadcastPeriodMs + 2 * network.slowestMs + 2 * slackMs;
     for (const owner of this.#others(node)) {
@@ -287,7 +288,9 @@ export class PromiseOracles {
       const followsMs = memory.followsMs.get(owner.life) ?? -Infinity;
       // Level with what was there before the last loss is not enough: its frame may have been the one that was lost.
       if (followsMs <= quietSinceMs + limitMs) {
-        const isLevel = entries.length > 0 && missing === undefined && now > quietSinceMs + limitMs;
+        // What was lost may have told of a leave: of that the list says nothing, but the next heartbeat does.
+        const isTold = now > quietSinceMs + limitMs + heartbeatPeriodMs;
+        const isLevel = entries.length > 0 && missing === undefined && isTold && this.#lagsNot(node, owner);
         if (isLevel) memory.followsMs.set(owner.life, now);
         continue;
       }
@@ -298,6 +301,12 @@ export class PromiseOracles {
         `no longer follows ${owner.name}, of which no broadcast was lost: ${identityOf(missing)}`,
       );
     }
+  }
+
+  /** Whether a node knows of nothing that it lacks of another. */
+  #lagsNot(node: Node, { name }: Node): boolean {
+    const { replicas } = node.tracker.health();
+    return replicas.every((replica) => replica.name !== name || replica.lagDots === 0);
   }
 
   /** The first life after a clock that was ahead has to insist; once one of them was seen, none does. */
