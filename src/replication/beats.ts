@@ -5,6 +5,7 @@
 import type { Beat } from "./following/message.js";
 import type { FollowingOutbox } from "./following/outbox.js";
 import type { FollowerOptions } from "./following/port.js";
+import type { Life } from "./life.js";
 import type { Connection } from "./lives/connection.js";
 import type { VoiceWay } from "./step.js";
 
@@ -19,11 +20,15 @@ export class Beats {
     this.#connection = connection;
   }
 
-  /** Speaks, if a heartbeat is due. Returns whether it was. */
-  advance(nowMs: number): boolean {
-    if (!this.#connection.takeHeartbeat(nowMs)) return false;
-    this.sound(this.#options.echoes ? ["broadcasts", "inbox"] : ["broadcasts"]);
-    return true;
+  /** Speaks: to itself, where it hears itself, and to all if need be. */
+  beat(toAll: boolean): void {
+    const ways: VoiceWay[] = toAll ? ["broadcasts"] : [];
+    this.sound(this.#options.echoes ? [...ways, "inbox"] : ways);
+  }
+
+  /** Speaks to one life. */
+  tell(life: Life): void {
+    this.#outbox.send(this.#beat(), life);
   }
 
   /** Speaks on these ways. */

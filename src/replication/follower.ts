@@ -20,6 +20,7 @@ import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
 import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/port.js";
+import { Rolls } from "./following/rolls.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
 import { FollowingBorder } from "./following-border.js";
 import { Connection } from "./lives/connection.js";
@@ -31,6 +32,7 @@ import { Refusals } from "./lives/refusals.js";
 import { PartnerLives } from "./partner-lives.js";
 import { Partner } from "./partner.js";
 import { Reading } from "./reading.js";
+import { Rolling } from "./rolling.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
@@ -66,6 +68,8 @@ export class Follower implements Machine {
   readonly #reading: Reading;
   readonly #listening: Listening;
   readonly #greetings: Greetings;
+  readonly #rolls: Rolls<Partner>;
+  readonly #rolling: Rolling;
   readonly #agenda = new Agenda<Partner>();
   readonly #partnerLives: PartnerLives;
   /** The wake-up that was asked for last, until it comes. */
@@ -125,8 +129,9 @@ export class Follower implements Machine {
       protocol,
       following,
     };
+    this.#rolls = new Rolls<Partner>({ self: life, ...options, ...following });
     this.#partnerLives = new PartnerLives({
-      ...{ border: this.border },
+      ...{ border: this.border, rolls: this.#rolls },
       ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
       ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
     });
@@ -151,6 +156,19 @@ export class Follower implements Machine {
       },
       rules,
     );
+    this.#rolling = new Rolling({
+      ...{
+        self: life,
+        rolls: this.#rolls,
+        rules: following.rules,
+        heartbeatPeriodMs: options.heartbeatPeriodMs,
+        beats: this.#beats,
+        outbox: this.#outbox,
+      },
+      ...{ connection: this.connection, membership: this.membership, listening: this.#listening },
+      refusals: this.#refusals,
+      named: (counter, timeMs) => this.#hearOwn({ from: life, to: undefined, counter }, timeMs),
+    });
   }
 
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
@@ -206,6 +224,11 @@ export class Follower implements Machine {
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
     return this.#partnerLives.upNames();
+  }
+
+  /** Whether others take this node for one that tells all who is there. */
+  isCaller(nowMs: number): boolean {
+    return this.#rolls.isCaller(nowMs);
   }
 
   get following(): FollowerSizes {
@@ -275,7 +298,7 @@ export class Follower implements Machine {
     this.#wakeMs = Infinity;
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     // A node that holds everything does not hear this one otherwise.
-    if (this.#beats.advance(nowMs) && this.connection.isAttached) {
+    if (this.#rolling.advance(nowMs) && this.connection.isAttached) {
       const notice = {
         from: this.#options.life,
         to: undefined,
@@ -305,6 +328,7 @@ export class Follower implements Machine {
 
   #tick(nowMs: number): void {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
+    this.#rolling.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
       this.#localActions.unfollow(topic);
@@ -389,7 +413,10 @@ export class Follower implements Machine {
     const { replica: partner } = hearing;
     // For an earlier life of this node: it tells only that its sender is alive.
     if (to !== undefined && to !== life.incarnation) this.counters.framesMisaddressed += 1;
-    else if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
+    else {
+      if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
+      this.#rolling.hear(partner, frame, nowMs);
+    }
     if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
       this.membership.caughtUp(partner);
       this.#partnerLives.isShownAgain(partner);
@@ -404,7 +431,7 @@ export class Follower implements Machine {
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */
-  #hearOwn(frame: FollowingFrame, nowMs: number): void {
+  #hearOwn(frame: Pick<FollowingFrame, "from" | "to" | "counter">, nowMs: number): void {
     // Of the time until now nothing counts in which it could not hear.
     if (this.connection.voice.isDeaf) this.#tick(nowMs);
     if (this.connection.hear(frame, nowMs)) this.#resume(nowMs);

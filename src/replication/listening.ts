@@ -36,11 +36,18 @@ export class Listening {
     const { membership, effects } = this.#listeners;
     if (message.type === "pair")
       return partner.status !== "departing" && this.#readPair(partner, message, counter, nowMs);
-    this.#gotThrough(partner, to === undefined ? "broadcast" : "question", nowMs);
+    // A beat that comes directly is for a caller, and stands for one that all hear.
+    const isForAll = to === undefined || message.type === "beat";
+    this.#gotThrough(partner, isForAll ? "broadcast" : "question", nowMs);
     if (message.type === "beat") this.#readBeat(partner, message);
     else if (message.type === "evict") effects.add({ type: "evict", by: from, eviction: message });
     else if (message.type === "goodbye") membership.goodbye(partner, message.windowMs, nowMs);
     return false;
+  }
+
+  /** A caller has heard it, and said so: that stands for its own word to all. */
+  heardThroughRoll(partner: Partner, nowMs: number): void {
+    this.#gotThrough(partner, "broadcast", nowMs);
   }
 
   /** Letters were sent: what is not answered tells how frames get through. */

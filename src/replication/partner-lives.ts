@@ -5,6 +5,7 @@
 import type { Agenda } from "./following/agenda.js";
 import type { Interests } from "./following/interests.js";
 import type { Pair } from "./following/pair.js";
+import type { Rolls } from "./following/rolls.js";
 import type { FollowingBorder } from "./following-border.js";
 import type { Life } from "./life.js";
 import type { Greetings } from "./lives/greetings.js";
@@ -20,6 +21,7 @@ import type { Effects } from "./step.js";
 export interface Concerned {
   readonly view: View;
   readonly interests: Interests;
+  readonly rolls: Rolls<Partner>;
   readonly reading: Reading;
   readonly greetings: Greetings;
   /** When something is to be said to whom. */
@@ -71,6 +73,7 @@ export class PartnerLives implements MembershipListener<Partner> {
     const { interests, greetings, border, effects } = this.#concerned;
     border.foreign.delete(partner.life.name);
     this.#partners.set(partner.pair, partner);
+    this.#concerned.rolls.add(partner);
     greetings.want(partner, nowMs);
     interests.appeared(partner.pair);
     this.#came(partner);
@@ -124,6 +127,7 @@ export class PartnerLives implements MembershipListener<Partner> {
     reading.forget(partner);
     interests.forget(pair, departure !== undefined);
     this.#partners.delete(pair);
+    this.#concerned.rolls.delete(partner);
     // Membership does not say when: as of the last tick, which is at most one tick too early.
     this.#went(partner, healthy.lastPassMs);
     effects.add({ type: "replicaGone", life: partner.life });
@@ -162,11 +166,13 @@ export class PartnerLives implements MembershipListener<Partner> {
   #came(partner: Partner): void {
     this.#up.set(partner.name, partner);
     this.#concerned.interests.came(partner.name);
+    this.#concerned.rolls.came(partner.name);
   }
 
   #went(partner: Partner, nowMs: number): void {
     if (this.#up.get(partner.name) !== partner) return;
     this.#up.delete(partner.name);
     this.#concerned.interests.went(partner.name, nowMs);
+    this.#concerned.rolls.went(partner.name);
   }
 }

@@ -19,6 +19,12 @@ export class Partner extends Peer {
   readonly assembly: Assembly;
   /** How many of the entries that are held of it are counted. */
   counted = 0;
+  /** The counter that this node has told of it in its last roll. */
+  calledCounter = 0;
+  /** When it called the roll last, and in time. */
+  calledMs = -Infinity;
+  /** The caller that told of it last; undefined of one that says to all that it is there. */
+  namedBy: Partner | undefined;
   /** How many entries of it wait for room. */
   lacksRoomFor = 0;
   readonly #rules: Rules;

@@ -116,6 +116,10 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/following-border", ["replication/following", "replication/lives", ...terms]],
   ["replication/listening", [...["following", "lives", "partner", "reading"].map(inReplication), ...terms]],
   [
+    "replication/rolling",
+    [...["beats", "following", "listening", "lives", "partner"].map(inReplication), ...terms],
+  ],
+  [
     "replication/partner-lives",
     [
       ...["following", "following-border", "lives", "partner", "reading", "showing"].map(inReplication),
@@ -136,7 +140,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
         "machine",
         "partner-lives",
       ].map(inReplication),
-      ...["partner", "reading", "showing"].map(inReplication),
+      ...["partner", "reading", "rolling", "showing"].map(inReplication),
       ...terms,
     ],
   ],

@@ -16,6 +16,13 @@ import {
   whatNobodyThoughtOfHeals,
   forgottenNodesAreMetAgain,
 } from "./following/runs.js";
+import {
+  beatsGoToCallers,
+  callersDie,
+  lateCallsAccuseNobody,
+  muteNodesSpeakToAll,
+  repeatedCallsKeepNobody,
+} from "./following/runs-of-rolls.js";
 import { runSchedule } from "./following/schedule.js";
 
 /** From the first seed on so many are tried: a seed means what it meant only as long as schedules are made the same way. */
@@ -140,6 +147,36 @@ const rules: readonly BrokenRule[] = [
     broken: { aloneMs: (sinceMs) => sinceMs },
     found: /frames for \d+ visits/,
     run: visitsCostFewFrames,
+  },
+  {
+    rule: "R91: in a large cluster three lives call the roll",
+    broken: { callsTheRoll: () => false },
+    found: /broadcasts in a heartbeat of 24 nodes/,
+    run: beatsGoToCallers,
+  },
+  {
+    rule: "R92: a life counts as heard when its counter grows, whoever tells",
+    broken: { isHeardThroughRoll: () => true },
+    found: /is up for .* as a caller repeats itself/,
+    run: repeatedCallsKeepNobody,
+  },
+  {
+    rule: "R93: the silence of one that a caller has named counts while that calls the roll",
+    broken: { countsUnnamed: () => true },
+    found: /questions when callers die/,
+    run: callersDie,
+  },
+  {
+    rule: "R93: a roll that is called late proves no silence",
+    broken: { provesSilence: () => true },
+    found: /by late rolls alone/,
+    run: lateCallsAccuseNobody,
+  },
+  {
+    rule: "R94: a node that no roll has named says to all that it is there",
+    broken: { speaksToAll: () => false },
+    found: /questions when callers do not hear one/,
+    run: muteNodesSpeakToAll,
   },
 ];
 

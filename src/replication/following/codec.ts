@@ -8,6 +8,9 @@
  *     beat    = periodMs, lateMs, version | 0
  *     pair    = [ letter, part ]*                                  `letters.ts`
  *     part    = part, parts, [ letter, part ]*                     of a pair that would be too long
+ *     roll    = late, calls                                        `roll-text.ts`
+ *     who     = hashes
+ *     names   = [ [ name, incarnation, counter ]* ]
  *     goodbye, evict                                               as in `src/replication/wire`
  *     notice  = nothing                                            of one that holds everything
  */
@@ -15,19 +18,23 @@ import { MAX_FRAME_BYTES, MAX_PARTS } from "../limits.js";
 import { isIncarnation, type Life } from "../life.js";
 import type { BirthsForm } from "../wire/births.js";
 import { decodeBody, decodeTime, encodeBody, isVersion } from "../wire/bodies.js";
-import { Refusal, check, integer, positive } from "../wire/checks.js";
+import { Refusal, array, check, integer, positive } from "../wire/checks.js";
 import { isNodeName, isVersionNumber } from "../wire/codec.js";
 import { NOTICE } from "../wire/notice.js";
 import { decodeLetters, encodeLetters } from "./letters.js";
-import { FOLLOWING_VERSION } from "./limits.js";
-import type { FollowingFrame, FollowingMessage } from "./message.js";
+import { FOLLOWING_VERSION, MAX_FRAME_ITEMS } from "./limits.js";
+import type { FollowingFrame, FollowingMessage, Names } from "./message.js";
+import { packCalls, packHashes, unpackCalls, unpackHashes } from "./roll-text.js";
 
-/** By their numbers in a frame. Those between are kept for pages, rolls and counts. */
+/** By their numbers in a frame. Those between are kept for pages and counts. */
 const BEAT = 0;
 const PAIR = 1;
 const GOODBYE = 5;
+const ROLL = 6;
+const WHO = 7;
 const EVICT = 8;
 const PART = 9;
+const NAMES = 10;
 
 /** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
 export type DecodedFollowing =
@@ -53,6 +60,12 @@ function encodeMessage(message: FollowingMessage, form: BirthsForm): unknown[] {
       return [GOODBYE, ...encodeBody(message, form)];
     case "evict":
       return [EVICT, ...encodeBody(message, form)];
+    case "roll":
+      return [ROLL, message.isLate ? 1 : 0, packCalls(message.calls)];
+    case "who":
+      return [WHO, packHashes(message.hashes)];
+    case "names":
+      return [NAMES, message.lives.map(([{ name, incarnation }, counter]) => [name, incarnation, counter])];
     case "notice":
       return [NOTICE];
     case "unknown":
@@ -114,6 +127,12 @@ function decodeMessage(kind: number, body: readonly unknown[]): DecodedMessage {
       return { message: decodeBody("goodbye", body) as FollowingMessage, unknown: 0 };
     case EVICT:
       return { message: decodeBody("evict", body) as FollowingMessage, unknown: 0 };
+    case ROLL:
+      return { message: decodeRoll(body), unknown: 0 };
+    case WHO:
+      return { message: { type: "who", hashes: decodeText(body[0], unpackHashes, "hashes") }, unknown: 0 };
+    case NAMES:
+      return { message: { type: "names", lives: decodeNames(body[0]) }, unknown: 0 };
     case NOTICE:
       return { message: { type: "notice" }, unknown: 0 };
     default:
@@ -132,4 +151,31 @@ function decodeBeat(body: readonly unknown[]): FollowingMessage {
   const lateMs = decodeTime(late, "lateness") ?? 0;
   check(version === 0 || version === undefined || isVersion(version), "version");
   return { type: "beat", periodMs, lateMs, ...(typeof version === "string" && { version }) };
+}
+
+function decodeRoll([late, calls]: readonly unknown[]): FollowingMessage {
+  check(late === 0 || late === 1, "lateness");
+  return { type: "roll", isLate: late === 1, calls: decodeText(calls, unpackCalls, "calls") };
+}
+
+function decodeText<T>(
+  text: unknown,
+  unpack: (text: string) => readonly T[] | undefined,
+  what: string,
+): readonly T[] {
+  check(typeof text === "string", what);
+  const items = unpack(text);
+  check(items !== undefined && items.length <= MAX_FRAME_ITEMS, what);
+  return items;
+}
+
+function decodeNames(lives: unknown): Names["lives"] {
+  const listed = array(lives, "lives");
+  check(listed.length <= MAX_FRAME_ITEMS, "lives");
+  return listed.map((item) => {
+    const [name, incarnation, counter] = array(item, "life");
+    check(isNodeName(name), "name");
+    check(isIncarnation(incarnation), "incarnation");
+    return [{ name, incarnation }, positive(counter, "counter")];
+  });
 }

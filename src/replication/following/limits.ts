@@ -45,6 +45,16 @@ export interface FollowingLimits {
   readonly stakeLingerMs: number;
   /** All stakes are enlisted again within this time. */
   readonly renewalMs: number;
+  /** The roll is called by so many: two may die, and be slow to be missed. */
+  readonly callers: number;
+  /**
+   * From so many nodes that are up, this one included, beats go to callers, and again to all when there are fewer than so
+   * many: up to some dozens, what all hear of all is less than what rolls cost in time until a death is noticed.
+   */
+  readonly callsFrom: number;
+  readonly callsUntil: number;
+  /** Lives that are known by their hash alone, and were asked for: more than there can be in a frame are made up. */
+  readonly hashesAsked: number;
 }
 
 export const FOLLOWING_LIMITS: FollowingLimits = {
@@ -64,4 +74,8 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   lingerMaxMs: 600_000,
   stakeLingerMs: 60_000,
   renewalMs: 600_000,
+  callers: 3,
+  callsFrom: 64,
+  callsUntil: 48,
+  hashesAsked: MAX_FRAME_ITEMS,
 };

@@ -4,6 +4,7 @@
  * business. Types only.
  */
 import type { Life } from "../life.js";
+import type { Call } from "./roll-text.js";
 import type { Eviction, WireBirth, WireRemoval } from "../message.js";
 
 /** How far numbered changes of one stream were heard. */
@@ -120,6 +121,26 @@ export interface Beat {
   readonly version?: string | undefined;
 }
 
+/** To all, by a caller: which lives it has heard since its last roll. */
+export interface Roll {
+  readonly type: "roll";
+  /** Whether it is called so late that it says nothing of those that it does not name. */
+  readonly isLate: boolean;
+  readonly calls: readonly Call[];
+}
+
+/** Whom do these hashes mean? */
+export interface Who {
+  readonly type: "who";
+  readonly hashes: readonly number[];
+}
+
+/** Lives by their names, each with the counter of the last frame that was heard of it. */
+export interface Names {
+  readonly type: "names";
+  readonly lives: readonly (readonly [life: Life, counter: number])[];
+}
+
 /** What there is to say to a peer; in several frames where it does not fit one, merged when the last has come. */
 export interface PairMessage {
   readonly type: "pair";
@@ -132,6 +153,9 @@ export interface PairMessage {
 export type FollowingMessage =
   | Beat
   | PairMessage
+  | Roll
+  | Who
+  | Names
   | Eviction
   | { readonly type: "goodbye"; readonly windowMs: number }
   /** It holds everything, and has said that aloud. */

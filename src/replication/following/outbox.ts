@@ -20,7 +20,7 @@ import type { BirthsForm } from "../wire/births.js";
 import type { Carry } from "../wire/outbox.js";
 import { encodeFollowing } from "./codec.js";
 import { MAX_FRAME_ITEMS } from "./limits.js";
-import type { FollowingMessage, Letters, PairMessage, ShareFrame } from "./message.js";
+import type { FollowingMessage, Letters, Names, PairMessage, Roll, ShareFrame, Who } from "./message.js";
 import { Pieces } from "./pieces.js";
 
 /** An item may name a topic and a life beside itself. */
@@ -46,18 +46,27 @@ export class FollowingOutbox {
   }
 
   /** Sends a message to one life, or to all. One to all fits any frame; so do those to one, but for pairs. */
-  send(message: Exclude<FollowingMessage, PairMessage | Eviction>, to?: Life): void {
+  send(message: Exclude<FollowingMessage, PairMessage | Eviction | Roll | Who | Names>, to?: Life): void {
     this.#carryOut(this.#encode(message, to), to?.name);
   }
 
-  /** Sends an eviction; in several frames, if there are more sessions than fit one. */
+  /** Sends a message that names many; in several frames, if there are more than `most`, or than fit one. */
+  sendMany<T>(
+    items: readonly T[],
+    make: (items: readonly T[]) => FollowingMessage,
+    to?: Life,
+    most = ITEMS_OF_A_FRAME,
+  ): void {
+    const text = items.length > most ? undefined : this.#encode(make(items), to);
+    if (text !== undefined && (items.length < 2 || this.#fits(text))) return this.#carryOut(text, to?.name);
+    const half = items.length >>> 1;
+    this.sendMany(items.slice(0, half), make, to, most);
+    this.sendMany(items.slice(half), make, to, most);
+  }
+
   sendEviction(eviction: Eviction): void {
-    const { sessions } = eviction;
-    const text = sessions.length > MAX_EVICTED ? undefined : this.#encode(eviction, undefined);
-    if (text !== undefined && (sessions.length < 2 || this.#fits(text))) return this.#carryOut(text);
-    const half = sessions.length >>> 1;
-    this.sendEviction({ ...eviction, sessions: sessions.slice(0, half) });
-    this.sendEviction({ ...eviction, sessions: sessions.slice(half) });
+    const make = (sessions: Eviction["sessions"]): Eviction => ({ ...eviction, sessions });
+    this.sendMany(eviction.sessions, make, undefined, MAX_EVICTED);
   }
 
   /** Sends letters; in parts, if they do not fit one frame. */

@@ -6,6 +6,11 @@ import { FOLLOWING_LIMITS } from "./limits.js";
 import type { FollowingLimits } from "./limits.js";
 import type { Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
 
+/** A roll may come a little late. */
+const HEARTBEATS_TO_NEXT_ROLL = 1.25;
+/** A beat may come just after the roll, and one of either may be lost. */
+const HEARTBEATS_UNNAMED = 2;
+
 export const FOLLOWING_RULES = {
   // Shares.
 
@@ -147,6 +152,39 @@ export const FOLLOWING_RULES = {
     heartbeatPeriodMs: number,
     limits: FollowingLimits,
   ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
+
+  // Who is alive, in a large cluster.
+
+  /**
+   * R91: In a large cluster three lives call the roll. Each node sends its beat to those alone, and they tell all whom they
+   * have heard; with hysteresis, as a cluster at the border would change between the two. Else each of a thousand nodes hears
+   * five hundred beats a second.
+   */
+  callsTheRoll: (up: number, calls: boolean, { callsFrom, callsUntil }: FollowingLimits): boolean =>
+    up >= (calls ? callsUntil : callsFrom),
+
+  /**
+   * R92: A life counts as heard when its counter grows, whoever tells. It grows by its owner's doing alone. Else a roll that
+   * comes late, or a caller that repeats itself, keeps the dead.
+   */
+  isHeardThroughRoll: (counter: number, highest: number): boolean => counter > highest,
+
+  /**
+   * R93: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
+   * are asked, or taken for dead, when the callers have died, or do not get through.
+   */
+  countsUnnamed: (sinceRollMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceRollMs <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
+
+  /** R93: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
+  provesSilence: (isLate: boolean): boolean => !isLate,
+
+  /**
+   * R94: A node that none of its callers has named for two heartbeats says to all that it is there. Until one does. Else one
+   * whose callers do not hear it, or have died, is asked by all, and taken for dead.
+   */
+  speaksToAll: (sinceNamedMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceNamedMs > HEARTBEATS_UNNAMED * heartbeatPeriodMs,
 
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>

@@ -140,6 +140,18 @@ export class Membership<P extends Peer = Peer> {
     return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
   }
 
+  /** A caller has heard a newer frame of a life than this node has. Returns whether that can have sent so many. */
+  hearOf(replica: P, counter: number, nowMs: number): boolean {
+    const sinceMs = Math.max(0, nowMs - replica.heardAtMs);
+    if (this.#protocol.rules.isImplausible(counter, replica.highestCounter, sinceMs)) return false;
+    replica.relayedCounter = counter;
+    // Of one that departs its own frames tell whether it does.
+    if (replica.status === "departing") return true;
+    replica.heard(nowMs, this.#healthy.at(nowMs));
+    this.#isBack(replica, nowMs);
+    return true;
+  }
+
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
     const { rules } = this.#protocol;
@@ -246,7 +258,7 @@ export class Membership<P extends Peer = Peer> {
     const { rules } = this.#protocol;
     const last = rules.lastCounter(direct, replica.directCounter, replica.broadcastCounter);
     const unheard = direct ? replica.unheardDirect : replica.unheardBroadcasts;
-    const highest = Math.max(replica.directCounter, replica.broadcastCounter);
+    const highest = replica.heardCounter;
     const sinceMs = Math.max(0, nowMs - replica.heardAtMs);
     const isAhead = rules.isImplausible(counter, highest, sinceMs);
     if (rules.isLate(counter, last) || isAhead) {
@@ -282,11 +294,14 @@ export class Membership<P extends Peer = Peer> {
       replica.outlivesGoodbye = true;
       if (rules.hasNotEnded(insistedMs, this.#downPeriodMs)) this.#goesOn(replica, nowMs);
     }
-    if (replica.status === "down") {
-      replica.status = "returning";
-      this.#listener.cameBack(replica, nowMs);
-    }
+    this.#isBack(replica, nowMs);
     return { type: "heard", replica };
+  }
+
+  #isBack(replica: P, nowMs: number): void {
+    if (replica.status !== "down") return;
+    replica.status = "returning";
+    this.#listener.cameBack(replica, nowMs);
   }
 
   /** What was heard in the name of a life was not its own: neither its counters nor, where it departs, its goodbye. */
@@ -326,7 +341,7 @@ export class Membership<P extends Peer = Peer> {
     replica.status = "departing";
     replica.departure = departure;
     replica.endsHealthyMs = this.#healthy.at(nowMs) + windowMs;
-    replica.goodbyeCounter = Math.max(replica.directCounter, replica.broadcastCounter);
+    replica.goodbyeCounter = replica.heardCounter;
     replica.outlivesGoodbye = false;
     replica.departsAtMs = nowMs;
     this.#listener.departs(replica, nowMs);

@@ -59,6 +59,8 @@ export abstract class Peer implements EntryOwner {
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
+  /** And the highest that a caller has heard. */
+  relayedCounter = 0;
   /** The counter of the frame by which it appeared or came back: whatever has a higher one was sent after it. */
   metCounter = 0;
   readonly unheardBroadcasts = new UnheardCounters();
@@ -84,6 +86,16 @@ export abstract class Peer implements EntryOwner {
     return this.life.name;
   }
 
+  /** The highest counter that was heard of it here. */
+  get heardCounter(): number {
+    return Math.max(this.directCounter, this.broadcastCounter);
+  }
+
+  /** And here or by a caller. */
+  get highestCounter(): number {
+    return Math.max(this.heardCounter, this.relayedCounter);
+  }
+
   /** Whether its entries are shown, those apart that were handed off. */
   get isShown(): boolean {
     return this.status === "up" || this.status === "departing";
@@ -92,6 +104,11 @@ export abstract class Peer implements EntryOwner {
   /** Whether it is taken for running: its silence is counted, and it can be asked. */
   get isAlive(): boolean {
     return this.status === "up" || this.status === "returning";
+  }
+
+  /** So much healthy time does not count as silence, as nobody could tell of it. */
+  excuse(healthyMs: number): void {
+    this.heardHealthyMs += healthyMs;
   }
 
   /** A frame of it was heard. */

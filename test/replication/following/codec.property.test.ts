@@ -11,11 +11,13 @@ import type {
   ShareFrame,
 } from "../../../src/replication/following/message.js";
 import { FollowingOutbox, largestShareFrameBytes } from "../../../src/replication/following/outbox.js";
+import { COUNTER_SPAN } from "../../../src/replication/following/roll-text.js";
 import { Assembly } from "../../../src/replication/following/pieces.js";
 import { MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../../src/replication/limits.js";
 import { RULES } from "../../../src/replication/rules.js";
 
 const number = fc.nat({ max: 2 ** 40 });
+const hash = fc.nat(2 ** 32 - 1);
 const positive = fc.integer({ min: 1, max: 2 ** 40 });
 const incarnation = fc.stringMatching(/^[0-9a-z]{14}$/);
 const text = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
@@ -126,6 +128,16 @@ const message: fc.Arbitrary<FollowingMessage> = fc.oneof(
   ),
   letters.map((each) => ({ type: "pair" as const, letters: each, part: 1, parts: 1 })),
   letters.map((each) => ({ type: "pair" as const, letters: each, part: 2, parts: 3 })),
+  fc.record({
+    type: fc.constant("roll" as const),
+    isLate: fc.boolean(),
+    calls: fc.array(fc.record({ hash, end: fc.nat(COUNTER_SPAN - 1) }), { maxLength: 5 }),
+  }),
+  fc.record({ type: fc.constant("who" as const), hashes: fc.array(hash, { maxLength: 5 }) }),
+  fc.record({
+    type: fc.constant("names" as const),
+    lives: fc.array(fc.tuple(life, positive), { maxLength: 3 }),
+  }),
   fc.record({ type: fc.constant("goodbye" as const), windowMs: fc.nat(2 ** 30) }),
   fc.record({
     type: fc.constant("evict" as const),

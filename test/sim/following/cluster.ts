@@ -76,8 +76,10 @@ export class Cluster {
   nowMs = 0;
   /** Since when nothing was lost, cut or slow, and nobody crashed. */
   calmSinceMs = 0;
+  /** Who was taken for down by whom, and whether that was alive. */
+  readonly downs: { by: string; name: string; atMs: number; isAlive: boolean }[] = [];
   /** Frames that were sent, of each kind. */
-  readonly sent = { beats: 0, summaries: 0, others: 0 };
+  readonly sent = { broadcasts: 0, beats: 0, summaries: 0, others: 0 };
   readonly #options: ClusterOptions;
   readonly #histories = new Map<string, ShareHistory>();
   readonly #shares = new WeakMap<AuthoredShare, NotedShare>();
@@ -189,6 +191,7 @@ export class Cluster {
       else if (effect.type === "send") this.#transmit(node, effect.to, effect.payload);
       else if (effect.type === "divergence")
         this.wrong.push(`${node.name} diverged from ${effect.life.name}`);
+      else if (effect.type === "replicaDown") this.#noteDown(node, effect.life);
     }
     this.#fold(node);
     return made;
@@ -239,6 +242,11 @@ export class Cluster {
     this.wrong.push(
       `${node.name} holds ${is.join()} of ${id} at ${stream}:${clock}/${version} instead of ${should.join()}`,
     );
+  }
+
+  #noteDown({ name }: Node, { name: other, incarnation }: Life): void {
+    const isAlive = this.nodes.get(other)?.life.incarnation === incarnation;
+    this.downs.push({ by: name, name: other, atMs: this.nowMs, isAlive });
   }
 
   /** What an author has from now on. */
@@ -299,6 +307,7 @@ export class Cluster {
 
   #broadcast(from: Node, payload: string): void {
     this.sent.beats += 1;
+    this.sent.broadcasts += 1;
     for (const other of this.nodes.values())
       if (other !== from || this.#options.echoes) this.#carry(from, other.name, payload);
   }
@@ -309,7 +318,8 @@ export class Cluster {
     if (utf8Length(payload) > this.#options.maxFrameBytes) throw new Error(`sent too much: ${payload}`);
     const { message } = frame;
     const isSummary = message.type === "pair" && Object.keys(message.letters).join() === "summary";
-    if (to === from.name) this.sent.beats += 1;
+    const isBeat = to === from.name || message.type === "beat";
+    if (isBeat) this.sent.beats += 1;
     else if (isSummary) this.sent.summaries += 1;
     else this.sent.others += 1;
     this.#carry(from, to, payload);

@@ -28,6 +28,8 @@ export interface Changes {
 export function runSchedule(seed: number, changes: Changes = {}): readonly string[] {
   const choices = new SeededRandom(seed).fork("options");
   const few = choices.chance(0.5);
+  // In half of them a cluster of three is a large one.
+  const calls = new SeededRandom(seed).fork("rolls").chance(0.5);
   const cluster = new Cluster(seed, {
     windowMs: choices.pick([0, 50, 1_500]),
     lingering: choices.pick([300, 3_000]),
@@ -40,6 +42,7 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
       limits: {
         ...FOLLOWING_LIMITS,
         ...(few ? { removalsKept: 10, closesKept: 2 } : {}),
+        ...(calls ? { callers: 2, callsFrom: 4, callsUntil: 3 } : {}),
         ...changes.limits,
       },
     },
@@ -78,6 +81,7 @@ class Schedule {
       cluster.run(this.#random.between(0, this.#random.pick([30, 500, 3_000])));
       if (this.#random.chance(0.05)) cluster.run(this.#random.between(5_000, 20_000));
       this.#checkCompleteness();
+      if (this.#isAlwaysCalm) this.#checkDowns();
       if (cluster.wrong.length > 0) return cluster.wrong;
     }
     return this.#rest();
@@ -190,6 +194,13 @@ class Schedule {
         }
       }
     }
+  }
+
+  /** Nobody who is there is taken for down, where everything gets through. */
+  #checkDowns(): void {
+    const { downs, wrong } = this.#cluster;
+    for (const { by, name, atMs, isAlive } of downs.splice(0))
+      if (isAlive) wrong.push(`${by} takes ${name} for down at ${atMs}, which is there`);
   }
 
   #rest(): readonly string[] {

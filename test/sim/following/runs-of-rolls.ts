@@ -1,0 +1,132 @@
+/** Runs of large clusters, in which callers tell all who is there. Each returns what was found, one line each. */
+import { encodeFollowing } from "../../../src/replication/following/codec.js";
+import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { COUNTER_SPAN } from "../../../src/replication/following/roll-text.js";
+import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import { hashText } from "../../../src/replication/hash.js";
+import { replicaOf } from "../../../src/replication/life.js";
+import { Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
+import type { BrokenRules } from "./runs.js";
+
+const NODES = 16;
+const CALLERS = FOLLOWING_LIMITS.callers;
+/** One is asked twice before it is taken for down. */
+const QUESTIONS = 2;
+
+interface Setting {
+  readonly count?: number;
+  readonly rules?: BrokenRules;
+  readonly echoes?: boolean;
+  readonly callsFrom?: number;
+}
+
+/** A cluster at rest in which ten are many, unless it is said otherwise. Beats come at different times. */
+export function largeCluster(
+  seed: number,
+  { count = NODES, rules = {}, echoes = true, callsFrom = 10 }: Setting = {},
+): Cluster {
+  const limits = { ...FOLLOWING_LIMITS, callsFrom, callsUntil: Math.ceil(callsFrom * 0.75) };
+  const cluster = new Cluster(seed, {
+    ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024, echoes },
+    following: { rules: { ...FOLLOWING_RULES, ...rules }, limits },
+  });
+  for (let i = 0; i < count; i++) {
+    cluster.start(`n${i}`);
+    cluster.run(137);
+  }
+  cluster.run(8 * HEARTBEAT_MS);
+  cluster.downs.length = 0;
+  return cluster;
+}
+
+export function callersOf(cluster: Cluster): readonly Node[] {
+  return [...cluster.nodes.values()].filter(({ follower }) => follower.isCaller(cluster.nowMs));
+}
+
+function others(cluster: Cluster): readonly Node[] {
+  const callers = new Set(callersOf(cluster));
+  return [...cluster.nodes.values()].filter((node) => !callers.has(node));
+}
+
+function wronglyDown(cluster: Cluster): readonly string[] {
+  return cluster.downs
+    .filter(({ isAlive }) => isAlive)
+    .map(({ by, name, atMs }) => `${by} takes ${name} for down at ${atMs.toFixed(0)}, which is there`);
+}
+
+/** Of what is broadcast: a beat and a roll of each of three callers. */
+export function beatsGoToCallers(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules, count: 24 });
+  const before = cluster.sent.broadcasts;
+  cluster.run(10 * HEARTBEAT_MS);
+  const each = (cluster.sent.broadcasts - before) / 10;
+  const found = [...wronglyDown(cluster)];
+  if (each !== 2 * CALLERS) found.push(`${each} broadcasts in a heartbeat of ${cluster.nodes.size} nodes`);
+  return found;
+}
+
+/** All callers die at once. */
+export function callersDie(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules, echoes: false });
+  const callers = callersOf(cluster);
+  for (const caller of callers) cluster.crash(caller);
+  const before = cluster.sent.others;
+  cluster.run(30_000);
+  const found = [...wronglyDown(cluster)];
+  const asked = cluster.sent.others - before;
+  if (asked > QUESTIONS * CALLERS * cluster.nodes.size) found.push(`${asked} questions when callers die`);
+  if (new Set(cluster.downs.map(({ name }) => name)).size !== CALLERS) found.push("not all callers are down");
+  if (callersOf(cluster).length !== CALLERS) found.push(`${callersOf(cluster).length} callers`);
+  return found;
+}
+
+/** No caller hears one of the nodes. */
+export function muteNodesSpeakToAll(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules, echoes: false });
+  const callers = callersOf(cluster);
+  const [mute] = others(cluster);
+  for (const caller of callers) cluster.cut.add(`${mute!.name}>${caller.name}`);
+  const before = cluster.sent.others;
+  cluster.run(60_000);
+  const found = wronglyDown(cluster).filter(
+    (line) => !callers.some(({ name }) => line.startsWith(`${name} `)),
+  );
+  const asked = cluster.sent.others - before;
+  // Each of the callers asks it on and on.
+  if (asked > 60 * CALLERS) return [...found, `${asked} questions when callers do not hear one`];
+  return found;
+}
+
+/** A node hears but rolls that somebody made up, of one that has died. Returns for how long it takes that for up. */
+function heardOfDead(seed: number, rules: BrokenRules, isLate: boolean, names: boolean): number {
+  const cluster = largeCluster(seed, { rules });
+  const [caller] = callersOf(cluster);
+  const [dead, listening] = others(cluster);
+  const { highestCounter } = listening!.follower.membership.presentOf(dead!.name)!;
+  cluster.crash(dead!);
+  for (const { name } of cluster.nodes.values())
+    if (name !== listening!.name) cluster.cut.add(`${name}>${listening!.name}`);
+  const call = { hash: hashText(replicaOf(dead!.life)), end: highestCounter % COUNTER_SPAN };
+  const message = { type: "roll", isLate, calls: names ? [call] : [] } as const;
+  const sinceMs = cluster.nowMs;
+  for (let i = 1; i <= 20; i++) {
+    const counter = 1_000 + i;
+    const payload = encodeFollowing({ from: caller!.life, to: undefined, counter, message });
+    cluster.step(listening!, { type: "frame", payload });
+    cluster.run(HEARTBEAT_MS);
+  }
+  const down = cluster.downs.find(({ by, name }) => by === listening!.name && name === dead!.name);
+  return (down?.atMs ?? Infinity) - sinceMs;
+}
+
+/** A caller says the same again and again. */
+export function repeatedCallsKeepNobody(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const tookMs = heardOfDead(seed, rules, false, true);
+  return tookMs <= 12_000 ? [] : [`a dead node is up for ${tookMs} ms, as a caller repeats itself`];
+}
+
+/** A caller stands still again and again, and says so. */
+export function lateCallsAccuseNobody(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const tookMs = heardOfDead(seed, rules, true, false);
+  return tookMs >= 40_000 ? [] : [`a node is down after ${tookMs} ms by late rolls alone`];
+}
