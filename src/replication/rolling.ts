@@ -39,7 +39,7 @@ export class Rolling {
 
   constructor(parts: RollingParts) {
     this.#parts = parts;
-    this.#tickedHealthyMs = parts.connection.healthy.lastPassMs;
+    this.#tickedHealthyMs = parts.connection.healthy.passedMs;
   }
 
   /** Says that this node is there, if that is due. Returns whether it was. */
