@@ -335,6 +335,19 @@ describe("a rebuild", () => {
     });
   });
 
+  it("R31: lets a frame from before lower no goal, and a newer one lower it", () => {
+    const pair = new Pair();
+    pair.add("x");
+    pair.flush();
+    pair.add("y", "z");
+    pair.counter = 19;
+    pair.receive(pair.flush());
+    expect([pair.slice.clock, pair.slice.target]).toEqual([0, 3]);
+    expect(pair.slice.clockToldBy(0, 17)).toBe(3);
+    expect(pair.slice.clockToldBy(4, 17)).toBe(4);
+    expect(pair.slice.clockToldBy(1, 21)).toBe(1);
+  });
+
   it("finds a kept dot that is not held unusable", () => {
     const pair = new Pair();
     pair.add("x");
