@@ -21,8 +21,9 @@ import type {
 } from "../message.js";
 import { PROTOCOL, type Protocol } from "../rules.js";
 
-/** Births that closed while they were under way to one that builds anew: those of some seconds, two bytes each. */
+/** Dots in which what closed may be under way to one that begins, or builds anew: those of some seconds, two bytes each. */
 const CLOSED_UNDER_WAY = 512;
+
 const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 
 /** The live clocks in order; and in order, which births went with their session, and when. */
@@ -252,7 +253,7 @@ export class AuthoredShard {
   #withClosed(delta: DeltaMessage): DeltaMessage {
     const { since, upTo } = delta;
     const births: number[] = [];
-    const from = since === 0 ? upTo - this.#limits.pageItems : since;
+    const from = since === 0 ? upTo - CLOSED_UNDER_WAY : since;
     for (const clock of this.#endings.closedWithin(Math.max(0, from), upTo)) {
       const birth = this.#birthRemovedAt(clock);
       if (birth !== undefined && birth > since) births.push(birth);
