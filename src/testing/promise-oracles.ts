@@ -221,7 +221,9 @@ export class PromiseOracles {
       if (this.#isMistakable(owner.name)) continue;
       const sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
       const windowMs = owner.goodbye?.windowMs ?? 0;
-      const limitMs = 2 * downPeriodMs + 3 * heartbeatPeriodMs + windowMs + revivedMs;
+      // One that stood still again and again has said so, and others are patient with it.
+      const patienceMs = Math.max(downPeriodMs, owner.patienceMs);
+      const limitMs = downPeriodMs + patienceMs + 3 * heartbeatPeriodMs + windowMs + revivedMs;
       const wellMs = this.#connectedMsSince(node, sinceMs);
       if (wellMs <= limitMs) continue;
       blamed.add(owner);
