@@ -156,7 +156,7 @@ export const FOLLOWING_RULES = {
   // Who is alive, in a large cluster.
 
   /**
-   * R91: In a large cluster three lives call the roll. Each node sends its beat to those alone, and they tell all whom they
+   * R95: In a large cluster three lives call the roll. Each node sends its beat to those alone, and they tell all whom they
    * have heard; with hysteresis, as a cluster at the border would change between the two. Else each of a thousand nodes hears
    * five hundred beats a second.
    */
@@ -164,23 +164,23 @@ export const FOLLOWING_RULES = {
     up >= (calls ? callsUntil : callsFrom),
 
   /**
-   * R92: A life counts as heard when its counter grows, whoever tells. It grows by its owner's doing alone. Else a roll that
+   * R96: A life counts as heard when its counter grows, whoever tells. It grows by its owner's doing alone. Else a roll that
    * comes late, or a caller that repeats itself, keeps the dead.
    */
   isHeardThroughRoll: (counter: number, highest: number): boolean => counter > highest,
 
   /**
-   * R93: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
+   * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
    * are asked, or taken for dead, when the callers have died, or do not get through.
    */
   countsUnnamed: (sinceRollMs: number, heartbeatPeriodMs: number): boolean =>
     sinceRollMs <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
 
-  /** R93: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
+  /** R97: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
   provesSilence: (isLate: boolean): boolean => !isLate,
 
   /**
-   * R94: A node that none of its callers has named for two heartbeats says to all that it is there. Until one does. Else one
+   * R98: A node that none of its callers has named for two heartbeats says to all that it is there. Until one does. Else one
    * whose callers do not hear it, or have died, is asked by all, and taken for dead.
    */
   speaksToAll: (sinceNamedMs: number, heartbeatPeriodMs: number): boolean =>

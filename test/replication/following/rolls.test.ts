@@ -38,7 +38,7 @@ function twins(): readonly [One, One] {
 }
 
 describe("what is known of callers", () => {
-  it("R91: there are callers from 64 nodes that are up until there are fewer than 48, the same for all", () => {
+  it("R95: there are callers from 64 nodes that are up until there are fewer than 48, the same for all", () => {
     const rolls = rollsOf();
     for (let number = 1; number < 63; number++) rolls.came(`n${number}`);
     expect(rolls.callers).toEqual([]);
@@ -80,7 +80,7 @@ describe("what is known of callers", () => {
     expect(rolls.asked).toBeLessThanOrEqual(FOLLOWING_LIMITS.hashesAsked + 5_000);
   });
 
-  it("R94: only a node's own callers tell it that it was heard", () => {
+  it("R98: only a node's own callers tell it that it was heard", () => {
     const rolls = rollsOf();
     for (let number = 1; number < 70; number++) rolls.came(`n${number}`);
     const { callers } = rolls;

@@ -8,7 +8,7 @@ import { runSchedule } from "./schedule.js";
 const DOWN_MS = 8_000;
 
 describe("rolls", () => {
-  it("R91: up to 63 nodes beats go from all to all", () => {
+  it("R95: up to 63 nodes beats go from all to all", () => {
     const cluster = largeCluster(1, { count: 12, callsFrom: FOLLOWING_LIMITS.callsFrom });
     expect(callersOf(cluster)).toEqual([]);
     const before = cluster.sent.broadcasts;
@@ -16,7 +16,7 @@ describe("rolls", () => {
     expect(cluster.sent.broadcasts - before).toBe(10 * 12);
   });
 
-  it("R91: from 64 on three call the roll, and a node that starts there is told all names", () => {
+  it("R95: from 64 on three call the roll, and a node that starts there is told all names", () => {
     const cluster = largeCluster(2, { count: 70, callsFrom: FOLLOWING_LIMITS.callsFrom });
     expect(callersOf(cluster)).toHaveLength(3);
     const before = cluster.sent.broadcasts;
@@ -28,7 +28,7 @@ describe("rolls", () => {
     expect(cluster.downs).toEqual([]);
   });
 
-  it("R92: one that dies is down within a down period and a heartbeat, though frames come twice", () => {
+  it("R96: one that dies is down within a down period and a heartbeat, though frames come twice", () => {
     const cluster = largeCluster(3);
     const callers = new Set(callersOf(cluster));
     const [dies] = [...cluster.nodes.values()].filter((node) => !callers.has(node));
@@ -39,7 +39,7 @@ describe("rolls", () => {
     expect(cluster.downs.filter(({ isAlive }) => isAlive)).toEqual([]);
   });
 
-  it("R93: a node that no roll reaches takes nobody for down who answers it", () => {
+  it("R97: a node that no roll reaches takes nobody for down who answers it", () => {
     const cluster = largeCluster(4);
     const callers = callersOf(cluster);
     const [deaf] = [...cluster.nodes.values()].filter((node) => !callers.includes(node));
@@ -49,7 +49,7 @@ describe("rolls", () => {
     expect(cluster.downs.filter(({ name, isAlive }) => isAlive && !names.has(name))).toEqual([]);
   });
 
-  it("R94: a cluster that shrinks says all to all again, and nobody is missed on the way", () => {
+  it("R98: a cluster that shrinks says all to all again, and nobody is missed on the way", () => {
     const cluster = largeCluster(5);
     for (const node of [...cluster.nodes.values()].slice(0, 12)) {
       cluster.step(node, { type: "goodbye", windowMs: 0 });
