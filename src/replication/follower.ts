@@ -35,7 +35,7 @@ import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
 import { Effects } from "./step.js";
-import type { Step } from "./step.js";
+import type { Count, Step } from "./step.js";
 
 const SPOKEN = {
   spoken: FOLLOWING_VERSION,
@@ -105,6 +105,7 @@ export class Follower implements Machine {
       isUp: (pair: Pair) => this.#partnerLives.isUp(pair),
       pairs: () => this.#partnerLives.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
+      countChanged: (topic: string) => effects.add({ type: "count", topic }),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
     this.#localActions = new LocalActions(this.interests, this.view);
@@ -157,6 +158,7 @@ export class Follower implements Machine {
   step(event: FollowerEvent, nowMs: number): Step {
     this.#steppedMs = nowMs;
     this.#step.made = this.#take(event, nowMs);
+    this.interests.counts.advance(nowMs);
     this.#schedule(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
@@ -169,6 +171,10 @@ export class Follower implements Machine {
   /** Whether all is listed that anybody who is up has in a followed topic. */
   isComplete(topic: string, nowMs: number): boolean {
     return this.interests.isComplete(topic, nowMs);
+  }
+
+  countOf(topic: string): Count {
+    return this.interests.counts.watches.shownOf(topic);
   }
 
   ownOf(topic: string): Iterable<ReplicatedEntry> {
@@ -213,7 +219,7 @@ export class Follower implements Machine {
   }
 
   get sizes(): FollowerSizes {
-    const { follows, meetings, registrar, own } = this.interests;
+    const { follows, meetings, registrar, own, counts } = this.interests;
     let pairTopics = 0;
     for (const { pair } of this.#partnerLives.partners()) pairTopics += pair.size;
     return {
@@ -224,6 +230,9 @@ export class Follower implements Machine {
       hints: meetings.hintCount,
       pairTopics,
       watches: own.watchCount,
+      counts: counts.watches.size,
+      countsWanted: counts.sums.size,
+      countsAsked: counts.numbers.size,
     };
   }
 
@@ -240,6 +249,12 @@ export class Follower implements Machine {
         break;
       case "unfollow":
         this.interests.unfollow(event.topic, this.view.count(event.topic), nowMs);
+        break;
+      case "followCount":
+        this.interests.counts.watches.open(event.topic);
+        break;
+      case "unfollowCount":
+        this.interests.counts.watches.close(event.topic);
         break;
       case "frame":
         this.#receive(event.payload, nowMs);
@@ -315,6 +330,7 @@ export class Follower implements Machine {
     this.interests.endStakes(nowMs);
     this.border.foreign.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
+    this.interests.pass(nowMs);
     this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
     if (soundings.length > 0) this.#beats.sound(soundings);
   }
@@ -343,7 +359,8 @@ export class Follower implements Machine {
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
     const { dueMs } = this.connection;
-    const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, this.#agenda.nextMs));
+    const saidMs = Math.min(this.#agenda.nextMs, this.interests.counts.dueMs);
+    const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;
     this.#effects.wakeAt(nextMs);

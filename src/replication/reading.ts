@@ -56,10 +56,12 @@ export class Reading {
     const { pair } = partner;
     const interests = this.#interests;
     const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
+    const { counts, countsHeard } = letters;
     const heardBefore = pair.heardSize;
     if (greeting !== undefined) {
       pair.stakes.heardAtMost(greeting.stakes);
       pair.wishes.heardAtMost(greeting.wishes);
+      pair.counts.heardAtMost(greeting.counts);
       pair.introduce();
     }
     if (stakes !== undefined && this.#admitsTopics(stakes.items.length, nowMs))
@@ -83,6 +85,9 @@ export class Reading {
       }
     }
     if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
+    if (counts !== undefined && this.#admitsTopics(counts.items.length, nowMs))
+      interests.counts.heard(pair, counts);
+    if (countsHeard !== undefined) pair.counts.confirm(countsHeard);
     if (stands !== undefined) pair.stands(stands);
     if (question !== undefined) pair.asked(question);
     this.#topicsHeard += pair.heardSize - heardBefore;
