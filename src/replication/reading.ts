@@ -64,10 +64,10 @@ export class Reading {
       pair.counts.heardAtMost(greeting.counts);
       pair.introduce();
     }
-    if (stakes !== undefined && this.#admitsTopics(stakes.items.length, nowMs))
+    if (stakes !== undefined && this.#admitsTopics(pair.stakesHeard.growthBy(stakes), nowMs))
       interests.heardStakes(pair, stakes);
     if (members !== undefined) interests.heardMembers(pair, members);
-    if (wishes !== undefined && this.#admitsTopics(wishes.items.length, nowMs))
+    if (wishes !== undefined && this.#admitsTopics(pair.wishesHeard.growthBy(wishes), nowMs))
       interests.heardWishes(pair, wishes);
     if (share !== undefined && this.#admitsTopics(share.opens.length, nowMs))
       this.#readShare(partner, share, nowMs);
@@ -85,7 +85,7 @@ export class Reading {
       }
     }
     if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
-    if (counts !== undefined && this.#admitsTopics(counts.items.length, nowMs))
+    if (counts !== undefined && this.#admitsTopics(pair.countsHeard.growthBy(counts), nowMs))
       interests.counts.heard(pair, counts);
     if (countsHeard !== undefined) pair.counts.confirm(countsHeard);
     if (stands !== undefined) pair.stands(stands);

@@ -37,22 +37,23 @@ export class CountNumbers {
     return this.#changed.size > 0 ? -Infinity : this.#agenda.nextMs;
   }
 
-  /** A registrar asks by this number; 0: it does not, any more. */
-  asked(pair: Pair, topic: string, ask: number): void {
+  /** A registrar asks by this number; 0: it does not, any more. Returns whether it asks anew. */
+  asked(pair: Pair, topic: string, ask: number): boolean {
     const asked = this.#topics.get(topic);
     if (ask === 0) {
-      if (asked?.askers.delete(pair) !== true) return;
+      if (asked?.askers.delete(pair) !== true) return false;
       pair.tellCount(topic, { answers: 0, entries: 0 });
-      if (asked.askers.size > 0) return;
+      if (asked.askers.size > 0) return false;
       this.#topics.delete(topic);
       this.#changed.delete(topic);
       this.#agenda.drop(topic);
-      return;
+      return false;
     }
     if (asked === undefined) this.#topics.set(topic, { askers: new Map([[pair, ask]]), saidMs: -Infinity });
-    else if (asked.askers.get(pair) === ask) return;
+    else if (asked.askers.get(pair) === ask) return false;
     else asked.askers.set(pair, ask);
     pair.tellCount(topic, { answers: ask, entries: this.#entriesOf(topic) });
+    return true;
   }
 
   /** An entry of this node has come to a topic, or gone. */

@@ -67,16 +67,16 @@ export class CountSums {
     return this.#changed.size > 0 ? -Infinity : this.#agenda.nextMs;
   }
 
-  /** Somebody wants to know, by this number; 0: no longer. Without a pair: this node. */
-  wanted(pair: Pair | undefined, topic: string, want: number): void {
+  /** Somebody wants to know, by this number; 0: no longer. Without a pair: this node. Returns whether it does anew. */
+  wanted(pair: Pair | undefined, topic: string, want: number): boolean {
     const summed = this.#topics.get(topic);
     if (want === 0) {
-      if (summed?.watchers.delete(pair) !== true) return;
+      if (summed?.watchers.delete(pair) !== true) return false;
       pair?.tellCount(topic, { tells: 0, sum: 0, isSettled: false });
       if (summed.watchers.size === 0) this.#end(topic);
-      return;
+      return false;
     }
-    if (summed?.watchers.get(pair) === want) return;
+    if (summed?.watchers.get(pair) === want) return false;
     if (summed === undefined) this.#begin(topic).watchers.set(pair, want);
     else {
       summed.watchers.set(pair, want);
@@ -84,6 +84,7 @@ export class CountSums {
       if (summed.told !== undefined) this.#tell(topic, pair, want, summed.told);
     }
     this.#changed.add(topic);
+    return true;
   }
 
   /** A life has another stake in a topic. */

@@ -14,7 +14,7 @@ import type { Meetings } from "./meetings.js";
 import type { Said, Stake, Tally } from "./message.js";
 import type { Pair } from "./pair.js";
 import type { FollowingRules } from "./rules.js";
-import { NO_TALLY, isNoTally } from "./tally.js";
+import { NO_TALLY } from "./tally.js";
 
 export interface CountsOptions {
   readonly ownName: string;
@@ -99,10 +99,12 @@ export class Counts {
   }
 
   heard(pair: Pair, said: Said<Tally>): void {
-    const hearing = pair.countsHeard.hear(said, (topic, tally) =>
-      this.#heard(pair, topic, tally ?? NO_TALLY),
-    );
-    const isAwaited = said.items.length === 0 || said.items.some(([, tally]) => !isNoTally(tally));
+    let isAwaited = said.items.length === 0;
+    const hearing = pair.countsHeard.hear(said, (topic, tally) => {
+      if (this.#heard(pair, topic, tally ?? NO_TALLY)) isAwaited = true;
+    });
+    // It did not hear that this node has: of numbers alone it says the next ones anyway.
+    if (hearing === "known") isAwaited ||= said.items.some(([, { want, ask }]) => want > 0 || ask > 0);
     pair.owesCountsHeard(hearing === "gap" || isAwaited);
   }
 
@@ -119,10 +121,12 @@ export class Counts {
     this.watches.pass(nowMs);
   }
 
-  #heard(pair: Pair, topic: string, { want, ask, tells, sum, isSettled }: Tally): void {
-    this.sums.wanted(pair, topic, want);
-    this.numbers.asked(pair, topic, ask);
+  /** Returns whether the other waits for what comes of it. */
+  #heard(pair: Pair, topic: string, { want, ask, tells, sum, isSettled }: Tally): boolean {
+    const isWanted = this.sums.wanted(pair, topic, want);
+    const isAsked = this.numbers.asked(pair, topic, ask);
     this.sums.answered(pair, topic);
     if (tells !== 0) this.watches.told(pair.life.name, topic, tells, { entries: sum, isSettled });
+    return isWanted || isAsked;
   }
 }

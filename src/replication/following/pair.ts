@@ -147,8 +147,9 @@ export class Pair {
     const before = this.counts.get(topic) ?? NO_TALLY;
     const after = { ...before, ...parts };
     if (isSameTally(before, after)) return;
-    // That it is over nobody waits for.
-    this.counts.set(topic, after, !isNoTally(after));
+    // Who wants to know, or asks, waits for it. That it is over nobody does; a number is told, and the next one soon.
+    const isAwaited = (parts.want ?? 0) > 0 || (parts.ask ?? 0) > 0;
+    this.counts.set(topic, after, isAwaited, !isNoTally(after));
     this.#of.hasNews(this);
   }
 
