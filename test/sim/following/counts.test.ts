@@ -73,6 +73,45 @@ describe("a count", () => {
     expect(settledMs).toBeLessThan(7_000);
   });
 
+  it("moves to nodes that come and rank higher, and is settled there", () => {
+    const cluster = new SimulatedCluster(1, OPTIONS);
+    const topic = topicOf("d", "e");
+    for (const name of ["a", "b", "c"]) cluster.start(name);
+    cluster.run(10_000);
+    cluster.track(nodeOf(cluster, "b"), topic, "k");
+    followCount(cluster, "a", topic);
+    cluster.run(5_000);
+    expect(countOf(cluster, "a", topic)).toEqual({ entries: 1, isSettled: true });
+    for (const name of ["e", "d"]) {
+      cluster.start(name);
+      for (let passedMs = 0; passedMs < 20_000; passedMs += 100) {
+        cluster.run(100);
+        expect(countOf(cluster, "a", topic)).toHaveProperty("entries", 1);
+      }
+      expect(countOf(cluster, "a", topic), name).toEqual({ entries: 1, isSettled: true });
+      expect(nodeOf(cluster, "a").follower.interests.counts.watches.registrarOf(topic)).toBe(name);
+    }
+    expect(leaksOf(cluster)).toEqual([]);
+  });
+
+  it("is not settled after an outage by what was said before it", () => {
+    const cluster = started();
+    const topic = topicOf("c", "d");
+    cluster.track(nodeOf(cluster, "b"), topic, "k");
+    followCount(cluster, "a", topic);
+    cluster.run(5_000);
+    cluster.attach(nodeOf(cluster, "a"), false);
+    cluster.track(nodeOf(cluster, "b"), topic, "k2");
+    cluster.run(3_000);
+    cluster.cut.add("c>a");
+    cluster.attach(nodeOf(cluster, "a"), true);
+    cluster.run(2_000);
+    expect(countOf(cluster, "a", topic)).toEqual({ entries: 1, isSettled: false });
+    cluster.cut.clear();
+    cluster.run(5_000);
+    expect(countOf(cluster, "a", topic)).toEqual({ entries: 2, isSettled: true });
+  });
+
   it("leaves nothing anywhere when nobody wants it any more, not even while its frames are lost", () => {
     for (const isLost of [false, true]) {
       const cluster = started();
@@ -139,6 +178,7 @@ describe("a count", () => {
     const topic = topicOf("c", "d");
     cluster.track(nodeOf(cluster, "b"), topic, "k");
     followCount(cluster, "a", topic);
+    cluster.step(nodeOf(cluster, "e"), { type: "follow", topic });
     cluster.run(5_000);
     const [c, e] = [nodeOf(cluster, "c"), nodeOf(cluster, "e")];
     const say = (entries: number): string =>
