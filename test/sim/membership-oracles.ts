@@ -60,13 +60,18 @@ export class MembershipOracles implements StepWatcher {
     // Who was replaced departs, but it is its successor that decides who may follow.
     const present = step.before.filter(({ replica }) => !this.#replaced.has(replica));
     const stay = present.filter(({ status }) => status !== "down").map(({ replica }) => replica);
+    const hasLater = present.some(({ replica }) => replica.life.incarnation > frame.from.incarnation);
     const replica =
       replicaOfFrame(replicator, frame) ??
       step.before.find((each) => each.replica.id === replicaOf(frame.from))?.replica;
     this.#lookAtHearing(frame.from, isDirect(step), frame.counter, stay, replica, hearing);
+    if (hearing === "superseded" && !hasLater)
+      this.#situation.blame(`does not listen to ${replicaOf(frame.from)}, the latest life of its name`);
     const { membership } = replicator;
     if (hearing !== "heard") this.#refuses(membership, frame.from);
     else if (replica !== undefined && !step.before.some((each) => each.replica === replica)) {
+      if (hasLater && this.#refused.get(membership)?.has(replica.id) !== true)
+        this.#situation.blame(`listens at once to ${replica.id}, beside a later life of its name`);
       this.#appears(membership, replica, present.length === 0);
       for (const earlier of step.before) {
         this.#replaced.add(earlier.replica);
@@ -184,11 +189,6 @@ export class MembershipOracles implements StepWatcher {
       }
     } else if (hearing === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
       this.#situation.blame(`drops a frame of ${who} that is not late`);
-    } else if (
-      hearing === "superseded" &&
-      before.every(({ life: other }) => other.incarnation < life.incarnation)
-    ) {
-      this.#situation.blame(`does not listen to ${who}, the latest life of its name`);
     }
   }
 
