@@ -20,6 +20,7 @@ import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
 import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/port.js";
+import { sizesOf } from "./following/sizes.js";
 import { Rolls } from "./following/rolls.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
 import { FollowingBorder } from "./following-border.js";
@@ -27,7 +28,7 @@ import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
-import type { Goal, Machine, Waits } from "./machine.js";
+import type { Machine, Waits } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
 import { PartnerLives } from "./partner-lives.js";
 import { Partner } from "./partner.js";
@@ -37,7 +38,7 @@ import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
 import { Effects } from "./step.js";
-import type { Step } from "./step.js";
+import type { Count, Step } from "./step.js";
 
 const SPOKEN = {
   spoken: FOLLOWING_VERSION,
@@ -55,7 +56,10 @@ export class Follower implements Machine {
   readonly versions = SPOKEN;
   readonly border: FollowingBorder;
   /** A wait is for topics, and not for lives: it does not matter who is heard, or when. */
-  readonly heardOut: Waits = { since: 0, catchUp: () => this.#catchUp() };
+  readonly heardOut: Waits = {
+    since: 0,
+    catchUp: () => this.interests.follows.goal((topic) => this.interests.isComplete(topic, this.#steppedMs)),
+  };
   readonly #options: FollowerOptions;
   readonly #rules: Rules;
   readonly #effects = new Effects();
@@ -109,6 +113,7 @@ export class Follower implements Machine {
       isUp: (pair: Pair) => this.#partnerLives.isUp(pair),
       pairs: () => this.#partnerLives.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
+      countChanged: (topic: string) => effects.add({ type: "count", topic }),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
     this.#localActions = new LocalActions(this.interests, this.view);
@@ -175,6 +180,7 @@ export class Follower implements Machine {
   step(event: FollowerEvent, nowMs: number): Step {
     this.#steppedMs = nowMs;
     this.#step.made = this.#take(event, nowMs);
+    this.interests.counts.advance(nowMs);
     this.#schedule(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
@@ -189,6 +195,10 @@ export class Follower implements Machine {
     return this.interests.isComplete(topic, nowMs);
   }
 
+  countOf(topic: string): Count {
+    return this.interests.counts.watches.shownOf(topic);
+  }
+
   ownOf(topic: string): Iterable<ReplicatedEntry> {
     return this.interests.own.of(topic);
   }
@@ -198,22 +208,6 @@ export class Follower implements Machine {
     for (const { pair, isAlive } of this.#partnerLives.partners())
       if (isAlive && !pair.hasCaughtUp) return false;
     return this.interests.areComplete(nowMs);
-  }
-
-  /** Begins a wait for the topics that are followed now, as far as they still are. */
-  #catchUp(): Goal {
-    const topics = new Set(this.interests.follows.topics());
-    const isOpen = (topic: string): boolean =>
-      this.isFollowed(topic) && !this.isComplete(topic, this.#steppedMs);
-    return {
-      get isReached() {
-        for (const topic of topics) {
-          if (isOpen(topic)) return false;
-          topics.delete(topic);
-        }
-        return true;
-      },
-    };
   }
 
   /** Nobody tells of what waits elsewhere. */
@@ -236,18 +230,7 @@ export class Follower implements Machine {
   }
 
   get sizes(): FollowerSizes {
-    const { follows, meetings, registrar, own } = this.interests;
-    let pairTopics = 0;
-    for (const { pair } of this.#partnerLives.partners()) pairTopics += pair.size;
-    return {
-      follows: follows.size,
-      stakes: meetings.size,
-      registrarRows: registrar.size,
-      peers: this.#partnerLives.size,
-      hints: meetings.hintCount,
-      pairTopics,
-      watches: own.watchCount,
-    };
+    return sizesOf(this.interests, this.#partnerLives.pairs(), this.#partnerLives.size);
   }
 
   #take(event: FollowerEvent, nowMs: number): ReplicatedEntry | undefined {
@@ -263,6 +246,12 @@ export class Follower implements Machine {
         break;
       case "unfollow":
         this.interests.unfollow(event.topic, this.view.count(event.topic), nowMs);
+        break;
+      case "followCount":
+        this.interests.counts.watches.open(event.topic);
+        break;
+      case "unfollowCount":
+        this.interests.counts.watches.close(event.topic);
         break;
       case "frame":
         this.#receive(event.payload, nowMs);
@@ -339,6 +328,7 @@ export class Follower implements Machine {
     this.interests.endStakes(nowMs);
     this.border.foreign.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
+    this.interests.pass(nowMs);
     this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
     if (soundings.length > 0) this.#beats.sound(soundings);
   }
@@ -367,7 +357,8 @@ export class Follower implements Machine {
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
     const { dueMs } = this.connection;
-    const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, this.#agenda.nextMs));
+    const saidMs = Math.min(this.#agenda.nextMs, this.interests.counts.dueMs);
+    const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;
     this.#effects.wakeAt(nextMs);

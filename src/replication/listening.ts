@@ -92,11 +92,11 @@ export class Listening {
 }
 
 /** Whether letters are such as their receiver answers. */
-function isQuestion({ greeting, stakes, wishes, question }: Letters): boolean {
-  return greeting !== undefined || stakes !== undefined || wishes !== undefined || question !== undefined;
+function isQuestion({ greeting, stakes, wishes, counts, question }: Letters): boolean {
+  return [greeting, stakes, wishes, counts, question].some((letter) => letter !== undefined);
 }
 
 /** Whether letters are such as only one sends that has heard. */
-function isAnswer({ members, wishesHeard, stands }: Letters): boolean {
-  return members !== undefined || wishesHeard !== undefined || stands !== undefined;
+function isAnswer({ members, wishesHeard, countsHeard, stands }: Letters): boolean {
+  return [members, wishesHeard, countsHeard, stands].some((letter) => letter !== undefined);
 }

@@ -10,7 +10,7 @@ import type { ForeignNodes } from "./lives/foreign-nodes.js";
 import type { Membership } from "./lives/membership.js";
 import type { VersionRange } from "./message.js";
 import type { View } from "./showing/view.js";
-import type { ReplicationEvent, Step } from "./step.js";
+import type { Count, ReplicationEvent, Step } from "./step.js";
 
 /** What a wait is for. */
 export interface Goal {
@@ -23,6 +23,7 @@ interface FollowingCounts {
   readonly stakes: number;
   readonly registrarRows: number;
   readonly peers: number;
+  readonly counts: number;
 }
 
 /** Waits for what others have. Connections are numbered, as a wait may last longer than one of them. */
@@ -51,6 +52,8 @@ export interface Machine {
   hasCaughtUp(nowMs: number): boolean;
   /** Whether all of a followed topic is held that anybody has who is up; not asked where everything is held. */
   isComplete?(topic: string, nowMs: number): boolean;
+  /** What is known of how many entries a topic has whose count is followed; not asked where everything is held. */
+  countOf?(topic: string): Count;
   /** What this node has in a topic itself; not asked where everything is shown. */
   ownOf?(topic: string): Iterable<ReplicatedEntry>;
   /** For how long entries wait elsewhere, as others say, of which this node could not hear. */

@@ -70,6 +70,7 @@ export class Partner extends Peer {
   }
 
   get isEmpty(): boolean {
-    return this.pair.followed.version === 0 && this.pair.stakesHeard.size === 0;
+    const { followed, stakesHeard, countsHeard } = this.pair;
+    return followed.version === 0 && stakesHeard.size === 0 && countsHeard.size === 0;
   }
 }

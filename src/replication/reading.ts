@@ -56,16 +56,18 @@ export class Reading {
     const { pair } = partner;
     const interests = this.#interests;
     const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
+    const { counts, countsHeard } = letters;
     const heardBefore = pair.heardSize;
     if (greeting !== undefined) {
       pair.stakes.heardAtMost(greeting.stakes);
       pair.wishes.heardAtMost(greeting.wishes);
+      pair.counts.heardAtMost(greeting.counts);
       pair.introduce();
     }
-    if (stakes !== undefined && this.#admitsTopics(stakes.items.length, nowMs))
+    if (stakes !== undefined && this.#admitsTopics(pair.stakesHeard.growthBy(stakes), nowMs))
       interests.heardStakes(pair, stakes);
     if (members !== undefined) interests.heardMembers(pair, members);
-    if (wishes !== undefined && this.#admitsTopics(wishes.items.length, nowMs))
+    if (wishes !== undefined && this.#admitsTopics(pair.wishesHeard.growthBy(wishes), nowMs))
       interests.heardWishes(pair, wishes);
     if (share !== undefined && this.#admitsTopics(share.opens.length, nowMs))
       this.#readShare(partner, share, nowMs);
@@ -83,6 +85,9 @@ export class Reading {
       }
     }
     if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
+    if (counts !== undefined && this.#admitsTopics(pair.countsHeard.growthBy(counts), nowMs))
+      interests.counts.heard(pair, counts);
+    if (countsHeard !== undefined) pair.counts.confirm(countsHeard);
     if (stands !== undefined) pair.stands(stands);
     if (question !== undefined) pair.asked(question);
     this.#topicsHeard += pair.heardSize - heardBefore;

@@ -153,8 +153,7 @@ export class Replicator {
         this.#effects.add({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
       },
       conflict: (name, incarnations) => this.#effects.add({ type: "nameConflict", name, incarnations }),
-      clockAhead: (ahead) =>
-        this.#effects.add({ type: "trouble", trouble: { kind: "clockAhead", life: ahead } }),
+      clockAhead: (of) => this.#effects.add({ type: "trouble", trouble: { kind: "clockAhead", life: of } }),
       crowded: (table, timeMs) => this.#contact.reportRefusal({ kind: "crowded", table }, timeMs),
     };
   }
@@ -192,6 +191,8 @@ export class Replicator {
         break;
       case "follow":
       case "unfollow":
+      case "followCount":
+      case "unfollowCount":
         break; // Everything is held.
       case "evict":
         this.#outbox.sendEviction(event.eviction);

@@ -54,6 +54,8 @@ export type ReplicationEvent =
   | { readonly type: "evict"; readonly eviction: Eviction }
   /** One handle more of a topic, or one less: of a topic that is not followed nothing is shown, where it matters. */
   | { readonly type: "follow" | "unfollow"; readonly topic: string }
+  /** One more wants the number of entries of a topic, or one less. Only where nodes hold what they follow. */
+  | { readonly type: "followCount" | "unfollowCount"; readonly topic: string }
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
 
@@ -103,10 +105,19 @@ export type Effect =
       readonly status: ConnectionStatus;
       readonly unheard: readonly VoiceWay[];
     }
+  /** The number of entries of a topic has changed, or whether it is settled. */
+  | { readonly type: "count"; readonly topic: string }
   /** Another node wants entries to end, or is about to end them. */
   | { readonly type: "evict"; readonly by: Life; readonly eviction: Eviction }
   /** The present connection is of no use: another one is wanted. */
   | { readonly type: "reconnect" };
+
+/** How many entries a topic has, as a registrar says. */
+export interface Count {
+  readonly entries: number;
+  /** Whether all have answered who are up, as far as is known. */
+  readonly isSettled: boolean;
+}
 
 /** What comes of a step; to be read before the next one. */
 export interface Step {

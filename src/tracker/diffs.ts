@@ -38,6 +38,8 @@ export interface ChangeObserver {
   settle(): void;
   /** Told once in a turn: goes on with what is left to do. Returns whether anything is left after that. */
   advance(): boolean;
+  /** What is known of how many entries a topic has is another number. */
+  counted(topic: string): void;
   /** Another node wants entries to end. Returns false if it wants too much. */
   evict(by: Life, eviction: Eviction): boolean;
 }

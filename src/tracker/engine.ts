@@ -306,6 +306,8 @@ export class Engine {
       case "evict":
         if (!this.#observer.evict(effect.by, effect.eviction)) this.replicator.counters.framesRefused += 1;
         return;
+      case "count":
+        return this.#observer.counted(effect.topic);
       default:
         return this.#announcer.tell(effect);
     }

@@ -7,6 +7,7 @@ import type { View } from "../replication/showing/view.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { Engine } from "./engine.js";
 import { Follow, notFollowed, type FollowSource } from "./follow.js";
+import { FollowCounts } from "./follow-counts.js";
 import type { LocalEntries } from "./local-entries.js";
 import type { CheckedOptions } from "./options.js";
 import { Readiness, type NotComplete } from "./readiness.js";
@@ -14,6 +15,7 @@ import { Readiness, type NotComplete } from "./readiness.js";
 export type { Follow } from "./follow.js";
 
 export class Follows {
+  readonly counts: FollowCounts;
   readonly #engine: Engine;
   readonly #local: LocalEntries;
   readonly #holdsEverything: boolean;
@@ -33,6 +35,7 @@ export class Follows {
     this.#local = local;
     this.#holdsEverything = holds === "everything";
     this.#readiness = new Readiness(runtime);
+    this.counts = new FollowCounts(engine, local);
     this.#source = {
       viewOf: (topic) => this.#local.view(topic),
       isComplete: (topic) => this.#isComplete(topic),
@@ -84,10 +87,17 @@ export class Follows {
     if (this.#readiness.isAwaited) this.#readiness.look(undefined);
   }
 
+  /** Goes on with what is left to do. Returns whether anything is left after that. */
+  advance(): boolean {
+    this.counts.advance();
+    return this.#local.advance();
+  }
+
   /** Ends all waits. Handles that are closed from now on change nothing. */
   stop(): void {
     this.#hasStopped = true;
     this.#readiness.stop();
+    this.counts.stop();
   }
 
   #isComplete(topic: string): boolean {

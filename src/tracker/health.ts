@@ -49,6 +49,8 @@ export interface FollowingHealth {
   readonly stakes: number;
   /** Stakes of other nodes, and its own, that it knows as their registrar. */
   readonly registrarRows: number;
+  /** Topics of which it follows the count. */
+  readonly counts: number;
   /** Nodes with which it shares anything, up or down. */
   readonly peers: number;
 }

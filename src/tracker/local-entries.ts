@@ -10,6 +10,7 @@ import type { View } from "../replication/showing/view.js";
 import type { LocalChange } from "../replication/step.js";
 import type { Session } from "../session.js";
 import type { AnyMeta } from "../words.js";
+import { notTracked } from "./arguments.js";
 import { Closings, type Closing, type EndReason } from "./closings.js";
 import type { Engine } from "./engine.js";
 import { LeavingEntries, type Leaving } from "./leaving.js";
@@ -49,6 +50,13 @@ export class LocalEntries {
     return this.#owned.find(session, topic, key);
   }
 
+  /** @throws TrackerError `NOT_TRACKED` */
+  present(session: Session, topic: string, key: string): ReplicatedEntry {
+    const entry = this.find(session, topic, key);
+    if (entry !== undefined) return entry;
+    throw notTracked(session, topic, key);
+  }
+
   /** The entries of a session, or those of one topic. */
   entries(session: Session, topic?: string): ReplicatedEntry[] {
     return this.#owned.entries(session, topic);
@@ -66,6 +74,13 @@ export class LocalEntries {
 
   replace(session: Session, previous: ReplicatedEntry, meta: Readonly<AnyMeta>): string {
     return this.#make(session, { type: "update", previous, meta });
+  }
+
+  /** Removes one entry, those of a topic, or all of a session. Returns how many. */
+  untrack(session: Session, topic: string | undefined, key: string | undefined): number {
+    if (topic === undefined || key === undefined) return this.removeAll(session, topic, "untracked");
+    const entry = this.find(session, topic, key);
+    return entry === undefined ? 0 : this.remove(session, [entry], "untracked");
   }
 
   remove(session: Session, entries: readonly ReplicatedEntry[], reason: EndReason): number {

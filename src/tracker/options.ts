@@ -47,6 +47,13 @@ export interface TrackerOptions<M = any> {
    */
   readonly followLingerMs?: number | "auto" | undefined;
   /**
+   * How long a count (`followCount`) takes, about, to tell a number that has changed: a node says it to the one that counts
+   * after half of this time, and that one tells the sum after three quarters of its own; the first number after a quiet time at
+   * once. Default 2,000 ms: who looks on is sent two frames in three seconds, however many come and go. Only with
+   * `holds: "followed"`; elsewhere each change is told with its diff.
+   */
+  readonly countPeriodMs?: number | undefined;
+  /**
    * Into how many shards the topics are divided: the unit of replication, 1 to 1,024. Default 4: a node that
    * catches up gets its share in pieces, and a heartbeat stays small. Nodes may differ in it. With `holds: "followed"` it
    * is 1, as the topic is the unit.
@@ -180,6 +187,7 @@ export const trackerOptionNames: Readonly<Record<keyof TrackerOptions, true>> = 
   pubsub: true,
   holds: true,
   followLingerMs: true,
+  countPeriodMs: true,
   poolSize: true,
   broadcastPeriodMs: true,
   heartbeatPeriodMs: true,
@@ -222,8 +230,9 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
   );
   const windowMs = options.broadcastPeriodMs ?? 1_500;
   const broadcastPeriodMs = durationOption("broadcastPeriodMs", windowMs, 0);
-  if (!follows && options.followLingerMs !== undefined)
-    throw wrongOption("followLingerMs", options.followLingerMs, 'absent, but with holds: "followed"');
+  for (const option of ["followLingerMs", "countPeriodMs"] as const)
+    if (!follows && options[option] !== undefined)
+      throw wrongOption(option, options[option], 'absent, but with holds: "followed"');
   const observer = booleanOption("observer", options.observer ?? false);
   if (follows && observer)
     throw wrongOption("observer", true, 'false with holds: "followed": it is told nothing');
@@ -261,6 +270,7 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
     pubsub,
     holds,
     followLingerMs: lingeringOption(options.followLingerMs ?? "auto"),
+    countPeriodMs: durationOption("countPeriodMs", options.countPeriodMs ?? 2_000, 0),
     poolSize,
     broadcastPeriodMs,
     heartbeatPeriodMs,

@@ -11,13 +11,11 @@ import {
   started,
 } from "../checks.js";
 import { readOptions } from "../known-names.js";
-import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import { whyIncomplete } from "./incomplete.js";
 import {
   alreadyTracked,
   madeBy,
-  notTracked,
   requireBehaviour,
   requireName,
   requireReason,
@@ -28,6 +26,7 @@ import type { TrackerBehaviour } from "./behaviour.js";
 import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { Evictions } from "./evictions.js";
+import type { FollowCount } from "./follow-count.js";
 import { Follows, type Follow } from "./follows.js";
 import { explanationsOf, healthOf } from "./explain.js";
 import { Gate } from "./gate.js";
@@ -80,14 +79,17 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     });
     this.#kept = new Kept(options, (topic, key) => this.#view.has(topic, key));
     this.#engine = new Engine(options, behaviour.handleDiff === undefined ? undefined : handleDiff, {
-      isWanted: () => options.schema !== undefined || this.#kept.isWanted(),
+      isWanted: () =>
+        options.schema !== undefined || this.#kept.isWanted() || this.#follows.counts.wantsDiffs,
       change: (diff) => {
         this.#kept.change(diff);
+        this.#follows.counts.change(diff);
         const check = this.#checks.checkOf(diff);
         if (check !== undefined) this.#engine.tell(check);
       },
       settle: () => this.#follows.settle(),
-      advance: () => this.#local.advance(),
+      advance: () => this.#follows.advance(),
+      counted: (topic) => this.#follows.counts.look(topic),
       evict: (by, eviction) => this.#evictions.heard(by, eviction),
     });
     this.#view = this.#engine.replicator.view;
@@ -182,11 +184,11 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     meta: M | ((present: Readonly<M>) => M),
   ): string | undefined {
     if (!this.#gate.accepts(session, topic, key)) return undefined;
-    const before = this.#present(session, topic, key);
+    const before = this.#local.present(session, topic, key);
     const next = typeof meta === "function" ? madeBy(meta, before.meta as Readonly<M>) : meta;
     const copy = this.#checks.copyOf(next);
     if (!this.#gate.acceptsStill(session)) return undefined;
-    return this.#local.replace(session, this.#present(session, topic, key), copy);
+    return this.#local.replace(session, this.#local.present(session, topic, key), copy);
   }
 
   /**
@@ -200,11 +202,7 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     requireSession(session);
     if (topic !== undefined || key !== undefined) requireName("topic", topic);
     if (key !== undefined) requireName("key", key);
-    if (topic !== undefined && key !== undefined) {
-      const entry = this.#local.find(session, topic, key);
-      return entry === undefined ? 0 : this.#local.remove(session, [entry], "untracked");
-    }
-    return this.#local.removeAll(session, topic, "untracked");
+    return this.#local.untrack(session, topic, key);
   }
 
   /**
@@ -239,6 +237,18 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
     this.#gate.requireRunning();
     requireName("topic", topic);
     return this.#follows.follow<M>(topic);
+  }
+
+  /**
+   * Follows how many entries a topic has, until this handle and all others of it are closed, without holding any of them: where
+   * nodes hold what they follow, one node counts what the others say that they have. `follow` is for who they are.
+   *
+   * @throws TrackerError `INVALID_ARGUMENT`, `TRACKER_STOPPED`
+   */
+  followCount(topic: string): FollowCount {
+    this.#gate.requireRunning();
+    requireName("topic", topic);
+    return this.#follows.counts.followCount(topic);
   }
 
   /** What this node itself has tracked under a topic, followed or not, in no promised order. */
@@ -425,11 +435,5 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
   /** Stops without a handoff. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop({ handoffMs: 0 });
-  }
-
-  #present(session: Session, topic: string, key: string): ReplicatedEntry {
-    const entry = this.#local.find(session, topic, key);
-    if (entry !== undefined) return entry;
-    throw notTracked(session, topic, key);
   }
 }

@@ -44,6 +44,7 @@ function makeCluster(): Tapped {
     if (chance < 0.5) cluster.track(node, topic, random.pick(["user:1", "user:2", "__proto__"]));
     else if (chance < 0.75) cluster.step(node, { type: "follow", topic });
     else if (entries.length > 0) cluster.untrack(node, random.pick(entries));
+    if (chance < 0.1) cluster.step(node, { type: "followCount", topic });
     if (round === 20) cluster.cut.add("a>b").add("b>a");
     if (round === 40) cluster.cut.clear();
     cluster.run(random.integer(0, 900));
@@ -103,6 +104,10 @@ describe("damaged frames of nodes that follow", () => {
       for (const topic of node.follower.interests.follows.topics()) {
         expect(cluster.listed(node, topic), `${node.name} ${topic}`).toEqual(cluster.truth(topic));
         expect(node.follower.isComplete(topic, cluster.nowMs), `${node.name} ${topic}`).toBe(true);
+      }
+      for (const topic of node.follower.interests.counts.watches.topics()) {
+        const count = { entries: cluster.truth(topic).size, isSettled: true };
+        expect(node.follower.countOf(topic), `${node.name} ${topic}`).toEqual(count);
       }
     }
     expect(({} as Record<string, unknown>)["odd"]).toBeUndefined();

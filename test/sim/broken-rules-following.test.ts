@@ -17,6 +17,12 @@ import {
   forgottenNodesAreMetAgain,
 } from "./following/runs.js";
 import {
+  countsBeginAnew,
+  countsCostFewFrames,
+  countsStandStillWhileARegistrarDies,
+  firstCountsAreNotSettledTooSoon,
+} from "./following/runs-of-counts.js";
+import {
   beatsGoToCallers,
   callersDie,
   lateCallsAccuseNobody,
@@ -147,6 +153,30 @@ const rules: readonly BrokenRule[] = [
     broken: { aloneMs: (sinceMs) => sinceMs },
     found: /frames for \d+ visits/,
     run: visitsCostFewFrames,
+  },
+  {
+    rule: "R91: a number answers an ask, and a sum a want, of the present one only",
+    broken: { isOfPresentCount: () => true },
+    found: / counts \d+, settled, where /,
+    run: countsBeginAnew,
+  },
+  {
+    rule: "R92: a count is settled when its registrar is, and every author that is up has answered",
+    broken: { isCountSettled: (isRegistrarSettled) => isRegistrarSettled },
+    found: / counts \d+, settled, where /,
+    run: firstCountsAreNotSettledTooSoon,
+  },
+  {
+    rule: "R93: a number that changes waits at its author, and then the sum at its registrar",
+    broken: { countWindowMs: () => 0 },
+    found: /frames in \d+ s of counting/,
+    run: countsCostFewFrames,
+  },
+  {
+    rule: "R94: what is not settled does not take the place of what was",
+    broken: { isCountShown: () => true },
+    found: / counts \d+ while nobody came or went/,
+    run: countsStandStillWhileARegistrarDies,
   },
   {
     rule: "R95: in a large cluster three lives call the roll",

@@ -42,6 +42,21 @@ export class Follows {
     return this.#follows.size;
   }
 
+  /** A goal that stands still: that what is followed now is complete, as far as it still is followed. */
+  goal(isComplete: (topic: string) => boolean): { readonly isReached: boolean } {
+    const topics = new Set(this.#follows.keys());
+    const isOpen = (topic: string): boolean => this.#follows.has(topic) && !isComplete(topic);
+    return {
+      get isReached() {
+        for (const topic of topics) {
+          if (isOpen(topic)) return false;
+          topics.delete(topic);
+        }
+        return true;
+      },
+    };
+  }
+
   /** Whether it matters what changes in a topic. */
   get countsChanges(): boolean {
     return this.#lingering.size > this.#spent.size;

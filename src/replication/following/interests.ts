@@ -9,6 +9,7 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
+import { Counts } from "./counts.js";
 import { Follows, type Lingering } from "./follows.js";
 import { Meetings } from "./meetings.js";
 import { FOLLOWS, HAS } from "./message.js";
@@ -25,6 +26,7 @@ export interface InterestsOptions {
   readonly downPeriodMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingering: Lingering;
+  readonly countPeriodMs: number;
 }
 
 export interface InterestsPort {
@@ -35,13 +37,16 @@ export interface InterestsPort {
   pairs(): Iterable<Pair>;
   /** There is something to say to a pair. */
   hasNews(pair: Pair): void;
+  /** What is known of a topic's count is another number. */
+  countChanged(topic: string): void;
 }
 
 export class Interests {
   readonly own: OwnEntries;
   readonly follows: Follows;
   readonly meetings: Meetings;
-  readonly registrar = new Registrar();
+  readonly registrar: Registrar;
+  readonly counts: Counts;
   readonly #options: InterestsOptions;
   readonly #protocol: FollowingProtocol;
   readonly #port: InterestsPort;
@@ -58,6 +63,8 @@ export class Interests {
   #renewals = 0;
   /** When somebody was up no longer, or this node began. */
   #goneMs: number;
+  /** Whether this node was settled as a registrar at the last tick. */
+  #wasSettled = false;
 
   constructor(
     owner: EntryOwner,
@@ -84,12 +91,28 @@ export class Interests {
       },
       protocol,
     );
+    this.registrar = new Registrar((of, topic, stake) => this.counts.enlisted(of, topic, stake));
+    this.counts = new Counts(
+      { ...options, ownName: life.name, rules: protocol.rules },
+      {
+        membersOf: (topic) => this.registrar.membersOf(topic),
+        pairOf: (of) => this.#pairOf(of),
+        presentOf: (name) => port.pairOf(name),
+        isUp: (pair) => port.isUp(pair),
+        isOwn: ({ name }) => name === life.name,
+        ownEntriesOf: (topic) => this.own.of(topic).size,
+        isSettled: (topic, timeMs) => this.#isSettled(topic, timeMs),
+        changed: (topic) => port.countChanged(topic),
+      },
+      this.meetings,
+    );
   }
 
   // What this node does.
 
   add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
     const entry = this.own.add(topic, key, session, meta);
+    this.counts.changed(topic);
     this.#lingering.delete(topic);
     if ((this.meetings.stakeIn(topic).roles & HAS) !== 0) return entry;
     this.#restake(topic);
@@ -104,6 +127,7 @@ export class Interests {
   remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
     const topic = ReplicatedEntry.topicOf(entry);
     this.own.remove(entry, closed);
+    this.counts.changed(topic);
     if (this.own.of(topic).size === 0) this.#lingering.set(topic, nowMs + this.#stakeLingerMs);
   }
 
@@ -156,6 +180,13 @@ export class Interests {
     this.meetings.renew(count);
   }
 
+  /** Looks after what only time changes. Once per tick. */
+  pass(nowMs: number): void {
+    const isSettled = this.#knowsAll(nowMs);
+    this.counts.pass(nowMs, isSettled !== this.#wasSettled);
+    this.#wasSettled = isSettled;
+  }
+
   /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
   pursue(nowMs: number): void {
     for (const topic of this.#waiting.nextRound()) {
@@ -197,17 +228,20 @@ export class Interests {
   appeared(pair: Pair): void {
     this.#unheard.add(pair);
     this.meetings.appeared(pair.life);
+    this.counts.appeared(pair);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
   came(name: string): void {
     this.meetings.came(name);
+    this.counts.came(name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
   went(name: string, nowMs: number): void {
     this.#goneMs = nowMs;
     this.meetings.went(name);
+    this.counts.went(name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
@@ -225,6 +259,7 @@ export class Interests {
       this.meetings.askAgain(topic);
       this.#waiting.add(topic);
     }
+    this.counts.resumed();
   }
 
   /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
@@ -239,6 +274,7 @@ export class Interests {
     }
     pair.authored.end();
     for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
+    this.counts.forget(pair);
   }
 
   heardStakes(pair: Pair, said: Said<Stake>): void {
@@ -249,7 +285,7 @@ export class Interests {
     });
     if (hearing !== "gap") {
       pair.isIntroduced = true;
-      this.#unheard.delete(pair);
+      if (this.#unheard.delete(pair)) this.counts.sums.recheck();
     }
     const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);
     const topics = isAnswered ? said.items.filter(([, { roles }]) => roles !== 0) : [];
@@ -368,8 +404,13 @@ export class Interests {
 
   /** Whether this node, as a registrar, knows of all that have a stake in a topic. */
   #isSettled(topic: string, nowMs: number): boolean {
-    const { life, heartbeatPeriodMs } = this.#options;
-    if (!this.meetings.isRegistrar(life.name, topic)) return false;
+    const { life } = this.#options;
+    return this.meetings.isRegistrar(life.name, topic) && this.#knowsAll(nowMs);
+  }
+
+  /** Whether this node knows of all stakes of which it is a registrar. */
+  #knowsAll(nowMs: number): boolean {
+    const { heartbeatPeriodMs } = this.#options;
     let unheard = 0;
     for (const pair of this.#unheard) if (this.#port.isUp(pair)) unheard += 1;
     const { rules, limits } = this.#protocol;

@@ -2,7 +2,7 @@
  * The letters of a frame as positional values: what two nodes say to each other, each letter with its part behind it.
  * Promises and knows what `codec.ts` beside this file does; births and removals are those of `src/replication/wire`.
  *
- *     "g"  stream, number, stream, number                        heard of your stakes, heard of your wishes
+ *     "g"  stream, number, stream, number, stream, number        heard of your stakes, wishes and counts
  *     "e"  stream, since, upTo, [ topic, roles, generation ]*
  *     "m"  stream, number, lives, [ topic, settled, [ life, roles, generation ]* ]*
  *     "w"  stream, since, upTo, [ topic, wish ]*
@@ -10,22 +10,24 @@
  *     "s"  stream, whole, since, upTo, from, to, [ topic, generation ]*, [ topic ]*, removals, births
  *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
  *     "k"  stream, clock, version
+ *     "c"  stream, since, upTo, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
+ *     "h"  stream, number                                        heard of your counts
  *     "q"  stream, clock, version
  *
- * What is marked by a star is one flat array. Lives are names and incarnations, one after the other, and a life is the
+ * What is marked by a star is one flat array; of the numbers of a count those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the
  * index of its name among them, halved. The topic of an open is its index in the strings of the births, or itself where no birth has it.
  */
 import { fitsJsonText } from "../bytes.js";
 import { isIncarnation } from "../life.js";
 import type { Life } from "../life.js";
-import { MAX_NAME_BYTES } from "../limits.js";
+import { LIMITS, MAX_NAME_BYTES } from "../limits.js";
 import type { WireBirth } from "../message.js";
 import { decodeBirths, encodeBirths } from "../wire/births.js";
 import type { BirthsForm } from "../wire/births.js";
 import { decodeRemovals, encodeRemovals } from "../wire/bodies.js";
 import { array, check, integer, positive, step } from "../wire/checks.js";
 import { isNodeName } from "../wire/codec.js";
-import { MAX_FRAME_ITEMS } from "./limits.js";
+import { MAX_AUTHOR_ENTRIES, MAX_FRAME_ITEMS } from "./limits.js";
 import type {
   Heard,
   Letters,
@@ -35,15 +37,20 @@ import type {
   Said,
   ShareFrame,
   Stake,
+  Tally,
   Wish,
 } from "./message.js";
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
+const NUMBERS_OF_A_TALLY = 7;
+
 export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
   const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
+  const { counts, countsHeard } = letters;
   const parts: unknown[] = [];
-  if (greeting !== undefined) parts.push("g", [...placeOf(greeting.stakes), ...placeOf(greeting.wishes)]);
+  if (greeting !== undefined)
+    parts.push("g", [greeting.stakes, greeting.wishes, greeting.counts].flatMap(placeOf));
   if (stakes !== undefined)
     parts.push(
       "e",
@@ -63,6 +70,12 @@ export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
     parts.push("y", [stream, clock, version, count, digest, ...(isAsking === true ? [1] : [])]);
   }
   if (stands !== undefined) parts.push("k", [stands.stream, stands.clock, stands.version]);
+  if (counts !== undefined)
+    parts.push(
+      "c",
+      encodeSaid(counts, (tally) => [encodeTally(tally)]),
+    );
+  if (countsHeard !== undefined) parts.push("h", placeOf(countsHeard));
   if (question !== undefined) parts.push("q", [question.stream, question.clock, question.version]);
   return parts;
 }
@@ -84,7 +97,11 @@ export function decodeLetters(parts: readonly unknown[]): {
     const part = array(parts[i + 1], "letter");
     switch (letter) {
       case "g":
-        letters.greeting = { stakes: decodeHeard(part, 0), wishes: decodeHeard(part, 2) };
+        letters.greeting = {
+          stakes: decodeHeard(part, 0),
+          wishes: decodeHeard(part, 2),
+          counts: decodeHeard(part, 4),
+        };
         break;
       case "e":
         letters.stakes = decodeSaid(part, 3, items, (said, at) => decodeStake(said[at], said[at + 1]));
@@ -115,6 +132,12 @@ export function decodeLetters(parts: readonly unknown[]): {
         break;
       case "k":
         letters.stands = decodePlace(part);
+        break;
+      case "c":
+        letters.counts = decodeSaid(part, 2, items, (said, at) => decodeTally(said[at]));
+        break;
+      case "h":
+        letters.countsHeard = decodeHeard(part, 0);
         break;
       case "q":
         letters.question = decodePlace(part);
@@ -152,7 +175,10 @@ function decodePlace(part: readonly unknown[]): { stream: number; clock: number;
   };
 }
 
-function encodeSaid<V>({ stream, since, upTo, items }: Said<V>, valuesOf: (value: V) => number[]): unknown[] {
+function encodeSaid<V>(
+  { stream, since, upTo, items }: Said<V>,
+  valuesOf: (value: V) => readonly unknown[],
+): unknown[] {
   const flat: unknown[] = [];
   for (const [topic, value] of items) flat.push(topic, ...valuesOf(value));
   return [stream, since, upTo, flat];
@@ -187,6 +213,21 @@ function decodeWish(value: unknown): Wish {
   const wish = step(value, "wish");
   check(wish !== 0, "wish");
   return wish;
+}
+
+function encodeTally({ want, ask, answers, entries, tells, sum, isSettled }: Tally): number[] {
+  const numbers = [want, ask, answers, entries, tells, sum, isSettled ? 1 : 0];
+  return numbers.slice(0, numbers.findLastIndex((number) => number !== 0) + 1);
+}
+
+function decodeTally(value: unknown): Tally {
+  const numbers = array(value, "tally").slice(0, NUMBERS_OF_A_TALLY);
+  const [want = 0, ask = 0, answers = 0, entries = 0, tells = 0, sum = 0, settled = 0] = numbers.map(
+    (number) => integer(number, "tally"),
+  );
+  check(entries <= MAX_AUTHOR_ENTRIES && sum <= MAX_AUTHOR_ENTRIES * LIMITS.knownLives, "entries");
+  check(settled <= 1, "settled");
+  return { want, ask, answers, entries, tells, sum, isSettled: settled === 1 };
 }
 
 function encodeMembers({ stream, number, lists }: Members): unknown[] {

@@ -5,6 +5,9 @@ export const FOLLOWING_VERSION = 2;
 /** Topics, and lives, that one frame names beside its births: each costs its receiver some microseconds and a few hundred bytes. */
 export const MAX_FRAME_ITEMS = 8_192;
 
+/** The most entries that a life may say it has in a topic: the sum of all lives that may be known is exact still. */
+export const MAX_AUTHOR_ENTRIES = 2 ** 40;
+
 /** Who know the stakes of a topic: with one alone, its death would keep new stakes from each other until it is noticed. */
 const REGISTRARS = 2;
 

@@ -7,7 +7,7 @@
  */
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
-import { FOLLOWS } from "./message.js";
+import { FOLLOWS, NO_STAKE } from "./message.js";
 import type { Member, MemberList, Stake } from "./message.js";
 import { Ranks } from "./ranks.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
@@ -38,9 +38,8 @@ interface Hints {
   readonly topics: Map<string, Stake>;
 }
 
-const NO_STAKE: Stake = { roles: 0, generation: 0 };
-
 export class Meetings {
+  readonly #self: string;
   readonly #port: MeetingsPort;
   readonly #protocol: FollowingProtocol;
   readonly #ranks: Ranks;
@@ -54,6 +53,7 @@ export class Meetings {
     this.#port = port;
     this.#protocol = protocol;
     this.#ranks = new Ranks(protocol.rules.registrars(protocol.limits));
+    this.#self = self;
     this.#ranks.add(self);
   }
 
@@ -82,6 +82,17 @@ export class Meetings {
   isRegistrar(name: string, topic: string): boolean {
     const registrars = this.#stakes.get(topic)?.registrars ?? this.#ranks.registrarsOf(topic);
     return registrars.includes(name);
+  }
+
+  /** The registrar that ranks first with a topic, as far as this node sees; whether or not it has a stake there. */
+  firstRegistrarOf(topic: string): string {
+    const registrars = this.#stakes.get(topic)?.registrars ?? this.#ranks.registrarsOf(topic);
+    return registrars[0] ?? this.#self;
+  }
+
+  /** Whether a node ranks higher with a topic than another one. */
+  isAbove(name: string, other: string, topic: string): boolean {
+    return this.#ranks.isAbove(name, other, topic);
   }
 
   /** What a registrar has told of a topic since this node enlisted its present stake. */

@@ -32,6 +32,7 @@ export interface Stake {
   readonly generation: number;
 }
 
+export const NO_STAKE: Stake = { roles: 0, generation: 0 };
 export const HAS = 1;
 export const FOLLOWS = 2;
 
@@ -95,10 +96,35 @@ export interface ShareFrame {
 /** The generation of a wish for a topic; negative: that one is wished no longer. */
 export type Wish = number;
 
+/**
+ * What a node tells another of how many entries a topic has: as one that wants to know it, as the registrar that asks for
+ * it and sums it up, and as an author. All parts are 0 that do not apply.
+ */
+export interface Tally {
+  /** It wants the sum, by this number. */
+  readonly want: number;
+  /** It asks how many entries the other has there, by this number. */
+  readonly ask: number;
+  /** It has so many entries, and answers that ask. */
+  readonly answers: number;
+  readonly entries: number;
+  /** All have so many, which tells the other what it wants by that number; and whether that is settled. */
+  readonly tells: number;
+  readonly sum: number;
+  readonly isSettled: boolean;
+}
+
+/** What was heard of a peer, set by set. */
+interface Greeting {
+  readonly stakes: Heard;
+  readonly wishes: Heard;
+  readonly counts: Heard;
+}
+
 /** All that one frame says to a peer. */
 export interface Letters {
   /** What was heard of the peer: it has appeared, or come back, or has not introduced itself. */
-  readonly greeting?: { readonly stakes: Heard; readonly wishes: Heard };
+  readonly greeting?: Greeting;
   readonly stakes?: Said<Stake>;
   readonly members?: Members;
   readonly wishes?: Said<Wish>;
@@ -107,6 +133,8 @@ export interface Letters {
   readonly summary?: ShareSummary;
   /** A summary was heard, and what is held is as it says. */
   readonly stands?: Place;
+  readonly counts?: Said<Tally>;
+  readonly countsHeard?: Heard;
   /** What came after this place? After 0 of a stream 0: everything. */
   readonly question?: Place;
 }

@@ -122,8 +122,9 @@ export class FollowingOutbox {
   }
 }
 
-function namedIn({ stakes, members, wishes, share }: Letters): number {
-  let count = (stakes?.items.length ?? 0) + (wishes?.items.length ?? 0);
+function namedIn({ stakes, members, wishes, share, counts }: Letters): number {
+  let count = 0;
+  for (const said of [stakes, wishes, counts]) count += said?.items.length ?? 0;
   for (const list of members?.lists ?? []) count += 1 + list.members.length;
   return count + (share?.opens.length ?? 0) + (share?.closes.length ?? 0);
 }

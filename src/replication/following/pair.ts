@@ -8,12 +8,13 @@ import type { EntryOrigin } from "../entry.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import type { Protocol } from "../rules.js";
-import type { Letters, MemberList, Place, ShareFrame, Stake, Wish, WishesHeard } from "./message.js";
+import type { Letters, MemberList, Place, ShareFrame, Stake, Tally, Wish, WishesHeard } from "./message.js";
 import type { OwnEntries } from "./own-entries.js";
 import type { FollowingProtocol } from "./rules.js";
 import { AuthoredShare } from "./share-author.js";
 import { FollowedShare } from "./share-follower.js";
 import type { GenerationOf } from "./share-follower.js";
+import { NO_TALLY, isNoTally, isSameTally } from "./tally.js";
 import { HeardSet, Patience, Told } from "./told.js";
 
 /** What the pairs of a node have in common. */
@@ -45,6 +46,9 @@ export class Pair {
   /** This node's stakes, with the other as registrar; and the other's, with this node as one. */
   readonly stakes: Told<Stake>;
   readonly stakesHeard: HeardSet<Stake>;
+  /** What each tells the other of how many entries topics have. */
+  readonly counts: Told<Tally>;
+  readonly countsHeard: HeardSet<Tally>;
   /** Whether the other has told which stakes it has here. */
   isIntroduced = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
@@ -59,6 +63,7 @@ export class Pair {
   readonly #topicsToList = new Set<string>();
   #owesMembers = false;
   #owesWishesHeard = false;
+  #owesCountsHeard = false;
   /** Whether the other waits for one of these. */
   #owesSoon = false;
   /** Since when there is something to say for which nobody waits, if there is. */
@@ -88,6 +93,8 @@ export class Pair {
     this.wishesHeard = new HeardSet(isNoWish, following);
     this.stakes = new Told(stream, isNoStake, following);
     this.stakesHeard = new HeardSet(isNoStake, following);
+    this.counts = new Told(stream, isNoTally, following);
+    this.countsHeard = new HeardSet(isNoTally, following);
     this.#question = new Patience(following);
     this.#introduction = new Patience(following);
   }
@@ -95,12 +102,14 @@ export class Pair {
   /** How many topics are told, heard, open or opened: nothing of it is left when no topic is. */
   get size(): number {
     const told = this.wishes.size + this.wishesHeard.size + this.stakes.size + this.stakesHeard.size;
-    return told + this.authored.openCount + this.followed.openedCount;
+    const counted = this.counts.size + this.countsHeard.size;
+    return told + counted + this.authored.openCount + this.followed.openedCount;
   }
 
-  /** How many topics the other has told, wished for and opened. */
+  /** How many topics the other has told, wished for, counted and opened. */
   get heardSize(): number {
-    return this.wishesHeard.size + this.stakesHeard.size + this.followed.openedCount;
+    const told = this.wishesHeard.size + this.stakesHeard.size + this.countsHeard.size;
+    return told + this.followed.openedCount;
   }
 
   /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
@@ -133,6 +142,17 @@ export class Pair {
     this.#of.hasNews(this);
   }
 
+  /** Changes parts of what the other is told of a topic's count, if that is another one. */
+  tellCount(topic: string, parts: Partial<Tally>): void {
+    const before = this.counts.get(topic) ?? NO_TALLY;
+    const after = { ...before, ...parts };
+    if (isSameTally(before, after)) return;
+    // Who wants to know, or asks, waits for it. That it is over nobody does; a number is told, and the next one soon.
+    const isAwaited = (parts.want ?? 0) > 0 || (parts.ask ?? 0) > 0;
+    this.counts.set(topic, after, isAwaited, !isNoTally(after));
+    this.#of.hasNews(this);
+  }
+
   /** The other enlisted stakes, of which these are to be answered with lists; it may wait for the answer. */
   owesMembers(topics: Iterable<string>, isAwaited: boolean): void {
     for (const topic of topics) this.#topicsToList.add(topic);
@@ -143,6 +163,12 @@ export class Pair {
 
   owesWishesHeard(isAwaited: boolean): void {
     this.#owesWishesHeard = true;
+    this.#owesSoon ||= isAwaited;
+    this.#of.hasNews(this);
+  }
+
+  owesCountsHeard(isAwaited: boolean): void {
+    this.#owesCountsHeard = true;
     this.#owesSoon ||= isAwaited;
     this.#of.hasNews(this);
   }
@@ -208,14 +234,15 @@ export class Pair {
     if (!isAlive) return Infinity;
     const askMs = this.#asks ? this.#question.dueMs : Infinity;
     const introductionMs = this.isIntroduced ? Infinity : this.#introduction.dueMs;
-    return Math.min(this.stakes.urgentMs, this.wishes.urgentMs, askMs, introductionMs);
+    const toldMs = Math.min(this.stakes.urgentMs, this.wishes.urgentMs, this.counts.urgentMs);
+    return Math.min(toldMs, askMs, introductionMs);
   }
 
   /** R90: What nobody waits for goes with the next frame, and alone when it has waited long enough. */
   #patientMs(nowMs: number, isAlive: boolean): number {
     const { patienceMs, following } = this.#of;
-    const toldMs = isAlive ? Math.min(this.stakes.dueMs, this.wishes.dueMs) : Infinity;
-    const owes = this.#owesMembers || this.#owesWishesHeard || this.#owesStands;
+    const toldMs = isAlive ? Math.min(this.stakes.dueMs, this.wishes.dueMs, this.counts.dueMs) : Infinity;
+    const owes = this.#owesMembers || this.#owesWishesHeard || this.#owesStands || this.#owesCountsHeard;
     if (owes || this.authored.isPending || toldMs === -Infinity) this.#patientSinceMs ??= nowMs;
     const sinceMs = Math.min(this.#patientSinceMs ?? Infinity, toldMs === -Infinity ? Infinity : toldMs);
     return Math.min(this.#summaryMs, following.rules.aloneMs(sinceMs, patienceMs));
@@ -235,7 +262,9 @@ export class Pair {
     if (this.#greets) {
       const stakes = heardOf(this.stakesHeard.heard);
       const wishes = heardOf(this.wishesHeard.heard);
-      if (stakes !== undefined && wishes !== undefined) letters.greeting = { stakes, wishes };
+      const counts = heardOf(this.countsHeard.heard);
+      if (stakes !== undefined && wishes !== undefined && counts !== undefined)
+        letters.greeting = { stakes, wishes, counts };
       this.#introduction.said(nowMs, false);
     }
     if (this.#introduces || (isAlive && this.stakes.dueMs <= nowMs)) letters.stakes = this.stakes.say(nowMs);
@@ -246,18 +275,20 @@ export class Pair {
     }
     // Also where there are none: the other may know of some that were told before this node forgot it.
     if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs)) letters.wishes = this.wishes.say(nowMs);
+    if (this.#introduces || (isAlive && this.counts.dueMs <= nowMs)) letters.counts = this.counts.say(nowMs);
     this.#takeShare(letters, nowMs, isAlive);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
       letters.wishesHeard = { ...this.wishesHeard.heard, share: this.authored.stream, version };
     }
     if (this.#owesStands) letters.stands = this.followed.place;
+    if (this.#owesCountsHeard) letters.countsHeard = this.countsHeard.heard;
     if (isAlive && this.#asks && this.#question.dueMs <= nowMs) {
       letters.question = this.followed.question;
       this.#question.said(nowMs, false);
     }
     this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
-    this.#owesSoon = false;
+    this.#owesCountsHeard = this.#owesSoon = false;
     this.#patientSinceMs = undefined;
     return Object.keys(letters).length === 0 ? undefined : letters;
   }

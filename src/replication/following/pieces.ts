@@ -19,8 +19,9 @@ export class Pieces {
 
   /** How many items there are. */
   get length(): number {
-    const { stakes, wishes, share } = this.#letters;
-    let length = this.#rows.length + (stakes?.items.length ?? 0) + (wishes?.items.length ?? 0);
+    const { stakes, wishes, share, counts } = this.#letters;
+    let length = this.#rows.length;
+    for (const said of [stakes, wishes, counts]) length += said?.items.length ?? 0;
     if (share !== undefined) {
       const { opens, closes, removals, births } = share;
       length += opens.length + closes.length + removals.length + births.length;
@@ -32,6 +33,7 @@ export class Pieces {
   part(from: number, to: number, isFirst: boolean): Letters {
     const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } =
       this.#letters;
+    const { counts, countsHeard } = this.#letters;
     const letters: Writable<Letters> = {};
     let before = 0;
     const take = <T>(items: readonly T[]): readonly T[] => {
@@ -66,6 +68,11 @@ export class Pieces {
     }
     if (isFirst && summary !== undefined) letters.summary = summary;
     if (isFirst && stands !== undefined) letters.stands = stands;
+    if (counts !== undefined) {
+      const items = take(counts.items);
+      if (isFirst || items.length > 0) letters.counts = { ...counts, items };
+    }
+    if (isFirst && countsHeard !== undefined) letters.countsHeard = countsHeard;
     if (isFirst && question !== undefined) letters.question = question;
     return letters;
   }
@@ -117,9 +124,10 @@ export class Assembly {
 
 function together(one: Letters, more: Letters): Letters {
   const letters: Writable<Letters> = { ...one };
-  const { stakes, members, wishes, share } = more;
+  const { stakes, members, wishes, share, counts } = more;
   if (stakes !== undefined) letters.stakes = withItems(one.stakes, stakes);
   if (wishes !== undefined) letters.wishes = withItems(one.wishes, wishes);
+  if (counts !== undefined) letters.counts = withItems(one.counts, counts);
   if (members !== undefined) {
     const lists = joined([...(one.members?.lists ?? []), ...members.lists]);
     letters.members = { ...members, lists };

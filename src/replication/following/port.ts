@@ -20,6 +20,8 @@ export interface FollowerOptions {
   readonly windowMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingering: Lingering;
+  /** How long a count takes to tell a number that has changed. */
+  readonly countPeriodMs: number;
   readonly random: () => number;
   /** The version of the library, told to all. */
   readonly version?: string | undefined;
@@ -43,4 +45,8 @@ export interface FollowerSizes {
   /** What is told, heard, open and opened, over all pairs. */
   readonly pairTopics: number;
   readonly watches: number;
+  /** Topics that this node counts; who wants to know that of it as the registrar; and who asks it as an author. */
+  readonly counts: number;
+  readonly countsWanted: number;
+  readonly countsAsked: number;
 }

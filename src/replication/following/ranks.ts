@@ -25,9 +25,13 @@ export class Ranks {
   /** Whether a node ranks among the registrars that a topic has without it. */
   isAmong(name: string, topic: string, registrars: readonly string[]): boolean {
     const last = registrars.at(-1);
-    if (last === undefined || registrars.length < this.#count) return true;
+    return last === undefined || registrars.length < this.#count || this.isAbove(name, last, topic);
+  }
+
+  /** Whether a node ranks higher with a topic than another one. */
+  isAbove(name: string, other: string, topic: string): boolean {
     const ofTopic = hashText(topic);
-    return isAbove(name, rankOf(ofTopic, hashText(name)), last, rankOf(ofTopic, hashText(last)));
+    return isAbove(name, rankOf(ofTopic, hashText(name)), other, rankOf(ofTopic, hashText(other)));
   }
 
   /** The registrars of a topic, the highest first. Costs as much as there are nodes. */

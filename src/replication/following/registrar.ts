@@ -4,11 +4,18 @@
  */
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
+import { NO_STAKE } from "./message.js";
 import type { Member, Stake } from "./message.js";
 
 export class Registrar {
   /** By topic and life. */
   readonly #rows = new Map<string, Map<string, Member>>();
+  readonly #changed: (life: Life, topic: string, stake: Stake) => void;
+
+  /** @param changed is told of each stake that a life is said to have, also where nothing is new. */
+  constructor(changed: (life: Life, topic: string, stake: Stake) => void) {
+    this.#changed = changed;
+  }
 
   /** How many rows there are, over all topics. */
   get size(): number {
@@ -26,6 +33,7 @@ export class Registrar {
       if (rows?.size === 0) this.#rows.delete(topic);
     } else if (rows === undefined) this.#rows.set(topic, new Map([[id, { life, stake }]]));
     else rows.set(id, { life, stake });
+    this.#changed(life, topic, stake ?? NO_STAKE);
   }
 
   membersOf(topic: string): Member[] {

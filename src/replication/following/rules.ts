@@ -189,6 +189,35 @@ export const FOLLOWING_RULES = {
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
     (stakes * elapsedMs) / renewalMs,
+
+  // How many entries a topic has.
+
+  /**
+   * R91: A number answers an ask, and a sum a want, of the present one only. Else a count that begins anew takes for an
+   * answer what was said before.
+   */
+  isOfPresentCount: (answers: number, asked: number): boolean => answers === asked,
+
+  /**
+   * R92: A count is settled when its registrar is (R79), and every author that is up has answered. Else the first who looks at a
+   * full room is told that it is empty, and that this is so.
+   */
+  isCountSettled: (isRegistrarSettled: boolean, unanswered: number): boolean =>
+    isRegistrarSettled && unanswered === 0,
+
+  /**
+   * R93: A number that changes waits at its author, and then the sum at its registrar. For parts of `countPeriodMs`; what
+   * settles a count waits for nothing. Else each user who comes or goes is a frame to the registrar, and one to everybody
+   * who looks on. Returns for how long.
+   */
+  countWindowMs: (isSum: boolean, countPeriodMs: number): number => (isSum ? 0.75 : 0.5) * countPeriodMs,
+
+  /**
+   * R94: What is not settled does not take the place of what was. For a down period; until then the number stands still
+   * that was settled last. Else a count begins again at nothing when its registrar dies.
+   */
+  isCountShown: (isSettled: boolean, sinceSettledMs: number, downPeriodMs: number): boolean =>
+    isSettled || sinceSettledMs >= downPeriodMs,
 };
 
 export type FollowingRules = Readonly<typeof FOLLOWING_RULES>;

@@ -56,8 +56,9 @@ export class Told<V> {
   #isHeard = false;
   /** The number that was said last; -1 if nothing was, not even that there is nothing. */
   #said = -1;
-  /** The number of the last change for which somebody waits. */
+  /** The number of the last change for which somebody waits; and of the last one that is said at once, and repeated at leisure. */
   #lastUrgent = 0;
+  #lastPrompt = 0;
   /** What ended up to this number and was confirmed is forgotten: from before it, only everything can be told. */
   #forgotten = 0;
 
@@ -96,11 +97,12 @@ export class Told<V> {
 
   /**
    * The value is said, though it may be the same as before: the answer is wanted again. `isUrgent`: somebody waits for
-   * what comes of it.
+   * what comes of it. `isPrompt`: it is soon out of date, and said at once for that.
    */
-  set(topic: string, value: V, isUrgent = true): void {
+  set(topic: string, value: V, isUrgent = true, isPrompt = isUrgent): void {
     this.#number += 1;
     if (isUrgent) this.#lastUrgent = this.#number;
+    if (isPrompt) this.#lastPrompt = this.#number;
     const item = { value, number: this.#number };
     this.#items.set(topic, item);
     this.#unconfirmed.delete(topic);
@@ -115,8 +117,9 @@ export class Told<V> {
 
   /** The same of that for which somebody waits, and of the first word. */
   get urgentMs(): number {
+    if (this.#lastPrompt > this.#said) return -Infinity;
     if (this.isConfirmed || (this.#isHeard && this.#lastUrgent <= this.#confirmed)) return Infinity;
-    return this.#lastUrgent > this.#said ? -Infinity : this.#patience.dueMs;
+    return this.#patience.dueMs;
   }
 
   /** Says what the peer may not have; possibly nothing. */
@@ -188,6 +191,13 @@ export class HeardSet<V> {
 
   topics(): IterableIterator<string> {
     return this.#items.keys();
+  }
+
+  /** How many topics more there are once this is taken, at the most: what ends needs no room. */
+  growthBy({ items }: Said<V>): number {
+    let growth = 0;
+    for (const [topic, value] of items) if (!this.#isGone(value) && !this.#items.has(topic)) growth += 1;
+    return growth;
   }
 
   /**

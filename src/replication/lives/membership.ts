@@ -191,9 +191,8 @@ export class Membership<P extends Peer = Peer> {
   }
 
   /**
-   * The pubsub is back: who was up could not be heard, so nobody's silence counts. But only once: who has not been
-   * heard since the silence was forgiven is asked instead, or the dead would live for as long as the connection
-   * comes and goes.
+   * The pubsub is back: who was up could not be heard, so nobody's silence counts. But only once: who has not been heard
+   * since is asked instead, or the dead would live for as long as the connection comes and goes.
    */
   forgiveSilence(nowMs: number): void {
     for (const replica of this.#present.values()) {
@@ -206,10 +205,7 @@ export class Membership<P extends Peer = Peer> {
     }
   }
 
-  /**
-   * Time has passed. Without `hides` nobody goes down yet: what they have sent may be waiting. `graceMs` is added
-   * to everybody's down period.
-   */
+  /** Time has passed. Without `hides` nobody goes down yet; `graceMs` is added to everybody's down period. */
   pass(nowMs: number, hides = true, graceMs = 0): void {
     const { rules } = this.#protocol;
     const healthyMs = this.#healthy.at(nowMs);

@@ -13,7 +13,9 @@ import type {
 import { FollowingOutbox, largestShareFrameBytes } from "../../../src/replication/following/outbox.js";
 import { COUNTER_SPAN } from "../../../src/replication/following/roll-text.js";
 import { Assembly } from "../../../src/replication/following/pieces.js";
-import { MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../../src/replication/limits.js";
+import { MAX_AUTHOR_ENTRIES } from "../../../src/replication/following/limits.js";
+import { NO_TALLY } from "../../../src/replication/following/tally.js";
+import { LIMITS, MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../../src/replication/limits.js";
 import { RULES } from "../../../src/replication/rules.js";
 
 const number = fc.nat({ max: 2 ** 40 });
@@ -32,6 +34,11 @@ const life = fc.record({ name: nodeName, incarnation });
 const heard = fc.record({ stream: number, number });
 const place = fc.record({ stream: number, clock: number, version: number });
 const stake = fc.record({ roles: fc.integer({ min: 0, max: 3 }), generation: number });
+const tally = fc.record({
+  ...{ want: number, ask: number, answers: number, entries: number, tells: number },
+  sum: fc.nat({ max: 2 ** 52 }),
+  isSettled: fc.boolean(),
+});
 const meta = fc
   .dictionary(
     fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom("__proto__", "a")),
@@ -96,7 +103,7 @@ const share: fc.Arbitrary<ShareFrame> = fc
 
 const letters: fc.Arbitrary<Letters> = fc.record(
   {
-    greeting: fc.record({ stakes: heard, wishes: heard }),
+    greeting: fc.record({ stakes: heard, wishes: heard, counts: heard }),
     stakes: said(stake),
     members,
     wishes: said(fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).filter((wish) => wish !== 0)),
@@ -110,6 +117,8 @@ const letters: fc.Arbitrary<Letters> = fc.record(
       },
       { requiredKeys: ["stream", "clock", "version", "count", "digest"] },
     ),
+    counts: said(tally),
+    countsHeard: heard,
     stands: place,
     question: place,
   },
@@ -231,6 +240,56 @@ describe("frames of nodes that follow", () => {
   });
 });
 
+describe("counts of nodes that follow", () => {
+  const head = [2, 1, from.name, from.incarnation, to.incarnation, 1];
+  const decode = (...item: unknown[]) => decodeFollowing(JSON.stringify([...head, "c", [1, 0, 1, item]]));
+
+  it("are refused where they say what no node can have counted", () => {
+    const most = MAX_AUTHOR_ENTRIES * LIMITS.knownLives;
+    expect(decode("t", [0, 0, 1, MAX_AUTHOR_ENTRIES]).frame).toBeDefined();
+    expect(decode("t", [0, 0, 0, 0, 1, most, 1]).frame).toBeDefined();
+    expect(Number.isSafeInteger(most)).toBe(true);
+    const bad = [
+      ...[-1, 0.5, "7", null, [], {}, 1e300].flatMap((each) => [
+        [0, 0, 1, each],
+        [0, 0, 0, 0, 1, each, 1],
+        [each],
+      ]),
+      ...[
+        [0, 0, 1, MAX_AUTHOR_ENTRIES + 1],
+        [0, 0, 0, 0, 1, most + 1, 1],
+        [0, 0, 0, 0, 1, 1, 2],
+      ],
+      ...[0, "7", null, {}],
+    ];
+    for (const each of bad) expect(decode("t", each), JSON.stringify(each)).toHaveProperty("refused");
+    for (const topicName of [7, null, "\u0000".repeat(200)])
+      expect(decode(topicName, [0, 0, 1, 7])).toHaveProperty("refused");
+    expect(decode("t", [0, 0, 1, 7], "t")).toHaveProperty("refused");
+  });
+
+  it("leave away the numbers that say nothing", () => {
+    const tallyOf = (each: unknown[]): unknown => {
+      const { frame: decoded } = decode("t", each);
+      return decoded?.message.type === "pair" ? decoded.message.letters.counts?.items[0]?.[1] : undefined;
+    };
+    expect(tallyOf([7])).toEqual({ ...NO_TALLY, want: 7 });
+    expect(tallyOf([0, 0, 3])).toEqual({ ...NO_TALLY, answers: 3 });
+    expect(tallyOf([])).toEqual(NO_TALLY);
+    const said = {
+      stream: 1,
+      since: 0,
+      upTo: 1,
+      items: [["t", { ...NO_TALLY, answers: 3, entries: 5 }]],
+    } as const;
+    const text = encodeFollowing({
+      ...{ from, to: to.incarnation, counter: 1 },
+      message: { type: "pair", letters: { counts: said }, part: 1, parts: 1 },
+    });
+    expect(text).toContain('"c",[1,0,1,["t",[0,0,3,5]]]');
+  });
+});
+
 describe("a later version of following", () => {
   it("may add fields and letters, which are passed over, and kinds, which tell that their sender is alive", () => {
     fc.assert(
@@ -241,7 +300,7 @@ describe("a later version of following", () => {
         else parsed.push(field);
         const expected = isPair ? { ...each, unknown: 1 } : each;
         expect(decodeFollowing(JSON.stringify(parsed))).toEqual({ frame: expected });
-        const letter = parsed.findIndex((part) => part === "y" || part === "q");
+        const letter = parsed.findIndex((part, i) => i > 5 && (part === "y" || part === "q"));
         if (isPair && letter > 0) {
           (parsed[letter + 1] as unknown[]).push(...(parsed[letter] === "y" ? [0, field] : [field]));
           expect(decodeFollowing(JSON.stringify(parsed)).frame).toBeDefined();

@@ -12,9 +12,11 @@ import type { FollowingProtocol } from "../../../src/replication/following/rules
 import type { AuthoredShare } from "../../../src/replication/following/share-author.js";
 import { makeIncarnation, replicaOf } from "../../../src/replication/life.js";
 import type { Life } from "../../../src/replication/life.js";
+import type { Count } from "../../../src/replication/step.js";
 import type { Partner } from "../../../src/replication/partner.js";
 import { DiffFold } from "../../../src/testing/diff-fold.js";
 import { SeededRandom } from "../../../src/testing/random.js";
+import { CountHistory } from "./count-history.js";
 import { ShareHistory, type OpenEvent } from "../../replication/following/share-history.js";
 
 export const HEARTBEAT_MS = 2_000;
@@ -35,6 +37,7 @@ export interface ClusterOptions {
   /** Whether nodes hear themselves through the network, and judge their connection by it. */
   readonly echoes: boolean;
   readonly maxEntries?: number;
+  readonly countPeriodMs?: number;
   readonly following: FollowingProtocol;
 }
 
@@ -54,6 +57,8 @@ export interface Node {
   /** What its sessions have, and when it was last changed. */
   readonly entries: Map<ReplicatedEntry, number>;
   readonly folds: Map<string, DiffFold>;
+  /** What was told last of each topic whose count it wants. */
+  readonly countsTold: Map<string, Count>;
   isAlive: boolean;
   /** Whether its pubsub is connected, and says so. */
   isAttached: boolean;
@@ -81,6 +86,7 @@ export class Cluster {
   /** Frames that were sent, of each kind. */
   readonly sent = { broadcasts: 0, beats: 0, summaries: 0, others: 0 };
   readonly #options: ClusterOptions;
+  readonly counts = new CountHistory();
   readonly #histories = new Map<string, ShareHistory>();
   readonly #shares = new WeakMap<AuthoredShare, NotedShare>();
   readonly #busy = new Map<string, number>();
@@ -92,6 +98,12 @@ export class Cluster {
   constructor(seed: number, options: ClusterOptions) {
     this.random = new SeededRandom(seed);
     this.#options = options;
+  }
+
+  /** A settled count is of a time within so long: the windows of its author and its registrar, twice, and two frames. */
+  get countedWithinMs(): number {
+    const { countPeriodMs = 2_000, windowMs } = this.#options;
+    return 2 * countPeriodMs + 2 * Math.min(windowMs, 500) + 200;
   }
 
   at(atMs: number, run: () => void): void {
@@ -111,6 +123,7 @@ export class Cluster {
       maxFrameBytes,
       echoes,
       maxEntries = 1_000_000,
+      countPeriodMs = 2_000,
       following,
     } = this.#options;
     const follower = new Follower(
@@ -125,6 +138,7 @@ export class Cluster {
         permdownPeriodMs,
         windowMs,
         lingering,
+        countPeriodMs,
         random: () => this.random.next(),
         following,
       },
@@ -137,6 +151,7 @@ export class Cluster {
       follower,
       entries: new Map(),
       folds: new Map(),
+      countsTold: new Map(),
       isAlive: true,
       isAttached: true,
       wakeMs: Infinity,
@@ -149,6 +164,7 @@ export class Cluster {
   crash(node: Node): void {
     node.isAlive = false;
     this.calmSinceMs = this.nowMs;
+    this.counts.ended(replicaOf(node.life), this.nowMs);
     if (this.nodes.get(node.name) === node) this.nodes.delete(node.name);
   }
 
@@ -167,6 +183,7 @@ export class Cluster {
     const session = `${node.name}-${this.#lives}-${this.#versions}`;
     const made = this.step(node, { type: "add", topic, key, session, meta });
     if (made !== undefined) node.entries.set(made, this.nowMs);
+    this.#noteCount(node, topic);
   }
 
   update(node: Node, previous: ReplicatedEntry): void {
@@ -178,17 +195,26 @@ export class Cluster {
   untrack(node: Node, entry: ReplicatedEntry): void {
     node.entries.delete(entry);
     this.step(node, { type: "remove", entry, reason: this.random.chance(0.5) ? "closed" : "untracked" });
+    this.#noteCount(node, ReplicatedEntry.topicOf(entry));
   }
 
   step(node: Node, event: FollowerEvent): ReplicatedEntry | undefined {
     const { made, effects } = node.follower.step(event, this.nowMs);
     this.#noteChange(node, event, made);
+    // What was shown ends with its last handle, and the next one begins at nothing.
+    if (
+      event.type === "unfollowCount" &&
+      node.follower.interests.counts.watches.registrarOf(event.topic) === undefined
+    )
+      node.countsTold.delete(event.topic);
     // Shares are known by their streams before anything of them can arrive.
     this.#learnShares(node);
     for (const effect of effects) {
       if (effect.type === "wake") this.#wake(node, effect.atMs);
       else if (effect.type === "broadcast") this.#broadcast(node, effect.payload);
       else if (effect.type === "send") this.#transmit(node, effect.to, effect.payload);
+      else if (effect.type === "count")
+        node.countsTold.set(effect.topic, node.follower.countOf(effect.topic));
       else if (effect.type === "divergence")
         this.wrong.push(`${node.name} diverged from ${effect.life.name}`);
       else if (effect.type === "replicaDown") this.#noteDown(node, effect.life);
@@ -219,6 +245,10 @@ export class Cluster {
       }
     }
     return refs;
+  }
+
+  #noteCount({ life, follower }: Node, topic: string): void {
+    this.counts.note(replicaOf(life), topic, follower.interests.own.of(topic).size, this.nowMs);
   }
 
   /** What the node lists in a topic. */

@@ -18,7 +18,7 @@ export function leaksOf(cluster: Cluster): string[] {
     ]);
     if (sizes.stakes !== topics.size)
       found.push(`${node.name} keeps ${sizes.stakes} stakes in ${topics.size} topics`);
-    found.push(...leaksOfPairs(cluster, node));
+    found.push(...leaksOfPairs(cluster, node), ...leaksOfCounts(cluster, node));
   }
   const registrars = Math.min(2, cluster.nodes.size);
   if (rows !== registrars * stakes) found.push(`registrars keep ${rows} rows of ${stakes} stakes`);
@@ -49,6 +49,7 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
     const pairs = [
       ["wishes", pair.wishes.size, back.wishesHeard.size],
       ["stakes", pair.stakes.size, back.stakesHeard.size],
+      ["counts", pair.counts.size, back.countsHeard.size],
       ["opens", pair.authored.openCount, back.followed.openedCount],
     ] as const;
     for (const [what, told, heard] of pairs) {
@@ -57,5 +58,35 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
   }
   if (node.follower.sizes.watches !== opens)
     found.push(`${node.name} keeps ${node.follower.sizes.watches} watches of ${opens} opens`);
+  return found;
+}
+
+/** What is told of counts to others, and kept of them, that nobody wants to know. */
+function leaksOfCounts(cluster: Cluster, node: Node): string[] {
+  const found: string[] = [];
+  const { watches, dueMs } = node.follower.interests.counts;
+  let wanted = 0;
+  let asked = 0;
+  for (const topic of watches.topics()) if (watches.registrarOf(topic) === node.name) wanted += 1;
+  for (const { name, pair } of node.follower.membership.replicas()) {
+    const other = cluster.nodes.get(name)?.follower;
+    if (other === undefined) continue;
+    for (const [topic, { want, ask, answers, tells }] of pair.counts) {
+      if (want > 0 && watches.registrarOf(topic) !== name)
+        found.push(`${node.name} wants the count of ${topic} from ${name}`);
+      const isWanted = other.interests.counts.watches.registrarOf(topic) === node.name;
+      if (tells > 0) wanted += 1;
+      if (tells > 0 && !isWanted) found.push(`${node.name} tells ${name} the count of ${topic}`);
+      if (answers > 0) asked += 1;
+      const isCounted = [...cluster.nodes.values()].some(
+        ({ follower }) => follower.interests.counts.watches.registrarOf(topic) === node.name,
+      );
+      if (ask > 0 && !isCounted) found.push(`${node.name} asks ${name} for the count of ${topic}`);
+    }
+  }
+  const { countsWanted, countsAsked } = node.follower.sizes;
+  if (countsWanted !== wanted) found.push(`${node.name} keeps ${countsWanted} wants of ${wanted}`);
+  if (countsAsked !== asked) found.push(`${node.name} keeps ${countsAsked} asks of ${asked}`);
+  if (dueMs !== Infinity) found.push(`${node.name} has to say something of counts at ${dueMs}`);
   return found;
 }

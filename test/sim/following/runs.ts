@@ -9,7 +9,7 @@ const TOPICS = Array.from({ length: 12 }, (_, i) => `t${i}`);
 
 export type BrokenRules = Partial<FollowingRules>;
 
-function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
+export function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
   const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
   const cluster = new Cluster(seed, {
     ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
@@ -21,38 +21,39 @@ function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): 
   return cluster;
 }
 
-function node(cluster: Cluster, name: string): Node {
+export function nodeOf(cluster: Cluster, name: string): Node {
   const found = cluster.nodes.get(name);
   if (found === undefined) throw new Error(`there is no node ${name}`);
   return found;
 }
 
 function follow(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
-  for (const topic of topics) cluster.step(node(cluster, name), { type: "follow", topic });
+  for (const topic of topics) cluster.step(nodeOf(cluster, name), { type: "follow", topic });
 }
 
-function track(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
-  for (const topic of topics) cluster.track(node(cluster, name), topic, "k");
+export function track(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
+  for (const topic of topics) cluster.track(nodeOf(cluster, name), topic, "k");
 }
 
 /** In which of the topics a node does not list what is there. */
 function lacking(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): string[] {
   const wrong = [...cluster.wrong];
   for (const topic of topics) {
-    const listed = cluster.listed(node(cluster, name), topic);
+    const listed = cluster.listed(nodeOf(cluster, name), topic);
     for (const ref of cluster.truth(topic))
       if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
   }
   return wrong;
 }
 
-/** The registrars of a topic: the two that rank highest, as every node sees it. */
-function registrarsOf(topic: string, names: readonly string[]): readonly string[] {
+/** The registrars of a topic: the two that rank highest, as every node sees it, in that order. */
+export function registrarsOf(topic: string, names: readonly string[]): readonly string[] {
   const [first = "", ...others] = names;
   const port = { enlist: () => undefined, meet: () => true };
   const meetings = new Meetings(first, port);
   for (const name of others) meetings.came(name);
-  return names.filter((name) => meetings.isRegistrar(name, topic));
+  const registrars = names.filter((name) => meetings.isRegistrar(name, topic));
+  return registrars.sort((one, other) => (meetings.isAbove(one, other, topic) ? -1 : 1));
 }
 
 /** A node is killed, and users who come right after that on a node without a stake are seen before the death is noticed. */
@@ -60,7 +61,7 @@ export function joinsAreSeenAfterAKill(seed: number, rules: BrokenRules = {}): r
   const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
   follow(cluster, "a");
   cluster.run(5_000);
-  cluster.crash(node(cluster, "d"));
+  cluster.crash(nodeOf(cluster, "d"));
   track(cluster, "b");
   cluster.run(2_000);
   return lacking(cluster, "a");
@@ -75,7 +76,7 @@ export function visitsCostFewFrames(seed: number, rules: BrokenRules = {}): read
     follow(cluster, "a", [topic]);
     track(cluster, "b", [topic]);
     cluster.run(700);
-    cluster.step(node(cluster, "a"), { type: "unfollow", topic });
+    cluster.step(nodeOf(cluster, "a"), { type: "unfollow", topic });
     cluster.run(700);
   }
   const frames = cluster.sent.others - before;
@@ -95,7 +96,7 @@ export function lostSharesAreNotTakenForComplete(seed: number, rules: BrokenRule
   cluster.run(7_000);
   cluster.cut.clear();
   cluster.run(10_000);
-  if (!node(cluster, "a").follower.isComplete(topic, cluster.nowMs)) return [];
+  if (!nodeOf(cluster, "a").follower.isComplete(topic, cluster.nowMs)) return [];
   return lacking(cluster, "a", [topic]).map((each) => `${each}, and says that it is complete`);
 }
 
@@ -129,7 +130,7 @@ export function forgottenNodesAreMetAgain(seed: number, rules: BrokenRules = {})
   cluster.run(10_000);
   const wrong = lacking(cluster, "a");
   for (const topic of TOPICS) {
-    if (!node(cluster, "a").follower.isComplete(topic, cluster.nowMs))
+    if (!nodeOf(cluster, "a").follower.isComplete(topic, cluster.nowMs))
       wrong.push(`a is not complete in ${topic}`);
   }
   return wrong;
@@ -169,7 +170,7 @@ export function newcomersAreNotCompleteTooSoon(seed: number, rules: BrokenRules 
     let complete = 0;
     for (const name of ["e", "f"]) {
       for (const topic of TOPICS) {
-        if (!node(cluster, name).follower.isComplete(topic, cluster.nowMs)) continue;
+        if (!nodeOf(cluster, name).follower.isComplete(topic, cluster.nowMs)) continue;
         complete += 1;
         for (const each of lacking(cluster, name, [topic]))
           wrong.push(`${each}, and says that it is complete`);
@@ -189,7 +190,7 @@ export function whatNobodyThoughtOfHeals(seed: number, rules: BrokenRules = {}):
   cluster.run(5_000);
   for (const { follower } of cluster.nodes.values()) {
     for (const topic of TOPICS)
-      follower.interests.registrar.enlist(node(cluster, "a").life, topic, undefined);
+      follower.interests.registrar.enlist(nodeOf(cluster, "a").life, topic, undefined);
   }
   track(cluster, "b");
   cluster.run(1.1 * FOLLOWING_LIMITS.renewalMs);

@@ -37,6 +37,7 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
     // In the small one nearly all that tells more than one thing is cut.
     maxFrameBytes: choices.pick([400, 256 * 1024]),
     echoes: choices.chance(0.5),
+    countPeriodMs: 2_000 / choices.fork("counts").pick([1, 4, 20]),
     following: {
       rules: { ...FOLLOWING_RULES, ...changes.rules },
       limits: {
@@ -47,23 +48,31 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
       },
     },
   });
-  return new Schedule(cluster, choices.chance(0.25)).run();
+  return new Schedule(cluster, choices.chance(0.25), choices.chance(0.5)).run();
 }
 
 class Schedule {
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
   readonly #isAlwaysCalm: boolean;
+  /** Where nobody counts, schedules are what they were before anybody could. */
+  readonly #counting: SeededRandom | undefined;
   readonly #names: readonly string[];
   readonly #topics: readonly string[];
   /** How often each node follows each topic. */
   readonly #handles = new Map<Node, string[]>();
+  /** How often each node wants to know the count of each topic. */
+  readonly #counted = new Map<Node, string[]>();
 
-  /** @param isCalm: nothing is lost, cut or slow, and nobody crashes: what is complete is right at any time. */
-  constructor(cluster: Cluster, isCalm: boolean) {
+  /**
+   * @param isCalm: nothing is lost, cut or slow, and nobody crashes: what is complete is right at any time.
+   * @param counts: counts are followed, too.
+   */
+  constructor(cluster: Cluster, isCalm: boolean, counts: boolean) {
     this.#cluster = cluster;
     this.#isAlwaysCalm = isCalm;
     this.#random = cluster.random;
+    this.#counting = counts ? cluster.random.fork("counts") : undefined;
     this.#names = NAMES.slice(0, this.#random.integer(3, 7));
     this.#topics = TOPICS.slice(0, this.#random.integer(1, 6));
   }
@@ -76,11 +85,15 @@ class Schedule {
       if (this.#random.chance(0.5)) cluster.run(this.#random.between(0, 3_000));
     }
     for (let step = 0; step < STEPS; step++) {
-      for (let calls = this.#random.integer(0, 5); calls > 0; calls--) this.#call();
+      for (let calls = this.#random.integer(0, 5); calls > 0; calls--) {
+        this.#call();
+        if (this.#counting !== undefined) this.#followCounts(this.#counting);
+      }
       this.#disturb();
       cluster.run(this.#random.between(0, this.#random.pick([30, 500, 3_000])));
       if (this.#random.chance(0.05)) cluster.run(this.#random.between(5_000, 20_000));
       this.#checkCompleteness();
+      this.#checkCounts();
       if (this.#isAlwaysCalm) this.#checkDowns();
       if (cluster.wrong.length > 0) return cluster.wrong;
     }
@@ -109,6 +122,21 @@ class Schedule {
     } else if (handles.length > 0) {
       const [closed = topic] = handles.splice(this.#random.integer(0, handles.length - 1), 1);
       cluster.step(node, { type: "unfollow", topic: closed });
+    }
+  }
+
+  #followCounts(random: SeededRandom): void {
+    const node = this.#cluster.nodes.get(random.pick(this.#names));
+    if (node === undefined || random.chance(0.7)) return;
+    const counted = this.#counted.get(node) ?? [];
+    this.#counted.set(node, counted);
+    if (random.chance(0.6)) {
+      const topic = random.pick(this.#topics);
+      counted.push(topic);
+      this.#cluster.step(node, { type: "followCount", topic });
+    } else if (counted.length > 0) {
+      const [topic = ""] = counted.splice(random.integer(0, counted.length - 1), 1);
+      this.#cluster.step(node, { type: "unfollowCount", topic });
     }
   }
 
@@ -175,6 +203,7 @@ class Schedule {
     if (windowMs !== undefined) cluster.step(node, { type: "goodbye", windowMs });
     cluster.crash(node);
     this.#handles.delete(node);
+    this.#counted.delete(node);
     cluster.at(cluster.nowMs + restartAfterMs, () => {
       if (!cluster.nodes.has(node.name)) cluster.start(node.name);
     });
@@ -192,6 +221,32 @@ class Schedule {
         for (const ref of cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS)) {
           if (!listed.has(ref)) cluster.wrong.push(`${node.name} is complete in ${topic} without ${ref}`);
         }
+      }
+    }
+  }
+
+  /** A count that says it is settled, in a time without faults, is what there was a moment ago. */
+  #checkCounts(): void {
+    const cluster = this.#cluster;
+    for (const node of cluster.nodes.values()) {
+      for (const topic of node.follower.interests.counts.watches.topics()) {
+        const told = node.countsTold.get(topic);
+        const count = node.follower.countOf(topic);
+        const isTold = told?.entries === count.entries && told.isSettled === count.isSettled;
+        if (!isTold && (told !== undefined || count.entries !== 0 || count.isSettled))
+          cluster.wrong.push(`${node.name} was not told that the count of ${topic} has changed`);
+      }
+    }
+    if (!this.#isAlwaysCalm && (!this.#isCalm || cluster.nowMs - cluster.calmSinceMs < CALM_AFTER_MS)) return;
+    for (const node of cluster.nodes.values()) {
+      if (node.follower.connection.status !== "connected") continue;
+      for (const topic of node.follower.interests.counts.watches.topics()) {
+        const { entries, isSettled } = node.follower.countOf(topic);
+        const { fewest, most } = cluster.counts.rangeOf(topic, cluster.nowMs - cluster.countedWithinMs);
+        if (isSettled && (entries < fewest || entries > most))
+          cluster.wrong.push(
+            `${node.name} counts ${entries} in ${topic}, settled, where ${fewest} to ${most} were`,
+          );
       }
     }
   }
@@ -238,6 +293,12 @@ class Schedule {
         for (const ref of truth) if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
         for (const ref of listed) if (!truth.has(ref)) wrong.push(`${name} has the ghost ${ref} of ${topic}`);
         if (!follower.isComplete(topic, cluster.nowMs)) wrong.push(`${name} is not complete in ${topic}`);
+      }
+      for (const topic of follower.interests.counts.watches.topics()) {
+        const { entries, isSettled } = follower.countOf(topic);
+        const { size } = cluster.truth(topic);
+        if (entries !== size) wrong.push(`${name} counts ${entries} in ${topic}, where ${size} are`);
+        if (!isSettled) wrong.push(`${name} has a count of ${topic} that is not settled`);
       }
       const up = [...follower.upNames()].sort().join();
       const others = [...cluster.nodes.keys()]

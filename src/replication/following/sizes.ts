@@ -1,0 +1,25 @@
+/** How much a node that follows keeps, counted: for its health, and for whoever looks for what is left at rest. */
+import type { Interests } from "./interests.js";
+import type { Pair } from "./pair.js";
+import type { FollowerSizes } from "./port.js";
+
+export function sizesOf(
+  { follows, meetings, registrar, own, counts }: Interests,
+  pairs: Iterable<Pair>,
+  peers: number,
+): FollowerSizes {
+  let pairTopics = 0;
+  for (const pair of pairs) pairTopics += pair.size;
+  return {
+    follows: follows.size,
+    stakes: meetings.size,
+    registrarRows: registrar.size,
+    peers,
+    hints: meetings.hintCount,
+    pairTopics,
+    watches: own.watchCount,
+    counts: counts.watches.size,
+    countsWanted: counts.sums.size,
+    countsAsked: counts.numbers.size,
+  };
+}
