@@ -175,7 +175,8 @@ export class MembershipOracles implements StepWatcher {
     if (hearing === "heard") {
       if (replica === undefined) return; // it has said goodbye with its first frame
       const heard = this.#heardOf(replica);
-      if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
+      if (counter <= heard[kind] && !this.#situation.mayInsist)
+        this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
       // One that has not been heard for a down period yields.

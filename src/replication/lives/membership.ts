@@ -255,7 +255,9 @@ export class Membership<P extends Peer = Peer> {
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
-      const sinceGoodbyeMs = isAhead || replica.status !== "departing" ? 0 : nowMs - replica.departsAtMs;
+      // What was sent before the first that was heard was sent before the goodbye.
+      const mayOutlive = !isAhead && replica.status === "departing" && counter > replica.metCounter;
+      const sinceGoodbyeMs = mayOutlive ? nowMs - replica.departsAtMs : 0;
       if (rules.outlives(sinceGoodbyeMs, this.#delayMs())) {
         replica.outlivesGoodbye = true;
         replica.heardHealthyMs = this.#healthy.at(nowMs);
