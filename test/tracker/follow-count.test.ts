@@ -37,7 +37,10 @@ describe.each(["followed", "everything"] as const)(
       await nodes.time.advance(5_000);
       expect([lobby.entries, lobby.settled]).toEqual([2, true]);
       expect(counts.at(-1)).toEqual({ entries: 2, settled: true });
-      a.tracker.track(new Session(), "lobby", "abe", {});
+      const abe = new Session();
+      a.tracker.track(abe, "lobby", "abe", {});
+      await nodes.time.advance(5_000);
+      a.tracker.update(abe, "lobby", "abe", { n: 1 });
       await nodes.time.advance(5_000);
       expect(counts.at(-1)).toEqual({ entries: 3, settled: true });
       expect(lobby.entries).toBe(3);
