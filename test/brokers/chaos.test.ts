@@ -31,6 +31,8 @@ describe.concurrent.each(engines)("chaos over $name", ({ open, clients, seed }) 
         durationMs: 30_000,
         checkpointPeriodMs: 15_000,
         nodes: 4,
+        holds: "everything",
+        deployEvery: 0,
         periods: periodsOf("short"),
         clients,
         broker,
