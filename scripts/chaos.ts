@@ -51,8 +51,8 @@ function pubsubName(text: string): string {
 }
 
 function profileName(text: string): Profile {
-  if (text === "short" || text === "default") return text;
-  throw new InvalidArgumentError("expected short or default");
+  if (text === "short" || text === "medium" || text === "default") return text;
+  throw new InvalidArgumentError("expected short, medium or default");
 }
 
 function holdsName(text: string): Holds {
@@ -78,7 +78,12 @@ function readFlags(): Flags {
       pubsubName,
       "cluster",
     )
-    .option("--periods <profile>", "short (down after 1.2 s) or the library's default", profileName, "short")
+    .option(
+      "--periods <profile>",
+      "short (down after 1.2 s), medium (4 s) or the library's default",
+      profileName,
+      "short",
+    )
     .option("--checkpoint <seconds>", "chaos between two comparisons of all lists", positive, 30)
     .option("--deploy-every <count>", "comparisons between two rolling deploys; 0: none", wholeNumber, 4)
     .parse()

@@ -194,12 +194,15 @@ class ChaosNode {
     return wrong;
   }
 
-  /** Who left the guarded topic and is not there by another entry. */
+  /**
+   * Who left the guarded topic and is not there by another entry. Whether a node that was called down was silent, as it may
+   * be on a machine that is busy, is for the driver to judge.
+   */
   #missing(diff: Diff<ChaosMeta>, tracker: Tracker<ChaosMeta>): string[] {
     const topic = this.#guarded;
     if (topic === undefined) return [];
     return (diff.get(topic)?.leaves ?? [])
-      .filter(({ key }) => !tracker.has(topic, key))
+      .filter(({ key, reason }) => reason !== "down" && !tracker.has(topic, key))
       .map(({ key, node, reason }) => `${key} of ${node} is missing from ${topic}: ${reason}`);
   }
 
