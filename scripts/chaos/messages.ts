@@ -85,6 +85,8 @@ export type Notice =
   | { readonly notice: "ready"; readonly incarnation: string; readonly ref: string }
   /** A promise was broken. */
   | { readonly notice: "violation"; readonly text: string }
+  /** What is wrong where the machine has not stood still. */
+  | { readonly notice: "suspicion"; readonly text: string; readonly atMs: number }
   /** It was told that the pubsub failed; over a broker that is killed this is as it should be. */
   | { readonly notice: "pubsubError"; readonly text: string }
   | {

@@ -24,6 +24,8 @@ import {
 } from "./messages.js";
 import { watchStalls } from "./stalls.js";
 
+/** What a tracker rightly reports if what carries its frames stands still, and else never. */
+const suspicions: ReadonlySet<string> = new Set(["DEAF", "LINK_BROKEN"]);
 /** What a broker that is killed makes a tracker report. */
 const pubsubFailures: ReadonlySet<string> = new Set(["PUBLISH_FAILED", "PUBSUB_UNAVAILABLE", "NO_RELAY"]);
 
@@ -89,6 +91,7 @@ class ChaosNode {
     tracker.on("error", ({ code, message, cause }) => {
       const because = cause instanceof Error ? `: ${cause.message}` : "";
       const text = `${code}: ${message}${because}`;
+      if (suspicions.has(code)) return tell({ notice: "suspicion", text, atMs: machineMs() });
       tell(pubsubFailures.has(code) ? { notice: "pubsubError", text } : { notice: "violation", text });
     });
     watchStalls((fromMs, untilMs) => tell({ notice: "stalled", fromMs, untilMs }));

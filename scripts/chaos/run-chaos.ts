@@ -14,7 +14,7 @@ import { machineMs, type Notice, type Step } from "./messages.js";
 import type { ChaosOptions, ChaosOutcome } from "./options.js";
 import { differences, type Listing } from "./settle.js";
 import { watchStalls } from "./stalls.js";
-import { everyone, lifeIdOf, Timeline, type DownReport } from "./timeline.js";
+import { everyone, lifeIdOf, Timeline, type DownReport, type Suspicion } from "./timeline.js";
 
 const eventsKept = 80;
 const failuresKept = 40;
@@ -37,6 +37,7 @@ class Chaos {
   readonly #commandRandom: SeededRandom;
   readonly #timeline = new Timeline();
   readonly #downs: DownReport[] = [];
+  readonly #suspicions: Suspicion[] = [];
   readonly #failures: string[] = [];
   readonly #events: string[] = [];
   readonly #stop = new AbortController();
@@ -355,6 +356,10 @@ class Chaos {
       const complaint = this.#timeline.complaint(report, periods);
       if (complaint !== undefined) this.#fail(`${this.#secondsAt(report.atMs)} ${complaint}`);
     }
+    for (const suspicion of this.#suspicions.splice(0)) {
+      const alarm = this.#timeline.falseAlarm(suspicion, periods);
+      if (alarm !== undefined) this.#fail(`${this.#secondsAt(suspicion.atMs)} ${alarm}`);
+    }
     this.#log("all lists equal the record");
   }
 
@@ -402,6 +407,10 @@ class Chaos {
       case "pubsubError":
         if (this.#options.broker === undefined) this.#fail(`${member.nodeName}: ${notice.text}`);
         else this.#log(`${member.nodeName}: ${notice.text}`);
+        return;
+      case "suspicion":
+        this.#log(`${member.nodeName}: ${notice.text}`, notice.atMs);
+        this.#suspicions.push({ text: `${member.nodeName}: ${notice.text}`, atMs: notice.atMs });
         return;
       case "stalled":
         return this.#timeline.silentSpan(member.lifeId, notice.fromMs, notice.untilMs);

@@ -193,6 +193,18 @@ describe("who may be called down", () => {
     expect(complaint((timeline) => timeline.ended("life", atMs + 1))).toBeDefined();
   });
 
+  it("is suspected of not hearing only while what all messages pass stands still", () => {
+    const alarm = (arrange: (timeline: Timeline) => void): string | undefined => {
+      const timeline = new Timeline();
+      arrange(timeline);
+      return timeline.falseAlarm({ text: "node-1: DEAF", atMs }, periods);
+    };
+    expect(alarm((timeline) => timeline.silentSpan(everyone, atMs - 2_000, atMs - 1_600))).toBeUndefined();
+    expect(alarm(() => {})).toContain("node-1: DEAF");
+    expect(alarm((timeline) => timeline.silentSpan(everyone, atMs - 9_000, atMs - 5_000))).toBeDefined();
+    expect(alarm((timeline) => timeline.silentSpan("life", atMs - 2_000, atMs))).toBeDefined();
+  });
+
   it("is nobody for an outage that the observer shared", () => {
     const outage = (timeline: Timeline): void => {
       for (const lifeId of ["life", "observer"]) {
