@@ -8,6 +8,7 @@ import { SingleBar } from "cli-progress";
 import { Command, InvalidArgumentError } from "commander";
 import type { ChaosCounts, KillableBroker } from "./chaos/options.js";
 import { runChaos } from "./chaos/run-chaos.js";
+import type { Holds } from "./chaos/messages.js";
 import { periodsOf, type Profile } from "./chaos/profiles.js";
 
 interface Flags {
@@ -17,6 +18,8 @@ interface Flags {
   readonly pubsub: string;
   readonly periods: Profile;
   readonly checkpoint: number;
+  readonly holds: Holds;
+  readonly deployEvery: number;
 }
 
 /** A broker that is there for as long as the run. */
@@ -48,8 +51,13 @@ function pubsubName(text: string): string {
 }
 
 function profileName(text: string): Profile {
-  if (text === "short" || text === "default") return text;
-  throw new InvalidArgumentError("expected short or default");
+  if (text === "short" || text === "medium" || text === "default") return text;
+  throw new InvalidArgumentError("expected short, medium or default");
+}
+
+function holdsName(text: string): Holds {
+  if (text === "everything" || text === "followed") return text;
+  throw new InvalidArgumentError("expected everything or followed");
 }
 
 function readFlags(): Flags {
@@ -59,13 +67,25 @@ function readFlags(): Flags {
     .option("--seed <number>", "of all commands and faults", wholeNumber, Math.floor(Date.now() / 10) % 1e9)
     .option("--nodes <count>", "processes", nodeCount, 5)
     .option(
+      "--holds <what>",
+      "everything, or followed: the topics that each follows",
+      holdsName,
+      "everything",
+    )
+    .option(
       "--pubsub <name>",
       "cluster, redis, nats, or the URL of a broker, which is not killed",
       pubsubName,
       "cluster",
     )
-    .option("--periods <profile>", "short (down after 1.2 s) or the library's default", profileName, "short")
+    .option(
+      "--periods <profile>",
+      "short (down after 1.2 s), medium (4 s) or the library's default",
+      profileName,
+      "short",
+    )
     .option("--checkpoint <seconds>", "chaos between two comparisons of all lists", positive, 30)
+    .option("--deploy-every <count>", "comparisons between two rolling deploys; 0: none", wholeNumber, 4)
     .parse()
     .opts<Flags>();
 }
@@ -97,7 +117,7 @@ function summaryOf(counts: ChaosCounts): string {
 async function main(): Promise<void> {
   const flags = readFlags();
   const { minutes, seed, nodes, pubsub } = flags;
-  const again = `npm run chaos -- --minutes ${minutes} --seed ${seed} --nodes ${nodes} --pubsub ${pubsub} --periods ${flags.periods}`;
+  const again = `npm run chaos -- --minutes ${minutes} --seed ${seed} --nodes ${nodes} --pubsub ${pubsub} --periods ${flags.periods} --holds ${flags.holds} --checkpoint ${flags.checkpoint} --deploy-every ${flags.deployEvery}`;
   console.log(again);
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupted.abort());
@@ -110,6 +130,8 @@ async function main(): Promise<void> {
       durationMs: minutes * 60_000,
       checkpointPeriodMs: flags.checkpoint * 1_000,
       nodes,
+      holds: flags.holds,
+      deployEvery: flags.deployEvery,
       periods: periodsOf(flags.periods),
       clients: clientsOf(pubsub),
       ...(broker !== undefined && { broker }),

@@ -26,6 +26,7 @@
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a node, a server or a client speaks no version of the protocol in common with this one.
  * - `HOLDS_DIFFER`: a node of the same tracker holds everything, and this one what it follows, or the other way round.
+ * - `SHARDS_DIFFER`: another node lists other Redis servers as its `shards`, or in another order: they hear each other in part.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
@@ -62,6 +63,7 @@ export type TrackerErrorCode =
   | "INVALID_FRAME"
   | "UNKNOWN_PROTOCOL"
   | "HOLDS_DIFFER"
+  | "SHARDS_DIFFER"
   | "DIVERGENCE"
   | "CLOCK_AHEAD"
   | "COUNTER_AHEAD"

@@ -5,6 +5,7 @@
  * Left out are limits and rolls, which are not built, and pages.
  */
 import { encodeFollowing } from "../../src/replication/following/codec.js";
+import type { Letters, ShareFrame } from "../../src/replication/following/message.js";
 import { FOLLOWING_LIMITS } from "../../src/replication/following/limits.js";
 import { makeIncarnation } from "../../src/replication/life.js";
 import { SAID_BY_A_FRAME, SAID_PER_SECOND } from "../../src/replication/limits.js";
@@ -29,20 +30,26 @@ export interface Expected {
   readonly heapBytes: number;
 }
 
-/** Bytes of what stands beside births in a frame, its letter included; topics as those of these rooms. */
+/**
+ * Bytes of what stands beside births in a frame, counted in the frames of a run of 20 nodes; topics as those of these
+ * rooms.
+ */
 const BEAT = 56;
 /** A topic that is wished for, or no longer, and the confirmation; one that is opened, or closed. */
-const WISH = 45;
-const OPEN = 9;
-const CLOSE = 13;
-/** An enlistment and its answer, without those whom it names; one life that it names, with its stake. */
-const STAKE = 80;
+const WISH = 43;
+const OPEN = 6;
+const CLOSE = 10;
+/** A stake that is told to a registrar; its answer, without those whom it names; one life that it names, with its stake. */
+const STAKE = 31;
+const LIST = 40;
 const MEMBER = 35;
-const SUMMARY = 110;
+/** A summary, or its confirmation, without its frame. */
+const SUMMARY = 30;
 /** Each end waits so long for another frame to the same peer: a heartbeat. */
 const PATIENCE_MS = 2_000;
 const HEARTBEAT_PER_SECOND = 0.5;
 const SUMMARIES_PER_SECOND = 1 / 60;
+const SUMMARY_AFTER_SECONDS = 4;
 /** Bytes of the heap. */
 const OWN = 386;
 const REMOTE = 339;
@@ -75,11 +82,41 @@ interface News {
   readonly ends: number;
 }
 
+/**
+ * A share sums itself up when it has been quiet for a while, and then once a minute; its follower confirms it, and mostly
+ * not by a frame of its own.
+ */
+function summariesOf(changes: number): number {
+  return SUMMARIES_PER_SECOND + changes * Math.exp(-changes * SUMMARY_AFTER_SECONDS);
+}
+
 /** Frames per second of one sender to one receiver: the first change leaves at once, further ones after the window. */
 function framesOf(changesPerSecond: number, windowMs: number): number {
   if (changesPerSecond <= 0) return 0;
   const window = windowMs / 1_000;
   return 1 / (window + Math.exp(-changesPerSecond * window) / changesPerSecond);
+}
+
+/**
+ * The part of so many frames of a pair in which any of these is, of all that is said. Missing are the frames that something
+ * else has begun, and in whose window none of these came.
+ */
+function partWith(these: number, all: number, frames: number): number {
+  if (these <= 0 || frames <= 0) return 0;
+  const windowSeconds = Math.max(0, 1 / frames - 1 / all);
+  return 1 - (1 - these / all) * Math.exp(-these * windowSeconds);
+}
+
+/** Bytes per second of one to another where nodes follow, without what opens and stakes have in them. */
+function bytesOfPair(frames: number, changes: number, opens: number, { awaited, ends }: News): number {
+  const { empty, share, first, birth, removal } = SHARE_BYTES;
+  const all = changes + awaited + ends;
+  // An open has births in it, a close has none.
+  const withShare = partWith(changes + 2 * opens, all, frames);
+  const withBirths = partWith(changes / 2 + opens, all, frames);
+  return (
+    frames * (empty + withShare * share + withBirths * (first - birth)) + (changes / 2) * (birth + removal)
+  );
 }
 
 /** Bytes on the wire, as the codec makes them of a member of a room. */
@@ -101,22 +138,23 @@ const FULL_BYTES = bytesBy((births, removed) =>
     message: { type: "delta", shard: 3, since: 12_340, upTo: 12_345, part: 1, parts: 1, births, removed },
   }),
 );
-const SHARE_BYTES = bytesBy((births, removals) => {
-  const share = {
-    stream: 12,
-    isWhole: false,
-    since: 12_340,
-    upTo: 12_345,
-    from: 12,
-    to: 12,
-    opens: [],
-    closes: [],
+/** The same of a share: a frame without any, what a share adds, and what the first birth in it does. */
+const SHARE_BYTES = shareBytes();
+
+function shareBytes() {
+  const of = (letters: Letters): string =>
+    encodeFollowing({
+      ...{ from: LIFE, to: LIFE.incarnation, counter: 12_345 },
+      message: { type: "pair", letters, part: 1, parts: 1 },
+    });
+  const shareOf = (births: readonly WireBirth[], removals: readonly WireRemoval[]): ShareFrame => {
+    const range = { stream: 12, isWhole: false, since: 12_340, upTo: 12_345, from: 12, to: 12 };
+    return { ...range, opens: [], closes: [], births, removals };
   };
-  return encodeFollowing({
-    ...{ from: LIFE, to: LIFE.incarnation, counter: 12_345 },
-    message: { type: "pair", letters: { share: { ...share, births, removals } }, part: 1, parts: 1 },
-  });
-});
+  const { frame, birth, removal } = bytesBy((births, removals) => of({ share: shareOf(births, removals) }));
+  const [empty, without] = [of({}).length, of({ share: shareOf([], []) }).length];
+  return { empty, share: without - empty, first: frame - without, birth, removal };
+}
 
 function bytesBy(encode: (births: readonly WireBirth[], removed: readonly WireRemoval[]) => string): Bytes {
   const births = [1, 2].map((i) => {
@@ -163,12 +201,16 @@ export function shares(placement: Placement, load: Load): Expected {
   let rows = 0;
   for (let from = 0; from < entries; from += placement.rooms[placement.roomOf[from]!]!.size)
     addRoom(placement.roomOf[from]!);
-  // An enlistment and its answer at two registrars; a wish, and an answer with the open. As much is said at the end.
-  const perPair = (4 * begins.stakes + 2 * begins.others) / nodes / (nodes - 1);
+  // A stake that begins at two registrars, and their answers; a wish, and an answer with the open. As much ends.
+  const pairs = nodes * (nodes - 1);
+  const perPair = (4 * begins.stakes + 2 * begins.others) / pairs;
   const news = { awaited: perPair, ends: perPair };
-  const ofOther = 2 * (WISH + OPEN + CLOSE + MEMBER);
+  const opens = begins.others / pairs;
+  // Both registrars name the other, once each.
+  const ofOther = 2 * WISH + OPEN + CLOSE + 2 * MEMBER;
+  const ofStake = 4 * STAKE + 2 * LIST;
   const begun =
-    (begins.entries * SHARE_BYTES.birth + begins.stakes * 4 * STAKE + begins.others * ofOther) / nodes;
+    (begins.entries * SHARE_BYTES.birth + begins.stakes * ofStake + begins.others * ofOther) / nodes;
   const said = saidWithin(load.windowMs, (windowMs) => {
     let [frames, bytes] = [0, begun];
     for (const [i, of] of entriesOf.entries()) {
@@ -176,9 +218,10 @@ export function shares(placement: Placement, load: Load): Expected {
         if (other === sample[i]) continue;
         const changes = held * 2 * churnPerSecond;
         const each = framesOfPair(changes, news, windowMs);
-        const summaries = held > 0 ? SUMMARIES_PER_SECOND : 0;
+        const summaries = held > 0 ? summariesOf(changes + 2 * opens) : 0;
         frames += (each + summaries) / sample.length;
-        bytes += (bytesOf(each, changes, SHARE_BYTES) + summaries * SUMMARY) / sample.length;
+        bytes += bytesOfPair(each, changes, opens, news) / sample.length;
+        bytes += (summaries * (SHARE_BYTES.empty + 2 * SUMMARY)) / sample.length;
       }
     }
     return { frames, bytes };
@@ -207,12 +250,13 @@ export function shares(placement: Placement, load: Load): Expected {
       if (!counts.has(node)) counts.set(node, 0);
     }
     rows += counts.size;
-    if (!counts.has(placement.nodeIn(room))) {
-      const perSecond = size * churnPerSecond;
-      begins.stakes += perSecond;
-      begins.others += perSecond * counts.size;
-      begins.entries += perSecond * size;
-    }
+    // By as many who come as there are members: a single one would decide of all who come to a large room.
+    let strangers = 0;
+    for (let i = 0; i < size; i++) if (!counts.has(placement.nodeIn(room))) strangers += 1;
+    const perSecond = strangers * churnPerSecond;
+    begins.stakes += perSecond;
+    begins.others += perSecond * counts.size;
+    begins.entries += perSecond * size;
     for (const [i, node] of sample.entries()) {
       const own = counts.get(node);
       if (own === undefined) continue;

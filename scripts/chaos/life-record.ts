@@ -4,16 +4,20 @@
  * with its record, so that the records of the lives that run are the truth.
  */
 import type { SeededRandom } from "../../src/testing/random.js";
-import { lifeTopic, lineOf, type ChaosMeta, type Step, type StepResult } from "./messages.js";
+import { lifeTopic, lineOf, type ChaosMeta, type Holds, type Step, type StepResult } from "./messages.js";
 
 /** Few, so that sessions and nodes meet under one key; some that a careless table would choke on. */
-const topics = ["room 1", "room 2", "room 3", "__proto__", "комната", "constructor"];
+const fewTopics = ["room 1", "room 2", "room 3", "__proto__", "комната", "constructor"];
+/** So many that a node which follows a few of them shares some with each other node, and not the same with all. */
+const manyTopics = [...fewTopics, ...Array.from({ length: 24 }, (_, index) => `hall ${index}`)];
 const keys = ["__proto__", "toString", "ключ", ...Array.from({ length: 24 }, (_, index) => `user ${index}`)];
 /** Texts of metas: from nothing to what fills a frame when there are many. */
 const textLengths = [0, 8, 40, 300];
 /** More would make the lists long and the changes rare. */
 const maxEntries = 120;
 const maxSessions = 12;
+/** Handles, of which some are of the same topic. */
+const maxFollows = 12;
 
 interface Recorded {
   readonly session: number;
@@ -33,13 +37,19 @@ interface Planned {
 
 export class LifeRecord {
   readonly nodeName: string;
+  readonly #holds: Holds;
+  readonly #topics: readonly string[];
+  /** One for each handle. */
+  #follows: string[] = [];
   #entries: Recorded[] = [];
   #sessions: number[] = [];
   #sessionCount = 0;
   #planned: Planned[] = [];
 
-  constructor(nodeName: string, lifeRef: string) {
+  constructor(nodeName: string, lifeRef: string, holds: Holds) {
     this.nodeName = nodeName;
+    this.#holds = holds;
+    this.#topics = holds === "followed" ? manyTopics : fewTopics;
     const meta = { revision: 0, text: "life" };
     this.#entries.push({ session: 0, topic: lifeTopic, key: nodeName, meta, ref: lifeRef });
   }
@@ -67,14 +77,51 @@ export class LifeRecord {
     return wrong;
   }
 
-  /** What every list must have of this life. */
-  lines(): string[] {
+  /** Steps by which sessions of their own come: one for each key. To be confirmed as those of `plan`. */
+  arrive(topic: string, keys: readonly string[], revision: number): Step[] {
+    this.#planned = keys.map((key) => {
+      const entry = {
+        session: this.#newSession(),
+        topic,
+        key,
+        meta: { revision, text: "on the way" },
+        ref: undefined,
+      };
+      this.#entries.push(entry);
+      const { session, meta } = entry;
+      return { step: { call: "track", session, topic, key, meta }, entry };
+    });
+    return this.#planned.map(({ step }) => step);
+  }
+
+  /** Steps by which all that `arrive` has tracked under the topic goes, with its sessions. */
+  depart(topic: string): Step[] {
+    const gone = this.#entries.filter((entry) => entry.topic === topic);
+    this.#drop((entry) => entry.topic === topic);
+    this.#planned = gone.map(({ session }) => ({ step: { call: "close", session } }));
+    return this.#planned.map(({ step }) => step);
+  }
+
+  /** The step that follows a topic, or follows it once less. */
+  followed(call: "follow" | "unfollow", topic: string): Step[] {
+    this.#planned = [this.#follow(call, topic)];
+    return this.#planned.map(({ step }) => step);
+  }
+
+  /** The topics that it must follow; nothing where everything is held. */
+  get follows(): readonly string[] {
+    return [...new Set(this.#follows)];
+  }
+
+  /** What lists must have of this life, each line by its topic. */
+  lines(): { readonly topic: string; readonly line: string }[] {
     return this.#entries.map(({ topic, key, ref = "not answered", meta }) => {
-      return lineOf(topic, key, this.nodeName, ref, meta);
+      return { topic, line: lineOf(topic, key, this.nodeName, ref, meta) };
     });
   }
 
   #planOne(random: SeededRandom, meta: ChaosMeta): Planned {
+    if (this.#holds === "followed" && random.chance(0.12)) return this.#planFollow(random);
     const own = this.#entries.filter(({ session }) => session !== 0);
     const dice = random.next();
     const isFull = own.length >= maxEntries;
@@ -102,9 +149,24 @@ export class LifeRecord {
     return { step: { call: "close", session } };
   }
 
+  /** What is followed, and the topic of the lives, changes all the time. */
+  #planFollow(random: SeededRandom): Planned {
+    const { length } = this.#follows;
+    if (length > 0 && (length >= maxFollows || random.chance(0.4))) {
+      return this.#follow("unfollow", random.pick(this.#follows));
+    }
+    return this.#follow("follow", random.pick([lifeTopic, ...this.#topics]));
+  }
+
+  #follow(call: "follow" | "unfollow", topic: string): Planned {
+    if (call === "follow") this.#follows.push(topic);
+    else this.#follows.splice(this.#follows.lastIndexOf(topic), 1);
+    return { step: { call, topic } };
+  }
+
   #track(random: SeededRandom, meta: ChaosMeta): Planned {
     const session = this.#session(random);
-    const [topic, key] = [random.pick(topics), random.pick(keys)];
+    const [topic, key] = [random.pick(this.#topics), random.pick(keys)];
     const present = this.#entries.find((each) => {
       return each.session === session && each.topic === topic && each.key === key;
     });
@@ -120,8 +182,13 @@ export class LifeRecord {
   #session(random: SeededRandom): number {
     const opens = this.#sessions.length < maxSessions && random.chance(0.3);
     if (!opens && this.#sessions.length > 0) return random.pick(this.#sessions);
+    const session = this.#newSession();
+    this.#sessions.push(session);
+    return session;
+  }
+
+  #newSession(): number {
     this.#sessionCount += 1;
-    this.#sessions.push(this.#sessionCount);
     return this.#sessionCount;
   }
 

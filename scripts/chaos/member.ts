@@ -10,6 +10,7 @@ import {
   isOurs,
   type Answer,
   type FromNode,
+  type Holds,
   type NodeSetup,
   type Notice,
   type Report,
@@ -85,7 +86,7 @@ export class Member {
   /** Resolves when its tracker runs. */
   static async start(setup: NodeSetup, listener: MemberListener): Promise<Member> {
     const member = new Member(setup, listener);
-    await member.#untilReady();
+    await member.#untilReady(setup.holds);
     return member;
   }
 
@@ -130,6 +131,11 @@ export class Member {
     return answer.report;
   }
 
+  /** From now on nobody may be missing from this topic who is listed there; without one, all may. */
+  async guard(topic?: string): Promise<void> {
+    await this.#ask({ ask: "guard", ...(topic !== undefined && { topic }) });
+  }
+
   /** SIGSTOP. */
   freeze(): void {
     this.#child.kill("SIGSTOP");
@@ -160,7 +166,7 @@ export class Member {
     return this.#life;
   }
 
-  async #untilReady(): Promise<void> {
+  async #untilReady(holds: Holds): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       this.#waiting.set(0, { resolve: () => resolve(), reject });
       this.#child.on("message", (message) => {
@@ -170,7 +176,7 @@ export class Member {
           const { incarnation, ref } = message;
           this.#life = {
             id: lifeIdOf(this.nodeName, incarnation),
-            record: new LifeRecord(this.nodeName, ref),
+            record: new LifeRecord(this.nodeName, ref, holds),
           };
           this.#waiting.delete(0);
           resolve();

@@ -16,6 +16,9 @@ export interface Periods {
   readonly permdownPeriodMs: number;
 }
 
+/** What each node holds of the others: all there is, or the topics that it follows at the time. */
+export type Holds = "everything" | "followed";
+
 /** How a process is to be set up; its only argument, as JSON text. */
 export interface NodeSetup {
   readonly nodeName: string;
@@ -23,7 +26,11 @@ export interface NodeSetup {
   readonly client: string;
   readonly url: string;
   readonly prefix: string;
+  readonly holds: Holds;
+  /** Used by a node that holds everything. */
   readonly poolSize: number;
+  /** Used by a node that holds what it follows. */
+  readonly followLingerMs: number | "auto";
   readonly periods: Periods;
 }
 
@@ -43,7 +50,9 @@ export type Step =
       readonly meta: ChaosMeta;
     }
   | { readonly call: "untrack"; readonly session: number; readonly topic?: string; readonly key?: string }
-  | { readonly call: "close"; readonly session: number };
+  | { readonly call: "close"; readonly session: number }
+  /** Opens a handle of the topic; closes the one that was opened last. */
+  | { readonly call: "follow" | "unfollow"; readonly topic: string };
 
 /** What a step returned: a ref, a count, or nothing. */
 export type StepResult = string | number | null;
@@ -52,6 +61,8 @@ export type StepResult = string | number | null;
 export type Request = { readonly chaos: number } & (
   | { readonly ask: "steps"; readonly steps: readonly Step[] }
   | { readonly ask: "report" }
+  /** From now on nobody may be missing from this topic who is listed there; nothing: all may. */
+  | { readonly ask: "guard"; readonly topic?: string }
   | { readonly ask: "stop"; readonly handoffMs?: number }
 );
 
@@ -62,6 +73,8 @@ export interface Report {
   readonly diffs: number;
   /** One line of text per entry that it lists. */
   readonly lines: readonly string[];
+  /** The topics that it follows, and whether it says that it lists all that anybody has there. */
+  readonly follows: readonly { readonly topic: string; readonly complete: boolean }[];
   /** Status of each life of another node that it knows. */
   readonly replicas: readonly string[];
 }
@@ -72,6 +85,8 @@ export type Notice =
   | { readonly notice: "ready"; readonly incarnation: string; readonly ref: string }
   /** A promise was broken. */
   | { readonly notice: "violation"; readonly text: string }
+  /** What is wrong where the machine has not stood still. */
+  | { readonly notice: "suspicion"; readonly text: string; readonly atMs: number }
   /** It was told that the pubsub failed; over a broker that is killed this is as it should be. */
   | { readonly notice: "pubsubError"; readonly text: string }
   | {
@@ -87,6 +102,7 @@ export type Notice =
 export type Answer = { readonly chaos: number } & (
   | { readonly answer: "steps"; readonly results: readonly StepResult[] }
   | { readonly answer: "report"; readonly report: Report }
+  | { readonly answer: "guard" }
   | { readonly answer: "stop" }
 );
 

@@ -1,10 +1,11 @@
 /**
  * One node of the chaos: a process with one tracker. It does what the driver asks for, and checks without end
  * what any node can check by itself: that its diffs add up to its list, that no join comes twice and no leave
- * without its join, and that all its reads agree. What is broken is told to the driver.
+ * without its join, that all its reads agree, and that it is told of nothing that it does not follow. What is broken is
+ * told to the driver.
  */
 import { clusterPubSub } from "../../src/adapters/cluster.js";
-import { Session, Tracker, type Diff, type PubSub } from "../../src/index.js";
+import { Session, Tracker, type Diff, type Follow, type PubSub } from "../../src/index.js";
 import { DiffFold } from "../../src/testing/diff-fold.js";
 import { foldEqualsList, listAll, readsAgree } from "../../src/testing/oracles.js";
 import {
@@ -23,6 +24,8 @@ import {
 } from "./messages.js";
 import { watchStalls } from "./stalls.js";
 
+/** What a tracker rightly reports if what carries its frames stands still, and else never. */
+const suspicions: ReadonlySet<string> = new Set(["DEAF", "LINK_BROKEN"]);
 /** What a broker that is killed makes a tracker report. */
 const pubsubFailures: ReadonlySet<string> = new Set(["PUBLISH_FAILED", "PUBSUB_UNAVAILABLE", "NO_RELAY"]);
 
@@ -42,17 +45,44 @@ async function openPubSub({ client, url, nodeName, prefix }: NodeSetup): Promise
   return (await openNodeBy(client)(url, nodeName, prefix)).node;
 }
 
+/** The fold of what may be read: a topic that lingers is still told of, and is not. */
+class ReadableFold extends DiffFold<ChaosMeta> {
+  readonly #isReadable: (topic: string) => boolean;
+
+  constructor(isReadable: (topic: string) => boolean) {
+    super();
+    this.#isReadable = isReadable;
+  }
+
+  override topics(): string[] {
+    return super.topics().filter(this.#isReadable);
+  }
+}
+
 class ChaosNode {
-  readonly #fold = new DiffFold<ChaosMeta>();
+  readonly #isReadable = (topic: string): boolean => this.#holdsEverything || this.#wanted.has(topic);
+  readonly #fold = new ReadableFold(this.#isReadable);
+  /** The handles of each topic that has any. */
+  readonly #handles = new Map<string, Follow<ChaosMeta>[]>();
+  /** The topics that have a handle, or are about to. */
+  readonly #wanted = new Set<string>();
+  /** The topics whose follow has begun, by the diffs, and not ended. */
+  readonly #begun = new Set<string>();
+  #holdsEverything = true;
+  /** The topic that nobody may be missing from. */
+  #guarded: string | undefined;
   readonly #sessions = new Map<number, Session>();
   #tracker: Tracker<ChaosMeta> | undefined;
   #diffs = 0;
 
   async start(setup: NodeSetup): Promise<void> {
     const pubsub = await openPubSub(setup);
+    const { holds, poolSize, followLingerMs } = setup;
+    this.#holdsEverything = holds === "everything";
+    const holding = this.#holdsEverything ? { holds, poolSize } : { holds, followLingerMs };
     const tracker = await Tracker.start<ChaosMeta>(
       { handleDiff: (diff, from) => this.#check(diff, from) },
-      { name: "chaos", pubsub, poolSize: setup.poolSize, startTimeoutMs: 30_000, ...setup.periods },
+      { name: "chaos", pubsub, ...holding, startTimeoutMs: 30_000, ...setup.periods },
     );
     this.#tracker = tracker;
     tracker.on("replicaDown", ({ name, incarnation }) => {
@@ -61,13 +91,17 @@ class ChaosNode {
     tracker.on("error", ({ code, message, cause }) => {
       const because = cause instanceof Error ? `: ${cause.message}` : "";
       const text = `${code}: ${message}${because}`;
+      if (suspicions.has(code)) return tell({ notice: "suspicion", text, atMs: machineMs() });
       tell(pubsubFailures.has(code) ? { notice: "pubsubError", text } : { notice: "violation", text });
     });
     watchStalls((fromMs, untilMs) => tell({ notice: "stalled", fromMs, untilMs }));
     const session = new Session();
     this.#sessions.set(0, session);
     const ref = tracker.track(session, lifeTopic, setup.nodeName, { revision: 0, text: "life" }) ?? "";
+    // Only of what is followed can it be asked which life of this node an entry belongs to.
+    this.#follow("follow", lifeTopic);
     const [own] = tracker.explain(lifeTopic, setup.nodeName).filter((each) => each.status === "local");
+    this.#follow("unfollow", lifeTopic);
     tell({ notice: "ready", incarnation: own?.incarnation ?? "", ref });
     pubsub.onStatus?.((status) => {
       tell({ notice: "status", connected: status === "connected", atMs: machineMs() });
@@ -81,6 +115,10 @@ class ChaosNode {
       return send({ chaos, answer: "steps", results });
     }
     if (request.ask === "report") return send({ chaos, answer: "report", report: this.#report() });
+    if (request.ask === "guard") {
+      this.#guarded = request.topic;
+      return send({ chaos, answer: "guard" });
+    }
     await this.#running().stop(request.handoffMs === undefined ? {} : { handoffMs: request.handoffMs });
     send({ chaos, answer: "stop" });
   }
@@ -92,9 +130,13 @@ class ChaosNode {
 
   #run(step: Step): StepResult {
     const tracker = this.#running();
-    const session = this.#sessions.get(step.session) ?? new Session();
-    this.#sessions.set(step.session, session);
     try {
+      if (!("session" in step)) {
+        this.#follow(step.call, step.topic);
+        return null;
+      }
+      const session = this.#sessions.get(step.session) ?? new Session();
+      this.#sessions.set(step.session, session);
       switch (step.call) {
         case "track":
           return tracker.track(session, step.topic, step.key, step.meta) ?? null;
@@ -115,11 +157,56 @@ class ChaosNode {
     }
   }
 
+  #follow(call: "follow" | "unfollow", topic: string): void {
+    const handles = this.#handles.get(topic) ?? [];
+    if (call === "follow") {
+      this.#wanted.add(topic);
+      handles.push(this.#running().follow(topic));
+      this.#handles.set(topic, handles);
+      return;
+    }
+    const last = handles.pop();
+    if (handles.length === 0) {
+      this.#handles.delete(topic);
+      this.#wanted.delete(topic);
+    }
+    last?.close();
+  }
+
   #check(diff: Diff<ChaosMeta>, tracker: Tracker<ChaosMeta>): void {
     this.#diffs += 1;
     const wrong = this.#fold.apply(diff);
-    wrong.push(...foldEqualsList(this.#fold, tracker), ...readsAgree(tracker, diff.keys()));
+    if (!this.#holdsEverything) wrong.push(...this.#unfollowed(diff));
+    const readable = [...diff.keys()].filter(this.#isReadable);
+    wrong.push(...foldEqualsList(this.#fold, tracker), ...readsAgree(tracker, readable));
+    wrong.push(...this.#missing(diff, tracker));
     for (const text of wrong) tell({ notice: "violation", text: `after diff ${this.#diffs}: ${text}` });
+  }
+
+  /** What a diff tells of topics whose follow has not begun, or is not to end. */
+  #unfollowed(diff: Diff<ChaosMeta>): string[] {
+    const wrong: string[] = [];
+    for (const [topic, { began = false, ended = false }] of diff) {
+      const isWanted = this.#wanted.has(topic);
+      if (ended && !this.#begun.delete(topic)) wrong.push(`a follow of ${topic} ended that had not begun`);
+      if (ended && isWanted && !began) wrong.push(`the follow of ${topic} ended, which has a handle`);
+      if (began && !isWanted) wrong.push(`a follow of ${topic} began that nobody wants`);
+      if (began) this.#begun.add(topic);
+      if (!ended && !this.#begun.has(topic)) wrong.push(`a diff names ${topic}, which is not followed`);
+    }
+    return wrong;
+  }
+
+  /**
+   * Who left the guarded topic and is not there by another entry. Whether a node that was called down was silent, as it may
+   * be on a machine that is busy, is for the driver to judge.
+   */
+  #missing(diff: Diff<ChaosMeta>, tracker: Tracker<ChaosMeta>): string[] {
+    const topic = this.#guarded;
+    if (topic === undefined) return [];
+    return (diff.get(topic)?.leaves ?? [])
+      .filter(({ key, reason }) => reason !== "down" && !tracker.has(topic, key))
+      .map(({ key, node, reason }) => `${key} of ${node} is missing from ${topic}: ${reason}`);
   }
 
   #report(): Report {
@@ -133,6 +220,9 @@ class ChaosNode {
       lines: listAll(tracker).map(({ topic, entry }) =>
         lineOf(topic, entry.key, entry.node, entry.ref, entry.meta),
       ),
+      follows: [...this.#handles].map(([topic, [handle]]) => {
+        return { topic, complete: handle?.complete ?? false };
+      }),
       replicas: replicas.map(({ name, incarnation, status, lagDots, entries }) => {
         return `${name} ${incarnation} ${status}, ${entries} entries, lag ${lagDots}`;
       }),

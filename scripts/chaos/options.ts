@@ -1,6 +1,6 @@
 /** What a run of the chaos is given, and what it comes to. Types alone. */
 import type { FaultKind } from "./faults.js";
-import type { Periods } from "./messages.js";
+import type { Holds, Periods } from "./messages.js";
 
 /** What can be killed and started again between the processes. */
 export interface KillableBroker {
@@ -18,6 +18,9 @@ export interface ChaosOptions {
   /** How often all is checked; the last time at the end. */
   readonly checkpointPeriodMs: number;
   readonly nodes: number;
+  readonly holds: Holds;
+  /** After how many comparisons of all lists there is a rolling deploy of all nodes, again and again; 0: after none. */
+  readonly deployEvery: number;
   readonly periods: Periods;
   /** The client libraries that the nodes use in turn, as `openNodeBy` of the broker tests names them. */
   readonly clients: readonly string[];
@@ -30,7 +33,10 @@ export interface ChaosOptions {
 
 /** How often each thing was done. */
 export type ChaosCounts = Readonly<
-  Record<FaultKind | "commands" | "brokerKill" | "checkpoint" | "entries", number>
+  Record<
+    FaultKind | "commands" | "brokerKill" | "checkpoint" | "deploy" | "moves" | "entries" | "follows",
+    number
+  >
 >;
 
 export interface ChaosOutcome {

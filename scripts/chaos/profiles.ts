@@ -1,7 +1,7 @@
 /** The periods that chaos runs with. */
 import type { Periods } from "./messages.js";
 
-export type Profile = "short" | "default";
+export type Profile = "short" | "medium" | "default";
 
 /** As short as a busy machine can keep: many a node goes down and is forgotten in a minute. */
 const short: Periods = {
@@ -9,6 +9,14 @@ const short: Periods = {
   heartbeatPeriodMs: 300,
   downPeriodMs: 1_200,
   permdownPeriodMs: 6_000,
+};
+
+/** For many processes on few cores, each of which waits for its turn. */
+const medium: Periods = {
+  broadcastPeriodMs: 300,
+  heartbeatPeriodMs: 1_000,
+  downPeriodMs: 4_000,
+  permdownPeriodMs: 20_000,
 };
 
 /** Those of `Tracker.start`. */
@@ -20,5 +28,5 @@ const standard: Periods = {
 };
 
 export function periodsOf(profile: Profile): Periods {
-  return profile === "short" ? short : standard;
+  return { short, medium, default: standard }[profile];
 }

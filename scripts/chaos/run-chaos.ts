@@ -7,23 +7,14 @@ import type { ChildProcess } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { setupPrimary, type Relay } from "../../src/adapters/cluster.js";
 import { SeededRandom } from "../../src/testing/random.js";
+import { rollingDeploy, type Place } from "./deploy.js";
 import { drawFault, drawOutageMs, type Fault } from "./faults.js";
 import { Member, type MemberListener } from "./member.js";
-import { machineMs, type Notice } from "./messages.js";
+import { machineMs, type Notice, type Step } from "./messages.js";
 import type { ChaosOptions, ChaosOutcome } from "./options.js";
 import { differences, type Listing } from "./settle.js";
 import { watchStalls } from "./stalls.js";
-import { everyone, lifeIdOf, Timeline, type DownReport } from "./timeline.js";
-
-/** One place of the cluster: at most one process at a time. */
-interface Place {
-  readonly index: number;
-  /** Absent while it is dead. */
-  member: Member | undefined;
-  /** A fault is at work here. */
-  isDisturbed: boolean;
-  nodeName: string;
-}
+import { everyone, lifeIdOf, Timeline, type DownReport, type Suspicion } from "./timeline.js";
 
 const eventsKept = 80;
 const failuresKept = 40;
@@ -33,6 +24,7 @@ const burstPauseMs = { low: 5, high: 60 };
 const settlePatienceMs = 60_000;
 const settlePollMs = 100;
 const poolSizes = [1, 4, 7];
+const lingersMs = [0, 500, "auto"] as const;
 
 /** Runs chaos. Every process has ended when this resolves. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
@@ -45,6 +37,7 @@ class Chaos {
   readonly #commandRandom: SeededRandom;
   readonly #timeline = new Timeline();
   readonly #downs: DownReport[] = [];
+  readonly #suspicions: Suspicion[] = [];
   readonly #failures: string[] = [];
   readonly #events: string[] = [];
   readonly #stop = new AbortController();
@@ -64,7 +57,10 @@ class Chaos {
     leaveAtOnce: 0,
     brokerKill: 0,
     checkpoint: 0,
+    deploy: 0,
+    moves: 0,
     entries: 0,
+    follows: 0,
   };
   readonly #listener: MemberListener;
   #relay: Relay | undefined;
@@ -105,6 +101,9 @@ class Chaos {
       while (this.#chaosMs < durationMs && !this.#stop.signal.aborted) {
         await this.#segment(Math.min(checkpointPeriodMs, durationMs - this.#chaosMs));
         await this.#settle();
+        this.#compared();
+        const { deployEvery } = this.#options;
+        if (deployEvery > 0 && this.#counts.checkpoint % deployEvery === 0) await this.#deploy();
       }
     } catch (error) {
       this.#failedBy(error);
@@ -163,16 +162,37 @@ class Chaos {
   }
 
   #burst(member: Member, count: number): void {
-    const steps = member.record.plan(this.#commandRandom, count, () => (this.#revisions += 1));
-    member.run(steps).then(
-      (results) => {
-        if (results === undefined) return;
-        this.#counts.commands += results.length;
-        for (const wrong of member.record.confirm(results)) this.#fail(wrong);
-      },
-      (error: Error) => this.#fail(error.message),
-    );
+    const steps = member.record.plan(this.#commandRandom, count, this.#nextRevision);
+    this.#perform(member, steps).catch((error: Error) => this.#fail(error.message));
   }
+
+  async #perform(member: Member, steps: readonly Step[]): Promise<void> {
+    const results = await member.run(steps);
+    if (results === undefined) return;
+    this.#counts.commands += results.length;
+    for (const wrong of member.record.confirm(results)) this.#fail(wrong);
+  }
+
+  /** No fault is at work. */
+  async #deploy(): Promise<void> {
+    this.#log("a rolling deploy");
+    await rollingDeploy({
+      places: this.#places,
+      holds: this.#options.holds,
+      random: this.#random.fork(`deploy ${this.#counts.deploy}`),
+      perform: (member, steps) => this.#perform(member, steps),
+      leave: (place, handoffMs) => this.#leave(place, handoffMs),
+      start: (place) => this.#start(place),
+      settle: () => this.#settle(),
+      pause: (durationMs) => this.#pause(durationMs),
+      nextRevision: this.#nextRevision,
+      moved: (count) => (this.#counts.moves += count),
+      fail: (text) => this.#fail(text),
+    });
+    this.#counts.deploy += 1;
+  }
+
+  readonly #nextRevision = (): number => (this.#revisions += 1);
 
   /** Random faults on random nodes, at most on a few at once. */
   async #disturb(untilMs: number): Promise<void> {
@@ -208,10 +228,7 @@ class Chaos {
           break;
         case "leave":
         case "leaveAtOnce":
-          place.member = undefined;
-          await member.answered();
-          this.#timeline.ended(member.lifeId, machineMs());
-          await member.leave(fault.kind === "leave" ? undefined : 0);
+          await this.#leave(place, fault.kind === "leave" ? undefined : 0);
           await this.#restart(place, fault.durationMs);
           break;
         case "kill":
@@ -244,6 +261,15 @@ class Chaos {
     this.#log(`${member.nodeName} goes on`);
   }
 
+  async #leave(place: Place, handoffMs: number | undefined): Promise<void> {
+    const { member } = place;
+    if (member === undefined) return;
+    place.member = undefined;
+    await member.answered();
+    this.#timeline.ended(member.lifeId, machineMs());
+    await member.leave(handoffMs);
+  }
+
   async #restart(place: Place, afterMs: number): Promise<void> {
     await this.#pause(afterMs);
     await this.#start(place);
@@ -258,14 +284,17 @@ class Chaos {
   async #start(place: Place): Promise<void> {
     while (this.#outage !== undefined) await this.#outage;
     this.#stop.signal.throwIfAborted();
-    const { periods, clients, broker } = this.#options;
+    const { periods, clients, broker, holds } = this.#options;
+    const random = this.#random.fork(`${place.nodeName} ${this.#revisions}`);
     const started = Member.start(
       {
         nodeName: place.nodeName,
         client: clients[place.index % clients.length] ?? "cluster",
         url: broker?.url.href ?? "",
         prefix: this.#prefix,
-        poolSize: this.#random.fork(`${place.nodeName} ${this.#revisions}`).pick(poolSizes),
+        holds,
+        poolSize: random.pick(poolSizes),
+        followLingerMs: random.pick(lingersMs),
         periods,
       },
       this.#listener,
@@ -323,22 +352,43 @@ class Chaos {
       if (machineMs() > untilMs) this.#fail(`Not settled:\n${wrong.join("\n")}`);
       await this.#pause(settlePollMs);
     }
-    this.#counts.checkpoint += 1;
-    this.#counts.entries = (await this.#listing()).expected.length;
     for (const report of this.#downs.splice(0)) {
       const complaint = this.#timeline.complaint(report, periods);
       if (complaint !== undefined) this.#fail(`${this.#secondsAt(report.atMs)} ${complaint}`);
     }
-    this.#log(`all lists equal the record: ${this.#counts.entries} entries`);
+    for (const suspicion of this.#suspicions.splice(0)) {
+      const alarm = this.#timeline.falseAlarm(suspicion, periods);
+      if (alarm !== undefined) this.#fail(`${this.#secondsAt(suspicion.atMs)} ${alarm}`);
+    }
+    this.#log("all lists equal the record");
+  }
+
+  #compared(): void {
+    const records = this.#places.flatMap(({ member }) => member?.record ?? []);
+    this.#counts.checkpoint += 1;
+    this.#counts.entries = records.flatMap((record) => record.lines()).length;
+    this.#counts.follows = records.flatMap((record) => record.follows).length;
   }
 
   async #listing(): Promise<Listing> {
     this.#stop.signal.throwIfAborted();
     const members = this.#places.flatMap(({ member }) => member ?? []);
+    const truth = members.flatMap(({ record }) => record.lines());
+    const holdsEverything = this.#options.holds === "everything";
     const reports = await Promise.all(
-      members.map(async (member) => ({ nodeName: member.nodeName, report: await member.report() })),
+      members.map(async (member) => {
+        const { follows } = member.record;
+        const listed = new Set(follows);
+        const expected = truth.filter(({ topic }) => holdsEverything || listed.has(topic));
+        return {
+          nodeName: member.nodeName,
+          expected: expected.map(({ line }) => line),
+          follows,
+          report: await member.report(),
+        };
+      }),
     );
-    return { expected: members.flatMap(({ record }) => record.lines()), reports };
+    return { reports };
   }
 
   #forked(child: ChildProcess): void {
@@ -357,6 +407,10 @@ class Chaos {
       case "pubsubError":
         if (this.#options.broker === undefined) this.#fail(`${member.nodeName}: ${notice.text}`);
         else this.#log(`${member.nodeName}: ${notice.text}`);
+        return;
+      case "suspicion":
+        this.#log(`${member.nodeName}: ${notice.text}`, notice.atMs);
+        this.#suspicions.push({ text: `${member.nodeName}: ${notice.text}`, atMs: notice.atMs });
         return;
       case "stalled":
         return this.#timeline.silentSpan(member.lifeId, notice.fromMs, notice.untilMs);

@@ -19,6 +19,12 @@ export interface DownReport {
   readonly atMs: number;
 }
 
+/** One node reported that frames do not get through, which they do unless the machine stands still. */
+export interface Suspicion {
+  readonly text: string;
+  readonly atMs: number;
+}
+
 /** Names a life of a node. */
 export function lifeIdOf(name: string, incarnation: string): string {
   return `${name} ${incarnation}`;
@@ -70,6 +76,13 @@ export class Timeline {
     const sparedMs = (downPeriodMs - 2 * heartbeatPeriodMs) / 2;
     if (silentMs > sparedMs) return undefined;
     return `${observer} called ${lifeId} down, which was alive, and silent for ${Math.round(silentMs)} ms only`;
+  }
+
+  /** Why a suspicion was wrong; nothing if what all messages pass stood still before it. */
+  falseAlarm({ text, atMs }: Suspicion, { downPeriodMs }: Periods): string | undefined {
+    const silentMs = this.#silentMs(everyone, atMs - 3 * downPeriodMs, atMs);
+    if (silentMs > downPeriodMs / 4) return undefined;
+    return `${text}, and all that stood still for ${Math.round(silentMs)} ms only`;
   }
 
   #connectionsOf(lifeId: string): readonly number[] {

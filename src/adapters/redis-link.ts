@@ -47,7 +47,7 @@ export interface IoredisClient {
 export type RedisClient = NodeRedisClient | IoredisClient;
 
 /** What a client tells its adapter. */
-interface RedisWatcher {
+export interface RedisWatcher {
   /** It has become ready, or is so no longer. May be told too often. */
   changed(): void;
   failed(error: unknown): void;
@@ -66,6 +66,8 @@ export interface RedisLink {
   restore(names: string[]): Promise<void>;
   /** Which of these have a subscriber at the server. Absent for a cluster, where a server knows only its own. */
   readonly subscribed?: ((names: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
+  /** Which of these have a subscriber at a server that they do not live on. Absent where there is one server. */
+  readonly strayed?: (names: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Gives up the connection for a new one, if there is one. Absent where the client does not offer it. */
   readonly reconnect?: () => void;
   /** What is returned takes all listeners off the client. */

@@ -67,6 +67,7 @@ const REPORTS: Partial<Readonly<Record<TrackerErrorCode, readonly [severity: Sev
     "its version of rollcall is too far from that of the others: finish the upgrade",
   ],
   HOLDS_DIFFER: ["wrong", "give all nodes of the tracker the same `holds`"],
+  SHARDS_DIFFER: ["wrong", "list the same Redis servers in the same order on all nodes"],
   CLOCK_AHEAD: ["look", "keep the clocks of the machines in step (NTP)"],
   COUNTER_AHEAD: ["look", "somebody may speak in the name of a node: restrict the channels at the broker"],
   CROWDED: ["wrong", "somebody may make names up: restrict the channels at the broker"],

@@ -5,6 +5,7 @@ import type { createCluster, createSentinel } from "redis";
 import type { createSentinel as createSentinel5 } from "redis5";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { redisPubSub, type RedisClient } from "../../src/adapters/redis.js";
+import { homeOf } from "../../src/pubsub/broker-names.js";
 import type { PubSubStatus } from "../../src/pubsub/pubsub.js";
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -312,6 +313,171 @@ describe("redisPubSub", () => {
   });
 });
 
+/** Servers that remember who is subscribed to what, and clients of each. */
+function withShards(servers: number) {
+  const shards = Array.from({ length: servers }, () => {
+    return { publisher: new FakeIoredis(), subscriber: new FakeIoredis() };
+  });
+  const pubsub = redisPubSub({ shards, nodeName: "me", prefix: "p" });
+  const statuses: PubSubStatus[] = [];
+  const errors: unknown[] = [];
+  pubsub.onStatus?.((status) => statuses.push(status));
+  pubsub.onError?.((error) => errors.push(error));
+  return { shards, pubsub, statuses, errors };
+}
+
+describe("several servers", () => {
+  it("takes each name to the server that the name decides, and what is sent to a node to one", async () => {
+    const { shards, pubsub } = withShards(3);
+    const rooms = ["room", "hall", "roof", "yard"];
+    for (const room of rooms) {
+      await pubsub.subscribe(room, () => {});
+      await pubsub.broadcast(room, "hello");
+      await pubsub.send("you", room, "hello");
+    }
+    const broadcasts = shards.map(({ publisher }) =>
+      publisher.calls.filter((call) => call.includes(":all:")),
+    );
+    for (const room of rooms) {
+      const publishes = broadcasts.map((calls) =>
+        calls.filter((call) => call === `publish p:all:${room} hello`),
+      );
+      expect(
+        publishes.findIndex((calls) => calls.length === 1),
+        room,
+      ).toBe(homeOf(`p:all:${room}`, 3));
+      expect(publishes.flat(), room).toHaveLength(1);
+    }
+    const subscribed = shards.map(({ subscriber }) => subscriber.calls.join(" "));
+    expect(
+      subscribed.filter((calls) => calls.includes("p:to:me:")),
+      "all inboxes on one",
+    ).toHaveLength(1);
+    const sent = shards.map(({ publisher }) => publisher.calls.filter((call) => call.includes(":to:you:")));
+    expect(sent.map((calls) => calls.length).sort()).toEqual([0, 0, rooms.length]);
+    expect(sent.findIndex((calls) => calls.length > 0)).toBe(homeOf("p:to:you:room", 3));
+  });
+
+  it("places names where all versions do, and evenly", () => {
+    const names = ["p:all:rollcall:app", "p:to:node-1:rollcall:app:inbox", "p:to:%E2%82%AC:room"];
+    expect(names.map((name) => [2, 3, 5].map((servers) => homeOf(name, servers)))).toEqual([
+      [1, 2, 4],
+      [0, 2, 2],
+      [1, 2, 4],
+    ]);
+    for (const servers of [2, 3, 4, 8]) {
+      const counts = Array.from({ length: servers }, () => 0);
+      for (let i = 0; i < 1_000 * servers; i++) counts[homeOf(`p:to:node-${i}:room`, servers)]! += 1;
+      expect(Math.min(...counts), `of ${servers}`).toBeGreaterThan(880);
+      expect(Math.max(...counts), `of ${servers}`).toBeLessThan(1_120);
+    }
+  });
+
+  it("is connected only while all clients are, and restores on each server what lives there", async () => {
+    const { shards, pubsub, statuses } = withShards(3);
+    for (const room of ["room", "hall", "roof", "yard"]) await pubsub.subscribe(room, () => {});
+    const [{ publisher }, { subscriber }] = shards as [(typeof shards)[0], (typeof shards)[0]];
+    const before = shards.map((each) => new Set(each.subscriber.calls.join().match(/p:\w+:[\w:]+/g)));
+    subscriber.become("close");
+    publisher.become("close");
+    await expect(pubsub.broadcast("room", "lost")).rejects.toMatchObject({ code: "PUBSUB_UNAVAILABLE" });
+    for (const each of shards) each.subscriber.calls.length = 0;
+    subscriber.become("ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected"]);
+    publisher.become("ready");
+    await settled();
+    expect(statuses).toEqual(["disconnected", "connected"]);
+    const after = shards.map((each) => new Set(each.subscriber.calls.join().match(/p:\w+:[\w:]+/g)));
+    expect(after).toEqual(before);
+    await pubsub.close();
+    for (const each of shards) expect(each.publisher.listening() + each.subscriber.listening()).toBe(0);
+  });
+
+  it("asks each server about the nodes that listen there, and all for new connections", async () => {
+    const { shards, pubsub } = withShards(2);
+    // A fake says of the first name that it has no subscriber, and of all others that they have.
+    const nodes = ["a", "b", "c", "d", "e", "f"];
+    const homes = nodes.map((node) => homeOf(`p:to:${node}:room`, 2));
+    const firsts = [homes.indexOf(0), homes.indexOf(1)];
+    const listening = await pubsub.listening?.("room", nodes);
+    expect([...(listening ?? [])].sort()).toEqual(nodes.filter((_, index) => !firsts.includes(index)));
+    await pubsub.reconnect?.();
+    for (const { publisher, subscriber } of shards) {
+      expect(publisher.calls.at(-1)).toBe("disconnect true");
+      expect(subscriber.calls.at(-1)).toBe("disconnect true");
+    }
+  });
+
+  it("takes back what one server has taken if another refuses it", async () => {
+    const { shards, pubsub } = withShards(2);
+    const room = ["room", "hall", "roof", "yard"].find(
+      (each) => homeOf(`p:all:${each}`, 2) !== homeOf("p:to:me:", 2),
+    );
+    const refusing = shards[homeOf(`p:all:${room}`, 2)]!.subscriber;
+    refusing.refusal = new Error("NOPERM");
+    await expect(pubsub.subscribe(room!, () => {})).rejects.toThrow("NOPERM");
+    const other = shards[homeOf("p:to:me:", 2)]!.subscriber;
+    expect(other.calls).toEqual([`subscribe p:to:me:${room}`, `unsubscribe p:to:me:${room}`]);
+  });
+
+  it("reports that others are subscribed where a channel does not live, and nothing where all agree", async () => {
+    const { shards, pubsub, errors } = withShards(2);
+    const away = shards[1 - homeOf("p:all:room", 2)]!.publisher;
+    let count = 0;
+    away.call = async (...words) => words.slice(2).flatMap((name) => [name, count]);
+    await pubsub.subscribe("room", () => {});
+    await settled();
+    expect(errors).toEqual([]);
+    count = 1;
+    shards[0]!.subscriber.become("close");
+    shards[0]!.subscriber.become("ready");
+    await settled();
+    expect(errors).toEqual([
+      expect.objectContaining({ code: "SHARDS_DIFFER", details: { names: ["p:all:room"] } }),
+    ]);
+    away.call = async () => Promise.reject(new Error("NOPERM"));
+    shards[0]!.subscriber.become("close");
+    shards[0]!.subscriber.become("ready");
+    await settled();
+    expect(errors, "a refusal tells nothing").toHaveLength(1);
+  });
+
+  it("says which client of which server nobody is connecting", async () => {
+    const { shards, pubsub } = withShards(2);
+    shards[1]!.subscriber.become("end");
+    await expect(pubsub.subscribe("room", () => {})).rejects.toThrow(
+      "passed as subscriber of shards[1] has ended its connection",
+    );
+  });
+
+  it("is refused beside other clients, without any, with one client twice, and with `sharded`", () => {
+    const [one, two, three, four] = Array.from({ length: 4 }, () => new FakeIoredis());
+    const shards = [
+      { publisher: one!, subscriber: two! },
+      { publisher: three!, subscriber: four! },
+    ];
+    const optionOf = (options: unknown): unknown => {
+      try {
+        redisPubSub(options as never);
+      } catch (error) {
+        return (error as { code?: string; details?: { option?: string } }).details?.option;
+      }
+      return "taken";
+    };
+    expect(optionOf({ shards })).toBe("taken");
+    expect(optionOf({ shards, publisher: one })).toBe("publisher");
+    expect(optionOf({ shards, subscriber: one })).toBe("subscriber");
+    expect(optionOf({ shards, sharded: true })).toBe("sharded");
+    for (const none of [[], {}, "redis://localhost", 3]) expect(optionOf({ shards: none })).toBe("shards");
+    expect(optionOf({ shards: [shards[0], shards[0]] })).toBe("shards");
+    expect(optionOf({ shards: [shards[0], { publisher: one, subscriber: four }] })).toBe("shards");
+    expect(optionOf({ shards: [{ publisher: one }] })).toBe("shards[0].subscriber");
+    expect(optionOf({ shards: [{ publisher: one, subscriber: two, url: "" }] })).toBe("url");
+    expect(optionOf({ shards: [null] })).toBe("options");
+  });
+});
+
 describe("sharded pubsub", () => {
   it("takes each name by itself, of both libraries, and asks nobody who is listening", async () => {
     const calls: string[] = [];
@@ -332,8 +498,8 @@ describe("sharded pubsub", () => {
       await node.broadcast("room", "hello");
       await node.close();
       expect(calls.splice(0)).toEqual([
-        ...["ssubscribe rollcall:all:room", "ssubscribe rollcall:to:a:room"],
-        ...["sunsubscribe rollcall:all:room", "sunsubscribe rollcall:to:a:room"],
+        ...["ssubscribe rollcall:all:room", "ssubscribe rollcall:to:{a}:room"],
+        ...["sunsubscribe rollcall:all:room", "sunsubscribe rollcall:to:{a}:room"],
         "spublish rollcall:all:room",
       ]);
       expect(client.calls).toEqual([]);
@@ -354,7 +520,7 @@ describe("sharded pubsub", () => {
     client.become("reconnecting");
     client.become("ready");
     await settled();
-    const names = ["rollcall:all:room", "rollcall:to:a:room"];
+    const names = ["rollcall:all:room", "rollcall:to:{a}:room"];
     expect(calls).toEqual([...names, ...names]);
     client.emit("message", "rollcall:all:room", "by PUBLISH");
     client.emit("smessage", "rollcall:all:room", "by SPUBLISH");

@@ -3,7 +3,7 @@ import { Cluster } from "ioredis";
 import { createCluster } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redisPubSub, type RedisClient, type RedisPubSub } from "../../src/adapters/redis.js";
-import { broadcastName } from "../../src/pubsub/broker-names.js";
+import { broadcastName, taggedInboxName } from "../../src/pubsub/broker-names.js";
 import { randomText } from "../../src/runtime.js";
 import { pubsubContract, type ContractNode, type OpenNodes } from "../../src/testing/pubsub-contract.js";
 import { RedisCluster } from "./redis-cluster.js";
@@ -103,6 +103,18 @@ describe.skipIf(openRedis === undefined)("a Redis Cluster", () => {
     };
     return { hears, end };
   }
+
+  it("sharded, keeps all inboxes of a node in one slot, and those of many nodes on all servers", async () => {
+    const channels = ["rollcall:app:inbox", "rollcall:app:follow:inbox", "{other}", "x{}y"];
+    const nodes = ["web-1", "web{2}", "{}", "ключ", ...Array.from({ length: 20 }, (_, i) => `node ${i}`)];
+    const slots = await Promise.all(
+      nodes.map((node) =>
+        Promise.all(channels.map((channel) => servers.slotOf(taggedInboxName("p", node, channel)))),
+      ),
+    );
+    for (const [index, each] of slots.entries()) expect(new Set(each).size, nodes[index]).toBe(1);
+    expect(new Set(slots.flat()).size).toBeGreaterThan(nodes.length / 2);
+  });
 
   it.each([
     ["node-redis", openNodeRedis],

@@ -76,11 +76,15 @@ export class RedisCluster {
     }
   }
 
-  /** The server that a channel belongs to. */
-  async shardOf(channel: string): Promise<Shard> {
-    const slot = Number(
+  async slotOf(channel: string): Promise<number> {
+    return Number(
       await withClient(this.shards[0]!.port, (client) => client.call("CLUSTER", "KEYSLOT", channel)),
     );
+  }
+
+  /** The server that a channel belongs to. */
+  async shardOf(channel: string): Promise<Shard> {
+    const slot = await this.slotOf(channel);
     return this.shards.findLast(({ firstSlot }) => firstSlot <= slot)!;
   }
 

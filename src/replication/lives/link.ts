@@ -45,6 +45,8 @@ export class Link {
   readonly #asked = new Unanswered();
   readonly #askedAloud = new Unanswered();
   readonly #askedDirectly = new Unanswered();
+  /** When a frame of it was heard last. */
+  #heardMs = -Infinity;
   #wasAloud = false;
   /** Since the last answer that came directly, one came aloud. */
   #isOnlyAloud = false;
@@ -95,6 +97,9 @@ export class Link {
   /** A frame of it was heard. Returns the status if that has changed. */
   heard(what: Heard, nowMs: number, patienceMs: number): ReplicaLink | undefined {
     const before = this.#status;
+    // Where nothing is asked aloud, what it did not answer while it was silent itself tells nothing of the way to it.
+    if (!this.#mayAskAloud && nowMs - this.#heardMs > patienceMs / 2) this.#asked.count = 0;
+    this.#heardMs = nowMs;
     if (what === "broadcast") this.#heardBroadcast(nowMs, patienceMs);
     else {
       if (this.#direct === 0) this.#directSinceMs = nowMs;

@@ -98,6 +98,36 @@ describe("a node that follows", () => {
     expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
   });
 
+  it("R24: concludes nothing from what one does not answer while it is not heard at all", () => {
+    // For so long that it is nearly down, and may be heard again just before.
+    for (let silentMs = 6_000; silentMs <= 6_500; silentMs += 50) {
+      const cluster = clusterOf(["a", "b", "c"]);
+      const [a, b] = [nodeOf(cluster, "a"), nodeOf(cluster, "b")];
+      cluster.step(a, { type: "follow", topic: "t" });
+      cluster.track(b, "t", "k");
+      cluster.run(3_000);
+      const asksFor = (topics: number, durationMs: number): void => {
+        for (let i = 0; i < topics; i++) {
+          cluster.step(a, { type: "follow", topic: `${topics} ${i}` });
+          cluster.run(durationMs / topics);
+        }
+      };
+      cluster.cut.add("a>b");
+      const { requestsSent } = a.follower.counters;
+      asksFor(5, 2_500);
+      cluster.cut.add("b>a");
+      asksFor(12, silentMs);
+      expect(a.follower.counters.requestsSent - requestsSent).toBeGreaterThan(20);
+      cluster.cut.clear();
+      for (let i = 0; i < 100; i++) {
+        cluster.run(10);
+        expect(linkOf(cluster, "a", "b"), `after ${silentMs} ms`).toBe("whole");
+      }
+      cluster.run(3_000);
+      expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
+    }
+  });
+
   it("R59: holds what there is room for, says that it lacks the rest, and fetches it when there is room", () => {
     const cluster = clusterOf(["a", "b"], { maxEntries: 10 });
     const [a, b] = [nodeOf(cluster, "a"), nodeOf(cluster, "b")];
