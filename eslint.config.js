@@ -29,7 +29,7 @@ export default tseslint.config(
   },
   {
     files: ["**/*.ts"],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
       // A promise that nobody awaits is a rejection that nobody hears.
       "@typescript-eslint/no-floating-promises": "error",

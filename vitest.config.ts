@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -23,6 +24,24 @@ const timed = ["brokers/kills", "e2e/nodes", "e2e/smooth"].map((name) => `test/$
 /** Real processes under faults. What a busy machine does to them is taken account of. */
 const chaos = ["brokers", "processes"].map((folder) => `test/${folder}/chaos.test.ts`);
 
+/** What computes long, however short its file is. */
+const long = [
+  "random.sim",
+  "bounds.sim",
+  "broken-rules-traffic",
+  "broken-rules-membership",
+  "broken-rules-deltas",
+].map((name) => `/test/sim/${name}.test.ts`);
+
+/** In a fresh clone vitest begins with the largest files: then what is short and takes long would end alone. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean => long.some((name) => moduleId.endsWith(name));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 /** Vitest leaves one core free, which of two is half the machine. */
 const computingWorkers = Math.max(2, availableParallelism() - 1);
 
@@ -33,6 +52,7 @@ const computingWorkers = Math.max(2, availableParallelism() - 1);
 export default defineConfig({
   resolve: { alias },
   test: {
+    sequence: { sequencer: LongFirst },
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Extractor, ExtractorConfig } from "@microsoft/api-extractor";
+import { CompilerState, Extractor, ExtractorConfig } from "@microsoft/api-extractor";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const reports = join(root, "docs/api-report");
@@ -48,10 +48,10 @@ function emitDeclarations(folder: string): void {
   if (status !== 0) throw new Error("tsc could not emit the declarations");
 }
 
-/** Writes or compares one report. Returns whether it is what the sources say. */
-function report(folder: string, name: string, file: string, isCheck: boolean): boolean {
+/** What is to be reported of one entry. */
+function prepare(folder: string, name: string, file: string): ExtractorConfig {
   const reportName = `${name.replaceAll("/", "-")}.api.md`;
-  const config = ExtractorConfig.prepare({
+  return ExtractorConfig.prepare({
     configObject: {
       projectFolder: root,
       mainEntryPointFilePath: join(folder, file),
@@ -70,7 +70,12 @@ function report(folder: string, name: string, file: string, isCheck: boolean): b
     configObjectFullPath: join(root, "scripts/api-report.ts"),
     packageJsonFullPath: join(root, "package.json"),
   });
+}
+
+/** Writes or compares one report. Returns whether it is what the sources say. */
+function report(config: ExtractorConfig, compilerState: CompilerState, isCheck: boolean): boolean {
   const { apiReportChanged } = Extractor.invoke(config, {
+    compilerState,
     localBuild: !isCheck,
     showVerboseMessages: false,
     messageCallback: (message) => {
@@ -87,8 +92,15 @@ mkdirSync(dirname(join(reports, "any")), { recursive: true });
 const folder = mkdtempSync(join(root, "tmp/api-"));
 try {
   emitDeclarations(folder);
-  const outdated = [...entries()]
-    .filter(([name, file]) => !report(folder, name, file, isCheck))
+  const configs = new Map([...entries()].map(([name, file]) => [name, prepare(folder, name, file)]));
+  const [first, ...others] = configs.values();
+  if (first === undefined) throw new Error("package.json exports nothing");
+  // One program for all entries: each by itself would read and check the declarations anew.
+  const compilerState = CompilerState.create(first, {
+    additionalEntryPoints: others.map(({ mainEntryPointFilePath }) => mainEntryPointFilePath),
+  });
+  const outdated = [...configs]
+    .filter(([, config]) => !report(config, compilerState, isCheck))
     .map(([name]) => name);
   if (isCheck && outdated.length > 0) {
     console.error(`The public types of ${outdated.join(", ")} changed: look at them, then run npm run api.`);

@@ -8,7 +8,7 @@ import type { AnyMeta, KeyPresence, NoExtra, Presences } from "../presence/wire.
 
 /** What can be selected from. To look at one key costs the same however many there are. */
 export interface PresenceView<M = AnyMeta, X extends object = NoExtra> {
-  /** Everybody who is here; see `PresenceClient.list`. The first call after a change walks over all keys. */
+  /** Everybody who is here; see `PresenceClient.list`. The first call after a change costs as much as there are keys. */
   list(): Presences<M, X>;
   /** The presence of a key, or `undefined` if it is not here. */
   get(key: string): KeyPresence<M, X> | undefined;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Presence as PhoenixPresence } from "phoenix";
 import { describe, expect, it } from "vitest";
-import { PresenceClient, type KeyPresence } from "../../src/client/index.js";
+import { PresenceClient, type KeyPresence, type PresenceMeta } from "../../src/client/index.js";
 import { toPresenceDiff, toPresences, toWireDiff } from "../../src/presence/wire.js";
 import { ModelTopic, anyStep } from "../presence/model-topic.js";
 
@@ -99,5 +99,74 @@ describe("beside the official client", () => {
       }),
       { numRuns: 300 },
     );
+  }, 60_000);
+});
+
+/** The metas that listeners were handed during a message, by key. */
+type Heard = Map<string, readonly PresenceMeta[]>;
+
+describe("what a client tells", () => {
+  it("of updates are the metas that left, each with the one that names it; and it lists the same when nobody listens", () => {
+    let updatesTold = 0;
+    fc.assert(
+      fc.property(fc.array(anyMessage, { maxLength: 100, size: "max" }), (messages) => {
+        const topic = new ModelTopic();
+        const client = new PresenceClient();
+        const alone = new PresenceClient();
+        const joined: Heard = new Map();
+        const left: Heard = new Map();
+        const updated: string[] = [];
+        client.onJoin((key, current, { metas }) => {
+          expect(client.get(key)?.metas).toEqual(
+            expect.arrayContaining([...(current?.metas ?? []), ...metas]),
+          );
+          joined.set(key, metas);
+        });
+        client.onLeave((key, current, { metas }) => {
+          // What is left of a key is what the client holds of it.
+          if (current.metas.length > 0) expect(current).toBe(client.get(key));
+          else expect(client.get(key)).toBe(undefined);
+          expect([Object.isFrozen(current), Object.isFrozen(current.metas)]).toEqual([true, true]);
+          left.set(key, metas);
+        });
+        client.onUpdate((key, previous, current) =>
+          updated.push(`${key} ${previous.phx_ref} ${current.phx_ref}`),
+        );
+
+        const deliver = (event: string, payload: object): void => {
+          const text = JSON.stringify(payload);
+          for (const each of [client, alone]) each.receive(event, JSON.parse(text));
+          const expected: string[] = [];
+          for (const [key, metas] of left) {
+            for (const { phx_ref } of metas) {
+              const next = joined.get(key)?.find(({ phx_ref_prev }) => phx_ref_prev === phx_ref);
+              if (next !== undefined) expected.push(`${key} ${phx_ref} ${next.phx_ref}`);
+            }
+          }
+          expect(updated).toEqual(expected);
+          updatesTold += expected.length;
+          expect(alone.list()).toEqual(client.list());
+          expect(Object.keys(alone.list())).toEqual(Object.keys(client.list()));
+          joined.clear();
+          left.clear();
+          updated.length = 0;
+        };
+
+        // No diff waits for a state: each message is applied at once, and alone.
+        const state = (): void => deliver("presence_state", toPresences(topic.list(), new Map()));
+        state();
+        for (const message of messages) {
+          if (message.kind === "reconnect") for (const each of [client, alone]) each.reset();
+          if (message.kind === "reconnect" || message.kind === "state") state();
+          else {
+            const diff = topic.take(message.step);
+            if (diff === undefined || message.kind === "lose") continue;
+            deliver("presence_diff", toWireDiff(toPresenceDiff(diff, new Map())));
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+    expect(updatesTold).toBeGreaterThan(100);
   }, 60_000);
 });
