@@ -189,8 +189,9 @@ export class Merging {
       const slice = held.heldSlice(shard) ?? (isUsed ? this.#claim(replica, shard, nowMs) : undefined);
       // What is not kept is not summed up either, so nothing counts as complete without it.
       if (slice === undefined && isUsed) continue;
-      if (way === "late") held.sumUpLate(shard, summary.clock);
-      else held.sumUp(shard, summary.clock, way === "direct", heartbeat.answers, isSlow);
+      const clock = slice?.clockToldBy(summary.clock, counter) ?? 0;
+      if (way === "late") held.sumUpLate(shard, clock);
+      else held.sumUp(shard, clock, way === "direct", heartbeat.answers, isSlow);
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       const growth = summary.count - slice.weight;

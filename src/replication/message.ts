@@ -135,7 +135,8 @@ export interface Page {
   readonly kept: readonly Interval[];
   /**
    * The dots of (from, to] that are shown there and went with their session, by ascending clock, if any; on the last
-   * page also those of earlier ones that did so since the first.
+   * page also those of earlier ones that did so since the first, and of those above what is shown the latest that did, as
+   * they may have come meanwhile.
    */
   readonly closed?: readonly number[];
 }

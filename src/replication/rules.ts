@@ -48,12 +48,6 @@ import type { Message, ShardSummary, SliceRequest, VersionRange, WireBirth } fro
 import { SAYING_RULES } from "./saying-rules.js";
 import { VERSION_RULES } from "./version-rules.js";
 
-/** What is known of the present life of a name when another one is heard. */
-interface PresentLife {
-  readonly incarnation: string;
-  readonly isDown: boolean;
-}
-
 export const RULES = {
   ...VERSION_RULES,
   ...HEARING_RULES,
@@ -271,13 +265,14 @@ export const RULES = {
    */
   restOfWindowMs: (patienceMs: number, silentMs: number): number => patienceMs - silentMs,
 
-  /** R38: A smaller incarnation is ignored while the larger is up or departing. Else old frames evict a new life. */
-  isSuperseded: (incarnation: string, present: PresentLife): boolean =>
-    incarnation < present.incarnation && !present.isDown,
+  /** R38: A smaller incarnation is ignored beside a larger one. Else old frames evict a new life, or show a dead one. */
+  isSuperseded: (incarnation: string, presentIncarnation: string): boolean =>
+    incarnation < presentIncarnation,
 
   /**
-   * R38: And it yields to one that insists when it has not been heard for the down period of the listener, whatever it
-   * said of its own period or its window. Else one forged frame of a later life hides a node until it is forgotten.
+   * R38: The larger yields to one that insists when it has not been heard for the down period of the listener, whatever
+   * it said of its own period or its window. Else a node whose wall clock went back never returns, or one forged frame
+   * of a later life hides a node until that is forgotten.
    */
   yields: (silentMs: number, downPeriodMs: number): boolean => silentMs > downPeriodMs,
 

@@ -383,18 +383,17 @@ export class SimulatedCluster<M extends Meta<M> = AnyMeta> {
   }
 
   #settleLimitMs(): number {
-    const { downPeriodMs } = this;
     let fromMs = Math.max(this.nowMs, this.network.lastArrivalMs);
     let windowsEndMs = fromMs;
-    for (const { machine, goodbye } of this.lives) {
-      if (!machine.ended) fromMs = Math.max(fromMs, machine.stalls.at(-1)?.untilMs ?? 0);
-      if (goodbye !== undefined) windowsEndMs = Math.max(windowsEndMs, goodbye.atMs + goodbye.windowMs);
-    }
     // A goodbye that was lost shows as silence, and one that comes last begins its window then.
-    const longestWindowMs = Math.max(
-      downPeriodMs,
-      ...this.lives.map(({ goodbye }) => goodbye?.windowMs ?? 0),
-    );
+    let longestWindowMs = this.downPeriodMs;
+    for (const { machine, goodbye, patienceMs } of this.lives) {
+      if (!machine.ended) fromMs = Math.max(fromMs, machine.stalls.at(-1)?.untilMs ?? 0);
+      else longestWindowMs = Math.max(longestWindowMs, patienceMs);
+      if (goodbye === undefined) continue;
+      windowsEndMs = Math.max(windowsEndMs, goodbye.atMs + goodbye.windowMs);
+      longestWindowMs = Math.max(longestWindowMs, goodbye.windowMs);
+    }
     return (
       Math.max(fromMs, windowsEndMs) +
       longestWindowMs +

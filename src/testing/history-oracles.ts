@@ -372,6 +372,13 @@ export class HistoryOracles {
       const name = detail instanceof TrackerError ? nameIn(detail.details) : "";
       if (this.#isMistakable(name) || this.#mayInsist(name)) return;
     }
+    if (
+      code === "COUNTER_AHEAD" &&
+      detail instanceof TrackerError &&
+      this.#mayInsist(nameIn(detail.details))
+    ) {
+      return;
+    }
     if (code === "DIVERGENCE" && this.#expected.corrupted) return;
     this.#blame(node, `reported an error: ${String(detail)}`);
   }

@@ -89,6 +89,12 @@ export class Machine {
     return total;
   }
 
+  /** By how much it may say that it is often late, once it stood still twice: by its second-longest stall at the most. */
+  get oftenLateMs(): number {
+    const [, secondMs = 0] = this.stalls.map(({ fromMs, untilMs }) => untilMs - fromMs).sort((a, b) => b - a);
+    return secondMs;
+  }
+
   /** Runs something that comes from outside, now or when the stall is over. */
   arrive(run: () => void): void {
     if (this.#ended) return;

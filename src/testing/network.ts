@@ -94,6 +94,8 @@ const noticeMs: RangeMs = [0, 300];
 export class FaultyNetwork {
   /** The faults in force; replace it at any time. */
   faults: NetworkFaults = faultless;
+  /** For how long a payload was under way at the most, or will have been. */
+  longestWayMs = 0;
   readonly #options: NetworkOptions;
   readonly #random: SeededRandom;
   readonly #echoRandom: SeededRandom;
@@ -389,6 +391,7 @@ export class FaultyNetwork {
     };
     const arriveAt = (atMs: number): void => {
       this.#lastArrivalMs = Math.max(this.#lastArrivalMs, atMs);
+      this.longestWayMs = Math.max(this.longestWayMs, atMs - time.nowMs);
       time.at(atMs, arrive);
     };
     arriveAt(arrivesMs);

@@ -221,7 +221,9 @@ export class PromiseOracles {
       if (this.#isMistakable(owner.name)) continue;
       const sinceMs = node.endpoint.lastFreshMs.get(owner.endpoint) ?? node.startedMs;
       const windowMs = owner.goodbye?.windowMs ?? 0;
-      const limitMs = 2 * downPeriodMs + 3 * heartbeatPeriodMs + windowMs + revivedMs;
+      // One that stood still again and again has said so, and others are patient with it.
+      const patienceMs = Math.max(downPeriodMs, owner.patienceMs);
+      const limitMs = downPeriodMs + patienceMs + 3 * heartbeatPeriodMs + windowMs + revivedMs;
       const wellMs = this.#connectedMsSince(node, sinceMs);
       if (wellMs <= limitMs) continue;
       blamed.add(owner);
@@ -273,6 +275,7 @@ export class PromiseOracles {
   #lookAtFollowing(node: Node, memory: Memory): void {
     if (this.#expected.corrupted || this.#expected.hints || this.#isMistakable(node.name)) return;
     const now = this.#cluster.nowMs;
+    const { heartbeatPeriodMs } = this.#expected;
     const { broadcastPeriodMs, network } = this.#cluster;
     const limitMs = broadcastPeriodMs + 2 * network.slowestMs + 2 * slackMs;
     for (const owner of this.#others(node)) {
@@ -287,7 +290,9 @@ export class PromiseOracles {
       const followsMs = memory.followsMs.get(owner.life) ?? -Infinity;
       // Level with what was there before the last loss is not enough: its frame may have been the one that was lost.
       if (followsMs <= quietSinceMs + limitMs) {
-        const isLevel = entries.length > 0 && missing === undefined && now > quietSinceMs + limitMs;
+        // What was lost may have told of a leave: of that the list says nothing, but the next heartbeat does.
+        const isTold = now > quietSinceMs + limitMs + heartbeatPeriodMs;
+        const isLevel = entries.length > 0 && missing === undefined && isTold && this.#lagsNot(node, owner);
         if (isLevel) memory.followsMs.set(owner.life, now);
         continue;
       }
@@ -298,6 +303,12 @@ export class PromiseOracles {
         `no longer follows ${owner.name}, of which no broadcast was lost: ${identityOf(missing)}`,
       );
     }
+  }
+
+  /** Whether a node knows of nothing that it lacks of another. */
+  #lagsNot(node: Node, { name }: Node): boolean {
+    const { replicas } = node.tracker.health();
+    return replicas.every((replica) => replica.name !== name || replica.lagDots === 0);
   }
 
   /** The first life after a clock that was ahead has to insist; once one of them was seen, none does. */

@@ -147,7 +147,12 @@ class ScheduleRun {
       },
       hints: announceCrashes,
       handlersFail: habits.includes("throw"),
-      latestFrameMs: latestFrameMs({ ...faultless, ...network }) + slowestMs,
+      get latestFrameMs() {
+        return Math.max(
+          latestFrameMs({ ...faultless, ...network }) + slowestMs,
+          cluster.network.longestWayMs,
+        );
+      },
       slowestFaultMs: { ...faultless, ...network }.delayMs[1],
       heartbeatPeriodMs: cluster.heartbeatPeriodMs,
       downPeriodMs: cluster.downPeriodMs,

@@ -7,7 +7,7 @@ import type { AnyMeta, Diff, Meta } from "../words.js";
 import type { TrackerBehaviour } from "../tracker/behaviour.js";
 import { Session } from "../session.js";
 import { Tracker, type TrackerOptions } from "../tracker/tracker.js";
-import { DOWN_PERIODS_TO_RETURN, HEARTBEATS_TO_DEAF } from "../replication/limits.js";
+import { DOWN_PERIODS_TO_RETURN, HEARTBEATS_TO_DEAF, HEARTBEATS_TO_DOWN } from "../replication/limits.js";
 import { DiffFold } from "./diff-fold.js";
 import type { StartTracker } from "./cluster-options.js";
 import type { Machine } from "./machine.js";
@@ -103,6 +103,17 @@ export class SimulatedNode<M extends Meta<M> = AnyMeta> {
     endpoint.ownHearing.memoryMs = DOWN_PERIODS_TO_RETURN * options.downPeriodMs;
     // It remembers each heartbeat, by ticks of which there are several in each.
     endpoint.ownHearing.resolutionMs = 1.5 * options.heartbeatPeriodMs;
+  }
+
+  /** For how long others may be patient with its silence: for three of the heartbeats that it may say it sends. */
+  get patienceMs(): number {
+    const { heartbeatPeriodMs, downPeriodMs, permdownPeriodMs } = this.options;
+    const { oftenLateMs } = this.machine;
+    if (oftenLateMs === 0) return downPeriodMs;
+    return Math.max(
+      downPeriodMs,
+      Math.min(HEARTBEATS_TO_DOWN * (heartbeatPeriodMs + oftenLateMs), permdownPeriodMs),
+    );
   }
 
   /** Starts a life. Resolves when its tracker runs. */

@@ -24,7 +24,7 @@ import {
   madeUpLivesYield,
   twinsAreReported,
 } from "./runs-of-lives.js";
-import { hinting, lateFirstFrames, losingTheBroker, turningBack } from "./schedules.js";
+import { hinting, lateFirstFrames, losingTheBroker, turnedBackWhileDown, turningBack } from "./schedules.js";
 
 /** So many places are taken under a key as were at any time. */
 function neverFewer(): Rules["placesTaken"] {
@@ -137,23 +137,21 @@ const lives: readonly BrokenRule[] = [
     found: /does not listen to .*, the latest life of its name/,
     broken: {
       rules: {
-        isSuperseded: (incarnation, present) => incarnation !== present.incarnation && !present.isDown,
+        isSuperseded: (incarnation, present) => incarnation !== present,
       },
     },
   },
   {
-    rule: "R38 is missed: a smaller incarnation is ignored while the larger is up",
+    rule: "R38 is missed: a smaller incarnation is ignored beside a larger",
     found: /listens to .* while a later life of its name is there/,
     firstSeed: 10,
     broken: { rules: { isSuperseded: () => false } },
   },
   {
-    rule: "R38 is missed: a smaller incarnation is admitted when the larger is down",
-    found: /does not listen to .*, the latest life of its name/,
-    firstSeed: 25,
-    broken: {
-      rules: { isSuperseded: (incarnation, present) => incarnation < present.incarnation },
-    },
+    rule: "R38 is missed: a smaller incarnation is heard beside a larger that is down only once it insists",
+    found: /listens at once to .*, beside a later life of its name/,
+    schedule: turnedBackWhileDown,
+    broken: { rules: { insists: () => true } },
   },
   {
     rule: "R38 is missed: a life that is not heard yields to one that insists",

@@ -60,13 +60,18 @@ export class MembershipOracles implements StepWatcher {
     // Who was replaced departs, but it is its successor that decides who may follow.
     const present = step.before.filter(({ replica }) => !this.#replaced.has(replica));
     const stay = present.filter(({ status }) => status !== "down").map(({ replica }) => replica);
+    const hasLater = present.some(({ replica }) => replica.life.incarnation > frame.from.incarnation);
     const replica =
       replicaOfFrame(replicator, frame) ??
       step.before.find((each) => each.replica.id === replicaOf(frame.from))?.replica;
     this.#lookAtHearing(frame.from, isDirect(step), frame.counter, stay, replica, hearing);
+    if (hearing === "superseded" && !hasLater)
+      this.#situation.blame(`does not listen to ${replicaOf(frame.from)}, the latest life of its name`);
     const { membership } = replicator;
     if (hearing !== "heard") this.#refuses(membership, frame.from);
     else if (replica !== undefined && !step.before.some((each) => each.replica === replica)) {
+      if (hasLater && this.#refused.get(membership)?.has(replica.id) !== true)
+        this.#situation.blame(`listens at once to ${replica.id}, beside a later life of its name`);
       this.#appears(membership, replica, present.length === 0);
       for (const earlier of step.before) {
         this.#replaced.add(earlier.replica);
@@ -170,7 +175,8 @@ export class MembershipOracles implements StepWatcher {
     if (hearing === "heard") {
       if (replica === undefined) return; // it has said goodbye with its first frame
       const heard = this.#heardOf(replica);
-      if (counter <= heard[kind]) this.#situation.blame(`hears a late frame of ${who}`);
+      if (counter <= heard[kind] && !this.#situation.mayInsist)
+        this.#situation.blame(`hears a late frame of ${who}`);
       heard[kind] = counter;
       heard.heardMs = nowMs;
       // One that has not been heard for a down period yields.
@@ -184,11 +190,6 @@ export class MembershipOracles implements StepWatcher {
       }
     } else if (hearing === "late" && known !== undefined && counter > this.#heardOf(known)[kind]) {
       this.#situation.blame(`drops a frame of ${who} that is not late`);
-    } else if (
-      hearing === "superseded" &&
-      before.every(({ life: other }) => other.incarnation < life.incarnation)
-    ) {
-      this.#situation.blame(`does not listen to ${who}, the latest life of its name`);
     }
   }
 

@@ -142,6 +142,20 @@ export function turningBack(seed: number): Schedule {
   return { seed, nodes: names, network, options, announceCrashes: false, steps };
 }
 
+/** A node starts again when all have found it down, and its clock went back meanwhile. */
+export function turnedBackWhileDown(seed: number): Schedule {
+  const steps: Step[] = [
+    { do: "set", node: "a", session: 1, topic: "room:1", key: "user:1" },
+    { do: "advance", ms: 3_000 },
+    { do: "crash", node: "a" },
+    { do: "advance", ms: 15_000 },
+    { do: "start", node: "a", clockOffsetMs: -3_600_000 },
+    { do: "set", node: "a", session: 1, topic: "room:1", key: "user:1" },
+    { do: "advance", ms: 15_000 },
+  ];
+  return { seed, nodes: ["a", "b", "c"], network: {}, options, announceCrashes: false, steps };
+}
+
 /** The links are cut for a while, then the broker goes away and comes back. */
 export function losingTheBroker(seed: number): Schedule {
   const random = new SeededRandom(`losing the broker ${seed}`);

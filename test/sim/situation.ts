@@ -38,6 +38,11 @@ export class Situation {
     return this.#cluster?.permdownPeriodMs ?? Infinity;
   }
 
+  /** Whether frames that come twice may come for longer than a life that has ended can send: they may seem to insist. */
+  get mayInsist(): boolean {
+    return (this.#cluster?.network.longestWayMs ?? 0) >= this.downPeriodMs;
+  }
+
   get tickPeriodMs(): number {
     return this.heartbeatPeriodMs / ticksPerHeartbeat;
   }

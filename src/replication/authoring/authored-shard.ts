@@ -21,6 +21,9 @@ import type {
 } from "../message.js";
 import { PROTOCOL, type Protocol } from "../rules.js";
 
+/** Dots in which what closed may be under way to one that begins, or builds anew: those of some seconds, two bytes each. */
+const CLOSED_UNDER_WAY = 512;
+
 const NOTHING: ShardSummary = { clock: 0, count: 0, digest: 0 };
 
 /** The live clocks in order; and in order, which births went with their session, and when. */
@@ -147,10 +150,11 @@ export class AuthoredShard {
   }
 
   /**
-   * The page that was asked for, with at most `maxItems` births and intervals: what lives, as of the last
+   * The page that was asked for, with at most `mostItems` births and intervals: what lives, as of the last
    * flush, from the dot after `from` on. To be called after a flush.
    */
-  page(request: PageRequest, maxItems: number = this.#limits.pageItems): Page {
+  page(request: PageRequest, mostItems?: number): Page {
+    const maxItems = mostItems ?? this.#limits.pageItems;
     const { shard, rebuild, base, from, shown = 0 } = request;
     const asOf = this.#flushed.clock;
     const until = request.until === 0 ? asOf : Math.min(request.until, asOf);
@@ -198,8 +202,11 @@ export class AuthoredShard {
       births,
       kept,
     };
-    if (page.to === until)
+    if (page.to === until) {
       closed.unshift(...this.#closedSince(until, Math.min(from, shown), shown, maxItems));
+      if (request.shown !== undefined)
+        closed.push(...this.#closedAbove(shown, until, Math.min(CLOSED_UNDER_WAY, mostItems ?? Infinity)));
+    }
     return closed.length === 0 ? page : { ...page, closed };
   }
 
@@ -246,7 +253,7 @@ export class AuthoredShard {
   #withClosed(delta: DeltaMessage): DeltaMessage {
     const { since, upTo } = delta;
     const births: number[] = [];
-    const from = since === 0 ? upTo - this.#limits.pageItems : since;
+    const from = since === 0 ? upTo - CLOSED_UNDER_WAY : since;
     for (const clock of this.#endings.closedWithin(Math.max(0, from), upTo)) {
       const birth = this.#birthRemovedAt(clock);
       if (birth !== undefined && birth > since) births.push(birth);
@@ -265,6 +272,20 @@ export class AuthoredShard {
       const birth = this.#birthRemovedAt(removal);
       if (birth !== undefined && birth <= upTo && removal > shown) births.push(birth);
       if (births.length === limit) break;
+    }
+    return births.sort((one, other) => one - other);
+  }
+
+  /**
+   * The births of (shown, until] that closed last. Their deltas may have been under way when the requester said what it
+   * shows: it may show them by now, and those that tell of their ends may be lost.
+   */
+  #closedAbove(shown: number, until: number, limit: number): number[] {
+    const births: number[] = [];
+    const removals = this.#endings.closedWithin(shown, this.#flushed.clock);
+    for (let i = removals.length - 1; i >= 0 && births.length < limit; i--) {
+      const birth = this.#birthRemovedAt(removals[i]!);
+      if (birth !== undefined && birth > shown && birth <= until) births.push(birth);
     }
     return births.sort((one, other) => one - other);
   }

@@ -12,7 +12,7 @@ import { identityText, type SliceChange } from "./identity.js";
 /** Deltas that wait for a rebuild to reach them: those of some minutes; more than that are asked for again. */
 const MAX_DELTAS_AHEAD = 64;
 
-/** Births that closed before they came: those of some long deltas. Of more it is not known later that they closed. */
+/** Births that closed before they came, or came early: those of some long deltas. Of more it is not known that they closed. */
 const MAX_CLOSED_AHEAD = 16_384;
 
 export class Rebuild {
@@ -48,6 +48,8 @@ export class Rebuild {
    * again; or it tells that they closed, in a later revision.
    */
   #gone: Map<number, ReplicatedEntry> | undefined;
+  /** Births in deltas that came early: of what is held, one of them may be a later revision, which closed. */
+  #born: Map<number, ReplicatedEntry> | undefined;
   /** The highest clock of what is shown that the author was told of: of later births no page tells that they closed. */
   #shown = 0;
 
@@ -113,7 +115,20 @@ export class Rebuild {
   /** A delta came for the held slice, which this one will need as well, if it is not the first. */
   keep(delta: Delta, held: ReadonlyMap<number, unknown>, heldClock: number): void {
     this.noteClosed(delta.closed, held, heldClock);
-    if (!this.first && delta.upTo > this.clock) this.#ahead.add(delta);
+    if (this.first || delta.upTo <= this.clock) return;
+    this.#ahead.add(delta);
+    for (const { clock, value } of delta.part.births) {
+      if (clock > heldClock) this.#noteBorn(clock, value);
+    }
+  }
+
+  #noteBorn(clock: number, entry: ReplicatedEntry): void {
+    if (this.#closed?.has(clock) === true) this.#noteClosedLater(entry);
+    else if ((this.#born?.size ?? 0) < MAX_CLOSED_AHEAD) (this.#born ??= new Map()).set(clock, entry);
+  }
+
+  #noteClosedLater(entry: ReplicatedEntry): void {
+    (this.#closedLater ??= new Set()).add(identityText(entry));
   }
 
   /** Births have come, of which those that are held cost nothing. */
@@ -131,7 +146,7 @@ export class Rebuild {
       const { removed } = this.set.mergePart({ ...next.part, births });
       this.noteFresh(births, held);
       for (const { dot, value } of removed) {
-        if (next.closed.has(dot.clock)) (this.#closedLater ??= new Set()).add(identityText(value));
+        if (next.closed.has(dot.clock)) this.#noteClosedLater(value);
       }
       this.clock = next.upTo;
       this.counter = Math.max(this.counter, next.counter);
@@ -156,8 +171,8 @@ export class Rebuild {
   noteClosed(clocks: Iterable<number>, held: ReadonlyMap<number, unknown>, heldClock: number): void {
     if (this.first) return;
     for (const clock of clocks) {
-      const gone = this.#gone?.get(clock);
-      if (gone !== undefined) (this.#closedLater ??= new Set()).add(identityText(gone));
+      const known = this.#gone?.get(clock) ?? this.#born?.get(clock);
+      if (known !== undefined) this.#noteClosedLater(known);
       const mayCome = clock > heldClock && (this.#closed?.size ?? 0) < MAX_CLOSED_AHEAD;
       if (mayCome || held.has(clock)) (this.#closed ??= new Set()).add(clock);
     }

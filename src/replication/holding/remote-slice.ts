@@ -105,6 +105,11 @@ export class RemoteSlice {
     return this.entries.size + rebuilt + waiting + (this.#replacement?.weight ?? 0);
   }
 
+  /** Where its author stands for all that is known, when a frame says that it stood there: it may be an old one. */
+  clockToldBy(clock: number, counter: number): number {
+    return this.#rules.isLate(counter, this.#targetCounter) ? Math.max(clock, this.#target) : clock;
+  }
+
   /** Grows whenever a delta or a page brings the slice, or its rebuild, on. */
   get steps(): number {
     return this.#steps;

@@ -116,7 +116,9 @@ export class Membership<P extends Peer = Peer> {
     }
     const present = this.#present.get(life.name);
     const isOver = rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined);
-    if (isOver || this.#isSuperseded(life, present)) {
+    const isSuperseded =
+      present !== undefined && rules.isSuperseded(life.incarnation, present.life.incarnation);
+    if (isOver || isSuperseded) {
       if (!this.#prevails(life, counter, patienceMs, present, nowMs))
         return { type: isOver ? "over" : "superseded" };
       if (present === undefined && this.#isCrowded(1, nowMs)) return { type: "crowded" };
@@ -133,8 +135,7 @@ export class Membership<P extends Peer = Peer> {
       return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
     }
     if (life.incarnation === present.life.incarnation) return this.#listen(present, counter, direct, nowMs);
-    // A larger one is a restart; a smaller one beside a larger that is down is a restart after which the wall
-    // clock stood further back.
+    // A larger one is a restart.
     this.#replace(present, nowMs);
     return this.#listen(this.#appear(life, nowMs), counter, direct, nowMs);
   }
@@ -254,7 +255,9 @@ export class Membership<P extends Peer = Peer> {
       const who = `${replica.id} ${isAhead ? "ahead" : direct ? "direct" : "broadcast"}`;
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
-      const sinceGoodbyeMs = isAhead || replica.status !== "departing" ? 0 : nowMs - replica.departsAtMs;
+      // What was sent before the first that was heard was sent before the goodbye.
+      const mayOutlive = !isAhead && replica.status === "departing" && counter > replica.metCounter;
+      const sinceGoodbyeMs = mayOutlive ? nowMs - replica.departsAtMs : 0;
       if (rules.outlives(sinceGoodbyeMs, this.#delayMs())) {
         replica.outlivesGoodbye = true;
         replica.heardHealthyMs = this.#healthy.at(nowMs);
@@ -382,13 +385,6 @@ export class Membership<P extends Peer = Peer> {
     const { isEmpty, isAlive, heartbeatPeriodMs } = replica;
     const silentMs = this.silenceOf(replica, nowMs);
     return this.#protocol.rules.isSpare(isEmpty, isAlive, silentMs, this.downPeriodOf(heartbeatPeriodMs));
-  }
-
-  #isSuperseded({ incarnation }: Life, present: P | undefined): boolean {
-    if (present === undefined || incarnation === present.life.incarnation) return false;
-    const isDown = present.status === "down";
-    const { rules } = this.#protocol;
-    return rules.isSuperseded(incarnation, { incarnation: present.life.incarnation, isDown });
   }
 
   /**

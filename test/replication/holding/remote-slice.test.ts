@@ -335,6 +335,19 @@ describe("a rebuild", () => {
     });
   });
 
+  it("R31: lets a frame from before lower no goal, and a newer one lower it", () => {
+    const pair = new Pair();
+    pair.add("x");
+    pair.flush();
+    pair.add("y", "z");
+    pair.counter = 19;
+    pair.receive(pair.flush());
+    expect([pair.slice.clock, pair.slice.target]).toEqual([0, 3]);
+    expect(pair.slice.clockToldBy(0, 17)).toBe(3);
+    expect(pair.slice.clockToldBy(4, 17)).toBe(4);
+    expect(pair.slice.clockToldBy(1, 21)).toBe(1);
+  });
+
   it("finds a kept dot that is not held unusable", () => {
     const pair = new Pair();
     pair.add("x");
@@ -361,8 +374,9 @@ describe("a rebuild", () => {
     expect(pair.receivePage(page).removed).toMatchObject([{ entry: { meta: { v: 2 } }, closed: true }]);
   });
 
-  it("knows that a session closed by a delta that came before the entry did", () => {
-    for (const isEarly of [true, false]) {
+  it.each(["before it was built anew", "while the page was under way", "never"])(
+    "R5: knows that a session closed though the delta that tells came %s, and the entry's own late",
+    (when) => {
       const pair = new Pair();
       pair.add("y");
       pair.receive(pair.flush());
@@ -370,14 +384,56 @@ describe("a rebuild", () => {
       const late = pair.flush();
       pair.remove("x", true);
       const early = pair.flush();
-      if (isEarly) pair.receive(early);
+      if (when.startsWith("before")) pair.receive(early);
       pair.slice.startRebuild(1, false);
       const page = pair.page();
-      if (!isEarly) pair.receive(early);
+      if (when.startsWith("while")) pair.receive(early);
       expect(pair.receive(late).added).toHaveLength(1);
       expect(pair.receivePage(page).removed).toMatchObject([{ entry: { key: "x" }, closed: true }]);
       expect(pair.held()).toEqual(["y"]);
+    },
+  );
+
+  it("R5: knows that a session closed whose later revision came in a delta that does not join on", () => {
+    for (const isToldFirst of [true, false]) {
+      const pair = new Pair();
+      pair.add("y");
+      pair.receive(pair.flush());
+      pair.slice.startRebuild(1, false);
+      const request = pair.slice.nextRequest();
+      pair.add("x");
+      const first = pair.flush();
+      pair.add("z");
+      pair.flush();
+      pair.update("x", { v: 2 });
+      const second = pair.flush();
+      pair.remove("x", true);
+      const end = pair.flush();
+      for (const delta of isToldFirst ? [end, second] : [second, end]) pair.receive(delta);
+      expect(pair.receive(first).added).toHaveLength(1);
+      if (request?.type !== "pageRequest") throw new Error("asks for no page");
+      // An author of before says nothing of what may be under way.
+      const { closed: _, ...page } = pair.author.page(request);
+      expect(pair.receivePage(page).removed).toMatchObject([{ entry: { key: "x" }, closed: true }]);
+      expect(pair.held()).toEqual(["y", "z"]);
     }
+  });
+
+  it("R5: is told of the latest 512 that may have come meanwhile, and no more than fit", () => {
+    const pair = new Pair();
+    pair.add("y");
+    pair.receive(pair.flush());
+    const keys = Array.from({ length: 600 }, (_, i) => `k${i}`);
+    pair.add(...keys);
+    pair.flush();
+    for (const key of keys) pair.remove(key, true);
+    pair.flush();
+    pair.slice.startRebuild(1, false);
+    const { closed = [] } = pair.page();
+    expect(closed).toHaveLength(512);
+    expect(closed).toEqual([...closed].sort((one, other) => one - other));
+    expect(closed.at(-1)).toBe(601);
+    expect(pair.page(10).closed).toHaveLength(10);
   });
 
   it("never takes a slice back that went on meanwhile", () => {

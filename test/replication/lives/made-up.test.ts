@@ -114,4 +114,20 @@ describe("a goodbye that nobody said", () => {
     table.pass(20_000);
     expect(table.take()).toEqual(["appeared b1", "departs b1", "ended b1"]);
   });
+
+  it("R83: is not contradicted by what was sent before the first that was heard", () => {
+    for (const [late, up] of [
+      [1, "departing"],
+      [4, "down"],
+    ] as const) {
+      const table = new Table(3);
+      table.hear(b, 3);
+      table.hear(b, 5);
+      table.goodbye("b", 30_000);
+      table.pass(2_000);
+      expect(table.hear(b, late)).toBe("late");
+      table.pass(DOWN_MS + 1_000);
+      expect(table.replica("b")?.status).toBe(up);
+    }
+  });
 });

@@ -63,13 +63,32 @@ describe("membership", () => {
     expect(table.take()).toEqual(["ended a1"]);
   });
 
-  it("ignores a smaller life while the larger is up, and admits it when that is down", () => {
+  it("R38: ignores a smaller life beside a larger one, also when that is down, until it insists", () => {
     const table = new Table();
     table.hear(life("a", 2), 1);
     expect(table.hear(life("a", 1), 1)).toBe("superseded");
     table.pass(DOWN_MS + 1);
-    expect(table.hear(life("a", 1), 2)).toBe("up");
+    let counter = 2;
+    for (let passedMs = 0; passedMs <= DOWN_MS; passedMs += 1_000) {
+      expect(table.hear(life("a", 1), counter)).toBe("superseded");
+      table.pass(1_000);
+      counter += 1;
+    }
+    expect(table.hear(life("a", 1), counter)).toBe("up");
     expect(table.take()).toEqual(["appeared a2", "down a2", "ended a2", "ahead of a1", "appeared a1"]);
+  });
+
+  it("R38: takes frames that the network repeats for no life beside a larger one that is down", () => {
+    const table = new Table();
+    table.hear(life("a", 2), 1);
+    table.pass(DOWN_MS + 1);
+    for (const counter of [3, 7, 5, 6, 7, 9]) {
+      expect(table.hear(life("a", 1), counter)).toBe("superseded");
+      table.pass(1_500);
+    }
+    table.pass(10 * DOWN_MS);
+    expect(table.hear(life("a", 1), 10)).toBe("superseded");
+    expect(table.take()).toEqual(["appeared a2", "down a2"]);
   });
 
   it("reports a rival that keeps speaking, once, and not what is left of a life that has ended", () => {

@@ -22,7 +22,8 @@ export class Table {
   nowMs = 0;
   readonly #healthy = new HealthyTime(RULES, Infinity, 0);
 
-  constructor() {
+  /** @param delayMs how long frames take at the most, as far as is known. */
+  constructor(delayMs = Infinity) {
     const note = (what: string) => (replica: Replica) => {
       this.news.push(`${what} ${replica.name}${Number(replica.life.incarnation)}`);
     };
@@ -32,6 +33,7 @@ export class Table {
         downPeriodMs: DOWN_MS,
         permdownPeriodMs: PERMDOWN_MS,
         healthy: this.#healthy,
+        delayMs: () => delayMs,
         makePeer: (heard) => new Replica(heard, "self@1"),
       },
       {
