@@ -7,6 +7,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { codeBlocks } from "../docs/markdown.js";
 import {
+  copyConsumer,
   ensureBuilt,
   entries,
   filesOf,
@@ -40,8 +41,14 @@ afterAll(() => {
   for (const each of folders) rmSync(each, { recursive: true, force: true });
 });
 
+const installed = new Map<string, string>();
+
+/** A project for one test. npm installs the first of each type; the others are copies of that, before anything is in it. */
 async function install(type: "module" | "commonjs", links: readonly string[] = []): Promise<string> {
-  const consumer = await installConsumer(type, [tarball, ...dependencies], links);
+  const first = installed.get(type) ?? (await installConsumer(type, [tarball, ...dependencies]));
+  if (!installed.has(type)) folders.push(first);
+  installed.set(type, first);
+  const consumer = copyConsumer(first, links);
   folders.push(consumer);
   return consumer;
 }

@@ -106,13 +106,25 @@ export async function installConsumer(
   const folder = makeFolder();
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type }));
   await mustRun("npm", ["install", "--offline", "--no-audit", "--no-fund", ...tarballs], folder);
-  for (const name of links) {
-    const link = join(folder, "node_modules", name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), link, "junction");
-  }
+  link(folder, links);
   cpSync(fixtures, folder, { recursive: true });
   return folder;
+}
+
+/** The same project once more, in a folder of its own, as npm has installed it; with links of its own. */
+export function copyConsumer(consumer: string, links: readonly string[]): string {
+  const folder = makeFolder();
+  cpSync(consumer, folder, { recursive: true, verbatimSymlinks: true });
+  link(folder, links);
+  return folder;
+}
+
+function link(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    const path = join(folder, "node_modules", name);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), path, "junction");
+  }
 }
 
 function newest(folder: string): number {
