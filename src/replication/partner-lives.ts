@@ -161,12 +161,12 @@ export class PartnerLives implements MembershipListener<Partner> {
 
   #came(partner: Partner): void {
     this.#up.set(partner.name, partner);
-    this.#concerned.interests.came(partner.name);
+    this.#concerned.interests.came(partner.pair);
   }
 
   #went(partner: Partner, nowMs: number): void {
     if (this.#up.get(partner.name) !== partner) return;
     this.#up.delete(partner.name);
-    this.#concerned.interests.went(partner.name, nowMs);
+    this.#concerned.interests.went(partner.pair, nowMs);
   }
 }

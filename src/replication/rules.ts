@@ -276,6 +276,12 @@ export const RULES = {
     incarnation < present.incarnation && !present.isDown,
 
   /**
+   * R93: A name has one life, whatever its nodes hold. One that is heard replaces the one before it among those that hold
+   * otherwise, too. Else a node that was restarted with another `holds` is listed twice.
+   */
+  isOneLife: (isThere: boolean): boolean => isThere,
+
+  /**
    * R38: And it yields to one that insists when it has not been heard for the down period of the listener, whatever it
    * said of its own period or its window. Else one forged frame of a later life hides a node until it is forgotten.
    */

@@ -91,7 +91,7 @@ describe("damaged frames of nodes that follow", () => {
     const [victim] = cluster.nodes.values();
     if (victim === undefined) throw new Error("there is no node");
     for (let count = 0; count < frames / 10; count += 1) {
-      cluster.step(victim, { type: "frame", payload: damage(random.pick(said), random) });
+      cluster.step(victim, { type: "frame", payload: damage(random.pick(said), random), way: "inbox" });
       if (random.chance(0.05)) cluster.run(random.integer(0, 50));
       // What is held meanwhile is what somebody has made up.
       cluster.wrong.length = 0;

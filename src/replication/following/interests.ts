@@ -16,6 +16,7 @@ import type { Member, MemberList, Members, Said, Stake, Wish } from "./message.j
 import { OwnEntries } from "./own-entries.js";
 import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
+import { GENERATION_OF_EVERYTHING, SHARD_OF_EVERYTHING } from "./limits.js";
 import type { FollowingProtocol } from "./rules.js";
 import { WaitingTopics } from "./waiting-topics.js";
 
@@ -25,12 +26,16 @@ export interface InterestsOptions {
   readonly downPeriodMs: number;
   /** How long a follow without a handle, and a stake without an entry, are kept. */
   readonly lingering: Lingering;
+  /** Whether this node holds everything: what it has is known to others as of a shard of its own. */
+  readonly holdsEverything: boolean;
 }
 
 export interface InterestsPort {
   /** The present life of a name, unless it has ended. */
   pairOf(name: string): Pair | undefined;
   isUp(pair: Pair): boolean;
+  /** Whether a later life of its name is up that holds otherwise, where this node speaks with those apart. */
+  isSuperseded(life: Life): boolean;
   /** All that are known and have not ended. */
   pairs(): Iterable<Pair>;
   /** There is something to say to a pair. */
@@ -66,18 +71,18 @@ export class Interests {
     protocol: FollowingProtocol,
     nowMs: number,
   ) {
-    const { life, lingering, heartbeatPeriodMs, downPeriodMs } = options;
+    const { life, lingering, heartbeatPeriodMs, downPeriodMs, holdsEverything } = options;
     this.#waiting = new WaitingTopics(Math.ceil(downPeriodMs / heartbeatPeriodMs));
     this.#options = options;
     this.#port = port;
     this.#protocol = protocol;
     this.#id = replicaOf(life);
     this.#goneMs = nowMs;
-    this.own = new OwnEntries(owner, life, protocol);
+    this.own = new OwnEntries(owner, life, protocol, holdsEverything ? SHARD_OF_EVERYTHING : 0);
     this.follows = new Follows(lingering, protocol.limits);
     this.#stakeLingerMs = lingering === "auto" ? protocol.limits.stakeLingerMs : lingering;
     this.meetings = new Meetings(
-      life.name,
+      protocol.rules.mayRegister(holdsEverything) ? life.name : undefined,
       {
         enlist: (registrar, topic, stake, again) => this.#enlist(registrar, topic, stake, again),
         meet: (member, topic) => this.#meet(member, topic),
@@ -97,6 +102,7 @@ export class Interests {
     for (const pair of this.#port.pairs()) {
       const wish = pair.wishesHeard.get(topic) ?? 0;
       if (wish > 0) pair.authored.open(topic, wish);
+      this.#openUnasked(pair, topic);
     }
     return entry;
   }
@@ -197,17 +203,20 @@ export class Interests {
   appeared(pair: Pair): void {
     this.#unheard.add(pair);
     this.meetings.appeared(pair.life);
+    for (const topic of this.own.topics()) this.#openUnasked(pair, topic);
+    // Who comes back to one of these is told to those to whom it is open.
+    for (const topic of this.#lingering.keys()) this.#openUnasked(pair, topic);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
-  came(name: string): void {
-    this.meetings.came(name);
+  came({ life, holdsEverything }: Pair): void {
+    if (this.#protocol.rules.mayRegister(holdsEverything)) this.meetings.came(life.name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
-  went(name: string, nowMs: number): void {
+  went({ life }: Pair, nowMs: number): void {
     this.#goneMs = nowMs;
-    this.meetings.went(name);
+    this.meetings.went(life.name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
@@ -231,8 +240,8 @@ export class Interests {
   forget(pair: Pair, isOver: boolean): void {
     this.#unheard.delete(pair);
     if (!isOver) {
-      const { life } = pair;
-      for (const [topic, generation] of pair.authored.opened())
+      const { life, holdsEverything } = pair;
+      for (const [topic, generation] of holdsEverything ? [] : pair.authored.opened())
         this.meetings.hint(life, topic, { roles: FOLLOWS, generation });
       for (const [topic, wish] of pair.wishes)
         if (wish > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
@@ -299,6 +308,11 @@ export class Interests {
 
   // Inside.
 
+  #openUnasked(pair: Pair, topic: string): void {
+    if (this.#protocol.rules.isOpenUnasked(pair.holdsEverything))
+      pair.authored.open(topic, GENERATION_OF_EVERYTHING);
+  }
+
   #restake(topic: string): void {
     const has = this.own.of(topic).size > 0 || this.#lingering.has(topic);
     const generation = this.follows.generationOf(topic);
@@ -327,7 +341,8 @@ export class Interests {
   #meet({ life, stake }: Member, topic: string, isNew = true): boolean {
     if (life.name === this.#options.life.name) return true;
     const pair = this.#port.pairOf(life.name);
-    if (pair === undefined || pair.life.incarnation < life.incarnation) return false;
+    if (pair === undefined) return this.#port.isSuperseded(life);
+    if (pair.life.incarnation < life.incarnation) return false;
     if (pair.life.incarnation > life.incarnation) return true;
     if ((stake.roles & FOLLOWS) !== 0 && (this.meetings.stakeIn(topic).roles & HAS) !== 0)
       pair.authored.open(topic, stake.generation);

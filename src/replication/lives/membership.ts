@@ -33,13 +33,10 @@ export type Hearing<P extends Peer> =
   | { readonly type: "own" | Exclude<Refusal, "late"> };
 
 export class Membership<P extends Peer = Peer> {
-  readonly #self: Life;
+  readonly #options: MembershipOptions<P>;
   readonly #downPeriodMs: number;
-  readonly #permdownPeriodMs: number;
   readonly #healthy: HealthyTime;
-  readonly #delayMs: () => number;
   readonly #listener: MembershipListener<P>;
-  readonly #makePeer: (life: Life) => P;
   /** The present life of every name. */
   readonly #present = new Map<string, P>();
   /** Lives that were replaced and whose window has not ended. */
@@ -48,6 +45,8 @@ export class Membership<P extends Peer = Peer> {
   /** Who is not listened to, and goes on. */
   readonly #insistence: Insistence;
   readonly #protocol: Protocol;
+  /** The lives of nodes that hold otherwise, where this node speaks with them apart. */
+  others: Pick<Membership, "supersedes" | "replace"> | undefined;
   /** Whom to forget when room is needed, the last first: found once between two passes. */
   #spare: P[] | undefined;
 
@@ -55,12 +54,9 @@ export class Membership<P extends Peer = Peer> {
     this.#protocol = protocol;
     this.#over = new OverLives(protocol.limits.livesOver, protocol.rules);
     this.#insistence = new Insistence(protocol.limits.livesOver);
-    this.#self = options.self;
+    this.#options = options;
     this.#downPeriodMs = options.downPeriodMs;
-    this.#permdownPeriodMs = options.permdownPeriodMs;
     this.#healthy = options.healthy;
-    this.#delayMs = options.delayMs ?? (() => Infinity);
-    this.#makePeer = options.makePeer;
     this.#listener = listener;
   }
 
@@ -74,7 +70,7 @@ export class Membership<P extends Peer = Peer> {
    * node, but never later than it is forgotten.
    */
   downPeriodOf(periodMs: number | undefined): number {
-    return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#permdownPeriodMs);
+    return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#options.permdownPeriodMs);
   }
 
   /** Healthy time since a replica was heard. */
@@ -109,11 +105,12 @@ export class Membership<P extends Peer = Peer> {
   hear(life: Life, counter: number, direct: boolean, nowMs: number, periodMs?: number): Hearing<P> {
     const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
-    if (rules.isOwn(life.name, this.#self.name)) {
-      if (life.incarnation !== this.#self.incarnation)
+    if (rules.isOwn(life.name, this.#options.self.name)) {
+      if (life.incarnation !== this.#options.self.incarnation)
         this.#contend(life, this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs), undefined);
       return { type: "own" };
     }
+    if (rules.isOneLife(this.others?.supersedes(life) === true)) return { type: "superseded" };
     const present = this.#present.get(life.name);
     const isOver = rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined);
     if (isOver || this.#isSuperseded(life, present)) {
@@ -142,7 +139,7 @@ export class Membership<P extends Peer = Peer> {
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
     const { rules } = this.#protocol;
-    const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
+    const grantedMs = rules.windowMs(windowMs, this.#options.permdownPeriodMs);
     if (!rules.countsGoodbye(replica.status === "departing")) {
       replica.endsHealthyMs = rules.endsMs(replica.endsHealthyMs, this.#healthy.at(nowMs) + grantedMs);
       return;
@@ -160,6 +157,18 @@ export class Membership<P extends Peer = Peer> {
     replica.heardHealthyMs = Math.min(replica.heardHealthyMs, silentSinceMs);
     replica.forgivenMs = 0;
     this.#goDown(replica, nowMs);
+  }
+
+  /** Whether a life of which a frame came among others is superseded by one that is up here. */
+  supersedes(life: Life): boolean {
+    const present = this.#present.get(life.name);
+    return present?.isAlive === true && this.#isSuperseded(life, present);
+  }
+
+  /** A life is heard among others: who has its name here is replaced by it. */
+  replace(name: string, nowMs: number): void {
+    const present = this.#present.get(name);
+    if (present !== undefined) this.#replace(present, nowMs);
   }
 
   /** Those that are down. */
@@ -216,7 +225,7 @@ export class Membership<P extends Peer = Peer> {
       const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
-        if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
+        if (rules.isForgotten(silentMs, this.#options.permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
         if (!hides || !rules.isSilent(silentMs, downPeriodMs + graceMs)) continue;
         if (replica.status === "departing") this.#stays(replica, nowMs);
@@ -231,7 +240,8 @@ export class Membership<P extends Peer = Peer> {
   }
 
   #appear(life: Life, nowMs: number): P {
-    const replica = this.#makePeer(life);
+    if (this.#protocol.rules.isOneLife(true)) this.others?.replace(life.name, nowMs);
+    const replica = this.#options.makePeer(life);
     replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
     // A life that is heard after later lives of its name have ended was not before them.
@@ -255,7 +265,7 @@ export class Membership<P extends Peer = Peer> {
       const patienceMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       const insistedMs = this.#insistedMs(who, counter, patienceMs, nowMs);
       const sinceGoodbyeMs = isAhead || replica.status !== "departing" ? 0 : nowMs - replica.departsAtMs;
-      if (rules.outlives(sinceGoodbyeMs, this.#delayMs())) {
+      if (rules.outlives(sinceGoodbyeMs, this.#options.delayMs?.() ?? Infinity)) {
         replica.outlivesGoodbye = true;
         replica.heardHealthyMs = this.#healthy.at(nowMs);
       }
@@ -386,9 +396,8 @@ export class Membership<P extends Peer = Peer> {
 
   #isSuperseded({ incarnation }: Life, present: P | undefined): boolean {
     if (present === undefined || incarnation === present.life.incarnation) return false;
-    const isDown = present.status === "down";
-    const { rules } = this.#protocol;
-    return rules.isSuperseded(incarnation, { incarnation: present.life.incarnation, isDown });
+    const held = { incarnation: present.life.incarnation, isDown: present.status === "down" };
+    return this.#protocol.rules.isSuperseded(incarnation, held);
   }
 
   /**
@@ -420,7 +429,7 @@ export class Membership<P extends Peer = Peer> {
       const heardMs = other.heardHealthyMs;
       if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;
     }
-    const { incarnation } = other?.life ?? this.#self;
+    const { incarnation } = other?.life ?? this.#options.self;
     if (this.#insistence.report(who)) this.#listener.conflict(life.name, [life.incarnation, incarnation]);
   }
 
