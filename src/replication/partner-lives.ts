@@ -96,7 +96,7 @@ export class PartnerLives implements MembershipListener<Partner> {
     const { view, interests, agenda } = this.#concerned;
     view.departingLives += 1;
     view.depart(partner);
-    interests.forget(partner.pair, true);
+    interests.departed(partner.pair);
     agenda.drop(partner);
     this.#went(partner, nowMs);
   }

@@ -199,9 +199,11 @@ export class Interests {
 
   // What others say.
 
-  /** A life is heard for the first time. */
+  /** A life is heard for the first time, or goes on after a goodbye in its name. */
   appeared(pair: Pair): void {
     this.#unheard.add(pair);
+    for (const topic of pair.stakesHeard.topics())
+      this.registrar.enlist(pair.life, topic, pair.stakesHeard.get(topic));
     this.meetings.appeared(pair.life);
     for (const topic of this.own.topics()) this.#openUnasked(pair, topic);
     // Who comes back to one of these is told to those to whom it is open.
@@ -236,9 +238,15 @@ export class Interests {
     }
   }
 
+  /** A life has said goodbye, and may go on nevertheless: until then it has no stake. */
+  departed(pair: Pair): void {
+    this.#unheard.delete(pair);
+    for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
+  }
+
   /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
   forget(pair: Pair, isOver: boolean): void {
-    this.#unheard.delete(pair);
+    this.departed(pair);
     if (!isOver) {
       const { life, holdsEverything } = pair;
       for (const [topic, generation] of holdsEverything ? [] : pair.authored.opened())
@@ -247,7 +255,6 @@ export class Interests {
         if (wish > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
     }
     pair.authored.end();
-    for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
   }
 
   heardStakes(pair: Pair, said: Said<Stake>): void {

@@ -65,10 +65,7 @@ export class Membership<P extends Peer = Peer> {
     return this.#present.get(name);
   }
 
-  /**
-   * After how much silence a replica goes down: by its own heartbeats, if they come less often than those of this
-   * node, but never later than it is forgotten.
-   */
+  /** After how much silence a replica goes down: by its own heartbeats, if they are rarer, until it is forgotten. */
   downPeriodOf(periodMs: number | undefined): number {
     return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#options.permdownPeriodMs);
   }
@@ -159,16 +156,17 @@ export class Membership<P extends Peer = Peer> {
     this.#goDown(replica, nowMs);
   }
 
-  /** Whether a life of which a frame came among others is superseded by one that is up here. */
+  /** Whether a life of which a frame came among others is up here, or superseded by one that is. */
   supersedes(life: Life): boolean {
     const present = this.#present.get(life.name);
-    return present?.isAlive === true && this.#isSuperseded(life, present);
+    return present?.isAlive === true && (present.id === replicaOf(life) || this.#isSuperseded(life, present));
   }
 
-  /** A life is heard among others: who has its name here is replaced by it. */
-  replace(name: string, nowMs: number): void {
-    const present = this.#present.get(name);
-    if (present !== undefined) this.#replace(present, nowMs);
+  /** A life is heard among others: who has its name here is replaced by it, and was never there if it is the same. */
+  replace(life: Life, nowMs: number): void {
+    const present = this.#present.get(life.name);
+    if (present?.id === replicaOf(life)) this.#end(present, "replaced", nowMs);
+    else if (present !== undefined) this.#replace(present, nowMs);
   }
 
   /** Those that are down. */
@@ -240,7 +238,7 @@ export class Membership<P extends Peer = Peer> {
   }
 
   #appear(life: Life, nowMs: number): P {
-    if (this.#protocol.rules.isOneLife(true)) this.others?.replace(life.name, nowMs);
+    if (this.#protocol.rules.isOneLife(true)) this.others?.replace(life, nowMs);
     const replica = this.#options.makePeer(life);
     replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
