@@ -276,7 +276,7 @@ export const RULES = {
     incarnation < present.incarnation && !present.isDown,
 
   /**
-   * R93: A name has one life, whatever its nodes hold. One that is heard replaces the one before it among those that hold
+   * R101: A name has one life, whatever its nodes hold. One that is heard replaces the one before it among those that hold
    * otherwise, too. Else a node that was restarted with another `holds` is listed twice.
    */
   isOneLife: (isThere: boolean): boolean => isThere,

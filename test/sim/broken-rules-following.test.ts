@@ -145,13 +145,13 @@ const rules: readonly BrokenRule[] = [
     run: visitsCostFewFrames,
   },
   {
-    rule: "R91: to a node that holds everything each topic is open",
+    rule: "R99: to a node that holds everything each topic is open",
     broken: { isOpenUnasked: () => false },
     isMixed: true,
     found: list,
   },
   {
-    rule: "R92: a node that holds everything is no registrar",
+    rule: "R100: a node that holds everything is no registrar",
     broken: { mayRegister: () => true },
     isMixed: true,
     found: / is complete in .* without | lacks /,
@@ -171,7 +171,7 @@ describe("each rule of replication by interest, switched off", () => {
     });
   }
 
-  it("R93: a name has one life, whatever its nodes hold", () => {
+  it("R101: a name has one life, whatever its nodes hold", () => {
     for (const holds of ["everything", "followed"] as const) {
       expect(whoHoldsOtherwiseIsListedOnce(holds)).toEqual([]);
       expect(whoHoldsOtherwiseIsListedOnce(holds, { isOneLife: () => false })).toEqual(["a lists x twice"]);

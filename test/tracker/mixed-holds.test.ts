@@ -177,7 +177,7 @@ describe("nodes of both kinds", { timeout: 20_000 }, () => {
     expect([keysOf(a, "room:1"), keysOf(b, "room:1")]).toEqual([[], []]);
   });
 
-  it("R93: one name has one life: who starts again and holds otherwise takes the places of before", async () => {
+  it("R101: one name has one life: who starts again and holds otherwise takes the places of before", async () => {
     for (const holds of ["followed", "everything"] as const) {
       const nodes = new Nodes();
       const other = holds === "everything" ? ("followed" as const) : ("everything" as const);

@@ -149,13 +149,13 @@ export const FOLLOWING_RULES = {
   ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
 
   /**
-   * R91: To a node that holds everything each topic is open, without a wish. It cannot wish for what it has not heard of. Else
+   * R99: To a node that holds everything each topic is open, without a wish. It cannot wish for what it has not heard of. Else
    * it lacks what others track in topics of their own.
    */
   isOpenUnasked: (holdsEverything: boolean): boolean => holdsEverything,
 
   /**
-   * R92: A node that holds everything is no registrar. Of others that do it hears nothing of what they enlist. Else a topic
+   * R100: A node that holds everything is no registrar. Of others that do it hears nothing of what they enlist. Else a topic
    * at two of them is complete for its followers without what a third one has in it.
    */
   mayRegister: (holdsEverything: boolean): boolean => !holdsEverything,
