@@ -1,6 +1,6 @@
 /**
  * Simulated clusters of nodes that hold what they follow: `npm run sim:following -- 1 300` runs 300 seeds from 1 on, one
- * after the other. The exit code is 0 only if nothing failed.
+ * after the other; with --mixed, of clusters in which some nodes hold everything. The exit code is 0 only if nothing failed.
  */
 import { runSchedule } from "../test/sim/following/schedule.js";
 
@@ -8,7 +8,11 @@ import { runSchedule } from "../test/sim/following/schedule.js";
 const SEEDS_SHOWN = 10;
 const LINE_LENGTH = 400;
 
-const [first = 1, count = 300] = process.argv.slice(2).map(Number);
+const isMixed = process.argv.includes("--mixed");
+const [first = 1, count = 300] = process.argv
+  .slice(2)
+  .filter((each) => each !== "--mixed")
+  .map(Number);
 let failed = 0;
 for (let seed = first; seed < first + count; seed++) {
   const found = findingsOf(seed);
@@ -22,8 +26,8 @@ process.exitCode = failed === 0 ? 0 : 1;
 
 function findingsOf(seed: number): readonly string[] {
   try {
-    return runSchedule(seed);
+    return runSchedule(seed, {}, isMixed);
   } catch (error) {
-    return [String(error)];
+    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   }
 }

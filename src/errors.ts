@@ -25,7 +25,7 @@
  * - `PUBLISH_FAILED`: the pubsub refused a payload; the next heartbeat repairs the loss.
  * - `INVALID_FRAME`: something on the channel that no rollcall node has sent.
  * - `UNKNOWN_PROTOCOL`: a node, a server or a client speaks no version of the protocol in common with this one.
- * - `HOLDS_DIFFER`: a node of the same tracker holds everything, and this one what it follows, or the other way round.
+ * - `HOLDS_DIFFER`: a node of the same tracker holds what it follows, and this one is an observer.
  * - `SHARDS_DIFFER`: another node lists other Redis servers as its `shards`, or in another order: they hear each other in part.
  * - `DIVERGENCE`: a slice differed from its author's at an equal clock; it is being rebuilt.
  * - `CLOCK_AHEAD`: a node's clock was ahead in an earlier life; its next start is heard late, this once.

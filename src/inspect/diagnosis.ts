@@ -66,7 +66,7 @@ const REPORTS: Partial<Readonly<Record<TrackerErrorCode, readonly [severity: Sev
     "wrong",
     "its version of rollcall is too far from that of the others: finish the upgrade",
   ],
-  HOLDS_DIFFER: ["wrong", "give all nodes of the tracker the same `holds`"],
+  HOLDS_DIFFER: ["look", "ask a node that holds everything, or that follows the topic"],
   SHARDS_DIFFER: ["wrong", "list the same Redis servers in the same order on all nodes"],
   CLOCK_AHEAD: ["look", "keep the clocks of the machines in step (NTP)"],
   COUNTER_AHEAD: ["look", "somebody may speak in the name of a node: restrict the channels at the broker"],
@@ -104,8 +104,8 @@ export function diagnose(
   }
   for (const { name, differs, protocolVersions } of foreignNodes) {
     if (differs === "holds") {
-      const what = "it holds everything, and others what they follow: neither lists what the other has";
-      add("wrong", name, what, "give all nodes of the tracker the same `holds`");
+      const what = "it holds what it follows, and tells nothing to one that only looks on";
+      add("look", name, what, "ask a node that holds everything, or that follows the topic");
       continue;
     }
     const { oldest, newest } = protocolVersions;

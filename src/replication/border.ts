@@ -13,7 +13,6 @@ import { spokenBy, type Frame } from "./message.js";
 import type { ReplicatorOptions } from "./options.js";
 import type { Effects, VoiceWay } from "./step.js";
 import { decodeFrame, type FrameHead } from "./wire/codec.js";
-import { encodeNotice } from "./wire/notice.js";
 
 /** The parts of replication that the border tells of what comes. */
 export interface Inside {
@@ -29,15 +28,15 @@ export class Border {
   readonly #inside: Inside;
   /** Nodes of which nothing is listed. */
   readonly foreign: ForeignNodes;
-  /** When those that hold what they follow were told last that this node is there. */
-  #noticedMs = -Infinity;
+  /** When it was told last that some follow. */
+  #followersMs = -Infinity;
 
   constructor(options: ReplicatorOptions, inside: Inside) {
     this.#options = options;
     this.#inside = inside;
     const { downPeriodMs, permdownPeriodMs } = options;
     this.foreign = new ForeignNodes(
-      { downPeriodMs, permdownPeriodMs, speaks: inside.versions.own, othersHold: "followed" },
+      { downPeriodMs, permdownPeriodMs, speaks: inside.versions.own },
       inside.effects,
       (nowMs) => inside.contact.reportRefusal({ kind: "crowded", table: "foreignNodes" }, nowMs),
     );
@@ -56,7 +55,7 @@ export class Border {
       counters.framesRefused += 1;
       effects.add({ type: "refused", reason: decoded.refused });
     } else if (decoded.unread === "kind") this.#unknownKind(decoded.head, way, nowMs);
-    else if (decoded.unread === "holds") this.#holdsOtherwise(decoded.head, nowMs);
+    else if (decoded.unread === "holds") this.#follows(decoded.head, nowMs);
     else {
       counters.framesUnread += 1;
       const { from, version } = decoded.head;
@@ -78,16 +77,16 @@ export class Border {
     return true;
   }
 
-  /** A node that follows is there, and is told that this one is: not more often than it says so. */
-  #holdsOtherwise({ from, version }: FrameHead, nowMs: number): void {
+  /** A node that follows is there: not more often than it says so, it is told that some are. */
+  #follows({ from, version }: FrameHead, nowMs: number): void {
     if (this.#isOwn(from)) return;
-    const { life, observer, heartbeatPeriodMs } = this.#options;
+    const { observer, heartbeatPeriodMs } = this.#options;
     const speaks = { oldest: version, newest: version };
-    this.foreign.heard({ life: from, differs: "holds", speaks }, true, nowMs);
-    // Who only looks on is nobody's replica.
-    if (observer === true || nowMs - this.#noticedMs < heartbeatPeriodMs) return;
-    this.#noticedMs = nowMs;
-    this.#inside.effects.add({ type: "notice", payload: encodeNotice(life) });
+    // Who only looks on is nobody's replica: those that follow tell it nothing.
+    if (observer === true) return this.foreign.heard({ life: from, differs: "holds", speaks }, true, nowMs);
+    if (nowMs - this.#followersMs < heartbeatPeriodMs) return;
+    this.#followersMs = nowMs;
+    this.#inside.effects.add({ type: "followers", areThere: true });
   }
 
   /** Who sends it is alive, whatever it says. */

@@ -1,6 +1,7 @@
 /**
  * Replication by interest as a machine: one entry, `step(event, nowMs)`, which returns what comes of an event as effects.
- * This node holds its own entries and those of the topics that it follows; everything else is between others.
+ * This node holds its own entries and those of the topics that it follows; everything else is between others. Of a node that
+ * holds everything it is the side that those hear which follow (`holder.ts`).
  *
  * Here is decided when frames leave, and what is shown. What is said is the business of the pairs; to whom and why, of
  * the interests; who is alive, of the membership.
@@ -12,9 +13,8 @@ import type { Counters } from "./counters.js";
 import { LocalActions } from "./local-actions.js";
 import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
-import { encodeFollowing } from "./following/codec.js";
 import { Interests } from "./following/interests.js";
-import { FOLLOWING_VERSION } from "./following/limits.js";
+import { FOLLOWING_VERSION, GENERATION_OF_EVERYTHING } from "./following/limits.js";
 import type { FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
@@ -28,6 +28,7 @@ import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
+import type { Life } from "./life.js";
 import type { Machine, Waits } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
 import { PartnerLives } from "./partner-lives.js";
@@ -37,19 +38,28 @@ import { Rolling } from "./rolling.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
 import { View } from "./showing/view.js";
+import type { Room } from "./holding/room.js";
 import { Effects } from "./step.js";
 import type { Count, Step } from "./step.js";
+import { encodeNotice } from "./wire/notice.js";
 
 const SPOKEN = {
   spoken: FOLLOWING_VERSION,
   own: { oldest: FOLLOWING_VERSION, newest: FOLLOWING_VERSION },
 };
 
+/** What a node that holds everything has in common, whatever its peers hold. */
+interface Common {
+  readonly view: View;
+  readonly counters: Counters;
+  readonly room: Room;
+}
+
 export class Follower implements Machine {
   readonly view: View;
   readonly membership: Membership<Partner>;
   readonly interests: Interests;
-  readonly counters: Counters = noCounts();
+  readonly counters: Counters;
   readonly connection: Connection;
   /** What is told goes to one peer and never comes back: nothing is timed. */
   readonly seenTimes = new SeenTimes();
@@ -78,16 +88,20 @@ export class Follower implements Machine {
   readonly #partnerLives: PartnerLives;
   /** The wake-up that was asked for last, until it comes. */
   #wakeMs = Infinity;
+  /** The life whose frame is being heard, if it holds everything. */
+  #holderHeard: Life | undefined;
   #steppedMs: number;
   #streams = 0;
   #nextPursuitMs: number;
 
-  constructor(options: FollowerOptions, nowMs: number) {
-    const { life, protocol = PROTOCOL, following = FOLLOWING_PROTOCOL } = options;
+  /** @param common is that of the node whose side this is, where it holds everything. */
+  constructor(options: FollowerOptions, nowMs: number, common?: Common) {
+    const { life, holdsEverything, protocol = PROTOCOL, following = FOLLOWING_PROTOCOL } = options;
     this.#options = options;
     const { rules } = protocol;
     this.#rules = rules;
-    this.view = new View(rules);
+    this.view = common?.view ?? new View(rules);
+    this.counters = common?.counters ?? noCounts();
     const effects = this.#effects;
     this.connection = new Connection(options, rules, effects, nowMs);
     this.#refusals = new Refusals(effects, this.counters);
@@ -99,7 +113,7 @@ export class Follower implements Machine {
       effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
     this.#pacing = new Pacing(options.windowMs, rules, following.limits);
-    this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules);
+    this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules, holdsEverything);
     this.#beats = new Beats(options, this.#outbox, this.connection);
     this.#greetings = new Greetings(options.random, rules);
     this.#steppedMs = nowMs;
@@ -111,12 +125,14 @@ export class Follower implements Machine {
         return partner === undefined || partner.status === "departing" ? undefined : partner.pair;
       },
       isUp: (pair: Pair) => this.#partnerLives.isUp(pair),
+      isSuperseded: (other: Life) => this.membership.others?.supersedes(other) === true,
       pairs: () => this.#partnerLives.pairs(),
       hasNews: (pair: Pair) => this.#hasNews(pair),
       countChanged: (topic: string) => effects.add({ type: "count", topic }),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
-    this.#localActions = new LocalActions(this.interests, this.view);
+    // Of one that holds everything the other side shows what is its own.
+    this.#localActions = new LocalActions(this.interests, holdsEverything ? new View(rules) : this.view);
     this.#reading = new Reading(
       { maxEntries: options.maxEntries, rules, limits: following.limits },
       this.interests,
@@ -124,13 +140,15 @@ export class Follower implements Machine {
       this.counters,
       this.#refusals,
       effects,
+      common?.room,
     );
     const of: PairsOf = {
       own: this.interests.own,
-      generationOf: this.interests.follows.generationOf,
+      generationOf: holdsEverything ? () => GENERATION_OF_EVERYTHING : this.interests.follows.generationOf,
       listOf: (topic, timeMs) => this.interests.listOf(topic, timeMs),
       hasNews: port.hasNews,
       patienceMs: options.heartbeatPeriodMs,
+      holdsEverything,
       protocol,
       following,
     };
@@ -145,7 +163,7 @@ export class Follower implements Machine {
         self: life,
         ...options,
         healthy: this.connection.healthy,
-        makePeer: (other) => new Partner(other, (this.#streams += 1), of),
+        makePeer: (other) => new Partner(other, (this.#streams += 1), of, other === this.#holderHeard),
       },
       this.#partnerLives,
       protocol,
@@ -162,16 +180,9 @@ export class Follower implements Machine {
       rules,
     );
     this.#rolling = new Rolling({
-      ...{
-        self: life,
-        rolls: this.#rolls,
-        rules: following.rules,
-        heartbeatPeriodMs: options.heartbeatPeriodMs,
-        beats: this.#beats,
-        outbox: this.#outbox,
-      },
-      ...{ connection: this.connection, membership: this.membership, listening: this.#listening },
-      refusals: this.#refusals,
+      ...{ ...options, ...following, self: life, rolls: this.#rolls, beats: this.#beats },
+      ...{ outbox: this.#outbox, connection: this.connection, membership: this.membership },
+      ...{ listening: this.#listening, refusals: this.#refusals },
       named: (counter, timeMs) => this.#hearOwn({ from: life, to: undefined, counter }, timeMs),
     });
   }
@@ -215,6 +226,11 @@ export class Follower implements Machine {
     return 0;
   }
 
+  /** A life has appeared that holds everything, as this node does: what was told of earlier ones of its name is over. */
+  appearedElsewhere(other: Life): void {
+    this.interests.meetings.appeared(other);
+  }
+
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
     return this.#partnerLives.upNames();
@@ -226,10 +242,6 @@ export class Follower implements Machine {
   }
 
   get following(): FollowerSizes {
-    return this.sizes;
-  }
-
-  get sizes(): FollowerSizes {
     return sizesOf(this.interests, this.#partnerLives.pairs(), this.#partnerLives.size);
   }
 
@@ -276,6 +288,8 @@ export class Follower implements Machine {
         for (const partner of this.#partnerLives.partners()) this.#flush(partner, nowMs);
         this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
+      case "followers":
+        break; // It is one of them.
       default:
         event satisfies never;
     }
@@ -286,16 +300,10 @@ export class Follower implements Machine {
   #turn(nowMs: number): void {
     this.#wakeMs = Infinity;
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
-    // A node that holds everything does not hear this one otherwise.
-    if (this.#rolling.advance(nowMs) && this.connection.isAttached) {
-      const notice = {
-        from: this.#options.life,
-        to: undefined,
-        counter: 1,
-        message: { type: "notice" },
-      } as const;
-      this.#effects.add({ type: "notice", payload: encodeFollowing(notice) });
-    }
+    const { life, holdsEverything } = this.#options;
+    // A node that holds everything does not hear this one otherwise, until it knows that somebody follows.
+    if (this.#rolling.advance(nowMs) && this.connection.isAttached && !holdsEverything)
+      this.#effects.add({ type: "notice", payload: encodeNotice(life) });
     if (nowMs >= this.#nextPursuitMs) {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
@@ -396,6 +404,7 @@ export class Follower implements Machine {
     const { from, to, counter, message } = frame;
     const { life } = this.#options;
     const periodMs = message.type === "beat" ? message.periodMs + message.lateMs : undefined;
+    this.#holderHeard = frame.holdsEverything === true ? from : undefined;
     const hearing = this.membership.hear(from, counter, to !== undefined, nowMs, periodMs);
     if (hearing.type === "own") return this.#hearOwn(frame, nowMs);
     this.counters.framesReceived += 1;

@@ -1,14 +1,14 @@
 /**
  * The border of a node that follows: what a payload is, before anybody listens to it. What no node can have sent is refused
- * and reported; a node of which nothing can be listed, as it speaks another version or holds everything, is told of
- * once. Time comes in as an argument; knows no pair.
+ * and reported; a node of which nothing can be listed, as it speaks another version, is told of once; and nodes that hold
+ * everything say to each other elsewhere what they have to say. Time comes in as an argument; knows no pair.
  */
 import type { Counters } from "./counters.js";
 import { decodeFollowing } from "./following/codec.js";
 import { FOLLOWING_VERSION } from "./following/limits.js";
 import type { FollowingFrame } from "./following/message.js";
 import type { Life } from "./life.js";
-import { ForeignNodes, type ForeignNode } from "./lives/foreign-nodes.js";
+import { ForeignNodes } from "./lives/foreign-nodes.js";
 import type { Refusals } from "./lives/refusals.js";
 import type { VersionRange } from "./message.js";
 import type { Effects } from "./step.js";
@@ -17,24 +17,26 @@ export interface FollowingBorderOptions {
   readonly life: Life;
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
+  /** Whether this node holds everything. */
+  readonly holdsEverything: boolean;
 }
 
 export class FollowingBorder {
   readonly #ownName: string;
+  readonly #holdsEverything: boolean;
   readonly #counters: Counters;
   readonly #effects: Effects;
   /** Nodes of which nothing is listed. */
   readonly foreign: ForeignNodes;
 
   constructor(options: FollowingBorderOptions, counters: Counters, refusals: Refusals, effects: Effects) {
-    const { life, downPeriodMs, permdownPeriodMs } = options;
+    const { life, downPeriodMs, permdownPeriodMs, holdsEverything } = options;
     this.#ownName = life.name;
+    this.#holdsEverything = holdsEverything;
     this.#counters = counters;
     this.#effects = effects;
-    this.foreign = new ForeignNodes(
-      { downPeriodMs, permdownPeriodMs, speaks: OWN, othersHold: "everything" },
-      effects,
-      (nowMs) => refusals.report({ kind: "crowded", table: "foreignNodes" }, nowMs),
+    this.foreign = new ForeignNodes({ downPeriodMs, permdownPeriodMs, speaks: OWN }, effects, (nowMs) =>
+      refusals.report({ kind: "crowded", table: "foreignNodes" }, nowMs),
     );
   }
 
@@ -42,13 +44,12 @@ export class FollowingBorder {
   take(payload: string, nowMs: number): FollowingFrame | undefined {
     const decoded = decodeFollowing(payload);
     const { frame } = decoded;
-    if (frame !== undefined && frame.message.type !== "notice") return frame;
+    if (frame !== undefined) return this.#isForThis(frame) ? frame : undefined;
     this.#counters.framesReceived += 1;
-    if (frame !== undefined) this.#heard(frame.from, "holds", OWN, nowMs);
-    else if (decoded.from !== undefined) {
+    if (decoded.from !== undefined) {
       this.#counters.framesUnread += 1;
       const { version } = decoded;
-      this.#heard(decoded.from, "version", { oldest: version, newest: version }, nowMs);
+      this.#heard(decoded.from, { oldest: version, newest: version }, nowMs);
     } else {
       this.#counters.framesRefused += 1;
       this.#effects.add({ type: "refused", reason: decoded.refused });
@@ -56,9 +57,13 @@ export class FollowingBorder {
     return undefined;
   }
 
-  #heard(life: Life, differs: ForeignNode["differs"], speaks: VersionRange, nowMs: number): void {
+  #isForThis({ from, holdsEverything = false }: FollowingFrame): boolean {
+    return from.name === this.#ownName || !(holdsEverything && this.#holdsEverything);
+  }
+
+  #heard(life: Life, speaks: VersionRange, nowMs: number): void {
     if (life.name === this.#ownName) return;
-    this.foreign.heard({ life, differs, speaks }, differs === "holds", nowMs);
+    this.foreign.heard({ life, differs: "version", speaks }, false, nowMs);
   }
 }
 

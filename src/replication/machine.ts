@@ -7,10 +7,12 @@ import type { Counters } from "./counters.js";
 import type { ReplicatedEntry } from "./entry.js";
 import type { Connection } from "./lives/connection.js";
 import type { ForeignNodes } from "./lives/foreign-nodes.js";
-import type { Membership } from "./lives/membership.js";
+import type { Peer } from "./lives/peer.js";
 import type { VersionRange } from "./message.js";
 import type { View } from "./showing/view.js";
-import type { Count, ReplicationEvent, Step } from "./step.js";
+import type { BesideEvent, Count, ReplicationEvent, Step } from "./step.js";
+
+export type MachineEvent = ReplicationEvent | BesideEvent;
 
 /** What a wait is for. */
 export interface Goal {
@@ -26,6 +28,18 @@ interface FollowingCounts {
   readonly counts: number;
 }
 
+/** The lives of others, whatever they hold. */
+export interface Lives {
+  /** The present life of a name. */
+  presentOf(name: string): Peer | undefined;
+  /** All lives that something is held of. */
+  replicas(): Iterable<Peer>;
+  /** Healthy time since one was heard. */
+  silenceOf(replica: Peer, nowMs: number): number;
+  /** How much is left of the window of a departing one. */
+  windowOf(replica: Peer, nowMs: number): number;
+}
+
 /** Waits for what others have. Connections are numbered, as a wait may last longer than one of them. */
 export interface Waits {
   /** The connection since which others are to be heard out, if that is asked for now. */
@@ -37,7 +51,7 @@ export interface Waits {
 export interface Machine {
   readonly view: View;
   readonly counters: Counters;
-  readonly membership: Membership;
+  readonly membership: Lives;
   readonly connection: Connection;
   readonly seenTimes: SeenTimes;
   /** The version of the protocol that this node speaks at present, and all that it reads. */
@@ -47,7 +61,8 @@ export interface Machine {
   readonly heardOut: Waits;
   /** Of a machine that holds what it follows. */
   readonly following?: FollowingCounts | undefined;
-  step(event: ReplicationEvent, nowMs: number): Step;
+  /** Of those that concern a node beside others that follow nothing comes where it follows itself. */
+  step(event: MachineEvent, nowMs: number): Step;
   /** Whether all is held that is to be held, as far as is known. */
   hasCaughtUp(nowMs: number): boolean;
   /** Whether all of a followed topic is held that anybody has who is up; not asked where everything is held. */

@@ -51,7 +51,7 @@ export class Merging {
   readonly #requests: Requests<Replica>;
   readonly #claims: Claims<Replica>;
   readonly #maxEntries: number;
-  readonly #room: Room;
+  readonly room: Room;
   readonly #replacing = new Map<RemoteSlice, Replacing>();
   readonly #tracing: Tracing | undefined;
 
@@ -74,7 +74,7 @@ export class Merging {
     this.#claims = new Claims(protocol);
     this.#maxEntries = maxEntries;
     this.#tracing = tracing;
-    this.#room = new Room(maxEntries, protocol.rules);
+    this.room = new Room(maxEntries, protocol.rules);
   }
 
   /** A life is heard for the first time, or again. */
@@ -110,7 +110,7 @@ export class Merging {
   forget(replica: Replica): void {
     this.#claims.forget(replica);
     for (const slice of replica.held.slices.values()) {
-      this.#room.forget(slice);
+      this.room.forget(slice);
       this.#replacing.delete(slice);
     }
     replica.held.counted = 0;
@@ -195,8 +195,8 @@ export class Merging {
       if (slice === undefined) continue;
       const verdict = slice.compare(summary, counter);
       const growth = summary.count - slice.weight;
-      slice.isCrowded = verdict === "behind" && !this.#room.admits(growth);
-      if (slice.isCrowded) slice.isCrowded = !this.#room.admits(growth - (spare ??= this.#spare()));
+      slice.isCrowded = verdict === "behind" && !this.room.admits(growth);
+      if (slice.isCrowded) slice.isCrowded = !this.room.admits(growth - (spare ??= this.#spare()));
       if (slice.isCrowded) this.#full(replica, slice, nowMs);
       else if (verdict === "diverged") this.#diverged(replica, slice, nowMs);
       else if (verdict === "behind" && slice.nextRequest() !== undefined)
@@ -209,7 +209,7 @@ export class Merging {
     const { held } = replica;
     if (held.isBeyond(delta.shard)) return this.#refuse();
     // One that begins with nothing needs no room: it brings all that it claims.
-    const isSettled = delta.since === 0 && this.#room.admits(delta.births.length);
+    const isSettled = delta.since === 0 && this.room.admits(delta.births.length);
     const slice = held.heldSlice(delta.shard) ?? this.#claim(replica, delta.shard, nowMs, isSettled);
     if (slice === undefined) return;
     const isClaim = slice.steps === 0;
@@ -337,9 +337,9 @@ export class Merging {
 
   /** Whether there is room for what has come; if not, some is made, by forgetting who has been silent the longest. */
   readonly #hasRoom = (most: number, growthOf: () => number): boolean => {
-    if (this.#room.admits(most)) return true;
+    if (this.room.admits(most)) return true;
     const growth = growthOf();
-    while (!this.#room.admits(growth)) {
+    while (!this.room.admits(growth)) {
       let longest: Replica | undefined;
       for (const replica of this.#listener.silent()) {
         if (replica.isEmpty || replica.heardHealthyMs >= (longest?.heardHealthyMs ?? Infinity)) continue;
@@ -361,7 +361,7 @@ export class Merging {
   /** What a slice keeps may have changed. */
   #count({ held }: Replica, slice: RemoteSlice): void {
     held.counted -= slice.counted;
-    this.#room.count(slice);
+    this.room.count(slice);
     held.counted += slice.counted;
   }
 

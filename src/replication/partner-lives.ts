@@ -99,7 +99,7 @@ export class PartnerLives implements MembershipListener<Partner> {
     const { view, interests, agenda } = this.#concerned;
     view.departingLives += 1;
     view.depart(partner);
-    interests.forget(partner.pair, true);
+    interests.departed(partner.pair);
     agenda.drop(partner);
     this.#went(partner, nowMs);
   }
@@ -165,14 +165,14 @@ export class PartnerLives implements MembershipListener<Partner> {
 
   #came(partner: Partner): void {
     this.#up.set(partner.name, partner);
-    this.#concerned.interests.came(partner.name);
-    this.#concerned.rolls.came(partner.name);
+    this.#concerned.interests.came(partner.pair);
+    if (!partner.pair.holdsEverything) this.#concerned.rolls.came(partner.name);
   }
 
   #went(partner: Partner, nowMs: number): void {
     if (this.#up.get(partner.name) !== partner) return;
     this.#up.delete(partner.name);
-    this.#concerned.interests.went(partner.name, nowMs);
-    this.#concerned.rolls.went(partner.name);
+    this.#concerned.interests.went(partner.pair, nowMs);
+    if (!partner.pair.holdsEverything) this.#concerned.rolls.went(partner.name);
   }
 }

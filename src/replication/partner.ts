@@ -4,13 +4,14 @@
  */
 import { Pair } from "./following/pair.js";
 import type { PairsOf } from "./following/pair.js";
+import { SHARD_OF_EVERYTHING } from "./following/limits.js";
 import { Assembly } from "./following/pieces.js";
 import type { Life } from "./life.js";
 import { refPrefixOf } from "./life.js";
 import { Link } from "./lives/link.js";
 import type { ReplicatedEntry } from "./entry.js";
 import { Peer } from "./lives/peer.js";
-import type { PeerHolding } from "./lives/peer.js";
+import type { PeerHolding, PeerHolds } from "./lives/peer.js";
 import type { Rules } from "./rules.js";
 
 export class Partner extends Peer {
@@ -30,12 +31,18 @@ export class Partner extends Peer {
   readonly #rules: Rules;
 
   /** @param stream is one that this node has not used before. */
-  constructor(life: Life, stream: number, of: PairsOf) {
+  constructor(life: Life, stream: number, of: PairsOf, holdsEverything: boolean) {
     super(life, of.protocol.rules);
     this.#rules = of.protocol.rules;
     this.forgetLink();
     this.assembly = new Assembly(of.protocol.rules);
-    this.pair = new Pair(life, { owner: this, shard: 0, refPrefix: refPrefixOf(life, 0) }, stream, of);
+    const shard = holdsEverything ? SHARD_OF_EVERYTHING : 0;
+    const origin = { owner: this, shard, refPrefix: refPrefixOf(life, shard) };
+    this.pair = new Pair(life, origin, stream, of, holdsEverything);
+  }
+
+  get holds(): PeerHolds {
+    return this.pair.holdsEverything ? "everything" : "followed";
   }
 
   /** How many entries are held of it, and how many of them wait for the rest of their letters. */

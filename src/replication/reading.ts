@@ -41,6 +41,7 @@ export class Reading {
     counters: Counters,
     refusals: Refusals,
     effects: Effects,
+    room = new Room(options.maxEntries, options.rules),
   ) {
     this.#options = options;
     this.#interests = interests;
@@ -48,7 +49,7 @@ export class Reading {
     this.#counters = counters;
     this.#refusals = refusals;
     this.#effects = effects;
-    this.#room = new Room(options.maxEntries, options.rules);
+    this.#room = room;
   }
 
   /** Reads what a peer says, in the order in which it is to be read. */

@@ -5,7 +5,7 @@
 import { Holding } from "./holding/holding.js";
 import type { Life } from "./life.js";
 import type { ReplicatedEntry } from "./entry.js";
-import { Peer, type PeerHolding } from "./lives/peer.js";
+import { Peer, type PeerHolding, type PeerHolds } from "./lives/peer.js";
 import { RULES, type Rules } from "./rules.js";
 
 export type { PeerStatus as ReplicaStatus } from "./lives/peer.js";
@@ -22,6 +22,10 @@ export class Replica extends Peer {
 
   get isEmpty(): boolean {
     return this.held.isEmpty;
+  }
+
+  get holds(): PeerHolds {
+    return "everything";
   }
 
   get holding(): PeerHolding {

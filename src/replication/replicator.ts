@@ -51,7 +51,7 @@ export class Replicator {
   readonly #rules: Rules;
   readonly #shown: ShownLives;
   readonly #outbox: Outbox;
-  readonly #merging: Merging;
+  readonly merging: Merging;
   readonly #authorship: Authorship;
   readonly #greetings: Greetings;
   readonly #contact: Contact;
@@ -91,7 +91,7 @@ export class Replicator {
     );
     this.#greetings = new Greetings(options.random, rules);
     this.#contact = new Contact(options, effects, this.#outbox, this.counters, healthy);
-    this.#merging = new Merging(
+    this.merging = new Merging(
       options,
       effects,
       this.#allowance,
@@ -148,7 +148,7 @@ export class Replicator {
       missed: (replica, timeMs) => this.#contact.missed(replica, timeMs),
       stays: (replica) => this.#shown.stays(replica),
       insisted: (replica, timeMs) => {
-        this.#merging.doubtAll(replica, timeMs);
+        this.merging.doubtAll(replica, timeMs);
         this.#authorship.forget(replica.life);
         this.#effects.add({ type: "trouble", trouble: { kind: "counterAhead", life: replica.life } });
       },
@@ -162,7 +162,7 @@ export class Replicator {
   step(event: ReplicationEvent, nowMs: number): Step {
     this.#allowance.renew();
     this.#step.made = this.#take(event, nowMs);
-    if (!this.#shown.isDone || this.#merging.isReplacing) this.#effects.wakeAt(nowMs);
+    if (!this.#shown.isDone || this.merging.isReplacing) this.#effects.wakeAt(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
   }
@@ -257,7 +257,7 @@ export class Replicator {
   /** Does what is due, and asks to be woken for the rest. */
   #turn(nowMs: number): void {
     this.#shown.advance();
-    this.#merging.goOn(nowMs);
+    this.merging.goOn(nowMs);
     if (nowMs >= this.connection.nextTickMs) this.#tick(nowMs);
     const flushMs = this.#authorship.flushDue(nowMs);
     if (this.connection.takeHeartbeat(nowMs)) {
@@ -274,7 +274,7 @@ export class Replicator {
     const missedMs = this.#contact.advance(nowMs);
     let nextMs = Math.min(this.connection.dueMs, flushMs, greetingMs, missedMs);
     // What is asked without a connection would be lost, and count as not answered.
-    const requestMs = this.connection.isAttached ? this.#merging.advance(nowMs) : undefined;
+    const requestMs = this.connection.isAttached ? this.merging.advance(nowMs) : undefined;
     if (requestMs !== undefined) nextMs = Math.min(nextMs, requestMs);
     this.#authorship.answerSome(nowMs);
     this.#effects.wakeAt(Math.min(nextMs, this.#authorship.answerDue(nowMs)));
@@ -300,7 +300,7 @@ export class Replicator {
    * that was known to be missing a `downPeriodMs` ago.
    */
   hasCaughtUp(nowMs: number): boolean {
-    const isOverdue = (): boolean => this.#merging.isOverdue(nowMs - this.#options.downPeriodMs);
+    const isOverdue = (): boolean => this.merging.isOverdue(nowMs - this.#options.downPeriodMs);
     return areCaughtUpWith(this.membership.replicas()) && !isOverdue();
   }
 
@@ -322,15 +322,15 @@ export class Replicator {
     switch (message.type) {
       case "heartbeat":
         this.versions.learn(replica, spokenBy(message, version), this.connection.healthy.at(nowMs));
-        if (isDirect) this.#merging.greetedBy(replica, nowMs);
+        if (isDirect) this.merging.greetedBy(replica, nowMs);
         this.#earlierWindows.told(replica, message.waitsMs, nowMs);
         return this.#receiveHeartbeat(replica, message, counter, isDirect ? "direct" : "broadcast", nowMs);
       case "delta":
-        return this.#merging.delta(replica, message, counter, isDirect, nowMs);
+        return this.merging.delta(replica, message, counter, isDirect, nowMs);
       case "page":
-        return this.#merging.page(replica, message, counter, nowMs);
+        return this.merging.page(replica, message, counter, nowMs);
       case "far":
-        return this.#merging.far(replica, message.shard, nowMs);
+        return this.merging.far(replica, message.shard, nowMs);
       case "deltaRequest":
       case "pageRequest":
         return this.#questions.ask(from, message, counter, nowMs);
@@ -361,7 +361,7 @@ export class Replicator {
   ): void {
     this.#contact.learnPeriod(replica, heartbeat);
     replica.version = heartbeat.version ?? replica.version;
-    this.#merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.mayBeSlow);
+    this.merging.heartbeat(replica, heartbeat, counter, way, nowMs, this.connection.mayBeSlow);
   }
 
   // Who is alive.
@@ -390,7 +390,7 @@ export class Replicator {
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
     this.heardOut.resume(this.#outbox.counter, nowMs);
-    this.#merging.resume(nowMs);
+    this.merging.resume(nowMs);
     // What happened meanwhile is told by the first heartbeat.
     this.#effects.wakeAt(this.connection.resume(nowMs));
   }
@@ -404,13 +404,13 @@ export class Replicator {
   }
 
   #greet(replica: Replica, nowMs: number): void {
-    this.#merging.met(replica, nowMs);
+    this.merging.met(replica, nowMs);
     if (this.#options.observer === true) this.#contact.missed(replica, nowMs);
     else this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
   #wentDown(replica: Replica, nowMs: number): void {
-    this.#merging.dropRequests(replica);
+    this.merging.dropRequests(replica);
     this.#contact.wentDown(replica, nowMs);
     this.#shown.wentDown(replica);
   }
@@ -418,13 +418,13 @@ export class Replicator {
   #departs(replica: Replica, nowMs: number): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
     this.#earlierWindows.departs(replica, nowMs);
-    this.#merging.departs(replica, nowMs);
+    this.merging.departs(replica, nowMs);
     this.#shown.departs(replica);
   }
 
   #ended(replica: Replica): void {
     this.versions.forget(replica, this.connection.healthy.passedMs);
-    this.#merging.forget(replica);
+    this.merging.forget(replica);
     this.#authorship.forget(replica.life);
     this.#greetings.drop(replica);
     this.#contact.drop(replica);

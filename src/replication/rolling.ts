@@ -97,7 +97,7 @@ export class Rolling {
     const named: (readonly [Life, number])[] = [];
     for (const partner of membership.replicas()) {
       const counter = partner.heardCounter;
-      if (!partner.isAlive || counter <= partner.calledCounter) continue;
+      if (!partner.isAlive || partner.pair.holdsEverything || counter <= partner.calledCounter) continue;
       partner.calledCounter = counter;
       const hash = rolls.hashOf(partner);
       if (hash === undefined || rolls.isAmbiguous(partner)) named.push([partner.life, counter]);
@@ -126,7 +126,7 @@ export class Rolling {
     const lives: (readonly [Life, number])[] = [];
     for (const partner of membership.replicas()) {
       const hash = rolls.hashOf(partner);
-      if (partner.isAlive && hash !== undefined && hashes.has(hash))
+      if (partner.isAlive && !partner.pair.holdsEverything && hash !== undefined && hashes.has(hash))
         lives.push([partner.life, partner.heardCounter]);
     }
     const heard = lives.filter(([, counter]) => counter > 0);

@@ -270,6 +270,12 @@ export const RULES = {
     incarnation < presentIncarnation,
 
   /**
+   * R101: A name has one life, whatever its nodes hold. One that is heard replaces the one before it among those that hold
+   * otherwise, too. Else a node that was restarted with another `holds` is listed twice.
+   */
+  isOneLife: (isThere: boolean): boolean => isThere,
+
+  /**
    * R38: The larger yields to one that insists when it has not been heard for the down period of the listener, whatever
    * it said of its own period or its window. Else a node whose wall clock went back never returns, or one forged frame
    * of a later life hides a node until that is forgotten.

@@ -59,13 +59,20 @@ export type ReplicationEvent =
   /** This life ends: it says all that it has to say, and that. */
   | { readonly type: "goodbye"; readonly windowMs: number };
 
+/** What concerns a node that holds everything where others follow. */
+export type BesideEvent =
+  /** It hears those that follow from now on, or no longer. */
+  | { readonly type: "followers"; readonly areHeard: boolean }
+  /** A payload came from where they speak. */
+  | { readonly type: "frame"; readonly payload: string; readonly way: "followers" };
+
 /** What goes wrong between the nodes, to be reported. */
 export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }
   | { readonly kind: "period"; readonly life: Life; readonly periodMs: number }
   | { readonly kind: "clockAhead" | "counterAhead" | "implausible"; readonly life: Life }
-  /** It runs the same tracker, and holds otherwise than this node: neither lists what the other has. */
-  | { readonly kind: "holds"; readonly life: Life; readonly holds: "everything" | "followed" }
+  /** It runs the same tracker and follows, and this node only looks on: nothing of it is listed. */
+  | { readonly kind: "holds"; readonly life: Life }
   | { readonly kind: "full"; readonly life: Life; readonly maxEntries: number }
   /** It has no version of the protocol in common with this node, or does not read what this node has to speak. */
   | {
@@ -93,8 +100,10 @@ export type Effect =
   | News
   | { readonly type: "broadcast"; readonly payload: string }
   | { readonly type: "send"; readonly to: string; readonly payload: string }
-  /** To be broadcast where those speak who hold otherwise than this node. */
-  | { readonly type: "notice"; readonly payload: string }
+  /** To be said where those speak who hold otherwise than this node: to one, or to all. */
+  | { readonly type: "notice"; readonly to?: string | undefined; readonly payload: string }
+  /** Of a node that holds everything: there are nodes that follow, and it is to hear them; or there are none any more. */
+  | { readonly type: "followers"; readonly areThere: boolean }
   /**
    * A turn is wanted at that time, or sooner. Of one step each is earlier than the one before, so the last one counts.
    */

@@ -5,15 +5,17 @@
 import { HEARTBEATS_TO_ASK } from "../replication/limits.js";
 import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
-import type { Peer } from "../replication/lives/peer.js";
+import type { Peer, PeerHolds } from "../replication/lives/peer.js";
 import type { Machine } from "../replication/machine.js";
 import type { Rules } from "../replication/rules.js";
+import type { Publisher } from "./publisher.js";
 
 export interface DeathsOptions {
   readonly pubsub: PubSub;
-  /** The channel on which every node listens. */
+  /** The channel on which these nodes listen. */
   readonly channel: string;
-  readonly replicator: Machine;
+  readonly listens: (replica: Peer) => boolean;
+  readonly replicator: Pick<Machine, "membership" | "connection">;
   readonly rules: Rules;
   readonly heartbeatPeriodMs: number;
   readonly downPeriodMs: number;
@@ -103,7 +105,7 @@ export class Deaths {
 
   /** How long until somebody else may be overdue: at least so long that looking costs nothing. */
   #restMs(nowMs: number, overdue: ReadonlyMap<string, string>): number {
-    const { replicator, rules, heartbeatPeriodMs, downPeriodMs } = this.#options;
+    const { replicator, listens, rules, heartbeatPeriodMs, downPeriodMs } = this.#options;
     const { membership, connection } = replicator;
     if (
       !rules.mayAskForDeaths(nowMs - this.#connectedMs, downPeriodMs) ||
@@ -113,7 +115,8 @@ export class Deaths {
     }
     let longestMs = 0;
     for (const replica of membership.replicas()) {
-      if (!replica.isAlive || overdue.get(replica.name) === replica.life.incarnation) continue;
+      const isKnown = overdue.get(replica.name) === replica.life.incarnation;
+      if (!replica.isAlive || isKnown || !listens(replica)) continue;
       const otherMs = Math.max(0, (replica.heartbeatPeriodMs ?? 0) - heartbeatPeriodMs);
       longestMs = Math.max(longestMs, membership.silenceOf(replica, nowMs) - HEARTBEATS_TO_ASK * otherMs);
     }
@@ -123,13 +126,13 @@ export class Deaths {
 
   /** Those whose heartbeat is overdue, with their lives, if an answer would count at all. */
   #overdue(nowMs: number): Map<string, string> {
-    const { replicator, rules, downPeriodMs } = this.#options;
+    const { replicator, listens, rules, downPeriodMs } = this.#options;
     const { membership, connection } = replicator;
     const overdue = new Map<string, string>();
     const isSteady = rules.mayAskForDeaths(nowMs - this.#connectedMs, downPeriodMs);
     if (!isSteady || connection.status !== "connected" || connection.voice.isDoubted) return overdue;
     for (const replica of membership.replicas()) {
-      if (!replica.isAlive) continue;
+      if (!replica.isAlive || !listens(replica)) continue;
       if (this.#isMissing(replica, nowMs)) overdue.set(replica.name, replica.life.incarnation);
     }
     return overdue;
@@ -217,4 +220,19 @@ export class Deaths {
       if (!rules.isUnsteady(nowMs - sinceMs, heartbeatPeriodMs)) this.#unsteady.delete(name);
     }
   }
+}
+
+/** Those that ask about all nodes: by what a node holds it listens on one channel or on another. */
+export function deathsOf(
+  holds: PeerHolds,
+  { inboxChannel, othersInboxChannel }: Pick<Publisher, "inboxChannel" | "othersInboxChannel">,
+  options: Omit<DeathsOptions, "channel" | "listens">,
+): readonly Deaths[] {
+  // Beside those that follow, all listen where they do.
+  if (holds === "followed") return [new Deaths({ ...options, channel: inboxChannel, listens: () => true })];
+  const listens = (wanted: PeerHolds) => (replica: Peer) => replica.holds === wanted;
+  return [
+    new Deaths({ ...options, channel: inboxChannel, listens: listens("everything") }),
+    new Deaths({ ...options, channel: othersInboxChannel, listens: listens("followed") }),
+  ];
 }

@@ -5,15 +5,16 @@
 import { isTrackerError, type TrackerError } from "../errors.js";
 import type { ReplicatedEntry } from "../replication/entry.js";
 import { INCARNATION_RANDOM_LENGTH, makeIncarnation, type Life } from "../replication/life.js";
-import type { Goal, Machine } from "../replication/machine.js";
-import type { ConnectionStatus, Effect, ReplicationEvent, VoiceWay } from "../replication/step.js";
+import type { Goal, Machine, MachineEvent } from "../replication/machine.js";
+import type { ConnectionStatus, Effect, VoiceWay } from "../replication/step.js";
 import { randomText } from "../runtime.js";
 import { askToReconnect } from "./asking.js";
 import { Alarm } from "./alarm.js";
 import { Announcer } from "./announcer.js";
 import { CarryingOut } from "./carrying-out.js";
 import type { Diff } from "../words.js";
-import { Deaths } from "./deaths.js";
+import { deathsOf, type Deaths } from "./deaths.js";
+import { FollowChannels } from "./follow-channels.js";
 import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
@@ -35,7 +36,6 @@ export class Engine {
   readonly replicator: Machine;
   readonly reporter: Reporter<TrackerEvents>;
   readonly #options: CheckedOptions;
-  readonly #tickPeriodMs: number;
   readonly publisher: Publisher;
   readonly #alarm: Alarm;
   readonly #delivery: Delivery;
@@ -50,7 +50,8 @@ export class Engine {
   readonly #subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
   readonly #life: Life;
   readonly #sounding: Sounding;
-  readonly #deaths: Deaths;
+  readonly #deaths: readonly Deaths[];
+  readonly #followChannels: FollowChannels;
   #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
   #hasStarted = false;
   #wasComplete = false;
@@ -68,7 +69,6 @@ export class Engine {
     const { name, pubsub, runtime, heartbeatPeriodMs } = options;
     const { nodeName } = pubsub;
     this.#options = options;
-    this.#tickPeriodMs = tickPeriodOf(options);
     this.#hasHandler = handleDiff !== undefined;
     this.#observer = observer;
     this.reporter = new Reporter(
@@ -105,18 +105,22 @@ export class Engine {
     const incarnation = makeIncarnation(runtime.wallClockMs(), randomText(INCARNATION_RANDOM_LENGTH, random));
     this.#life = { name: nodeName, incarnation };
     this.replicator = makeMachine(options, this.#life, this.#tracer.tracing, this.now());
-    this.#deaths = new Deaths({
+    this.#deaths = deathsOf(options.holds, this.publisher, {
       ...options,
-      channel: this.publisher.inboxChannel,
       replicator: this.replicator,
       rules: protocolOf(options).rules,
       now: () => this.now(),
       wakeAt: (timeMs) => this.#alarm.wakeAt(timeMs),
-      gone: (name) => this.#nodeGone(name),
+      gone: (other) => this.#nodeGone(other),
       failed: (cause) => {
         if (this.#status === "listening")
           this.#unavailable("The pubsub does not say who is listening", cause);
       },
+    });
+    this.#followChannels = new FollowChannels(options, this.publisher, {
+      receive: (payload) => this.#receive(payload, "followers"),
+      changed: (areHeard) => void this.step({ type: "followers", areHeard }),
+      failed: (text, cause) => this.#unavailable(text, cause),
     });
     this.#sounding = new Sounding(
       runtime,
@@ -171,10 +175,7 @@ export class Engine {
     this.#alarm.wakeAt(this.now());
   }
 
-  /**
-   * Says goodbye, and resolves when that is sent and nothing is subscribed any more, after `startTimeoutMs` at
-   * the latest. Never rejects.
-   */
+  /** Says goodbye. Resolves when all is sent and ended, after `startTimeoutMs` at the latest; never rejects. */
   async stop(handoffMs: number): Promise<void> {
     const { runtime, startTimeoutMs } = this.#options;
     const beganMs = this.now();
@@ -190,6 +191,7 @@ export class Engine {
       this.#unavailable(`The pubsub has not sent the goodbye within ${startTimeoutMs} ms`);
     }
     const leftMs = Math.max(0, beganMs + startTimeoutMs - this.now());
+    await this.#followChannels.stop(leftMs);
     await this.#subscriptions.endAll(runtime, leftMs, startTimeoutMs);
     this.reporter.tellRest();
   }
@@ -281,7 +283,7 @@ export class Engine {
   }
 
   /** Hands an event to the replicator, and carries out what comes of it. Returns the entry that it has made. */
-  step(event: ReplicationEvent, nowMs = this.now()): ReplicatedEntry | undefined {
+  step(event: MachineEvent, nowMs = this.now()): ReplicatedEntry | undefined {
     const { made, effects } = this.replicator.step(event, nowMs);
     this.#carryingOut.carryOut(effects);
     return made;
@@ -294,7 +296,9 @@ export class Engine {
       case "send":
         return this.publisher.send(effect.to, effect.payload);
       case "notice":
-        return this.publisher.notice(effect.payload);
+        return this.publisher.notice(effect.payload, effect.to);
+      case "followers":
+        return this.#followChannels.set(effect.areThere);
       case "wake":
         return this.#alarm.wakeAt(effect.atMs);
       case "connection":
@@ -332,14 +336,14 @@ export class Engine {
       if (this.#status !== "listening") return;
       this.step({ type: "turn" });
       if (this.#observer.advance()) this.goOn();
-      this.#deaths.look(nowMs);
+      for (const deaths of this.#deaths) deaths.look(nowMs);
       if (!this.#wasComplete) this.isReady();
       const { untilMs } = this.#hearingOut;
       if (this.#readiness.isAwaited && nowMs < untilMs) this.#alarm.wakeAt(untilMs);
       this.deliver();
     } finally {
       // Whatever happened, there is a next time.
-      this.#alarm.wakeAt(this.#waiting.isEmpty ? nowMs + this.#tickPeriodMs : nowMs);
+      this.#alarm.wakeAt(this.#waiting.isEmpty ? nowMs + tickPeriodOf(this.#options) : nowMs);
     }
   }
 
@@ -355,7 +359,7 @@ export class Engine {
     this.goOn();
   }
 
-  #receive(payload: unknown, way: VoiceWay): void {
+  #receive(payload: unknown, way: VoiceWay | "followers"): void {
     if (this.#status === "stopped") return;
     if (this.#status === "sounding" && isOwnFrame(this.#options, this.#life, payload)) {
       this.step({ type: "frame", payload, way });
@@ -368,7 +372,7 @@ export class Engine {
     this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
   }
 
-  #take(payload: unknown, way: VoiceWay): void {
+  #take(payload: unknown, way: VoiceWay | "followers"): void {
     if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
     this.#alarm.heard();
@@ -393,7 +397,7 @@ export class Engine {
   }
 
   #connectionChanged(status: ConnectionStatus, unheard: readonly VoiceWay[]): void {
-    this.#deaths.reconnected(this.now());
+    for (const deaths of this.#deaths) deaths.reconnected(this.now());
     if (status !== "connected") this.#hearingOut.interrupt(this.now());
     else if (this.#hearingOut.resume(this.now())) this.#readiness.startAnew(this.replicator.heardOut.since);
     this.#announcer.emit("connection", { status, unheard });

@@ -85,11 +85,12 @@ export function healthOf(engine: Engine, { own, closedSessionCalls, invalidMetas
 }
 
 function replicaHealthOf(replica: Peer, silentMs: number): ReplicaHealth {
-  const { life, status, link, heartbeatPeriodMs, version, speaks, holding } = replica;
+  const { life, status, holds, link, heartbeatPeriodMs, version, speaks, holding } = replica;
   const { lagDots, isComplete, waitsFor, entries } = holding;
   return {
     ...life,
     status,
+    holds,
     silentMs,
     link: link.status,
     heartbeatPeriodMs,

@@ -13,6 +13,8 @@ export interface ReplicaHealth {
   readonly name: string;
   readonly incarnation: string;
   readonly status: ReplicaStatus;
+  /** What it holds of others: everything, or what it has followed. */
+  readonly holds: "everything" | "followed";
   /** Healthy time since it was heard last. */
   readonly silentMs: number;
   /**
@@ -55,13 +57,16 @@ export interface FollowingHealth {
   readonly peers: number;
 }
 
-/** A node that is heard, and of which nothing can be listed: it speaks another version of the protocol, or holds otherwise. */
+/**
+ * A node that is heard, and of which nothing can be listed: it speaks another version of the protocol, or it follows and
+ * this node is an observer.
+ */
 export interface ForeignNodeHealth {
   readonly name: string;
   readonly incarnation: string;
   /**
-   * `version`: it speaks no version of the protocol in common with this node. `holds`: it holds everything, and this node
-   * what it follows, or the other way round.
+   * `version`: it speaks no version of the protocol in common with this node. `holds`: it holds what it follows, and this
+   * node is an observer, to which such nodes tell nothing.
    */
   readonly differs: "version" | "holds";
   /** What it says that it speaks; or, if even that cannot be read, the version of its last frame. */
@@ -108,8 +113,8 @@ export interface Health {
   readonly protocolVersions: VersionRange;
   /**
    * Nodes that were heard within the last `downPeriodMs`, and of which this node lists nothing, as there is no version of
-   * the protocol that both speak, or as they hold otherwise. Each was reported once, as `UNKNOWN_PROTOCOL` or
-   * `HOLDS_DIFFER`. `complete` does not wait for them.
+   * the protocol that both speak, or as they follow and this node is an observer. Each was reported once, as
+   * `UNKNOWN_PROTOCOL` or `HOLDS_DIFFER`. `complete` does not wait for them.
    */
   readonly foreignNodes: readonly ForeignNodeHealth[];
   /**

@@ -4,6 +4,7 @@
  */
 import type { ChannelKind } from "../pubsub/channel-names.js";
 import { Follower } from "../replication/follower.js";
+import { Holder } from "../replication/holder.js";
 import { decodeFollowing } from "../replication/following/codec.js";
 import type { Life } from "../replication/life.js";
 import type { Machine } from "../replication/machine.js";
@@ -20,9 +21,11 @@ export function tickPeriodOf({ heartbeatPeriodMs }: CheckedOptions): number {
   return heartbeatPeriodMs / TICKS_PER_HEARTBEAT;
 }
 
-/** The channels of broadcasts and of inboxes; and that of the broadcasts of those who hold otherwise, for notices. */
-export function channelsOf({ holds }: CheckedOptions): readonly [ChannelKind, ChannelKind, ChannelKind] {
-  return holds === "followed" ? ["follow", "followTo", "all"] : ["all", "to", "follow"];
+/** The channels of broadcasts and of inboxes; and those of nodes that hold otherwise. */
+export function channelsOf({
+  holds,
+}: CheckedOptions): readonly [ChannelKind, ChannelKind, ChannelKind, ChannelKind] {
+  return holds === "followed" ? ["follow", "followTo", "all", "to"] : ["all", "to", "follow", "followTo"];
 }
 
 export function makeMachine(
@@ -42,10 +45,17 @@ export function makeMachine(
     version: VERSION,
     protocol,
   };
-  if (options.holds === "everything")
-    return new (protocol.replicator ?? Replicator)({ ...common, tracing }, nowMs);
   const { broadcastPeriodMs: windowMs, followLingerMs: lingering } = options;
-  return new Follower({ ...common, windowMs, lingering }, nowMs);
+  const holdsEverything = options.holds === "everything";
+  const followerOptions = { ...common, windowMs, lingering, holdsEverything };
+  if (!holdsEverything) return new Follower(followerOptions, nowMs);
+  const replicator = new (protocol.replicator ?? Replicator)({ ...common, tracing }, nowMs);
+  return new Holder(
+    replicator,
+    ({ view, counters, merging: { room } }, timeMs) =>
+      new Follower(followerOptions, timeMs, { view, counters, room }),
+    options.downPeriodMs,
+  );
 }
 
 /** Whether a payload is a frame of this life. Never throws. */

@@ -34,9 +34,9 @@ export interface TrackerOptions<M = any> {
   /**
    * What this node holds of others: `everything`, or what it has `followed` with `follow`, so that it pays for what it
    * serves. Reading a topic that is not followed throws `NOT_FOLLOWED`; what this node tracks itself it has always. Nodes
-   * that hold everything and nodes that follow do not list each other: it is the same on all nodes of a tracker, and where it is not each node reports the others
-   * (`HOLDS_DIFFER`). Default
-   * `everything`: below some fifty nodes it is simpler and costs as little.
+   * of one tracker may differ in it: one that holds everything lists what all have, and one that follows lists in what it
+   * follows what those have that hold everything, too. Default `everything`: below some fifty nodes it is simpler and costs
+   * as little.
    */
   readonly holds?: "everything" | "followed" | undefined;
   /**
@@ -257,7 +257,9 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
     throw wrongOption("pubsub.maxPayloadBytes", maxPayloadBytes, "absent, or a number of bytes");
   }
   const maxFrameBytes = Math.min(MAX_FRAME_BYTES, maxPayloadBytes);
-  const neededBytes = follows ? largestShareFrameBytes(maxMetaBytes) : largestEntryFrameBytes(maxMetaBytes);
+  // One that holds everything speaks with those as well that follow.
+  const shareBytes = largestShareFrameBytes(maxMetaBytes);
+  const neededBytes = follows ? shareBytes : Math.max(shareBytes, largestEntryFrameBytes(maxMetaBytes));
   if (neededBytes > maxFrameBytes) {
     throw wrongOption(
       "maxMetaBytes",

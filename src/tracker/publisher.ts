@@ -18,7 +18,9 @@ const MAX_UNDER_WAY = 1_024;
 export class Publisher {
   readonly broadcastChannel: string;
   readonly inboxChannel: string;
-  readonly #noticeChannel: string;
+  /** Those of nodes that hold otherwise. */
+  readonly othersChannel: string;
+  readonly othersInboxChannel: string;
   readonly #pubsub: PubSub;
   readonly #report: (error: TrackerError) => void;
   readonly #underWay = new Set<Promise<void>>();
@@ -31,14 +33,15 @@ export class Publisher {
   constructor(
     pubsub: PubSub,
     trackerName: string,
-    [all, to, notices]: readonly [ChannelKind, ChannelKind, ChannelKind],
+    [all, to, others, othersTo]: readonly [ChannelKind, ChannelKind, ChannelKind, ChannelKind],
     report: (error: TrackerError) => void,
   ) {
     this.#pubsub = pubsub;
     this.#report = report;
     this.broadcastChannel = channelName(all, trackerName);
     this.inboxChannel = channelName(to, trackerName);
-    this.#noticeChannel = channelName(notices, trackerName);
+    this.othersChannel = channelName(others, trackerName);
+    this.othersInboxChannel = channelName(othersTo, trackerName);
   }
 
   /** Whether the pubsub is being called: what it tells meanwhile comes in the middle of something. */
@@ -50,9 +53,13 @@ export class Publisher {
     this.#publish(() => this.#pubsub.broadcast(this.broadcastChannel, payload));
   }
 
-  /** To all who hold otherwise than this node. */
-  notice(payload: string): void {
-    this.#publish(() => this.#pubsub.broadcast(this.#noticeChannel, payload));
+  /** To one who holds otherwise than this node, or to all. */
+  notice(payload: string, to: string | undefined): void {
+    this.#publish(() =>
+      to === undefined
+        ? this.#pubsub.broadcast(this.othersChannel, payload)
+        : this.#pubsub.send(to, this.othersInboxChannel, payload),
+    );
   }
 
   send(node: string, payload: string): void {

@@ -72,9 +72,9 @@ export function errorOfTrouble(trouble: Trouble): TrackerError {
       return new TrackerError("UNKNOWN_PROTOCOL", text, { ...life, ...speaks, spoken });
     }
     case "holds": {
-      const { life, holds } = trouble;
-      const text = `${life.name} runs with holds: ${JSON.stringify(holds)}, and this node does not: they do not list what the other has`;
-      return new TrackerError("HOLDS_DIFFER", text, { ...life, holds });
+      const { life } = trouble;
+      const text = `${life.name} runs with holds: "followed", and this node is an observer: it does not list what the other has`;
+      return new TrackerError("HOLDS_DIFFER", text, { ...life, holds: "followed" });
     }
     case "crowded": {
       const { table } = trouble;

@@ -52,7 +52,9 @@ const rooms = ["authoring", "holding", "lives", "showing"].map(inReplication);
 const replication = [
   ...terms,
   ...rooms,
-  ...["wire", "following", "replica", "catch-up", "machine", "replicator", "follower"].map(inReplication),
+  ...["wire", "following", "replica", "catch-up", "machine", "replicator", "follower", "holder"].map(
+    inReplication,
+  ),
 ];
 
 /** Each layer and the layers that it may import. A layer may always import itself. */
@@ -132,6 +134,8 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
       ...[
         "authoring",
         "beats",
+        "holding",
+        "wire",
         "local-actions",
         "following",
         "following-border",
@@ -141,6 +145,15 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
         "partner-lives",
       ].map(inReplication),
       ...["partner", "reading", "rolling", "showing"].map(inReplication),
+      ...terms,
+    ],
+  ],
+  // A node that holds everything, on both sides.
+  [
+    "replication/holder",
+    [
+      ...["authoring", "border", "follower", "following", "lives", "machine", "partner"].map(inReplication),
+      ...["replica", "replicator", "showing"].map(inReplication),
       ...terms,
     ],
   ],

@@ -14,6 +14,7 @@ import {
   nodesThatForgotEachOtherMeetAgain,
   visitsCostFewFrames,
   whatNobodyThoughtOfHeals,
+  whoHoldsOtherwiseIsListedOnce,
   forgottenNodesAreMetAgain,
 } from "./following/runs.js";
 import {
@@ -37,6 +38,8 @@ const SEEDS_TRIED = 60;
 interface BrokenRule {
   readonly rule: string;
   readonly broken: Partial<FollowingRules>;
+  /** Whether it is shown where some nodes hold everything. */
+  readonly isMixed?: boolean;
   /** What the oracle that finds it says. */
   readonly found: RegExp;
   /** The first seed of a random schedule that shows it. */
@@ -208,11 +211,23 @@ const rules: readonly BrokenRule[] = [
     found: /questions when callers do not hear one/,
     run: muteNodesSpeakToAll,
   },
+  {
+    rule: "R99: to a node that holds everything each topic is open",
+    broken: { isOpenUnasked: () => false },
+    isMixed: true,
+    found: list,
+  },
+  {
+    rule: "R100: a node that holds everything is no registrar",
+    broken: { mayRegister: () => true },
+    isMixed: true,
+    found: / is complete in .* without | lacks /,
+  },
 ];
 
 describe("each rule of replication by interest, switched off", () => {
-  for (const { rule, broken, found, seed: first = 1, limits = {}, run } of rules) {
-    const runOf = run ?? ((seed, changes) => runSchedule(seed, { rules: changes ?? {}, limits }));
+  for (const { rule, broken, found, seed: first = 1, limits = {}, run, isMixed = false } of rules) {
+    const runOf = run ?? ((seed, changes) => runSchedule(seed, { rules: changes ?? {}, limits }, isMixed));
 
     it(rule, { timeout: 120_000 }, () => {
       expect(runOf(first), `seed ${first}, with the rule`).toEqual([]);
@@ -222,4 +237,11 @@ describe("each rule of replication by interest, switched off", () => {
       expect.fail(`${SEEDS_TRIED} seeds from ${first} on have not shown it`);
     });
   }
+
+  it("R101: a name has one life, whatever its nodes hold", () => {
+    for (const holds of ["everything", "followed"] as const) {
+      expect(whoHoldsOtherwiseIsListedOnce(holds)).toEqual([]);
+      expect(whoHoldsOtherwiseIsListedOnce(holds, { isOneLife: () => false })).toEqual(["a lists x twice"]);
+    }
+  });
 });

@@ -12,7 +12,8 @@
  *     who     = hashes
  *     names   = [ [ name, incarnation, counter ]* ]
  *     goodbye, evict                                               as in `src/replication/wire`
- *     notice  = nothing                                            of one that holds everything
+ *
+ * A frame whose kind is 16 higher comes from a node that holds everything.
  */
 import { MAX_FRAME_BYTES, MAX_PARTS } from "../limits.js";
 import { isIncarnation, type Life } from "../life.js";
@@ -20,7 +21,6 @@ import type { BirthsForm } from "../wire/births.js";
 import { decodeBody, decodeTime, encodeBody, isVersion } from "../wire/bodies.js";
 import { Refusal, array, check, integer, positive } from "../wire/checks.js";
 import { isNodeName, isVersionNumber } from "../wire/codec.js";
-import { NOTICE } from "../wire/notice.js";
 import { decodeLetters, encodeLetters } from "./letters.js";
 import { FOLLOWING_VERSION, MAX_FRAME_ITEMS } from "./limits.js";
 import type { FollowingFrame, FollowingMessage, Names } from "./message.js";
@@ -35,6 +35,8 @@ const WHO = 7;
 const EVICT = 8;
 const PART = 9;
 const NAMES = 10;
+/** Added to the kind by who holds everything. */
+const OF_EVERYTHING = 16;
 
 /** What became of a text: a frame, or why it is none. `version` is set where another protocol was spoken. */
 export type DecodedFollowing =
@@ -43,12 +45,13 @@ export type DecodedFollowing =
   | { readonly frame: undefined; readonly from: Life; readonly version: number };
 
 export function encodeFollowing(frame: FollowingFrame, form: BirthsForm = "shared"): string {
-  const { from, to, counter, message } = frame;
-  const [kind, ...body] = encodeMessage(message, form);
+  const { from, to, counter, message, holdsEverything = false } = frame;
+  const [kindNumber, ...body] = encodeMessage(message, form);
+  const kind = kindNumber + (holdsEverything ? OF_EVERYTHING : 0);
   return JSON.stringify([FOLLOWING_VERSION, kind, from.name, from.incarnation, to ?? 0, counter, ...body]);
 }
 
-function encodeMessage(message: FollowingMessage, form: BirthsForm): unknown[] {
+function encodeMessage(message: FollowingMessage, form: BirthsForm): [kind: number, ...body: unknown[]] {
   switch (message.type) {
     case "beat":
       return [BEAT, message.periodMs, message.lateMs, message.version ?? 0];
@@ -66,8 +69,6 @@ function encodeMessage(message: FollowingMessage, form: BirthsForm): unknown[] {
       return [WHO, packHashes(message.hashes)];
     case "names":
       return [NAMES, message.lives.map(([{ name, incarnation }, counter]) => [name, incarnation, counter])];
-    case "notice":
-      return [NOTICE];
     case "unknown":
       throw new Error("A fault of rollcall: a message of no kind is sent");
   }
@@ -93,8 +94,13 @@ export function decodeFollowing(text: string): DecodedFollowing {
     if (version !== FOLLOWING_VERSION) return { frame: undefined, from: { name, incarnation }, version };
     check(to === 0 || isIncarnation(to), "addressee");
     const head = { from: { name, incarnation }, to: to === 0 ? undefined : to };
-    const { message, unknown } = decodeMessage(integer(kind, "kind"), body);
-    const frame = { ...head, counter: positive(counter, "counter"), message };
+    const kindNumber = integer(kind, "kind");
+    const holdsEverything = kindNumber >= OF_EVERYTHING && kindNumber < 2 * OF_EVERYTHING;
+    const { message, unknown } = decodeMessage(kindNumber - (holdsEverything ? OF_EVERYTHING : 0), body);
+    const frame: FollowingFrame = {
+      ...{ ...head, counter: positive(counter, "counter"), message },
+      ...(holdsEverything && { holdsEverything }),
+    };
     return { frame: unknown > 0 ? { ...frame, unknown } : frame };
   } catch (problem) {
     if (problem instanceof Refusal) return refused(problem.message);
@@ -133,8 +139,6 @@ function decodeMessage(kind: number, body: readonly unknown[]): DecodedMessage {
       return { message: { type: "who", hashes: decodeText(body[0], unpackHashes, "hashes") }, unknown: 0 };
     case NAMES:
       return { message: { type: "names", lives: decodeNames(body[0]) }, unknown: 0 };
-    case NOTICE:
-      return { message: { type: "notice" }, unknown: 0 };
     default:
       return { message: { type: "unknown" }, unknown: 1 };
   }

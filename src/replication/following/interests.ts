@@ -7,39 +7,19 @@
 import type { AnyMeta } from "../../words.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
-import type { Life } from "../life.js";
-import { replicaOf } from "../life.js";
+import { replicaOf, type Life } from "../life.js";
 import { Counts } from "./counts.js";
-import { Follows, type Lingering } from "./follows.js";
+import { Follows } from "./follows.js";
+import type { InterestsOptions, InterestsPort } from "./interests-port.js";
 import { Meetings } from "./meetings.js";
 import { FOLLOWS, HAS } from "./message.js";
 import type { Member, MemberList, Members, Said, Stake, Wish } from "./message.js";
 import { OwnEntries } from "./own-entries.js";
 import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
+import { GENERATION_OF_EVERYTHING, SHARD_OF_EVERYTHING } from "./limits.js";
 import type { FollowingProtocol } from "./rules.js";
 import { WaitingTopics } from "./waiting-topics.js";
-
-export interface InterestsOptions {
-  readonly life: Life;
-  readonly heartbeatPeriodMs: number;
-  readonly downPeriodMs: number;
-  /** How long a follow without a handle, and a stake without an entry, are kept. */
-  readonly lingering: Lingering;
-  readonly countPeriodMs: number;
-}
-
-export interface InterestsPort {
-  /** The present life of a name, unless it has ended. */
-  pairOf(name: string): Pair | undefined;
-  isUp(pair: Pair): boolean;
-  /** All that are known and have not ended. */
-  pairs(): Iterable<Pair>;
-  /** There is something to say to a pair. */
-  hasNews(pair: Pair): void;
-  /** What is known of a topic's count is another number. */
-  countChanged(topic: string): void;
-}
 
 export class Interests {
   readonly own: OwnEntries;
@@ -73,14 +53,14 @@ export class Interests {
     protocol: FollowingProtocol,
     nowMs: number,
   ) {
-    const { life, lingering, heartbeatPeriodMs, downPeriodMs } = options;
+    const { life, lingering, heartbeatPeriodMs, downPeriodMs, holdsEverything } = options;
     this.#waiting = new WaitingTopics(Math.ceil(downPeriodMs / heartbeatPeriodMs));
     this.#options = options;
     this.#port = port;
     this.#protocol = protocol;
     this.#id = replicaOf(life);
     this.#goneMs = nowMs;
-    this.own = new OwnEntries(owner, life, protocol);
+    this.own = new OwnEntries(owner, life, protocol, holdsEverything ? SHARD_OF_EVERYTHING : 0);
     this.follows = new Follows(lingering, protocol.limits);
     this.#stakeLingerMs = lingering === "auto" ? protocol.limits.stakeLingerMs : lingering;
     this.meetings = new Meetings(
@@ -90,6 +70,7 @@ export class Interests {
         meet: (member, topic) => this.#meet(member, topic),
       },
       protocol,
+      protocol.rules.mayRegister(holdsEverything),
     );
     this.registrar = new Registrar((of, topic, stake) => this.counts.enlisted(of, topic, stake));
     this.counts = new Counts(
@@ -120,6 +101,7 @@ export class Interests {
     for (const pair of this.#port.pairs()) {
       const wish = pair.wishesHeard.get(topic) ?? 0;
       if (wish > 0) pair.authored.open(topic, wish);
+      this.#openUnasked(pair, topic);
     }
     return entry;
   }
@@ -224,24 +206,29 @@ export class Interests {
 
   // What others say.
 
-  /** A life is heard for the first time. */
+  /** A life is heard for the first time, or goes on after a goodbye in its name. */
   appeared(pair: Pair): void {
     this.#unheard.add(pair);
+    for (const topic of pair.stakesHeard.topics())
+      this.registrar.enlist(pair.life, topic, pair.stakesHeard.get(topic));
     this.meetings.appeared(pair.life);
     this.counts.appeared(pair);
+    for (const topic of this.own.topics()) this.#openUnasked(pair, topic);
+    // Who comes back to one of these is told to those to whom it is open.
+    for (const topic of this.#lingering.keys()) this.#openUnasked(pair, topic);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
-  came(name: string): void {
-    this.meetings.came(name);
-    this.counts.came(name);
+  came({ life, holdsEverything }: Pair): void {
+    if (this.#protocol.rules.mayRegister(holdsEverything)) this.meetings.came(life.name);
+    this.counts.came(life.name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
-  went(name: string, nowMs: number): void {
+  went({ life }: Pair, nowMs: number): void {
     this.#goneMs = nowMs;
-    this.meetings.went(name);
-    this.counts.went(name);
+    this.meetings.went(life.name);
+    this.counts.went(life.name);
     for (const topic of this.follows.topics()) this.#waiting.add(topic);
   }
 
@@ -262,18 +249,23 @@ export class Interests {
     this.counts.resumed();
   }
 
+  /** A life has said goodbye, and may go on nevertheless: until then it has no stake. */
+  departed(pair: Pair): void {
+    this.#unheard.delete(pair);
+    for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
+  }
+
   /** A life has ended, or is forgotten: nothing is told to it any more. Only what may come back is remembered. */
   forget(pair: Pair, isOver: boolean): void {
-    this.#unheard.delete(pair);
+    this.departed(pair);
     if (!isOver) {
-      const { life } = pair;
-      for (const [topic, generation] of pair.authored.opened())
+      const { life, holdsEverything } = pair;
+      for (const [topic, generation] of holdsEverything ? [] : pair.authored.opened())
         this.meetings.hint(life, topic, { roles: FOLLOWS, generation });
       for (const [topic, wish] of pair.wishes)
         if (wish > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
     }
     pair.authored.end();
-    for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
     this.counts.forget(pair);
   }
 
@@ -335,6 +327,11 @@ export class Interests {
 
   // Inside.
 
+  #openUnasked(pair: Pair, topic: string): void {
+    if (this.#protocol.rules.isOpenUnasked(pair.holdsEverything))
+      pair.authored.open(topic, GENERATION_OF_EVERYTHING);
+  }
+
   #restake(topic: string): void {
     const has = this.own.of(topic).size > 0 || this.#lingering.has(topic);
     const generation = this.follows.generationOf(topic);
@@ -363,7 +360,8 @@ export class Interests {
   #meet({ life, stake }: Member, topic: string, isNew = true): boolean {
     if (life.name === this.#options.life.name) return true;
     const pair = this.#port.pairOf(life.name);
-    if (pair === undefined || pair.life.incarnation < life.incarnation) return false;
+    if (pair === undefined) return this.#port.isSuperseded(life);
+    if (pair.life.incarnation < life.incarnation) return false;
     if (pair.life.incarnation > life.incarnation) return true;
     if ((stake.roles & FOLLOWS) !== 0 && (this.meetings.stakeIn(topic).roles & HAS) !== 0)
       pair.authored.open(topic, stake.generation);

@@ -1,5 +1,7 @@
 /** The limits of replication by interest, each with its reason. Nodes of a cluster may differ in all of them. */
 
+import { MAX_POOL_SIZE } from "../limits.js";
+
 /** In every frame of following; another one is reported and not guessed. */
 export const FOLLOWING_VERSION = 2;
 /** Topics, and lives, that one frame names beside its births: each costs its receiver some microseconds and a few hundred bytes. */
@@ -7,6 +9,14 @@ export const MAX_FRAME_ITEMS = 8_192;
 
 /** The most entries that a life may say it has in a topic: the sum of all lives that may be known is exact still. */
 export const MAX_AUTHOR_ENTRIES = 2 ** 40;
+
+/** The generation in which a node that holds everything follows each topic, from its beginning to its end. */
+export const GENERATION_OF_EVERYTHING = 1;
+/**
+ * The shard of what such a node has, as those that follow are told of it: above all that nodes have, so that no two refs
+ * of a life are the same.
+ */
+export const SHARD_OF_EVERYTHING = MAX_POOL_SIZE;
 
 /** Who know the stakes of a topic: with one alone, its death would keep new stakes from each other until it is noticed. */
 const REGISTRARS = 2;

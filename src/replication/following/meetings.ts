@@ -49,12 +49,18 @@ export class Meetings {
   /** The stakes that are still to be enlisted again in this round. */
   #renewal: IterableIterator<string> | undefined;
 
-  constructor(self: string, port: MeetingsPort, protocol: FollowingProtocol = FOLLOWING_PROTOCOL) {
+  /** @param mayRegister whether this node may be a registrar. */
+  constructor(
+    self: string,
+    port: MeetingsPort,
+    protocol: FollowingProtocol = FOLLOWING_PROTOCOL,
+    mayRegister = true,
+  ) {
     this.#port = port;
     this.#protocol = protocol;
     this.#ranks = new Ranks(protocol.rules.registrars(protocol.limits));
     this.#self = self;
-    this.#ranks.add(self);
+    if (mayRegister) this.#ranks.add(self);
   }
 
   /** How many topics this node has a stake in. */
@@ -134,8 +140,11 @@ export class Meetings {
     if (own === undefined) return;
     if ((own.stake.roles & FOLLOWS) !== 0 && own.registrars.includes(registrar))
       own.lists.set(registrar, { isSettled: isSettled && isConfirmed, members });
-    for (const member of members)
-      if (!this.#port.meet(member, topic)) this.hint(member.life, topic, member.stake);
+    for (const member of members) {
+      // Two of which neither follows have nothing to say to each other.
+      const isOfUse = ((own.stake.roles | member.stake.roles) & FOLLOWS) !== 0;
+      if (!this.#port.meet(member, topic) && isOfUse) this.hint(member.life, topic, member.stake);
+    }
   }
 
   /** What registrars have said of a topic may be out of date. */

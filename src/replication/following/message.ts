@@ -186,8 +186,6 @@ export type FollowingMessage =
   | Names
   | Eviction
   | { readonly type: "goodbye"; readonly windowMs: number }
-  /** It holds everything, and has said that aloud. */
-  | { readonly type: "notice" }
   /** Of a kind that a later version has: its sender is alive. */
   | { readonly type: "unknown" };
 
@@ -197,6 +195,8 @@ export interface FollowingFrame {
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: FollowingMessage;
+  /** Whether its sender holds everything, and says so in each of its frames. */
+  readonly holdsEverything?: boolean | undefined;
   /** How much was in it that this version does not know: letters, or its kind. */
   readonly unknown?: number | undefined;
 }

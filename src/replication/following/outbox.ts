@@ -31,9 +31,11 @@ export class FollowingOutbox {
   readonly #maxBytes: number;
   readonly #carryOut: Carry;
   readonly #rules: Rules;
+  readonly #holdsEverything: boolean;
   #counter = 0;
 
-  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules) {
+  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules, holdsEverything = false) {
+    this.#holdsEverything = holdsEverything;
     this.#life = life;
     this.#maxBytes = maxBytes;
     this.#carryOut = carryOut;
@@ -118,7 +120,12 @@ export class FollowingOutbox {
 
   /** The same frame in another form: it is sent in the place of the first, so that parts follow each other. */
   #encodeAgain(message: FollowingMessage, to: Life | undefined, form: BirthsForm = "plain"): string {
-    return encodeFollowing({ from: this.#life, to: to?.incarnation, counter: this.#counter, message }, form);
+    const from = this.#life;
+    const holdsEverything = this.#holdsEverything;
+    return encodeFollowing(
+      { from, to: to?.incarnation, counter: this.#counter, message, holdsEverything },
+      form,
+    );
   }
 }
 
@@ -145,6 +152,7 @@ export function largestShareFrameBytes(maxMetaBytes: number): number {
   const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));
   const message = { type: "pair", letters: { share }, part: most, parts: most } as const;
   const life = { name: "n", incarnation };
-  const text = encodeFollowing({ from: life, to: incarnation, counter: most, message }, "plain");
+  const frame = { from: life, to: incarnation, counter: most, message, holdsEverything: true };
+  const text = encodeFollowing(frame, "plain");
   return utf8Length(text) - "nkt{}".length + MAX_NODE_NAME_BYTES + 2 * MAX_NAME_BYTES + maxMetaBytes;
 }

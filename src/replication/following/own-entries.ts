@@ -48,9 +48,9 @@ export class OwnEntries {
   readonly #removalsKept: number;
   #clock = 0;
 
-  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL) {
+  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL, shard = 0) {
     const { removalsKept } = limits;
-    this.#origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
+    this.#origin = { owner, shard, refPrefix: refPrefixOf(life, shard) };
     this.#replica = replicaOf(life);
     this.#set = new Orswot(this.#replica, { removalsKept });
     this.#endings = new Endings(removalsKept);

@@ -29,6 +29,8 @@ export interface PairsOf {
   readonly patienceMs: number;
   readonly protocol: Protocol;
   readonly following: FollowingProtocol;
+  /** Whether this node holds everything: it does not know what others have until they have said it. */
+  readonly holdsEverything: boolean;
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -36,6 +38,8 @@ type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 export class Pair {
   readonly life: Life;
   readonly id: string;
+  /** Whether the other holds everything. */
+  readonly holdsEverything: boolean;
   readonly #of: PairsOf;
   /** As author of what the other follows. */
   readonly authored: AuthoredShare;
@@ -52,7 +56,7 @@ export class Pair {
   /** Whether the other has told which stakes it has here. */
   isIntroduced = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
-  isChecked = true;
+  isChecked: boolean;
   /** When it was sent the last frame. */
   saidMs = -Infinity;
 
@@ -80,9 +84,11 @@ export class Pair {
   readonly #introduction: Patience;
 
   /** @param stream is one that this node has not used before. */
-  constructor(life: Life, origin: EntryOrigin, stream: number, of: PairsOf) {
+  constructor(life: Life, origin: EntryOrigin, stream: number, of: PairsOf, holdsEverything: boolean) {
     const { own, generationOf, protocol, following } = of;
     this.life = life;
+    this.holdsEverything = holdsEverything;
+    this.isChecked = !of.holdsEverything;
     this.id = replicaOf(life);
     this.#of = of;
     this.authored = new AuthoredShare(own, stream, () => of.hasNews(this), following);

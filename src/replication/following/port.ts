@@ -1,7 +1,7 @@
 /** The words of a machine that follows, for those around it: its options, its events, and how much it keeps. Types only. */
 import type { Life } from "../life.js";
 import type { Protocol } from "../rules.js";
-import type { ReplicationEvent } from "../step.js";
+import type { BesideEvent, ReplicationEvent } from "../step.js";
 import type { Lingering } from "./follows.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -22,6 +22,11 @@ export interface FollowerOptions {
   readonly lingering: Lingering;
   /** How long a count takes to tell a number that has changed. */
   readonly countPeriodMs: number;
+  /**
+   * Whether this node holds everything, and is there for those that follow: it follows nothing, and each topic of theirs
+   * is open to it.
+   */
+  readonly holdsEverything: boolean;
   readonly random: () => number;
   /** The version of the library, told to all. */
   readonly version?: string | undefined;
@@ -31,7 +36,7 @@ export interface FollowerOptions {
 
 /** Adds say no shard, as there is one. */
 export type FollowerEvent =
-  | Exclude<ReplicationEvent, { type: "add" | "frame" }>
+  | Exclude<ReplicationEvent | BesideEvent, { type: "add" | "frame" }>
   | Omit<Extract<ReplicationEvent, { type: "add" }>, "shard">
   | Omit<Extract<ReplicationEvent, { type: "frame" }>, "way">;
 

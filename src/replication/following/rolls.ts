@@ -20,6 +20,8 @@ const SEVERAL = Symbol("several");
 
 export interface RollsOptions {
   readonly self: Life;
+  /** Whether this node holds everything: it calls no roll, is in none, and says to all that it is there. */
+  readonly holdsEverything: boolean;
   readonly heartbeatPeriodMs: number;
   readonly rules: FollowingRules;
   readonly limits: FollowingLimits;
@@ -44,7 +46,7 @@ export class Rolls<L extends { readonly life: Life }> {
   constructor(options: RollsOptions) {
     this.#options = options;
     this.#ranks = new Ranks(options.limits.callers);
-    this.#ranks.add(options.self.name);
+    if (!options.holdsEverything) this.#ranks.add(options.self.name);
     this.ownHash = hashOf(options.self);
   }
 
@@ -116,7 +118,7 @@ export class Rolls<L extends { readonly life: Life }> {
 
   /** The names of those that this node sends its beat to; none while all send theirs to all. */
   get callers(): readonly string[] {
-    if (!this.#isLarge) return [];
+    if (!this.#isLarge || this.#options.holdsEverything) return [];
     this.#callers ??= this.#ranks.registrarsOf(CALLING);
     return this.#callers;
   }

@@ -186,6 +186,20 @@ export const FOLLOWING_RULES = {
   speaksToAll: (sinceNamedMs: number, heartbeatPeriodMs: number): boolean =>
     sinceNamedMs > HEARTBEATS_UNNAMED * heartbeatPeriodMs,
 
+  // Nodes that hold everything.
+
+  /**
+   * R99: To a node that holds everything each topic is open, without a wish. It cannot wish for what it has not heard of. Else
+   * it lacks what others track in topics of their own.
+   */
+  isOpenUnasked: (holdsEverything: boolean): boolean => holdsEverything,
+
+  /**
+   * R100: A node that holds everything is no registrar. Of others that do it hears nothing of what they enlist. Else a topic
+   * at two of them is complete for its followers without what a third one has in it.
+   */
+  mayRegister: (holdsEverything: boolean): boolean => !holdsEverything,
+
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
     (stakes * elapsedMs) / renewalMs,

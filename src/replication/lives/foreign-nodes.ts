@@ -1,7 +1,7 @@
 /**
- * Nodes that speak no version of the protocol in common with this one, or have not said that they do, and nodes that hold
- * otherwise than this one: nothing of them is listed, so that they are remembered by name, and each is told of once. Few at
- * a time. Time comes in as an argument.
+ * Nodes that speak no version of the protocol in common with this one, or have not said that they do, and nodes that follow
+ * where this one only looks on: nothing of them is listed, so that they are remembered by name, and each is told of once. Few
+ * at a time. Time comes in as an argument.
  */
 import type { Life } from "../life.js";
 import { MAX_FOREIGN_NODES } from "../limits.js";
@@ -11,7 +11,7 @@ import type { Effects } from "../step.js";
 /** A node of which nothing but the head of its frames, or its heartbeats, can be read. */
 export interface ForeignNode {
   readonly life: Life;
-  /** Why nothing of it is listed: the version that it speaks, or what it holds. */
+  /** Why nothing of it is listed: the version that it speaks, or that it follows and this node only looks on. */
   readonly differs: "version" | "holds";
   /** As it says; or that of its frames, until it does. */
   readonly speaks: VersionRange;
@@ -26,8 +26,6 @@ export interface NativeNode {
   readonly downPeriodMs: number;
   readonly permdownPeriodMs: number;
   readonly speaks: VersionRange;
-  /** What those hold that hold otherwise. */
-  readonly othersHold: "everything" | "followed";
 }
 
 export class ForeignNodes {
@@ -84,10 +82,10 @@ export class ForeignNodes {
   }
 
   #tell(life: Life, differs: ForeignNode["differs"], speaks: VersionRange): void {
-    const { othersHold, speaks: spoken } = this.#native;
+    const { speaks: spoken } = this.#native;
     const trouble =
       differs === "holds"
-        ? ({ kind: "holds", life, holds: othersHold } as const)
+        ? ({ kind: "holds", life } as const)
         : ({ kind: "version", life, speaks, spoken } as const);
     this.#effects.add({ type: "trouble", trouble });
   }

@@ -9,20 +9,10 @@ import type { HealthyTime } from "./healthy-time.js";
 import { Insistence } from "./insistence.js";
 import { replicaOf, type Life } from "../life.js";
 import type { MembershipListener } from "./membership-listener.js";
+import type { MembershipOptions } from "./membership-options.js";
 import { OverLives } from "./over-lives.js";
 import type { Peer } from "./peer.js";
 import { PROTOCOL, type Protocol } from "../rules.js";
-
-export interface MembershipOptions<P extends Peer> {
-  readonly self: Life;
-  readonly downPeriodMs: number;
-  readonly permdownPeriodMs: number;
-  readonly healthy: HealthyTime;
-  /** How long frames take at the most, as far as this node knows; `Infinity` if it does not. */
-  readonly delayMs?: () => number;
-  /** Makes what stands for a life that is heard for the first time. */
-  readonly makePeer: (life: Life) => P;
-}
 
 /** Why nothing that a frame says is listened to. */
 export type Refusal = "over" | "late" | "implausible" | "superseded" | "crowded";
@@ -33,13 +23,10 @@ export type Hearing<P extends Peer> =
   | { readonly type: "own" | Exclude<Refusal, "late"> };
 
 export class Membership<P extends Peer = Peer> {
-  readonly #self: Life;
+  readonly #options: MembershipOptions<P>;
   readonly #downPeriodMs: number;
-  readonly #permdownPeriodMs: number;
   readonly #healthy: HealthyTime;
-  readonly #delayMs: () => number;
   readonly #listener: MembershipListener<P>;
-  readonly #makePeer: (life: Life) => P;
   /** The present life of every name. */
   readonly #present = new Map<string, P>();
   /** Lives that were replaced and whose window has not ended. */
@@ -48,6 +35,8 @@ export class Membership<P extends Peer = Peer> {
   /** Who is not listened to, and goes on. */
   readonly #insistence: Insistence;
   readonly #protocol: Protocol;
+  /** The lives of nodes that hold otherwise, where this node speaks with them apart. */
+  others: Pick<Membership, "supersedes" | "replace"> | undefined;
   /** Whom to forget when room is needed, the last first: found once between two passes. */
   #spare: P[] | undefined;
 
@@ -55,12 +44,9 @@ export class Membership<P extends Peer = Peer> {
     this.#protocol = protocol;
     this.#over = new OverLives(protocol.limits.livesOver, protocol.rules);
     this.#insistence = new Insistence(protocol.limits.livesOver);
-    this.#self = options.self;
+    this.#options = options;
     this.#downPeriodMs = options.downPeriodMs;
-    this.#permdownPeriodMs = options.permdownPeriodMs;
     this.#healthy = options.healthy;
-    this.#delayMs = options.delayMs ?? (() => Infinity);
-    this.#makePeer = options.makePeer;
     this.#listener = listener;
   }
 
@@ -69,12 +55,9 @@ export class Membership<P extends Peer = Peer> {
     return this.#present.get(name);
   }
 
-  /**
-   * After how much silence a replica goes down: by its own heartbeats, if they come less often than those of this
-   * node, but never later than it is forgotten.
-   */
+  /** After how much silence a replica goes down: by its own heartbeats, if they are rarer, until it is forgotten. */
   downPeriodOf(periodMs: number | undefined): number {
-    return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#permdownPeriodMs);
+    return this.#protocol.rules.downPeriodOf(periodMs, this.#downPeriodMs, this.#options.permdownPeriodMs);
   }
 
   /** Healthy time since a replica was heard. */
@@ -109,11 +92,12 @@ export class Membership<P extends Peer = Peer> {
   hear(life: Life, counter: number, direct: boolean, nowMs: number, periodMs?: number): Hearing<P> {
     const { rules } = this.#protocol;
     const patienceMs = this.downPeriodOf(periodMs);
-    if (rules.isOwn(life.name, this.#self.name)) {
-      if (life.incarnation !== this.#self.incarnation)
+    if (rules.isOwn(life.name, this.#options.self.name)) {
+      if (life.incarnation !== this.#options.self.incarnation)
         this.#contend(life, this.#insistedMs(replicaOf(life), counter, patienceMs, nowMs), undefined);
       return { type: "own" };
     }
+    if (rules.isOneLife(this.others?.supersedes(life) === true)) return { type: "superseded" };
     const present = this.#present.get(life.name);
     const isOver = rules.isOver(this.#over.has(life), this.#over.hasLater(life), present === undefined);
     const isSuperseded =
@@ -155,7 +139,7 @@ export class Membership<P extends Peer = Peer> {
   /** A life says that it ends; its entries may wait for their keys for that long, as far as silence may last. */
   goodbye(replica: P, windowMs: number, nowMs: number): void {
     const { rules } = this.#protocol;
-    const grantedMs = rules.windowMs(windowMs, this.#permdownPeriodMs);
+    const grantedMs = rules.windowMs(windowMs, this.#options.permdownPeriodMs);
     if (!rules.countsGoodbye(replica.status === "departing")) {
       replica.endsHealthyMs = rules.endsMs(replica.endsHealthyMs, this.#healthy.at(nowMs) + grantedMs);
       return;
@@ -173,6 +157,23 @@ export class Membership<P extends Peer = Peer> {
     replica.heardHealthyMs = Math.min(replica.heardHealthyMs, silentSinceMs);
     replica.forgivenMs = 0;
     this.#goDown(replica, nowMs);
+  }
+
+  /** Whether a life of which a frame came among others is up here, or superseded by one that is. */
+  supersedes(life: Life): boolean {
+    const present = this.#present.get(life.name);
+    if (present?.isAlive !== true) return false;
+    const { incarnation } = present.life;
+    return (
+      incarnation === life.incarnation || this.#protocol.rules.isSuperseded(life.incarnation, incarnation)
+    );
+  }
+
+  /** A life is heard among others: who has its name here is replaced by it, and was never there if it is the same. */
+  replace(life: Life, nowMs: number): void {
+    const present = this.#present.get(life.name);
+    if (present?.id === replicaOf(life)) this.#end(present, "replaced", nowMs);
+    else if (present !== undefined) this.#replace(present, nowMs);
   }
 
   /** Those that are down. */
@@ -225,7 +226,7 @@ export class Membership<P extends Peer = Peer> {
       const silentMs = healthyMs - replica.heardHealthyMs - (replica.forgivenMs ?? 0);
       const downPeriodMs = this.downPeriodOf(replica.heartbeatPeriodMs);
       if (replica.status === "down") {
-        if (rules.isForgotten(silentMs, this.#permdownPeriodMs)) this.#forget(replica);
+        if (rules.isForgotten(silentMs, this.#options.permdownPeriodMs)) this.#forget(replica);
       } else if (rules.isSilent(silentMs, downPeriodMs)) {
         if (!hides || !rules.isSilent(silentMs, downPeriodMs + graceMs)) continue;
         if (replica.status === "departing") this.#stays(replica, nowMs);
@@ -240,7 +241,8 @@ export class Membership<P extends Peer = Peer> {
   }
 
   #appear(life: Life, nowMs: number): P {
-    const replica = this.#makePeer(life);
+    if (this.#protocol.rules.isOneLife(true)) this.others?.replace(life, nowMs);
+    const replica = this.#options.makePeer(life);
     replica.heardHealthyMs = this.#healthy.at(nowMs);
     this.#insistence.forget(replica.id);
     // A life that is heard after later lives of its name have ended was not before them.
@@ -266,7 +268,7 @@ export class Membership<P extends Peer = Peer> {
       // What was sent before the first that was heard was sent before the goodbye.
       const mayOutlive = !isAhead && replica.status === "departing" && counter > replica.metCounter;
       const sinceGoodbyeMs = mayOutlive ? nowMs - replica.departsAtMs : 0;
-      if (rules.outlives(sinceGoodbyeMs, this.#delayMs())) {
+      if (rules.outlives(sinceGoodbyeMs, this.#options.delayMs?.() ?? Infinity)) {
         replica.outlivesGoodbye = true;
         replica.heardHealthyMs = this.#healthy.at(nowMs);
       }
@@ -427,7 +429,7 @@ export class Membership<P extends Peer = Peer> {
       const heardMs = other.heardHealthyMs;
       if (heardMs - (this.#insistence.since(who) ?? heardMs) <= this.#downPeriodMs) return;
     }
-    const { incarnation } = other?.life ?? this.#self;
+    const { incarnation } = other?.life ?? this.#options.self;
     if (this.#insistence.report(who)) this.#listener.conflict(life.name, [life.incarnation, incarnation]);
   }
 

@@ -17,6 +17,9 @@ import { UnheardCounters } from "./unheard.js";
  */
 export type PeerStatus = "up" | "down" | "returning" | "departing";
 
+/** What a node holds of others. */
+export type PeerHolds = "everything" | "followed";
+
 /** How far what it has is held here. */
 export interface PeerHolding {
   readonly entries: number;
@@ -78,6 +81,8 @@ export abstract class Peer implements EntryOwner {
   abstract get isEmpty(): boolean;
 
   abstract get holding(): PeerHolding;
+
+  abstract get holds(): PeerHolds;
 
   /** What is held of it, shown or hidden. */
   abstract entries(): Iterable<ReplicatedEntry>;

@@ -1,7 +1,6 @@
 /**
- * The one frame that nodes say where they are not heard otherwise: those that hold everything and those that follow have
- * channels of their own, and a notice on the other's channel tells that its sender runs the same tracker. It reads the
- * same in every version and on either channel.
+ * The one frame that a node that follows says where those speak that hold everything: it is there, on channels of its
+ * own. It reads the same in every version.
  */
 import type { Life } from "../life.js";
 import { LIMITS } from "../limits.js";

@@ -155,12 +155,9 @@ const message: fc.Arbitrary<FollowingMessage> = fc.oneof(
   }),
 );
 
-const frame: fc.Arbitrary<FollowingFrame> = fc.record({
-  from: life,
-  to: fc.oneof(incarnation, fc.constant(undefined)),
-  counter: positive,
-  message,
-});
+const frame: fc.Arbitrary<FollowingFrame> = fc
+  .record({ from: life, to: fc.oneof(incarnation, fc.constant(undefined)), counter: positive, message })
+  .chain((each) => fc.constantFrom(each, { ...each, holdsEverything: true }));
 
 const from = { name: "a", incarnation: "0mb4k2xyz01abc" };
 const to = { name: "b", incarnation: "0mb4k2xyz01xyz" };

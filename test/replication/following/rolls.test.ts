@@ -16,6 +16,7 @@ interface One {
 function rollsOf(): Rolls<One> {
   return new Rolls<One>({
     self,
+    holdsEverything: false,
     heartbeatPeriodMs: HEARTBEAT_MS,
     rules: FOLLOWING_RULES,
     limits: FOLLOWING_LIMITS,

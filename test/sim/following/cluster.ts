@@ -1,15 +1,22 @@
 /**
- * A simulated cluster of nodes that hold what they follow: machines, a network with faults, and virtual time. After
- * every step of a node its diffs are folded and held against its list, and each share that it holds against what its
- * author had at that place. What is found is kept in `wrong`.
+ * A simulated cluster of nodes that hold what they follow, and of such that hold everything beside them: machines, a network
+ * with faults, and virtual time. After every step of a node its diffs are folded and held against its list, and each share
+ * that it holds against what its author had at that place. What is found is kept in `wrong`.
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { Follower } from "../../../src/replication/follower.js";
-import type { FollowerEvent } from "../../../src/replication/following/port.js";
+import { GENERATION_OF_EVERYTHING } from "../../../src/replication/following/limits.js";
+import { Holder } from "../../../src/replication/holder.js";
+import type { Machine, MachineEvent } from "../../../src/replication/machine.js";
+import { Replicator } from "../../../src/replication/replicator.js";
+import { PROTOCOL } from "../../../src/replication/rules.js";
+import type { Protocol } from "../../../src/replication/rules.js";
+import type { Effect, VoiceWay } from "../../../src/replication/step.js";
 import { decodeFollowing } from "../../../src/replication/following/codec.js";
 import { utf8Length } from "../../../src/replication/bytes.js";
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
 import type { AuthoredShare } from "../../../src/replication/following/share-author.js";
+import { hashText } from "../../../src/replication/hash.js";
 import { makeIncarnation, replicaOf } from "../../../src/replication/life.js";
 import type { Life } from "../../../src/replication/life.js";
 import type { Count } from "../../../src/replication/step.js";
@@ -39,7 +46,12 @@ export interface ClusterOptions {
   readonly maxEntries?: number;
   readonly countPeriodMs?: number;
   readonly following: FollowingProtocol;
+  readonly protocol?: Protocol;
+  /** How many shards nodes have that hold everything. */
+  readonly poolSize?: number;
 }
+
+export type Holds = "everything" | "followed";
 
 export interface Faults {
   readonly loss: number;
@@ -53,16 +65,31 @@ export const CALM: Faults = { loss: 0, repeat: 0, delayMs: [0.2, 3], reorders: f
 export interface Node {
   readonly name: string;
   readonly life: Life;
-  readonly follower: Follower;
+  readonly holds: Holds;
+  readonly machine: Machine;
+  /** What those hear that follow: of a node that holds everything, a side of it, which begins with the first of them. */
+  follower: Follower;
+  /** Whether it hears those that follow. */
+  hearsFollowers: boolean;
+  /** Its own entries, as those that follow know them, when it was looked last. */
+  readonly noted: Set<ReplicatedEntry>;
   /** What its sessions have, and when it was last changed. */
   readonly entries: Map<ReplicatedEntry, number>;
   readonly folds: Map<string, DiffFold>;
   /** What was told last of each topic whose count it wants. */
   readonly countsTold: Map<string, Count>;
+  readonly startedMs: number;
   isAlive: boolean;
   /** Whether its pubsub is connected, and says so. */
   isAttached: boolean;
   wakeMs: number;
+}
+
+/** What is under way: said where those speak that hold so. */
+interface Sent {
+  readonly among: Holds;
+  readonly payload: string;
+  readonly way: VoiceWay;
 }
 
 interface Task {
@@ -110,7 +137,7 @@ export class Cluster {
     push(this.#heap, { atMs, order: (this.#order += 1), run });
   }
 
-  start(name: string): Node {
+  start(name: string, holds: Holds = "followed"): Node {
     this.#lives += 1;
     const life = {
       name,
@@ -125,33 +152,48 @@ export class Cluster {
       maxEntries = 1_000_000,
       countPeriodMs = 2_000,
       following,
+      protocol = PROTOCOL,
+      poolSize = 2,
     } = this.#options;
-    const follower = new Follower(
-      {
-        life,
-        echoes,
-        maxFrameBytes,
-        maxEntries,
-        heartbeatPeriodMs: HEARTBEAT_MS,
-        tickPeriodMs: HEARTBEAT_MS / 4,
-        downPeriodMs: DOWN_MS,
-        permdownPeriodMs,
-        windowMs,
-        lingering,
-        countPeriodMs,
-        random: () => this.random.next(),
-        following,
-      },
-      this.nowMs,
-    );
+    const options = {
+      life,
+      echoes,
+      maxFrameBytes: holds === "everything" ? Math.max(maxFrameBytes, 1_024) : maxFrameBytes,
+      maxEntries,
+      heartbeatPeriodMs: HEARTBEAT_MS,
+      tickPeriodMs: HEARTBEAT_MS / 4,
+      downPeriodMs: DOWN_MS,
+      permdownPeriodMs,
+      windowMs,
+      lingering,
+      countPeriodMs,
+      random: () => this.random.next(),
+      following,
+      protocol,
+      holdsEverything: holds === "everything",
+    };
     this.#histories.set(replicaOf(life), new ShareHistory());
+    // Of a node that holds everything nobody looks at this one: its side takes the place when it begins.
+    const follower = new Follower(options, this.nowMs);
+    const holder = (): Machine =>
+      new Holder(
+        new Replicator({ ...options, poolSize, broadcastPeriodMs: windowMs }, this.nowMs),
+        ({ view, counters, merging: { room } }, timeMs) =>
+          (node.follower = new Follower(options, timeMs, { view, counters, room })),
+        DOWN_MS,
+      );
     const node: Node = {
       name,
       life,
+      holds,
+      machine: holds === "everything" ? holder() : follower,
       follower,
+      hearsFollowers: holds === "followed",
+      noted: new Set(),
       entries: new Map(),
       folds: new Map(),
       countsTold: new Map(),
+      startedMs: this.nowMs,
       isAlive: true,
       isAttached: true,
       wakeMs: Infinity,
@@ -181,7 +223,8 @@ export class Cluster {
   track(node: Node, topic: string, key: string): void {
     const meta = { version: (this.#versions += 1) };
     const session = `${node.name}-${this.#lives}-${this.#versions}`;
-    const made = this.step(node, { type: "add", topic, key, session, meta });
+    const shard = node.holds === "everything" ? hashText(topic) % (this.#options.poolSize ?? 2) : 0;
+    const made = this.step(node, { type: "add", shard, topic, key, session, meta });
     if (made !== undefined) node.entries.set(made, this.nowMs);
     this.#noteCount(node, topic);
   }
@@ -198,9 +241,9 @@ export class Cluster {
     this.#noteCount(node, ReplicatedEntry.topicOf(entry));
   }
 
-  step(node: Node, event: FollowerEvent): ReplicatedEntry | undefined {
-    const { made, effects } = node.follower.step(event, this.nowMs);
-    this.#noteChange(node, event, made);
+  step(node: Node, event: MachineEvent): ReplicatedEntry | undefined {
+    const { made, effects } = node.machine.step(event, this.nowMs);
+    this.#noteChange(node);
     // What was shown ends with its last handle, and the next one begins at nothing.
     if (
       event.type === "unfollowCount" &&
@@ -209,18 +252,50 @@ export class Cluster {
       node.countsTold.delete(event.topic);
     // Shares are known by their streams before anything of them can arrive.
     this.#learnShares(node);
-    for (const effect of effects) {
-      if (effect.type === "wake") this.#wake(node, effect.atMs);
-      else if (effect.type === "broadcast") this.#broadcast(node, effect.payload);
-      else if (effect.type === "send") this.#transmit(node, effect.to, effect.payload);
-      else if (effect.type === "count")
-        node.countsTold.set(effect.topic, node.follower.countOf(effect.topic));
-      else if (effect.type === "divergence")
-        this.wrong.push(`${node.name} diverged from ${effect.life.name}`);
-      else if (effect.type === "replicaDown") this.#noteDown(node, effect.life);
-    }
+    for (const effect of effects) this.#carryOut(node, effect);
     this.#fold(node);
     return made;
+  }
+
+  #carryOut(node: Node, effect: Effect): void {
+    const { holds } = node;
+    const others = holds === "everything" ? "followed" : "everything";
+    switch (effect.type) {
+      case "wake":
+        return this.#wake(node, effect.atMs);
+      case "broadcast":
+        return this.#broadcast(node, holds, effect.payload);
+      case "send":
+        return this.#transmit(node, effect.to, holds, effect.payload);
+      case "notice":
+        if (effect.to === undefined) return this.#broadcast(node, others, effect.payload);
+        return this.#transmit(node, effect.to, others, effect.payload);
+      case "followers":
+        return this.#hearFollowers(node, effect.areThere);
+      case "count":
+        node.countsTold.set(effect.topic, node.follower.countOf(effect.topic));
+        return;
+      case "replicaDown":
+        return this.#noteDown(node, effect.life);
+      case "divergence":
+        this.wrong.push(`${node.name} diverged from ${effect.life.name}`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A node that holds everything subscribes to the channels of those that follow, which takes a while; or it ends that. */
+  #hearFollowers(node: Node, areHeard: boolean): void {
+    if (!areHeard) {
+      node.hearsFollowers = false;
+      return;
+    }
+    this.at(this.nowMs + this.random.between(0, 30), () => {
+      if (!node.isAlive || node.hearsFollowers) return;
+      node.hearsFollowers = true;
+      this.step(node, { type: "followers", areHeard });
+    });
   }
 
   run(durationMs: number): void {
@@ -241,7 +316,7 @@ export class Cluster {
     const refs = new Set<string>();
     for (const node of this.nodes.values()) {
       for (const [entry, sinceMs] of node.entries) {
-        if (ReplicatedEntry.topicOf(entry) === topic && sinceMs <= trackedBeforeMs) refs.add(entry.ref);
+        if (ReplicatedEntry.topicOf(entry) === topic && sinceMs <= trackedBeforeMs) refs.add(nameOf(entry));
       }
     }
     return refs;
@@ -253,7 +328,7 @@ export class Cluster {
 
   /** What the node lists in a topic. */
   listed(node: Node, topic: string): Set<string> {
-    return new Set(node.follower.view.list(topic).map(({ ref }) => ref));
+    return new Set(node.machine.view.list(topic).map(nameOf));
   }
 
   /** Holds all shares of a node against what their authors had. */
@@ -265,7 +340,10 @@ export class Cluster {
 
   #checkShare(node: Node, { id, pair }: Partner): void {
     const { stream, clock, version } = pair.followed.place;
-    const { generationOf } = node.follower.interests.follows;
+    const generationOf =
+      node.holds === "everything"
+        ? () => GENERATION_OF_EVERYTHING
+        : node.follower.interests.follows.generationOf;
     const should = this.#histories.get(id)?.at(stream, clock, version, generationOf) ?? [];
     const is = [...pair.followed.entries.keys()].sort((one, other) => one - other);
     if (is.join() === should.join()) return;
@@ -279,14 +357,21 @@ export class Cluster {
     this.downs.push({ by: name, name: other, atMs: this.nowMs, isAlive });
   }
 
-  /** What an author has from now on. */
-  #noteChange(node: Node, event: FollowerEvent, made: ReplicatedEntry | undefined): void {
-    const history = this.#histories.get(replicaOf(node.life));
-    if (event.type === "update" && made !== undefined) {
-      history?.removed(event.previous, ReplicatedEntry.clockOf(made) - 1);
+  /** What an author has from now on: one change at a time, but where a side begins. */
+  #noteChange({ life, follower, noted }: Node): void {
+    const history = this.#histories.get(replicaOf(life));
+    const { own } = follower.interests;
+    const present = new Set([...own.topics()].flatMap((topic) => [...own.of(topic)]));
+    const born = [...present].filter((entry) => !noted.has(entry));
+    for (const entry of noted) {
+      if (present.has(entry)) continue;
+      noted.delete(entry);
+      history?.removed(entry, born.length === 0 ? own.clock : own.clock - 1);
     }
-    if (event.type === "remove") history?.removed(event.entry, node.follower.interests.own.clock);
-    if (made !== undefined) history?.born(made);
+    for (const entry of born) {
+      noted.add(entry);
+      history?.born(entry);
+    }
   }
 
   /** What its shares have open from now on. */
@@ -304,11 +389,12 @@ export class Cluster {
   }
 
   #fold(node: Node): void {
-    const { follower, folds } = node;
-    const { view } = follower;
-    for (const topic of folds.keys()) if (!follower.isFollowed(topic)) folds.delete(topic);
+    const { follower, folds, holds } = node;
+    const { view } = node.machine;
+    const isShown = (topic: string): boolean => holds === "everything" || follower.isFollowed(topic);
+    for (const topic of folds.keys()) if (!isShown(topic)) folds.delete(topic);
     for (const [topic, diff] of view.takeDiff() ?? []) {
-      if (!follower.isFollowed(topic)) {
+      if (!isShown(topic)) {
         if (diff.joins.length > 0)
           this.wrong.push(`${node.name} is told of ${topic}, and does not follow it`);
         continue;
@@ -322,11 +408,12 @@ export class Cluster {
         );
     }
     for (const topic of view.topics()) {
-      if (!follower.isFollowed(topic)) this.wrong.push(`${node.name} lists ${topic}, and does not follow it`);
+      if (!isShown(topic)) this.wrong.push(`${node.name} lists ${topic}, and does not follow it`);
     }
   }
 
   #wake(node: Node, atMs: number): void {
+    if (atMs >= node.wakeMs) return;
     node.wakeMs = atMs;
     this.at(atMs, () => {
       if (!node.isAlive || node.wakeMs !== atMs) return;
@@ -335,27 +422,32 @@ export class Cluster {
     });
   }
 
-  #broadcast(from: Node, payload: string): void {
+  /** To all that speak where those do that hold so. */
+  #broadcast(from: Node, among: Holds, payload: string): void {
     this.sent.beats += 1;
-    this.sent.broadcasts += 1;
-    for (const other of this.nodes.values())
-      if (other !== from || this.#options.echoes) this.#carry(from, other.name, payload);
+    if (among === "followed") this.sent.broadcasts += 1;
+    for (const other of this.nodes.values()) {
+      if (!hears(other, among)) continue;
+      if (other !== from || this.#options.echoes)
+        this.#carry(from, other.name, { among, payload, way: "broadcasts" });
+    }
   }
 
-  #transmit(from: Node, to: string, payload: string): void {
-    const { frame } = decodeFollowing(payload);
-    if (frame === undefined) throw new Error(`sent what is no frame: ${payload}`);
-    if (utf8Length(payload) > this.#options.maxFrameBytes) throw new Error(`sent too much: ${payload}`);
-    const { message } = frame;
-    const isSummary = message.type === "pair" && Object.keys(message.letters).join() === "summary";
-    const isBeat = to === from.name || message.type === "beat";
+  #transmit(from: Node, to: string, among: Holds, payload: string): void {
+    const { maxFrameBytes } = this.#options;
+    if (utf8Length(payload) > Math.max(maxFrameBytes, from.holds === "everything" ? 1_024 : 0))
+      throw new Error(`sent too much: ${payload}`);
+    const { frame } = among === "followed" ? decodeFollowing(payload) : {};
+    if (frame === undefined && among === "followed") throw new Error(`sent what is no frame: ${payload}`);
+    const letters = frame?.message.type === "pair" ? Object.keys(frame.message.letters).join() : "";
+    const isBeat = to === from.name || frame?.message.type === "beat";
     if (isBeat) this.sent.beats += 1;
-    else if (isSummary) this.sent.summaries += 1;
+    else if (letters === "summary") this.sent.summaries += 1;
     else this.sent.others += 1;
-    this.#carry(from, to, payload);
+    this.#carry(from, to, { among, payload, way: "inbox" });
   }
 
-  #carry(from: Node, to: string, payload: string): void {
+  #carry(from: Node, to: string, payload: Sent): void {
     const { loss, repeat, delayMs, reorders } = this.faults;
     if (!from.isAttached) return;
     if (this.cut.has(`${from.name}>${to}`) || (loss > 0 && this.random.chance(loss))) return;
@@ -364,7 +456,7 @@ export class Cluster {
       this.#deliver(from, to, payload, this.random.between(0, 5_000), reorders);
   }
 
-  #deliver(from: Node, to: string, payload: string, delayMs: number, reorders: boolean): void {
+  #deliver(from: Node, to: string, sent: Sent, delayMs: number, reorders: boolean): void {
     let atMs = this.nowMs + delayMs;
     if (!reorders) {
       const way = `${from.life.incarnation}>${to}`;
@@ -373,11 +465,23 @@ export class Cluster {
     }
     this.at(atMs, () => {
       const node = this.nodes.get(to);
-      if (node?.isAttached !== true) return;
-      this.step(node, { type: "frame", payload });
+      const { among, payload, way } = sent;
+      if (node?.isAttached !== true || !hears(node, among)) return;
+      if (node.holds === among) this.step(node, { type: "frame", payload, way });
+      else this.step(node, { type: "frame", payload, way: "followers" });
       this.checkShares(node, from.name);
     });
   }
+}
+
+/** Whether a node hears what is said where those speak that hold so. */
+function hears({ holds, hearsFollowers }: Node, among: Holds): boolean {
+  return holds === among || (among === "followed" && hearsFollowers);
+}
+
+/** One revision of an entry, whoever knows it: refs are those of the nodes that hold alike. */
+function nameOf({ session, meta }: ReplicatedEntry): string {
+  return `${session} ${JSON.stringify(meta)}`;
 }
 
 function noteOpened(share: AuthoredShare, noted: NotedShare): void {

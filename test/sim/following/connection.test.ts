@@ -163,8 +163,8 @@ describe("a node that follows", () => {
         each.run(100);
       }
     }
-    expect(nodeOf(cluster, "a").follower.sizes.registrarRows).toBe(100);
-    expect(nodeOf(small, "a").follower.sizes.registrarRows).toBeLessThanOrEqual(20);
+    expect(nodeOf(cluster, "a").follower.following.registrarRows).toBe(100);
+    expect(nodeOf(small, "a").follower.following.registrarRows).toBeLessThanOrEqual(20);
     expect(nodeOf(small, "a").follower.counters.claimsCrowded).toBeGreaterThan(0);
   });
 });

@@ -121,7 +121,7 @@ describe("a count", () => {
         for (const name of ["b", "c", "c"]) followCount(cluster, name, topic);
       }
       cluster.run(5_000);
-      const kept = [...cluster.nodes.values()].map(({ follower }) => follower.sizes);
+      const kept = [...cluster.nodes.values()].map(({ follower }) => follower.following);
       expect(kept.reduce((sum, { countsWanted }) => sum + countsWanted, 0)).toBe(2 * topics.length);
       expect(kept.some(({ countsAsked }) => countsAsked > 0)).toBe(true);
       if (isLost) cluster.faults = { ...cluster.faults, loss: 0.5 };
@@ -133,7 +133,7 @@ describe("a count", () => {
       cluster.faults = { ...cluster.faults, loss: 0 };
       cluster.run(60_000);
       for (const { name, follower } of cluster.nodes.values()) {
-        expect(follower.sizes, name).toMatchObject({ counts: 0, countsWanted: 0, countsAsked: 0 });
+        expect(follower.following, name).toMatchObject({ counts: 0, countsWanted: 0, countsAsked: 0 });
         for (const { pair } of follower.membership.replicas())
           expect([pair.counts.size, pair.countsHeard.size], name).toEqual([0, 0]);
         expect(follower.interests.counts.dueMs, name).toBe(Infinity);
@@ -161,7 +161,7 @@ describe("a count", () => {
     cluster.run(20_000);
     for (const { name, follower } of cluster.nodes.values()) {
       if (name === "b") continue;
-      expect(follower.sizes.countsWanted, name).toBeLessThanOrEqual(50);
+      expect(follower.following.countsWanted, name).toBeLessThanOrEqual(50);
       expect(follower.counters.claimsCrowded, name).toBeGreaterThan(0);
     }
     for (let i = 0; i < 400; i++)
@@ -192,9 +192,9 @@ describe("a count", () => {
         },
       });
     const { framesRefused } = c.follower.counters;
-    cluster.step(c, { type: "frame", payload: say(2 ** 41) });
+    cluster.step(c, { type: "frame", payload: say(2 ** 41), way: "inbox" });
     expect(c.follower.counters.framesRefused).toBe(framesRefused + 1);
-    cluster.step(c, { type: "frame", payload: say(1_000) });
+    cluster.step(c, { type: "frame", payload: say(1_000), way: "inbox" });
     cluster.run(5_000);
     expect(countOf(cluster, "a", topic)).toEqual({ entries: 1, isSettled: true });
   });

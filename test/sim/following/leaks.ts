@@ -1,15 +1,24 @@
 /** What is left in the tables of a cluster at rest, and should not be: found by counting. */
+import { GENERATION_OF_EVERYTHING } from "../../../src/replication/following/limits.js";
 import type { Cluster, Node } from "./cluster.js";
+
+/** Whether two nodes speak with each other as those do that follow: unless both hold everything. */
+function speaksWith(node: Node, other: Node): boolean {
+  return node.holds === "followed" || other.holds === "followed";
+}
 
 export function leaksOf(cluster: Cluster): string[] {
   const found: string[] = [];
   let rows = 0;
   let stakes = 0;
   for (const node of cluster.nodes.values()) {
-    const { sizes } = node.follower;
+    const { following: sizes } = node.follower;
+    const others = [...cluster.nodes.values()].filter((other) => other !== node && speaksWith(node, other));
+    // Where nobody follows there is no side for those that do.
+    if (node.holds === "everything" && others.length === 0) continue;
     rows += sizes.registrarRows;
     stakes += sizes.stakes;
-    const peers = cluster.nodes.size - 1;
+    const peers = others.length;
     if (sizes.peers !== peers) found.push(`${node.name} keeps ${sizes.peers} peers of ${peers}`);
     if (sizes.hints !== 0) found.push(`${node.name} keeps ${sizes.hints} hints`);
     const topics = new Set([
@@ -20,7 +29,8 @@ export function leaksOf(cluster: Cluster): string[] {
       found.push(`${node.name} keeps ${sizes.stakes} stakes in ${topics.size} topics`);
     found.push(...leaksOfPairs(cluster, node), ...leaksOfCounts(cluster, node));
   }
-  const registrars = Math.min(2, cluster.nodes.size);
+  const following = [...cluster.nodes.values()].filter(({ holds }) => holds === "followed");
+  const registrars = Math.min(2, following.length);
   if (rows !== registrars * stakes) found.push(`registrars keep ${rows} rows of ${stakes} stakes`);
   return found;
 }
@@ -30,12 +40,17 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
   const { follows, meetings } = node.follower.interests;
   let opens = 0;
   for (const { name, pair } of node.follower.membership.replicas()) {
-    const other = cluster.nodes.get(name)?.follower;
+    const owner = cluster.nodes.get(name);
+    const other = owner?.follower;
     const back = other?.membership.presentOf(node.name)?.pair;
     if (other === undefined || back === undefined) continue;
     for (const [topic, generation] of pair.authored.opened()) {
       opens += 1;
-      if (other.interests.follows.generationOf(topic) !== generation)
+      const wanted =
+        owner?.holds === "everything"
+          ? GENERATION_OF_EVERYTHING
+          : other.interests.follows.generationOf(topic);
+      if (wanted !== generation)
         found.push(`${node.name} has ${topic} open to ${name}, which does not follow it so`);
     }
     for (const [topic, wish] of pair.wishes) {
@@ -56,8 +71,8 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
       if (told !== heard) found.push(`${node.name} tells ${name} ${told} ${what}, heard are ${heard}`);
     }
   }
-  if (node.follower.sizes.watches !== opens)
-    found.push(`${node.name} keeps ${node.follower.sizes.watches} watches of ${opens} opens`);
+  if (node.follower.following.watches !== opens)
+    found.push(`${node.name} keeps ${node.follower.following.watches} watches of ${opens} opens`);
   return found;
 }
 
@@ -84,7 +99,7 @@ function leaksOfCounts(cluster: Cluster, node: Node): string[] {
       if (ask > 0 && !isCounted) found.push(`${node.name} asks ${name} for the count of ${topic}`);
     }
   }
-  const { countsWanted, countsAsked } = node.follower.sizes;
+  const { countsWanted, countsAsked } = node.follower.following;
   if (countsWanted !== wanted) found.push(`${node.name} keeps ${countsWanted} wants of ${wanted}`);
   if (countsAsked !== asked) found.push(`${node.name} keeps ${countsAsked} asks of ${asked}`);
   if (dueMs !== Infinity) found.push(`${node.name} has to say something of counts at ${dueMs}`);

@@ -114,7 +114,7 @@ describe("R90: what nobody waits for", () => {
     expect(cluster.listed(reader, "t").size).toBe(1);
     cluster.step(reader, { type: "unfollow", topic: "t" });
     cluster.run(300 + 500 + 2_000 + 100);
-    expect(author.follower.sizes.watches).toBe(0);
+    expect(author.follower.following.watches).toBe(0);
   });
 
   it("is taken back with a follow that ends, if its topic has had no entry for a while", () => {
@@ -133,9 +133,9 @@ describe("R90: what nobody waits for", () => {
       for (const entry of node.entries.keys()) cluster.untrack(node, entry);
       cluster.run(lingerMs - leftMs + 1_000);
       // What it had in the topic lingers for as long as the follow did: it would end later.
-      expect([node.follower.interests.follows.size, node.follower.sizes.stakes]).toEqual([0, stakes]);
+      expect([node.follower.interests.follows.size, node.follower.following.stakes]).toEqual([0, stakes]);
       cluster.run(leftMs + 1_000);
-      expect(node.follower.sizes.stakes).toBe(0);
+      expect(node.follower.following.stakes).toBe(0);
     }
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Random schedules of nodes that follow, with every oracle: `npm run sim:following` runs thousands. Besides what a node
+ * Random schedules of nodes that follow, and of such that hold everything beside them, with every oracle: `npm run sim:following` runs thousands. Besides what a node
  * needs to be right in the end, each share is held against its author's history whenever something of it came.
  */
 import { describe, expect, it } from "vitest";
@@ -8,6 +8,8 @@ import { runSchedule } from "./schedule.js";
 const SEEDS = 15;
 /** Seeds that failed once. They always run. */
 const FAILED_ONCE = [42_668, 80_343];
+/** The same of clusters in which some nodes hold everything. */
+const MIXED_FAILED_ONCE = [24, 27, 51];
 
 describe("random schedules of nodes that follow", () => {
   it("pass with the seeds that failed once", { timeout: 120_000 }, () => {
@@ -16,5 +18,10 @@ describe("random schedules of nodes that follow", () => {
 
   it(`pass with the first ${SEEDS} seeds`, { timeout: 120_000 }, () => {
     for (let seed = 1; seed <= SEEDS; seed += 1) expect(runSchedule(seed), `seed ${seed}`).toEqual([]);
+  });
+
+  it(`pass with ${SEEDS} seeds, where some nodes hold everything`, { timeout: 120_000 }, () => {
+    const seeds = [...MIXED_FAILED_ONCE, ...Array.from({ length: SEEDS }, (_, i) => i + 1)];
+    for (const seed of seeds) expect(runSchedule(seed, {}, true), `seed ${seed}`).toEqual([]);
   });
 });

@@ -112,7 +112,7 @@ function heardOfDead(seed: number, rules: BrokenRules, isLate: boolean, names: b
   for (let i = 1; i <= 20; i++) {
     const counter = 1_000 + i;
     const payload = encodeFollowing({ from: caller!.life, to: undefined, counter, message });
-    cluster.step(listening!, { type: "frame", payload });
+    cluster.step(listening!, { type: "frame", payload, way: "broadcasts" });
     cluster.run(HEARTBEAT_MS);
   }
   const down = cluster.downs.find(({ by, name }) => by === listening!.name && name === dead!.name);

@@ -3,17 +3,24 @@ import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { Meetings } from "../../../src/replication/following/meetings.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingRules } from "../../../src/replication/following/rules.js";
-import { CALM, Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
+import { PROTOCOL } from "../../../src/replication/rules.js";
+import type { Protocol, Rules } from "../../../src/replication/rules.js";
+import { CALM, Cluster, HEARTBEAT_MS, type Holds, type Node } from "./cluster.js";
 
 const TOPICS = Array.from({ length: 12 }, (_, i) => `t${i}`);
 
 export type BrokenRules = Partial<FollowingRules>;
 
-export function clusterOf(seed: number, rules: BrokenRules, names: readonly string[]): Cluster {
+export function clusterOf(
+  seed: number,
+  rules: BrokenRules,
+  names: readonly string[],
+  protocol: Protocol = PROTOCOL,
+): Cluster {
   const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
   const cluster = new Cluster(seed, {
     ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
-    ...{ maxFrameBytes: 256 * 1024, echoes: true, following },
+    ...{ maxFrameBytes: 256 * 1024, echoes: true, following, protocol },
   });
   cluster.faults = CALM;
   for (const name of names) cluster.start(name);
@@ -195,4 +202,20 @@ export function whatNobodyThoughtOfHeals(seed: number, rules: BrokenRules = {}):
   track(cluster, "b");
   cluster.run(1.1 * FOLLOWING_LIMITS.renewalMs);
   return lacking(cluster, "a");
+}
+
+/** A node crashes and starts again at once, and holds otherwise than before: its user takes the place of before. */
+export function whoHoldsOtherwiseIsListedOnce(before: Holds, broken: Partial<Rules> = {}): readonly string[] {
+  const cluster = clusterOf(1, {}, ["b"], { ...PROTOCOL, rules: { ...PROTOCOL.rules, ...broken } });
+  cluster.start("a", "everything");
+  cluster.start("x", before);
+  cluster.run(5_000);
+  track(cluster, "x", ["t"]);
+  cluster.run(3_000);
+  cluster.crash(nodeOf(cluster, "x"));
+  cluster.start("x", before === "everything" ? "followed" : "everything");
+  track(cluster, "x", ["t"]);
+  cluster.run(3_000);
+  const count = cluster.listed(nodeOf(cluster, "a"), "t").size;
+  return count === 1 ? lacking(cluster, "a", ["t"]) : [`a lists x ${count === 2 ? "twice" : count}`];
 }

@@ -1,13 +1,16 @@
 /**
- * Random schedules of nodes that follow: tracking, following, crashes, restarts, goodbyes, partitions, cuts, loss,
- * repetition and reordering. In the end everything gets through, and everything has to be right, complete and quiet.
+ * Random schedules of nodes that follow, and of such that hold everything beside them: tracking, following, crashes,
+ * restarts, goodbyes, partitions, cuts, loss, repetition and reordering. In the end everything gets through, and everything
+ * has to be right, complete and quiet.
  */
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import type { FollowingLimits } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingRules } from "../../../src/replication/following/rules.js";
 import { SeededRandom } from "../../../src/testing/random.js";
-import { CALM, Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
+import { PROTOCOL } from "../../../src/replication/rules.js";
+import type { Rules } from "../../../src/replication/rules.js";
+import { CALM, Cluster, HEARTBEAT_MS, type Holds, type Node } from "./cluster.js";
 import { leaksOf } from "./leaks.js";
 
 const STEPS = 60;
@@ -18,14 +21,21 @@ const SETTLES_WITHIN_MS = 75_000;
 /** After a fault everybody knows who is up, and every registrar is settled, within this time. */
 const CALM_AFTER_MS = 6 * HEARTBEAT_MS;
 
+/** A node that holds everything has heard within this time who is there, as long as nothing is lost. */
+const HEARS_OUT_WITHIN_MS = 1.25 * HEARTBEAT_MS;
+
 /** How a rule is broken, or a limit set. */
 export interface Changes {
   readonly rules?: Partial<FollowingRules>;
   readonly limits?: Partial<FollowingLimits>;
+  readonly allRules?: Partial<Rules>;
 }
 
-/** Runs the schedule of a seed. Returns what was found, one line each. */
-export function runSchedule(seed: number, changes: Changes = {}): readonly string[] {
+/**
+ * Runs the schedule of a seed; `isMixed`: some nodes hold everything, and one that starts again may hold otherwise than
+ * before. Returns what was found, one line each.
+ */
+export function runSchedule(seed: number, changes: Changes = {}, isMixed = false): readonly string[] {
   const choices = new SeededRandom(seed).fork("options");
   const few = choices.chance(0.5);
   // In half of them a cluster of three is a large one.
@@ -47,8 +57,14 @@ export function runSchedule(seed: number, changes: Changes = {}): readonly strin
         ...changes.limits,
       },
     },
+    protocol: { ...PROTOCOL, rules: { ...PROTOCOL.rules, ...changes.allRules } },
   });
-  return new Schedule(cluster, choices.chance(0.25), choices.chance(0.5)).run();
+  return new Schedule(
+    cluster,
+    choices.chance(0.25),
+    choices.chance(0.5),
+    isMixed ? new SeededRandom(seed).fork("kinds") : undefined,
+  ).run();
 }
 
 class Schedule {
@@ -59,6 +75,10 @@ class Schedule {
   readonly #counting: SeededRandom | undefined;
   readonly #names: readonly string[];
   readonly #topics: readonly string[];
+  /** Chooses what nodes hold that start, if they do not all follow. */
+  readonly #kinds: SeededRandom | undefined;
+  /** How likely a node that starts holds everything. */
+  readonly #share: number;
   /** How often each node follows each topic. */
   readonly #handles = new Map<Node, string[]>();
   /** How often each node wants to know the count of each topic. */
@@ -68,7 +88,9 @@ class Schedule {
    * @param isCalm: nothing is lost, cut or slow, and nobody crashes: what is complete is right at any time.
    * @param counts: counts are followed, too.
    */
-  constructor(cluster: Cluster, isCalm: boolean, counts: boolean) {
+  constructor(cluster: Cluster, isCalm: boolean, counts: boolean, kinds: SeededRandom | undefined) {
+    this.#kinds = kinds;
+    this.#share = kinds?.pick([0.2, 0.5, 0.8]) ?? 0;
     this.#cluster = cluster;
     this.#isAlwaysCalm = isCalm;
     this.#random = cluster.random;
@@ -81,7 +103,7 @@ class Schedule {
     const cluster = this.#cluster;
     if (!this.#isAlwaysCalm) this.#setFaults();
     for (const name of this.#names) {
-      cluster.start(name);
+      this.#start(name);
       if (this.#random.chance(0.5)) cluster.run(this.#random.between(0, 3_000));
     }
     for (let step = 0; step < STEPS; step++) {
@@ -100,6 +122,11 @@ class Schedule {
     return this.#rest();
   }
 
+  #start(name: string): void {
+    const holds: Holds = this.#kinds?.chance(this.#share) === true ? "everything" : "followed";
+    this.#cluster.start(name, holds);
+  }
+
   #node(): Node | undefined {
     return this.#cluster.nodes.get(this.#random.pick(this.#names));
   }
@@ -116,6 +143,7 @@ class Schedule {
     if (chance < 0.35) cluster.track(node, topic, `u${this.#random.integer(0, 3)}`);
     else if (chance < 0.45 && entries.length > 0) cluster.update(node, this.#random.pick(entries));
     else if (chance < 0.65 && entries.length > 0) cluster.untrack(node, this.#random.pick(entries));
+    else if (node.holds === "everything") return;
     else if (chance < 0.85) {
       handles.push(topic);
       cluster.step(node, { type: "follow", topic });
@@ -205,7 +233,7 @@ class Schedule {
     this.#handles.delete(node);
     this.#counted.delete(node);
     cluster.at(cluster.nowMs + restartAfterMs, () => {
-      if (!cluster.nodes.has(node.name)) cluster.start(node.name);
+      if (!cluster.nodes.has(node.name)) this.#start(node.name);
     });
   }
 
@@ -214,9 +242,9 @@ class Schedule {
     const cluster = this.#cluster;
     if (!this.#isAlwaysCalm && (!this.#isCalm || cluster.nowMs - cluster.calmSinceMs < CALM_AFTER_MS)) return;
     for (const node of cluster.nodes.values()) {
-      for (const topic of node.follower.interests.follows.topics()) {
-        if (node.follower.connection.status !== "connected") continue;
-        if (!node.follower.isComplete(topic, cluster.nowMs)) continue;
+      if (node.machine.connection.status !== "connected") continue;
+      for (const topic of this.#topicsOf(node)) {
+        if (!isComplete(node, topic, cluster.nowMs)) continue;
         const listed = cluster.listed(node, topic);
         for (const ref of cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS)) {
           if (!listed.has(ref)) cluster.wrong.push(`${node.name} is complete in ${topic} without ${ref}`);
@@ -258,6 +286,13 @@ class Schedule {
       if (isAlive) wrong.push(`${by} takes ${name} for down at ${atMs}, which is there`);
   }
 
+  /** The topics of which a node has to list everything. */
+  #topicsOf({ holds, follower, startedMs }: Node): readonly string[] {
+    if (holds === "followed") return [...follower.interests.follows.topics()];
+    // Whom it has not heard yet it does not know of, as any node that holds everything.
+    return this.#cluster.nowMs - startedMs > HEARS_OUT_WITHIN_MS ? this.#topics : [];
+  }
+
   #rest(): readonly string[] {
     const cluster = this.#cluster;
     cluster.cut.clear();
@@ -287,12 +322,12 @@ class Schedule {
     const cluster = this.#cluster;
     const wrong: string[] = [];
     for (const node of cluster.nodes.values()) {
-      const { follower, name } = node;
-      for (const topic of follower.interests.follows.topics()) {
+      const { name, follower } = node;
+      for (const topic of this.#topicsOf(node)) {
         const [truth, listed] = [cluster.truth(topic), cluster.listed(node, topic)];
         for (const ref of truth) if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
         for (const ref of listed) if (!truth.has(ref)) wrong.push(`${name} has the ghost ${ref} of ${topic}`);
-        if (!follower.isComplete(topic, cluster.nowMs)) wrong.push(`${name} is not complete in ${topic}`);
+        if (!isComplete(node, topic, cluster.nowMs)) wrong.push(`${name} is not complete in ${topic}`);
       }
       for (const topic of follower.interests.counts.watches.topics()) {
         const { entries, isSettled } = follower.countOf(topic);
@@ -300,7 +335,12 @@ class Schedule {
         if (entries !== size) wrong.push(`${name} counts ${entries} in ${topic}, where ${size} are`);
         if (!isSettled) wrong.push(`${name} has a count of ${topic} that is not settled`);
       }
-      const up = [...follower.upNames()].sort().join();
+      const up = Array.from(node.machine.membership.replicas(), (each) =>
+        each.status === "up" ? each.name : "",
+      )
+        .filter((other) => other !== "")
+        .sort()
+        .join();
       const others = [...cluster.nodes.keys()]
         .filter((other) => other !== name)
         .sort()
@@ -309,4 +349,9 @@ class Schedule {
     }
     return wrong;
   }
+}
+
+/** Whether a node says of a topic that it lists all that there is. */
+function isComplete({ holds, machine, follower }: Node, topic: string, nowMs: number): boolean {
+  return holds === "everything" ? machine.hasCaughtUp(nowMs) : follower.isComplete(topic, nowMs);
 }
