@@ -46,9 +46,10 @@ const takers: readonly (readonly [
   option: string,
   make: () => ((value: unknown) => unknown) | Promise<(value: unknown) => unknown>,
 ])[] = [
-  ...["broadcastPeriodMs", "heartbeatPeriodMs", "downPeriodMs", "permdownPeriodMs", "startTimeoutMs"].map(
-    (option) => [option, () => startingTracker(option)] as const,
-  ),
+  ...[
+    ...["broadcastPeriodMs", "countPeriodMs", "heartbeatPeriodMs", "downPeriodMs", "permdownPeriodMs"],
+    "startTimeoutMs",
+  ].map((option) => [option, () => startingTracker(option)] as const),
   ...["fetchTimeoutMs", "diffPeriodMs", "stateTimeoutMs"].map(
     (option) => [option, () => startingPresence(option)] as const,
   ),

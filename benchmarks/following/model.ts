@@ -2,7 +2,7 @@
  * What a node is expected to hold and to receive per second, computed from a placement: means over a few nodes, of full
  * replication and of shares. A model, not a measurement: each run of `bench:following` says how far it is off.
  *
- * Left out are limits and rolls, which are not built, and pages.
+ * Left out are limits, which are not built, and pages.
  */
 import { encodeFollowing } from "../../src/replication/following/codec.js";
 import type { Letters, ShareFrame } from "../../src/replication/following/message.js";
@@ -35,6 +35,8 @@ export interface Expected {
  * rooms.
  */
 const BEAT = 56;
+/** A life in a roll. */
+const CALL = 9;
 /** A topic that is wished for, or no longer, and the confirmation; one that is opened, or closed. */
 const WISH = 43;
 const OPEN = 6;
@@ -74,6 +76,18 @@ function framesOfPair(changes: number, { awaited, ends }: News, windowMs: number
   // The awaited of the window are what the exponents leave out: nothing of them came until it ended.
   const rest = Math.exp(-all * window) / all;
   return 1 / (soon + between + rest) + alone;
+}
+
+/**
+ * What a node that is no caller hears per second of who is there: each beat, or in a large cluster those of the callers and
+ * their rolls, which name all.
+ */
+function beatsOf(nodes: number): { readonly frames: number; readonly bytes: number } {
+  const { callers, callsFrom } = FOLLOWING_LIMITS;
+  const ofAll = (nodes - 1) * HEARTBEAT_PER_SECOND;
+  if (nodes < callsFrom) return { frames: ofAll, bytes: ofAll * BEAT };
+  const each = callers * HEARTBEAT_PER_SECOND;
+  return { frames: 2 * each, bytes: each * (2 * BEAT + nodes * CALL) };
 }
 
 /** What stakes that begin and end make a node say to another, per second. */
@@ -226,10 +240,10 @@ export function shares(placement: Placement, load: Load): Expected {
     }
     return { frames, bytes };
   });
-  const beats = (nodes - 1) * HEARTBEAT_PER_SECOND;
+  const beats = beatsOf(nodes);
   return {
-    receivedFrames: said.frames + beats,
-    receivedBytes: said.bytes + beats * BEAT,
+    receivedFrames: said.frames + beats.frames,
+    receivedBytes: said.bytes + beats.bytes,
     held: (sums.own + sums.held) / sample.length,
     heapBytes:
       (sums.own * OWN + sums.held * REMOTE + sums.pairs * PAIR_TOPIC) / sample.length +
