@@ -80,7 +80,8 @@ export class PartnerLives implements MembershipListener<Partner> {
     effects.add({ type: "replicaUp", life: partner.life });
   }
 
-  wentDown(partner: Partner, nowMs: number): void {
+  wentDown(partner: Partner, nowMs: number, wasShown: boolean): void {
+    if (!wasShown) return;
     const { view, effects } = this.#concerned;
     for (const entry of partner.entries()) view.leave(entry, "down");
     this.#went(partner, nowMs);

@@ -137,7 +137,7 @@ export class Replicator {
   #membershipListener(): MembershipListener<Replica> {
     return {
       appeared: (replica, timeMs) => this.#appeared(replica, timeMs),
-      wentDown: (replica, timeMs) => this.#wentDown(replica, timeMs),
+      wentDown: (replica, timeMs, wasShown) => this.#wentDown(replica, timeMs, wasShown),
       cameBack: (replica, timeMs) => {
         replica.held.summedUp.clear();
         this.#contact.cameBack(replica);
@@ -409,10 +409,10 @@ export class Replicator {
     else this.#effects.wakeAt(this.#greetings.want(replica, nowMs));
   }
 
-  #wentDown(replica: Replica, nowMs: number): void {
+  #wentDown(replica: Replica, nowMs: number, wasShown: boolean): void {
     this.merging.dropRequests(replica);
-    this.#contact.wentDown(replica, nowMs);
-    this.#shown.wentDown(replica);
+    if (wasShown) this.#contact.wentDown(replica, nowMs);
+    if (wasShown) this.#shown.wentDown(replica);
   }
 
   #departs(replica: Replica, nowMs: number): void {

@@ -6,8 +6,8 @@ import type { Peer } from "./peer.js";
 export interface MembershipListener<P extends Peer> {
   /** A life is heard for the first time. */
   appeared(replica: P, nowMs: number): void;
-  /** Its entries are to be hidden. */
-  wentDown(replica: P, nowMs: number): void;
+  /** It is silent, and its entries are to be hidden if they were shown: one that was coming back has shown none. */
+  wentDown(replica: P, nowMs: number, wasShown: boolean): void;
   /** It was heard after it went down; its entries stay hidden until it has caught up. */
   cameBack(replica: P, nowMs: number): void;
   /** It ended, and its entries wait for their keys. */

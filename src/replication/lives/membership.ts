@@ -356,7 +356,7 @@ export class Membership<P extends Peer = Peer> {
   #goDown(replica: P, nowMs: number): void {
     const wasShown = replica.isShown;
     replica.status = "down";
-    if (wasShown) this.#listener.wentDown(replica, nowMs);
+    this.#listener.wentDown(replica, nowMs, wasShown);
   }
 
   #forget(replica: P): void {

@@ -49,6 +49,16 @@ describe("membership", () => {
     expect(table.take()).toEqual(["appeared a1", "down a1", "back a1"]);
   });
 
+  it("tells also when one falls silent that was coming back: nothing more is asked of it", () => {
+    const table = new Table();
+    const a = life("a", 1);
+    table.hear(a, 1);
+    table.pass(DOWN_MS + 1);
+    table.hear(a, 2);
+    table.pass(DOWN_MS + 1);
+    expect(table.take()).toEqual(["appeared a1", "down a1", "back a1", "down again a1"]);
+  });
+
   it("replaces a smaller life, which departs with what is left of its time, and is over", () => {
     const table = new Table();
     table.hear(life("a", 1), 1);

@@ -38,7 +38,7 @@ export class Table {
       },
       {
         appeared: note("appeared"),
-        wentDown: note("down"),
+        wentDown: (replica, _, wasShown) => note(wasShown ? "down" : "down again")(replica),
         cameBack: note("back"),
         departs: note("departs"),
         ended: note("ended"),
