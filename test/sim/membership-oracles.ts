@@ -81,12 +81,17 @@ export class MembershipOracles implements StepWatcher {
     }
     const { message } = frame;
     if (hearing !== "heard" || message.type !== "goodbye") return;
-    if (replica === undefined) return;
+    if (replica === undefined) {
+      // It was heard with its goodbye alone, and is over: that tells of later lives all the same.
+      const { name } = frame.from;
+      this.#isOver(membership, { id: replicaOf(frame.from) }, this.#situation.nowMs);
+      return this.#overtakes(membership, { id: replicaOf(frame.from), name });
+    }
     this.#heardOf(replica).goodbye ??= { atMs: this.#situation.nowMs, windowMs: message.windowMs };
     this.#isOver(membership, replica, this.#situation.nowMs + message.windowMs);
   }
 
-  #isOver(membership: Membership, { id }: Replica, atMs: number): void {
+  #isOver(membership: Membership, { id }: Pick<Replica, "id">, atMs: number): void {
     const overMs = this.#overMs.get(membership) ?? new Map<string, number>();
     this.#overMs.set(membership, overMs);
     overMs.set(id, Math.min(atMs, overMs.get(id) ?? Infinity));
@@ -107,7 +112,7 @@ export class MembershipOracles implements StepWatcher {
     }
   }
 
-  #overtakes(membership: Membership, { id, name }: Replica): void {
+  #overtakes(membership: Membership, { id, name }: Pick<Replica, "id" | "name">): void {
     const ahead = this.#ahead.get(membership) ?? new Set<string>();
     this.#ahead.set(membership, ahead);
     for (const other of this.#overMs.get(membership)?.keys() ?? []) {
