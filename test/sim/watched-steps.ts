@@ -203,6 +203,8 @@ function hearingOf(step: WatchedStep): Hearing | undefined {
   if (counters.framesSuperseded > before.framesSuperseded) return "superseded";
   if (counters.framesCrowded > before.framesCrowded) return "crowded";
   if (counters.framesImplausible > before.framesImplausible) return "implausible";
+  // Nobody knew of it, and with its goodbye it has gone again.
+  if (replica === undefined && counters.framesLate === before.framesLate) return "heard";
   // Refused or, of what names its clocks, taken nevertheless.
   return "late";
 }
