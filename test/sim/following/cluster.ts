@@ -322,8 +322,10 @@ export class Cluster {
     return refs;
   }
 
-  #noteCount({ life, follower }: Node, topic: string): void {
-    this.counts.note(replicaOf(life), topic, follower.interests.own.of(topic).size, this.nowMs);
+  #noteCount({ life, entries }: Node, topic: string): void {
+    let size = 0;
+    for (const entry of entries.keys()) if (ReplicatedEntry.topicOf(entry) === topic) size += 1;
+    this.counts.note(replicaOf(life), topic, size, this.nowMs);
   }
 
   /** What the node lists in a topic. */
