@@ -247,8 +247,8 @@ class Redis implements Broker {
   }
 
   /**
-   * Nodes whose shards are others than these are subscribed to some of the same names elsewhere. Whoever has subscribed
-   * last sees the other, so of any two one does.
+   * Nodes that list other shards are subscribed to some of the same names on other servers. Of any two such nodes the one
+   * that subscribed last sees the other.
    */
   async #lookForStrays(names: readonly string[]): Promise<void> {
     // A server that does not answer the question tells nothing, and needs no report: pubsub works without.

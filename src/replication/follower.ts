@@ -82,7 +82,6 @@ export class Follower implements Machine {
   readonly #reading: Reading;
   readonly #listening: Listening;
   readonly #greetings: Greetings;
-  readonly #rolls: Rolls<Partner>;
   readonly #rolling: Rolling;
   readonly #agenda = new Agenda<Partner>();
   readonly #partnerLives: PartnerLives;
@@ -152,9 +151,9 @@ export class Follower implements Machine {
       protocol,
       following,
     };
-    this.#rolls = new Rolls<Partner>({ self: life, ...options, ...following });
+    const rolls = new Rolls<Partner>({ self: life, ...options, ...following });
     this.#partnerLives = new PartnerLives({
-      ...{ border: this.border, rolls: this.#rolls },
+      ...{ border: this.border, rolls },
       ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
       ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
     });
@@ -180,7 +179,7 @@ export class Follower implements Machine {
       rules,
     );
     this.#rolling = new Rolling({
-      ...{ ...options, ...following, self: life, rolls: this.#rolls, beats: this.#beats },
+      ...{ ...options, ...following, self: life, rolls, beats: this.#beats },
       ...{ outbox: this.#outbox, connection: this.connection, membership: this.membership },
       ...{ listening: this.#listening, refusals: this.#refusals },
       named: (counter, timeMs) => this.#hearOwn({ from: life, to: undefined, counter }, timeMs),
@@ -234,11 +233,6 @@ export class Follower implements Machine {
   /** Who is up, beside this node. */
   upNames(): IterableIterator<string> {
     return this.#partnerLives.upNames();
-  }
-
-  /** Whether others take this node for one that tells all who is there. */
-  isCaller(nowMs: number): boolean {
-    return this.#rolls.isCaller(nowMs);
   }
 
   get following(): FollowerSizes {

@@ -143,8 +143,12 @@ export class Rolling {
     const present = membership.presentOf(life.name);
     if (present?.life.incarnation === life.incarnation) return this.#hearOf(caller, present, counter, nowMs);
     const hearing = membership.hear(life, counter, false, nowMs);
-    if (hearing.type === "heard") hearing.replica.namedBy = caller;
-    else if (hearing.type !== "own") refusals.refused(hearing.type, life, nowMs);
+    if (hearing.type === "heard") {
+      const { replica } = hearing;
+      replica.namedBy = caller;
+      // Of what it has not heard itself this node tells nothing.
+      replica.calledCounter = counter;
+    } else if (hearing.type !== "own") refusals.refused(hearing.type, life, nowMs);
   }
 
   #hearOf(caller: Partner, partner: Partner, counter: number, nowMs: number): void {

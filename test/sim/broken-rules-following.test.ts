@@ -188,7 +188,7 @@ const rules: readonly BrokenRule[] = [
     run: beatsGoToCallers,
   },
   {
-    rule: "R96: a life counts as heard when its counter grows, whoever tells",
+    rule: "R96: a life counts as heard when its counter grows, whichever node says so",
     broken: { isHeardThroughRoll: () => true },
     found: /is up for .* as a caller repeats itself/,
     run: repeatedCallsKeepNobody,

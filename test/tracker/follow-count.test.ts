@@ -4,7 +4,7 @@ import { MemoryHub } from "../../src/adapters/memory.js";
 import { Session } from "../../src/session.js";
 import type { FollowCount, TopicCount } from "../../src/tracker/follow-count.js";
 import { Tracker } from "../../src/tracker/tracker.js";
-import { Nodes } from "./following-nodes.js";
+import { Nodes } from "./virtual-nodes.js";
 
 const notFollowed = expect.objectContaining({ code: "NOT_FOLLOWED" }) as unknown;
 
@@ -66,7 +66,7 @@ describe.each(["followed", "everything"] as const)(
         const lobby = a.tracker.followCount("lobby");
         await nodes.time.advance(3_000);
         expect([lobby.entries, lobby.settled]).toEqual([2, true]);
-        nodes.kill(dead);
+        nodes.silence(dead);
         await nodes.time.advance(25_000);
         expect([lobby.entries, lobby.settled], dead).toEqual([left, true]);
         nodes.mend();

@@ -1,5 +1,5 @@
 /** Real trackers whose frames take a millisecond, in virtual time; each follows what it says, unless it is told to hold everything. */
-import type { PubSub } from "../../src/pubsub/pubsub.js";
+import type { PubSub, PubSubStatus } from "../../src/pubsub/pubsub.js";
 import { DiffFold } from "../../src/testing/diff-fold.js";
 import { Machine } from "../../src/testing/machine.js";
 import { SeededRandom } from "../../src/testing/random.js";
@@ -24,6 +24,7 @@ export class Nodes {
   knowsListeners = false;
   readonly #machines = new Map<string, Machine>();
   readonly #receivers = new Map<string, Map<string, (payload: string) => void>>();
+  readonly #statuses = new Map<string, (status: PubSubStatus) => void>();
   #lost: (way: { from: string; to: string; isDirect: boolean }) => boolean = () => false;
 
   async start(name: string, options: Partial<TrackerOptions> = {}): Promise<Started> {
@@ -60,6 +61,22 @@ export class Nodes {
     this.#lost = (each) => each.isDirect && ways.some(([from, to]) => each.from === from && each.to === to);
   }
 
+  /** Nothing comes from a node any more, until `mend`. */
+  silence(name: string): void {
+    this.#lost = ({ from }) => from === name;
+  }
+
+  /** The pubsub of a node loses its connection, says so, and nothing comes from it or gets to it until `reconnect`. */
+  disconnect(name: string): void {
+    this.#lost = ({ from, to }) => from === name || to === name;
+    this.#statuses.get(name)?.("disconnected");
+  }
+
+  reconnect(name: string): void {
+    this.mend();
+    this.#statuses.get(name)?.("connected");
+  }
+
   /** A node ends without a word. */
   crash(name: string): void {
     const machine = this.#machines.get(name);
@@ -91,6 +108,10 @@ export class Nodes {
       broadcast: (channel, payload) => {
         this.published.set(channel, payload);
         for (const to of this.#receivers.keys()) carry(to, channel, payload, false);
+      },
+      onStatus: (listener) => {
+        this.#statuses.set(nodeName, (status) => machine.arrive(() => listener(status)));
+        return () => void this.#statuses.delete(nodeName);
       },
       send: (to, channel, payload) => carry(to, channel, payload, true),
       ...(this.knowsListeners && {

@@ -2,7 +2,7 @@
  * Lives in a roll as text: nine characters for each, six for a hash of the life and three for the end of a counter. A
  * roll names all lives of a cluster every other second, so each byte of it counts a thousand times.
  *
- * Packing what was unpacked gives the same text. Pure; what is no such text is `undefined`.
+ * A text that was unpacked is packed to the same text; one that no roll has is unpacked to `undefined`. Pure.
  */
 
 /** What a roll says of a life: that it was heard, and the end of the counter of its last frame. */

@@ -75,8 +75,10 @@ export class Rolls<L extends { readonly life: Life }> {
   delete(one: L): void {
     const hash = this.#hashes.get(one);
     if (hash === undefined) return;
+    const isShared = this.#byHash.get(hash) === SEVERAL;
     this.#hashes.delete(one);
     this.#byHash.delete(hash);
+    if (!isShared) return;
     // With one less of those that share it, the hash may mean one again.
     for (const [other, its] of this.#hashes) if (its === hash) this.add(other);
   }
@@ -95,11 +97,6 @@ export class Rolls<L extends { readonly life: Life }> {
 
   hashOf(one: L): number | undefined {
     return this.#hashes.get(one);
-  }
-
-  /** How many hashes are remembered as asked for. */
-  get asked(): number {
-    return this.#asked.size;
   }
 
   /** Of hashes that mean nobody, those that are to be asked for now. */

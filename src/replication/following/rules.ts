@@ -164,7 +164,7 @@ export const FOLLOWING_RULES = {
     up >= (calls ? callsUntil : callsFrom),
 
   /**
-   * R96: A life counts as heard when its counter grows, whoever tells. It grows by its owner's doing alone. Else a roll that
+   * R96: A life counts as heard when its counter grows, whichever node says so. It grows by its owner's doing alone. Else a roll that
    * comes late, or a caller that repeats itself, keeps the dead.
    */
   isHeardThroughRoll: (counter: number, highest: number): boolean => counter > highest,

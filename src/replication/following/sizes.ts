@@ -1,4 +1,4 @@
-/** How much a node that follows keeps, counted: for its health, and for whoever looks for what is left at rest. */
+/** How much a node that follows keeps, counted: its health tells it, and at rest it shows what was left behind. */
 import type { Interests } from "./interests.js";
 import type { Pair } from "./pair.js";
 import type { FollowerSizes } from "./port.js";

@@ -69,16 +69,14 @@ describe("what is known of callers", () => {
     expect(rolls.isAmbiguous(second)).toBe(false);
   });
 
-  it("an unknown hash is asked for once in two heartbeats, and what is made up is bounded", () => {
+  it("an unknown hash is asked for once in two heartbeats, and of more than a frame holds none is remembered", () => {
     const rolls = rollsOf();
     expect(rolls.toBeAsked([1, rolls.ownHash], 0)).toEqual([1]);
     expect(rolls.toBeAsked([1, 2], HEARTBEAT_MS)).toEqual([2]);
     expect(rolls.toBeAsked([1], 2 * HEARTBEAT_MS)).toEqual([1]);
-    for (let round = 0; round < 10; round++) {
-      const made = Array.from({ length: 5_000 }, (_, i) => 10 + round * 5_000 + i);
-      rolls.toBeAsked(made, 2 * HEARTBEAT_MS);
-    }
-    expect(rolls.asked).toBeLessThanOrEqual(FOLLOWING_LIMITS.hashesAsked + 5_000);
+    const made = Array.from({ length: FOLLOWING_LIMITS.hashesAsked }, (_, i) => 10 + i);
+    rolls.toBeAsked(made, 2 * HEARTBEAT_MS);
+    expect(rolls.toBeAsked([1], 2 * HEARTBEAT_MS)).toEqual([1]);
   });
 
   it("R98: only a node's own callers tell it that it was heard", () => {

@@ -108,6 +108,8 @@ export class Cluster {
   nowMs = 0;
   /** Since when nothing was lost, cut or slow, and nobody crashed. */
   calmSinceMs = 0;
+  /** When each node has called the roll last. */
+  readonly calledMs = new Map<string, number>();
   /** Who was taken for down by whom, and whether that was alive. */
   readonly downs: { by: string; name: string; atMs: number; isAlive: boolean }[] = [];
   /** Frames that were sent, of each kind. */
@@ -427,7 +429,10 @@ export class Cluster {
   /** To all that speak where those do that hold so. */
   #broadcast(from: Node, among: Holds, payload: string): void {
     this.sent.beats += 1;
-    if (among === "followed") this.sent.broadcasts += 1;
+    if (among === "followed") {
+      this.sent.broadcasts += 1;
+      if (decodeFollowing(payload).frame?.message.type === "roll") this.calledMs.set(from.name, this.nowMs);
+    }
     for (const other of this.nodes.values()) {
       if (!hears(other, among)) continue;
       if (other !== from || this.#options.echoes)

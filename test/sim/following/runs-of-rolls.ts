@@ -40,7 +40,9 @@ export function largeCluster(
 }
 
 export function callersOf(cluster: Cluster): readonly Node[] {
-  return [...cluster.nodes.values()].filter(({ follower }) => follower.isCaller(cluster.nowMs));
+  const isCaller = (name: string): boolean =>
+    cluster.nowMs - (cluster.calledMs.get(name) ?? -Infinity) <= 1.5 * HEARTBEAT_MS;
+  return [...cluster.nodes.values()].filter(({ name }) => isCaller(name));
 }
 
 function others(cluster: Cluster): readonly Node[] {
