@@ -81,7 +81,10 @@ export class Holder implements Machine {
     if (event.type === "frame" && event.way === "followers")
       return { made: undefined, effects: this.#hearFollower(event.payload, nowMs) };
     const side = this.#side;
-    if (side === undefined) return this.#replicator.step(event, nowMs);
+    return side === undefined ? this.#replicator.step(event, nowMs) : this.#stepOnBoth(side, event, nowMs);
+  }
+
+  #stepOnBoth(side: Follower, event: ReplicationEvent, nowMs: number): Step {
     const { made, effects } = this.#replicator.step(event, nowMs);
     const both = effects.filter((effect) => !this.#isKnown(effect, nowMs));
     for (const effect of effects) if (effect.type === "replicaUp") side.appearedElsewhere(effect.life);

@@ -18,9 +18,10 @@ import type { AnyMeta } from "../words.js";
  */
 export function copyMeta(meta: unknown, maxMetaBytes: number): Readonly<AnyMeta> {
   if (!isPlainObject(meta)) throw invalid(meta, [], "is not a plain object");
-  const copy = copyObject(meta, []);
+  const copying = new Copying();
+  const copy = copyObject(meta, copying);
   // Most metas are far below the limit: then no text has to be made to know it.
-  if (longestText(copy) <= maxMetaBytes) return copy;
+  if (copying.longestTextBytes <= maxMetaBytes) return copy;
   const text = JSON.stringify(copy);
   if (!fitsUtf8(text, maxMetaBytes)) {
     const bytes = utf8Length(text);
@@ -36,12 +37,25 @@ export function copyMeta(meta: unknown, maxMetaBytes: number): Readonly<AnyMeta>
   return copy;
 }
 
-function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMeta> {
+/** One copy that is being made: where in the meta it is, and how much it has come to. */
+class Copying {
+  /** An upper bound of the JSON text of what was copied, in bytes. */
+  longestTextBytes = 2;
+  /** Made for the first value that is no leaf, as most metas have none. */
+  #path: (string | number)[] | undefined;
+
+  get path(): (string | number)[] {
+    return (this.#path ??= []);
+  }
+}
+
+function copyObject(object: AnyMeta, copying: Copying): Readonly<AnyMeta> {
   const copy: AnyMeta = {};
-  for (const name of namesOf(object, path)) {
-    const value = valueOf(object, name, path);
+  for (const name of namesOf(object, copying)) {
+    const value = valueOf(object, name, copying);
     if (value === undefined) continue;
-    const copied = isLeaf(value) ? asSent(value) : copyValue(value, path, name);
+    copying.longestTextBytes += 4 + 6 * name.length;
+    const copied = copyValue(value, copying, name);
     // Assigning to `__proto__` would set the prototype instead of a property.
     if (name === "__proto__") Object.defineProperty(copy, name, { value: copied, enumerable: true });
     else copy[name] = copied;
@@ -50,43 +64,37 @@ function copyObject(object: AnyMeta, path: (string | number)[]): Readonly<AnyMet
 }
 
 /** What is read may be a getter, or a proxy, that throws. */
-function valueOf(from: object, step: string | number, path: readonly (string | number)[]): unknown {
+function valueOf(from: object, step: string | number, copying: Copying): unknown {
   try {
     return (from as Readonly<Record<string | number, unknown>>)[step];
   } catch (cause) {
-    throw invalid(undefined, [...path, step], "cannot be read", cause);
+    throw invalid(undefined, [...copying.path, step], "cannot be read", cause);
   }
 }
 
-function namesOf(object: object, path: readonly (string | number)[]): readonly string[] {
+function namesOf(object: object, copying: Copying): readonly string[] {
   try {
     return Object.keys(object);
   } catch (cause) {
-    throw invalid(undefined, path, "cannot be read", cause);
+    throw invalid(undefined, copying.path, "cannot be read", cause);
   }
 }
 
-/** An upper bound of the JSON text of a checked value, in bytes: no character takes more than six. */
-function longestText(value: unknown): number {
-  if (typeof value === "string") return 2 + 6 * value.length;
+/** As the others will have it: JSON has no negative zero. No character of a text takes more than six bytes. */
+function copyValue(value: unknown, copying: Copying, step: string | number): unknown {
+  if (typeof value === "string") {
+    copying.longestTextBytes += 2 + 6 * value.length;
+    return value;
+  }
   // As long as -1.7976931348623157e+308, and longer than `false`.
-  if (typeof value !== "object" || value === null) return 24;
-  let bytes = 2;
-  // The copies are of no class and inherit nothing that is enumerable.
-  for (const name in value) bytes += 4 + 6 * name.length + longestText((value as AnyMeta)[name]);
-  return bytes;
+  copying.longestTextBytes += 24;
+  if (typeof value === "number" && Number.isFinite(value)) return value === 0 ? 0 : value;
+  if (typeof value === "boolean" || value === null) return value;
+  return copyInside(value, copying, step);
 }
 
-function isLeaf(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value);
-}
-
-/** A leaf as the others will have it: JSON has no negative zero. */
-function asSent(leaf: unknown): unknown {
-  return typeof leaf === "number" && leaf === 0 ? 0 : leaf;
-}
-
-function copyValue(value: unknown, path: (string | number)[], step: string | number): unknown {
+function copyInside(value: unknown, copying: Copying, step: string | number): unknown {
+  const { path } = copying;
   path.push(step);
   // A cycle is deeper than any limit, so this finds it too.
   if (path.length > MAX_META_DEPTH) throw invalid(undefined, path, "is nested too deeply, or in a cycle");
@@ -94,11 +102,11 @@ function copyValue(value: unknown, path: (string | number)[], step: string | num
   if (isArray(value)) {
     const items: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
-      const item = valueOf(value, i, path);
-      items.push(isLeaf(item) ? asSent(item) : copyValue(item, path, i));
+      copying.longestTextBytes += 1;
+      items.push(copyValue(valueOf(value, i, copying), copying, i));
     }
     copy = Object.freeze(items);
-  } else if (isPlainObject(value)) copy = copyObject(value, path);
+  } else if (isPlainObject(value)) copy = copyObject(value, copying);
   else throw invalid(value, path, "is not a JSON value");
   path.pop();
   return copy;

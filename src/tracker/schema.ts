@@ -117,13 +117,16 @@ export class MetaChecks {
    * so it gets its turn: before those who are told of the change.
    */
   checkOf(diff: Diff): (() => void) | undefined {
-    if (this.#options.schema === undefined || this.#options.invalidMetas === "hide") return undefined;
+    const { schema, invalidMetas } = this.#options;
+    return schema === undefined || invalidMetas === "hide" ? undefined : this.#checkWith(schema, diff);
+  }
+
+  #checkWith(schema: MetaSchema, diff: Diff): (() => void) | undefined {
     const foreign: [topic: string, entry: Entry][] = [];
     for (const [topic, { joins, updates }] of diff) {
       for (const entry of joins) if (entry.node !== this.#options.nodeName) foreign.push([topic, entry]);
       for (const entry of updates) if (entry.node !== this.#options.nodeName) foreign.push([topic, entry]);
     }
-    const { schema } = this.#options;
     return foreign.length === 0 ? undefined : () => this.#check(foreign, schema);
   }
 
