@@ -4,14 +4,20 @@
  */
 import { runProgram, type Benchmark } from "./harness/command.js";
 import { kill, rollingRestart, stall } from "./processes/failures.js";
+import { followingKill, followingLatency, followingRestart } from "./processes/followers.js";
 import { bulk, latency } from "./processes/latency.js";
 import { catchUp, idle, partition } from "./processes/recovery.js";
 import { transportKinds } from "./processes/transport.js";
 
 const benchmarks: Benchmark[] = [];
-for (const make of [latency, bulk, catchUp, partition, idle, kill, stall, rollingRestart]) {
+const makers = [
+  ...[latency, bulk, catchUp, partition, idle, kill, stall, rollingRestart],
+  ...[followingKill, followingRestart],
+];
+for (const make of makers) {
   for (const kind of transportKinds) benchmarks.push(make(kind));
 }
+benchmarks.push(followingLatency("redis"));
 
 await runProgram({
   name: "bench:cluster",

@@ -78,7 +78,8 @@ for (const kind of options.placement === undefined ? KINDS : [options.placement]
   }
   if (measured.followed !== undefined) {
     const { everything, followed } = measured;
-    rows.push(...rowsOf({ size, shares: followed.churn, model: expected.followed, full: everything?.churn }));
+    const { idle, churn } = followed;
+    rows.push(...rowsOf({ size, idle, shares: churn, model: expected.followed, full: everything?.churn }));
   }
 }
 if (options.json !== undefined) {

@@ -51,7 +51,7 @@ const SUMMARY = 30;
 const PATIENCE_MS = 2_000;
 const HEARTBEAT_PER_SECOND = 0.5;
 const SUMMARIES_PER_SECOND = 1 / 60;
-const SUMMARY_AFTER_SECONDS = 4;
+const SUMMARY_AFTER_SECONDS = 8;
 /** Bytes of the heap. */
 const OWN = 386;
 const REMOTE = 339;

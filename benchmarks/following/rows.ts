@@ -12,16 +12,25 @@ interface Traffic {
 
 export interface Compared {
   readonly size: PlacementSize;
+  /** Where nothing changes. */
+  readonly idle: Traffic;
   readonly shares: Traffic;
   readonly model: Traffic;
   readonly full: Traffic | undefined;
 }
 
+/** Where nothing changes, in a cluster of so many nodes. */
+const IDLE_TARGET: Traffic & { readonly nodes: number } = {
+  nodes: 1_000,
+  receivedFrames: 25,
+  receivedBytes: 25_000,
+};
+
 /** At 1 % of all entries replaced per second. */
 const TARGETS: readonly (PlacementSize & Traffic)[] = [
   { nodes: 100, entries: 100_000, kind: "home", receivedFrames: 140, receivedBytes: 22_000 },
   { nodes: 100, entries: 100_000, kind: "random", receivedFrames: 260, receivedBytes: 65_000 },
-  { nodes: 300, entries: 60_000, kind: "home", receivedFrames: 190, receivedBytes: 15_000 },
+  { nodes: 300, entries: 60_000, kind: "home", receivedFrames: 45, receivedBytes: 15_000 },
 ];
 const MODEL_OFF = { receivedFrames: 0.1, receivedBytes: 0.2 };
 
@@ -58,6 +67,18 @@ export function rowsOf(compared: Compared): Row[] {
         }),
       beside: [{ what: `the model, ${unit}`, values: [compared.model[figure]] }],
     };
-    return [received, model].map((each) => toRow(`following ${where}`, each));
+    const mostIdle = nodes === IDLE_TARGET.nodes ? IDLE_TARGET[figure] : undefined;
+    const idle: Figure = {
+      name: `following: ${what} received by an idle node, ${where}`,
+      unit,
+      values: [compared.idle[figure]],
+      ...(mostIdle !== undefined && {
+        target: {
+          text: `under ${mostIdle.toLocaleString("en-US")}${unit}`,
+          met: (median) => median < mostIdle,
+        },
+      }),
+    };
+    return [idle, received, model].map((each) => toRow(`following ${where}`, each));
   });
 }

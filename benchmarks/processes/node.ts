@@ -6,6 +6,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from "node:perf_hooks";
 import { BareTable } from "../floors.js";
 import { machineMs } from "../harness/machine-clock.js";
 import { serve } from "../harness/remote.js";
+import { followedCommands } from "./followed.js";
 import { Gate, type Passed } from "./gate.js";
 import { Turns } from "./turns.js";
 import { openTransport, type Transport, type TransportKind } from "./transport.js";
@@ -136,6 +137,8 @@ function receiveBare(text: string): void {
 
 /** What a driver may ask of a node. */
 export const commands = {
+  ...followedCommands(() => opened(gate).pubsub),
+
   async open(kind: TransportKind, url: string, nodeName: string): Promise<void> {
     transport = await openTransport(kind, url, nodeName);
     gate = new Gate(transport.pubsub, (receive) => turns.time(receive));

@@ -35,8 +35,9 @@ export interface FollowingLimits {
   readonly repeatMs: number;
   readonly repeatDoublings: number;
   /**
-   * A share is summed up so long after its last frame, and again after twice and four times as long until the follower
-   * has confirmed it; from then on once in each period.
+   * A share is summed up so long after its last frame, and again until the follower has confirmed it, after twice and four times as
+   * long but within the most; from then on once in each period. Where few changes are shared most frames are followed by
+   * none for seconds, and half that time made summaries a quarter of all frames: the design allows for ten seconds.
    */
   readonly summaryDelayMs: number;
   readonly summaryDelayMaxMs: number;
@@ -78,7 +79,7 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   awaitedWindowMs: 500,
   repeatMs: 250,
   repeatDoublings: 3,
-  summaryDelayMs: 4_000,
+  summaryDelayMs: 8_000,
   summaryDelayMaxMs: 8_000,
   summaryPeriodMs: 60_000,
   heartbeatsToSettle: 2,
