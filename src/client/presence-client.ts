@@ -77,6 +77,11 @@ export class PresenceClient<M = AnyMeta, X extends object = NoExtra> {
     return this.#revision;
   }
 
+  /** How many keys are here, as in {@link list}: at no cost, where that makes an object of all keys after each change. */
+  get count(): number {
+    return this.#presences.size;
+  }
+
   /** How many payloads were ignored: junk, and diffs beyond `maxPendingDiffs`. */
   get ignored(): number {
     return this.#ignored;

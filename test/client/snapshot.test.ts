@@ -37,6 +37,22 @@ describe("a snapshot", () => {
     expect(first).toEqual({ ann: presence("1") });
   });
 
+  it("has as many keys as the client counts, also within its listeners", () => {
+    const client = new PresenceClient();
+    const counts: [number, number][] = [];
+    const look = (): number => counts.push([client.count, Object.keys(client.list()).length]);
+    client.onJoin(look);
+    client.onLeave(look);
+    client.subscribe(look);
+    expect(client.count).toBe(0);
+    client.receive("presence_state", { ann: presence("1", "2"), ["__proto__"]: presence("9"), bob: presence("3") });
+    client.receive("presence_diff", { joins: { cid: presence("4") }, leaves: { ann: presence("1") } });
+    client.receive("presence_diff", { joins: {}, leaves: { ann: presence("2"), bob: presence("3") } });
+    expect(client.count).toBe(2);
+    expect(counts.length).toBeGreaterThan(6);
+    for (const [count, listed] of counts) expect(count).toBe(listed);
+  });
+
   it("is right within every listener, also while a message is being applied", () => {
     const client = new PresenceClient();
     const told: string[] = [];
