@@ -6,9 +6,10 @@
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { describeMachine } from "./harness/machine.js";
-import type { Row } from "./harness/row.js";
-import { formatNumber } from "./harness/table.js";
+import { toRow, type Row } from "./harness/row.js";
+import { formatNumber, terminalTable } from "./harness/table.js";
 import { RoomsCluster, type Holds, type Totals } from "./following/cluster.js";
+import { hourOfChurn } from "./following/hour.js";
 import { fullReplication, shares, type Expected, type Load } from "./following/model.js";
 import { Placement, type PlacementKind, type PlacementSize } from "./following/placement.js";
 import { rowsOf } from "./following/rows.js";
@@ -26,6 +27,7 @@ interface Options {
   readonly warmUp: number;
   readonly model?: boolean;
   readonly full: boolean;
+  readonly hour?: boolean;
   readonly json?: string;
 }
 
@@ -52,6 +54,7 @@ const options = new Command("bench:following")
   .option("--warm-up <seconds>", "churn before it is measured: longer than a topic lingers", count, 70)
   .option("--model", "only compute what is expected")
   .option("--no-full", "leave full replication out")
+  .option("--hour", "only what an hour of churn and restarts leaves behind, of ten nodes")
   .option("--json <file>", "also write the rows to this file")
   .parse()
   .opts<Options>();
@@ -62,7 +65,12 @@ console.log(
     `commit ${machine.commit}, ${machine.date}; per node and second, ${LOAD.churnPerSecond * 100} % of all entries replaced per second\n`,
 );
 const rows: Row[] = [];
-for (const kind of options.placement === undefined ? KINDS : [options.placement]) {
+if (options.hour === true) rows.push(...(await hourRows()));
+for (const kind of options.hour === true
+  ? []
+  : options.placement === undefined
+    ? KINDS
+    : [options.placement]) {
   const size = { nodes: options.nodes, entries: options.entries, kind };
   const name = kind === "home" ? "home nodes" : "random";
   console.log(`${grouped(size.nodes)} nodes, ${grouped(size.entries)} entries, ${name}`);
@@ -85,6 +93,13 @@ for (const kind of options.placement === undefined ? KINDS : [options.placement]
 if (options.json !== undefined) {
   const result = { program: "bench:following", machine, rows };
   writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+async function hourRows(): Promise<Row[]> {
+  const figures = await hourOfChurn((step) => console.error(step));
+  const hour = figures.map((figure) => toRow("following hour", figure));
+  console.log(terminalTable(hour));
+  return hour;
 }
 
 async function measure(size: PlacementSize, holds: Holds): Promise<Measured> {
