@@ -18,6 +18,7 @@ import { FollowChannels } from "./follow-channels.js";
 import { Delivery } from "./delivery.js";
 import type { ChangeObserver, DiffFollower } from "./diffs.js";
 import { HearingOut } from "./hearing-out.js";
+import { Intake } from "./intake.js";
 import { channelsOf, isOwnFrame, makeMachine, tickPeriodOf } from "./machines.js";
 import { reserveName } from "./names-in-use.js";
 import { protocolOf, type CheckedOptions } from "./options.js";
@@ -29,7 +30,6 @@ import { Reporter } from "../reports.js";
 import { errorTwins, trackerEventNames, type TrackerEvents } from "./events.js";
 import { deaf, Sounding } from "./sounding.js";
 import { subscribeAll } from "./subscribe.js";
-import { MOST_WAITING, Waiting } from "./waiting.js";
 import { tooManyChanges, unavailable } from "./troubles.js";
 
 export class Engine {
@@ -55,7 +55,13 @@ export class Engine {
   #status: "sounding" | "starting" | "listening" | "stopped" = "sounding";
   #hasStarted = false;
   #wasComplete = false;
-  readonly #waiting = new Waiting();
+  readonly #intake = new Intake({
+    now: () => this.now(),
+    isListening: () => this.#status === "listening",
+    isPublishing: () => this.publisher.isPublishing,
+    goOn: () => this.goOn(),
+    refuse: (reason, isFirst) => this.#refuse(reason, isFirst),
+  });
   /** Whether it was reported that this node does not hear itself. */
   #isToldDeaf = false;
   readonly #hearingOut: HearingOut;
@@ -181,7 +187,7 @@ export class Engine {
     const beganMs = this.now();
     this.#status = "stopped";
     this.#alarm.stop();
-    this.#waiting.drop();
+    this.#intake.drop();
     this.step({ type: "goodbye", windowMs: handoffMs });
     this.deliver();
     this.#readiness.stop();
@@ -332,7 +338,7 @@ export class Engine {
     const nowMs = this.now();
     try {
       if (this.#status === "starting") this.#status = "listening";
-      for (const take of this.#waiting.takeSome()) if (this.#status === "listening") take();
+      this.#intake.beginTurn();
       if (this.#status !== "listening") return;
       this.step({ type: "turn" });
       if (this.#observer.advance()) this.goOn();
@@ -343,20 +349,8 @@ export class Engine {
       this.deliver();
     } finally {
       // Whatever happened, there is a next time.
-      this.#alarm.wakeAt(this.#waiting.isEmpty ? nowMs + tickPeriodOf(this.#options) : nowMs);
+      this.#alarm.wakeAt(this.#intake.isEmpty ? nowMs + tickPeriodOf(this.#options) : nowMs);
     }
-  }
-
-  /** Whether what the pubsub tells now would come in the middle of something, or before what waits already. */
-  get #isBusy(): boolean {
-    return this.publisher.isPublishing || (this.#status === "listening" && !this.#waiting.isEmpty);
-  }
-
-  /** Now, or where that would come in the middle of something, in the next turn. */
-  #inTurn(take: () => void): void {
-    if (!this.#isBusy) return take();
-    this.#waiting.add(take);
-    this.goOn();
   }
 
   #receive(payload: unknown, way: VoiceWay | "followers"): void {
@@ -365,18 +359,18 @@ export class Engine {
       this.step({ type: "frame", payload, way });
       return this.#sounding.look();
     }
-    if (this.#status === "listening" && !this.#isBusy) return this.#take(payload, way);
+    if (this.#intake.mayTakeNow()) return this.#take(payload, way);
     const length = typeof payload === "string" ? payload.length : 0;
-    const added = this.#waiting.addFrame(() => this.#take(payload, way), length);
-    if (added === "waits") return this.goOn();
-    this.#refuse(`more than ${MOST_WAITING} came at once`, added === "overflows");
+    this.#intake.addFrame(() => this.#take(payload, way), length);
   }
 
   #take(payload: unknown, way: VoiceWay | "followers"): void {
+    const sinceMs = this.now();
     if (typeof payload === "string") this.step({ type: "frame", payload, way });
     else this.#refuse(`no text but ${typeof payload}`);
     this.#alarm.heard();
     this.deliver();
+    this.#intake.took(sinceMs);
   }
 
   /** Counts a payload that the replicator does not get to see, and reports it if it is the first of many. */
@@ -390,7 +384,7 @@ export class Engine {
     if (this.#status === "stopped") return;
     if (status !== "connected" && status !== "disconnected")
       return this.#unavailable(`The pubsub tells a status that is none: ${typeof status}`);
-    this.#inTurn(() => {
+    this.#intake.inTurn(() => {
       this.step({ type: "connection", isAttached: status === "connected" });
       if (this.#status !== "sounding") this.deliver();
     });
@@ -410,7 +404,7 @@ export class Engine {
 
   #nodeGone(nodeName: string): void {
     if (this.#status !== "listening") return;
-    this.#inTurn(() => {
+    this.#intake.inTurn(() => {
       this.step({ type: "nodeGone", name: nodeName });
       this.deliver();
     });
