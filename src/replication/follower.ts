@@ -381,7 +381,7 @@ export class Follower implements Machine {
     // What there is to say waits for the connection: then all are greeted.
     if (!this.connection.isAttached) return;
     const { pair, isAlive } = partner;
-    const letters = pair.take(nowMs, isAlive);
+    const letters = pair.take(nowMs, isAlive, this.#pacing.loadMs(nowMs));
     if (letters !== undefined) {
       this.#outbox.sendLetters(letters, partner.life);
       this.#listening.said(partner, letters, nowMs);

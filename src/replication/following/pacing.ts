@@ -27,6 +27,11 @@ export class Pacing {
     this.#paidUntilMs = this.#rules.paidUntilMs(this.#paidUntilMs, nowMs, units, this.#windowMs);
   }
 
+  /** For how long what was said lately is not paid, at the most: so long news wait here, and about so long elsewhere. */
+  loadMs(nowMs: number): number {
+    return Math.min(this.#windowMs, Math.max(0, this.#paidUntilMs - nowMs));
+  }
+
   /** When the next frame to a peer is due, of all that is known now; `isAlive`: it may answer. */
   dueMs(pair: Pair, isAlive: boolean, nowMs: number): number {
     const { quietUntilMs } = this.#rules;

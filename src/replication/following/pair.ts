@@ -16,6 +16,7 @@ import { FollowedShare } from "./share-follower.js";
 import type { GenerationOf } from "./share-follower.js";
 import { NO_TALLY, isNoTally, isSameTally } from "./tally.js";
 import { HeardSet, Patience, Told } from "./told.js";
+import type { Answering } from "./told.js";
 
 /** What the pairs of a node have in common. */
 export interface PairsOf {
@@ -260,10 +261,13 @@ export class Pair {
     return this.#asks ? Math.max(nowMs, this.#question.dueMs) : Infinity;
   }
 
-  /** Takes all that is to be said, if anything is. */
-  take(nowMs: number, isAlive: boolean): Letters | undefined {
+  /** Takes all that is to be said, if anything is. `loadMs`: so long the other may wait with what it says, as this node does. */
+  take(nowMs: number, isAlive: boolean, loadMs: number): Letters | undefined {
     if (isAlive && !this.isIntroduced && this.#introduction.dueMs <= nowMs) this.greet();
-    const { heardOf } = this.#of.following.rules;
+    const { rules, limits } = this.#of.following;
+    const { heardOf } = rules;
+    const awaitedMs = Math.min(loadMs, limits.awaitedWindowMs);
+    const answering: Answering = { awaitedMs, restMs: this.#of.patienceMs + loadMs };
     const letters: Writable<Letters> = {};
     if (this.#greets) {
       const stakes = heardOf(this.stakesHeard.heard);
@@ -271,17 +275,20 @@ export class Pair {
       const counts = heardOf(this.countsHeard.heard);
       if (stakes !== undefined && wishes !== undefined && counts !== undefined)
         letters.greeting = { stakes, wishes, counts };
-      this.#introduction.said(nowMs, false);
+      this.#introduction.said(nowMs, false, awaitedMs);
     }
-    if (this.#introduces || (isAlive && this.stakes.dueMs <= nowMs)) letters.stakes = this.stakes.say(nowMs);
+    if (this.#introduces || (isAlive && this.stakes.dueMs <= nowMs))
+      letters.stakes = this.stakes.say(nowMs, answering);
     if (this.#owesMembers) {
       const lists = Array.from(this.#topicsToList, (topic) => this.#of.listOf(topic, nowMs));
       letters.members = { ...this.stakesHeard.heard, lists };
       this.#topicsToList.clear();
     }
     // Also where there are none: the other may know of some that were told before this node forgot it.
-    if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs)) letters.wishes = this.wishes.say(nowMs);
-    if (this.#introduces || (isAlive && this.counts.dueMs <= nowMs)) letters.counts = this.counts.say(nowMs);
+    if (this.#introduces || (isAlive && this.wishes.dueMs <= nowMs))
+      letters.wishes = this.wishes.say(nowMs, answering);
+    if (this.#introduces || (isAlive && this.counts.dueMs <= nowMs))
+      letters.counts = this.counts.say(nowMs, { awaitedMs, restMs: awaitedMs });
     this.#takeShare(letters, nowMs, isAlive);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
@@ -291,7 +298,7 @@ export class Pair {
     if (this.#owesCountsHeard) letters.countsHeard = this.countsHeard.heard;
     if (isAlive && this.#asks && this.#question.dueMs <= nowMs) {
       letters.question = this.followed.question;
-      this.#question.said(nowMs, false);
+      this.#question.said(nowMs, false, 0);
     }
     this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
     this.#owesCountsHeard = this.#owesSoon = false;

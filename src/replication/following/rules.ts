@@ -62,11 +62,15 @@ export const FOLLOWING_RULES = {
   // What one peer is told.
 
   /**
-   * R70: What was not confirmed is said again. With growing patience, as final values since the last confirmed number.
-   * Else one lost wish, and a topic stays empty for ever.
+   * R70: What was not confirmed is said again. With growing patience, as final values since the last confirmed number, and
+   * not before an answer had the time that answers take under such load. Else one lost wish, and a topic stays empty for
+   * ever.
    */
-  repeatAfterMs: (tries: number, { repeatMs, repeatDoublings }: FollowingLimits): number =>
-    repeatMs * 2 ** Math.min(tries, repeatDoublings),
+  repeatAfterMs: (
+    tries: number,
+    answeredWithinMs: number,
+    { repeatMs, repeatDoublings }: FollowingLimits,
+  ): number => answeredWithinMs + repeatMs * 2 ** Math.min(tries, repeatDoublings),
 
   /**
    * R71: What is said from the beginning is everything. What it does not name is not there. Else a node that has

@@ -12,6 +12,7 @@ export class Patience {
   readonly #protocol: FollowingProtocol;
   #tries = 0;
   #saidMs = -Infinity;
+  #answeredWithinMs = 0;
 
   constructor(protocol: FollowingProtocol) {
     this.#protocol = protocol;
@@ -19,13 +20,15 @@ export class Patience {
 
   /** When it is due again; at once, if it was not said. */
   get dueMs(): number {
-    return this.#saidMs + this.#protocol.rules.repeatAfterMs(this.#tries, this.#protocol.limits);
+    const { rules, limits } = this.#protocol;
+    return this.#saidMs + rules.repeatAfterMs(this.#tries, this.#answeredWithinMs, limits);
   }
 
-  /** It is said; anew, if it is not the same as before. */
-  said(nowMs: number, isAnew: boolean): void {
+  /** It is said; anew, if it is not the same as before. The other may take so long before it answers. */
+  said(nowMs: number, isAnew: boolean, answeredWithinMs: number): void {
     this.#tries = isAnew ? 0 : this.#tries + 1;
     this.#saidMs = nowMs;
+    this.#answeredWithinMs = answeredWithinMs;
   }
 
   /** It was answered. */
@@ -33,6 +36,12 @@ export class Patience {
     this.#tries = 0;
     this.#saidMs = -Infinity;
   }
+}
+
+/** How long the other may wait with an answer: that somebody waits for, and any other. */
+export interface Answering {
+  readonly awaitedMs: number;
+  readonly restMs: number;
 }
 
 interface Item<V> {
@@ -123,10 +132,11 @@ export class Told<V> {
   }
 
   /** Says what the peer may not have; possibly nothing. */
-  say(nowMs: number): Said<V> {
+  say(nowMs: number, { awaitedMs, restMs }: Answering): Said<V> {
     const items: [string, V][] = [];
     for (const [topic, { value }] of this.#unconfirmed) items.push([topic, value]);
-    this.#patience.said(nowMs, this.#number > this.#said);
+    const isAwaited = !this.#isHeard || this.#lastUrgent > this.#confirmed;
+    this.#patience.said(nowMs, this.#number > this.#said, isAwaited ? awaitedMs : restMs);
     this.#said = this.#number;
     return { stream: this.stream, since: this.#confirmed, upTo: this.#number, items };
   }

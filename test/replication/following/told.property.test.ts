@@ -11,6 +11,7 @@ import { HeardSet, Told } from "../../../src/replication/following/told.js";
 
 const TOPICS = ["t", "__proto__", "u", "v"];
 const isGone = (value: number): boolean => value < 0;
+const AT_ONCE = { awaitedMs: 0, restMs: 0 };
 
 const doings = [
   ...([
@@ -68,7 +69,7 @@ class Pair {
         if (this.#model.delete(topic)) this.#told.set(topic, -1);
         break;
       case "say":
-        if (this.#told.dueMs <= this.#nowMs) this.#saids.push(this.#told.say(this.#nowMs));
+        if (this.#told.dueMs <= this.#nowMs) this.#saids.push(this.#told.say(this.#nowMs, AT_ONCE));
         break;
       case "hear":
         this.#hear(this.#saids[this.#saids.length - 1 - (which % 4)]);
@@ -103,12 +104,12 @@ class Pair {
   settle(): void {
     this.#told.confirm(this.#heard.heard);
     // A teller with nothing to say may have begun anew all the same, and introduces itself.
-    let said = this.#told.say(this.#nowMs);
+    let said = this.#told.say(this.#nowMs, AT_ONCE);
     for (let round = 0; round < 4; round++) {
       this.#hear(said);
       this.#told.confirm(this.#heard.heard);
       if (this.#told.isConfirmed) break;
-      said = this.#told.say(this.#nowMs);
+      said = this.#told.say(this.#nowMs, AT_ONCE);
     }
     if (!this.#told.isConfirmed) this.wrong.push("not confirmed at rest");
     if (this.#told.dueMs < Infinity) this.wrong.push("what is confirmed is said again");
@@ -173,7 +174,7 @@ describe("a set that one peer is told", () => {
     const told = new Told<number>(2, isGone);
     told.confirm(heard.heard);
     expect(told.dueMs).toBe(-Infinity);
-    heard.hear(told.say(0), () => undefined);
+    heard.hear(told.say(0, AT_ONCE), () => undefined);
     expect(heard.size).toBe(0);
     expect(told.dueMs).toBe(250);
     told.confirm(heard.heard);
@@ -186,13 +187,13 @@ describe("a set that one peer is told", () => {
     const saidMs: number[] = [];
     for (let nowMs = 0; nowMs <= 8_000; nowMs += 50) {
       if (told.dueMs > nowMs) continue;
-      told.say(nowMs);
+      told.say(nowMs, AT_ONCE);
       saidMs.push(nowMs);
     }
     expect(saidMs).toEqual([0, 250, 750, 1_750, 3_750, 5_750, 7_750]);
     told.set("u", 1);
     expect(told.dueMs).toBe(-Infinity);
-    expect(told.say(8_000)).toEqual({
+    expect(told.say(8_000, AT_ONCE)).toEqual({
       stream: 1,
       since: 0,
       upTo: 2,
@@ -203,5 +204,23 @@ describe("a set that one peer is told", () => {
     });
     told.confirm({ stream: 1, number: 2 });
     expect(told.dueMs).toBe(Infinity);
+  });
+
+  it("R70: waits with that for as long as the other may wait with its answer: less where somebody waits for it", () => {
+    const told = new Told<number>(1, isGone);
+    const busy = { awaitedMs: 500, restMs: 3_500 };
+    told.set("t", 1);
+    told.say(0, busy);
+    expect(told.dueMs).toBe(750);
+    told.say(750, busy);
+    expect(told.dueMs).toBe(750 + 500 + 500);
+    told.confirm({ stream: 1, number: 1 });
+    told.set("t", -1, false);
+    told.say(2_000, busy);
+    expect(told.dueMs).toBe(2_000 + 3_500 + 250);
+    expect(told.urgentMs).toBe(Infinity);
+    told.set("u", 1);
+    told.say(2_100, busy);
+    expect(told.urgentMs).toBe(2_100 + 500 + 250);
   });
 });
