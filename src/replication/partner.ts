@@ -22,7 +22,8 @@ export class Partner extends Peer {
   counted = 0;
   /** The counter that this node has told of it in its last roll. */
   calledCounter = 0;
-  /** When it called the roll last, and in time. */
+  /** When it called the roll last; and when it last did so in time. */
+  rolledMs = -Infinity;
   calledMs = -Infinity;
   /** The caller that told of it last; undefined of one that says to all that it is there. */
   namedBy: Partner | undefined;

@@ -23,6 +23,7 @@ export interface RollingParts {
   readonly rolls: Rolls<Partner>;
   readonly rules: FollowingRules;
   readonly heartbeatPeriodMs: number;
+  readonly downPeriodMs: number;
   readonly beats: Beats;
   readonly outbox: FollowingOutbox;
   readonly connection: Connection;
@@ -57,14 +58,15 @@ export class Rolling {
 
   /** Time has passed: it does not count for those of whom a caller tells that does not call. */
   tick(nowMs: number): void {
-    const { rules, heartbeatPeriodMs, connection, membership } = this.#parts;
+    const { rules, heartbeatPeriodMs, downPeriodMs, connection, membership } = this.#parts;
     const healthyMs = connection.healthy.at(nowMs);
     const passedMs = healthyMs - this.#tickedHealthyMs;
     this.#tickedHealthyMs = healthyMs;
     for (const partner of membership.replicas()) {
       const { namedBy } = partner;
       if (namedBy === undefined || !partner.isAlive) continue;
-      if (!namedBy.isAlive) partner.namedBy = undefined;
+      const hasCeased = rules.hasCeasedToCall(nowMs - namedBy.rolledMs, downPeriodMs);
+      if (!namedBy.isAlive || hasCeased) partner.namedBy = undefined;
       else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, heartbeatPeriodMs)) partner.excuse(passedMs);
     }
   }
@@ -109,6 +111,7 @@ export class Rolling {
 
   #hearRoll(caller: Partner, { isLate, calls }: Roll, nowMs: number): void {
     const { rolls, outbox, rules } = this.#parts;
+    caller.rolledMs = nowMs;
     if (rules.provesSilence(isLate)) caller.calledMs = nowMs;
     const unknown: number[] = [];
     for (const { hash, end } of calls) {

@@ -26,6 +26,7 @@ import {
 import {
   beatsGoToCallers,
   callersDie,
+  ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
   muteNodesSpeakToAll,
   repeatedCallsKeepNobody,
@@ -198,6 +199,12 @@ const rules: readonly BrokenRule[] = [
     broken: { countsUnnamed: () => true },
     found: /questions when callers die/,
     run: callersDie,
+  },
+  {
+    rule: "R97: a caller that has called no roll for a down period has ceased to",
+    broken: { hasCeasedToCall: () => false },
+    found: /which died long ago/,
+    run: ceasedCallersKeepNobody,
   },
   {
     rule: "R97: a roll that is called late proves no silence",

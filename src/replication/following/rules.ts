@@ -180,6 +180,12 @@ export const FOLLOWING_RULES = {
   countsUnnamed: (sinceRollMs: number, heartbeatPeriodMs: number): boolean =>
     sinceRollMs <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
 
+  /**
+   * R97: A caller that has called no roll for a down period has ceased to. The silence of those whom it named counts again. Else one
+   * that dies as its cluster becomes a small one is there for as long as its last caller is.
+   */
+  hasCeasedToCall: (sinceRollMs: number, downPeriodMs: number): boolean => sinceRollMs > downPeriodMs,
+
   /** R97: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
   provesSilence: (isLate: boolean): boolean => !isLate,
 

@@ -132,3 +132,18 @@ export function lateCallsAccuseNobody(seed: number, rules: BrokenRules = {}): re
   const tookMs = heardOfDead(seed, rules, true, false);
   return tookMs >= 40_000 ? [] : [`a node is down after ${tookMs} ms by late rolls alone`];
 }
+
+/** So many die that nobody calls any more; and one more, before that is known. */
+export function ceasedCallersKeepNobody(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const [last, ...doomed] = others(cluster).slice(0, 10);
+  for (const node of doomed) cluster.crash(node);
+  cluster.run(9_000);
+  cluster.crash(last!);
+  cluster.run(30_000);
+  const found = [...wronglyDown(cluster)];
+  for (const { name, follower } of cluster.nodes.values())
+    for (const up of follower.upNames())
+      if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died long ago`);
+  return found;
+}
