@@ -7,6 +7,7 @@
  */
 import type { Beats } from "./beats.js";
 import type { FollowingOutbox } from "./following/outbox.js";
+import { MAX_FRAME_NAMES } from "./following/limits.js";
 import type { FollowingFrame, Names, Roll } from "./following/message.js";
 import { COUNTER_SPAN, counterOf } from "./following/roll-text.js";
 import type { Rolls } from "./following/rolls.js";
@@ -106,7 +107,7 @@ export class Rolling {
       else calls.push({ hash, end: counter % COUNTER_SPAN });
     }
     outbox.sendMany(calls, (some): Roll => ({ type: "roll", isLate, calls: some }));
-    if (named.length > 0) outbox.sendMany(named, (some): Names => ({ type: "names", lives: some }));
+    this.#sendNames(named);
   }
 
   #hearRoll(caller: Partner, { isLate, calls }: Roll, nowMs: number): void {
@@ -125,7 +126,7 @@ export class Rolling {
   }
 
   #answer(asking: Partner, hashes: ReadonlySet<number>): void {
-    const { rolls, outbox, membership } = this.#parts;
+    const { rolls, membership } = this.#parts;
     const lives: (readonly [Life, number])[] = [];
     for (const partner of membership.replicas()) {
       const hash = rolls.hashOf(partner);
@@ -133,8 +134,12 @@ export class Rolling {
         lives.push([partner.life, partner.heardCounter]);
     }
     const heard = lives.filter(([, counter]) => counter > 0);
-    if (heard.length > 0)
-      outbox.sendMany(heard, (some): Names => ({ type: "names", lives: some }), asking.life);
+    this.#sendNames(heard, asking.life);
+  }
+
+  #sendNames(lives: Names["lives"], to?: Life): void {
+    const make = (some: Names["lives"]): Names => ({ type: "names", lives: some });
+    if (lives.length > 0) this.#parts.outbox.sendMany(lives, make, to, MAX_FRAME_NAMES);
   }
 
   #hearName(caller: Partner, life: Life, counter: number, nowMs: number): void {

@@ -22,7 +22,7 @@ import { decodeBody, decodeTime, encodeBody, isVersion } from "../wire/bodies.js
 import { Refusal, array, check, integer, positive } from "../wire/checks.js";
 import { isNodeName, isVersionNumber } from "../wire/codec.js";
 import { decodeLetters, encodeLetters } from "./letters.js";
-import { FOLLOWING_VERSION, MAX_FRAME_ITEMS } from "./limits.js";
+import { FOLLOWING_VERSION, MAX_FRAME_ITEMS, MAX_FRAME_NAMES } from "./limits.js";
 import type { FollowingFrame, FollowingMessage, Names } from "./message.js";
 import { packCalls, packHashes, unpackCalls, unpackHashes } from "./roll-text.js";
 
@@ -175,7 +175,7 @@ function decodeText<T>(
 
 function decodeNames(lives: unknown): Names["lives"] {
   const listed = array(lives, "lives");
-  check(listed.length <= MAX_FRAME_ITEMS, "lives");
+  check(listed.length <= MAX_FRAME_NAMES, "lives");
   return listed.map((item) => {
     const [name, incarnation, counter] = array(item, "life");
     check(isNodeName(name), "name");

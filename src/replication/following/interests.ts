@@ -213,23 +213,25 @@ export class Interests {
       this.registrar.enlist(pair.life, topic, pair.stakesHeard.get(topic));
     this.meetings.appeared(pair.life);
     this.counts.appeared(pair);
-    for (const topic of this.own.topics()) this.#openUnasked(pair, topic);
-    // Who comes back to one of these is told to those to whom it is open.
-    for (const topic of this.#lingering.keys()) this.#openUnasked(pair, topic);
-    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+    if (pair.holdsEverything) {
+      for (const topic of this.own.topics()) this.#openUnasked(pair, topic);
+      // Who comes back to one of these is told to those to whom it is open.
+      for (const topic of this.#lingering.keys()) this.#openUnasked(pair, topic);
+    }
+    this.#allWait();
   }
 
   came({ life, holdsEverything }: Pair): void {
     if (this.#protocol.rules.mayRegister(holdsEverything)) this.meetings.came(life.name);
     this.counts.came(life.name);
-    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+    this.#allWait();
   }
 
   went({ life }: Pair, nowMs: number): void {
     this.#goneMs = nowMs;
     this.meetings.went(life.name);
     this.counts.went(life.name);
-    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+    this.#allWait();
   }
 
   /**
@@ -326,6 +328,12 @@ export class Interests {
   }
 
   // Inside.
+
+  /** No followed topic is known to be complete. Where hundreds come at once, all wait with the first of them. */
+  #allWait(): void {
+    if (this.#waiting.size === this.follows.size) return;
+    for (const topic of this.follows.topics()) this.#waiting.add(topic);
+  }
 
   #openUnasked(pair: Pair, topic: string): void {
     if (this.#protocol.rules.isOpenUnasked(pair.holdsEverything))

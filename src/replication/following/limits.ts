@@ -7,6 +7,9 @@ export const FOLLOWING_VERSION = 2;
 /** Topics, and lives, that one frame names beside its births: each costs its receiver some microseconds and a few hundred bytes. */
 export const MAX_FRAME_ITEMS = 8_192;
 
+/** Lives that one frame introduces: each costs its receiver some steps for each topic in which that has a stake. */
+export const MAX_FRAME_NAMES = 32;
+
 /** The most entries that a life may say it has in a topic: the sum of all lives that may be known is exact still. */
 export const MAX_AUTHOR_ENTRIES = 2 ** 40;
 

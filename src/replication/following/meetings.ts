@@ -9,7 +9,7 @@ import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import { FOLLOWS, NO_STAKE } from "./message.js";
 import type { Member, MemberList, Stake } from "./message.js";
-import { Ranks } from "./ranks.js";
+import { Ranks, type Standing } from "./ranks.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -29,6 +29,7 @@ interface List {
 interface OwnStake {
   stake: Stake;
   registrars: readonly string[];
+  standing: Standing;
   /** By registrar; of the present generation. */
   readonly lists: Map<string, List>;
 }
@@ -111,7 +112,8 @@ export class Meetings {
     let own = this.#stakes.get(topic);
     if (own === undefined) {
       if (stake.roles === 0) return;
-      own = { stake, registrars: this.#ranks.registrarsOf(topic), lists: new Map() };
+      const registrars = this.#ranks.registrarsOf(topic);
+      own = { stake, registrars, standing: this.#ranks.standingOf(topic, registrars), lists: new Map() };
       this.#stakes.set(topic, own);
     }
     if (own.stake.generation !== stake.generation) own.lists.clear();
@@ -123,15 +125,20 @@ export class Meetings {
   /** A node is up. */
   came(name: string): void {
     this.#ranks.add(name);
-    this.#rank(
-      (topic, registrars) => registrars.includes(name) || this.#ranks.isAmong(name, topic, registrars),
-    );
+    const enters = this.#ranks.entrant(name);
+    for (const [topic, own] of this.#stakes) {
+      const { registrars, standing } = own;
+      if (registrars.includes(name)) this.#rerank(topic, own, registrars);
+      else if (enters(standing))
+        this.#rerank(topic, own, this.#ranks.registrarsWith(name, topic, registrars));
+    }
   }
 
   /** A node is up no longer. */
   went(name: string): void {
     this.#ranks.delete(name);
-    this.#rank((_, registrars) => registrars.includes(name));
+    for (const [topic, own] of this.#stakes)
+      if (own.registrars.includes(name)) this.#rerank(topic, own, this.#ranks.registrarsOf(topic));
   }
 
   /** A registrar names whom it knows; `isConfirmed`: it knows the present stake of this node. */
@@ -214,19 +221,17 @@ export class Meetings {
       this.#port.enlist(registrar, topic, this.stakeIn(topic), true);
   }
 
-  /** A node has come or gone: the topics of which it is or was a registrar have others now. */
-  #rank(isChanged: (topic: string, registrars: readonly string[]) => boolean): void {
-    for (const [topic, own] of this.#stakes) {
-      const before = own.registrars;
-      if (!isChanged(topic, before)) continue;
-      const after = this.#protocol.rules.registrarsNow(this.#ranks.registrarsOf(topic), before);
-      own.registrars = after;
-      for (const registrar of before) {
-        if (after.includes(registrar)) continue;
-        own.lists.delete(registrar);
-        this.#port.enlist(registrar, topic, NO_STAKE, false);
-      }
-      for (const registrar of after) this.#port.enlist(registrar, topic, own.stake, false);
+  /** A topic has these registrars now, as a node has come or gone that is or was one of them. */
+  #rerank(topic: string, own: OwnStake, ranked: readonly string[]): void {
+    const before = own.registrars;
+    const after = this.#protocol.rules.registrarsNow(ranked, before);
+    own.registrars = after;
+    own.standing = this.#ranks.standingOf(topic, after);
+    for (const registrar of before) {
+      if (after.includes(registrar)) continue;
+      own.lists.delete(registrar);
+      this.#port.enlist(registrar, topic, NO_STAKE, false);
     }
+    for (const registrar of after) this.#port.enlist(registrar, topic, own.stake, false);
   }
 }

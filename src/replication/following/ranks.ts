@@ -4,6 +4,14 @@
  */
 import { hashText, mix } from "../hash.js";
 
+/** What is known of a topic's registrars, so that it costs little to see whether another node is one. */
+export interface Standing {
+  readonly ofTopic: number;
+  /** The registrar that ranks lowest; undefined while there are fewer than a topic may have. */
+  readonly last: string | undefined;
+  readonly lastRank: number;
+}
+
 export class Ranks {
   readonly #count: number;
   /** The hashes of the names. */
@@ -22,16 +30,30 @@ export class Ranks {
     this.#names.delete(name);
   }
 
-  /** Whether a node ranks among the registrars that a topic has without it. */
-  isAmong(name: string, topic: string, registrars: readonly string[]): boolean {
-    const last = registrars.at(-1);
-    return last === undefined || registrars.length < this.#count || this.isAbove(name, last, topic);
+  /** What a node has to rank above to be a registrar of a topic that has these, the highest first. */
+  standingOf(topic: string, registrars: readonly string[]): Standing {
+    const ofTopic = hashText(topic);
+    const last = registrars.length < this.#count ? undefined : registrars.at(-1);
+    return { ofTopic, last, lastRank: last === undefined ? -1 : rankOf(ofTopic, hashText(last)) };
+  }
+
+  /** Tells of topics whether a node ranks among the registrars that they have without it; of one in a few operations. */
+  entrant(name: string): (standing: Standing) => boolean {
+    const ofName = hashText(name);
+    return ({ ofTopic, last, lastRank }) =>
+      last === undefined || isAbove(name, rankOf(ofTopic, ofName), last, lastRank);
   }
 
   /** Whether a node ranks higher with a topic than another one. */
   isAbove(name: string, other: string, topic: string): boolean {
     const ofTopic = hashText(topic);
     return isAbove(name, rankOf(ofTopic, hashText(name)), other, rankOf(ofTopic, hashText(other)));
+  }
+
+  /** The registrars of a topic that had these, the highest first, and among which another node ranks. */
+  registrarsWith(entrant: string, topic: string, registrars: readonly string[]): readonly string[] {
+    const place = registrars.findIndex((name) => this.isAbove(entrant, name, topic));
+    return registrars.toSpliced(place < 0 ? registrars.length : place, 0, entrant).slice(0, this.#count);
   }
 
   /** The registrars of a topic, the highest first. Costs as much as there are nodes. */

@@ -16,6 +16,10 @@ export class WaitingTopics {
     this.#patience = patience;
   }
 
+  get size(): number {
+    return this.#since.size;
+  }
+
   add(topic: string): void {
     if (!this.#since.has(topic)) this.#since.set(topic, this.#round);
   }

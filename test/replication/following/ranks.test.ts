@@ -41,12 +41,25 @@ describe("the registrars of a topic", () => {
     for (const topic of topics) {
       const registrars = before.get(topic) ?? [];
       const after = ranks.registrarsOf(topic);
-      expect(ranks.isAmong("new", topic, registrars)).toBe(after.includes("new"));
+      expect(ranks.entrant("new")(ranks.standingOf(topic, registrars))).toBe(after.includes("new"));
       if (after.includes("new")) changed += 1;
       else expect(after).toEqual(registrars);
     }
     expect(changed).toBeGreaterThan(100);
     ranks.delete("new");
     for (const topic of topics) expect(ranks.registrarsOf(topic)).toEqual(before.get(topic));
+  });
+
+  it("are the same whether one node comes after the other, or all are ranked at once", () => {
+    for (const topic of topics.slice(0, 50)) {
+      const ranks = ranksOf([]);
+      let registrars: readonly string[] = [];
+      for (const name of names) {
+        const enters = ranks.entrant(name)(ranks.standingOf(topic, registrars));
+        ranks.add(name);
+        if (enters) registrars = ranks.registrarsWith(name, topic, registrars);
+        expect(registrars, `${topic} with ${name}`).toEqual(ranks.registrarsOf(topic));
+      }
+    }
   });
 });

@@ -1,6 +1,8 @@
 /** Who is alive in a large cluster: three callers say who is there. Rules that are switched off: `broken-rules-following`. */
 import { describe, expect, it } from "vitest";
-import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import { encodeFollowing } from "../../../src/replication/following/codec.js";
+import { FOLLOWING_LIMITS, MAX_FRAME_NAMES } from "../../../src/replication/following/limits.js";
+import { makeIncarnation } from "../../../src/replication/life.js";
 import { HEARTBEAT_MS } from "./cluster.js";
 import { callersOf, largeCluster } from "./runs-of-rolls.js";
 import { runSchedule } from "./schedule.js";
@@ -26,6 +28,28 @@ describe("rolls", () => {
     cluster.run(2 * HEARTBEAT_MS);
     expect([...cluster.nodes.get("late")!.follower.upNames()]).toHaveLength(70);
     expect(cluster.downs).toEqual([]);
+  });
+
+  it("introduce no more lives in a frame than cost a moment, and what names more is refused and counted", () => {
+    const cluster = largeCluster(6, { count: 12 });
+    const [node] = cluster.nodes.values();
+    const { counters, membership } = node!.follower;
+    const from = { name: "stranger", incarnation: makeIncarnation(1.7e12, "zzzzz") };
+    const introduce = (count: number): void => {
+      const lives = Array.from({ length: count }, (_, i) => [{ ...from, name: `made up ${i}` }, 1] as const);
+      const payload = encodeFollowing({
+        from,
+        to: undefined,
+        counter: count,
+        message: { type: "names", lives },
+      });
+      cluster.step(node!, { type: "frame", payload, way: "broadcasts" });
+    };
+    const before = membership.size;
+    introduce(MAX_FRAME_NAMES + 1);
+    expect([counters.framesRefused, membership.size]).toEqual([1, before]);
+    introduce(MAX_FRAME_NAMES);
+    expect([counters.framesRefused, membership.size]).toEqual([1, before + 1 + MAX_FRAME_NAMES]);
   });
 
   it("R96: one that dies is down within a down period and a heartbeat, though frames come twice", () => {
