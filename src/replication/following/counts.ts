@@ -78,8 +78,9 @@ export class Counts {
       this.#heard(pair, topic, pair.countsHeard.get(topic) ?? NO_TALLY);
   }
 
-  came(name: string): void {
-    this.watches.came(name);
+  /** A node is up; `mayRegister`: others may ask it what topics have. */
+  came(name: string, mayRegister: boolean): void {
+    if (mayRegister) this.watches.came(name);
     this.sums.recheck();
   }
 

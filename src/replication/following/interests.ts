@@ -222,8 +222,9 @@ export class Interests {
   }
 
   came({ life, holdsEverything }: Pair): void {
-    if (this.#protocol.rules.mayRegister(holdsEverything)) this.meetings.came(life.name);
-    this.counts.came(life.name);
+    const mayRegister = this.#protocol.rules.mayRegister(holdsEverything);
+    if (mayRegister) this.meetings.came(life.name);
+    this.counts.came(life.name, mayRegister);
     this.#allWait();
   }
 

@@ -94,6 +94,22 @@ describe("a count", () => {
     expect(leaksOf(cluster)).toEqual([]);
   });
 
+  it("stays settled when a node comes that holds everything, as that counts for nobody", () => {
+    const cluster = started();
+    const topics = Array.from({ length: 20 }, (_, i) => `t${i}`);
+    for (const topic of topics) {
+      cluster.track(nodeOf(cluster, "b"), topic, "k");
+      followCount(cluster, "a", topic);
+    }
+    cluster.run(5_000);
+    cluster.start("f", "everything");
+    for (let passedMs = 0; passedMs < 10_000; passedMs += 1) {
+      cluster.run(1);
+      for (const topic of topics)
+        expect(countOf(cluster, "a", topic), topic).toEqual({ entries: 1, isSettled: true });
+    }
+  });
+
   it("is not settled after an outage by what was said before it", () => {
     const cluster = started();
     const topic = topicOf("c", "d");
