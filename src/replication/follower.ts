@@ -302,6 +302,7 @@ export class Follower implements Machine {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
     }
+    this.#reading.clear();
     this.#greetings.advance(nowMs, (peer) => {
       const partner = this.membership.presentOf(peer.name);
       if (partner !== peer) return;
@@ -359,7 +360,8 @@ export class Follower implements Machine {
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
     const { dueMs } = this.connection;
-    const saidMs = Math.min(this.#agenda.nextMs, this.interests.counts.dueMs);
+    const workMs = this.#reading.isClearing ? nowMs : Infinity;
+    const saidMs = Math.min(this.#agenda.nextMs, this.interests.counts.dueMs, workMs);
     const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;

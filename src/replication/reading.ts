@@ -8,6 +8,8 @@ import type { Interests } from "./following/interests.js";
 import type { FollowingLimits } from "./following/limits.js";
 import type { Letters, ShareFrame } from "./following/message.js";
 import type { Merged } from "./following/share-follower.js";
+import { NO_CHANGE } from "./holding/identity.js";
+import type { SliceChange } from "./holding/identity.js";
 import { Room } from "./holding/room.js";
 import type { Refusals } from "./lives/refusals.js";
 import type { Partner } from "./partner.js";
@@ -31,6 +33,8 @@ export class Reading {
   readonly #effects: Effects;
   readonly #room: Room;
   readonly #crowded = new Set<Partner>();
+  /** Those of whom something was held that was not told anew, and is to leave. */
+  readonly #toBeCleared = new Set<Partner>();
   /** Topics that others have told, wished for and opened, over all lives. */
   #topicsHeard = 0;
 
@@ -113,6 +117,7 @@ export class Reading {
     this.#topicsHeard -= partner.pair.heardSize;
     this.#room.forget(partner);
     this.#crowded.delete(partner);
+    this.#toBeCleared.delete(partner);
   }
 
   /** What there was no room for is asked for where there is now. */
@@ -142,6 +147,26 @@ export class Reading {
     const merged = followed.merge(share);
     if (typeof merged !== "string") this.#merged(partner, merged);
     if (!followed.isBehind) partner.pair.isChecked = true;
+    if (followed.isToBeCleared) this.#toBeCleared.add(partner);
+  }
+
+  /** Whether anything is to leave that was not told anew. */
+  get isClearing(): boolean {
+    return this.#toBeCleared.size > 0;
+  }
+
+  /** Lets so much of that leave that no turn is long. */
+  clear(): void {
+    let left = this.#options.limits.entriesPerTurn;
+    for (const partner of this.#toBeCleared) {
+      const { followed } = partner.pair;
+      const gone = followed.clear(left);
+      left -= gone.length;
+      this.#show(partner, { ...NO_CHANGE, removed: gone });
+      this.count(partner);
+      if (!followed.isToBeCleared) this.#toBeCleared.delete(partner);
+      if (left <= 0) break;
+    }
   }
 
   #full(partner: Partner, growth: number, nowMs: number): void {
@@ -170,6 +195,11 @@ export class Reading {
     pair.broughtOn();
     for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
     for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
+    this.#show(partner, change);
+  }
+
+  /** What is held of a peer has changed. */
+  #show(partner: Partner, change: SliceChange): void {
     if (this.#interests.follows.countsChanges) this.#countChanges(change);
     if (!partner.isShown) return;
     for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");
@@ -178,7 +208,7 @@ export class Reading {
   }
 
   /** Topics that linger cost what changes in them. */
-  #countChanges({ removed, updated, added }: Merged["change"]): void {
+  #countChanges({ removed, updated, added }: SliceChange): void {
     const { follows } = this.#interests;
     for (const { entry } of removed) follows.changed(ReplicatedEntry.topicOf(entry));
     for (const { entry } of updated) follows.changed(ReplicatedEntry.topicOf(entry));

@@ -77,6 +77,16 @@ export interface ShareSummary extends Place {
 }
 
 /**
+ * How far a topic is told: what was born above the floor. It stood at `below` at the `from` of the frame, which lists all that
+ * was born between the two; of a topic that the frame opens, all above the floor.
+ */
+export interface Floor {
+  readonly topic: string;
+  readonly floor: number;
+  readonly below: number;
+}
+
+/**
  * The changes of a share between two places: of topics that were open at `from`, what came and went in
  * `(since, upTo]`; of those that were opened in `(from, to]`, everything. A whole one says everything of all.
  */
@@ -88,6 +98,8 @@ export interface ShareFrame {
   readonly from: number;
   readonly to: number;
   readonly opens: readonly (readonly [topic: string, generation: number])[];
+  /** Of topics that are told in stretches, as far as a stretch is in the frame, or they were opened in `(from, to]`. */
+  readonly floors: readonly Floor[];
   readonly closes: readonly string[];
   readonly removals: readonly WireRemoval[];
   readonly births: readonly WireBirth[];

@@ -133,7 +133,8 @@ function namedIn({ stakes, members, wishes, share, counts }: Letters): number {
   let count = 0;
   for (const said of [stakes, wishes, counts]) count += said?.items.length ?? 0;
   for (const list of members?.lists ?? []) count += 1 + list.members.length;
-  return count + (share?.opens.length ?? 0) + (share?.closes.length ?? 0);
+  if (share === undefined) return count;
+  return count + share.opens.length + share.floors.length + share.closes.length;
 }
 
 /**
@@ -146,7 +147,7 @@ export function largestShareFrameBytes(maxMetaBytes: number): number {
   const session = "\0".repeat(MAX_SESSION_LENGTH);
   const share: ShareFrame = {
     ...{ stream: most, isWhole: true, since: most, upTo: most, from: most, to: most },
-    ...{ opens: [], closes: [], removals: [] },
+    ...{ opens: [], floors: [], closes: [], removals: [] },
     births: [{ clock: most, topic: "t", key: "k", session, meta: {} }],
   };
   const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));

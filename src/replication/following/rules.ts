@@ -59,6 +59,33 @@ export const FOLLOWING_RULES = {
   agrees: ({ count, digest }: ShareSummary, entries: number, heldDigest: number): boolean =>
     count === entries && digest === heldDigest,
 
+  /**
+   * R108: A large topic is told in stretches. From its latest births down, and each is asked for. Else a topic of a hundred
+   * thousand is told and merged in one turn, and one lost frame costs all of it. Returns how many births a frame may have of what it
+   * opens.
+   */
+  stretchBirths: ({ stretchBirths }: FollowingLimits): number => stretchBirths,
+
+  /** R108: The same for an answer to a follower that lacks much: whether so many changes are told, or everything is, anew. */
+  isTold: (changes: number, { changesTold }: FollowingLimits): boolean => changes <= changesTold,
+
+  /**
+   * R109: What was shown is shown until its turn comes. What is held of a topic that is told anew, and stands below its floor, is set aside
+   * until it is told, or all is. Else a node that was cut off for a while shows everybody who was there as leaving, and
+   * coming again.
+   */
+  isSetAside: (clock: number, floor: number): boolean => clock <= floor,
+
+  /** R109: Whether all is set aside at once, as everything comes anew: in stretches, or where much was held. */
+  isBesideHeld: (held: number, floors: number, { stretchBirths }: FollowingLimits): boolean =>
+    floors > 0 || held > stretchBirths,
+
+  /**
+   * R110: A topic is complete when its last stretch has come. Else the first follower of a large topic is told that it is complete
+   * after the first two thousand.
+   */
+  isToldWhole: (floor: number): boolean => floor === 0,
+
   // What one peer is told.
 
   /**
