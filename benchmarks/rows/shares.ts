@@ -33,7 +33,7 @@ export const shares: Benchmark = {
     for (const count of sizes) {
       if (count > 100_000) continue;
       const entries = `${count.toLocaleString("en-US")} entries`;
-      const scenes = new Map([
+      const scenes = new Map<string, () => Promise<Measured>>([
         [`a follow of ${entries} on 10 nodes`, () => follows(count, 10)],
         [`a follow of ${entries} of one node`, () => follows(count, 1)],
         [`a follower far behind the author of ${entries}`, () => fallsBehind(count)],
@@ -149,6 +149,7 @@ async function measure(
   { time, lab }: Scene,
   start: () => (() => boolean) | Promise<() => boolean>,
 ): Promise<Measured> {
+  time.promisesEnd();
   collectGarbage();
   time.longestMs = 0;
   const beganMs = time.nowMs;

@@ -30,6 +30,7 @@ import {
   muteNodesSpeakToAll,
   repeatedCallsKeepNobody,
 } from "./following/runs-of-rolls.js";
+import { whatNobodyHearsIsLetGo } from "./following/runs-of-holders.js";
 import {
   largeTopicsAreNotCompleteTooSoon,
   largeTopicsAreToldInStretches,
@@ -251,6 +252,18 @@ const rules: readonly BrokenRule[] = [
     broken: { isToldWhole: () => true },
     found: /, and says that it is complete/,
     run: largeTopicsAreNotCompleteTooSoon,
+  },
+  {
+    rule: "R111: what nobody listens to is let go",
+    broken: { isSideLetGo: () => false },
+    found: /what nobody hears was kept/,
+    run: whatNobodyHearsIsLetGo,
+  },
+  {
+    rule: "R111: the numbers of what is begun anew go on",
+    broken: { goesOnFrom: () => undefined },
+    found: / means two entries/,
+    run: whatNobodyHearsIsLetGo,
   },
 ];
 

@@ -13,6 +13,14 @@ export interface Heard {
   readonly number: number;
 }
 
+/** The numbers of a machine, from which those of the next one go on that has its life: none of them means two things. */
+export interface Begun {
+  /** Of the last frame, the last stream and the last event. */
+  readonly counter: number;
+  readonly streams: number;
+  readonly clock: number;
+}
+
 /** What came of hearing something numbered: something new, nothing new, or that something before it was lost. */
 export type Hearing = "news" | "known" | "gap";
 

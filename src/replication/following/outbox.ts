@@ -20,11 +20,26 @@ import type { BirthsForm } from "../wire/births.js";
 import type { Carry } from "../wire/outbox.js";
 import { encodeFollowing } from "./codec.js";
 import { MAX_FRAME_ITEMS } from "./limits.js";
-import type { FollowingMessage, Letters, Names, PairMessage, Roll, ShareFrame, Who } from "./message.js";
+import type {
+  Begun,
+  FollowingMessage,
+  Letters,
+  Names,
+  PairMessage,
+  Roll,
+  ShareFrame,
+  Who,
+} from "./message.js";
 import { Pieces } from "./pieces.js";
 
 /** An item may name a topic and a life beside itself. */
 const ITEMS_OF_A_FRAME = Math.floor(MAX_FRAME_ITEMS / 3);
+
+interface OutboxOptions {
+  readonly holdsEverything?: boolean;
+  /** The numbers from which its own go on. */
+  readonly begun?: Begun | undefined;
+}
 
 export class FollowingOutbox {
   readonly #life: Life;
@@ -32,9 +47,16 @@ export class FollowingOutbox {
   readonly #carryOut: Carry;
   readonly #rules: Rules;
   readonly #holdsEverything: boolean;
-  #counter = 0;
+  #counter: number;
 
-  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules, holdsEverything = false) {
+  constructor(
+    life: Life,
+    maxBytes: number,
+    carryOut: Carry,
+    rules: Rules,
+    { holdsEverything = false, begun }: OutboxOptions = {},
+  ) {
+    this.#counter = begun?.counter ?? 0;
     this.#holdsEverything = holdsEverything;
     this.#life = life;
     this.#maxBytes = maxBytes;

@@ -55,13 +55,23 @@ export class OwnEntries {
   /** The topics of the removals that the set keeps, by their clocks. */
   readonly #removedFrom = new Map<number, string>();
   readonly #removalsKept: number;
-  #clock = 0;
+  #clock: number;
 
-  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL, shard = 0) {
+  /** @param clock counts what was before, of which nothing is there. */
+  constructor(
+    owner: EntryOwner,
+    life: Life,
+    { limits }: FollowingProtocol = FOLLOWING_PROTOCOL,
+    shard = 0,
+    clock = 0,
+  ) {
     const { removalsKept } = limits;
     this.#origin = { owner, shard, refPrefix: refPrefixOf(life, shard) };
     this.#replica = replicaOf(life);
     this.#set = new Orswot(this.#replica, { removalsKept });
+    this.#clock = clock;
+    if (clock > 0)
+      this.#set.mergePart({ replica: this.#replica, since: 0, upTo: clock, births: [], removed: [] });
     this.#endings = new Endings(removalsKept);
     // As many as the set keeps at the most, so that a removal which is kept has a topic.
     this.#removalsKept = removalsKept + Math.min(removalsKept, 1_000);

@@ -4,7 +4,7 @@
  */
 import { FOLLOWING_LIMITS } from "./limits.js";
 import type { FollowingLimits } from "./limits.js";
-import type { Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
+import type { Begun, Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
 
 /** A roll may come a little late. */
 const HEARTBEATS_TO_NEXT_ROLL = 1.25;
@@ -226,6 +226,16 @@ export const FOLLOWING_RULES = {
    * at two of them is complete for its followers without what a third one has in it.
    */
   mayRegister: (holdsEverything: boolean): boolean => !holdsEverything,
+
+  /**
+   * R111: What nobody listens to is let go. The side of a node that holds everything which those hear that follow, when nobody has for the
+   * time after which the silent are forgotten; it is begun anew, with numbers that go on. Else one visit of a node that follows doubles
+   * what such a node keeps of its own, for good.
+   */
+  isSideLetGo: (sinceClosedMs: number, permdownPeriodMs: number): boolean => sinceClosedMs > permdownPeriodMs,
+
+  /** R111: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
+  goesOnFrom: (begun: Begun | undefined): Begun | undefined => begun,
 
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>

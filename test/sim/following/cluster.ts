@@ -69,6 +69,8 @@ export interface Node {
   readonly machine: Machine;
   /** What those hear that follow: of a node that holds everything, a side of it, which begins with the first of them. */
   follower: Follower;
+  /** How many sides it has begun, of a node that holds everything. */
+  sides: number;
   /** Whether it hears those that follow. */
   hearsFollowers: boolean;
   /** Its own entries, as those that follow know them, when it was looked last. */
@@ -183,9 +185,17 @@ export class Cluster {
     const holder = (): Machine =>
       new Holder(
         new Replicator({ ...options, poolSize, broadcastPeriodMs: windowMs }, this.nowMs),
-        ({ view, counters, merging: { room } }, timeMs) =>
-          (node.follower = new Follower(options, timeMs, { view, counters, room })),
-        DOWN_MS,
+        ({ view, counters, merging: { room } }, timeMs, begun) => {
+          node.sides += 1;
+          for (const entry of node.noted)
+            this.#histories.get(replicaOf(life))?.removed(entry, begun?.clock ?? 0);
+          node.noted.clear();
+          return (node.follower = new Follower({ ...options, begun }, timeMs, { view, counters, room }));
+        },
+        {
+          ...{ downPeriodMs: DOWN_MS, permdownPeriodMs, rules: following.rules },
+          entriesPerStep: protocol.limits.entriesPerStep,
+        },
       );
     const node: Node = {
       name,
@@ -193,6 +203,7 @@ export class Cluster {
       holds,
       machine: holds === "everything" ? holder() : follower,
       follower,
+      sides: 0,
       hearsFollowers: holds === "followed",
       noted: new Set(),
       entries: new Map(),
