@@ -308,7 +308,7 @@ export class Follower implements Machine {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
     }
-    this.#reading.clear();
+    this.#reading.work();
     this.#greetings.advance(nowMs, (peer) => {
       const partner = this.membership.presentOf(peer.name);
       if (partner !== peer) return;
@@ -365,7 +365,7 @@ export class Follower implements Machine {
   /** Asks to be woken for what is due next. */
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
-    const workMs = this.#reading.isClearing ? nowMs : this.interests.counts.dueMs;
+    const workMs = this.#reading.hasWork ? nowMs : this.interests.counts.dueMs;
     const saidMs = Math.min(this.#agenda.nextMs, workMs);
     const nextMs = Math.max(nowMs, Math.min(this.connection.dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;

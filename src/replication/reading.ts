@@ -33,8 +33,8 @@ export class Reading {
   readonly #effects: Effects;
   readonly #room: Room;
   readonly #crowded = new Set<Partner>();
-  /** Those of whom something was held that was not told anew, and is to leave. */
-  readonly #toBeCleared = new Set<Partner>();
+  /** Those of whom something was held that is told anew: to show it takes more than one turn. */
+  readonly #working = new Set<Partner>();
   /** Topics that others have told, wished for and opened, over all lives. */
   #topicsHeard = 0;
 
@@ -117,7 +117,7 @@ export class Reading {
     this.#topicsHeard -= partner.pair.heardSize;
     this.#room.forget(partner);
     this.#crowded.delete(partner);
-    this.#toBeCleared.delete(partner);
+    this.#working.delete(partner);
   }
 
   /** What there was no room for is asked for where there is now. */
@@ -147,25 +147,24 @@ export class Reading {
     const merged = followed.merge(share);
     if (typeof merged !== "string") this.#merged(partner, merged);
     if (!followed.isBehind) partner.pair.isChecked = true;
-    if (followed.isToBeCleared) this.#toBeCleared.add(partner);
+    if (followed.hasWork) this.#working.add(partner);
   }
 
-  /** Whether anything is to leave that was not told anew. */
-  get isClearing(): boolean {
-    return this.#toBeCleared.size > 0;
+  /** Whether there is more to do than one turn should take. */
+  get hasWork(): boolean {
+    return this.#working.size > 0;
   }
 
-  /** Lets so much of that leave that no turn is long. */
-  clear(): void {
-    let left = this.#options.limits.entriesPerTurn;
-    for (const partner of this.#toBeCleared) {
+  /** Does so much of it that no turn is long: for one life, in their order. */
+  work(): void {
+    for (const partner of this.#working) {
       const { followed } = partner.pair;
-      const gone = followed.clear(left);
-      left -= gone.length;
-      this.#show(partner, { ...NO_CHANGE, removed: gone });
+      const removed = followed.work(this.#options.limits.entriesPerTurn);
+      this.#show(partner, { ...NO_CHANGE, removed });
       this.count(partner);
-      if (!followed.isToBeCleared) this.#toBeCleared.delete(partner);
-      if (left <= 0) break;
+      this.#working.delete(partner);
+      if (followed.hasWork) this.#working.add(partner);
+      return;
     }
   }
 

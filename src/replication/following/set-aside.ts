@@ -8,10 +8,62 @@ import { ReplicatedEntry } from "../entry.js";
 import { GoneByIdentity } from "../holding/identity.js";
 import type { Gone } from "../holding/identity.js";
 
-interface Topic {
+class Topic {
   readonly entries: Set<ReplicatedEntry>;
-  /** Made when an entry comes that may be a later revision of one of them. */
-  byIdentity: GoneByIdentity | undefined;
+  /** By identity, as far as they are indexed: to index all is more than the work of one turn. */
+  readonly #byIdentity = new GoneByIdentity();
+  readonly #toIndex: Iterator<ReplicatedEntry>;
+  #isIndexed = false;
+
+  constructor(entries: Set<ReplicatedEntry>) {
+    this.entries = entries;
+    // Of a set that grows meanwhile this one visits all.
+    this.#toIndex = entries.values();
+  }
+
+  get isIndexed(): boolean {
+    return this.#isIndexed;
+  }
+
+  /** Indexes so many at the most. Returns how many. */
+  index(most: number): number {
+    for (let count = 0; count < most; count++) {
+      const next = this.#toIndex.next();
+      if (next.done === true) {
+        this.#isIndexed = true;
+        return count;
+      }
+      this.#put(next.value);
+    }
+    return most;
+  }
+
+  add(entry: ReplicatedEntry): void {
+    this.entries.add(entry);
+    if (this.#isIndexed) this.#put(entry);
+  }
+
+  delete(entry: ReplicatedEntry): void {
+    this.entries.delete(entry);
+    if (this.#byIdentity.find(entry)?.entry === entry) this.#byIdentity.delete(entry);
+  }
+
+  /** Those of which entries are later revisions. */
+  *like(entries: readonly ReplicatedEntry[]): Generator<ReplicatedEntry> {
+    const others = new GoneByIdentity();
+    for (const entry of entries) {
+      const found = this.#byIdentity.find(entry)?.entry;
+      if (found !== undefined) yield found;
+      else if (!this.#isIndexed) others.put({ entry, closed: false });
+    }
+    if (this.#isIndexed) return;
+    for (const entry of this.entries) if (others.find(entry) !== undefined) yield entry;
+  }
+
+  #put(entry: ReplicatedEntry): void {
+    // Of a further one of the same identity, which no author has, nothing is found: it leaves in the end.
+    if (this.#byIdentity.find(entry) === undefined) this.#byIdentity.put({ entry, closed: false });
+  }
 }
 
 export class SetAside {
@@ -19,6 +71,7 @@ export class SetAside {
   readonly #topics = new Map<string, Topic>();
   /** Those that were told to their ends: what is left of them is to leave. */
   readonly #ended = new Set<string>();
+  readonly #toIndex = new Set<Topic>();
 
   get size(): number {
     return this.#byClock.size;
@@ -40,11 +93,8 @@ export class SetAside {
   put(entry: ReplicatedEntry): void {
     const name = ReplicatedEntry.topicOf(entry);
     const topic = this.#topics.get(name);
-    if (topic === undefined) this.#topics.set(name, { entries: new Set([entry]), byIdentity: undefined });
-    else {
-      topic.entries.add(entry);
-      topic.byIdentity?.put({ entry, closed: false });
-    }
+    if (topic === undefined) this.#begin(name, new Set([entry]));
+    else topic.add(entry);
     this.#ended.delete(name);
     this.#byClock.set(ReplicatedEntry.clockOf(entry), entry);
   }
@@ -59,8 +109,13 @@ export class SetAside {
       return;
     }
     this.#byClock = byClock;
-    for (const [name, entries] of topics)
-      if (entries.size > 0) this.#topics.set(name, { entries, byIdentity: undefined });
+    for (const [name, entries] of topics) if (entries.size > 0) this.#begin(name, entries);
+  }
+
+  #begin(name: string, entries: Set<ReplicatedEntry>): void {
+    const topic = new Topic(entries);
+    this.#topics.set(name, topic);
+    this.#toIndex.add(topic);
   }
 
   /** Takes the one of this clock, if there is one: it was told, as it is or as gone. */
@@ -70,13 +125,11 @@ export class SetAside {
     return entry;
   }
 
-  /** Takes the one of which an entry is a later revision, if there is one. */
-  takeLike(entry: ReplicatedEntry): ReplicatedEntry | undefined {
-    const topic = this.#topics.get(ReplicatedEntry.topicOf(entry));
-    if (topic === undefined) return undefined;
-    topic.byIdentity ??= new GoneByIdentity(goneOf(topic.entries));
-    const found = topic.byIdentity.find(entry)?.entry;
-    if (found !== undefined) this.#delete(found);
+  /** Takes those of which entries of a topic are later revisions. */
+  takeLike(name: string, entries: readonly ReplicatedEntry[]): ReplicatedEntry[] {
+    const topic = this.#topics.get(name);
+    const found = topic === undefined ? [] : [...topic.like(entries)];
+    for (const entry of found) this.#delete(entry);
     return found;
   }
 
@@ -84,8 +137,7 @@ export class SetAside {
   takeTopic(name: string): ReplicatedEntry[] {
     const topic = this.#topics.get(name);
     if (topic === undefined) return [];
-    this.#topics.delete(name);
-    this.#ended.delete(name);
+    this.#forget(name, topic);
     for (const entry of topic.entries) this.#byClock.delete(ReplicatedEntry.clockOf(entry));
     return [...topic.entries];
   }
@@ -95,17 +147,23 @@ export class SetAside {
     if (this.#topics.has(name)) this.#ended.add(name);
   }
 
-  /** Whether anything is to leave. */
-  get isToBeCleared(): boolean {
-    return this.#ended.size > 0;
+  /** Whether there is more to do than one turn should take. */
+  get hasWork(): boolean {
+    return this.#ended.size > 0 || this.#toIndex.size > 0;
   }
 
-  /** Lets go of so many of those that are to leave. */
-  clear(most: number): Gone[] {
+  /** Does some of it, with so many entries: returns those that leave. */
+  work(most: number): Gone[] {
+    let left = most;
+    for (const topic of this.#toIndex) {
+      left -= topic.index(left);
+      if (topic.isIndexed) this.#toIndex.delete(topic);
+      if (left <= 0) return [];
+    }
     const gone: Gone[] = [];
     for (const name of this.#ended) {
       for (const entry of this.#topics.get(name)?.entries ?? []) {
-        if (gone.length === most) return gone;
+        if (gone.length === left) return gone;
         this.#delete(entry);
         gone.push({ entry, closed: false });
       }
@@ -117,15 +175,13 @@ export class SetAside {
     this.#byClock.delete(ReplicatedEntry.clockOf(entry));
     const name = ReplicatedEntry.topicOf(entry);
     const topic = this.#topics.get(name);
-    topic?.entries.delete(entry);
-    // A further one of the same identity, which no author has, is found no more: it leaves in the end.
-    if (topic?.byIdentity?.find(entry)?.entry === entry) topic.byIdentity.delete(entry);
-    if (topic?.entries.size !== 0) return;
+    topic?.delete(entry);
+    if (topic?.entries.size === 0) this.#forget(name, topic);
+  }
+
+  #forget(name: string, topic: Topic): void {
     this.#topics.delete(name);
     this.#ended.delete(name);
+    this.#toIndex.delete(topic);
   }
-}
-
-function* goneOf(entries: Iterable<ReplicatedEntry>): Generator<Gone> {
-  for (const entry of entries) yield { entry, closed: false };
 }

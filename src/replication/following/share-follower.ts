@@ -121,14 +121,14 @@ export class FollowedShare {
     return this.#unfinished.size > 0;
   }
 
-  /** Whether something was set aside that is to leave. */
-  get isToBeCleared(): boolean {
-    return this.#setAside.isToBeCleared;
+  /** Whether there is more to do with what was set aside than one turn should take. */
+  get hasWork(): boolean {
+    return this.#setAside.hasWork;
   }
 
-  /** What was set aside, and was not told anew: so many of them, which are let go. */
-  clear(most: number): Gone[] {
-    return this.#setAside.clear(most);
+  /** Does some of it, with so many entries: returns those that were not told anew, and are let go. */
+  work(most: number): Gone[] {
+    return this.#setAside.work(most);
   }
 
   /** What is held of a topic. */
@@ -367,13 +367,24 @@ export class FollowedShare {
         continue;
       }
       if (before !== undefined) gone.push({ entry: before, closed: false });
-      const entry = this.#insert(birth, opened.entries);
-      const earlier = this.#setAside.takeLike(entry);
-      if (earlier !== undefined) gone.push({ entry: earlier, closed: false });
-      came.push(entry);
+      came.push(this.#insert(birth, opened.entries));
     }
+    for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
     return { change, closed, ignored };
+  }
+
+  /** Takes from what was set aside those of which entries are later revisions. */
+  *#takeEarlier(came: readonly ReplicatedEntry[]): Generator<ReplicatedEntry> {
+    if (this.#setAside.size === 0) return;
+    const byTopic = new Map<string, ReplicatedEntry[]>();
+    for (const entry of came) {
+      const topic = ReplicatedEntry.topicOf(entry);
+      const others = byTopic.get(topic);
+      if (others === undefined) byTopic.set(topic, [entry]);
+      else others.push(entry);
+    }
+    for (const [topic, entries] of byTopic) yield* this.#setAside.takeLike(topic, entries);
   }
 
   /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */

@@ -158,6 +158,7 @@ export class SharePair {
       this.#answer(this.#followed.question);
       this.#deliver(this.#toFollower.at(-1));
     }
+    this.#work(100);
     this.#check("settle");
     if (this.#followed.isBehind) this.wrong.push("the follower is behind at rest");
     for (const topic of this.#follows.keys())
@@ -233,17 +234,21 @@ export class SharePair {
       const before = new Set(this.#followed.shown());
       const merged = this.#followed.merge(share);
       if (typeof merged !== "string") this.#checkChange(before, merged.change);
-      // What is left of what was set aside leaves in parts.
-      while (this.#followed.isToBeCleared) {
-        const shown = new Set(this.#followed.shown());
-        this.#checkChange(shown, { added: [], updated: [], removed: this.#followed.clear(2) });
-      }
     }
+    // What was set aside is indexed, and leaves, in parts.
+    this.#work(counter % 4);
     // A summary that was overtaken is none (R1); of a share the places tell.
     if (summary !== undefined && counter > this.#heardCounter) {
       if (this.#followed.compare(summary) === "diverged") this.wrong.push("a divergence of nothing");
     }
     this.#heardCounter = Math.max(this.#heardCounter, counter);
+  }
+
+  #work(steps: number): void {
+    for (let left = steps; left > 0 && this.#followed.hasWork; left--) {
+      const shown = new Set(this.#followed.shown());
+      this.#checkChange(shown, { added: [], updated: [], removed: this.#followed.work(2) });
+    }
   }
 
   #checkChange(
