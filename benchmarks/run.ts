@@ -10,6 +10,7 @@ import { memory } from "./rows/memory.js";
 import { merge, mergeSet } from "./rows/merges.js";
 import { entries, list, lookUp, topicsOf } from "./rows/reads.js";
 import { seals } from "./rows/seals.js";
+import { shares } from "./rows/shares.js";
 import { turns } from "./rows/turns.js";
 import { window } from "./rows/window.js";
 import { changing, grace, track } from "./rows/writes.js";
@@ -36,6 +37,7 @@ await runProgram({
     partition,
     codec,
     seals,
+    shares,
     client,
     window,
   ],

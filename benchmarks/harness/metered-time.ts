@@ -4,11 +4,23 @@ import { VirtualTime } from "../../src/testing/virtual-time.js";
 export class MeteredTime extends VirtualTime {
   /** Of the turns since it was set to 0. */
   longestMs = 0;
+  /** Processor time at the end of the last turn: what promises do after it is a turn of its own. */
+  #endedAt: NodeJS.CpuUsage | undefined;
 
   override at(atMs: number, run: () => void): () => void {
     return super.at(atMs, () => {
+      this.promisesEnd();
       this.longestMs = Math.max(this.longestMs, processorMs(run));
+      this.#endedAt = process.cpuUsage();
     });
+  }
+
+  /** What comes now is nothing that promises do. */
+  promisesEnd(): void {
+    if (this.#endedAt === undefined) return;
+    const { user, system } = process.cpuUsage(this.#endedAt);
+    this.#endedAt = undefined;
+    this.longestMs = Math.max(this.longestMs, (user + system) / 1_000);
   }
 }
 

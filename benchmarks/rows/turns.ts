@@ -76,6 +76,7 @@ async function longestTurns(count: number): Promise<Map<string, number>> {
   const lab = new Lab({}, time);
   const longest = new Map<string, number>();
   const during = async (what: string, run: () => Promise<unknown>): Promise<void> => {
+    time.promisesEnd();
     collectGarbage();
     time.longestMs = 0;
     await run();

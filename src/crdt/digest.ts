@@ -37,6 +37,18 @@ export class Digest {
     this.#high = (this.#high - scatterHigh(clock, low)) | 0;
   }
 
+  /** Adds all that another sums up. */
+  addAll(other: Digest): void {
+    this.#low = (this.#low + other.#low) | 0;
+    this.#high = (this.#high + other.#high) | 0;
+  }
+
+  /** Takes away all that another sums up. */
+  subtractAll(other: Digest): void {
+    this.#low = (this.#low - other.#low) | 0;
+    this.#high = (this.#high - other.#high) | 0;
+  }
+
   /** Takes over the sum of another; for one that has none yet. */
   assume(original: Digest): void {
     this.#low = original.#low;

@@ -15,7 +15,7 @@ import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
 import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION, GENERATION_OF_EVERYTHING } from "./following/limits.js";
-import type { FollowingFrame } from "./following/message.js";
+import type { Begun, FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
@@ -90,12 +90,13 @@ export class Follower implements Machine {
   /** The life whose frame is being heard, if it holds everything. */
   #holderHeard: Life | undefined;
   #steppedMs: number;
-  #streams = 0;
+  #streams: number;
   #nextPursuitMs: number;
 
   /** @param common is that of the node whose side this is, where it holds everything. */
   constructor(options: FollowerOptions, nowMs: number, common?: Common) {
-    const { life, holdsEverything, protocol = PROTOCOL, following = FOLLOWING_PROTOCOL } = options;
+    const { life, holdsEverything, begun, protocol = PROTOCOL, following = FOLLOWING_PROTOCOL } = options;
+    this.#streams = begun?.streams ?? 0;
     this.#options = options;
     const { rules } = protocol;
     this.#rules = rules;
@@ -112,7 +113,7 @@ export class Follower implements Machine {
       effects.add(to === undefined ? { type: "broadcast", payload } : { type: "send", to, payload });
     };
     this.#pacing = new Pacing(options.windowMs, rules, following.limits);
-    this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules, holdsEverything);
+    this.#outbox = new FollowingOutbox(life, options.maxFrameBytes, carry, rules, options);
     this.#beats = new Beats(options, this.#outbox, this.connection);
     this.#greetings = new Greetings(options.random, rules);
     this.#steppedMs = nowMs;
@@ -235,6 +236,11 @@ export class Follower implements Machine {
     return this.#partnerLives.upNames();
   }
 
+  /** The numbers that it has come to. */
+  get begun(): Begun {
+    return { counter: this.#outbox.counter, streams: this.#streams, clock: this.interests.own.clock };
+  }
+
   get following(): FollowerSizes {
     return sizesOf(this.interests, this.#partnerLives.pairs(), this.#partnerLives.size);
   }
@@ -302,6 +308,7 @@ export class Follower implements Machine {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.pursue(nowMs);
     }
+    this.#reading.work();
     this.#greetings.advance(nowMs, (peer) => {
       const partner = this.membership.presentOf(peer.name);
       if (partner !== peer) return;
@@ -358,9 +365,9 @@ export class Follower implements Machine {
   /** Asks to be woken for what is due next. */
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
-    const { dueMs } = this.connection;
-    const saidMs = Math.min(this.#agenda.nextMs, this.interests.counts.dueMs);
-    const nextMs = Math.max(nowMs, Math.min(dueMs, greetingMs, this.#nextPursuitMs, saidMs));
+    const workMs = this.#reading.hasWork ? nowMs : this.interests.counts.dueMs;
+    const saidMs = Math.min(this.#agenda.nextMs, workMs);
+    const nextMs = Math.max(nowMs, Math.min(this.connection.dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;
     this.#effects.wakeAt(nextMs);

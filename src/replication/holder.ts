@@ -3,14 +3,18 @@
  * speaks with them as they do. What this node has is known on both sides, and what others have is shown in one view. Each
  * life is on one side, and no entry passes from one to the other.
  *
- * As long as nobody follows there is no side, and nothing is done beside what the replicator does. Knows no pubsub.
+ * As long as nobody follows there is no side, and nothing is done beside what the replicator does. When somebody does, the side
+ * learns what this node has in parts, and is heard when it knows all of it; when nobody has followed for long, it is let go.
+ * Knows no pubsub.
  */
 import type { SeenTimes } from "./authoring/seen-times.js";
 import type { Border } from "./border.js";
 import type { Counters } from "./counters.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { Follower } from "./follower.js";
+import type { Begun } from "./following/message.js";
 import type { FollowerEvent } from "./following/port.js";
+import type { FollowingRules } from "./following/rules.js";
 import type { Connection } from "./lives/connection.js";
 import type { Peer } from "./lives/peer.js";
 import type { Versions } from "./lives/versions.js";
@@ -21,8 +25,17 @@ import type { Replicator } from "./replicator.js";
 import type { View } from "./showing/view.js";
 import type { Effect, ReplicationEvent, Step } from "./step.js";
 
-/** Makes the side of a node that those hear that follow. */
-export type MakeSide = (replicator: Replicator, nowMs: number) => Follower;
+/** Makes the side of a node that those hear that follow; its numbers go on from those of the one before. */
+export type MakeSide = (replicator: Replicator, nowMs: number, begun: Begun | undefined) => Follower;
+
+/** How the holder of a side is set up. */
+export interface HolderOptions {
+  readonly downPeriodMs: number;
+  readonly permdownPeriodMs: number;
+  /** Entries that the side learns of in one turn. */
+  readonly entriesPerStep: number;
+  readonly rules: FollowingRules;
+}
 
 export class Holder implements Machine {
   readonly view: View;
@@ -35,20 +48,25 @@ export class Holder implements Machine {
   readonly membership: Lives;
   readonly #replicator: Replicator;
   readonly #makeSide: MakeSide;
-  readonly #downPeriodMs: number;
-  /** What those hear that follow, since there was one. */
+  readonly #options: HolderOptions;
+  /** What those hear that follow, while there are some, and for a while after that. */
   #side: Follower | undefined;
+  /** What the side is still to learn of what this node has. */
+  #toLearn: Iterator<ReplicatedEntry> | undefined;
+  /** The numbers of the side that was let go. */
+  #begun: Begun | undefined;
   /** Whether this node hears them: while it does not, the side is as without a connection. */
   #isOpen = false;
-  /** When it was told last that some follow. */
+  /** When it was told last that some follow, and when it ceased to hear them. */
   #toldMs = -Infinity;
+  #closedMs = -Infinity;
   /** What this node has, and as what the side knows it. */
-  readonly #onSide = new Map<ReplicatedEntry, ReplicatedEntry>();
+  #onSide = new Map<ReplicatedEntry, ReplicatedEntry>();
 
-  constructor(replicator: Replicator, makeSide: MakeSide, downPeriodMs: number) {
+  constructor(replicator: Replicator, makeSide: MakeSide, options: HolderOptions) {
     this.#replicator = replicator;
     this.#makeSide = makeSide;
-    this.#downPeriodMs = downPeriodMs;
+    this.#options = options;
     const { view, counters, connection, seenTimes, versions, border, heardOut, membership } = replicator;
     this.view = view;
     this.counters = counters;
@@ -91,8 +109,11 @@ export class Holder implements Machine {
     this.#changeOnSide(side, event, made, nowMs, both);
     const further = this.#furtherOnSide(event, both);
     if (further !== undefined) both.push(...this.#onSideStep(side, further, nowMs));
-    if (event.type === "turn" && this.#isIdle(side, nowMs)) {
-      both.push(...this.#hear(false, nowMs), { type: "followers", areThere: false });
+    if (event.type === "turn") {
+      if (this.#toLearn !== undefined) both.push(...this.#learn(side, nowMs));
+      else if (this.#isIdle(side, nowMs))
+        both.push(...this.#hear(false, nowMs), { type: "followers", areThere: false });
+      else this.#letGoIfUnheard(side, nowMs);
     }
     return { made, effects: both };
   }
@@ -101,7 +122,8 @@ export class Holder implements Machine {
   hasCaughtUp(nowMs: number): boolean {
     if (!this.#replicator.hasCaughtUp(nowMs)) return false;
     const side = this.#isOpen ? this.#side : undefined;
-    return side === undefined || (side.connection.status === "connected" && side.hasCaughtUp(nowMs));
+    if (side === undefined) return true;
+    return this.#isHeard && side.connection.status === "connected" && side.hasCaughtUp(nowMs);
   }
 
   earlierWindowMs(nowMs: number): number {
@@ -133,39 +155,74 @@ export class Holder implements Machine {
   #hear(areHeard: boolean, nowMs: number): Effect[] {
     this.#isOpen = areHeard;
     this.#toldMs = nowMs;
+    if (!areHeard) this.#closedMs = nowMs;
     const side = this.#side ?? this.#begin(nowMs);
+    return this.#toLearn === undefined ? this.#attach(side, nowMs) : this.#learn(side, nowMs);
+  }
+
+  #attach(side: Follower, nowMs: number): Effect[] {
     const attached = { type: "connection", isAttached: this.#isSideAttached } as const;
     return [...this.#onSideStep(side, attached, nowMs), ...this.#onSideStep(side, { type: "turn" }, nowMs)];
   }
 
   #hearFollower(payload: string, nowMs: number): Effect[] {
-    // What was under way when this node ceased to hear them.
-    if (this.#side === undefined || !this.#isOpen) return [];
+    // What was under way when this node ceased to hear them, or comes before all is known that it has.
+    if (this.#side === undefined || !this.#isHeard) return [];
     const effects = this.#onSideStep(this.#side, { type: "frame", payload }, nowMs);
     // One that was replaced is on the other side.
     if (effects.some(isAppearance)) effects.push(...this.#replicator.step({ type: "turn" }, nowMs).effects);
     return effects;
   }
 
+  /** Whether the side speaks and hears: not before it knows all that this node has, or others would be complete without. */
+  get #isHeard(): boolean {
+    return this.#isOpen && this.#toLearn === undefined;
+  }
+
   get #isSideAttached(): boolean {
-    return this.#isOpen && this.connection.isAttached;
+    return this.#isHeard && this.connection.isAttached;
   }
 
   /** Some follow: what this node has is to be known to them. */
   #begin(nowMs: number): Follower {
-    const { membership, shards } = this.#replicator;
-    const side = this.#makeSide(this.#replicator, nowMs);
+    const { membership } = this.#replicator;
+    const side = this.#makeSide(this.#replicator, nowMs, this.#options.rules.goesOnFrom(this.#begun));
     this.#side = side;
     side.membership.others = membership;
     membership.others = side.membership;
-    for (const { entries } of shards) {
-      for (const entry of entries.values()) {
-        const { key, session, meta } = entry;
-        const topic = ReplicatedEntry.topicOf(entry);
-        this.#keep(entry, side.step({ type: "add", topic, key, session, meta }, nowMs).made);
-      }
-    }
+    this.#toLearn = this.#ownEntries();
     return side;
+  }
+
+  /** All that there is, and what comes meanwhile. */
+  *#ownEntries(): Generator<ReplicatedEntry> {
+    for (const { entries } of this.#replicator.shards) yield* entries.values();
+  }
+
+  /** The side learns of some more entries; with the last it is heard. */
+  #learn(side: Follower, nowMs: number): Effect[] {
+    for (let count = 0; count < this.#options.entriesPerStep; count++) {
+      const next = this.#toLearn?.next();
+      if (next === undefined || next.done === true) {
+        this.#toLearn = undefined;
+        return this.#attach(side, nowMs);
+      }
+      const { key, session, meta } = next.value;
+      if (this.#onSide.has(next.value)) continue;
+      const topic = ReplicatedEntry.topicOf(next.value);
+      this.#keep(next.value, side.step({ type: "add", topic, key, session, meta }, nowMs).made);
+    }
+    return [{ type: "wake", atMs: nowMs }];
+  }
+
+  /** R111: a side that nobody has heard for long is let go; its numbers are kept for the next one. */
+  #letGoIfUnheard(side: Follower, nowMs: number): void {
+    const { rules, permdownPeriodMs } = this.#options;
+    if (this.#isOpen || !rules.isSideLetGo(nowMs - this.#closedMs, permdownPeriodMs)) return;
+    this.#begun = side.begun;
+    this.#side = undefined;
+    this.#onSide = new Map();
+    this.#replicator.membership.others = undefined;
   }
 
   #keep(entry: ReplicatedEntry, onSide: ReplicatedEntry | undefined): void {
@@ -199,7 +256,7 @@ export class Holder implements Machine {
 
   /** What else is to be known on the side, of an event and of what came of it. */
   #furtherOnSide(event: ReplicationEvent, effects: readonly Effect[]): FollowerEvent | undefined {
-    if (!this.#isOpen) return undefined;
+    if (!this.#isHeard) return undefined;
     switch (event.type) {
       case "connection":
         return { type: "connection", isAttached: this.#isSideAttached };
@@ -229,7 +286,7 @@ export class Holder implements Machine {
 
   /** Whether nobody has followed for a while, and nothing is left of those who have. */
   #isIdle(side: Follower, nowMs: number): boolean {
-    return this.#isOpen && side.membership.size === 0 && nowMs - this.#toldMs > this.#downPeriodMs;
+    return this.#isOpen && side.membership.size === 0 && nowMs - this.#toldMs > this.#options.downPeriodMs;
   }
 }
 

@@ -48,7 +48,7 @@ export class Partner extends Peer {
 
   /** How many entries are held of it, and how many of them wait for the rest of their letters. */
   get weight(): number {
-    return this.pair.followed.entries.size + this.assembly.weight;
+    return this.pair.followed.weight + this.assembly.weight;
   }
 
   /** How frames got through until now means nothing any more. */
@@ -74,7 +74,7 @@ export class Partner extends Peer {
   }
 
   entries(): Iterable<ReplicatedEntry> {
-    return this.pair.followed.entries.values();
+    return this.pair.followed.shown();
   }
 
   get isEmpty(): boolean {

@@ -8,6 +8,8 @@ import type { Interests } from "./following/interests.js";
 import type { FollowingLimits } from "./following/limits.js";
 import type { Letters, ShareFrame } from "./following/message.js";
 import type { Merged } from "./following/share-follower.js";
+import { NO_CHANGE } from "./holding/identity.js";
+import type { SliceChange } from "./holding/identity.js";
 import { Room } from "./holding/room.js";
 import type { Refusals } from "./lives/refusals.js";
 import type { Partner } from "./partner.js";
@@ -31,6 +33,8 @@ export class Reading {
   readonly #effects: Effects;
   readonly #room: Room;
   readonly #crowded = new Set<Partner>();
+  /** Those of whom something was held that is told anew: to show it takes more than one turn. */
+  readonly #working = new Set<Partner>();
   /** Topics that others have told, wished for and opened, over all lives. */
   #topicsHeard = 0;
 
@@ -113,6 +117,7 @@ export class Reading {
     this.#topicsHeard -= partner.pair.heardSize;
     this.#room.forget(partner);
     this.#crowded.delete(partner);
+    this.#working.delete(partner);
   }
 
   /** What there was no room for is asked for where there is now. */
@@ -142,6 +147,25 @@ export class Reading {
     const merged = followed.merge(share);
     if (typeof merged !== "string") this.#merged(partner, merged);
     if (!followed.isBehind) partner.pair.isChecked = true;
+    if (followed.hasWork) this.#working.add(partner);
+  }
+
+  /** Whether there is more to do than one turn should take. */
+  get hasWork(): boolean {
+    return this.#working.size > 0;
+  }
+
+  /** Does so much of it that no turn is long: for one life, in their order. */
+  work(): void {
+    for (const partner of this.#working) {
+      const { followed } = partner.pair;
+      const removed = followed.work(this.#options.limits.entriesPerTurn);
+      this.#show(partner, { ...NO_CHANGE, removed });
+      this.count(partner);
+      this.#working.delete(partner);
+      if (followed.hasWork) this.#working.add(partner);
+      return;
+    }
   }
 
   #full(partner: Partner, growth: number, nowMs: number): void {
@@ -170,6 +194,11 @@ export class Reading {
     pair.broughtOn();
     for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
     for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
+    this.#show(partner, change);
+  }
+
+  /** What is held of a peer has changed. */
+  #show(partner: Partner, change: SliceChange): void {
     if (this.#interests.follows.countsChanges) this.#countChanges(change);
     if (!partner.isShown) return;
     for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");
@@ -178,7 +207,7 @@ export class Reading {
   }
 
   /** Topics that linger cost what changes in them. */
-  #countChanges({ removed, updated, added }: Merged["change"]): void {
+  #countChanges({ removed, updated, added }: SliceChange): void {
     const { follows } = this.#interests;
     for (const { entry } of removed) follows.changed(ReplicatedEntry.topicOf(entry));
     for (const { entry } of updated) follows.changed(ReplicatedEntry.topicOf(entry));

@@ -6,6 +6,7 @@ import type { ChannelKind } from "../pubsub/channel-names.js";
 import { Follower } from "../replication/follower.js";
 import { Holder } from "../replication/holder.js";
 import { decodeFollowing } from "../replication/following/codec.js";
+import { FOLLOWING_RULES } from "../replication/following/rules.js";
 import type { Life } from "../replication/life.js";
 import type { Machine } from "../replication/machine.js";
 import type { Tracing } from "../replication/options.js";
@@ -45,16 +46,21 @@ export function makeMachine(
     version: VERSION,
     protocol,
   };
-  const { broadcastPeriodMs: windowMs, followLingerMs: lingering } = options;
+  const { broadcastPeriodMs: windowMs, followLingerMs: lingering, downPeriodMs, permdownPeriodMs } = options;
   const holdsEverything = options.holds === "everything";
   const followerOptions = { ...common, windowMs, lingering, holdsEverything };
   if (!holdsEverything) return new Follower(followerOptions, nowMs);
   const replicator = new (protocol.replicator ?? Replicator)({ ...common, tracing }, nowMs);
   return new Holder(
     replicator,
-    ({ view, counters, merging: { room } }, timeMs) =>
-      new Follower(followerOptions, timeMs, { view, counters, room }),
-    options.downPeriodMs,
+    ({ view, counters, merging: { room } }, timeMs, begun) =>
+      new Follower({ ...followerOptions, begun }, timeMs, { view, counters, room }),
+    {
+      downPeriodMs,
+      permdownPeriodMs,
+      entriesPerStep: protocol.limits.entriesPerStep,
+      rules: FOLLOWING_RULES,
+    },
   );
 }
 

@@ -31,6 +31,12 @@ import {
   muteNodesSpeakToAll,
   repeatedCallsKeepNobody,
 } from "./following/runs-of-rolls.js";
+import { whatNobodyHearsIsLetGo } from "./following/runs-of-holders.js";
+import {
+  largeTopicsAreNotCompleteTooSoon,
+  largeTopicsAreToldInStretches,
+  whoStaysIsShownAllTheTime,
+} from "./following/runs-of-stretches.js";
 import { runSchedule } from "./following/schedule.js";
 
 /** From the first seed on so many are tried: a seed means what it meant only as long as schedules are made the same way. */
@@ -229,6 +235,42 @@ const rules: readonly BrokenRule[] = [
     broken: { mayRegister: () => true },
     isMixed: true,
     found: / is complete in .* without | lacks /,
+  },
+  {
+    rule: "R108: a large topic is told in stretches",
+    broken: { stretchBirths: () => Infinity },
+    found: /changes in one frame/,
+    run: largeTopicsAreToldInStretches,
+  },
+  {
+    rule: "R108: a follower that lacks much is told everything in stretches",
+    broken: { isTold: () => true },
+    found: /changes in one frame/,
+    run: largeTopicsAreToldInStretches,
+  },
+  {
+    rule: "R109: what was shown is shown until its turn comes",
+    broken: { isSetAside: () => false, isBesideHeld: () => false },
+    found: /leaves are told where one has left/,
+    run: whoStaysIsShownAllTheTime,
+  },
+  {
+    rule: "R110: a topic is complete when its last stretch has come",
+    broken: { isToldWhole: () => true },
+    found: /, and says that it is complete/,
+    run: largeTopicsAreNotCompleteTooSoon,
+  },
+  {
+    rule: "R111: what nobody listens to is let go",
+    broken: { isSideLetGo: () => false },
+    found: /what nobody hears was kept/,
+    run: whatNobodyHearsIsLetGo,
+  },
+  {
+    rule: "R111: the numbers of what is begun anew go on",
+    broken: { goesOnFrom: () => undefined },
+    found: / means two entries/,
+    run: whatNobodyHearsIsLetGo,
   },
 ];
 

@@ -1,6 +1,7 @@
 /** What the interests of a node are told when they begin, and whom they ask about others. Types only. */
 import type { Life } from "../life.js";
 import type { Lingering } from "./follows.js";
+import type { Begun } from "./message.js";
 import type { Pair } from "./pair.js";
 
 export interface InterestsOptions {
@@ -12,6 +13,8 @@ export interface InterestsOptions {
   readonly countPeriodMs: number;
   /** Whether this node holds everything: what it has is known to others as of a shard of its own. */
   readonly holdsEverything: boolean;
+  /** The numbers of the machine that had its life before. */
+  readonly begun?: Begun | undefined;
 }
 
 export interface InterestsPort {

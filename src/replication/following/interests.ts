@@ -60,7 +60,8 @@ export class Interests {
     this.#protocol = protocol;
     this.#id = replicaOf(life);
     this.#goneMs = nowMs;
-    this.own = new OwnEntries(owner, life, protocol, holdsEverything ? SHARD_OF_EVERYTHING : 0);
+    const shard = holdsEverything ? SHARD_OF_EVERYTHING : 0;
+    this.own = new OwnEntries(owner, life, protocol, shard, options.begun?.clock);
     this.follows = new Follows(lingering, protocol.limits);
     this.#stakeLingerMs = lingering === "auto" ? protocol.limits.stakeLingerMs : lingering;
     this.meetings = new Meetings(

@@ -7,15 +7,15 @@
  *     "m"  stream, number, lives, [ topic, settled, [ life, roles, generation ]* ]*
  *     "w"  stream, since, upTo, [ topic, wish ]*
  *     "a"  stream, number, share, version                        heard of your wishes
- *     "s"  stream, whole, since, upTo, from, to, [ topic, generation ]*, [ topic ]*, removals, births
+ *     "s"  stream, whole, since, upTo, from, to, [ topic, generation ]*, [ topic ]*, removals, births, [ topic, floor, below ]*
  *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
  *     "k"  stream, clock, version
  *     "c"  stream, since, upTo, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
  *     "h"  stream, number                                        heard of your counts
  *     "q"  stream, clock, version
  *
- * What is marked by a star is one flat array; of the numbers of a count those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the
- * index of its name among them, halved. The topic of an open is its index in the strings of the births, or itself where no birth has it.
+ * What is marked by a star is one flat array; floors are left away where there are none; of the numbers of a count those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the
+ * index of its name among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth has it.
  */
 import { fitsJsonText } from "../bytes.js";
 import { isIncarnation } from "../life.js";
@@ -29,6 +29,7 @@ import { array, check, integer, positive, step } from "../wire/checks.js";
 import { isNodeName } from "../wire/codec.js";
 import { MAX_AUTHOR_ENTRIES, MAX_FRAME_ITEMS } from "./limits.js";
 import type {
+  Floor,
   Heard,
   Letters,
   Member,
@@ -282,15 +283,18 @@ function decodeMembers(part: readonly unknown[], items: Items): Members {
 }
 
 function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
-  const { stream, isWhole, since, upTo, from, to, opens, closes, removals, births } = share;
+  const { stream, isWhole, since, upTo, from, to, opens, floors, closes, removals, births } = share;
   const block = encodeBirths(births, 0, form);
-  const indexes = opens.length === 0 ? undefined : indexesOf(block, births);
+  const indexes = opens.length + floors.length === 0 ? undefined : indexesOf(block, births);
   return [
     ...[stream, isWhole ? 1 : 0, since, upTo, from, to],
     opens.flatMap(([topic, generation]) => [indexes?.get(topic) ?? topic, generation]),
     closes,
     encodeRemovals(removals, since),
     block,
+    ...(floors.length === 0
+      ? []
+      : [floors.flatMap(({ topic, floor, below }) => [indexes?.get(topic) ?? topic, floor, below])]),
   ];
 }
 
@@ -317,21 +321,36 @@ function decodeShare(part: readonly unknown[], items: Items): ShareFrame {
   const flat = array(part[6], "opens");
   check(flat.length % 2 === 0, "opens");
   items.add(flat.length / 2);
+  const named = (topic: unknown): string =>
+    topicOf(typeof topic === "string" ? topic : strings[integer(topic, "topic")]);
   const opens: [string, number][] = [];
-  for (let i = 0; i < flat.length; i += 2) {
-    const topic = flat[i];
-    const text = typeof topic === "string" ? topic : strings[integer(topic, "topic")];
-    opens.push([topicOf(text), positive(flat[i + 1], "generation")]);
-  }
+  for (let i = 0; i < flat.length; i += 2) opens.push([named(flat[i]), positive(flat[i + 1], "generation")]);
+  const floors = decodeFloors(part[10], upTo, named);
+  items.add(floors.length);
   const closes = array(part[7], "closes").map(topicOf);
   items.add(closes.length);
   return {
     stream: positive(part[0], "stream"),
     isWhole: isWhole === 1,
-    ...{ since, upTo, from, to, opens, closes },
+    ...{ since, upTo, from, to, opens, floors, closes },
     removals: decodeRemovals(array(part[8], "removals"), since, upTo),
     births,
   };
+}
+
+/** @param flat is absent where no topic is told in stretches. */
+function decodeFloors(flat: unknown, upTo: number, named: (topic: unknown) => string): Floor[] {
+  const floors: Floor[] = [];
+  if (flat === undefined) return floors;
+  const numbers = array(flat, "floors");
+  check(numbers.length % 3 === 0, "floors");
+  for (let i = 0; i < numbers.length; i += 3) {
+    const floor = integer(numbers[i + 1], "floor");
+    const below = integer(numbers[i + 2], "floor");
+    check(floor <= upTo && below <= upTo, "floor");
+    floors.push({ topic: named(numbers[i]), floor, below });
+  }
+  return floors;
 }
 
 function topicOf(value: unknown): string {

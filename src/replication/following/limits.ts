@@ -28,6 +28,15 @@ export interface FollowingLimits {
   readonly registrars: number;
   /** Removals that an author keeps: a follower that stands before them is told everything. */
   readonly removalsKept: number;
+  /**
+   * Births of topics that one frame opens or goes on to tell: some milliseconds of work for the author, and for the follower.
+   * What is more is told in stretches.
+   */
+  readonly stretchBirths: number;
+  /** Changes that an answer tells: a follower that lacks more is told everything, in stretches. */
+  readonly changesTold: number;
+  /** Entries that leave in one turn, of those that were held and are not told anew: some milliseconds of work. */
+  readonly entriesPerTurn: number;
   /** Closes that a share keeps, for the same reason. */
   readonly closesKept: number;
   /** Names of nodes of which something is kept until they are heard: what is forgotten is told again by a renewal. */
@@ -77,6 +86,9 @@ export interface FollowingLimits {
 export const FOLLOWING_LIMITS: FollowingLimits = {
   registrars: REGISTRARS,
   removalsKept: 10_000,
+  stretchBirths: 2_048,
+  changesTold: 4_096,
+  entriesPerTurn: 1_024,
   closesKept: 256,
   namesHinted: 1_024,
   awaitedWindowMs: 500,

@@ -13,6 +13,14 @@ export interface Heard {
   readonly number: number;
 }
 
+/** The numbers of a machine, from which those of the next one go on that has its life: none of them means two things. */
+export interface Begun {
+  /** Of the last frame, the last stream and the last event. */
+  readonly counter: number;
+  readonly streams: number;
+  readonly clock: number;
+}
+
 /** What came of hearing something numbered: something new, nothing new, or that something before it was lost. */
 export type Hearing = "news" | "known" | "gap";
 
@@ -77,6 +85,16 @@ export interface ShareSummary extends Place {
 }
 
 /**
+ * How far a topic is told: what was born above the floor. It stood at `below` at the `from` of the frame, which lists all that
+ * was born between the two; of a topic that the frame opens, all above the floor.
+ */
+export interface Floor {
+  readonly topic: string;
+  readonly floor: number;
+  readonly below: number;
+}
+
+/**
  * The changes of a share between two places: of topics that were open at `from`, what came and went in
  * `(since, upTo]`; of those that were opened in `(from, to]`, everything. A whole one says everything of all.
  */
@@ -88,6 +106,8 @@ export interface ShareFrame {
   readonly from: number;
   readonly to: number;
   readonly opens: readonly (readonly [topic: string, generation: number])[];
+  /** Of topics that are told in stretches, as far as a stretch is in the frame, or they were opened in `(from, to]`. */
+  readonly floors: readonly Floor[];
   readonly closes: readonly string[];
   readonly removals: readonly WireRemoval[];
   readonly births: readonly WireBirth[];

@@ -20,11 +20,26 @@ import type { BirthsForm } from "../wire/births.js";
 import type { Carry } from "../wire/outbox.js";
 import { encodeFollowing } from "./codec.js";
 import { MAX_FRAME_ITEMS } from "./limits.js";
-import type { FollowingMessage, Letters, Names, PairMessage, Roll, ShareFrame, Who } from "./message.js";
+import type {
+  Begun,
+  FollowingMessage,
+  Letters,
+  Names,
+  PairMessage,
+  Roll,
+  ShareFrame,
+  Who,
+} from "./message.js";
 import { Pieces } from "./pieces.js";
 
 /** An item may name a topic and a life beside itself. */
 const ITEMS_OF_A_FRAME = Math.floor(MAX_FRAME_ITEMS / 3);
+
+interface OutboxOptions {
+  readonly holdsEverything?: boolean;
+  /** The numbers from which its own go on. */
+  readonly begun?: Begun | undefined;
+}
 
 export class FollowingOutbox {
   readonly #life: Life;
@@ -32,9 +47,16 @@ export class FollowingOutbox {
   readonly #carryOut: Carry;
   readonly #rules: Rules;
   readonly #holdsEverything: boolean;
-  #counter = 0;
+  #counter: number;
 
-  constructor(life: Life, maxBytes: number, carryOut: Carry, rules: Rules, holdsEverything = false) {
+  constructor(
+    life: Life,
+    maxBytes: number,
+    carryOut: Carry,
+    rules: Rules,
+    { holdsEverything = false, begun }: OutboxOptions = {},
+  ) {
+    this.#counter = begun?.counter ?? 0;
     this.#holdsEverything = holdsEverything;
     this.#life = life;
     this.#maxBytes = maxBytes;
@@ -133,7 +155,8 @@ function namedIn({ stakes, members, wishes, share, counts }: Letters): number {
   let count = 0;
   for (const said of [stakes, wishes, counts]) count += said?.items.length ?? 0;
   for (const list of members?.lists ?? []) count += 1 + list.members.length;
-  return count + (share?.opens.length ?? 0) + (share?.closes.length ?? 0);
+  if (share === undefined) return count;
+  return count + share.opens.length + share.floors.length + share.closes.length;
 }
 
 /**
@@ -146,7 +169,7 @@ export function largestShareFrameBytes(maxMetaBytes: number): number {
   const session = "\0".repeat(MAX_SESSION_LENGTH);
   const share: ShareFrame = {
     ...{ stream: most, isWhole: true, since: most, upTo: most, from: most, to: most },
-    ...{ opens: [], closes: [], removals: [] },
+    ...{ opens: [], floors: [], closes: [], removals: [] },
     births: [{ clock: most, topic: "t", key: "k", session, meta: {} }],
   };
   const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));

@@ -4,6 +4,7 @@
  *
  * Knows no follower, no time and no pubsub.
  */
+import { Digest } from "../../crdt/digest.js";
 import { Orswot } from "../../crdt/index.js";
 import type { Dot } from "../../crdt/index.js";
 import type { AnyMeta } from "../../words.js";
@@ -33,8 +34,16 @@ export interface Watcher {
   removed(removal: OwnRemoval, hash: number): void;
 }
 
+/** A topic that shares have open. */
+interface Watched {
+  readonly watchers: Set<Watcher>;
+  /** That of all its entries, since a share has wanted to know it: to hash the values of a large topic takes its time. */
+  digest: Digest | undefined;
+  /** Its entries by ascending clock, for those to whom it is told in stretches: some may have gone, later ones lack. */
+  ordered: { entries: ReplicatedEntry[]; users: number; lacksLater: boolean } | undefined;
+}
+
 const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
-const NO_WATCHERS: ReadonlySet<Watcher> = new Set();
 
 export class OwnEntries {
   readonly #origin: EntryOrigin;
@@ -42,17 +51,27 @@ export class OwnEntries {
   readonly #set: Orswot<ReplicatedEntry>;
   readonly #endings: Endings;
   readonly #topics = new Map<string, Set<ReplicatedEntry>>();
-  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #watched = new Map<string, Watched>();
   /** The topics of the removals that the set keeps, by their clocks. */
   readonly #removedFrom = new Map<number, string>();
   readonly #removalsKept: number;
-  #clock = 0;
+  #clock: number;
 
-  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL, shard = 0) {
+  /** @param clock counts what was before, of which nothing is there. */
+  constructor(
+    owner: EntryOwner,
+    life: Life,
+    { limits }: FollowingProtocol = FOLLOWING_PROTOCOL,
+    shard = 0,
+    clock = 0,
+  ) {
     const { removalsKept } = limits;
     this.#origin = { owner, shard, refPrefix: refPrefixOf(life, shard) };
     this.#replica = replicaOf(life);
     this.#set = new Orswot(this.#replica, { removalsKept });
+    this.#clock = clock;
+    if (clock > 0)
+      this.#set.mergePart({ replica: this.#replica, since: 0, upTo: clock, births: [], removed: [] });
     this.#endings = new Endings(removalsKept);
     // As many as the set keeps at the most, so that a removal which is kept has a topic.
     this.#removalsKept = removalsKept + Math.min(removalsKept, 1_000);
@@ -109,21 +128,81 @@ export class OwnEntries {
 
   /** From now on the watcher is told of the changes in a topic. */
   watch(topic: string, watcher: Watcher): void {
-    const watchers = this.#watchers.get(topic);
-    if (watchers === undefined) this.#watchers.set(topic, new Set([watcher]));
-    else watchers.add(watcher);
+    const watched = this.#watched.get(topic);
+    if (watched !== undefined) watched.watchers.add(watcher);
+    else this.#watched.set(topic, { watchers: new Set([watcher]), digest: undefined, ordered: undefined });
   }
 
   unwatch(topic: string, watcher: Watcher): void {
-    const watchers = this.#watchers.get(topic);
-    watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#watchers.delete(topic);
+    const watched = this.#watched.get(topic);
+    watched?.watchers.delete(watcher);
+    if (watched?.watchers.size === 0) this.#watched.delete(topic);
+  }
+
+  /** The digest of all entries of a topic that is watched: it follows the changes. */
+  digestOf(topic: string): Digest {
+    const watched = this.#watched.get(topic);
+    if (watched?.digest !== undefined) return watched.digest;
+    const digest = new Digest();
+    for (const entry of this.of(topic))
+      digest.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    if (watched !== undefined) watched.digest = digest;
+    return digest;
+  }
+
+  /** What a watcher has summed up in stretches is the digest of all entries of a topic. */
+  hasDigest(topic: string, sum: Digest): void {
+    const watched = this.#watched.get(topic);
+    if (watched === undefined || watched.digest !== undefined) return;
+    watched.digest = new Digest();
+    watched.digest.assume(sum);
+  }
+
+  /** A watcher begins to tell a topic in stretches; `endStretches` is to follow. */
+  beginStretches(topic: string): void {
+    const watched = this.#watched.get(topic);
+    if (watched === undefined) return;
+    const users = (watched.ordered?.users ?? 0) + 1;
+    if (watched.ordered?.lacksLater === false) watched.ordered.users = users;
+    // They are kept by clock: what comes has the latest.
+    else watched.ordered = { entries: [...this.of(topic)], users, lacksLater: false };
+  }
+
+  endStretches(topic: string): void {
+    const watched = this.#watched.get(topic);
+    if (watched?.ordered === undefined) return;
+    watched.ordered.users -= 1;
+    if (watched.ordered.users === 0) watched.ordered = undefined;
+  }
+
+  /**
+   * The latest entries of a topic up to a clock, so many at the most and those above a floor, by descending clock; and above
+   * which clock there is no other one.
+   */
+  stretch(
+    topic: string,
+    upTo: number,
+    most: number,
+    above = 0,
+  ): { readonly entries: ReplicatedEntry[]; readonly floor: number } {
+    const { entries: ordered = [] } = this.#watched.get(topic)?.ordered ?? {};
+    const present = this.of(topic);
+    const entries: ReplicatedEntry[] = [];
+    for (let i = countUpTo(ordered, upTo) - 1; i >= 0; i--) {
+      const entry = ordered[i]!;
+      const clock = ReplicatedEntry.clockOf(entry);
+      if (clock <= above) break;
+      if (!present.has(entry)) continue;
+      if (entries.length === most) return { entries, floor: clock };
+      entries.push(entry);
+    }
+    return { entries, floor: above };
   }
 
   /** How many watch a topic, over all topics. */
   get watchCount(): number {
     let count = 0;
-    for (const watchers of this.#watchers.values()) count += watchers.size;
+    for (const { watchers } of this.#watched.values()) count += watchers.size;
     return count;
   }
 
@@ -158,11 +237,13 @@ export class OwnEntries {
     const entries = this.#topics.get(topic);
     if (entries === undefined) this.#topics.set(topic, new Set([entry]));
     else entries.add(entry);
-    const watchers = this.#watchers.get(topic) ?? NO_WATCHERS;
-    if (watchers.size === 0) return;
+    const watched = this.#watched.get(topic);
+    if (watched === undefined) return;
     // Once for all of them: what it costs is that of the value.
     const hash = ReplicatedEntry.hashOf(entry);
-    for (const watcher of watchers) watcher.born(entry, hash);
+    watched.digest?.add(this.#clock, hash);
+    if (watched.ordered !== undefined) watched.ordered.lacksLater = true;
+    for (const watcher of watched.watchers) watcher.born(entry, hash);
   }
 
   #remove(dot: Dot, topic: string, entry: ReplicatedEntry): OwnRemoval {
@@ -180,10 +261,11 @@ export class OwnEntries {
   }
 
   #tellRemoved(removal: OwnRemoval, entry: ReplicatedEntry): void {
-    const watchers = this.#watchers.get(removal.topic) ?? NO_WATCHERS;
-    if (watchers.size === 0) return;
+    const watched = this.#watched.get(removal.topic);
+    if (watched === undefined) return;
     const hash = ReplicatedEntry.hashOf(entry);
-    for (const watcher of watchers) watcher.removed(removal, hash);
+    watched.digest?.subtract(removal.removed, hash);
+    for (const watcher of watched.watchers) watcher.removed(removal, hash);
   }
 
   #dotOf(entry: ReplicatedEntry): Dot {
@@ -195,4 +277,15 @@ export class OwnEntries {
   #removedBy(clock: number): Dot | undefined {
     return this.#set.removedBy({ replica: this.#replica, clock });
   }
+}
+
+/** How many entries, which stand by ascending clock, were born up to a clock. */
+function countUpTo(entries: readonly ReplicatedEntry[], clock: number): number {
+  let [from, to] = [0, entries.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (ReplicatedEntry.clockOf(entries[middle]!) <= clock) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

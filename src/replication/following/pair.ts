@@ -122,7 +122,7 @@ export class Pair {
   /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
   hasAnswered(topic: string, generation: number): boolean {
     const { followed, wishes } = this;
-    if (!this.hasCaughtUp) return false;
+    if (!this.hasCaughtUp || !followed.isWhole(topic)) return false;
     const isWishConfirmed = wishes.get(topic) === generation && wishes.isKnown(topic);
     const answer = this.#wishesAnswer;
     const isAnswered =
@@ -204,6 +204,7 @@ export class Pair {
     const { rules, limits } = this.#of.following;
     const wasConfirmed = this.#isConfirmed;
     this.#stands = place;
+    this.authored.stands(place);
     if (this.#isConfirmed && !wasConfirmed) this.#summaryMs += rules.summaryDelayMs(true, 0, limits);
   }
 
@@ -307,7 +308,8 @@ export class Pair {
   }
 
   get #asks(): boolean {
-    return !this.isCrowded && (this.followed.isBehind || !this.isChecked);
+    const { isBehind, isUnfinished } = this.followed;
+    return !this.isCrowded && (isBehind || isUnfinished || !this.isChecked);
   }
 
   get #isConfirmed(): boolean {

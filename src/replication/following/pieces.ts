@@ -23,8 +23,8 @@ export class Pieces {
     let length = this.#rows.length;
     for (const said of [stakes, wishes, counts]) length += said?.items.length ?? 0;
     if (share !== undefined) {
-      const { opens, closes, removals, births } = share;
-      length += opens.length + closes.length + removals.length + births.length;
+      const { opens, floors, closes, removals, births } = share;
+      length += opens.length + floors.length + closes.length + removals.length + births.length;
     }
     return length;
   }
@@ -56,9 +56,10 @@ export class Pieces {
     }
     if (isFirst && wishesHeard !== undefined) letters.wishesHeard = wishesHeard;
     if (share !== undefined) {
-      const { opens, closes, removals, births } = share;
+      const { opens, floors, closes, removals, births } = share;
       const lists = {
         opens: take(opens),
+        floors: take(floors),
         closes: take(closes),
         removals: take(removals),
         births: take(births),
@@ -140,10 +141,11 @@ function withItems<S extends { readonly items: readonly unknown[] }>(one: S | un
   return one === undefined ? more : { ...one, items: one.items.concat(more.items) };
 }
 
-function withMore(one: ShareFrame, { opens, closes, removals, births }: ShareFrame): ShareFrame {
+function withMore(one: ShareFrame, { opens, floors, closes, removals, births }: ShareFrame): ShareFrame {
   return {
     ...one,
     opens: one.opens.concat(opens),
+    floors: one.floors.concat(floors),
     closes: one.closes.concat(closes),
     removals: one.removals.concat(removals),
     births: one.births.concat(births),

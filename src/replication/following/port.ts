@@ -3,6 +3,7 @@ import type { Life } from "../life.js";
 import type { Protocol } from "../rules.js";
 import type { BesideEvent, ReplicationEvent } from "../step.js";
 import type { Lingering } from "./follows.js";
+import type { Begun } from "./message.js";
 import type { FollowingProtocol } from "./rules.js";
 
 export interface FollowerOptions {
@@ -30,6 +31,8 @@ export interface FollowerOptions {
   readonly random: () => number;
   /** The version of the library, told to all. */
   readonly version?: string | undefined;
+  /** The numbers of the machine that had its life before. */
+  readonly begun?: Begun | undefined;
   readonly protocol?: Protocol;
   readonly following?: FollowingProtocol;
 }

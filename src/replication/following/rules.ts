@@ -4,7 +4,7 @@
  */
 import { FOLLOWING_LIMITS } from "./limits.js";
 import type { FollowingLimits } from "./limits.js";
-import type { Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
+import type { Begun, Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
 
 /** A roll may come a little late. */
 const HEARTBEATS_TO_NEXT_ROLL = 1.25;
@@ -58,6 +58,33 @@ export const FOLLOWING_RULES = {
   /** R12: At an equal place of a share another count or digest is a divergence. */
   agrees: ({ count, digest }: ShareSummary, entries: number, heldDigest: number): boolean =>
     count === entries && digest === heldDigest,
+
+  /**
+   * R108: A large topic is told in stretches. From its latest births down, and each is asked for. Else a topic of a hundred
+   * thousand is told and merged in one turn, and one lost frame costs all of it. Returns how many births a frame may have of what it
+   * opens.
+   */
+  stretchBirths: ({ stretchBirths }: FollowingLimits): number => stretchBirths,
+
+  /** R108: The same for an answer to a follower that lacks much: whether so many changes are told, or everything is, anew. */
+  isTold: (changes: number, { changesTold }: FollowingLimits): boolean => changes <= changesTold,
+
+  /**
+   * R109: What was shown is shown until its turn comes. What is held of a topic that is told anew, and stands below its floor, is set aside
+   * until it is told, or all is. Else a node that was cut off for a while shows everybody who was there as leaving, and
+   * coming again.
+   */
+  isSetAside: (clock: number, floor: number): boolean => clock <= floor,
+
+  /** R109: Whether all is set aside at once, as everything comes anew: in stretches, or where much was held. */
+  isBesideHeld: (held: number, floors: number, { stretchBirths }: FollowingLimits): boolean =>
+    floors > 0 || held > stretchBirths,
+
+  /**
+   * R110: A topic is complete when its last stretch has come. Else the first follower of a large topic is told that it is complete
+   * after the first two thousand.
+   */
+  isToldWhole: (floor: number): boolean => floor === 0,
 
   // What one peer is told.
 
@@ -209,6 +236,16 @@ export const FOLLOWING_RULES = {
    * at two of them is complete for its followers without what a third one has in it.
    */
   mayRegister: (holdsEverything: boolean): boolean => !holdsEverything,
+
+  /**
+   * R111: What nobody listens to is let go. The side of a node that holds everything which those hear that follow, when nobody has for the
+   * time after which the silent are forgotten; it is begun anew, with numbers that go on. Else one visit of a node that follows doubles
+   * what such a node keeps of its own, for good.
+   */
+  isSideLetGo: (sinceClosedMs: number, permdownPeriodMs: number): boolean => sinceClosedMs > permdownPeriodMs,
+
+  /** R111: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
+  goesOnFrom: (begun: Begun | undefined): Begun | undefined => begun,
 
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>

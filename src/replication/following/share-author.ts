@@ -4,24 +4,32 @@
  * digest of what the share holds. Every place and summary speaks of the last frame.
  *
  * A change costs one step per share, and a frame what has changed: nothing is searched but for an answer to a follower
- * that stands elsewhere. Knows no time and no pubsub.
+ * that stands elsewhere. A topic that is large is told in stretches, each with an answer to the follower. Knows no time and no
+ * pubsub.
  */
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { WireBirth, WireRemoval } from "../message.js";
-import type { Place, ShareFrame, ShareSummary } from "./message.js";
+import type { Floor, Place, ShareFrame, ShareSummary } from "./message.js";
 import type { OwnEntries, OwnRemoval, Watcher } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
+import { Stretches } from "./stretches.js";
 
 interface Open {
   readonly generation: number;
   /** The version of the share that opened it. */
-  readonly version: number;
+  version: number;
 }
 
 /** What a frame tells of, beside the range that it covers. */
-type Content = Pick<ShareFrame, "opens" | "closes" | "removals" | "births">;
+interface Content extends Pick<ShareFrame, "closes" | "removals"> {
+  readonly opens: [topic: string, generation: number][];
+  readonly floors: Floor[];
+  readonly births: WireBirth[];
+  /** How many births more it may tell of topics that it opens, or goes on to tell. */
+  room: number;
+}
 
 export class AuthoredShare implements Watcher {
   readonly stream: number;
@@ -29,6 +37,8 @@ export class AuthoredShare implements Watcher {
   readonly #protocol: FollowingProtocol;
   readonly #hasNews: () => void;
   readonly #open = new Map<string, Open>();
+  /** Those that are told in stretches. */
+  readonly #stretches: Stretches;
   /** The latest version at which a topic was closed, of those that are not open, oldest first. */
   readonly #closed = new Map<string, number>();
   /** Closes up to this version may be forgotten. */
@@ -57,6 +67,7 @@ export class AuthoredShare implements Watcher {
     this.stream = stream;
     this.#hasNews = hasNews;
     this.#protocol = protocol;
+    this.#stretches = new Stretches(own);
     this.#told = { stream, clock: 0, version: 0, count: 0, digest: 0 };
   }
 
@@ -107,7 +118,6 @@ export class AuthoredShare implements Watcher {
     this.#open.set(topic, { generation, version: this.#version });
     this.#opens.add(topic);
     this.#closed.delete(topic);
-    for (const entry of this.#own.of(topic)) this.#include(entry, ReplicatedEntry.hashOf(entry));
     this.#own.watch(topic, this);
     this.#change();
   }
@@ -133,28 +143,47 @@ export class AuthoredShare implements Watcher {
 
   /** The follower is forgotten: nothing is told to it any more. */
   end(): void {
+    this.#stretches.clear();
     for (const topic of this.#open.keys()) this.#own.unwatch(topic, this);
     this.#open.clear();
   }
 
   born(entry: ReplicatedEntry, hash: number): void {
-    this.#include(entry, hash);
+    const topic = topicOf(entry);
+    const clock = ReplicatedEntry.clockOf(entry);
+    if (!this.#opens.has(topic)) {
+      this.#count += 1;
+      this.#digest.add(clock, hash);
+      this.#stretches.get(topic)?.include(clock, hash);
+    }
     this.#births.add(entry);
     this.#change();
   }
 
   removed(removal: OwnRemoval, hash: number): void {
-    this.#count -= 1;
-    this.#digest.subtract(removal.removed, hash);
+    const { topic, removed } = removal;
+    const stretch = this.#stretches.get(topic);
+    if (!this.#opens.has(topic) && removed > (stretch?.floor ?? 0)) {
+      this.#count -= 1;
+      this.#digest.subtract(removed, hash);
+      stretch?.exclude(removed, hash);
+    }
     this.#removals.push(removal);
     this.#change();
   }
 
-  /** The frame of what has changed since the last one. */
-  next(): ShareFrame {
+  /** The follower stands at a place: what it has heard is not told again. */
+  stands({ stream, version }: Place): void {
+    if (this.#protocol.rules.isSameStream(stream, this.stream)) this.#stretches.heard(version);
+  }
+
+  /** The frame of what has changed since the last one. `isAsked`: what is told in stretches goes on. */
+  next(isAsked = false): ShareFrame {
     const { clock, version } = this.#told;
-    const isFirst = version === 0;
-    return this.#frame(isFirst, clock, version, isFirst ? this.#everything() : this.#news(clock, version));
+    if (version === 0) return this.#everything();
+    const content = this.#news(clock, version);
+    if (isAsked) this.#tellOn(content);
+    return this.#frame(false, clock, version, content);
   }
 
   /** What a follower lacks that stands at a place; `undefined` if nothing. */
@@ -162,19 +191,16 @@ export class AuthoredShare implements Watcher {
     const told = this.#told;
     const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
     if (isOwn && clock === told.clock && version === told.version)
-      return this.#isPending ? this.next() : undefined;
+      return this.#isPending || this.#stretches.areOpen ? this.next(true) : undefined;
     // At version 0 nothing was open, whatever the clock.
-    if (!isOwn || version === 0 || clock > told.clock || version > told.version) {
-      return this.#frame(true, 0, 0, this.#everything());
-    }
+    if (!isOwn || version === 0 || clock > told.clock || version > told.version) return this.#everything();
     const content = this.#since(clock, version);
-    return content === undefined
-      ? this.#frame(true, 0, 0, this.#everything())
-      : this.#frame(false, clock, version, content);
+    return content === undefined ? this.#everything() : this.#frame(false, clock, version, content);
   }
 
   #frame(isWhole: boolean, since: number, from: number, content: Content): ShareFrame {
     const { stream } = this;
+    const { opens, floors, closes, removals, births } = content;
     this.#told = {
       stream,
       clock: this.#own.clock,
@@ -187,55 +213,132 @@ export class AuthoredShare implements Watcher {
     this.#opens.clear();
     this.#closes.clear();
     this.#isPending = false;
-    return { stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version, ...content };
+    return {
+      ...{ stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version },
+      ...{ opens, floors, closes, removals, births: inOrder(births) },
+    };
   }
 
   /** The usual case: what was noted since the last frame. */
   #news(since: number, from: number): Content {
-    const opens: [string, number][] = [];
-    const births: WireBirth[] = [];
-    for (const topic of this.#opens) this.#tellOpen(topic, opens, births);
-    for (const entry of this.#births)
-      if (this.#wasOpen(topicOf(entry), from) && this.#isHere(entry)) births.push(birthOf(entry));
-    const removals = this.#removals
-      .filter((removal) => this.#isToBeTold(removal, since, from))
-      .map((removal) => this.#removalOf(removal));
-    return {
-      opens,
+    const content = this.#contentOf({
       closes: [...this.#closes].filter((topic) => !this.#open.has(topic)),
-      removals,
-      births: inOrder(births),
-    };
+      removals: this.#removals
+        .filter((removal) => this.#isToBeTold(removal, since, from))
+        .map((removal) => this.#removalOf(removal)),
+    });
+    for (const topic of this.#opens) this.#tellOpen(topic, content);
+    for (const entry of this.#births)
+      if (this.#wasOpen(topicOf(entry), from) && this.#isHere(entry)) content.births.push(birthOf(entry));
+    return content;
   }
 
-  /** The same for a follower that stands further back; `undefined` where what is kept does not reach back. */
+  /**
+   * The same for a follower that stands further back; `undefined` where what is kept does not reach back, or that is more
+   * than to begin anew.
+   */
   #since(since: number, from: number): Content | undefined {
     const changes = from < this.#closesReach ? undefined : this.#own.since(since);
     if (changes === undefined) return undefined;
-    const opens: [string, number][] = [];
-    const births: WireBirth[] = [];
-    for (const [topic, { version }] of this.#open) if (version > from) this.#tellOpen(topic, opens, births);
-    for (const entry of changes.births) if (this.#wasOpen(topicOf(entry), from)) births.push(birthOf(entry));
     const closes: string[] = [];
     for (const [topic, version] of this.#closed) if (version > from) closes.push(topic);
     const removals = changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map(wireRemoval);
-    return { opens, closes, removals, births: inOrder(births) };
+    const content = this.#contentOf({ closes, removals });
+    const { births } = content;
+    for (const entry of changes.births) {
+      const topic = topicOf(entry);
+      const floor = this.#wasOpen(topic, from) ? this.#stretches.floorAt(topic, from) : Infinity;
+      if (floor === undefined) return undefined;
+      if (ReplicatedEntry.clockOf(entry) > floor) births.push(birthOf(entry));
+    }
+    for (const { topic, floor, below, entries } of this.#stretches.since(from)) {
+      if (!this.#wasOpen(topic, from)) continue;
+      if (entries === undefined) return undefined;
+      content.floors.push({ topic, floor, below });
+      for (const entry of entries) births.push(birthOf(entry));
+    }
+    for (const [topic, { version }] of this.#open) {
+      if (version <= from) continue;
+      if (this.#opens.has(topic)) this.#tellOpen(topic, content);
+      else this.#tellAgain(topic, content);
+      if (!this.#protocol.rules.isTold(births.length + removals.length, this.#protocol.limits))
+        return undefined;
+    }
+    return this.#protocol.rules.isTold(births.length + removals.length, this.#protocol.limits)
+      ? content
+      : undefined;
   }
 
-  #everything(): Content {
-    const opens: [string, number][] = [];
-    const births: WireBirth[] = [];
-    for (const topic of this.#open.keys()) this.#tellOpen(topic, opens, births);
-    return { opens, closes: [], removals: [], births: inOrder(births) };
+  /** A whole frame: all topics are open anew. */
+  #everything(): ShareFrame {
+    const content = this.#contentOf({ closes: [], removals: [] });
+    let size = 0;
+    for (const topic of this.#open.keys()) size += this.#own.of(topic).size;
+    // What is told in part is told from its beginning: at another version, as one place is one content.
+    if (size > content.room || this.#stretches.areOpen) {
+      this.#version += 1;
+      for (const open of this.#open.values()) open.version = this.#version;
+    }
+    this.#stretches.clear();
+    this.#count = 0;
+    this.#digest.assume(new Digest());
+    for (const topic of this.#open.keys()) this.#tellOpen(topic, content);
+    return this.#frame(true, 0, 0, content);
   }
 
-  #tellOpen(topic: string, opens: [string, number][], births: WireBirth[]): void {
+  #contentOf({ closes, removals }: Pick<ShareFrame, "closes" | "removals">): Content {
+    const room = this.#protocol.rules.stretchBirths(this.#protocol.limits);
+    return { opens: [], floors: [], closes, removals, births: [], room };
+  }
+
+  /** Tells a topic for the first time: all of it, or as much as there is room for, from its latest births down. */
+  #tellOpen(topic: string, content: Content): void {
     const open = this.#open.get(topic);
     if (open === undefined) return;
-    opens.push([topic, open.generation]);
-    for (const entry of this.#own.of(topic)) births.push(birthOf(entry));
+    content.opens.push([topic, open.generation]);
+    const entries = this.#own.of(topic);
+    if (entries.size <= content.room) {
+      for (const entry of entries) content.births.push(birthOf(entry));
+      content.room -= entries.size;
+      this.#count += entries.size;
+      this.#digest.addAll(this.#own.digestOf(topic));
+      return;
+    }
+    this.#stretches.begin(topic, this.#own.clock, this.#version);
+    this.#tellStretch(topic, content);
+  }
+
+  /** What a frame has told of a topic that it opened, which was lost. */
+  #tellAgain(topic: string, content: Content): void {
+    content.opens.push([topic, this.#open.get(topic)?.generation ?? 0]);
+    const floor = this.#stretches.get(topic)?.floor ?? 0;
+    if (floor > 0) content.floors.push({ topic, floor, below: 0 });
+    for (const entry of this.#own.of(topic))
+      if (ReplicatedEntry.clockOf(entry) > floor) content.births.push(birthOf(entry));
+  }
+
+  /** Goes on with what is told in stretches, which is another version of the share. */
+  #tellOn(content: Content): void {
+    if (!this.#stretches.areOpen || content.room === 0) return;
+    const began = new Set(content.opens.map(([topic]) => topic));
+    this.#version += 1;
+    for (const topic of this.#stretches.open()) {
+      if (content.room === 0) break;
+      if (!began.has(topic)) this.#tellStretch(topic, content);
+    }
+  }
+
+  #tellStretch(topic: string, content: Content): void {
+    const stretch = this.#stretches.next(topic, content.room, this.#version);
+    if (stretch === undefined) return;
+    const { entries, floor, below, sum } = stretch;
+    content.floors.push({ topic, floor, below });
+    for (const entry of entries) content.births.push(birthOf(entry));
+    content.room -= entries.length;
+    this.#count += entries.length;
+    this.#digest.addAll(sum);
   }
 
   /** Whether a topic is open and was so at a version: then its changes are told, and not all of it. */
@@ -256,17 +359,18 @@ export class AuthoredShare implements Watcher {
     return { clock, removed, closed: this.#own.isClosed(clock) };
   }
 
-  #include(entry: ReplicatedEntry, hash: number): void {
-    this.#count += 1;
-    this.#digest.add(ReplicatedEntry.clockOf(entry), hash);
-  }
-
+  /** What was told of a topic is not summed up any more. */
   #letGo(topic: string): void {
-    this.#own.unwatch(topic, this);
-    for (const entry of this.#own.of(topic)) {
-      this.#count -= 1;
-      this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    const stretch = this.#stretches.get(topic);
+    if (stretch !== undefined) {
+      this.#count -= stretch.count;
+      this.#digest.subtractAll(stretch.digest);
+      this.#stretches.end(topic);
+    } else if (!this.#opens.has(topic)) {
+      this.#count -= this.#own.of(topic).size;
+      this.#digest.subtractAll(this.#own.digestOf(topic));
     }
+    this.#own.unwatch(topic, this);
   }
 
   #change(): void {

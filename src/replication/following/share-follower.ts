@@ -2,8 +2,9 @@
  * A share on its follower's side: what one author has in the topics that it has opened to this node.
  *
  * It serves one invariant: what is held is exactly what the author had at one clock, in the topics that were open to
- * this node at one version and are followed in the generation in which they were opened. So only a frame that joins on
- * in both numbers is merged, and what is missing is asked for from the place at which the share stands.
+ * this node at one version and are followed in the generation in which they were opened; of a topic that is told in stretches,
+ * as far as it was told at that version. So only a frame that joins on in both numbers is merged, and what is missing is
+ * asked for from the place at which the share stands. What was held before everything came anew is kept beside it.
  *
  * Knows no time and no pubsub.
  */
@@ -18,6 +19,7 @@ import type { Rules } from "../rules.js";
 import type { Place, ShareFrame, ShareSummary } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
+import { SetAside } from "./set-aside.js";
 
 /** The generation in which this node follows a topic, if it does. */
 export type GenerationOf = (topic: string) => number | undefined;
@@ -26,6 +28,8 @@ interface Opening {
   readonly generation: number;
   /** What is held of the topic: nothing, if the open is ignored. */
   readonly entries: Set<ReplicatedEntry>;
+  /** What was born above it is told. */
+  floor: number;
   /** Whether a registrar has named the author since it was opened. */
   isListed: boolean;
 }
@@ -46,10 +50,14 @@ export class FollowedShare {
   readonly #generationOf: GenerationOf;
   readonly #protocol: FollowingProtocol;
   readonly #rules: Rules;
-  readonly #entries = new Map<number, ReplicatedEntry>();
+  #entries = new Map<number, ReplicatedEntry>();
   readonly #opened = new Map<string, Opening>();
   /** Opened topics that are not followed in the generation in which they were opened. */
   readonly #ignored = new Set<string>();
+  /** Followed topics of which more is to be told: their floors are above 0. */
+  readonly #unfinished = new Set<string>();
+  /** What was held before its topic was told anew. */
+  readonly #setAside = new SetAside();
   readonly #digest = new Digest();
   #stream = 0;
   #clock = 0;
@@ -89,6 +97,38 @@ export class FollowedShare {
   /** What is held, by clock, in no promised order. */
   get entries(): ReadonlyMap<number, ReplicatedEntry> {
     return this.#entries;
+  }
+
+  /** How many entries are kept: what is held, and what was before. */
+  get weight(): number {
+    return this.#entries.size + this.#setAside.size;
+  }
+
+  /** What is shown: what is held, and what was before and was not told anew yet. */
+  *shown(): Generator<ReplicatedEntry> {
+    yield* this.#entries.values();
+    yield* this.#setAside.entries();
+  }
+
+  /** Whether a topic that is open is told to its end, and shown so. */
+  isWhole(topic: string): boolean {
+    const { rules } = this.#protocol;
+    return rules.isToldWhole(this.#opened.get(topic)?.floor ?? 0) && !this.#setAside.has(topic);
+  }
+
+  /** Whether more of a topic is to be told, as soon as it is asked for. */
+  get isUnfinished(): boolean {
+    return this.#unfinished.size > 0;
+  }
+
+  /** Whether there is more to do with what was set aside than one turn should take. */
+  get hasWork(): boolean {
+    return this.#setAside.hasWork;
+  }
+
+  /** Does some of it, with so many entries: returns those that were not told anew, and are let go. */
+  work(most: number): Gone[] {
+    return this.#setAside.work(most);
   }
 
   /** What is held of a topic. */
@@ -161,13 +201,23 @@ export class FollowedShare {
   }
 
   /** By how many entries more would be held after a frame: at the most, where it overlaps with what is held. */
-  growthBy({ isWhole, births, removals }: ShareFrame): number {
-    if (isWhole) return births.length - this.#entries.size;
+  growthBy(frame: ShareFrame): number {
+    const { isWhole, births, removals } = frame;
+    if (isWhole && this.#isAllTold(frame)) return births.length - this.weight;
     let growth = 0;
     for (const { removed } of removals) if (this.#entries.has(removed)) growth -= 1;
     for (const { clock, topic } of births)
-      if (!this.#entries.has(clock) && this.#generationOf(topic) !== undefined) growth += 1;
+      if (
+        !this.#entries.has(clock) &&
+        !this.#setAside.hasClock(clock) &&
+        this.#generationOf(topic) !== undefined
+      )
+        growth += 1;
     return growth;
+  }
+
+  #isAllTold({ floors }: ShareFrame): boolean {
+    return floors.every(({ floor }) => floor === 0);
   }
 
   /** Its author has come so far, as it says beside a frame. */
@@ -213,9 +263,10 @@ export class FollowedShare {
   letGo(topic: string): readonly ReplicatedEntry[] {
     const opening = this.#opened.get(topic);
     if (opening === undefined) return [];
-    const entries = [...opening.entries];
-    for (const entry of entries) this.#drop(entry);
+    const entries = [...opening.entries, ...this.#setAside.takeTopic(topic)];
+    for (const entry of opening.entries) this.#drop(entry);
     this.#ignored.add(topic);
+    this.#unfinished.delete(topic);
     return entries;
   }
 
@@ -229,43 +280,70 @@ export class FollowedShare {
     this.#targetVersion = Math.max(this.#targetVersion, version);
   }
 
-  #take({ isWhole, since, opens, closes, removals, births }: ShareFrame): Merged {
+  #take({ isWhole, since, opens, floors, closes, removals, births }: ShareFrame): Merged {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
     const dropped = (entry: ReplicatedEntry, isClosed = false): void => {
       this.#drop(entry);
       gone.push({ entry, closed: isClosed });
     };
+    if (isWhole && rules.isBesideHeld(this.#entries.size, floors.length, this.#protocol.limits))
+      this.#setAllAside();
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
     const opening = new Map(opens);
+    const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of removals) {
       const entry = this.#entries.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
+      const before = this.#setAside.take(removal.removed);
+      if (before !== undefined) gone.push({ entry: before, closed: removal.closed });
     }
     const closed: [string, boolean][] = [];
     for (const topic of isWhole ? [...this.#opened.keys()] : closes) {
       if (opening.has(topic)) continue;
       for (const entry of this.of(topic)) dropped(entry);
+      for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
       const isListed = this.#opened.get(topic)?.isListed;
       if (isListed !== undefined) closed.push([topic, isListed]);
       this.#opened.delete(topic);
       this.#ignored.delete(topic);
+      this.#unfinished.delete(topic);
     }
     const ignored: [string, number][] = [];
     for (const [topic, generation] of opening) {
       const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
-      this.#opened.set(topic, { generation, entries, isListed });
+      const floor = floorOf.get(topic)?.floor ?? 0;
+      this.#opened.set(topic, { generation, entries, floor, isListed });
+      const counts = this.#counts(topic);
       for (const entry of entries) {
-        if (rules.diesByOpen(listed.has(ReplicatedEntry.clockOf(entry)))) dropped(entry);
+        const clock = ReplicatedEntry.clockOf(entry);
+        if (counts && rules.isSetAside(clock, floor)) {
+          this.#drop(entry);
+          this.#setAside.put(entry);
+        } else if (!counts || rules.diesByOpen(listed.has(clock))) dropped(entry);
       }
-      if (this.#counts(topic)) this.#ignored.delete(topic);
+      if (counts) this.#ignored.delete(topic);
       else {
-        for (const entry of entries) dropped(entry);
+        for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
         this.#ignored.add(topic);
         ignored.push([topic, generation]);
       }
+      this.#reached(topic, floor, counts);
+    }
+    for (const { topic, floor, below } of floors) {
+      const opened = opening.has(topic) ? undefined : this.#opened.get(topic);
+      if (opened === undefined || floor > opened.floor) continue;
+      // Where it was told further than that, what is held there and not listed is dead, as where a frame opens it.
+      if (opened.floor < below) {
+        for (const entry of opened.entries) {
+          const clock = ReplicatedEntry.clockOf(entry);
+          if (clock > floor && clock <= below && rules.diesByOpen(listed.has(clock))) dropped(entry);
+        }
+      }
+      opened.floor = floor;
+      this.#reached(topic, floor, this.#counts(topic));
     }
     if (!isWhole && since < this.#clock) {
       for (const [clock, entry] of this.#entries) {
@@ -283,10 +361,46 @@ export class FollowedShare {
         // It was altered on its way, then or now.
         dropped(held);
       }
+      const before = this.#setAside.take(birth.clock);
+      if (before !== undefined && this.#rules.isSameRevision(before, birth)) {
+        this.#hold(before, birth.clock, opened.entries);
+        continue;
+      }
+      if (before !== undefined) gone.push({ entry: before, closed: false });
       came.push(this.#insert(birth, opened.entries));
     }
+    for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
     return { change, closed, ignored };
+  }
+
+  /** Takes from what was set aside those of which entries are later revisions. */
+  *#takeEarlier(came: readonly ReplicatedEntry[]): Generator<ReplicatedEntry> {
+    if (this.#setAside.size === 0) return;
+    const byTopic = new Map<string, ReplicatedEntry[]>();
+    for (const entry of came) {
+      const topic = ReplicatedEntry.topicOf(entry);
+      const others = byTopic.get(topic);
+      if (others === undefined) byTopic.set(topic, [entry]);
+      else others.push(entry);
+    }
+    for (const [topic, entries] of byTopic) yield* this.#setAside.takeLike(topic, entries);
+  }
+
+  /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */
+  #setAllAside(): void {
+    const topics = Array.from(this.#opened, ([topic, { entries }]) => [topic, entries] as const);
+    this.#setAside.putAll(this.#entries, topics);
+    this.#entries = new Map();
+    this.#digest.assume(new Digest());
+    for (const [topic, opening] of this.#opened) this.#opened.set(topic, { ...opening, entries: new Set() });
+  }
+
+  /** A topic is told down to a floor; `counts`: in the present follow. */
+  #reached(topic: string, floor: number, counts: boolean): void {
+    if (floor > 0 && counts) this.#unfinished.add(topic);
+    else this.#unfinished.delete(topic);
+    if (floor === 0) this.#setAside.end(topic);
   }
 
   /** Whether what is told of an opened topic counts. */
@@ -298,10 +412,14 @@ export class FollowedShare {
 
   #insert({ clock, topic, key, session, meta }: WireBirth, entries: Set<ReplicatedEntry>): ReplicatedEntry {
     const entry = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
+    this.#hold(entry, clock, entries);
+    return entry;
+  }
+
+  #hold(entry: ReplicatedEntry, clock: number, entries: Set<ReplicatedEntry>): void {
     this.#entries.set(clock, entry);
     entries.add(entry);
     this.#digest.add(clock, this.#rules.hashOf(entry));
-    return entry;
   }
 
   #drop(entry: ReplicatedEntry): void {

@@ -80,6 +80,7 @@ const share: fc.Arbitrary<ShareFrame> = fc
     from: number,
     to: fc.nat(20),
     opens: fc.array(fc.tuple(topic, positive), { maxLength: 5 }),
+    floors: fc.array(fc.record({ topic, floor: fc.nat(40), below: fc.nat(40) }), { maxLength: 4 }),
     closes: fc.array(topic, { maxLength: 4 }),
     removed: fc.array(fc.tuple(fc.nat(2 ** 20), fc.boolean()), { maxLength: 6 }),
     births: fc.array(
@@ -185,9 +186,10 @@ describe("frames of nodes that follow", () => {
           if (decoded?.message.type !== "pair") throw new Error(`no letters: ${payload}`);
           whole = assembly.add(decoded.message, decoded.counter);
           expect(whole !== undefined, "whole with the last").toBe(i === sent.length - 1);
-          const { births = [], opens = [] } = decoded.message.letters.share ?? {};
+          const { births = [], opens = [], floors = [] } = decoded.message.letters.share ?? {};
           // What cannot be cut is one item with names as long as they may be.
-          if (births.length + opens.length > 1) expect(utf8Length(payload)).toBeLessThanOrEqual(maxBytes);
+          if (births.length + opens.length + floors.length > 1)
+            expect(utf8Length(payload)).toBeLessThanOrEqual(maxBytes);
         }
         expect(whole).toEqual(each);
       }),
@@ -221,7 +223,7 @@ describe("frames of nodes that follow", () => {
       meta: { a: each.repeat(1_000) },
     }));
     const whole = { isWhole: true, since: most, upTo: most, from: most, to: most };
-    const single = { stream: most, ...whole, opens: [], closes: [], removals: [], births };
+    const single = { stream: most, ...whole, opens: [], floors: [], closes: [], removals: [], births };
     const nodeName = "n".repeat(MAX_NODE_NAME_BYTES);
     const maxBytes = largestShareFrameBytes(1_010);
     const sent: string[] = [];

@@ -3,6 +3,7 @@
  * shares. It is told of every change, and knows no frame.
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
+import type { ShareFrame } from "../../../src/replication/following/message.js";
 
 interface Birth {
   readonly clock: number;
@@ -15,6 +16,13 @@ interface Share {
   readonly version: number;
 }
 
+/** With a version a topic was told down to a floor: what was born above it. */
+interface Told {
+  readonly version: number;
+  readonly topic: string;
+  readonly floor: number;
+}
+
 /** A topic was opened in a generation, or closed. */
 export interface OpenEvent {
   readonly version: number;
@@ -25,6 +33,7 @@ export interface OpenEvent {
 export class ShareHistory {
   readonly #births = new Map<number, Birth>();
   readonly #streams = new Map<number, OpenEvent[]>();
+  readonly #told = new Map<number, Told[]>();
 
   born(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
@@ -49,6 +58,14 @@ export class ShareHistory {
     this.#streams.get(stream)?.push({ version, topic, generation: undefined });
   }
 
+  /** A frame is sent: its topics are told down to these floors, and those that it opens without one are told to their ends. */
+  sent({ stream, to, opens, floors }: Pick<ShareFrame, "stream" | "to" | "opens" | "floors">): void {
+    const told = this.#told.get(stream) ?? [];
+    this.#told.set(stream, told);
+    for (const [topic] of opens) told.push({ version: to, topic, floor: 0 });
+    for (const { topic, floor } of floors) told.push({ version: to, topic, floor });
+  }
+
   /** The clocks of what is to be held at a place, in order. */
   at(
     stream: number,
@@ -60,10 +77,17 @@ export class ShareHistory {
     for (const event of this.#streams.get(stream) ?? []) {
       if (event.version <= version) open.set(event.topic, event.generation);
     }
+    const floors = new Map<string, Told>();
+    for (const each of this.#told.get(stream) ?? []) {
+      // An answer may tell again what was told with an earlier version.
+      const isLater = each.version >= (floors.get(each.topic)?.version ?? 0);
+      if (each.version <= version && isLater) floors.set(each.topic, each);
+    }
     const found: number[] = [];
     for (const birth of this.#births.values()) {
       const generation = open.get(birth.topic);
       if (birth.clock > clock || birth.removedAt <= clock) continue;
+      if (birth.clock <= (floors.get(birth.topic)?.floor ?? 0)) continue;
       if (generation !== undefined && generation === generationOf(birth.topic)) found.push(birth.clock);
     }
     return found.sort((one, other) => one - other);

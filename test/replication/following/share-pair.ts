@@ -4,6 +4,7 @@
  * version and are followed in the generation in which they were opened.
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
+import { identityText } from "../../../src/replication/holding/identity.js";
 import { refPrefixOf } from "../../../src/replication/life.js";
 import type { Place, ShareFrame, ShareSummary } from "../../../src/replication/following/message.js";
 import { OwnEntries } from "../../../src/replication/following/own-entries.js";
@@ -111,7 +112,7 @@ export class SharePair {
         break;
       case "send":
         if (this.#authored.isPending)
-          this.#toFollower.push({ counter: this.#count(), share: this.#authored.next() });
+          this.#toFollower.push({ counter: this.#count(), share: this.#sent(this.#authored.next()) });
         break;
       case "summarize":
         if (!this.#authored.isPending) this.#sumUp();
@@ -149,15 +150,20 @@ export class SharePair {
     this.#toAuthor = [];
     for (const [topic] of [...this.#authored.opened()]) if (!this.#follows.has(topic)) this.#close(topic);
     for (const [topic, generation] of this.#follows) this.#open(topic, generation);
-    for (let round = 0; round < 4; round++) {
-      if (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#authored.next() });
+    for (let round = 0; round < 40; round++) {
+      if (this.#authored.isPending)
+        this.#deliver({ counter: this.#count(), share: this.#sent(this.#authored.next()) });
       this.#deliver({ counter: this.#count(), summary: this.#authored.summary });
-      if (!this.#followed.isBehind) break;
+      if (!this.#followed.isBehind && !this.#followed.isUnfinished) break;
       this.#answer(this.#followed.question);
       this.#deliver(this.#toFollower.at(-1));
     }
+    this.#work(100);
     this.#check("settle");
     if (this.#followed.isBehind) this.wrong.push("the follower is behind at rest");
+    for (const topic of this.#follows.keys())
+      if (this.#followed.openedIn(topic) !== undefined && !this.#followed.isWhole(topic))
+        this.wrong.push(`${topic} is not told to its end at rest`);
     const model = new Map<string, unknown>();
     for (const entry of this.#live.values()) {
       if (this.#follows.has(ReplicatedEntry.topicOf(entry))) model.set(entry.ref, entry.meta);
@@ -213,22 +219,36 @@ export class SharePair {
     if (place === undefined) return;
     const share = this.#authored.answer(place);
     if (share === undefined) this.#sumUp();
-    else this.#toFollower.push({ counter: this.#count(), share });
+    else this.#toFollower.push({ counter: this.#count(), share: this.#sent(share) });
+  }
+
+  #sent(frame: ShareFrame): ShareFrame {
+    this.#history.sent(frame);
+    return frame;
   }
 
   #deliver(message: ToFollower | undefined): void {
     if (message === undefined) return;
     const { counter, share, summary } = message;
     if (share !== undefined) {
-      const before = new Set(this.#followed.entries.values());
+      const before = new Set(this.#followed.shown());
       const merged = this.#followed.merge(share);
       if (typeof merged !== "string") this.#checkChange(before, merged.change);
     }
+    // What was set aside is indexed, and leaves, in parts.
+    this.#work(counter % 4);
     // A summary that was overtaken is none (R1); of a share the places tell.
     if (summary !== undefined && counter > this.#heardCounter) {
       if (this.#followed.compare(summary) === "diverged") this.wrong.push("a divergence of nothing");
     }
     this.#heardCounter = Math.max(this.#heardCounter, counter);
+  }
+
+  #work(steps: number): void {
+    for (let left = steps; left > 0 && this.#followed.hasWork; left--) {
+      const shown = new Set(this.#followed.shown());
+      this.#checkChange(shown, { added: [], updated: [], removed: this.#followed.work(2) });
+    }
   }
 
   #checkChange(
@@ -246,7 +266,16 @@ export class SharePair {
     ];
     for (const entry of gone) if (!sum.delete(entry)) this.wrong.push(`${entry.ref} left, and was not there`);
     for (const entry of [...change.added, ...change.updated.map(({ entry }) => entry)]) sum.add(entry);
-    const held = new Set(this.#followed.entries.values());
+    const live = new Set(Array.from(this.#live.values(), ({ ref }) => ref));
+    for (const { entry } of change.removed) {
+      const topic = ReplicatedEntry.topicOf(entry);
+      const opened = this.#followed.openedIn(topic);
+      if (live.has(entry.ref) && opened !== undefined && opened === this.#follows.get(topic))
+        this.wrong.push(`${entry.ref} left, and is there`);
+    }
+    const held = new Set(this.#followed.shown());
+    const identities = new Set(Array.from(held, identityText));
+    if (identities.size < held.size) this.wrong.push("somebody is shown twice");
     if (sum.size !== held.size || [...sum].some((entry) => !held.has(entry)))
       this.wrong.push("what a frame is said to have changed does not add up to what is held");
   }

@@ -18,10 +18,14 @@ function protocolOf(
   removalsKept: number,
   closesKept: number,
   rules: Partial<FollowingRules> = {},
+  stretchBirths = FOLLOWING_LIMITS.stretchBirths,
 ): FollowingProtocol {
   return {
     rules: { ...FOLLOWING_RULES, ...rules },
-    limits: { ...FOLLOWING_LIMITS, removalsKept, closesKept },
+    limits: {
+      ...{ ...FOLLOWING_LIMITS, removalsKept, closesKept, stretchBirths },
+      changesTold: 2 * stretchBirths,
+    },
   };
 }
 
@@ -49,14 +53,16 @@ function isFound(rules: Partial<FollowingRules>, found: RegExp): boolean {
 
 describe("a share", () => {
   it.each([
-    ["all removals and closes kept", 1_000, 100],
-    ["few kept", 2, 1],
+    ["all removals and closes kept", 1_000, 100, 2_048],
+    ["few kept", 2, 1, 2_048],
+    ["told in stretches of two births", 1_000, 100, 2],
+    ["told in stretches of one, few kept", 2, 1, 1],
   ])(
     "is at any time what its author had at one place, and in the end what it has: %s",
-    (_, removals, closes) => {
+    (_, removals, closes, births) => {
       fc.assert(
         fc.property(anyDoings, (doings) => {
-          expect(findingsOf(doings, protocolOf(removals, closes))).toEqual([]);
+          expect(findingsOf(doings, protocolOf(removals, closes, {}, births))).toEqual([]);
         }),
         { numRuns: 500 },
       );

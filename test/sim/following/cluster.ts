@@ -69,6 +69,8 @@ export interface Node {
   readonly machine: Machine;
   /** What those hear that follow: of a node that holds everything, a side of it, which begins with the first of them. */
   follower: Follower;
+  /** How many sides it has begun, of a node that holds everything. */
+  sides: number;
   /** Whether it hears those that follow. */
   hearsFollowers: boolean;
   /** Its own entries, as those that follow know them, when it was looked last. */
@@ -114,6 +116,9 @@ export class Cluster {
   readonly downs: { by: string; name: string; atMs: number; isAlive: boolean }[] = [];
   /** Frames that were sent, of each kind. */
   readonly sent = { broadcasts: 0, beats: 0, summaries: 0, others: 0 };
+  /** The most births and removals that one frame of a share has had; and how many leaves were told, over all nodes. */
+  mostChanges = 0;
+  leaves = 0;
   readonly #options: ClusterOptions;
   readonly counts = new CountHistory();
   readonly #histories = new Map<string, ShareHistory>();
@@ -180,9 +185,17 @@ export class Cluster {
     const holder = (): Machine =>
       new Holder(
         new Replicator({ ...options, poolSize, broadcastPeriodMs: windowMs }, this.nowMs),
-        ({ view, counters, merging: { room } }, timeMs) =>
-          (node.follower = new Follower(options, timeMs, { view, counters, room })),
-        DOWN_MS,
+        ({ view, counters, merging: { room } }, timeMs, begun) => {
+          node.sides += 1;
+          for (const entry of node.noted)
+            this.#histories.get(replicaOf(life))?.removed(entry, begun?.clock ?? 0);
+          node.noted.clear();
+          return (node.follower = new Follower({ ...options, begun }, timeMs, { view, counters, room }));
+        },
+        {
+          ...{ downPeriodMs: DOWN_MS, permdownPeriodMs, rules: following.rules },
+          entriesPerStep: protocol.limits.entriesPerStep,
+        },
       );
     const node: Node = {
       name,
@@ -190,6 +203,7 @@ export class Cluster {
       holds,
       machine: holds === "everything" ? holder() : follower,
       follower,
+      sides: 0,
       hearsFollowers: holds === "followed",
       noted: new Set(),
       entries: new Map(),
@@ -403,6 +417,7 @@ export class Cluster {
           this.wrong.push(`${node.name} is told of ${topic}, and does not follow it`);
         continue;
       }
+      this.leaves += diff.leaves.length;
       const fold = folds.get(topic) ?? new DiffFold();
       folds.set(topic, fold);
       for (const each of fold.apply(new Map([[topic, diff]]))) this.wrong.push(`${node.name}: ${each}`);
@@ -446,7 +461,13 @@ export class Cluster {
       throw new Error(`sent too much: ${payload}`);
     const { frame } = among === "followed" ? decodeFollowing(payload) : {};
     if (frame === undefined && among === "followed") throw new Error(`sent what is no frame: ${payload}`);
-    const letters = frame?.message.type === "pair" ? Object.keys(frame.message.letters).join() : "";
+    const said = frame?.message.type === "pair" ? frame.message.letters : {};
+    if (said.share !== undefined) {
+      const { births, removals } = said.share;
+      this.mostChanges = Math.max(this.mostChanges, births.length + removals.length);
+      this.#histories.get(replicaOf(from.life))?.sent(said.share);
+    }
+    const letters = Object.keys(said).join();
     const isBeat = to === from.name || frame?.message.type === "beat";
     if (isBeat) this.sent.beats += 1;
     else if (letters === "summary") this.sent.summaries += 1;

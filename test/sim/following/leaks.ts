@@ -53,6 +53,8 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
       if (wanted !== generation)
         found.push(`${node.name} has ${topic} open to ${name}, which does not follow it so`);
     }
+    const aside = pair.followed.weight - pair.followed.entries.size;
+    if (aside > 0) found.push(`${node.name} keeps ${aside} entries of ${name} that were not told anew`);
     for (const [topic, wish] of pair.wishes) {
       if (follows.generationOf(topic) !== wish)
         found.push(`${node.name} tells ${name} the wish ${wish} of ${topic}`);

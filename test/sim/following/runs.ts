@@ -1,5 +1,6 @@
 /** Runs by hand, for rules whose absence random schedules show too seldom. Each returns what was found, one line each. */
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
+import type { FollowingLimits } from "../../../src/replication/following/limits.js";
 import { Meetings } from "../../../src/replication/following/meetings.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingRules } from "../../../src/replication/following/rules.js";
@@ -16,8 +17,12 @@ export function clusterOf(
   rules: BrokenRules,
   names: readonly string[],
   protocol: Protocol = PROTOCOL,
+  limits: Partial<FollowingLimits> = {},
 ): Cluster {
-  const following = { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS };
+  const following = {
+    rules: { ...FOLLOWING_RULES, ...rules },
+    limits: { ...FOLLOWING_LIMITS, ...limits },
+  };
   const cluster = new Cluster(seed, {
     ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
     ...{ maxFrameBytes: 256 * 1024, echoes: true, following, protocol },
@@ -34,7 +39,7 @@ export function nodeOf(cluster: Cluster, name: string): Node {
   return found;
 }
 
-function follow(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
+export function follow(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): void {
   for (const topic of topics) cluster.step(nodeOf(cluster, name), { type: "follow", topic });
 }
 
@@ -43,7 +48,7 @@ export function track(cluster: Cluster, name: string, topics: readonly string[] 
 }
 
 /** In which of the topics a node does not list what is there. */
-function lacking(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): string[] {
+export function lacking(cluster: Cluster, name: string, topics: readonly string[] = TOPICS): string[] {
   const wrong = [...cluster.wrong];
   for (const topic of topics) {
     const listed = cluster.listed(nodeOf(cluster, name), topic);

@@ -40,6 +40,8 @@ export function runSchedule(seed: number, changes: Changes = {}, isMixed = false
   const few = choices.chance(0.5);
   // In half of them a cluster of three is a large one.
   const calls = new SeededRandom(seed).fork("rolls").chance(0.5);
+  // In half of them two entries are a large topic.
+  const stretches = new SeededRandom(seed).fork("stretches").chance(0.5);
   const cluster = new Cluster(seed, {
     windowMs: choices.pick([0, 50, 1_500]),
     lingering: choices.pick([300, 3_000]),
@@ -54,6 +56,7 @@ export function runSchedule(seed: number, changes: Changes = {}, isMixed = false
         ...FOLLOWING_LIMITS,
         ...(few ? { removalsKept: 10, closesKept: 2 } : {}),
         ...(calls ? { callers: 2, callsFrom: 4, callsUntil: 3 } : {}),
+        ...(stretches ? { stretchBirths: 2, changesTold: 4, entriesPerTurn: 2 } : {}),
         ...changes.limits,
       },
     },
