@@ -13,6 +13,7 @@ import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf } from "../life.js";
 import type { Life } from "../life.js";
 import type { WireRemoval } from "../message.js";
+import { Offers } from "./offers.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -30,13 +31,15 @@ interface Since {
 /** A share that is told of the changes of its open topics. `hash` is that of the entry's value. */
 export interface Watcher {
   born(entry: ReplicatedEntry, hash: number): void;
-  removed(removal: OwnRemoval, hash: number): void;
+  removed(removal: OwnRemoval, hash: number, entry: ReplicatedEntry): void;
 }
 
 const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
 const NO_WATCHERS: ReadonlySet<Watcher> = new Set();
 
 export class OwnEntries {
+  /** Followers with a limit that are told how much there is, and no entry. */
+  readonly offers: Offers;
   readonly #origin: EntryOrigin;
   readonly #replica: string;
   readonly #set: Orswot<ReplicatedEntry>;
@@ -48,8 +51,14 @@ export class OwnEntries {
   readonly #removalsKept: number;
   #clock = 0;
 
-  constructor(owner: EntryOwner, life: Life, { limits }: FollowingProtocol = FOLLOWING_PROTOCOL, shard = 0) {
+  constructor(
+    owner: EntryOwner,
+    life: Life,
+    { limits, rules }: FollowingProtocol = FOLLOWING_PROTOCOL,
+    shard = 0,
+  ) {
     const { removalsKept } = limits;
+    this.offers = new Offers((topic) => this.of(topic).size, rules);
     this.#origin = { owner, shard, refPrefix: refPrefixOf(life, shard) };
     this.#replica = replicaOf(life);
     this.#set = new Orswot(this.#replica, { removalsKept });
@@ -104,6 +113,7 @@ export class OwnEntries {
     const removal = this.#remove(dot, topic, entry);
     this.#endings.ended(this.#clock, dot.clock, closed, (clock) => this.#removedBy(clock)?.clock);
     if (this.#topics.get(topic)?.size === 0) this.#topics.delete(topic);
+    this.offers.changed(topic);
     this.#tellRemoved(removal, entry);
   }
 
@@ -120,9 +130,9 @@ export class OwnEntries {
     if (watchers?.size === 0) this.#watchers.delete(topic);
   }
 
-  /** How many watch a topic, over all topics. */
+  /** How many watch a topic, or are told how much there is, over all topics. */
   get watchCount(): number {
-    let count = 0;
+    let count = this.offers.size;
     for (const watchers of this.#watchers.values()) count += watchers.size;
     return count;
   }
@@ -158,6 +168,7 @@ export class OwnEntries {
     const entries = this.#topics.get(topic);
     if (entries === undefined) this.#topics.set(topic, new Set([entry]));
     else entries.add(entry);
+    this.offers.changed(topic);
     const watchers = this.#watchers.get(topic) ?? NO_WATCHERS;
     if (watchers.size === 0) return;
     // Once for all of them: what it costs is that of the value.
@@ -183,7 +194,7 @@ export class OwnEntries {
     const watchers = this.#watchers.get(removal.topic) ?? NO_WATCHERS;
     if (watchers.size === 0) return;
     const hash = ReplicatedEntry.hashOf(entry);
-    for (const watcher of watchers) watcher.removed(removal, hash);
+    for (const watcher of watchers) watcher.removed(removal, hash, entry);
   }
 
   #dotOf(entry: ReplicatedEntry): Dot {

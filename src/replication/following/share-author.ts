@@ -9,8 +9,12 @@
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { WireBirth, WireRemoval } from "../message.js";
-import type { Place, ShareFrame, ShareSummary } from "./message.js";
-import type { OwnEntries, OwnRemoval, Watcher } from "./own-entries.js";
+import { CutTopic } from "./cut-topic.js";
+import type { CutShare } from "./cut-topic.js";
+import { NO_LIMIT } from "./message.js";
+import type { Cut, Open as WireOpen, Place, ShareFrame, ShareSummary } from "./message.js";
+import type { OfferTaker } from "./offers.js";
+import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -18,12 +22,14 @@ interface Open {
   readonly generation: number;
   /** The version of the share that opened it. */
   readonly version: number;
+  /** What is told of it, where the follow has a limit. */
+  readonly cut: CutTopic | undefined;
 }
 
 /** What a frame tells of, beside the range that it covers. */
 type Content = Pick<ShareFrame, "opens" | "closes" | "removals" | "births">;
 
-export class AuthoredShare implements Watcher {
+export class AuthoredShare implements CutShare, OfferTaker {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
@@ -45,6 +51,8 @@ export class AuthoredShare implements Watcher {
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
+  /** Topics of which another sample may be due. */
+  readonly #uneven = new Set<string>();
 
   /** @param hasNews is called when there is something for a next frame. */
   constructor(
@@ -89,33 +97,48 @@ export class AuthoredShare implements Watcher {
     return this.#open.size;
   }
 
-  /** The topics that are open, and the generation in which each is. */
-  *opened(): Generator<[topic: string, generation: number]> {
-    for (const [topic, { generation }] of this.#open) yield [topic, generation];
+  /** The topics that are open, and the generation in which each is; where its follow has a limit, with what is told. */
+  *opened(): Generator<WireOpen> {
+    for (const topic of this.#open.keys()) yield this.#wireOpen(topic);
   }
 
   generationOf(topic: string): number | undefined {
     return this.#open.get(topic)?.generation;
   }
 
-  /** Counts a topic to the share, in a generation of the follower's; anew, if it was open in an earlier one. */
-  open(topic: string, generation: number): void {
+  /**
+   * Counts a topic to the share, in a generation of the follower's; anew, if it was open in an earlier one. What else is told
+   * of the topic within a generation only a wish of the follower's can say.
+   */
+  open(topic: string, generation: number, limit = NO_LIMIT, isWish = false): void {
     const before = this.#open.get(topic);
-    if (before !== undefined && before.generation >= generation) return;
-    if (before !== undefined) this.#letGo(topic);
+    if (before !== undefined) {
+      if (before.generation > generation) return;
+      const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, limitOf(before), limit);
+      if (before.generation === generation && !isOther) return;
+      this.#letGo(topic, before);
+    }
+    this.#begin(topic, generation, limit);
+  }
+
+  offerAnew(topic: string): void {
+    const open = this.#open.get(topic);
+    if (open === undefined) return;
     this.#version += 1;
-    this.#open.set(topic, { generation, version: this.#version });
+    this.#open.set(topic, { ...open, version: this.#version });
     this.#opens.add(topic);
-    this.#closed.delete(topic);
-    for (const entry of this.#own.of(topic)) this.#include(entry, ReplicatedEntry.hashOf(entry));
-    this.#own.watch(topic, this);
     this.#change();
+  }
+
+  uneven(topic: string): void {
+    this.#uneven.add(topic);
   }
 
   /** The topic counts to it no longer. */
   close(topic: string): void {
-    if (!this.#open.has(topic)) return;
-    this.#letGo(topic);
+    const open = this.#open.get(topic);
+    if (open === undefined) return;
+    this.#letGo(topic, open);
     this.#version += 1;
     this.#open.delete(topic);
     this.#opens.delete(topic);
@@ -133,8 +156,9 @@ export class AuthoredShare implements Watcher {
 
   /** The follower is forgotten: nothing is told to it any more. */
   end(): void {
-    for (const topic of this.#open.keys()) this.#own.unwatch(topic, this);
+    for (const [topic, open] of this.#open) this.#unwatch(topic, open);
     this.#open.clear();
+    this.#uneven.clear();
   }
 
   born(entry: ReplicatedEntry, hash: number): void {
@@ -152,6 +176,7 @@ export class AuthoredShare implements Watcher {
 
   /** The frame of what has changed since the last one. */
   next(): ShareFrame {
+    this.#even();
     const { clock, version } = this.#told;
     const isFirst = version === 0;
     return this.#frame(isFirst, clock, version, isFirst ? this.#everything() : this.#news(clock, version));
@@ -159,6 +184,7 @@ export class AuthoredShare implements Watcher {
 
   /** What a follower lacks that stands at a place; `undefined` if nothing. */
   answer({ stream, clock, version }: Place): ShareFrame | undefined {
+    this.#even();
     const told = this.#told;
     const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
     if (isOwn && clock === told.clock && version === told.version)
@@ -192,7 +218,7 @@ export class AuthoredShare implements Watcher {
 
   /** The usual case: what was noted since the last frame. */
   #news(since: number, from: number): Content {
-    const opens: [string, number][] = [];
+    const opens: WireOpen[] = [];
     const births: WireBirth[] = [];
     for (const topic of this.#opens) this.#tellOpen(topic, opens, births);
     for (const entry of this.#births)
@@ -212,10 +238,13 @@ export class AuthoredShare implements Watcher {
   #since(since: number, from: number): Content | undefined {
     const changes = from < this.#closesReach ? undefined : this.#own.since(since);
     if (changes === undefined) return undefined;
-    const opens: [string, number][] = [];
+    const opens: WireOpen[] = [];
     const births: WireBirth[] = [];
     for (const [topic, { version }] of this.#open) if (version > from) this.#tellOpen(topic, opens, births);
-    for (const entry of changes.births) if (this.#wasOpen(topicOf(entry), from)) births.push(birthOf(entry));
+    for (const entry of changes.births) {
+      const topic = topicOf(entry);
+      if (this.#wasOpen(topic, from) && this.#counts(topic, entry)) births.push(birthOf(entry));
+    }
     const closes: string[] = [];
     for (const [topic, version] of this.#closed) if (version > from) closes.push(topic);
     const removals = changes.removals
@@ -225,17 +254,36 @@ export class AuthoredShare implements Watcher {
   }
 
   #everything(): Content {
-    const opens: [string, number][] = [];
+    const opens: WireOpen[] = [];
     const births: WireBirth[] = [];
     for (const topic of this.#open.keys()) this.#tellOpen(topic, opens, births);
     return { opens, closes: [], removals: [], births: inOrder(births) };
   }
 
-  #tellOpen(topic: string, opens: [string, number][], births: WireBirth[]): void {
+  #tellOpen(topic: string, opens: WireOpen[], births: WireBirth[]): void {
     const open = this.#open.get(topic);
     if (open === undefined) return;
-    opens.push([topic, open.generation]);
-    for (const entry of this.#own.of(topic)) births.push(birthOf(entry));
+    opens.push(this.#wireOpen(topic));
+    for (const entry of this.#entriesOf(topic, open)) births.push(birthOf(entry));
+  }
+
+  #wireOpen(topic: string): WireOpen {
+    const { generation = 0, cut } = this.#open.get(topic) ?? {};
+    return cut === undefined ? [topic, generation] : [topic, generation, this.#wireCut(topic, cut)];
+  }
+
+  #wireCut(topic: string, cut: CutTopic): Cut {
+    return cut.told(cut.isOffer ? this.#own.offers.toldOf(topic) : this.#own.of(topic).size);
+  }
+
+  /** What counts of an open topic. */
+  #entriesOf(topic: string, { cut }: Open): Iterable<ReplicatedEntry> {
+    const entries = this.#own.of(topic);
+    return cut === undefined ? entries : cut.of(entries);
+  }
+
+  #counts(topic: string, entry: ReplicatedEntry): boolean {
+    return this.#open.get(topic)?.cut?.has(entry) !== false;
   }
 
   /** Whether a topic is open and was so at a version: then its changes are told, and not all of it. */
@@ -244,7 +292,8 @@ export class AuthoredShare implements Watcher {
   }
 
   #isToBeTold({ topic, removed }: OwnRemoval, since: number, from: number): boolean {
-    return removed <= since && this.#wasOpen(topic, from);
+    if (removed > since || !this.#wasOpen(topic, from)) return false;
+    return this.#open.get(topic)?.cut?.isOffer !== true;
   }
 
   #isHere(entry: ReplicatedEntry): boolean {
@@ -261,11 +310,42 @@ export class AuthoredShare implements Watcher {
     this.#digest.add(ReplicatedEntry.clockOf(entry), hash);
   }
 
-  #letGo(topic: string): void {
-    this.#own.unwatch(topic, this);
-    for (const entry of this.#own.of(topic)) {
+  #begin(topic: string, generation: number, limit: number): void {
+    this.#version += 1;
+    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this, this.#protocol.rules);
+    cut?.choose(this.#own.of(topic));
+    const open = { generation, version: this.#version, cut };
+    this.#open.set(topic, open);
+    this.#opens.add(topic);
+    this.#closed.delete(topic);
+    for (const entry of this.#entriesOf(topic, open)) this.#include(entry, ReplicatedEntry.hashOf(entry));
+    if (cut?.isOffer === true) this.#own.offers.add(topic, this);
+    else this.#own.watch(topic, cut ?? this);
+    this.#change();
+  }
+
+  #letGo(topic: string, open: Open): void {
+    this.#unwatch(topic, open);
+    this.#uneven.delete(topic);
+    for (const entry of this.#entriesOf(topic, open)) {
       this.#count -= 1;
       this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    }
+  }
+
+  #unwatch(topic: string, { cut }: Open): void {
+    if (cut?.isOffer === true) this.#own.offers.delete(topic, this);
+    else this.#own.unwatch(topic, cut ?? this);
+  }
+
+  /** Opens anew what another sample is to be told of: with the frame, as an entry that is updated is none and one again. */
+  #even(): void {
+    for (const topic of this.#uneven) {
+      this.#uneven.delete(topic);
+      const open = this.#open.get(topic);
+      if (open?.cut?.isUneven !== true) continue;
+      this.#letGo(topic, open);
+      this.#begin(topic, open.generation, open.cut.limit);
     }
   }
 
@@ -273,6 +353,10 @@ export class AuthoredShare implements Watcher {
     this.#isPending = true;
     this.#hasNews();
   }
+}
+
+function limitOf({ cut }: Open): number {
+  return cut?.limit ?? NO_LIMIT;
 }
 
 function topicOf(entry: ReplicatedEntry): string {

@@ -15,9 +15,11 @@ import type { Gone, SliceChange } from "../holding/identity.js";
 import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
-import type { Place, ShareFrame, ShareSummary } from "./message.js";
+import { NO_LIMIT, OFFER_ONLY } from "./message.js";
+import type { Cut, Place, ShareFrame, ShareSummary } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
+import { samplesOf } from "./samples.js";
 
 /** The generation in which this node follows a topic, if it does. */
 export type GenerationOf = (topic: string) => number | undefined;
@@ -28,6 +30,8 @@ interface Opening {
   readonly entries: Set<ReplicatedEntry>;
   /** Whether a registrar has named the author since it was opened. */
   isListed: boolean;
+  /** What of it is told, where the follow has a limit. */
+  readonly cut: Cut | undefined;
 }
 
 /** What came of a frame. */
@@ -37,6 +41,8 @@ export interface Merged {
   readonly closed: readonly (readonly [topic: string, isListed: boolean])[];
   /** Topics that it opened in another generation than the present one. */
   readonly ignored: readonly (readonly [topic: string, generation: number])[];
+  /** Topics that it opened in the present one. */
+  readonly opened: readonly string[];
 }
 
 const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
@@ -103,6 +109,22 @@ export class FollowedShare {
   /** The generation in which a topic is open. */
   openedIn(topic: string): number | undefined {
     return this.#opened.get(topic)?.generation;
+  }
+
+  /** The limit with which a topic is open, if it is: `NO_LIMIT`, one of a follow's, or `OFFER_ONLY`. */
+  limitIn(topic: string): number | undefined {
+    const opening = this.#opened.get(topic);
+    return opening === undefined ? undefined : (opening.cut?.limit ?? NO_LIMIT);
+  }
+
+  /** What is told of an open topic, where its follow has a limit. */
+  cutOf(topic: string): Cut | undefined {
+    return this.#opened.get(topic)?.cut;
+  }
+
+  /** The topics that are open. */
+  topics(): IterableIterator<string> {
+    return this.#opened.keys();
   }
 
   /** A registrar names the author: it may have come to the topic anew, after a close that is still under way. */
@@ -232,13 +254,14 @@ export class FollowedShare {
   #take({ isWhole, since, opens, closes, removals, births }: ShareFrame): Merged {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
-    const dropped = (entry: ReplicatedEntry, isClosed = false): void => {
+    const dropped = (entry: ReplicatedEntry, isClosed = false, isLimited = false): void => {
       this.#drop(entry);
-      gone.push({ entry, closed: isClosed });
+      gone.push(isLimited ? { entry, closed: false, limited: true } : { entry, closed: isClosed });
     };
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
-    const opening = new Map(opens);
+    const opening = new Set<string>();
+    for (const [topic] of opens) opening.add(topic);
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of removals) {
       const entry = this.#entries.get(removal.removed);
@@ -254,14 +277,18 @@ export class FollowedShare {
       this.#ignored.delete(topic);
     }
     const ignored: [string, number][] = [];
-    for (const [topic, generation] of opening) {
+    const opened: string[] = [];
+    for (const [topic, generation, cut] of opens) {
       const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
-      this.#opened.set(topic, { generation, entries, isListed });
+      this.#opened.set(topic, { generation, entries, isListed, cut });
       for (const entry of entries) {
-        if (rules.diesByOpen(listed.has(ReplicatedEntry.clockOf(entry)))) dropped(entry);
+        if (rules.diesByOpen(listed.has(ReplicatedEntry.clockOf(entry))))
+          dropped(entry, false, cut !== undefined && isCutOff(entry, cut));
       }
-      if (this.#counts(topic)) this.#ignored.delete(topic);
-      else {
+      if (this.#counts(topic)) {
+        this.#ignored.delete(topic);
+        opened.push(topic);
+      } else {
         for (const entry of entries) dropped(entry);
         this.#ignored.add(topic);
         ignored.push([topic, generation]);
@@ -286,7 +313,7 @@ export class FollowedShare {
       came.push(this.#insert(birth, opened.entries));
     }
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
-    return { change, closed, ignored };
+    return { change, closed, ignored, opened };
   }
 
   /** Whether what is told of an opened topic counts. */
@@ -310,4 +337,9 @@ export class FollowedShare {
     this.#opened.get(ReplicatedEntry.topicOf(entry))?.entries.delete(entry);
     this.#digest.subtract(clock, this.#rules.hashOf(entry));
   }
+}
+
+/** Whether an entry is none of those that are told. */
+function isCutOff(entry: ReplicatedEntry, { limit, sample }: Cut): boolean {
+  return limit === OFFER_ONLY || samplesOf(entry) < sample;
 }

@@ -3,10 +3,14 @@
  * shares. It is told of every change, and knows no frame.
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
+import { OFFER_ONLY } from "../../../src/replication/following/message.js";
+import type { Cut } from "../../../src/replication/following/message.js";
+import { samplesOf } from "../../../src/replication/following/samples.js";
 
 interface Birth {
   readonly clock: number;
   readonly topic: string;
+  readonly samples: number;
   removedAt: number;
 }
 
@@ -20,6 +24,7 @@ export interface OpenEvent {
   readonly version: number;
   readonly topic: string;
   readonly generation: number | undefined;
+  readonly cut?: Cut | undefined;
 }
 
 export class ShareHistory {
@@ -28,7 +33,8 @@ export class ShareHistory {
 
   born(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
-    this.#births.set(clock, { clock, topic: ReplicatedEntry.topicOf(entry), removedAt: Infinity });
+    const topic = ReplicatedEntry.topicOf(entry);
+    this.#births.set(clock, { clock, topic, samples: samplesOf(entry), removedAt: Infinity });
   }
 
   removed(entry: ReplicatedEntry, clock: number): void {
@@ -41,8 +47,8 @@ export class ShareHistory {
     this.#streams.set(stream, events);
   }
 
-  opened({ stream, version }: Share, topic: string, generation: number): void {
-    this.#streams.get(stream)?.push({ version, topic, generation });
+  opened({ stream, version }: Share, topic: string, generation: number, cut?: Cut): void {
+    this.#streams.get(stream)?.push({ version, topic, generation, cut });
   }
 
   closed({ stream, version }: Share, topic: string): void {
@@ -56,13 +62,14 @@ export class ShareHistory {
     version: number,
     generationOf: (topic: string) => number | undefined,
   ): number[] {
-    const open = new Map<string, number | undefined>();
+    const open = new Map<string, OpenEvent>();
     for (const event of this.#streams.get(stream) ?? []) {
-      if (event.version <= version) open.set(event.topic, event.generation);
+      if (event.version <= version) open.set(event.topic, event);
     }
     const found: number[] = [];
     for (const birth of this.#births.values()) {
-      const generation = open.get(birth.topic);
+      const { generation, cut } = open.get(birth.topic) ?? {};
+      if (cut !== undefined && (cut.limit === OFFER_ONLY || birth.samples < cut.sample)) continue;
       if (birth.clock > clock || birth.removedAt <= clock) continue;
       if (generation !== undefined && generation === generationOf(birth.topic)) found.push(birth.clock);
     }
