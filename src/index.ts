@@ -39,6 +39,7 @@ export type { LastSeen } from "./tracker/last-seen.js";
 export type { TrackerOptions } from "./tracker/options.js";
 export type { TrackerEvents } from "./tracker/events.js";
 export { Follow } from "./tracker/follow.js";
+export type { FollowOptions } from "./tracker/follow.js";
 export { FollowCount } from "./tracker/follow-count.js";
 export type { FollowCountEvents, TopicCount } from "./tracker/follow-count.js";
 export { Session } from "./session.js";

@@ -57,8 +57,9 @@ export interface Update<M = AnyMeta> extends Entry<M> {
  * - `replaced`: its node was restarted.
  * - `departed`: its node said goodbye.
  * - `evicted`: somebody wanted it to end (`evict`). `closed` where that was not heard.
+ * - `limited`: it may be there still. This node follows the topic with a limit, and holds others now.
  */
-export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed" | "evicted";
+export type LeaveReason = "untracked" | "closed" | "down" | "replaced" | "departed" | "evicted" | "limited";
 
 /** An entry that left, as it was last, and why. */
 export interface Leave<M = AnyMeta> extends Entry<M> {

@@ -15,7 +15,7 @@ import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
 import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION, GENERATION_OF_EVERYTHING } from "./following/limits.js";
-import type { Begun, FollowingFrame } from "./following/message.js";
+import { NO_LIMIT, type Begun, type FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
@@ -68,7 +68,7 @@ export class Follower implements Machine {
   /** A wait is for topics, and not for lives: it does not matter who is heard, or when. */
   readonly heardOut: Waits = {
     since: 0,
-    catchUp: () => this.interests.follows.goal((topic) => this.interests.isComplete(topic, this.#steppedMs)),
+    catchUp: () => this.interests.follows.goal((topic) => this.isComplete(topic, this.#steppedMs)),
   };
   readonly #options: FollowerOptions;
   readonly #rules: Rules;
@@ -145,7 +145,7 @@ export class Follower implements Machine {
     const of: PairsOf = {
       own: this.interests.own,
       generationOf: holdsEverything ? () => GENERATION_OF_EVERYTHING : this.interests.follows.generationOf,
-      listOf: (topic, timeMs) => this.interests.listOf(topic, timeMs),
+      listOf: (topic, timeMs) => this.interests.completeness.listOf(topic, timeMs),
       hasNews: port.hasNews,
       patienceMs: options.heartbeatPeriodMs,
       holdsEverything,
@@ -192,6 +192,7 @@ export class Follower implements Machine {
     this.#steppedMs = nowMs;
     this.#step.made = this.#take(event, nowMs);
     this.interests.counts.advance(nowMs);
+    this.interests.limited.advance();
     this.#schedule(nowMs);
     this.#step.effects = this.#effects.take();
     return this.#step;
@@ -203,7 +204,12 @@ export class Follower implements Machine {
 
   /** Whether all is listed that anybody who is up has in a followed topic. */
   isComplete(topic: string, nowMs: number): boolean {
-    return this.interests.isComplete(topic, nowMs);
+    return this.interests.completeness.isComplete(topic, nowMs);
+  }
+
+  /** Whether anybody who is up is known to have more in a followed topic than is listed. */
+  isPartial(topic: string): boolean {
+    return this.interests.limited.isPartial(topic);
   }
 
   countOf(topic: string): Count {
@@ -218,7 +224,7 @@ export class Follower implements Machine {
   hasCaughtUp(nowMs: number): boolean {
     for (const { pair, isAlive } of this.#partnerLives.partners())
       if (isAlive && !pair.hasCaughtUp) return false;
-    return this.interests.areComplete(nowMs);
+    return this.interests.completeness.areComplete(nowMs);
   }
 
   /** Nobody tells of what waits elsewhere. */
@@ -254,10 +260,10 @@ export class Follower implements Machine {
         this.#localActions.remove(event, nowMs);
         break;
       case "follow":
-        this.#localActions.follow(event.topic);
+        this.#localActions.follow(event.topic, event.limit ?? NO_LIMIT, nowMs);
         break;
       case "unfollow":
-        this.interests.unfollow(event.topic, this.view.count(event.topic), nowMs);
+        this.#localActions.unfollow(event.topic, event.limit ?? NO_LIMIT, nowMs);
         break;
       case "followCount":
         this.interests.counts.watches.open(event.topic);
@@ -306,7 +312,7 @@ export class Follower implements Machine {
       this.#effects.add({ type: "notice", payload: encodeNotice(life) });
     if (nowMs >= this.#nextPursuitMs) {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
-      this.interests.pursue(nowMs);
+      this.interests.completeness.pursue(nowMs);
     }
     this.#reading.work();
     this.#greetings.advance(nowMs, (peer) => {
@@ -329,11 +335,12 @@ export class Follower implements Machine {
     this.#rolling.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
-      this.#localActions.unfollow(topic);
+      this.#localActions.unfollowed(topic);
       this.#reading.letGo(topic, this.#partnerLives.partners());
       this.view.endTopic(topic);
       this.interests.unfollowed(topic, nowMs);
     }
+    this.interests.lowerLimits(nowMs);
     this.interests.endStakes(nowMs);
     this.border.foreign.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);

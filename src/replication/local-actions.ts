@@ -39,14 +39,19 @@ export class LocalActions {
   }
 
   /** One more handle of a topic. What this node has itself is there at once. */
-  follow(topic: string): void {
-    if (!this.#interests.follow(topic)) return;
+  follow(topic: string, limit: number, nowMs: number): void {
+    if (!this.#interests.follow(topic, limit, nowMs)) return;
     this.#view.beginTopic(topic);
     for (const entry of this.#interests.own.of(topic)) this.#view.join(entry);
   }
 
+  /** One handle less. */
+  unfollow(topic: string, limit: number, nowMs: number): void {
+    this.#interests.unfollow(topic, limit, this.#view.count(topic), nowMs);
+  }
+
   /** A follow has ended: nothing of it is shown. */
-  unfollow(topic: string): void {
+  unfollowed(topic: string): void {
     for (const entry of this.#interests.own.of(topic)) this.#view.leave(entry, "untracked");
   }
 

@@ -67,6 +67,8 @@ export interface Machine {
   hasCaughtUp(nowMs: number): boolean;
   /** Whether all of a followed topic is held that anybody has who is up; not asked where everything is held. */
   isComplete?(topic: string, nowMs: number): boolean;
+  /** Whether anybody is known to have more in a followed topic than is held; not asked where everything is held. */
+  isPartial?(topic: string): boolean;
   /** What is known of how many entries a topic has whose count is followed; not asked where everything is held. */
   countOf?(topic: string): Count;
   /** What this node has in a topic itself; not asked where everything is shown. */

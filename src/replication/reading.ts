@@ -12,10 +12,12 @@ import { NO_CHANGE } from "./holding/identity.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Room } from "./holding/room.js";
 import type { Refusals } from "./lives/refusals.js";
+import type { Gone } from "./holding/identity.js";
 import type { Partner } from "./partner.js";
 import type { Rules } from "./rules.js";
 import type { View } from "./showing/view.js";
 import type { Effects } from "./step.js";
+import type { LeaveReason } from "../words.js";
 
 export interface ReadingOptions {
   /** How many entries of other lives are kept. */
@@ -188,12 +190,12 @@ export class Reading {
     return false;
   }
 
-  #merged(partner: Partner, { change, closed, ignored }: Merged): void {
+  #merged(partner: Partner, merged: Merged): void {
     const { pair } = partner;
+    const { change } = merged;
     this.#counters.deltasMerged += 1;
     pair.broughtOn();
-    for (const [topic, isListed] of closed) this.#interests.closed(pair, topic, isListed);
-    for (const [topic, generation] of ignored) this.#interests.ignored(pair, topic, generation);
+    this.#interests.merged(pair, merged);
     this.#show(partner, change);
   }
 
@@ -201,7 +203,7 @@ export class Reading {
   #show(partner: Partner, change: SliceChange): void {
     if (this.#interests.follows.countsChanges) this.#countChanges(change);
     if (!partner.isShown) return;
-    for (const gone of change.removed) this.#view.leave(gone.entry, gone.closed ? "closed" : "untracked");
+    for (const gone of change.removed) this.#view.leave(gone.entry, reasonOf(gone));
     for (const { entry, previous } of change.updated) this.#view.update(entry, previous);
     for (const entry of change.added) this.#view.join(entry);
   }
@@ -213,4 +215,9 @@ export class Reading {
     for (const { entry } of updated) follows.changed(ReplicatedEntry.topicOf(entry));
     for (const entry of added) follows.changed(ReplicatedEntry.topicOf(entry));
   }
+}
+
+function reasonOf({ closed, limited }: Gone): LeaveReason {
+  if (limited === true) return "limited";
+  return closed ? "closed" : "untracked";
 }

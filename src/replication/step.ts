@@ -52,8 +52,15 @@ export type ReplicationEvent =
   | { readonly type: "nodeGone"; readonly name: string }
   /** Entries are to end, or are about to: those that own or list them are to know. */
   | { readonly type: "evict"; readonly eviction: Eviction }
-  /** One handle more of a topic, or one less: of a topic that is not followed nothing is shown, where it matters. */
-  | { readonly type: "follow" | "unfollow"; readonly topic: string }
+  /**
+   * One handle more of a topic, or one less: of a topic that is not followed nothing is shown, where it matters. Without a
+   * limit it wants all that there is, and with one as many entries at least, if there are as many.
+   */
+  | {
+      readonly type: "follow" | "unfollow";
+      readonly topic: string;
+      readonly limit?: number | undefined;
+    }
   /** One more wants the number of entries of a topic, or one less. Only where nodes hold what they follow. */
   | { readonly type: "followCount" | "unfollowCount"; readonly topic: string }
   /** This life ends: it says all that it has to say, and that. */

@@ -6,13 +6,13 @@ import type { ReplicatedEntry } from "../replication/entry.js";
 import type { View } from "../replication/showing/view.js";
 import type { AnyMeta, Meta } from "../words.js";
 import type { Engine } from "./engine.js";
-import { Follow, notFollowed, type FollowSource } from "./follow.js";
+import { checkFollow, Follow, notFollowed, type FollowOptions, type FollowSource } from "./follow.js";
 import { FollowCounts } from "./follow-counts.js";
 import type { LocalEntries } from "./local-entries.js";
 import type { CheckedOptions } from "./options.js";
 import { Readiness, type NotComplete } from "./readiness.js";
 
-export type { Follow } from "./follow.js";
+export type { Follow, FollowOptions } from "./follow.js";
 
 export class Follows {
   readonly counts: FollowCounts;
@@ -39,15 +39,20 @@ export class Follows {
     this.#source = {
       viewOf: (topic) => this.#local.view(topic),
       isComplete: (topic) => this.#isComplete(topic),
+      isPartial: (topic) => this.#engine.replicator.isPartial?.(topic) === true,
       whenComplete: (topic, timeoutMs) => this.#whenComplete(topic, timeoutMs, why),
-      closed: (topic) => this.#closed(topic),
+      closed: (topic, limit) => this.#closed(topic, limit),
     };
   }
 
-  follow<M extends Meta<M> = AnyMeta>(topic: string): Follow<M> {
+  /** @throws TrackerError `INVALID_OPTION` */
+  follow<M extends Meta<M> = AnyMeta>(topic: string, options: FollowOptions): Follow<M> {
+    const { limit } = checkFollow(options);
     this.#handles.set(topic, (this.#handles.get(topic) ?? 0) + 1);
-    this.#engine.step({ type: "follow", topic });
-    const handle = new Follow<M>(topic, this.#source);
+    this.#engine.step({ type: "follow", topic, limit });
+    const isCounted = limit !== undefined && !this.#holdsEverything;
+    const count = isCounted ? this.counts.followCount(topic) : undefined;
+    const handle = new Follow<M>(topic, this.#source, limit, count);
     this.#engine.deliver();
     return handle;
   }
@@ -118,11 +123,11 @@ export class Follows {
     await this.#readiness.wait(0, goal, timeoutMs, why);
   }
 
-  #closed(topic: string): void {
+  #closed(topic: string, limit: number | undefined): void {
     const left = (this.#handles.get(topic) ?? 1) - 1;
     if (this.#hasStopped) return;
     if (left > 0) this.#handles.set(topic, left);
     else this.#handles.delete(topic);
-    this.#engine.step({ type: "unfollow", topic });
+    this.#engine.step({ type: "unfollow", topic, limit });
   }
 }

@@ -42,7 +42,8 @@ export class Kept {
     if (this.#lastSeen === undefined) return;
     const nowMs = this.#runtime.wallClockMs();
     for (const [topic, { leaves }] of diff) {
-      for (const leave of leaves) this.#lastSeen.left(topic, leave, nowMs);
+      // One that is held no longer because of a limit may be here still.
+      for (const leave of leaves) if (leave.reason !== "limited") this.#lastSeen.left(topic, leave, nowMs);
     }
   }
 

@@ -27,7 +27,7 @@ import { Engine } from "./engine.js";
 import { equalMetas } from "../replication/equal.js";
 import { Evictions } from "./evictions.js";
 import type { FollowCount } from "./follow-count.js";
-import { Follows, type Follow } from "./follows.js";
+import { Follows, type Follow, type FollowOptions } from "./follows.js";
 import { explanationsOf, healthOf } from "./explain.js";
 import { Gate } from "./gate.js";
 import type { Explanation, Health } from "./health.js";
@@ -229,14 +229,15 @@ export class Tracker<M extends Meta<M> = AnyMeta> implements AsyncDisposable {
 
   /**
    * Follows a topic until this handle and all others of it are closed: this node holds what others have in it. Reading a topic
-   * that is not followed throws `NOT_FOLLOWED`; where a node holds everything every topic may be read.
+   * that is not followed throws `NOT_FOLLOWED`; where a node holds everything every topic may be read. With a `limit` it holds
+   * as many entries of a large topic, to about twice as many.
    *
-   * @throws TrackerError `INVALID_ARGUMENT`, `TRACKER_STOPPED`
+   * @throws TrackerError `INVALID_ARGUMENT`, `INVALID_OPTION`, `TRACKER_STOPPED`
    */
-  follow(topic: string): Follow<M> {
+  follow(topic: string, options: FollowOptions = {}): Follow<M> {
     this.#gate.requireRunning();
     requireName("topic", topic);
-    return this.#follows.follow<M>(topic);
+    return this.#follows.follow<M>(topic, options);
   }
 
   /**

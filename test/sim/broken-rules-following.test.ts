@@ -23,6 +23,7 @@ import {
   countsStandStillWhileARegistrarDies,
   firstCountsAreNotSettledTooSoon,
 } from "./following/runs-of-counts.js";
+import { whoComesOffers } from "./following/runs-of-limits.js";
 import {
   beatsGoToCallers,
   callersDie,
@@ -234,6 +235,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R100: a node that holds everything is no registrar",
     broken: { mayRegister: () => true },
     isMixed: true,
+    seed: 250,
     found: / is complete in .* without | lacks /,
   },
   {
@@ -271,6 +273,43 @@ const rules: readonly BrokenRule[] = [
     broken: { goesOnFrom: () => undefined },
     found: / means two entries/,
     run: whatNobodyHearsIsLetGo,
+  },
+  {
+    rule: "R102: a follow with a limit takes one author more while it is below its limit",
+    broken: { takesMore: () => false },
+    found: / with a limit of \d+, and holds \d+ of \d+/,
+  },
+  {
+    rule: "R103: above twice its limit it lets an author go, if it still has its limit",
+    broken: { letsGo: () => false },
+    found: / with a limit of \d+, and holds \d+, of which /,
+  },
+  {
+    rule: "R104: an author that alone has more tells a sample",
+    broken: { keepsSample: () => true },
+    found: / where \d+ were enough/,
+  },
+  {
+    rule: "R105: an author that is not chosen says anew how much it has",
+    broken: { isOfferedAnew: () => false },
+    seed: 400,
+    found: / with a limit of \d+, and holds \d+ of \d+|is partial/,
+  },
+  {
+    rule: "R106: within a generation a wish changes what is told",
+    broken: { isOpenedOtherwise: () => false },
+    found: / with a limit of \d+, and holds \d+ of \d+/,
+  },
+  {
+    rule: "R106: only what answers the present wish counts",
+    broken: { isAsWished: () => true },
+    found: / is complete in .* with \d+ of \d+|, and wants something else/,
+  },
+  {
+    rule: "R107: a follow that has others to choose from wants offers",
+    broken: { wantsOffers: () => false },
+    found: /entries were told and let go/,
+    run: whoComesOffers,
   },
 ];
 

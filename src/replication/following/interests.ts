@@ -7,19 +7,22 @@
 import type { AnyMeta } from "../../words.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOwner } from "../entry.js";
-import { replicaOf, type Life } from "../life.js";
+import type { Life } from "../life.js";
+import { Completeness } from "./completeness.js";
 import { Counts } from "./counts.js";
 import { Follows } from "./follows.js";
 import type { InterestsOptions, InterestsPort } from "./interests-port.js";
+import { LimitedFollows } from "./limited-follows.js";
 import { Meetings } from "./meetings.js";
-import { FOLLOWS, HAS } from "./message.js";
-import type { Member, MemberList, Members, Said, Stake, Wish } from "./message.js";
+import { FOLLOWS, HAS, NO_LIMIT } from "./message.js";
+import type { Member, Members, Said, Stake, Wish } from "./message.js";
 import { OwnEntries } from "./own-entries.js";
 import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
 import { GENERATION_OF_EVERYTHING, SHARD_OF_EVERYTHING } from "./limits.js";
 import type { FollowingProtocol } from "./rules.js";
-import { WaitingTopics } from "./waiting-topics.js";
+import type { Merged } from "./share-follower.js";
+import { isMore, isSame } from "./stakes.js";
 
 export class Interests {
   readonly own: OwnEntries;
@@ -27,22 +30,18 @@ export class Interests {
   readonly meetings: Meetings;
   readonly registrar: Registrar;
   readonly counts: Counts;
+  /** The followed topics of which not all is held. */
+  readonly limited: LimitedFollows;
+  readonly completeness: Completeness;
   readonly #options: InterestsOptions;
   readonly #protocol: FollowingProtocol;
   readonly #port: InterestsPort;
-  readonly #id: string;
   /** How long a stake without an entry is kept. */
   readonly #stakeLingerMs: number;
   /** Topics whose last entry has left, and when the stake in them ends, in that order. */
   readonly #lingering = new Map<string, number>();
-  /** Followed topics that may not be complete. */
-  readonly #waiting: WaitingTopics;
-  /** Pairs whose other side has not told yet which stakes it has here. */
-  readonly #unheard = new Set<Pair>();
   /** How many stakes are to be enlisted again: less than one, between two ticks. */
   #renewals = 0;
-  /** When somebody was up no longer, or this node began. */
-  #goneMs: number;
   /** Whether this node was settled as a registrar at the last tick. */
   #wasSettled = false;
 
@@ -53,13 +52,10 @@ export class Interests {
     protocol: FollowingProtocol,
     nowMs: number,
   ) {
-    const { life, lingering, heartbeatPeriodMs, downPeriodMs, holdsEverything } = options;
-    this.#waiting = new WaitingTopics(Math.ceil(downPeriodMs / heartbeatPeriodMs));
+    const { life, lingering, holdsEverything } = options;
     this.#options = options;
     this.#port = port;
     this.#protocol = protocol;
-    this.#id = replicaOf(life);
-    this.#goneMs = nowMs;
     const shard = holdsEverything ? SHARD_OF_EVERYTHING : 0;
     this.own = new OwnEntries(owner, life, protocol, shard, options.begun?.clock);
     this.follows = new Follows(lingering, protocol.limits);
@@ -83,10 +79,33 @@ export class Interests {
         isUp: (pair) => port.isUp(pair),
         isOwn: ({ name }) => name === life.name,
         ownEntriesOf: (topic) => this.own.of(topic).size,
-        isSettled: (topic, timeMs) => this.#isSettled(topic, timeMs),
+        isSettled: (topic, timeMs) => this.completeness.isSettled(topic, timeMs),
         changed: (topic) => port.countChanged(topic),
       },
       this.meetings,
+    );
+    this.limited = new LimitedFollows(
+      life.name,
+      {
+        pairs: () => port.pairs(),
+        isUp: (pair) => port.isUp(pair),
+        ownEntriesOf: (topic) => this.own.of(topic).size,
+        generationOf: this.follows.generationOf,
+        wish: (pair, topic, generation) => this.#wishIfOther(pair, topic, generation),
+        restake: (topic) => this.#restake(topic),
+      },
+      protocol.rules,
+    );
+    const { follows, limited, meetings, registrar } = this;
+    this.completeness = new Completeness(
+      {
+        ...options,
+        ...{ protocol, follows, limited, meetings, registrar },
+        pairOf: (of) => this.#pairOf(of),
+        isUp: (pair) => port.isUp(pair),
+        meet: (member, topic) => void this.#meet(member, topic, false),
+      },
+      nowMs,
     );
   }
 
@@ -94,14 +113,14 @@ export class Interests {
 
   add(topic: string, key: string, session: string, meta: Readonly<AnyMeta>): ReplicatedEntry {
     const entry = this.own.add(topic, key, session, meta);
-    this.counts.changed(topic);
+    this.#changed(topic);
     this.#lingering.delete(topic);
     if ((this.meetings.stakeIn(topic).roles & HAS) !== 0) return entry;
     this.#restake(topic);
     // Who wished for it when there was something was told that there is nothing any more.
     for (const pair of this.#port.pairs()) {
-      const wish = pair.wishesHeard.get(topic) ?? 0;
-      if (wish > 0) pair.authored.open(topic, wish);
+      const wish = pair.wishesHeard.get(topic);
+      if (wish !== undefined) pair.authored.open(topic, wish.generation, wish.limit, true);
       this.#openUnasked(pair, topic);
     }
     return entry;
@@ -110,32 +129,48 @@ export class Interests {
   remove(entry: ReplicatedEntry, closed: boolean, nowMs: number): void {
     const topic = ReplicatedEntry.topicOf(entry);
     this.own.remove(entry, closed);
-    this.counts.changed(topic);
+    this.#changed(topic);
     if (this.own.of(topic).size === 0) this.#lingering.set(topic, nowMs + this.#stakeLingerMs);
   }
 
   /** One more handle of a topic. Returns whether its follow has begun with it. */
-  follow(topic: string): boolean {
-    if (!this.follows.open(topic)) return false;
-    this.#waiting.add(topic);
+  follow(topic: string, limit: number, nowMs: number): boolean {
+    const opened = this.follows.open(topic, limit, nowMs);
+    if (opened === "same") return false;
+    this.completeness.doubt(topic);
+    if (opened === "raised") {
+      this.limited.set(topic, limit);
+      return false;
+    }
+    this.limited.begin(topic, limit);
     this.#restake(topic);
     return true;
   }
 
   /** One handle less of a topic that has so many entries in all. */
-  unfollow(topic: string, entries: number, nowMs: number): void {
-    this.follows.close(topic, entries - this.own.of(topic).size, nowMs);
+  unfollow(topic: string, limit: number, entries: number, nowMs: number): void {
+    this.follows.close(topic, limit, entries - this.own.of(topic).size, nowMs);
+  }
+
+  /** Lowers the limits whose time has come. */
+  lowerLimits(nowMs: number): void {
+    for (const topic of this.follows.takeLowered(nowMs)) {
+      this.completeness.doubt(topic);
+      this.limited.set(topic, this.follows.limitOf(topic));
+    }
   }
 
   /** A follow has ended; and with it a stake that has had no entry for a while, so that both are taken back at once. */
   unfollowed(topic: string, nowMs: number): void {
-    this.#waiting.delete(topic);
+    this.completeness.end(topic);
+    this.limited.end(topic);
     const endsMs = this.#lingering.get(topic) ?? Infinity;
     if (nowMs >= endsMs - Math.max(0, this.#stakeLingerMs - this.#protocol.limits.lingerMinMs))
       this.#endStake(topic);
     for (const pair of this.#port.pairs()) {
-      const generation = Math.max(pair.wishes.get(topic) ?? 0, pair.followed.openedIn(topic) ?? 0);
-      if (generation > 0) this.#wish(pair, topic, -generation);
+      const wished = pair.wishes.get(topic)?.generation ?? 0;
+      const generation = Math.max(wished, pair.followed.openedIn(topic) ?? 0);
+      if (generation > 0) this.#wish(pair, topic, { generation: -generation, limit: NO_LIMIT });
     }
     this.#restake(topic);
   }
@@ -165,51 +200,16 @@ export class Interests {
 
   /** Looks after what only time changes. Once per tick. */
   pass(nowMs: number): void {
-    const isSettled = this.#knowsAll(nowMs);
+    const isSettled = this.completeness.knowsAll(nowMs);
     this.counts.pass(nowMs, isSettled !== this.#wasSettled);
     this.#wasSettled = isSettled;
-  }
-
-  /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
-  pursue(nowMs: number): void {
-    for (const topic of this.#waiting.nextRound()) {
-      if (this.isComplete(topic, nowMs)) {
-        this.#waiting.delete(topic);
-        continue;
-      }
-      const known = this.#knownOf(topic, nowMs);
-      if (!known.isSettled) this.meetings.askAgain(topic);
-      for (const member of known.members) this.#meet(member, topic, false);
-    }
-  }
-
-  /**
-   * Whether all followed topics are complete, but for what is known to be missing of an author: all that there were when
-   * this was asked first, and from then on all that have waited for a down period.
-   */
-  areComplete(nowMs: number): boolean {
-    return this.#waiting.areOver((topic) => this.isComplete(topic, nowMs));
-  }
-
-  /** Whether all is held that anybody who is up has in a followed topic. */
-  isComplete(topic: string, nowMs: number): boolean {
-    const generation = this.follows.generationOf(topic);
-    if (generation === undefined) return false;
-    const { isSettled, members } = this.#knownOf(topic, nowMs);
-    if (!isSettled) return false;
-    return members.every(({ life, stake }) => {
-      if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) return true;
-      const pair = this.#pairOf(life);
-      // A life that is not up is not waited for, nor is one that was not heard yet.
-      return pair === undefined || !this.#port.isUp(pair) || pair.hasAnswered(topic, generation);
-    });
   }
 
   // What others say.
 
   /** A life is heard for the first time, or goes on after a goodbye in its name. */
   appeared(pair: Pair): void {
-    this.#unheard.add(pair);
+    this.completeness.unheard(pair);
     for (const topic of pair.stakesHeard.topics())
       this.registrar.enlist(pair.life, topic, pair.stakesHeard.get(topic));
     this.meetings.appeared(pair.life);
@@ -219,21 +219,23 @@ export class Interests {
       // Who comes back to one of these is told to those to whom it is open.
       for (const topic of this.#lingering.keys()) this.#openUnasked(pair, topic);
     }
-    this.#allWait();
+    this.completeness.doubtAll();
   }
 
   came({ life, holdsEverything }: Pair): void {
     const mayRegister = this.#protocol.rules.mayRegister(holdsEverything);
     if (mayRegister) this.meetings.came(life.name);
     this.counts.came(life.name, mayRegister);
-    this.#allWait();
+    this.limited.regroup();
+    this.completeness.doubtAll();
   }
 
   went({ life }: Pair, nowMs: number): void {
-    this.#goneMs = nowMs;
+    this.completeness.went(nowMs);
     this.meetings.went(life.name);
     this.counts.went(life.name);
-    this.#allWait();
+    this.limited.regroup();
+    this.completeness.doubtAll();
   }
 
   /**
@@ -243,19 +245,19 @@ export class Interests {
   resumed(): void {
     for (const pair of this.#port.pairs()) {
       pair.isIntroduced = false;
-      this.#unheard.add(pair);
+      this.completeness.unheard(pair);
     }
     for (const topic of this.follows.topics()) {
       this.meetings.doubtLists(topic);
       this.meetings.askAgain(topic);
-      this.#waiting.add(topic);
+      this.completeness.doubt(topic);
     }
     this.counts.resumed();
   }
 
   /** A life has said goodbye, and may go on nevertheless: until then it has no stake. */
   departed(pair: Pair): void {
-    this.#unheard.delete(pair);
+    this.completeness.heard(pair);
     for (const topic of pair.stakesHeard.topics()) this.registrar.enlist(pair.life, topic, undefined);
   }
 
@@ -264,11 +266,12 @@ export class Interests {
     this.departed(pair);
     if (!isOver) {
       const { life, holdsEverything } = pair;
-      for (const [topic, generation] of holdsEverything ? [] : pair.authored.opened())
-        this.meetings.hint(life, topic, { roles: FOLLOWS, generation });
+      for (const [topic, generation, cut] of holdsEverything ? [] : pair.authored.opened())
+        this.meetings.hint(life, topic, { roles: FOLLOWS, generation, limit: cut?.limit });
       for (const [topic, wish] of pair.wishes)
-        if (wish > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
+        if (wish.generation > 0) this.meetings.hint(life, topic, { roles: HAS, generation: 0 });
     }
+    this.limited.forget(pair);
     pair.authored.end();
     this.counts.forget(pair);
   }
@@ -281,7 +284,7 @@ export class Interests {
     });
     if (hearing !== "gap") {
       pair.isIntroduced = true;
-      if (this.#unheard.delete(pair)) this.counts.sums.recheck();
+      if (this.completeness.heard(pair)) this.counts.sums.recheck();
     }
     const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);
     const topics = isAnswered ? said.items.filter(([, { roles }]) => roles !== 0) : [];
@@ -296,17 +299,17 @@ export class Interests {
     pair.stakes.confirm(members);
     for (const list of members.lists) {
       this.meetings.listed(pair.life.name, list, pair.stakes.isKnown(list.topic));
-      if (this.follows.generationOf(list.topic) !== undefined) this.#waiting.add(list.topic);
+      if (this.follows.generationOf(list.topic) !== undefined) this.completeness.doubt(list.topic);
     }
   }
 
   heardWishes(pair: Pair, said: Said<Wish>): void {
     const hearing = pair.wishesHeard.hear(said, (topic, wish) => {
-      if (wish !== undefined && wish > 0) pair.authored.open(topic, wish);
-      else if (wish === undefined || (pair.authored.generationOf(topic) ?? Infinity) <= -wish)
-        pair.authored.close(topic);
+      const { generation = -Infinity, limit } = wish ?? {};
+      if (generation > 0) pair.authored.open(topic, generation, limit, true);
+      else if ((pair.authored.generationOf(topic) ?? Infinity) <= -generation) pair.authored.close(topic);
     });
-    const isAwaited = said.items.length === 0 || said.items.some(([, wish]) => wish > 0);
+    const isAwaited = said.items.length === 0 || said.items.some(([, { generation }]) => generation > 0);
     pair.owesWishesHeard(hearing === "gap" || isAwaited);
   }
 
@@ -314,39 +317,49 @@ export class Interests {
   closed(pair: Pair, topic: string, isListed: boolean): void {
     const generation = this.follows.generationOf(topic);
     if (generation === undefined) return;
-    if (this.#protocol.rules.isAskedAgain(isListed)) this.#wish(pair, topic, generation);
-    else this.meetings.left(pair.life, topic);
-    this.#waiting.add(topic);
+    if (this.#protocol.rules.isAskedAgain(isListed)) this.#wishAnew(pair, topic, generation);
+    else {
+      this.meetings.left(pair.life, topic);
+      this.limited.left(pair, topic);
+    }
+    this.completeness.doubt(topic);
+  }
+
+  /** Something of what an author has came. */
+  merged(pair: Pair, { change, closed, ignored, opened }: Merged): void {
+    for (const [topic, isListed] of closed) this.closed(pair, topic, isListed);
+    for (const [topic, generation] of ignored) this.ignored(pair, topic, generation);
+    for (const topic of opened) this.limited.opened(pair, topic);
+    this.limited.merged(change);
   }
 
   /** The author opened a topic in another generation than the present one: it is told which that is. */
   ignored(pair: Pair, topic: string, generation: number): void {
-    this.#wish(pair, topic, this.follows.generationOf(topic) ?? -generation);
-  }
-
-  /** Whom this node knows of a topic, as its registrar. */
-  listOf(topic: string, nowMs: number): MemberList {
-    return { topic, isSettled: this.#isSettled(topic, nowMs), members: this.registrar.membersOf(topic) };
+    const present = this.follows.generationOf(topic);
+    if (present !== undefined) this.#wishAnew(pair, topic, present);
+    else this.#wish(pair, topic, { generation: -generation, limit: NO_LIMIT });
   }
 
   // Inside.
-
-  /** No followed topic is known to be complete. Where hundreds come at once, all wait with the first of them. */
-  #allWait(): void {
-    if (this.#waiting.size === this.follows.size) return;
-    for (const topic of this.follows.topics()) this.#waiting.add(topic);
-  }
 
   #openUnasked(pair: Pair, topic: string): void {
     if (this.#protocol.rules.isOpenUnasked(pair.holdsEverything))
       pair.authored.open(topic, GENERATION_OF_EVERYTHING);
   }
 
+  /** What this node has in a topic is another number. */
+  #changed(topic: string): void {
+    this.counts.changed(topic);
+    this.limited.changed(topic);
+  }
+
   #restake(topic: string): void {
     const has = this.own.of(topic).size > 0 || this.#lingering.has(topic);
     const generation = this.follows.generationOf(topic);
     const roles = (has ? HAS : 0) | (generation === undefined ? 0 : FOLLOWS);
-    this.meetings.set(topic, { roles, generation: generation ?? 0 });
+    const limit = this.limited.wantedOfNew(topic);
+    const stake = { roles, generation: generation ?? 0 };
+    this.meetings.set(topic, limit === NO_LIMIT ? stake : { ...stake, limit });
   }
 
   #enlist(registrar: string, topic: string, stake: Stake, again: boolean): void {
@@ -374,17 +387,38 @@ export class Interests {
     if (pair.life.incarnation < life.incarnation) return false;
     if (pair.life.incarnation > life.incarnation) return true;
     if ((stake.roles & FOLLOWS) !== 0 && (this.meetings.stakeIn(topic).roles & HAS) !== 0)
-      pair.authored.open(topic, stake.generation);
+      this.#openAsTold(pair, topic, stake);
     const generation = this.follows.generationOf(topic);
     if ((stake.roles & HAS) === 0 || generation === undefined) return true;
-    if (pair.wishes.get(topic) === generation) return true;
-    if (pair.followed.openedIn(topic) !== generation) this.#wish(pair, topic, generation);
-    else if (isNew) pair.followed.listed(topic);
+    this.limited.known(pair, topic);
+    const isWished = this.#wishIfOther(pair, topic, generation);
+    if (!isWished && isNew && pair.wishes.get(topic)?.generation !== generation) pair.followed.listed(topic);
     return true;
   }
 
+  /** An author is to know what is wished of it in a followed topic: unless it was told, or has opened it so unasked. */
+  #wishIfOther(pair: Pair, topic: string, generation: number): boolean {
+    const wish = { generation, limit: this.limited.wantedOf(pair, topic) };
+    const before = pair.wishes.get(topic);
+    const isTold = before?.generation === generation;
+    if (isTold ? before.limit === wish.limit : pair.isOpenAs(topic, wish)) return false;
+    this.#wish(pair, topic, wish);
+    return true;
+  }
+
+  #wishAnew(pair: Pair, topic: string, generation: number): void {
+    this.#wish(pair, topic, { generation, limit: this.limited.wantedOf(pair, topic) });
+  }
+
+  /** A stake tells of a follow; what that wished of this node itself is newer, or the same. */
+  #openAsTold({ authored, wishesHeard }: Pair, topic: string, { generation, limit }: Stake): void {
+    const wish = wishesHeard.get(topic);
+    if (wish?.generation === generation) authored.open(topic, generation, wish.limit, true);
+    else authored.open(topic, generation, limit);
+  }
+
   #wish(pair: Pair, topic: string, wish: Wish): void {
-    pair.wishes.set(topic, wish, wish > 0);
+    pair.wishes.set(topic, wish, wish.generation > 0);
     this.#port.hasNews(pair);
   }
 
@@ -392,46 +426,4 @@ export class Interests {
     const pair = this.#port.pairOf(life.name);
     return pair?.life.incarnation === life.incarnation ? pair : undefined;
   }
-
-  /** Whom any registrar of a topic knows, and whether one of them knows all that there are. */
-  #knownOf(
-    topic: string,
-    nowMs: number,
-  ): { readonly isSettled: boolean; readonly members: readonly Member[] } {
-    const members: Member[] = [];
-    let isSettled = false;
-    for (const registrar of this.meetings.registrarsOf(topic)) {
-      const isOwn = registrar === this.#options.life.name;
-      const list = isOwn ? this.listOf(topic, nowMs) : this.meetings.listOf(topic, registrar);
-      if (list === undefined) continue;
-      isSettled ||= list.isSettled;
-      members.push(...list.members);
-    }
-    return { isSettled, members };
-  }
-
-  /** Whether this node, as a registrar, knows of all that have a stake in a topic. */
-  #isSettled(topic: string, nowMs: number): boolean {
-    const { life } = this.#options;
-    return this.meetings.isRegistrar(life.name, topic) && this.#knowsAll(nowMs);
-  }
-
-  /** Whether this node knows of all stakes of which it is a registrar. */
-  #knowsAll(nowMs: number): boolean {
-    const { heartbeatPeriodMs } = this.#options;
-    let unheard = 0;
-    for (const pair of this.#unheard) if (this.#port.isUp(pair)) unheard += 1;
-    const { rules, limits } = this.#protocol;
-    return rules.isSettled(unheard, nowMs - this.#goneMs, heartbeatPeriodMs, limits);
-  }
-}
-
-/** Whether a stake is more than what was told before: only then somebody waits for what comes of it. */
-function isMore(told: Stake | undefined, { roles, generation }: Stake): boolean {
-  if (told === undefined || (roles & ~told.roles) !== 0) return true;
-  return (roles & FOLLOWS) !== 0 && generation !== told.generation;
-}
-
-function isSame(one: Stake, other: Stake): boolean {
-  return one.roles === other.roles && one.generation === other.generation;
 }

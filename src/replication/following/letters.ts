@@ -3,19 +3,22 @@
  * Promises and knows what `codec.ts` beside this file does; births and removals are those of `src/replication/wire`.
  *
  *     "g"  stream, number, stream, number, stream, number        heard of your stakes, wishes and counts
- *     "e"  stream, since, upTo, [ topic, roles, generation ]*
- *     "m"  stream, number, lives, [ topic, settled, [ life, roles, generation ]* ]*
- *     "w"  stream, since, upTo, [ topic, wish ]*
+ *     "e"  stream, since, upTo, [ topic, roles, follow ]*
+ *     "m"  stream, number, lives, [ topic, settled, [ life, roles, follow ]* ]*
+ *     "w"  stream, since, upTo, [ topic, follow ]*
  *     "a"  stream, number, share, version                        heard of your wishes
- *     "s"  stream, whole, since, upTo, from, to, [ topic, generation ]*, [ topic ]*, removals, births, [ topic, floor, below ]*
+ *     "s"  stream, whole, since, upTo, from, to, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*
  *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
  *     "k"  stream, clock, version
  *     "c"  stream, since, upTo, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
  *     "h"  stream, number                                        heard of your counts
  *     "q"  stream, clock, version
  *
- * What is marked by a star is one flat array; floors are left away where there are none; of the numbers of a count those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the
- * index of its name among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth has it.
+ * A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
+ *
+ * What is marked by a star is one flat array; floors are left away where there are none; of the numbers of a count those are left
+ * away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the index of its name
+ * among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth has it.
  */
 import { fitsJsonText } from "../bytes.js";
 import { isIncarnation } from "../life.js";
@@ -27,7 +30,8 @@ import type { BirthsForm } from "../wire/births.js";
 import { decodeRemovals, encodeRemovals } from "../wire/bodies.js";
 import { array, check, integer, positive, step } from "../wire/checks.js";
 import { isNodeName } from "../wire/codec.js";
-import { MAX_AUTHOR_ENTRIES, MAX_FRAME_ITEMS } from "./limits.js";
+import { MAX_AUTHOR_ENTRIES, MAX_FOLLOW_LIMIT, MAX_FRAME_ITEMS, MAX_SAMPLE } from "./limits.js";
+import { NO_LIMIT, OFFER_ONLY } from "./message.js";
 import type {
   Floor,
   Heard,
@@ -35,6 +39,7 @@ import type {
   Member,
   MemberList,
   Members,
+  Open,
   Said,
   ShareFrame,
   Stake,
@@ -55,13 +60,13 @@ export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
   if (stakes !== undefined)
     parts.push(
       "e",
-      encodeSaid(stakes, ({ roles, generation }) => [roles, generation]),
+      encodeSaid(stakes, ({ roles, generation, limit }) => [roles, followOf(generation, limit)]),
     );
   if (members !== undefined) parts.push("m", encodeMembers(members));
   if (wishes !== undefined)
     parts.push(
       "w",
-      encodeSaid(wishes, (wish) => [wish]),
+      encodeSaid(wishes, ({ generation, limit }) => [followOf(generation, limit)]),
     );
   if (wishesHeard !== undefined)
     parts.push("a", [...placeOf(wishesHeard), wishesHeard.share, wishesHeard.version]);
@@ -204,16 +209,47 @@ function decodeSaid<V>(
   return { stream, since, upTo, items: said };
 }
 
-function decodeStake(roles: unknown, generation: unknown): Stake {
+function followOf(generation: number, limit = NO_LIMIT): number | [number, number] {
+  return limit === NO_LIMIT ? generation : [generation, limit];
+}
+
+/** Returns the numbers of a follow, the generation first; what is not there is 0. */
+function decodeFollow(value: unknown): { generation: number; limit: number; others: readonly unknown[] } {
+  const [generation, limit = NO_LIMIT, ...others] =
+    typeof value === "number" ? [value] : array(value, "follow");
+  const most = step(limit, "limit");
+  check(most >= OFFER_ONLY && most <= MAX_FOLLOW_LIMIT, "limit");
+  return { generation: step(generation, "generation"), limit: most, others };
+}
+
+function decodeStake(roles: unknown, follow: unknown): Stake {
   const sum = integer(roles, "roles");
   check(sum <= 3, "roles");
-  return { roles: sum, generation: integer(generation, "generation") };
+  // Nearly all are without a limit.
+  if (typeof follow === "number") return { roles: sum, generation: integer(follow, "generation") };
+  const { generation, limit } = decodeFollow(follow);
+  check(generation >= 0, "generation");
+  return limit === NO_LIMIT ? { roles: sum, generation } : { roles: sum, generation, limit };
 }
 
 function decodeWish(value: unknown): Wish {
-  const wish = step(value, "wish");
-  check(wish !== 0, "wish");
-  return wish;
+  const { generation, limit } = decodeFollow(value);
+  check(generation !== 0, "wish");
+  return { generation, limit };
+}
+
+function encodeOpen([, generation, cut]: Open): number | number[] {
+  return cut === undefined ? generation : [generation, cut.limit, cut.sample, cut.entries];
+}
+
+function decodeOpen(topic: string, value: unknown): Open {
+  const { generation, limit, others } = decodeFollow(value);
+  check(generation > 0, "generation");
+  if (limit === NO_LIMIT) return [topic, generation];
+  const sample = integer(others[0], "sample");
+  const entries = integer(others[1], "entries");
+  check(sample <= MAX_SAMPLE && entries <= MAX_AUTHOR_ENTRIES, "cut");
+  return [topic, generation, { limit, sample, entries }];
 }
 
 function encodeTally({ want, ask, answers, entries, tells, sum, isSettled }: Tally): number[] {
@@ -246,7 +282,11 @@ function encodeMembers({ stream, number, lists }: Members): unknown[] {
   const flat = lists.flatMap(({ topic, isSettled, members }) => [
     topic,
     isSettled ? 1 : 0,
-    members.flatMap(({ life, stake: { roles, generation } }) => [indexOf(life), roles, generation]),
+    members.flatMap(({ life, stake: { roles, generation, limit } }) => [
+      indexOf(life),
+      roles,
+      followOf(generation, limit),
+    ]),
   ]);
   return [stream, number, lives, flat];
 }
@@ -288,7 +328,7 @@ function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
   const indexes = opens.length + floors.length === 0 ? undefined : indexesOf(block, births);
   return [
     ...[stream, isWhole ? 1 : 0, since, upTo, from, to],
-    opens.flatMap(([topic, generation]) => [indexes?.get(topic) ?? topic, generation]),
+    opens.flatMap((open) => [indexes?.get(open[0]) ?? open[0], encodeOpen(open)]),
     closes,
     encodeRemovals(removals, since),
     block,
@@ -323,8 +363,8 @@ function decodeShare(part: readonly unknown[], items: Items): ShareFrame {
   items.add(flat.length / 2);
   const named = (topic: unknown): string =>
     topicOf(typeof topic === "string" ? topic : strings[integer(topic, "topic")]);
-  const opens: [string, number][] = [];
-  for (let i = 0; i < flat.length; i += 2) opens.push([named(flat[i]), positive(flat[i + 1], "generation")]);
+  const opens: Open[] = [];
+  for (let i = 0; i < flat.length; i += 2) opens.push(decodeOpen(named(flat[i]), flat[i + 1]));
   const floors = decodeFloors(part[10], upTo, named);
   items.add(floors.length);
   const closes = array(part[7], "closes").map(topicOf);

@@ -24,6 +24,11 @@ export const SHARD_OF_EVERYTHING = MAX_POOL_SIZE;
 /** Who know the stakes of a topic: with one alone, its death would keep new stakes from each other until it is noticed. */
 const REGISTRARS = 2;
 
+/** Entries hash to 32 bits, of which so many may be zero. */
+export const MAX_SAMPLE = 32;
+/** The largest limit of a follow: who wants more may as well hold all. */
+export const MAX_FOLLOW_LIMIT = 1_000;
+
 export interface FollowingLimits {
   readonly registrars: number;
   /** Removals that an author keeps: a follower that stands before them is told everything. */

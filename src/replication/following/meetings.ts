@@ -190,8 +190,8 @@ export class Meetings {
       }
     }
     const before = hints.topics.get(topic) ?? NO_STAKE;
-    const generation = Math.max(before.generation, stake.generation);
-    hints.topics.set(topic, { roles: before.roles | stake.roles, generation });
+    const { generation, limit } = before.generation > stake.generation ? before : stake;
+    hints.topics.set(topic, { roles: before.roles | stake.roles, generation, limit });
   }
 
   /** A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over. */

@@ -32,12 +32,19 @@ export interface Said<V> {
   readonly items: readonly (readonly [topic: string, value: V])[];
 }
 
+/** The limit of a follow that holds all that there is. */
+export const NO_LIMIT = 0;
+/** In the place of a limit: an author is to tell how much it has, and not who that is. */
+export const OFFER_ONLY = -1;
+
 /** What a life has to do with a topic. */
 export interface Stake {
   /** A sum of `HAS` and `FOLLOWS`; 0: nothing any more. */
   readonly roles: number;
   /** Of its follow; 0 if it does not follow. */
   readonly generation: number;
+  /** What an author that comes is to tell it: absent if all that it has, else a limit or `OFFER_ONLY`. */
+  readonly limit?: number | undefined;
 }
 
 export const NO_STAKE: Stake = { roles: 0, generation: 0 };
@@ -84,6 +91,19 @@ export interface ShareSummary extends Place {
   readonly isAsking?: boolean | undefined;
 }
 
+/** What a follow with a limit is told of what an author has in a topic. */
+export interface Cut {
+  /** As it was wished: of so many entries all, and of more so many at least; or `OFFER_ONLY`: none. */
+  readonly limit: number;
+  /** Only those entries count that hash to so many zero bits (`samples.ts`). */
+  readonly sample: number;
+  /** How many entries the author has; of an offer this is told anew when it is another order of magnitude (R105). */
+  readonly entries: number;
+}
+
+/** A topic is open in a generation; where that follow has a limit, with what it is told. */
+export type Open = readonly [topic: string, generation: number, cut?: Cut | undefined];
+
 /**
  * How far a topic is told: what was born above the floor. It stood at `below` at the `from` of the frame, which lists all that
  * was born between the two; of a topic that the frame opens, all above the floor.
@@ -105,7 +125,7 @@ export interface ShareFrame {
   readonly upTo: number;
   readonly from: number;
   readonly to: number;
-  readonly opens: readonly (readonly [topic: string, generation: number])[];
+  readonly opens: readonly Open[];
   /** Of topics that are told in stretches, as far as a stretch is in the frame, or they were opened in `(from, to]`. */
   readonly floors: readonly Floor[];
   readonly closes: readonly string[];
@@ -113,8 +133,13 @@ export interface ShareFrame {
   readonly births: readonly WireBirth[];
 }
 
-/** The generation of a wish for a topic; negative: that one is wished no longer. */
-export type Wish = number;
+/** What a follower wants of an author in a topic. */
+export interface Wish {
+  /** Of the follow; negative: that one is wished no longer. */
+  readonly generation: number;
+  /** `NO_LIMIT`: all; or so many entries at least, if there are as many; or `OFFER_ONLY`. */
+  readonly limit: number;
+}
 
 /**
  * What a node tells another of how many entries a topic has: as one that wants to know it, as the registrar that asks for

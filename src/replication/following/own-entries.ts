@@ -14,6 +14,7 @@ import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf } from "../life.js";
 import type { Life } from "../life.js";
 import type { WireRemoval } from "../message.js";
+import { Offers } from "./offers.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -31,7 +32,7 @@ interface Since {
 /** A share that is told of the changes of its open topics. `hash` is that of the entry's value. */
 export interface Watcher {
   born(entry: ReplicatedEntry, hash: number): void;
-  removed(removal: OwnRemoval, hash: number): void;
+  removed(removal: OwnRemoval, hash: number, entry: ReplicatedEntry): void;
 }
 
 /** A topic that shares have open. */
@@ -46,6 +47,8 @@ interface Watched {
 const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
 
 export class OwnEntries {
+  /** Followers with a limit that are told how much there is, and no entry. */
+  readonly offers: Offers;
   readonly #origin: EntryOrigin;
   readonly #replica: string;
   readonly #set: Orswot<ReplicatedEntry>;
@@ -61,11 +64,12 @@ export class OwnEntries {
   constructor(
     owner: EntryOwner,
     life: Life,
-    { limits }: FollowingProtocol = FOLLOWING_PROTOCOL,
+    { limits, rules }: FollowingProtocol = FOLLOWING_PROTOCOL,
     shard = 0,
     clock = 0,
   ) {
     const { removalsKept } = limits;
+    this.offers = new Offers((topic) => this.of(topic).size, rules);
     this.#origin = { owner, shard, refPrefix: refPrefixOf(life, shard) };
     this.#replica = replicaOf(life);
     this.#set = new Orswot(this.#replica, { removalsKept });
@@ -123,6 +127,7 @@ export class OwnEntries {
     const removal = this.#remove(dot, topic, entry);
     this.#endings.ended(this.#clock, dot.clock, closed, (clock) => this.#removedBy(clock)?.clock);
     if (this.#topics.get(topic)?.size === 0) this.#topics.delete(topic);
+    this.offers.changed(topic);
     this.#tellRemoved(removal, entry);
   }
 
@@ -199,9 +204,9 @@ export class OwnEntries {
     return { entries, floor: above };
   }
 
-  /** How many watch a topic, over all topics. */
+  /** How many watch a topic, or are told how much there is, over all topics. */
   get watchCount(): number {
-    let count = 0;
+    let count = this.offers.size;
     for (const { watchers } of this.#watched.values()) count += watchers.size;
     return count;
   }
@@ -237,6 +242,7 @@ export class OwnEntries {
     const entries = this.#topics.get(topic);
     if (entries === undefined) this.#topics.set(topic, new Set([entry]));
     else entries.add(entry);
+    this.offers.changed(topic);
     const watched = this.#watched.get(topic);
     if (watched === undefined) return;
     // Once for all of them: what it costs is that of the value.
@@ -265,7 +271,7 @@ export class OwnEntries {
     if (watched === undefined) return;
     const hash = ReplicatedEntry.hashOf(entry);
     watched.digest?.subtract(removal.removed, hash);
-    for (const watcher of watched.watchers) watcher.removed(removal, hash);
+    for (const watcher of watched.watchers) watcher.removed(removal, hash, entry);
   }
 
   #dotOf(entry: ReplicatedEntry): Dot {

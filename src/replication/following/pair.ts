@@ -9,6 +9,7 @@ import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import type { Protocol } from "../rules.js";
 import type { Letters, MemberList, Place, ShareFrame, Stake, Tally, Wish, WishesHeard } from "./message.js";
+import { NO_LIMIT } from "./message.js";
 import type { OwnEntries } from "./own-entries.js";
 import type { FollowingProtocol } from "./rules.js";
 import { AuthoredShare } from "./share-author.js";
@@ -95,7 +96,7 @@ export class Pair {
     this.authored = new AuthoredShare(own, stream, () => of.hasNews(this), following);
     this.followed = new FollowedShare(origin, generationOf, following, protocol.rules);
     const isNoStake = ({ roles }: Stake): boolean => roles === 0;
-    const isNoWish = (wish: Wish): boolean => wish < 0;
+    const isNoWish = ({ generation }: Wish): boolean => generation < 0;
     this.wishes = new Told(stream, isNoWish, following);
     this.wishesHeard = new HeardSet(isNoWish, following);
     this.stakes = new Told(stream, isNoStake, following);
@@ -119,15 +120,22 @@ export class Pair {
     return told + this.followed.openedCount;
   }
 
-  /** Whether the author has told all that it has in a topic, in a generation: possibly that it has nothing. */
-  hasAnswered(topic: string, generation: number): boolean {
+  /** Whether the author has told what is wished of it in a topic: possibly that it has nothing. */
+  hasAnswered(topic: string, wish: Wish): boolean {
     const { followed, wishes } = this;
     if (!this.hasCaughtUp || !followed.isWhole(topic)) return false;
-    const isWishConfirmed = wishes.get(topic) === generation && wishes.isKnown(topic);
+    const isWishConfirmed = isSameWish(wishes.get(topic), wish) && wishes.isKnown(topic);
     const answer = this.#wishesAnswer;
     const isAnswered =
       isWishConfirmed && answer?.share === followed.stream && followed.version >= answer.version;
-    return this.#of.following.rules.hasAnswered(followed.openedIn(topic) === generation, isAnswered);
+    return this.#of.following.rules.hasAnswered(this.isOpenAs(topic, wish), isAnswered);
+  }
+
+  /** Whether the author has opened a topic as is wished of it. */
+  isOpenAs(topic: string, { generation, limit }: Wish): boolean {
+    const { followed } = this;
+    if (followed.openedIn(topic) !== generation) return false;
+    return this.#of.following.rules.isAsWished(followed.limitIn(topic) ?? NO_LIMIT, limit);
   }
 
   /** Whether what is held of the other is as it says, as far as is known. */
@@ -336,4 +344,8 @@ export class Pair {
     this.#summaryMs =
       authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(isConfirmed, this.#tries, limits);
   }
+}
+
+function isSameWish(one: Wish | undefined, other: Wish): boolean {
+  return one?.generation === other.generation && one.limit === other.limit;
 }

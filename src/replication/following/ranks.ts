@@ -75,6 +75,11 @@ export class Ranks {
   }
 }
 
+/** How high an author ranks among those that a follower may choose from in a topic: each follower ranks them otherwise. */
+export function preferenceOf(topic: string, follower: string, author: string): number {
+  return rankOf(rankOf(hashText(topic), hashText(follower)), mix(hashText(author)));
+}
+
 function rankOf(topic: number, name: number): number {
   return mix(Math.imul(topic ^ name, 0x9e3779b1)) >>> 0;
 }

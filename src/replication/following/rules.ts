@@ -247,6 +247,50 @@ export const FOLLOWING_RULES = {
   /** R111: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
   goesOnFrom: (begun: Begun | undefined): Begun | undefined => begun,
 
+  // Follows with a limit.
+
+  /**
+   * R102: A follow with a limit takes one author more while it has less than its limit. Those that have not answered count as
+   * what they offered. Else a full room lists nobody but the users of this node.
+   */
+  takesMore: (expected: number, limit: number): boolean => expected < limit,
+
+  /**
+   * R103: Above twice its limit it lets an author go, if without that it still has its limit. Else what it holds grows without
+   * end; or authors come and go with every user.
+   */
+  letsGo: (held: number, without: number, limit: number): boolean => held > 2 * limit && without >= limit,
+
+  /**
+   * R104: An author that alone has more than twice the limit tells a sample: the smallest that reaches the limit. It keeps one
+   * until that has less than the limit, or more than twice of it where half of the sample were enough. Else the limit of a
+   * follow is that of its largest author.
+   */
+  keepsSample: (entries: number, halved: number, sample: number, limit: number): boolean =>
+    (sample === 0 || entries >= limit) && (entries <= 2 * limit || halved < limit),
+
+  /**
+   * R105: An author that is not chosen offers what it has, as a number. It says it anew when it has twice as many, or half as
+   * many, or anything again. Else a follow below its limit does not know of those who could fill it.
+   */
+  isOfferedAnew: (entries: number, told: number): boolean =>
+    entries > 0 && (entries > 2 * told || 2 * entries < told),
+
+  /**
+   * R106: Within a generation only a wish changes what is told of a topic, and only what answers the present one counts. What a
+   * registrar says of a follow may be older. Else a follow is complete with what it was told by another limit.
+   */
+  isOpenedOtherwise: (isWish: boolean, before: number, limit: number): boolean => isWish && before !== limit,
+
+  /** R106: Whether an open is what was wished. */
+  isAsWished: (open: number, wished: number): boolean => open === wished,
+
+  /**
+   * R107: A follow that has others to choose from wants no more than offers of authors that come. Else each of them tells what
+   * it has, and is let go.
+   */
+  wantsOffers: (offering: number): boolean => offering > 0,
+
   /** R80: All stakes are enlisted again every 10 minutes, spread evenly. Else a mistake that nobody has thought of stays. */
   renewals: (stakes: number, elapsedMs: number, { renewalMs }: FollowingLimits): number =>
     (stakes * elapsedMs) / renewalMs,

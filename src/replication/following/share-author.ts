@@ -10,8 +10,12 @@
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { WireBirth, WireRemoval } from "../message.js";
-import type { Floor, Place, ShareFrame, ShareSummary } from "./message.js";
-import type { OwnEntries, OwnRemoval, Watcher } from "./own-entries.js";
+import { CutTopic } from "./cut-topic.js";
+import type { CutShare } from "./cut-topic.js";
+import { NO_LIMIT } from "./message.js";
+import type { Cut, Floor, Open as WireOpen, Place, ShareFrame, ShareSummary } from "./message.js";
+import type { OfferTaker } from "./offers.js";
+import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 import { Stretches } from "./stretches.js";
@@ -20,18 +24,20 @@ interface Open {
   readonly generation: number;
   /** The version of the share that opened it. */
   version: number;
+  /** What is told of it, where the follow has a limit. */
+  readonly cut: CutTopic | undefined;
 }
 
 /** What a frame tells of, beside the range that it covers. */
 interface Content extends Pick<ShareFrame, "closes" | "removals"> {
-  readonly opens: [topic: string, generation: number][];
+  readonly opens: WireOpen[];
   readonly floors: Floor[];
   readonly births: WireBirth[];
   /** How many births more it may tell of topics that it opens, or goes on to tell. */
   room: number;
 }
 
-export class AuthoredShare implements Watcher {
+export class AuthoredShare implements CutShare, OfferTaker {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
@@ -55,6 +61,8 @@ export class AuthoredShare implements Watcher {
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
+  /** Topics of which another sample may be due. */
+  readonly #uneven = new Set<string>();
 
   /** @param hasNews is called when there is something for a next frame. */
   constructor(
@@ -100,32 +108,48 @@ export class AuthoredShare implements Watcher {
     return this.#open.size;
   }
 
-  /** The topics that are open, and the generation in which each is. */
-  *opened(): Generator<[topic: string, generation: number]> {
-    for (const [topic, { generation }] of this.#open) yield [topic, generation];
+  /** The topics that are open, and the generation in which each is; where its follow has a limit, with what is told. */
+  *opened(): Generator<WireOpen> {
+    for (const topic of this.#open.keys()) yield this.#wireOpen(topic);
   }
 
   generationOf(topic: string): number | undefined {
     return this.#open.get(topic)?.generation;
   }
 
-  /** Counts a topic to the share, in a generation of the follower's; anew, if it was open in an earlier one. */
-  open(topic: string, generation: number): void {
+  /**
+   * Counts a topic to the share, in a generation of the follower's; anew, if it was open in an earlier one. What else is told
+   * of the topic within a generation only a wish of the follower's can say.
+   */
+  open(topic: string, generation: number, limit = NO_LIMIT, isWish = false): void {
     const before = this.#open.get(topic);
-    if (before !== undefined && before.generation >= generation) return;
-    if (before !== undefined) this.#letGo(topic);
+    if (before !== undefined) {
+      if (before.generation > generation) return;
+      const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, limitOf(before), limit);
+      if (before.generation === generation && !isOther) return;
+      this.#letGo(topic, before);
+    }
+    this.#begin(topic, generation, limit);
+  }
+
+  offerAnew(topic: string): void {
+    const open = this.#open.get(topic);
+    if (open === undefined) return;
     this.#version += 1;
-    this.#open.set(topic, { generation, version: this.#version });
+    this.#open.set(topic, { ...open, version: this.#version });
     this.#opens.add(topic);
-    this.#closed.delete(topic);
-    this.#own.watch(topic, this);
     this.#change();
+  }
+
+  uneven(topic: string): void {
+    this.#uneven.add(topic);
   }
 
   /** The topic counts to it no longer. */
   close(topic: string): void {
-    if (!this.#open.has(topic)) return;
-    this.#letGo(topic);
+    const open = this.#open.get(topic);
+    if (open === undefined) return;
+    this.#letGo(topic, open);
     this.#version += 1;
     this.#open.delete(topic);
     this.#opens.delete(topic);
@@ -144,8 +168,9 @@ export class AuthoredShare implements Watcher {
   /** The follower is forgotten: nothing is told to it any more. */
   end(): void {
     this.#stretches.clear();
-    for (const topic of this.#open.keys()) this.#own.unwatch(topic, this);
+    for (const [topic, open] of this.#open) this.#unwatch(topic, open);
     this.#open.clear();
+    this.#uneven.clear();
   }
 
   born(entry: ReplicatedEntry, hash: number): void {
@@ -179,6 +204,7 @@ export class AuthoredShare implements Watcher {
 
   /** The frame of what has changed since the last one. `isAsked`: what is told in stretches goes on. */
   next(isAsked = false): ShareFrame {
+    this.#even();
     const { clock, version } = this.#told;
     if (version === 0) return this.#everything();
     const content = this.#news(clock, version);
@@ -188,6 +214,7 @@ export class AuthoredShare implements Watcher {
 
   /** What a follower lacks that stands at a place; `undefined` if nothing. */
   answer({ stream, clock, version }: Place): ShareFrame | undefined {
+    this.#even();
     const told = this.#told;
     const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
     if (isOwn && clock === told.clock && version === told.version)
@@ -251,7 +278,7 @@ export class AuthoredShare implements Watcher {
       const topic = topicOf(entry);
       const floor = this.#wasOpen(topic, from) ? this.#stretches.floorAt(topic, from) : Infinity;
       if (floor === undefined) return undefined;
-      if (ReplicatedEntry.clockOf(entry) > floor) births.push(birthOf(entry));
+      if (ReplicatedEntry.clockOf(entry) > floor && this.#counts(topic, entry)) births.push(birthOf(entry));
     }
     for (const { topic, floor, below, entries } of this.#stretches.since(from)) {
       if (!this.#wasOpen(topic, from)) continue;
@@ -259,10 +286,10 @@ export class AuthoredShare implements Watcher {
       content.floors.push({ topic, floor, below });
       for (const entry of entries) births.push(birthOf(entry));
     }
-    for (const [topic, { version }] of this.#open) {
-      if (version <= from) continue;
+    for (const [topic, open] of this.#open) {
+      if (open.version <= from) continue;
       if (this.#opens.has(topic)) this.#tellOpen(topic, content);
-      else this.#tellAgain(topic, content);
+      else this.#tellAgain(topic, open, content);
       if (!this.#protocol.rules.isTold(births.length + removals.length, this.#protocol.limits))
         return undefined;
     }
@@ -275,7 +302,7 @@ export class AuthoredShare implements Watcher {
   #everything(): ShareFrame {
     const content = this.#contentOf({ closes: [], removals: [] });
     let size = 0;
-    for (const topic of this.#open.keys()) size += this.#own.of(topic).size;
+    for (const [topic, { cut }] of this.#open) size += cut?.size ?? this.#own.of(topic).size;
     // What is told in part is told from its beginning: at another version, as one place is one content.
     if (size > content.room || this.#stretches.areOpen) {
       this.#version += 1;
@@ -297,7 +324,8 @@ export class AuthoredShare implements Watcher {
   #tellOpen(topic: string, content: Content): void {
     const open = this.#open.get(topic);
     if (open === undefined) return;
-    content.opens.push([topic, open.generation]);
+    content.opens.push(this.#wireOpen(topic));
+    if (open.cut !== undefined) return this.#tellCut(topic, open.cut, content);
     const entries = this.#own.of(topic);
     if (entries.size <= content.room) {
       for (const entry of entries) content.births.push(birthOf(entry));
@@ -310,12 +338,22 @@ export class AuthoredShare implements Watcher {
     this.#tellStretch(topic, content);
   }
 
+  /** The same of a follow with a limit: what counts is never so much that it needs stretches. */
+  #tellCut(topic: string, cut: CutTopic, content: Content): void {
+    for (const entry of cut.of(this.#own.of(topic))) {
+      content.births.push(birthOf(entry));
+      this.#count += 1;
+      this.#digest.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    }
+    content.room = Math.max(0, content.room - cut.size);
+  }
+
   /** What a frame has told of a topic that it opened, which was lost. */
-  #tellAgain(topic: string, content: Content): void {
-    content.opens.push([topic, this.#open.get(topic)?.generation ?? 0]);
+  #tellAgain(topic: string, open: Open, content: Content): void {
+    content.opens.push(this.#wireOpen(topic));
     const floor = this.#stretches.get(topic)?.floor ?? 0;
     if (floor > 0) content.floors.push({ topic, floor, below: 0 });
-    for (const entry of this.#own.of(topic))
+    for (const entry of this.#entriesOf(topic, open))
       if (ReplicatedEntry.clockOf(entry) > floor) content.births.push(birthOf(entry));
   }
 
@@ -341,13 +379,33 @@ export class AuthoredShare implements Watcher {
     this.#digest.addAll(sum);
   }
 
+  #wireOpen(topic: string): WireOpen {
+    const { generation = 0, cut } = this.#open.get(topic) ?? {};
+    return cut === undefined ? [topic, generation] : [topic, generation, this.#wireCut(topic, cut)];
+  }
+
+  #wireCut(topic: string, cut: CutTopic): Cut {
+    return cut.told(cut.isOffer ? this.#own.offers.toldOf(topic) : this.#own.of(topic).size);
+  }
+
+  /** What counts of an open topic. */
+  #entriesOf(topic: string, { cut }: Open): Iterable<ReplicatedEntry> {
+    const entries = this.#own.of(topic);
+    return cut === undefined ? entries : cut.of(entries);
+  }
+
+  #counts(topic: string, entry: ReplicatedEntry): boolean {
+    return this.#open.get(topic)?.cut?.has(entry) !== false;
+  }
+
   /** Whether a topic is open and was so at a version: then its changes are told, and not all of it. */
   #wasOpen(topic: string, version: number): boolean {
     return (this.#open.get(topic)?.version ?? Infinity) <= version;
   }
 
   #isToBeTold({ topic, removed }: OwnRemoval, since: number, from: number): boolean {
-    return removed <= since && this.#wasOpen(topic, from);
+    if (removed > since || !this.#wasOpen(topic, from)) return false;
+    return this.#open.get(topic)?.cut?.isOffer !== true;
   }
 
   #isHere(entry: ReplicatedEntry): boolean {
@@ -359,24 +417,66 @@ export class AuthoredShare implements Watcher {
     return { clock, removed, closed: this.#own.isClosed(clock) };
   }
 
+  #begin(topic: string, generation: number, limit: number): void {
+    this.#version += 1;
+    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this, this.#protocol.rules);
+    cut?.choose(this.#own.of(topic));
+    this.#open.set(topic, { generation, version: this.#version, cut });
+    this.#opens.add(topic);
+    this.#closed.delete(topic);
+    if (cut?.isOffer === true) this.#own.offers.add(topic, this);
+    else this.#own.watch(topic, cut ?? this);
+    this.#change();
+  }
+
   /** What was told of a topic is not summed up any more. */
-  #letGo(topic: string): void {
+  #letGo(topic: string, open: Open): void {
     const stretch = this.#stretches.get(topic);
     if (stretch !== undefined) {
       this.#count -= stretch.count;
       this.#digest.subtractAll(stretch.digest);
       this.#stretches.end(topic);
-    } else if (!this.#opens.has(topic)) {
+    } else if (!this.#opens.has(topic)) this.#excludeAll(topic, open);
+    this.#uneven.delete(topic);
+    this.#unwatch(topic, open);
+  }
+
+  #excludeAll(topic: string, { cut }: Open): void {
+    if (cut === undefined) {
       this.#count -= this.#own.of(topic).size;
       this.#digest.subtractAll(this.#own.digestOf(topic));
+      return;
     }
-    this.#own.unwatch(topic, this);
+    for (const entry of cut.of(this.#own.of(topic))) {
+      this.#count -= 1;
+      this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    }
+  }
+
+  #unwatch(topic: string, { cut }: Open): void {
+    if (cut?.isOffer === true) this.#own.offers.delete(topic, this);
+    else this.#own.unwatch(topic, cut ?? this);
+  }
+
+  /** Opens anew what another sample is to be told of: with the frame, as an entry that is updated is none and one again. */
+  #even(): void {
+    for (const topic of this.#uneven) {
+      this.#uneven.delete(topic);
+      const open = this.#open.get(topic);
+      if (open?.cut?.isUneven !== true) continue;
+      this.#letGo(topic, open);
+      this.#begin(topic, open.generation, open.cut.limit);
+    }
   }
 
   #change(): void {
     this.#isPending = true;
     this.#hasNews();
   }
+}
+
+function limitOf({ cut }: Open): number {
+  return cut?.limit ?? NO_LIMIT;
 }
 
 function topicOf(entry: ReplicatedEntry): string {

@@ -16,9 +16,11 @@ import type { Gone, SliceChange } from "../holding/identity.js";
 import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
-import type { Place, ShareFrame, ShareSummary } from "./message.js";
+import { NO_LIMIT, OFFER_ONLY } from "./message.js";
+import type { Cut, Place, ShareFrame, ShareSummary } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
+import { samplesOf } from "./samples.js";
 import { SetAside } from "./set-aside.js";
 
 /** The generation in which this node follows a topic, if it does. */
@@ -32,6 +34,8 @@ interface Opening {
   floor: number;
   /** Whether a registrar has named the author since it was opened. */
   isListed: boolean;
+  /** What of it is told, where the follow has a limit. */
+  readonly cut: Cut | undefined;
 }
 
 /** What came of a frame. */
@@ -41,6 +45,8 @@ export interface Merged {
   readonly closed: readonly (readonly [topic: string, isListed: boolean])[];
   /** Topics that it opened in another generation than the present one. */
   readonly ignored: readonly (readonly [topic: string, generation: number])[];
+  /** Topics that it opened in the present one. */
+  readonly opened: readonly string[];
 }
 
 const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
@@ -128,7 +134,12 @@ export class FollowedShare {
 
   /** Does some of it, with so many entries: returns those that were not told anew, and are let go. */
   work(most: number): Gone[] {
-    return this.#setAside.work(most);
+    return this.#setAside.work(most).map((gone) => {
+      const { entry } = gone;
+      return isCutOff(entry, this.#opened.get(ReplicatedEntry.topicOf(entry))?.cut)
+        ? { ...gone, limited: true }
+        : gone;
+    });
   }
 
   /** What is held of a topic. */
@@ -143,6 +154,22 @@ export class FollowedShare {
   /** The generation in which a topic is open. */
   openedIn(topic: string): number | undefined {
     return this.#opened.get(topic)?.generation;
+  }
+
+  /** The limit with which a topic is open, if it is: `NO_LIMIT`, one of a follow's, or `OFFER_ONLY`. */
+  limitIn(topic: string): number | undefined {
+    const opening = this.#opened.get(topic);
+    return opening === undefined ? undefined : (opening.cut?.limit ?? NO_LIMIT);
+  }
+
+  /** What is told of an open topic, where its follow has a limit. */
+  cutOf(topic: string): Cut | undefined {
+    return this.#opened.get(topic)?.cut;
+  }
+
+  /** The topics that are open. */
+  topics(): IterableIterator<string> {
+    return this.#opened.keys();
   }
 
   /** A registrar names the author: it may have come to the topic anew, after a close that is still under way. */
@@ -283,15 +310,16 @@ export class FollowedShare {
   #take({ isWhole, since, opens, floors, closes, removals, births }: ShareFrame): Merged {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
-    const dropped = (entry: ReplicatedEntry, isClosed = false): void => {
+    const dropped = (entry: ReplicatedEntry, isClosed = false, isLimited = false): void => {
       this.#drop(entry);
-      gone.push({ entry, closed: isClosed });
+      gone.push(isLimited ? { entry, closed: false, limited: true } : { entry, closed: isClosed });
     };
     if (isWhole && rules.isBesideHeld(this.#entries.size, floors.length, this.#protocol.limits))
       this.#setAllAside();
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
-    const opening = new Map(opens);
+    const opening = new Set<string>();
+    for (const [topic] of opens) opening.add(topic);
     const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of removals) {
@@ -312,20 +340,24 @@ export class FollowedShare {
       this.#unfinished.delete(topic);
     }
     const ignored: [string, number][] = [];
-    for (const [topic, generation] of opening) {
+    const opened: string[] = [];
+    for (const [topic, generation, cut] of opens) {
       const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
       const floor = floorOf.get(topic)?.floor ?? 0;
-      this.#opened.set(topic, { generation, entries, floor, isListed });
+      this.#opened.set(topic, { generation, entries, floor, isListed, cut });
       const counts = this.#counts(topic);
       for (const entry of entries) {
         const clock = ReplicatedEntry.clockOf(entry);
         if (counts && rules.isSetAside(clock, floor)) {
           this.#drop(entry);
           this.#setAside.put(entry);
-        } else if (!counts || rules.diesByOpen(listed.has(clock))) dropped(entry);
+        } else if (!counts || rules.diesByOpen(listed.has(clock)))
+          dropped(entry, false, counts && isCutOff(entry, cut));
       }
-      if (counts) this.#ignored.delete(topic);
-      else {
+      if (counts) {
+        this.#ignored.delete(topic);
+        opened.push(topic);
+      } else {
         for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
         this.#ignored.add(topic);
         ignored.push([topic, generation]);
@@ -371,7 +403,7 @@ export class FollowedShare {
     }
     for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
-    return { change, closed, ignored };
+    return { change, closed, ignored, opened };
   }
 
   /** Takes from what was set aside those of which entries are later revisions. */
@@ -428,4 +460,9 @@ export class FollowedShare {
     this.#opened.get(ReplicatedEntry.topicOf(entry))?.entries.delete(entry);
     this.#digest.subtract(clock, this.#rules.hashOf(entry));
   }
+}
+
+/** Whether an entry is none of those that are told. */
+function isCutOff(entry: ReplicatedEntry, cut: Cut | undefined): boolean {
+  return cut !== undefined && (cut.limit === OFFER_ONLY || samplesOf(entry) < cut.sample);
 }

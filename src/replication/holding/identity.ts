@@ -8,6 +8,8 @@ import { ReplicatedEntry } from "../entry.js";
 export interface Gone {
   readonly entry: ReplicatedEntry;
   readonly closed: boolean;
+  /** Whether it is there still, and no longer among those that a follow with a limit holds. */
+  readonly limited?: boolean | undefined;
 }
 
 export interface SliceChange {

@@ -13,7 +13,12 @@ import type {
 import { FollowingOutbox, largestShareFrameBytes } from "../../../src/replication/following/outbox.js";
 import { COUNTER_SPAN } from "../../../src/replication/following/roll-text.js";
 import { Assembly } from "../../../src/replication/following/pieces.js";
-import { MAX_AUTHOR_ENTRIES } from "../../../src/replication/following/limits.js";
+import {
+  MAX_AUTHOR_ENTRIES,
+  MAX_FOLLOW_LIMIT,
+  MAX_SAMPLE,
+} from "../../../src/replication/following/limits.js";
+import { NO_LIMIT } from "../../../src/replication/following/message.js";
 import { NO_TALLY } from "../../../src/replication/following/tally.js";
 import { LIMITS, MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../../src/replication/limits.js";
 import { RULES } from "../../../src/replication/rules.js";
@@ -33,7 +38,17 @@ const nodeName = text.filter(
 const life = fc.record({ name: nodeName, incarnation });
 const heard = fc.record({ stream: number, number });
 const place = fc.record({ stream: number, clock: number, version: number });
-const stake = fc.record({ roles: fc.integer({ min: 0, max: 3 }), generation: number });
+/** A limit, or that offers are enough. */
+const limit = fc.integer({ min: -1, max: MAX_FOLLOW_LIMIT }).filter((each) => each !== NO_LIMIT);
+const stake = fc.record(
+  { roles: fc.integer({ min: 0, max: 3 }), generation: number, limit },
+  { requiredKeys: ["roles", "generation"] },
+);
+const wish = fc.record({
+  generation: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).filter((each) => each !== 0),
+  limit: fc.oneof(fc.constant(NO_LIMIT), limit),
+});
+const cut = fc.record({ limit, sample: fc.integer({ min: 0, max: MAX_SAMPLE }), entries: number });
 const tally = fc.record({
   ...{ want: number, ask: number, answers: number, entries: number, tells: number },
   sum: fc.nat({ max: 2 ** 52 }),
@@ -79,7 +94,7 @@ const share: fc.Arbitrary<ShareFrame> = fc
     since: fc.integer({ min: 1, max: 2 ** 40 }),
     from: number,
     to: fc.nat(20),
-    opens: fc.array(fc.tuple(topic, positive), { maxLength: 5 }),
+    opens: fc.array(fc.oneof(fc.tuple(topic, positive), fc.tuple(topic, positive, cut)), { maxLength: 5 }),
     floors: fc.array(fc.record({ topic, floor: fc.nat(40), below: fc.nat(40) }), { maxLength: 4 }),
     closes: fc.array(topic, { maxLength: 4 }),
     removed: fc.array(fc.tuple(fc.nat(2 ** 20), fc.boolean()), { maxLength: 6 }),
@@ -107,7 +122,7 @@ const letters: fc.Arbitrary<Letters> = fc.record(
     greeting: fc.record({ stakes: heard, wishes: heard, counts: heard }),
     stakes: said(stake),
     members,
-    wishes: said(fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).filter((wish) => wish !== 0)),
+    wishes: said(wish),
     wishesHeard: fc.record({ stream: number, number, share: number, version: number }),
     share,
     summary: fc.record(
@@ -200,7 +215,10 @@ describe("frames of nodes that follow", () => {
   it("R7: come together whole or not at all", () => {
     const sent: string[] = [];
     const outbox = new FollowingOutbox(from, 400, (payload) => sent.push(payload), RULES);
-    const items = Array.from({ length: 60 }, (_, i) => [`room:${i}`, 1] as const);
+    const items = Array.from(
+      { length: 60 },
+      (_, i) => [`room:${i}`, { generation: 1, limit: NO_LIMIT }] as const,
+    );
     outbox.sendLetters({ wishes: { stream: 1, since: 0, upTo: 60, items } }, to);
     expect(sent.length).toBeGreaterThan(3);
     for (let lost = 0; lost < sent.length; lost++) {

@@ -3,11 +3,14 @@
  * shares. It is told of every change, and knows no frame.
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
-import type { ShareFrame } from "../../../src/replication/following/message.js";
+import { OFFER_ONLY } from "../../../src/replication/following/message.js";
+import type { Cut, ShareFrame } from "../../../src/replication/following/message.js";
+import { samplesOf } from "../../../src/replication/following/samples.js";
 
 interface Birth {
   readonly clock: number;
   readonly topic: string;
+  readonly samples: number;
   removedAt: number;
 }
 
@@ -28,6 +31,7 @@ export interface OpenEvent {
   readonly version: number;
   readonly topic: string;
   readonly generation: number | undefined;
+  readonly cut?: Cut | undefined;
 }
 
 export class ShareHistory {
@@ -37,7 +41,8 @@ export class ShareHistory {
 
   born(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
-    this.#births.set(clock, { clock, topic: ReplicatedEntry.topicOf(entry), removedAt: Infinity });
+    const topic = ReplicatedEntry.topicOf(entry);
+    this.#births.set(clock, { clock, topic, samples: samplesOf(entry), removedAt: Infinity });
   }
 
   removed(entry: ReplicatedEntry, clock: number): void {
@@ -50,8 +55,8 @@ export class ShareHistory {
     this.#streams.set(stream, events);
   }
 
-  opened({ stream, version }: Share, topic: string, generation: number): void {
-    this.#streams.get(stream)?.push({ version, topic, generation });
+  opened({ stream, version }: Share, topic: string, generation: number, cut?: Cut): void {
+    this.#streams.get(stream)?.push({ version, topic, generation, cut });
   }
 
   closed({ stream, version }: Share, topic: string): void {
@@ -73,9 +78,9 @@ export class ShareHistory {
     version: number,
     generationOf: (topic: string) => number | undefined,
   ): number[] {
-    const open = new Map<string, number | undefined>();
+    const open = new Map<string, OpenEvent>();
     for (const event of this.#streams.get(stream) ?? []) {
-      if (event.version <= version) open.set(event.topic, event.generation);
+      if (event.version <= version) open.set(event.topic, event);
     }
     const floors = new Map<string, Told>();
     for (const each of this.#told.get(stream) ?? []) {
@@ -85,7 +90,8 @@ export class ShareHistory {
     }
     const found: number[] = [];
     for (const birth of this.#births.values()) {
-      const generation = open.get(birth.topic);
+      const { generation, cut } = open.get(birth.topic) ?? {};
+      if (cut !== undefined && (cut.limit === OFFER_ONLY || birth.samples < cut.sample)) continue;
       if (birth.clock > clock || birth.removedAt <= clock) continue;
       if (birth.clock <= (floors.get(birth.topic)?.floor ?? 0)) continue;
       if (generation !== undefined && generation === generationOf(birth.topic)) found.push(birth.clock);

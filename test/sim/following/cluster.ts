@@ -31,7 +31,7 @@ const DOWN_MS = 8_000;
 
 /** What a share has open, as it was noted last, and what was noted of it. */
 interface NotedShare {
-  readonly opened: Map<string, number>;
+  readonly opened: Map<string, string>;
   readonly events: OpenEvent[];
   version: number;
 }
@@ -114,6 +114,8 @@ export class Cluster {
   readonly calledMs = new Map<string, number>();
   /** Who was taken for down by whom, and whether that was alive. */
   readonly downs: { by: string; name: string; atMs: number; isAlive: boolean }[] = [];
+  /** How many entries all nodes were told of and let go, because of their limits. */
+  letGo = 0;
   /** Frames that were sent, of each kind. */
   readonly sent = { broadcasts: 0, beats: 0, summaries: 0, others: 0 };
   /** The most births and removals that one frame of a share has had; and how many leaves were told, over all nodes. */
@@ -420,6 +422,7 @@ export class Cluster {
       this.leaves += diff.leaves.length;
       const fold = folds.get(topic) ?? new DiffFold();
       folds.set(topic, fold);
+      for (const { reason } of diff.leaves) if (reason === "limited") this.letGo += 1;
       for (const each of fold.apply(new Map([[topic, diff]]))) this.wrong.push(`${node.name}: ${each}`);
       if (fold.count(topic) !== view.count(topic))
         this.wrong.push(
@@ -508,7 +511,7 @@ function hears({ holds, hearsFollowers }: Node, among: Holds): boolean {
 }
 
 /** One revision of an entry, whoever knows it: refs are those of the nodes that hold alike. */
-function nameOf({ session, meta }: ReplicatedEntry): string {
+export function nameOf({ session, meta }: ReplicatedEntry): string {
   return `${session} ${JSON.stringify(meta)}`;
 }
 
@@ -521,10 +524,11 @@ function noteOpened(share: AuthoredShare, noted: NotedShare): void {
     opened.delete(topic);
     events.push({ version, topic, generation: undefined });
   }
-  for (const [topic, generation] of share.opened()) {
-    if (opened.get(topic) === generation) continue;
-    opened.set(topic, generation);
-    events.push({ version, topic, generation });
+  for (const [topic, generation, cut] of share.opened()) {
+    const text = JSON.stringify([generation, cut?.limit, cut?.sample]);
+    if (opened.get(topic) === text) continue;
+    opened.set(topic, text);
+    events.push({ version, topic, generation, cut });
   }
 }
 

@@ -55,9 +55,13 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
     }
     const aside = pair.followed.weight - pair.followed.entries.size;
     if (aside > 0) found.push(`${node.name} keeps ${aside} entries of ${name} that were not told anew`);
-    for (const [topic, wish] of pair.wishes) {
-      if (follows.generationOf(topic) !== wish)
-        found.push(`${node.name} tells ${name} the wish ${wish} of ${topic}`);
+    for (const [topic, { generation, limit }] of pair.wishes) {
+      if (follows.generationOf(topic) !== generation)
+        found.push(`${node.name} tells ${name} the wish ${generation} of ${topic}`);
+      // One that has left may come again to what was wished of it before.
+      const isOpen = pair.followed.openedIn(topic) !== undefined;
+      if (isOpen && limit !== node.follower.interests.limited.wantedOf(pair, topic))
+        found.push(`${node.name} wishes ${limit} of ${topic} from ${name}, and wants something else`);
     }
     for (const [topic] of pair.stakes) {
       if (!meetings.registrarsOf(topic).includes(name))

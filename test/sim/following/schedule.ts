@@ -5,6 +5,7 @@
  */
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import type { FollowingLimits } from "../../../src/replication/following/limits.js";
+import { NO_LIMIT } from "../../../src/replication/following/message.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingRules } from "../../../src/replication/following/rules.js";
 import { SeededRandom } from "../../../src/testing/random.js";
@@ -12,6 +13,7 @@ import { PROTOCOL } from "../../../src/replication/rules.js";
 import type { Rules } from "../../../src/replication/rules.js";
 import { CALM, Cluster, HEARTBEAT_MS, type Holds, type Node } from "./cluster.js";
 import { leaksOf } from "./leaks.js";
+import { heldOf, wrongInLimit } from "./limited-oracle.js";
 
 const STEPS = 60;
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
@@ -23,6 +25,12 @@ const CALM_AFTER_MS = 6 * HEARTBEAT_MS;
 
 /** A node that holds everything has heard within this time who is there, as long as nothing is lost. */
 const HEARS_OUT_WITHIN_MS = 1.25 * HEARTBEAT_MS;
+
+/** A follow of an application's. */
+interface Handle {
+  readonly topic: string;
+  readonly limit: number | undefined;
+}
 
 /** How a rule is broken, or a limit set. */
 export interface Changes {
@@ -67,6 +75,7 @@ export function runSchedule(seed: number, changes: Changes = {}, isMixed = false
     choices.chance(0.25),
     choices.chance(0.5),
     isMixed ? new SeededRandom(seed).fork("kinds") : undefined,
+    new SeededRandom(seed).fork("limited").chance(0.6) ? new SeededRandom(seed).fork("limits") : undefined,
   ).run();
 }
 
@@ -82,16 +91,26 @@ class Schedule {
   readonly #kinds: SeededRandom | undefined;
   /** How likely a node that starts holds everything. */
   readonly #share: number;
-  /** How often each node follows each topic. */
-  readonly #handles = new Map<Node, string[]>();
+  /** How each node follows each topic, once for each handle. */
+  readonly #handles = new Map<Node, Handle[]>();
+  /** Chooses the limits of follows, where some have one. */
+  readonly #limits: SeededRandom | undefined;
   /** How often each node wants to know the count of each topic. */
   readonly #counted = new Map<Node, string[]>();
 
   /**
    * @param isCalm: nothing is lost, cut or slow, and nobody crashes: what is complete is right at any time.
    * @param counts: counts are followed, too.
+   * @param limits: chooses limits, if follows have any.
    */
-  constructor(cluster: Cluster, isCalm: boolean, counts: boolean, kinds: SeededRandom | undefined) {
+  constructor(
+    cluster: Cluster,
+    isCalm: boolean,
+    counts: boolean,
+    kinds: SeededRandom | undefined,
+    limits: SeededRandom | undefined,
+  ) {
+    this.#limits = limits;
     this.#kinds = kinds;
     this.#share = kinds?.pick([0.2, 0.5, 0.8]) ?? 0;
     this.#cluster = cluster;
@@ -148,11 +167,15 @@ class Schedule {
     else if (chance < 0.65 && entries.length > 0) cluster.untrack(node, this.#random.pick(entries));
     else if (node.holds === "everything") return;
     else if (chance < 0.85) {
-      handles.push(topic);
-      cluster.step(node, { type: "follow", topic });
+      const handle = { topic, limit: this.#limits?.pick([undefined, 1, 2, 4, 8]) };
+      handles.push(handle);
+      cluster.step(node, { type: "follow", ...handle });
     } else if (handles.length > 0) {
-      const [closed = topic] = handles.splice(this.#random.integer(0, handles.length - 1), 1);
-      cluster.step(node, { type: "unfollow", topic: closed });
+      const [closed = { topic, limit: undefined }] = handles.splice(
+        this.#random.integer(0, handles.length - 1),
+        1,
+      );
+      cluster.step(node, { type: "unfollow", ...closed });
     }
   }
 
@@ -249,7 +272,16 @@ class Schedule {
       for (const topic of this.#topicsOf(node)) {
         if (!isComplete(node, topic, cluster.nowMs)) continue;
         const listed = cluster.listed(node, topic);
-        for (const ref of cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS)) {
+        const truth = cluster.truth(topic, cluster.nowMs - HEARTBEAT_MS);
+        const limit = limitOf(node, topic);
+        if (limit !== NO_LIMIT) {
+          if (listed.size < Math.min(limit, truth.size))
+            cluster.wrong.push(
+              `${node.name} is complete in ${topic} with ${listed.size} of ${truth.size}, and its limit is ${limit}`,
+            );
+          continue;
+        }
+        for (const ref of truth) {
           if (!listed.has(ref)) cluster.wrong.push(`${node.name} is complete in ${topic} without ${ref}`);
         }
       }
@@ -327,7 +359,11 @@ class Schedule {
     for (const node of cluster.nodes.values()) {
       const { name, follower } = node;
       for (const topic of this.#topicsOf(node)) {
-        const [truth, listed] = [cluster.truth(topic), cluster.listed(node, topic)];
+        const listed = cluster.listed(node, topic);
+        const all = cluster.truth(topic);
+        const limit = limitOf(node, topic);
+        const truth = limit === NO_LIMIT ? all : heldOf(cluster, node, topic);
+        if (limit !== NO_LIMIT) wrong.push(...wrongInLimit(cluster, node, topic, limit));
         for (const ref of truth) if (!listed.has(ref)) wrong.push(`${name} lacks ${ref} of ${topic}`);
         for (const ref of listed) if (!truth.has(ref)) wrong.push(`${name} has the ghost ${ref} of ${topic}`);
         if (!isComplete(node, topic, cluster.nowMs)) wrong.push(`${name} is not complete in ${topic}`);
@@ -352,6 +388,11 @@ class Schedule {
     }
     return wrong;
   }
+}
+
+/** The limit with which a node follows a topic. */
+function limitOf({ holds, follower }: Node, topic: string): number {
+  return holds === "everything" ? NO_LIMIT : follower.interests.follows.limitOf(topic);
 }
 
 /** Whether a node says of a topic that it lists all that there is. */
