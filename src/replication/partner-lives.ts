@@ -138,8 +138,10 @@ export class PartnerLives implements MembershipListener<Partner> {
     this.#concerned.greetings.want(partner, nowMs);
   }
 
-  insisted(partner: Partner): void {
+  insisted(partner: Partner, nowMs: number): void {
     partner.pair.followed.doubt();
+    // One that has nothing to say, as this node follows nothing of it, would never be asked.
+    this.#concerned.agenda.at(partner, nowMs);
     const trouble = { kind: "counterAhead", life: partner.life } as const;
     this.#concerned.effects.add({ type: "trouble", trouble });
   }

@@ -5,7 +5,7 @@
 import type { Counters } from "./counters.js";
 import { ReplicatedEntry } from "./entry.js";
 import type { Interests } from "./following/interests.js";
-import type { FollowingLimits } from "./following/limits.js";
+import { ITEMS_OF_A_COUNT, type FollowingLimits } from "./following/limits.js";
 import type { Letters, ShareFrame } from "./following/message.js";
 import type { Merged } from "./following/share-follower.js";
 import { NO_CHANGE } from "./holding/identity.js";
@@ -92,8 +92,8 @@ export class Reading {
       }
     }
     if (wishesHeard !== undefined) pair.confirmed(wishesHeard);
-    if (counts !== undefined && this.#admitsTopics(pair.countsHeard.growthBy(counts), nowMs))
-      interests.counts.heard(pair, counts);
+    const counted = counts === undefined ? 0 : ITEMS_OF_A_COUNT * pair.countsHeard.growthBy(counts);
+    if (counts !== undefined && this.#admitsTopics(counted, nowMs)) interests.counts.heard(pair, counts);
     if (countsHeard !== undefined) pair.counts.confirm(countsHeard);
     if (stands !== undefined) pair.stands(stands);
     if (question !== undefined) pair.asked(question);

@@ -30,7 +30,13 @@ import type { BirthsForm } from "../wire/births.js";
 import { decodeRemovals, encodeRemovals } from "../wire/bodies.js";
 import { array, check, integer, positive, step } from "../wire/checks.js";
 import { isNodeName } from "../wire/codec.js";
-import { MAX_AUTHOR_ENTRIES, MAX_FOLLOW_LIMIT, MAX_FRAME_ITEMS, MAX_SAMPLE } from "./limits.js";
+import {
+  ITEMS_OF_A_COUNT,
+  MAX_AUTHOR_ENTRIES,
+  MAX_FOLLOW_LIMIT,
+  MAX_FRAME_ITEMS,
+  MAX_SAMPLE,
+} from "./limits.js";
 import { NO_LIMIT, OFFER_ONLY } from "./message.js";
 import type {
   Floor,
@@ -141,6 +147,7 @@ export function decodeLetters(parts: readonly unknown[]): {
         break;
       case "c":
         letters.counts = decodeSaid(part, 2, items, (said, at) => decodeTally(said[at]));
+        items.add((ITEMS_OF_A_COUNT - 1) * letters.counts.items.length);
         break;
       case "h":
         letters.countsHeard = decodeHeard(part, 0);

@@ -19,7 +19,7 @@ import { fitExpanded } from "../wire/births.js";
 import type { BirthsForm } from "../wire/births.js";
 import type { Carry } from "../wire/outbox.js";
 import { encodeFollowing } from "./codec.js";
-import { MAX_FRAME_ITEMS } from "./limits.js";
+import { ITEMS_OF_A_COUNT, MAX_FRAME_ITEMS } from "./limits.js";
 import type {
   Begun,
   FollowingMessage,
@@ -153,7 +153,8 @@ export class FollowingOutbox {
 
 function namedIn({ stakes, members, wishes, share, counts }: Letters): number {
   let count = 0;
-  for (const said of [stakes, wishes, counts]) count += said?.items.length ?? 0;
+  for (const said of [stakes, wishes]) count += said?.items.length ?? 0;
+  count += ITEMS_OF_A_COUNT * (counts?.items.length ?? 0);
   for (const list of members?.lists ?? []) count += 1 + list.members.length;
   if (share === undefined) return count;
   return count + share.opens.length + share.floors.length + share.closes.length;

@@ -8,6 +8,7 @@ import type { EntryOrigin } from "../entry.js";
 import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import type { Protocol } from "../rules.js";
+import { ITEMS_OF_A_COUNT } from "./limits.js";
 import type { Letters, MemberList, Place, ShareFrame, Stake, Tally, Wish, WishesHeard } from "./message.js";
 import { NO_LIMIT } from "./message.js";
 import type { OwnEntries } from "./own-entries.js";
@@ -114,9 +115,9 @@ export class Pair {
     return told + counted + this.authored.openCount + this.followed.openedCount;
   }
 
-  /** How many topics the other has told, wished for, counted and opened. */
+  /** How many topics the other has told, wished for, counted and opened, by what is kept of them. */
   get heardSize(): number {
-    const told = this.wishesHeard.size + this.stakesHeard.size + this.countsHeard.size;
+    const told = this.wishesHeard.size + this.stakesHeard.size + ITEMS_OF_A_COUNT * this.countsHeard.size;
     return told + this.followed.openedCount;
   }
 

@@ -1,8 +1,9 @@
 /** How nodes that follow are connected: reconnects, deafness, links of one way, and room. */
 import { describe, expect, it } from "vitest";
+import { encodeFollowing } from "../../../src/replication/following/codec.js";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
-import { Cluster, type Node } from "./cluster.js";
+import { Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
 
 function clusterOf(
   names: readonly string[],
@@ -47,6 +48,18 @@ describe("a node that follows", () => {
     expect(cluster.listed(a, "t")).toEqual(cluster.truth("t"));
     expect(a.follower.isComplete("t", cluster.nowMs)).toBe(true);
     expect(cluster.wrong).toEqual([]);
+  });
+
+  it("asks one again in whose name frames were ahead, though the two have nothing to say to each other", () => {
+    const cluster = clusterOf(["a", "b"]);
+    const [a, b] = [nodeOf(cluster, "a"), nodeOf(cluster, "b")];
+    const beat = { type: "beat", periodMs: HEARTBEAT_MS, lateMs: 0 } as const;
+    const payload = encodeFollowing({ from: b.life, to: undefined, counter: 5_000, message: beat });
+    cluster.step(a, { type: "frame", payload, way: "broadcasts" });
+    // Its own frames are late for a down period, and then believed again.
+    cluster.run(15_000);
+    expect(a.follower.membership.presentOf("b")?.broadcastCounter).toBeLessThan(5_000);
+    expect(a.follower.hasCaughtUp(cluster.nowMs)).toBe(true);
   });
 
   it("sends nothing while it is disconnected, and says what it has afterwards", () => {
