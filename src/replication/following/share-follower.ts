@@ -8,7 +8,6 @@
  *
  * Knows no time and no pubsub.
  */
-import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin } from "../entry.js";
 import { NO_CHANGE, pairByIdentity } from "../holding/identity.js";
@@ -17,22 +16,14 @@ import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
 import type { Place, ShareFrame, ShareSummary } from "./message.js";
+import { HeldEntries } from "./held-entries.js";
+import type { Opening } from "./held-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 import { SetAside } from "./set-aside.js";
 
 /** The generation in which this node follows a topic, if it does. */
 export type GenerationOf = (topic: string) => number | undefined;
-
-interface Opening {
-  readonly generation: number;
-  /** What is held of the topic: nothing, if the open is ignored. */
-  readonly entries: Set<ReplicatedEntry>;
-  /** What was born above it is told. */
-  floor: number;
-  /** Whether a registrar has named the author since it was opened. */
-  isListed: boolean;
-}
 
 /** What came of a frame. */
 export interface Merged {
@@ -50,7 +41,7 @@ export class FollowedShare {
   readonly #generationOf: GenerationOf;
   readonly #protocol: FollowingProtocol;
   readonly #rules: Rules;
-  #entries = new Map<number, ReplicatedEntry>();
+  readonly #held: HeldEntries;
   readonly #opened = new Map<string, Opening>();
   /** Opened topics that are not followed in the generation in which they were opened. */
   readonly #ignored = new Set<string>();
@@ -58,7 +49,6 @@ export class FollowedShare {
   readonly #unfinished = new Set<string>();
   /** What was held before its topic was told anew. */
   readonly #setAside = new SetAside();
-  readonly #digest = new Digest();
   #stream = 0;
   #clock = 0;
   #version = 0;
@@ -80,6 +70,7 @@ export class FollowedShare {
     this.#generationOf = generationOf;
     this.#protocol = protocol;
     this.#rules = rules;
+    this.#held = new HeldEntries(rules.hashOf);
   }
 
   get stream(): number {
@@ -96,17 +87,17 @@ export class FollowedShare {
 
   /** What is held, by clock, in no promised order. */
   get entries(): ReadonlyMap<number, ReplicatedEntry> {
-    return this.#entries;
+    return this.#held.byClock;
   }
 
   /** How many entries are kept: what is held, and what was before. */
   get weight(): number {
-    return this.#entries.size + this.#setAside.size;
+    return this.#held.size + this.#setAside.size;
   }
 
   /** What is shown: what is held, and what was before and was not told anew yet. */
   *shown(): Generator<ReplicatedEntry> {
-    yield* this.#entries.values();
+    yield* this.#held.byClock.values();
     yield* this.#setAside.entries();
   }
 
@@ -205,10 +196,10 @@ export class FollowedShare {
     const { isWhole, births, removals } = frame;
     if (isWhole && this.#isAllTold(frame)) return births.length - this.weight;
     let growth = 0;
-    for (const { removed } of removals) if (this.#entries.has(removed)) growth -= 1;
+    for (const { removed } of removals) if (this.#held.has(removed)) growth -= 1;
     for (const { clock, topic } of births)
       if (
-        !this.#entries.has(clock) &&
+        !this.#held.has(clock) &&
         !this.#setAside.hasClock(clock) &&
         this.#generationOf(topic) !== undefined
       )
@@ -240,7 +231,7 @@ export class FollowedShare {
     const { stream, clock, version } = summary;
     if (!rules.isSameStream(stream, this.#stream)) {
       if (stream < this.#stream) return this.#diverges();
-      if (version > 0 || this.#opened.size > 0 || this.#entries.size > 0) {
+      if (version > 0 || this.#opened.size > 0 || this.#held.size > 0) {
         this.#isAnew = true;
         return "behind";
       }
@@ -255,7 +246,7 @@ export class FollowedShare {
     if (clock > this.#clock || version > this.#version || this.#isDoubted) return "behind";
     if (clock < this.#clock || version < this.#version) return this.#diverges();
     if (!rules.isComparable(this.#ignored.size)) return "equal";
-    if (rules.agrees(summary, this.#entries.size, this.#digest.value)) return "equal";
+    if (rules.agrees(summary, this.#held.size, this.#held.digest)) return "equal";
     return this.#diverges();
   }
 
@@ -263,8 +254,7 @@ export class FollowedShare {
   letGo(topic: string): readonly ReplicatedEntry[] {
     const opening = this.#opened.get(topic);
     if (opening === undefined) return [];
-    const entries = [...opening.entries, ...this.#setAside.takeTopic(topic)];
-    for (const entry of opening.entries) this.#drop(entry);
+    const entries = [...this.#held.dropAll(opening), ...this.#setAside.takeTopic(topic)];
     this.#ignored.add(topic);
     this.#unfinished.delete(topic);
     return entries;
@@ -287,7 +277,7 @@ export class FollowedShare {
       this.#drop(entry);
       gone.push({ entry, closed: isClosed });
     };
-    if (isWhole && rules.isBesideHeld(this.#entries.size, floors.length, this.#protocol.limits))
+    if (isWhole && rules.isBesideHeld(this.#held.size, floors.length, this.#protocol.limits))
       this.#setAllAside();
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
@@ -295,7 +285,7 @@ export class FollowedShare {
     const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of removals) {
-      const entry = this.#entries.get(removal.removed);
+      const entry = this.#held.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
       const before = this.#setAside.take(removal.removed);
       if (before !== undefined) gone.push({ entry: before, closed: removal.closed });
@@ -315,7 +305,13 @@ export class FollowedShare {
     for (const [topic, generation] of opening) {
       const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
       const floor = floorOf.get(topic)?.floor ?? 0;
-      this.#opened.set(topic, { generation, entries, floor, isListed });
+      this.#opened.set(topic, {
+        generation,
+        entries,
+        floor,
+        digest: floor > 0 ? this.#held.digestOf(entries) : undefined,
+        isListed,
+      });
       const counts = this.#counts(topic);
       for (const entry of entries) {
         const clock = ReplicatedEntry.clockOf(entry);
@@ -346,7 +342,7 @@ export class FollowedShare {
       this.#reached(topic, floor, this.#counts(topic));
     }
     if (!isWhole && since < this.#clock) {
-      for (const [clock, entry] of this.#entries) {
+      for (const [clock, entry] of this.#held.byClock) {
         const isOpened = opening.has(ReplicatedEntry.topicOf(entry));
         if (rules.diesByOverlap(clock, since, listed.has(clock), isOpened)) dropped(entry);
       }
@@ -355,7 +351,7 @@ export class FollowedShare {
     for (const birth of births) {
       const opened = this.#opened.get(birth.topic);
       if (opened === undefined || !this.#counts(birth.topic)) continue;
-      const held = this.#entries.get(birth.clock);
+      const held = this.#held.get(birth.clock);
       if (held !== undefined) {
         if (this.#rules.isSameRevision(held, birth)) continue;
         // It was altered on its way, then or now.
@@ -363,11 +359,11 @@ export class FollowedShare {
       }
       const before = this.#setAside.take(birth.clock);
       if (before !== undefined && this.#rules.isSameRevision(before, birth)) {
-        this.#hold(before, birth.clock, opened.entries);
+        this.#held.hold(before, opened);
         continue;
       }
       if (before !== undefined) gone.push({ entry: before, closed: false });
-      came.push(this.#insert(birth, opened.entries));
+      came.push(this.#insert(birth, opened));
     }
     for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
@@ -390,10 +386,11 @@ export class FollowedShare {
   /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */
   #setAllAside(): void {
     const topics = Array.from(this.#opened, ([topic, { entries }]) => [topic, entries] as const);
-    this.#setAside.putAll(this.#entries, topics);
-    this.#entries = new Map();
-    this.#digest.assume(new Digest());
-    for (const [topic, opening] of this.#opened) this.#opened.set(topic, { ...opening, entries: new Set() });
+    this.#setAside.putAll(this.#held.takeAll(), topics);
+    for (const opening of this.#opened.values()) {
+      opening.entries = new Set();
+      opening.digest = undefined;
+    }
   }
 
   /** A topic is told down to a floor; `counts`: in the present follow. */
@@ -410,22 +407,13 @@ export class FollowedShare {
     return opened !== undefined && rules.isOfPresentFollow(opened.generation, this.#generationOf(topic));
   }
 
-  #insert({ clock, topic, key, session, meta }: WireBirth, entries: Set<ReplicatedEntry>): ReplicatedEntry {
+  #insert({ clock, topic, key, session, meta }: WireBirth, opened: Opening): ReplicatedEntry {
     const entry = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
-    this.#hold(entry, clock, entries);
+    this.#held.hold(entry, opened);
     return entry;
   }
 
-  #hold(entry: ReplicatedEntry, clock: number, entries: Set<ReplicatedEntry>): void {
-    this.#entries.set(clock, entry);
-    entries.add(entry);
-    this.#digest.add(clock, this.#rules.hashOf(entry));
-  }
-
   #drop(entry: ReplicatedEntry): void {
-    const clock = ReplicatedEntry.clockOf(entry);
-    this.#entries.delete(clock);
-    this.#opened.get(ReplicatedEntry.topicOf(entry))?.entries.delete(entry);
-    this.#digest.subtract(clock, this.#rules.hashOf(entry));
+    this.#held.drop(entry, this.#opened.get(ReplicatedEntry.topicOf(entry)));
   }
 }

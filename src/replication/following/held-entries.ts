@@ -1,0 +1,96 @@
+/**
+ * What is held of one author: its entries by clock, and their digest; and of each topic that is open, which of them are its.
+ * Changes both together. Knows no frame.
+ */
+import { Digest } from "../../crdt/digest.js";
+import { ReplicatedEntry } from "../entry.js";
+
+/** A topic that an author has opened. */
+export interface Opening {
+  readonly generation: number;
+  /** What is held of the topic: nothing, if the open is ignored. */
+  entries: Set<ReplicatedEntry>;
+  /** What was born above it is told. */
+  floor: number;
+  /** That of what is held of it, if it is told in stretches: to hash so many values again takes its time. */
+  digest: Digest | undefined;
+  /** Whether a registrar has named the author since it was opened. */
+  isListed: boolean;
+}
+
+export class HeldEntries {
+  readonly #hashOf: (entry: ReplicatedEntry) => number;
+  readonly #digest = new Digest();
+  #byClock = new Map<number, ReplicatedEntry>();
+
+  constructor(hashOf: (entry: ReplicatedEntry) => number) {
+    this.#hashOf = hashOf;
+  }
+
+  get byClock(): ReadonlyMap<number, ReplicatedEntry> {
+    return this.#byClock;
+  }
+
+  get size(): number {
+    return this.#byClock.size;
+  }
+
+  get digest(): number {
+    return this.#digest.value;
+  }
+
+  has(clock: number): boolean {
+    return this.#byClock.has(clock);
+  }
+
+  get(clock: number): ReplicatedEntry | undefined {
+    return this.#byClock.get(clock);
+  }
+
+  hold(entry: ReplicatedEntry, { entries, digest }: Opening): void {
+    const clock = ReplicatedEntry.clockOf(entry);
+    const hash = this.#hashOf(entry);
+    this.#byClock.set(clock, entry);
+    entries.add(entry);
+    this.#digest.add(clock, hash);
+    digest?.add(clock, hash);
+  }
+
+  drop(entry: ReplicatedEntry, opening: Opening | undefined): void {
+    const clock = ReplicatedEntry.clockOf(entry);
+    const hash = this.#hashOf(entry);
+    this.#byClock.delete(clock);
+    opening?.entries.delete(entry);
+    this.#digest.subtract(clock, hash);
+    opening?.digest?.subtract(clock, hash);
+  }
+
+  /** Returns all of a topic, which is held no longer. */
+  dropAll(opening: Opening): Iterable<ReplicatedEntry> {
+    const { entries, digest } = opening;
+    for (const entry of entries) {
+      const clock = ReplicatedEntry.clockOf(entry);
+      this.#byClock.delete(clock);
+      if (digest === undefined) this.#digest.subtract(clock, this.#hashOf(entry));
+    }
+    if (digest !== undefined) this.#digest.subtractAll(digest);
+    opening.entries = new Set();
+    opening.digest = undefined;
+    return entries;
+  }
+
+  /** Returns all by clock, which is held no longer, and leaves it to the caller: the sets of the topics have to follow. */
+  takeAll(): Map<number, ReplicatedEntry> {
+    const taken = this.#byClock;
+    this.#byClock = new Map();
+    this.#digest.assume(new Digest());
+    return taken;
+  }
+
+  /** The digest of a topic that is told in stretches, from what is held of it. */
+  digestOf(entries: Iterable<ReplicatedEntry>): Digest {
+    const digest = new Digest();
+    for (const entry of entries) digest.add(ReplicatedEntry.clockOf(entry), this.#hashOf(entry));
+    return digest;
+  }
+}
