@@ -5,17 +5,49 @@
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 
-/** A topic that an author has opened. */
-export interface Opening {
-  readonly generation: number;
-  /** What is held of the topic: nothing, if the open is ignored. */
-  entries: Set<ReplicatedEntry>;
+/** A topic that an author has opened. There are many with one entry, so a set is made only for the second. */
+export class Opening {
+  generation: number;
   /** What was born above it is told. */
-  floor: number;
+  floor = 0;
+  /** Whether a registrar has named the author since it was opened. */
+  isListed = false;
   /** That of what is held of it, if it is told in stretches: to hash so many values again takes its time. */
   digest: Digest | undefined;
-  /** Whether a registrar has named the author since it was opened. */
-  isListed: boolean;
+  #bucket: ReplicatedEntry | Set<ReplicatedEntry> | undefined;
+
+  constructor(generation: number) {
+    this.generation = generation;
+  }
+
+  /** What is held of the topic: nothing, if the open is ignored. */
+  get entries(): Iterable<ReplicatedEntry> {
+    if (this.#bucket === undefined) return [];
+    return this.#bucket instanceof Set ? this.#bucket : [this.#bucket];
+  }
+
+  get size(): number {
+    return this.#bucket instanceof Set ? this.#bucket.size : this.#bucket === undefined ? 0 : 1;
+  }
+
+  add(entry: ReplicatedEntry): void {
+    if (this.#bucket instanceof Set) this.#bucket.add(entry);
+    else if (this.#bucket === undefined) this.#bucket = entry;
+    else this.#bucket = new Set([this.#bucket, entry]);
+  }
+
+  delete(entry: ReplicatedEntry): void {
+    if (this.#bucket instanceof Set) this.#bucket.delete(entry);
+    else if (this.#bucket === entry) this.#bucket = undefined;
+  }
+
+  /** Gives all away. */
+  takeAll(): Set<ReplicatedEntry> {
+    const taken = this.#bucket instanceof Set ? this.#bucket : new Set(this.entries);
+    this.#bucket = undefined;
+    this.digest = undefined;
+    return taken;
+  }
 }
 
 export class HeldEntries {
@@ -47,35 +79,34 @@ export class HeldEntries {
     return this.#byClock.get(clock);
   }
 
-  hold(entry: ReplicatedEntry, { entries, digest }: Opening): void {
+  hold(entry: ReplicatedEntry, opening: Opening): void {
     const clock = ReplicatedEntry.clockOf(entry);
     const hash = this.#hashOf(entry);
     this.#byClock.set(clock, entry);
-    entries.add(entry);
+    opening.add(entry);
     this.#digest.add(clock, hash);
-    digest?.add(clock, hash);
+    opening.digest?.add(clock, hash);
   }
 
   drop(entry: ReplicatedEntry, opening: Opening | undefined): void {
     const clock = ReplicatedEntry.clockOf(entry);
     const hash = this.#hashOf(entry);
     this.#byClock.delete(clock);
-    opening?.entries.delete(entry);
+    opening?.delete(entry);
     this.#digest.subtract(clock, hash);
     opening?.digest?.subtract(clock, hash);
   }
 
   /** Returns all of a topic, which is held no longer. */
   dropAll(opening: Opening): Iterable<ReplicatedEntry> {
-    const { entries, digest } = opening;
+    const { digest } = opening;
+    const entries = opening.takeAll();
     for (const entry of entries) {
       const clock = ReplicatedEntry.clockOf(entry);
       this.#byClock.delete(clock);
       if (digest === undefined) this.#digest.subtract(clock, this.#hashOf(entry));
     }
     if (digest !== undefined) this.#digest.subtractAll(digest);
-    opening.entries = new Set();
-    opening.digest = undefined;
     return entries;
   }
 

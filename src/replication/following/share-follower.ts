@@ -16,8 +16,7 @@ import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
 import type { Place, ShareFrame, ShareSummary } from "./message.js";
-import { HeldEntries } from "./held-entries.js";
-import type { Opening } from "./held-entries.js";
+import { HeldEntries, Opening } from "./held-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 import { SetAside } from "./set-aside.js";
@@ -33,8 +32,6 @@ export interface Merged {
   /** Topics that it opened in another generation than the present one. */
   readonly ignored: readonly (readonly [topic: string, generation: number])[];
 }
-
-const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
 
 export class FollowedShare {
   readonly #origin: EntryOrigin;
@@ -123,8 +120,8 @@ export class FollowedShare {
   }
 
   /** What is held of a topic. */
-  of(topic: string): ReadonlySet<ReplicatedEntry> {
-    return this.#opened.get(topic)?.entries ?? NO_ENTRIES;
+  of(topic: string): Iterable<ReplicatedEntry> {
+    return this.#opened.get(topic)?.entries ?? [];
   }
 
   get openedCount(): number {
@@ -303,17 +300,14 @@ export class FollowedShare {
     }
     const ignored: [string, number][] = [];
     for (const [topic, generation] of opening) {
-      const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
+      const opened = this.#opened.get(topic) ?? new Opening(generation);
+      this.#opened.set(topic, opened);
       const floor = floorOf.get(topic)?.floor ?? 0;
-      this.#opened.set(topic, {
-        generation,
-        entries,
-        floor,
-        digest: floor > 0 ? this.#held.digestOf(entries) : undefined,
-        isListed,
-      });
+      opened.generation = generation;
+      opened.floor = floor;
+      opened.digest = floor > 0 ? this.#held.digestOf(opened.entries) : undefined;
       const counts = this.#counts(topic);
-      for (const entry of entries) {
+      for (const entry of opened.entries) {
         const clock = ReplicatedEntry.clockOf(entry);
         if (counts && rules.isSetAside(clock, floor)) {
           this.#drop(entry);
@@ -385,19 +379,19 @@ export class FollowedShare {
 
   /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */
   #setAllAside(): void {
-    const topics = Array.from(this.#opened, ([topic, { entries }]) => [topic, entries] as const);
+    const topics = Array.from(this.#opened, ([topic, opening]) => [topic, opening.takeAll()] as const);
     this.#setAside.putAll(this.#held.takeAll(), topics);
-    for (const opening of this.#opened.values()) {
-      opening.entries = new Set();
-      opening.digest = undefined;
-    }
   }
 
   /** A topic is told down to a floor; `counts`: in the present follow. */
   #reached(topic: string, floor: number, counts: boolean): void {
     if (floor > 0 && counts) this.#unfinished.add(topic);
     else this.#unfinished.delete(topic);
-    if (floor === 0) this.#setAside.end(topic);
+    if (floor > 0) return;
+    this.#setAside.end(topic);
+    // Of a small one the digest is not worth its place.
+    const opened = this.#opened.get(topic);
+    if (opened !== undefined && opened.size <= this.#protocol.limits.stretchBirths) opened.digest = undefined;
   }
 
   /** Whether what is told of an opened topic counts. */
