@@ -4,9 +4,14 @@
  */
 import { BareTable } from "../floors.js";
 import { countAll, Lab, quietOptions, trackRange, type LabOptions } from "../harness/lab.js";
+import { ReplicatedEntry } from "../../src/replication/entry.js";
+import { OwnEntries } from "../../src/replication/following/own-entries.js";
+import { AuthoredShare } from "../../src/replication/following/share-author.js";
+import { FollowedShare } from "../../src/replication/following/share-follower.js";
+import { refPrefixOf } from "../../src/replication/life.js";
 import { Session } from "../../src/session.js";
 import type { Tracker } from "../../src/tracker/tracker.js";
-import { keyOf, metaOf, topicOf, type Viewer } from "../workload.js";
+import { keyOf, metaOf, topicCount, topicOf, type Viewer } from "../workload.js";
 
 /** The heap in use when nothing more can be collected. */
 async function heapUsed(): Promise<number> {
@@ -60,6 +65,75 @@ async function ofRemote(count: number, updates = 0): Promise<number> {
   const held = countAll(receiver);
   if (held !== count) throw new Error(`the receiver holds ${held} of ${count}`);
   return (after - before) / count;
+}
+
+/** What a follower keeps of another's entries, and its author to tell them, in a hundred topics. */
+async function ofFollowed(count: number): Promise<number> {
+  const lab = new Lab();
+  const [author, follower] = await startFollowed(lab);
+  trackRange(author, 1, count);
+  await lab.advance(20_000);
+  const topics = Array.from({ length: topicCount }, (_, i) => topicOf(i));
+  const before = await heapUsed();
+  const follows = topics.map((topic) => follower.follow(topic));
+  await lab.until(() => follows.every((follow) => follow.complete));
+  await lab.advance(20_000);
+  const after = await heapUsed();
+  const held = follows.reduce((sum, follow) => sum + follow.count(), 0);
+  if (held !== count) throw new Error(`the follower holds ${held} of ${count}`);
+  return (after - before) / count;
+}
+
+async function startFollowed(lab: Lab): Promise<[Tracker<Viewer>, Tracker<Viewer>]> {
+  const behaviour = { handleDiff: () => {} };
+  const author = await lab.start("author", { holds: "followed" }, behaviour);
+  const follower = await lab.start("follower", { holds: "followed" }, behaviour);
+  await lab.advance(5_000);
+  return [author, follower];
+}
+
+/**
+ * What the two sides of a share keep for each topic that is open, beside its entries: of ten shares of one author, with one
+ * entry in each topic.
+ */
+async function ofPairTopics(count: number): Promise<number> {
+  const shares = 10;
+  const life = { name: "author", incarnation: "00000000000001" };
+  const owner = { ...life, departure: undefined };
+  const own = new OwnEntries(owner, life);
+  const topics = Array.from({ length: count / shares }, (_, i) => `room:${i}`);
+  for (const topic of topics) own.add(topic, "k", "s", {});
+  const kept: object[] = [];
+  const entries = await heapOf(() => {
+    for (let share = 0; share < shares; share++) {
+      const origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
+      const held = topics.map((topic, i) => new ReplicatedEntry(origin, i + 1, topic, "k", "s", {}));
+      kept.push(new Map(held.map((entry, i) => [i + 1, entry])));
+    }
+  });
+  const all = await heapOf(() => {
+    for (let share = 0; share < shares; share++) {
+      const authored = new AuthoredShare(own, share + 1, () => undefined);
+      for (const topic of topics) authored.open(topic, 1);
+      const origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
+      const followed = new FollowedShare(origin, () => 1);
+      followed.merge(authored.next());
+      while (followed.isUnfinished) {
+        const frame = authored.answer(followed.place);
+        if (frame !== undefined) followed.merge(frame);
+      }
+      authored.stands(followed.place);
+      kept.push(authored, followed);
+    }
+  });
+  if (kept.length !== 3 * shares) throw new Error("not all is kept");
+  return (all - entries) / count;
+}
+
+async function heapOf(make: () => void): Promise<number> {
+  const before = await heapUsed();
+  make();
+  return (await heapUsed()) - before;
 }
 
 function makeSessions(count: number): Session[] {
@@ -126,6 +200,8 @@ const kinds = {
   remote: ofRemote,
   updated: ofUpdated,
   "updated-remote": ofUpdatedRemote,
+  followed: ofFollowed,
+  "pair-topics": ofPairTopics,
   bare: ofBareMaps,
 };
 const [kind, count] = process.argv.slice(2);

@@ -335,8 +335,8 @@ export class Follower implements Machine {
     this.#rolling.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
     for (const topic of this.interests.follows.takeEnded(nowMs)) {
-      this.#localActions.unfollowed(topic);
       this.#reading.letGo(topic, this.#partnerLives.partners());
+      this.#localActions.unfollowed(topic);
       this.view.endTopic(topic);
       this.interests.unfollowed(topic, nowMs);
     }

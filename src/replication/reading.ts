@@ -134,9 +134,11 @@ export class Reading {
 
   /** A follow has ended: what others have in its topic is let go. */
   letGo(topic: string, partners: Iterable<Partner>): void {
+    const isDropped = this.#view.dropTopic(topic);
     for (const partner of partners) {
       const heardBefore = partner.pair.heardSize;
-      for (const entry of partner.pair.followed.letGo(topic)) this.#view.leave(entry, "untracked");
+      const entries = partner.pair.followed.letGo(topic);
+      if (!isDropped) for (const entry of entries) this.#view.leave(entry, "untracked");
       this.#topicsHeard += partner.pair.heardSize - heardBefore;
       this.count(partner);
     }

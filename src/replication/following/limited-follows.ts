@@ -192,7 +192,7 @@ export class LimitedFollows {
     for (const pair of chosen) {
       if (!this.#port.isUp(pair)) continue;
       if (!pair.hasAnswered(topic, { generation, limit })) return false;
-      held += pair.followed.of(topic).size;
+      held += pair.followed.sizeOf(topic);
     }
     return !this.#rules.takesMore(held, limit);
   }
@@ -220,7 +220,7 @@ export class LimitedFollows {
     let expected = held;
     for (const pair of chosen) {
       if (!this.#port.isUp(pair)) continue;
-      const { size } = pair.followed.of(topic);
+      const size = pair.followed.sizeOf(topic);
       held += size;
       const isAwaited = isPatient && !pair.hasAnswered(topic, { generation, limit });
       expected += isAwaited ? Math.max(size, this.#expectedOf(pair, topic, limited)) : size;
@@ -252,7 +252,7 @@ export class LimitedFollows {
 
   #letGo(topic: string, limited: Limited, held: number): void {
     for (const pair of this.#ranked(topic, limited.chosen).reverse()) {
-      const { size } = pair.followed.of(topic);
+      const size = pair.followed.sizeOf(topic);
       if (size === 0 || !this.#rules.letsGo(held, held - size, limited.limit)) continue;
       limited.chosen.delete(pair);
       limited.others.add(pair);
@@ -286,7 +286,7 @@ export class LimitedFollows {
   /** How many entries an author is known to have that is up and not chosen. */
   #offeredBy(pair: Pair, topic: string, { generation }: Limited): number {
     if (!this.#port.isUp(pair) || pair.followed.openedIn(topic) !== generation) return 0;
-    return pair.followed.cutOf(topic)?.entries ?? pair.followed.of(topic).size;
+    return pair.followed.cutOf(topic)?.entries ?? pair.followed.sizeOf(topic);
   }
 }
 

@@ -8,7 +8,6 @@
  *
  * Knows no time and no pubsub.
  */
-import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin } from "../entry.js";
 import { NO_CHANGE, pairByIdentity } from "../holding/identity.js";
@@ -16,6 +15,7 @@ import type { Gone, SliceChange } from "../holding/identity.js";
 import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
+import { HeldEntries, Opening } from "./held-entries.js";
 import { NO_LIMIT, OFFER_ONLY } from "./message.js";
 import type { Cut, Place, ShareFrame, ShareSummary } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
@@ -25,18 +25,6 @@ import { SetAside } from "./set-aside.js";
 
 /** The generation in which this node follows a topic, if it does. */
 export type GenerationOf = (topic: string) => number | undefined;
-
-interface Opening {
-  readonly generation: number;
-  /** What is held of the topic: nothing, if the open is ignored. */
-  readonly entries: Set<ReplicatedEntry>;
-  /** What was born above it is told. */
-  floor: number;
-  /** Whether a registrar has named the author since it was opened. */
-  isListed: boolean;
-  /** What of it is told, where the follow has a limit. */
-  readonly cut: Cut | undefined;
-}
 
 /** What came of a frame. */
 export interface Merged {
@@ -49,14 +37,12 @@ export interface Merged {
   readonly opened: readonly string[];
 }
 
-const NO_ENTRIES: ReadonlySet<ReplicatedEntry> = new Set();
-
 export class FollowedShare {
   readonly #origin: EntryOrigin;
   readonly #generationOf: GenerationOf;
   readonly #protocol: FollowingProtocol;
   readonly #rules: Rules;
-  #entries = new Map<number, ReplicatedEntry>();
+  readonly #held: HeldEntries;
   readonly #opened = new Map<string, Opening>();
   /** Opened topics that are not followed in the generation in which they were opened. */
   readonly #ignored = new Set<string>();
@@ -64,7 +50,6 @@ export class FollowedShare {
   readonly #unfinished = new Set<string>();
   /** What was held before its topic was told anew. */
   readonly #setAside = new SetAside();
-  readonly #digest = new Digest();
   #stream = 0;
   #clock = 0;
   #version = 0;
@@ -86,6 +71,7 @@ export class FollowedShare {
     this.#generationOf = generationOf;
     this.#protocol = protocol;
     this.#rules = rules;
+    this.#held = new HeldEntries(rules.hashOf);
   }
 
   get stream(): number {
@@ -102,17 +88,17 @@ export class FollowedShare {
 
   /** What is held, by clock, in no promised order. */
   get entries(): ReadonlyMap<number, ReplicatedEntry> {
-    return this.#entries;
+    return this.#held.byClock;
   }
 
   /** How many entries are kept: what is held, and what was before. */
   get weight(): number {
-    return this.#entries.size + this.#setAside.size;
+    return this.#held.size + this.#setAside.size;
   }
 
   /** What is shown: what is held, and what was before and was not told anew yet. */
   *shown(): Generator<ReplicatedEntry> {
-    yield* this.#entries.values();
+    yield* this.#held.byClock.values();
     yield* this.#setAside.entries();
   }
 
@@ -142,9 +128,14 @@ export class FollowedShare {
     });
   }
 
+  /** How many entries are held of a topic. */
+  sizeOf(topic: string): number {
+    return this.#opened.get(topic)?.size ?? 0;
+  }
+
   /** What is held of a topic. */
-  of(topic: string): ReadonlySet<ReplicatedEntry> {
-    return this.#opened.get(topic)?.entries ?? NO_ENTRIES;
+  of(topic: string): Iterable<ReplicatedEntry> {
+    return this.#opened.get(topic)?.entries ?? [];
   }
 
   get openedCount(): number {
@@ -232,10 +223,10 @@ export class FollowedShare {
     const { isWhole, births, removals } = frame;
     if (isWhole && this.#isAllTold(frame)) return births.length - this.weight;
     let growth = 0;
-    for (const { removed } of removals) if (this.#entries.has(removed)) growth -= 1;
+    for (const { removed } of removals) if (this.#held.has(removed)) growth -= 1;
     for (const { clock, topic } of births)
       if (
-        !this.#entries.has(clock) &&
+        !this.#held.has(clock) &&
         !this.#setAside.hasClock(clock) &&
         this.#generationOf(topic) !== undefined
       )
@@ -267,7 +258,7 @@ export class FollowedShare {
     const { stream, clock, version } = summary;
     if (!rules.isSameStream(stream, this.#stream)) {
       if (stream < this.#stream) return this.#diverges();
-      if (version > 0 || this.#opened.size > 0 || this.#entries.size > 0) {
+      if (version > 0 || this.#opened.size > 0 || this.#held.size > 0) {
         this.#isAnew = true;
         return "behind";
       }
@@ -282,7 +273,7 @@ export class FollowedShare {
     if (clock > this.#clock || version > this.#version || this.#isDoubted) return "behind";
     if (clock < this.#clock || version < this.#version) return this.#diverges();
     if (!rules.isComparable(this.#ignored.size)) return "equal";
-    if (rules.agrees(summary, this.#entries.size, this.#digest.value)) return "equal";
+    if (rules.agrees(summary, this.#held.size, this.#held.digest)) return "equal";
     return this.#diverges();
   }
 
@@ -290,8 +281,7 @@ export class FollowedShare {
   letGo(topic: string): readonly ReplicatedEntry[] {
     const opening = this.#opened.get(topic);
     if (opening === undefined) return [];
-    const entries = [...opening.entries, ...this.#setAside.takeTopic(topic)];
-    for (const entry of opening.entries) this.#drop(entry);
+    const entries = [...this.#held.dropAll(opening), ...this.#setAside.takeTopic(topic)];
     this.#ignored.add(topic);
     this.#unfinished.delete(topic);
     return entries;
@@ -314,7 +304,7 @@ export class FollowedShare {
       this.#drop(entry);
       gone.push(isLimited ? { entry, closed: false, limited: true } : { entry, closed: isClosed });
     };
-    if (isWhole && rules.isBesideHeld(this.#entries.size, floors.length, this.#protocol.limits))
+    if (isWhole && rules.isBesideHeld(this.#held.size, floors.length, this.#protocol.limits))
       this.#setAllAside();
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
@@ -323,7 +313,7 @@ export class FollowedShare {
     const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of removals) {
-      const entry = this.#entries.get(removal.removed);
+      const entry = this.#held.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
       const before = this.#setAside.take(removal.removed);
       if (before !== undefined) gone.push({ entry: before, closed: removal.closed });
@@ -340,13 +330,17 @@ export class FollowedShare {
       this.#unfinished.delete(topic);
     }
     const ignored: [string, number][] = [];
-    const opened: string[] = [];
+    const answered: string[] = [];
     for (const [topic, generation, cut] of opens) {
-      const { entries = new Set<ReplicatedEntry>(), isListed = false } = this.#opened.get(topic) ?? {};
+      const opened = this.#opened.get(topic) ?? new Opening(generation);
+      this.#opened.set(topic, opened);
       const floor = floorOf.get(topic)?.floor ?? 0;
-      this.#opened.set(topic, { generation, entries, floor, isListed, cut });
+      opened.generation = generation;
+      opened.cut = cut;
+      opened.floor = floor;
+      opened.digest = floor > 0 ? this.#held.digestOf(opened.entries) : undefined;
       const counts = this.#counts(topic);
-      for (const entry of entries) {
+      for (const entry of opened.entries) {
         const clock = ReplicatedEntry.clockOf(entry);
         if (counts && rules.isSetAside(clock, floor)) {
           this.#drop(entry);
@@ -356,7 +350,7 @@ export class FollowedShare {
       }
       if (counts) {
         this.#ignored.delete(topic);
-        opened.push(topic);
+        answered.push(topic);
       } else {
         for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
         this.#ignored.add(topic);
@@ -378,7 +372,7 @@ export class FollowedShare {
       this.#reached(topic, floor, this.#counts(topic));
     }
     if (!isWhole && since < this.#clock) {
-      for (const [clock, entry] of this.#entries) {
+      for (const [clock, entry] of this.#held.byClock) {
         const isOpened = opening.has(ReplicatedEntry.topicOf(entry));
         if (rules.diesByOverlap(clock, since, listed.has(clock), isOpened)) dropped(entry);
       }
@@ -387,7 +381,7 @@ export class FollowedShare {
     for (const birth of births) {
       const opened = this.#opened.get(birth.topic);
       if (opened === undefined || !this.#counts(birth.topic)) continue;
-      const held = this.#entries.get(birth.clock);
+      const held = this.#held.get(birth.clock);
       if (held !== undefined) {
         if (this.#rules.isSameRevision(held, birth)) continue;
         // It was altered on its way, then or now.
@@ -395,15 +389,15 @@ export class FollowedShare {
       }
       const before = this.#setAside.take(birth.clock);
       if (before !== undefined && this.#rules.isSameRevision(before, birth)) {
-        this.#hold(before, birth.clock, opened.entries);
+        this.#held.hold(before, opened);
         continue;
       }
       if (before !== undefined) gone.push({ entry: before, closed: false });
-      came.push(this.#insert(birth, opened.entries));
+      came.push(this.#insert(birth, opened));
     }
     for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
-    return { change, closed, ignored, opened };
+    return { change, closed, ignored, opened: answered };
   }
 
   /** Takes from what was set aside those of which entries are later revisions. */
@@ -421,18 +415,19 @@ export class FollowedShare {
 
   /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */
   #setAllAside(): void {
-    const topics = Array.from(this.#opened, ([topic, { entries }]) => [topic, entries] as const);
-    this.#setAside.putAll(this.#entries, topics);
-    this.#entries = new Map();
-    this.#digest.assume(new Digest());
-    for (const [topic, opening] of this.#opened) this.#opened.set(topic, { ...opening, entries: new Set() });
+    const topics = Array.from(this.#opened, ([topic, opening]) => [topic, opening.takeAll()] as const);
+    this.#setAside.putAll(this.#held.takeAll(), topics);
   }
 
   /** A topic is told down to a floor; `counts`: in the present follow. */
   #reached(topic: string, floor: number, counts: boolean): void {
     if (floor > 0 && counts) this.#unfinished.add(topic);
     else this.#unfinished.delete(topic);
-    if (floor === 0) this.#setAside.end(topic);
+    if (floor > 0) return;
+    this.#setAside.end(topic);
+    // Of a small one the digest is not worth its place.
+    const opened = this.#opened.get(topic);
+    if (opened !== undefined && opened.size <= this.#protocol.limits.stretchBirths) opened.digest = undefined;
   }
 
   /** Whether what is told of an opened topic counts. */
@@ -442,23 +437,14 @@ export class FollowedShare {
     return opened !== undefined && rules.isOfPresentFollow(opened.generation, this.#generationOf(topic));
   }
 
-  #insert({ clock, topic, key, session, meta }: WireBirth, entries: Set<ReplicatedEntry>): ReplicatedEntry {
+  #insert({ clock, topic, key, session, meta }: WireBirth, opened: Opening): ReplicatedEntry {
     const entry = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
-    this.#hold(entry, clock, entries);
+    this.#held.hold(entry, opened);
     return entry;
   }
 
-  #hold(entry: ReplicatedEntry, clock: number, entries: Set<ReplicatedEntry>): void {
-    this.#entries.set(clock, entry);
-    entries.add(entry);
-    this.#digest.add(clock, this.#rules.hashOf(entry));
-  }
-
   #drop(entry: ReplicatedEntry): void {
-    const clock = ReplicatedEntry.clockOf(entry);
-    this.#entries.delete(clock);
-    this.#opened.get(ReplicatedEntry.topicOf(entry))?.entries.delete(entry);
-    this.#digest.subtract(clock, this.#rules.hashOf(entry));
+    this.#held.drop(entry, this.#opened.get(ReplicatedEntry.topicOf(entry)));
   }
 }
 

@@ -255,6 +255,16 @@ export class View {
     this.#changes.begin(topic);
   }
 
+  /**
+   * All of a topic leaves that is shown no longer, in one step; where somebody waits there for a place, each is to leave by
+   * itself. Returns whether it did.
+   */
+  dropTopic(topic: string): boolean {
+    if (this.#places.has(topic)) return false;
+    this.#topics.delete(topic);
+    return true;
+  }
+
   /** A topic of which all has left is shown no longer: that it has is told as its end. */
   endTopic(topic: string): void {
     this.#changes.end(topic);
