@@ -5,6 +5,7 @@
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { refPrefixOf } from "../../../src/replication/life.js";
+import { NO_LIMIT, OFFER_ONLY } from "../../../src/replication/following/message.js";
 import type { Place, ShareFrame, ShareSummary } from "../../../src/replication/following/message.js";
 import { OwnEntries } from "../../../src/replication/following/own-entries.js";
 import { FOLLOWING_PROTOCOL } from "../../../src/replication/following/rules.js";
@@ -15,6 +16,7 @@ import { ShareHistory } from "./share-history.js";
 
 const AUTHOR = { name: "a", incarnation: "00000000000001" };
 const TOPICS = ["t", "__proto__", "u"];
+const LIMITS = [NO_LIMIT, OFFER_ONLY, 1, 2];
 
 type ToFollower = {
   readonly counter: number;
@@ -40,12 +42,15 @@ const doings = [
   ...(["deliver", "deliver", "deliver", "deliver", "lose", "author forgets", "follower forgets"] as const),
 ];
 
+/** The same where follows have limits. */
+const limitedDoings = [...doings, ...(["limit", "limit", "limit"] as const)];
+
 export interface Doing {
-  readonly what: (typeof doings)[number];
+  readonly what: (typeof limitedDoings)[number];
   readonly which: number;
 }
 
-export const anyDoing = { doings, most: 11 };
+export const anyDoing = { doings, limitedDoings, most: 11 };
 
 export class SharePair {
   readonly #protocol: FollowingProtocol;
@@ -59,6 +64,8 @@ export class SharePair {
   #generations = 0;
   #streams = 1;
   #metas = 0;
+  /** What is open in the present share, as the history knows it. */
+  readonly #opened = new Map<string, string>();
   /** The live entries, by slot: a model that is a map. */
   readonly #live = new Map<number, ReplicatedEntry>();
   #toFollower: ToFollower[] = [];
@@ -103,15 +110,20 @@ export class SharePair {
       case "hint": {
         // A hint may be of a follow that has ended.
         const generation = what === "wish" ? this.#follows.get(topic) : this.#wished.get(topic);
-        if (generation !== undefined) this.#open(topic, generation);
+        if (generation !== undefined) this.#open(topic, generation, NO_LIMIT, what === "wish");
+        break;
+      }
+      case "limit": {
+        const generation = this.#follows.get(topic);
+        const limit = LIMITS[Math.floor(which / TOPICS.length) % LIMITS.length];
+        if (generation !== undefined) this.#open(topic, generation, limit);
         break;
       }
       case "close":
         this.#close(topic);
         break;
       case "send":
-        if (this.#authored.isPending)
-          this.#toFollower.push({ counter: this.#count(), share: this.#authored.next() });
+        if (this.#authored.isPending) this.#toFollower.push({ counter: this.#count(), share: this.#next() });
         break;
       case "summarize":
         if (!this.#authored.isPending) this.#sumUp();
@@ -131,6 +143,7 @@ export class SharePair {
         break;
       case "author forgets":
         this.#authored.end();
+        this.#opened.clear();
         this.#authored = this.#makeAuthored();
         break;
       case "follower forgets":
@@ -150,7 +163,7 @@ export class SharePair {
     for (const [topic] of [...this.#authored.opened()]) if (!this.#follows.has(topic)) this.#close(topic);
     for (const [topic, generation] of this.#follows) this.#open(topic, generation);
     for (let round = 0; round < 4; round++) {
-      if (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#authored.next() });
+      if (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#next() });
       this.#deliver({ counter: this.#count(), summary: this.#authored.summary });
       if (!this.#followed.isBehind) break;
       this.#answer(this.#followed.question);
@@ -189,16 +202,36 @@ export class SharePair {
     this.#history.removed(entry, this.#own.clock);
   }
 
-  #open(topic: string, generation: number): void {
-    const { version } = this.#authored;
-    this.#authored.open(topic, generation);
-    if (this.#authored.version > version) this.#history.opened(this.#authored, topic, generation);
+  #open(topic: string, generation: number, limit = NO_LIMIT, isWish = true): void {
+    this.#authored.open(topic, generation, limit, isWish);
+    this.#note();
   }
 
   #close(topic: string): void {
-    const { version } = this.#authored;
     this.#authored.close(topic);
-    if (this.#authored.version > version) this.#history.closed(this.#authored, topic);
+    this.#note();
+  }
+
+  #next(): ShareFrame {
+    const share = this.#authored.next();
+    this.#note();
+    return share;
+  }
+
+  /** Tells the history what is open from now on; samples change with frames. */
+  #note(): void {
+    const authored = this.#authored;
+    for (const topic of this.#opened.keys()) {
+      if (authored.generationOf(topic) !== undefined) continue;
+      this.#opened.delete(topic);
+      this.#history.closed(authored, topic);
+    }
+    for (const [topic, generation, cut] of authored.opened()) {
+      const text = JSON.stringify([generation, cut?.limit, cut?.sample]);
+      if (this.#opened.get(topic) === text) continue;
+      this.#opened.set(topic, text);
+      this.#history.opened(authored, topic, generation, cut);
+    }
   }
 
   #count(): number {
@@ -212,6 +245,7 @@ export class SharePair {
   #answer(place: Place | undefined): void {
     if (place === undefined) return;
     const share = this.#authored.answer(place);
+    this.#note();
     if (share === undefined) this.#sumUp();
     else this.#toFollower.push({ counter: this.#count(), share });
   }

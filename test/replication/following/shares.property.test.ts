@@ -9,10 +9,16 @@ import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingProtocol, FollowingRules } from "../../../src/replication/following/rules.js";
 import { SharePair, anyDoing, type Doing } from "./share-pair.js";
 
-const anyDoings = fc.array(
-  fc.record({ what: fc.constantFrom(...anyDoing.doings), which: fc.nat({ max: anyDoing.most }) }),
-  { minLength: 20, maxLength: 120, size: "max" },
-);
+const anyDoings = anyOf(anyDoing.doings);
+const anyLimitedDoings = anyOf(anyDoing.limitedDoings);
+
+function anyOf(doings: readonly Doing["what"][]): fc.Arbitrary<Doing[]> {
+  return fc.array(fc.record({ what: fc.constantFrom(...doings), which: fc.nat({ max: anyDoing.most }) }), {
+    minLength: 20,
+    maxLength: 120,
+    size: "max",
+  });
+}
 
 function protocolOf(
   removalsKept: number,
@@ -62,6 +68,18 @@ describe("a share", () => {
       );
     },
   );
+
+  it.each([
+    ["all removals and closes kept", 1_000, 100],
+    ["few kept", 2, 1],
+  ])("is so too where its follows have limits, which change: %s", (_, removals, closes) => {
+    fc.assert(
+      fc.property(anyLimitedDoings, (doings) => {
+        expect(findingsOf(doings, protocolOf(removals, closes))).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   const place = /^after .*, held /;
 
