@@ -42,15 +42,19 @@ const doings = [
   ...(["deliver", "deliver", "deliver", "deliver", "lose", "author forgets", "follower forgets"] as const),
 ];
 
-/** The same where follows have limits. */
-const limitedDoings = [...doings, ...(["limit", "limit", "limit"] as const)];
+/** The same where follows have limits, with more entries, so that limits and offers leave some away. */
+const limitedDoings = [
+  ...doings,
+  ...(["limit", "limit", "track", "track", "track", "track", "catch up", "catch up", "catch up"] as const),
+];
 
 export interface Doing {
   readonly what: (typeof limitedDoings)[number];
   readonly which: number;
 }
 
-export const anyDoing = { doings, limitedDoings, most: 11 };
+export const anyDoing = { doings, most: 11 };
+export const anyLimitedDoing = { doings: limitedDoings, most: 35 };
 
 export class SharePair {
   readonly #protocol: FollowingProtocol;
@@ -131,6 +135,14 @@ export class SharePair {
       case "ask":
         this.#toAuthor.push(this.#followed.question);
         break;
+      case "catch up": {
+        // It asks, a frame is lost that was under way, and the answer tells what was in that.
+        const place = this.#followed.question;
+        if (this.#authored.isPending) this.#next();
+        this.#answer(place);
+        this.#deliver(this.#toFollower.at(-1));
+        break;
+      }
       case "answer":
         this.#answer(this.#toAuthor[which % Math.max(1, this.#toAuthor.length)]);
         break;

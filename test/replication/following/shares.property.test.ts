@@ -7,13 +7,13 @@ import { describe, expect, it } from "vitest";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingProtocol, FollowingRules } from "../../../src/replication/following/rules.js";
-import { SharePair, anyDoing, type Doing } from "./share-pair.js";
+import { SharePair, anyDoing, anyLimitedDoing, type Doing } from "./share-pair.js";
 
-const anyDoings = anyOf(anyDoing.doings);
-const anyLimitedDoings = anyOf(anyDoing.limitedDoings);
+const anyDoings = anyOf(anyDoing);
+const anyLimitedDoings = anyOf(anyLimitedDoing);
 
-function anyOf(doings: readonly Doing["what"][]): fc.Arbitrary<Doing[]> {
-  return fc.array(fc.record({ what: fc.constantFrom(...doings), which: fc.nat({ max: anyDoing.most }) }), {
+function anyOf({ doings, most }: typeof anyDoing | typeof anyLimitedDoing): fc.Arbitrary<Doing[]> {
+  return fc.array(fc.record({ what: fc.constantFrom(...doings), which: fc.nat({ max: most }) }), {
     minLength: 20,
     maxLength: 120,
     size: "max",
