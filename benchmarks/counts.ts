@@ -1,13 +1,16 @@
 /**
- * What it costs to know how many entries a topic has, where nobody holds them: `npm run bench:counts`. A simulated cluster of
- * unmodified trackers that follow nothing, on virtual time and a metered wire that loses nothing; all entries are real, each
- * held by its own node. Users move between nodes all the time, so that the number of each node changes. The exit code is 0
- * only if every count was right and settled in the end.
+ * What it costs to know how many entries a topic has, where nobody holds them, and to hold some of them: `npm run bench:counts`. A
+ * simulated cluster of unmodified trackers that follow nothing else, on virtual time and a metered wire that loses nothing; all entries
+ * are real, each held by its own node. Users move between nodes all the time, so that the number of each node changes. The exit
+ * code is 0 only if every count was right and settled in the end, and who follows with a limit held as many as it allows, by diffs
+ * that add up.
  */
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { DiffFold } from "../src/testing/diff-fold.js";
 import { SeededRandom } from "../src/testing/random.js";
 import { Session } from "../src/session.js";
+import type { Entry } from "../src/words.js";
 import type { FollowCount } from "../src/tracker/follow-count.js";
 import type { Tracker } from "../src/tracker/tracker.js";
 import { Lab } from "./harness/lab.js";
@@ -21,6 +24,9 @@ const SECONDS = 20;
 const GROWTH = 1.1;
 const REST_MS = 20_000;
 const ROUNDS = 20;
+/** Of a follow that has one; and how many entries it may hold at the most. */
+const LIMIT = 200;
+const MOST_HELD = 4 * LIMIT;
 
 const options = new Command("bench:counts")
   .description("What a count costs where nodes follow, and how soon it is right, simulated.")
@@ -48,6 +54,19 @@ for (let node = 0; node < nodes; node++) {
 }
 // It counts, and has nothing itself: what it is sent is all for the count.
 const onlooker = await lab.start("onlooker", { holds: "followed" });
+// It lists some of them, and has none itself.
+const fold = new DiffFold<Viewer>();
+const wrong = new Set<string>();
+const viewer = await lab.start(
+  "viewer",
+  { holds: "followed" },
+  {
+    handleDiff: (diff) => {
+      for (const each of fold.apply(diff)) wrong.add(each);
+    },
+  },
+);
+const held = { fewest: Infinity, most: 0 };
 for (let i = 0; i < entries; i++) {
   join(i % nodes);
   if (i % 10_000 === 0) await lab.advance(STEP_MS);
@@ -59,6 +78,14 @@ const watchers: readonly FollowCount[] = [onlooker, trackers[0]!, trackers[nodes
   each.followCount(TOPIC),
 );
 const firstMs = await rightAfterMs(beganMs);
+const followedMs = lab.time.nowMs;
+const stage = viewer.follow(TOPIC, { limit: LIMIT });
+const before = { ...lab.wire.traffic("viewer") };
+while (!stage.complete && lab.time.nowMs - followedMs < REST_MS) await lab.advance(1);
+const stageMs = lab.time.nowMs - followedMs;
+await lab.advance(2_000);
+const stageBytes = lab.wire.traffic("viewer").receivedBytes - before.receivedBytes;
+noteHeld();
 const busy = await measure(() => move(SECONDS * 1_000));
 // When it is right depends on where its windows are when the changes end.
 const restsMs: number[] = [];
@@ -68,14 +95,23 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 restsMs.sort((one, other) => one - other);
 const [medianMs = Infinity, worstMs = Infinity] = [restsMs[ROUNDS >> 1], restsMs.at(-1)];
-const measured = { nodes, entries: present, churn, firstMs, medianMs, worstMs, idle, busy };
+const isListed = stage.count() === fold.count(TOPIC) && stage.list().every(isFolded);
+if (!isListed) wrong.add("the diffs do not add up to the list");
+if (held.fewest < LIMIT || held.most > MOST_HELD) wrong.add(`it holds ${held.fewest} to ${held.most}`);
+if (!stage.complete || !stage.partial) wrong.add("it is not complete, or not partial");
+const limited = { limit: LIMIT, stageMs, stageBytes, ...held, total: stage.total, wrong: [...wrong] };
+const measured = { nodes, entries: present, churn, firstMs, medianMs, worstMs, limited, idle, busy };
 console.log(JSON.stringify({ machine: describeMachine(), ...measured }, undefined, 2));
 console.log(
   `A watcher without entries received ${rateOf("onlooker").toFixed(2)} frames a second for it, one with ${rateOf("author").toFixed(2)}; ` +
     `right after ${firstMs} ms at first, and ${medianMs} ms after the last change, ${worstMs} ms at the most of ${ROUNDS} times`,
 );
 if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(measured, undefined, 2));
-process.exitCode = Number.isFinite(worstMs) && Number.isFinite(firstMs) ? 0 : 1;
+console.log(
+  `One that follows it with a limit of ${LIMIT} was complete after ${stageMs} ms and ${stageBytes} B; it held ${held.fewest} to ${held.most} entries ` +
+    `and received ${(busy.viewer.bytes - idle.viewer.bytes).toFixed(0)} B in ${rateOf("viewer").toFixed(2)} frames a second for it; ${wrong.size === 0 ? "its diffs add up" : [...wrong].join("; ")}`,
+);
+process.exitCode = wrong.size === 0 && Number.isFinite(worstMs) && Number.isFinite(firstMs) ? 0 : 1;
 
 /** Users leave, the oldest of a node at random, and others come to another. */
 async function move(durationMs: number): Promise<void> {
@@ -85,7 +121,17 @@ async function move(durationMs: number): Promise<void> {
     for (let i = 0; i < leaves; i++) leave(random.integer(0, nodes - 1));
     for (joins += leaves * GROWTH; joins >= 1; joins--) join(random.integer(0, nodes - 1));
     await lab.advance(STEP_MS);
+    noteHeld();
   }
+}
+
+function noteHeld(): void {
+  held.fewest = Math.min(held.fewest, stage.count());
+  held.most = Math.max(held.most, stage.count());
+}
+
+function isFolded({ key, session, ref }: Entry<Viewer>): boolean {
+  return fold.find(TOPIC, key, session)?.ref === ref;
 }
 
 function join(node: number): void {
@@ -111,9 +157,9 @@ async function rightAfterMs(sinceMs: number): Promise<number> {
   return Infinity;
 }
 
-/** Per second, received: by the onlooker, by a watcher with entries, and by the node that received the most, which counts. */
+/** Per second, received: by the onlooker, the viewer, a watcher with entries, and by the node that received the most, which counts. */
 async function measure(run: () => Promise<void>) {
-  const names = ["onlooker", ...trackers.map((_, node) => nameOf(node))];
+  const names = ["onlooker", "viewer", ...trackers.map((_, node) => nameOf(node))];
   const before = names.map((name) => ({ ...lab.wire.traffic(name) }));
   await run();
   const rates = names.map((name, i) => {
@@ -126,10 +172,10 @@ async function measure(run: () => Promise<void>) {
     };
   });
   const most = rates.reduce((one, other) => (other.frames > one.frames ? other : one));
-  return { onlooker: rates[0]!, author: rates[1]!, most };
+  return { onlooker: rates[0]!, viewer: rates[1]!, author: rates[2]!, most };
 }
 
-function rateOf(watcher: "onlooker" | "author"): number {
+function rateOf(watcher: "onlooker" | "viewer" | "author"): number {
   return busy[watcher].frames - idle[watcher].frames;
 }
 

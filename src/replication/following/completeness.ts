@@ -81,11 +81,11 @@ export class Completeness {
   pursue(nowMs: number): void {
     const { limited, meetings, meet } = this.#of;
     for (const topic of this.#waiting.nextRound()) {
+      limited.pursue(topic);
       if (this.isComplete(topic, nowMs)) {
         this.#waiting.delete(topic);
         continue;
       }
-      limited.pursue(topic);
       const known = this.#knownOf(topic, nowMs);
       if (!known.isSettled) meetings.askAgain(topic);
       for (const member of known.members) meet(member, topic);

@@ -36,9 +36,6 @@ interface Limited {
   isRegrouped: boolean;
 }
 
-/** Of an author that has said nothing so much of the limit is expected: several are asked at first, and not all. */
-const EXPECTED_OF_UNKNOWN = 0.25;
-
 export class LimitedFollows {
   readonly #self: string;
   readonly #port: LimitedFollowsPort;
@@ -76,7 +73,7 @@ export class LimitedFollows {
     const generation = this.#port.generationOf(topic);
     if (limit === NO_LIMIT || generation === undefined) return;
     const [chosen, others] = [new Set<Pair>(), new Set<Pair>()];
-    this.#topics.set(topic, { limit, generation, chosen, others, wantsOffers: false, isRegrouped: true });
+    this.#topics.set(topic, { limit, generation, chosen, others, wantsOffers: true, isRegrouped: true });
     this.#changed.add(topic);
   }
 
@@ -225,20 +222,28 @@ export class LimitedFollows {
       const isAwaited = isPatient && !pair.hasAnswered(topic, { generation, limit });
       expected += isAwaited ? Math.max(size, this.#expectedOf(pair, topic, limited)) : size;
     }
-    if (this.#rules.takesMore(expected, limit)) this.#takeMore(topic, limited, expected);
+    if (this.#rules.takesMore(expected, limit)) this.#takeMore(topic, limited, expected, isPatient);
     else if (this.#rules.letsGo(held, limit, limit)) this.#letGo(topic, limited, held);
-    if (!limited.isRegrouped) return;
-    limited.isRegrouped = false;
+    if (limited.isRegrouped) this.#offer(topic, limited, isPatient);
+  }
+
+  /** R107: Decides what authors that come are to tell. All of it only when the others are known: after a heartbeat. */
+  #offer(topic: string, limited: Limited, isPatient: boolean): void {
     let offering = 0;
     for (const pair of limited.others) if (this.#offeredBy(pair, topic, limited) > 0) offering += 1;
     const wantsOffers = this.#rules.wantsOffers(offering);
+    if (!wantsOffers && isPatient) return;
+    limited.isRegrouped = false;
     if (wantsOffers === limited.wantsOffers) return;
     limited.wantsOffers = wantsOffers;
     this.#port.restake(topic);
   }
 
-  #takeMore(topic: string, limited: Limited, expected: number): void {
+  #takeMore(topic: string, limited: Limited, expected: number, isPatient: boolean): void {
     for (const pair of this.#ranked(topic, limited.others)) {
+      // One is taken unseen, so that something comes at once; the others say first what they have, so that none is let go again.
+      const isSeen = pair.followed.openedIn(topic) === limited.generation;
+      if (!isSeen && isPatient && limited.chosen.size > 0) continue;
       const more = this.#expectedOf(pair, topic, limited);
       if (more === 0) continue;
       limited.others.delete(pair);
@@ -275,12 +280,12 @@ export class LimitedFollows {
     const { generation, limit } = limited;
     const { followed } = pair;
     if (followed.openedIn(topic) === generation) {
-      const { size } = followed.of(topic);
+      const size = followed.sizeOf(topic);
       return Math.max(size, Math.min(followed.cutOf(topic)?.entries ?? 0, limit));
     }
     const wish = pair.wishes.get(topic);
     const hasNothing = wish?.generation === generation && pair.hasAnswered(topic, wish);
-    return hasNothing ? 0 : EXPECTED_OF_UNKNOWN * limit;
+    return hasNothing ? 0 : limit;
   }
 
   /** How many entries an author is known to have that is up and not chosen. */

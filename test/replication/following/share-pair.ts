@@ -5,9 +5,12 @@
  */
 import { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { identityText } from "../../../src/replication/holding/identity.js";
+import type { Gone } from "../../../src/replication/holding/identity.js";
 import { refPrefixOf } from "../../../src/replication/life.js";
+import { NO_LIMIT, OFFER_ONLY } from "../../../src/replication/following/message.js";
 import type { Place, ShareFrame, ShareSummary } from "../../../src/replication/following/message.js";
 import { OwnEntries } from "../../../src/replication/following/own-entries.js";
+import { samplesOf } from "../../../src/replication/following/samples.js";
 import { FOLLOWING_PROTOCOL } from "../../../src/replication/following/rules.js";
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
 import { AuthoredShare } from "../../../src/replication/following/share-author.js";
@@ -16,6 +19,7 @@ import { ShareHistory } from "./share-history.js";
 
 const AUTHOR = { name: "a", incarnation: "00000000000001" };
 const TOPICS = ["t", "__proto__", "u"];
+const LIMITS = [NO_LIMIT, OFFER_ONLY, 1, 2];
 
 type ToFollower = {
   readonly counter: number;
@@ -41,12 +45,19 @@ const doings = [
   ...(["deliver", "deliver", "deliver", "deliver", "lose", "author forgets", "follower forgets"] as const),
 ];
 
+/** The same where follows have limits, with more entries, so that limits and offers leave some away. */
+const limitedDoings = [
+  ...doings,
+  ...(["limit", "limit", "track", "track", "track", "track", "catch up", "catch up", "catch up"] as const),
+];
+
 export interface Doing {
-  readonly what: (typeof doings)[number];
+  readonly what: (typeof limitedDoings)[number];
   readonly which: number;
 }
 
 export const anyDoing = { doings, most: 11 };
+export const anyLimitedDoing = { doings: limitedDoings, most: 35 };
 
 export class SharePair {
   readonly #protocol: FollowingProtocol;
@@ -60,6 +71,8 @@ export class SharePair {
   #generations = 0;
   #streams = 1;
   #metas = 0;
+  /** What is open in the present share, as the history knows it. */
+  readonly #opened = new Map<string, string>();
   /** The live entries, by slot: a model that is a map. */
   readonly #live = new Map<number, ReplicatedEntry>();
   #toFollower: ToFollower[] = [];
@@ -104,15 +117,20 @@ export class SharePair {
       case "hint": {
         // A hint may be of a follow that has ended.
         const generation = what === "wish" ? this.#follows.get(topic) : this.#wished.get(topic);
-        if (generation !== undefined) this.#open(topic, generation);
+        if (generation !== undefined) this.#open(topic, generation, NO_LIMIT, what === "wish");
+        break;
+      }
+      case "limit": {
+        const generation = this.#follows.get(topic);
+        const limit = LIMITS[Math.floor(which / TOPICS.length) % LIMITS.length];
+        if (generation !== undefined) this.#open(topic, generation, limit);
         break;
       }
       case "close":
         this.#close(topic);
         break;
       case "send":
-        if (this.#authored.isPending)
-          this.#toFollower.push({ counter: this.#count(), share: this.#sent(this.#authored.next()) });
+        if (this.#authored.isPending) this.#toFollower.push({ counter: this.#count(), share: this.#next() });
         break;
       case "summarize":
         if (!this.#authored.isPending) this.#sumUp();
@@ -120,6 +138,14 @@ export class SharePair {
       case "ask":
         this.#toAuthor.push(this.#followed.question);
         break;
+      case "catch up": {
+        // It asks, a frame is lost that was under way, and the answer tells what was in that.
+        const place = this.#followed.question;
+        if (this.#authored.isPending) this.#next();
+        this.#answer(place);
+        this.#deliver(this.#toFollower.at(-1));
+        break;
+      }
       case "answer":
         this.#answer(this.#toAuthor[which % Math.max(1, this.#toAuthor.length)]);
         break;
@@ -132,6 +158,7 @@ export class SharePair {
         break;
       case "author forgets":
         this.#authored.end();
+        this.#opened.clear();
         this.#authored = this.#makeAuthored();
         break;
       case "follower forgets":
@@ -151,8 +178,7 @@ export class SharePair {
     for (const [topic] of [...this.#authored.opened()]) if (!this.#follows.has(topic)) this.#close(topic);
     for (const [topic, generation] of this.#follows) this.#open(topic, generation);
     for (let round = 0; round < 40; round++) {
-      if (this.#authored.isPending)
-        this.#deliver({ counter: this.#count(), share: this.#sent(this.#authored.next()) });
+      if (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#next() });
       this.#deliver({ counter: this.#count(), summary: this.#authored.summary });
       if (!this.#followed.isBehind && !this.#followed.isUnfinished) break;
       this.#answer(this.#followed.question);
@@ -195,16 +221,36 @@ export class SharePair {
     this.#history.removed(entry, this.#own.clock);
   }
 
-  #open(topic: string, generation: number): void {
-    const { version } = this.#authored;
-    this.#authored.open(topic, generation);
-    if (this.#authored.version > version) this.#history.opened(this.#authored, topic, generation);
+  #open(topic: string, generation: number, limit = NO_LIMIT, isWish = true): void {
+    this.#authored.open(topic, generation, limit, isWish);
+    this.#note();
   }
 
   #close(topic: string): void {
-    const { version } = this.#authored;
     this.#authored.close(topic);
-    if (this.#authored.version > version) this.#history.closed(this.#authored, topic);
+    this.#note();
+  }
+
+  #next(): ShareFrame {
+    const share = this.#authored.next();
+    this.#note();
+    return this.#sent(share);
+  }
+
+  /** Tells the history what is open from now on; samples change with frames. */
+  #note(): void {
+    const authored = this.#authored;
+    for (const topic of this.#opened.keys()) {
+      if (authored.generationOf(topic) !== undefined) continue;
+      this.#opened.delete(topic);
+      this.#history.closed(authored, topic);
+    }
+    for (const [topic, generation, cut] of authored.opened()) {
+      const text = JSON.stringify([generation, cut?.limit, cut?.sample]);
+      if (this.#opened.get(topic) === text) continue;
+      this.#opened.set(topic, text);
+      this.#history.opened(authored, topic, generation, cut);
+    }
   }
 
   #count(): number {
@@ -218,6 +264,7 @@ export class SharePair {
   #answer(place: Place | undefined): void {
     if (place === undefined) return;
     const share = this.#authored.answer(place);
+    this.#note();
     if (share === undefined) this.#sumUp();
     else this.#toFollower.push({ counter: this.#count(), share: this.#sent(share) });
   }
@@ -256,7 +303,7 @@ export class SharePair {
     change: {
       readonly added: readonly ReplicatedEntry[];
       readonly updated: readonly { readonly entry: ReplicatedEntry; readonly previous: ReplicatedEntry }[];
-      readonly removed: readonly { readonly entry: ReplicatedEntry }[];
+      readonly removed: readonly Gone[];
     },
   ): void {
     const sum = new Set(before);
@@ -267,8 +314,14 @@ export class SharePair {
     for (const entry of gone) if (!sum.delete(entry)) this.wrong.push(`${entry.ref} left, and was not there`);
     for (const entry of [...change.added, ...change.updated.map(({ entry }) => entry)]) sum.add(entry);
     const live = new Set(Array.from(this.#live.values(), ({ ref }) => ref));
-    for (const { entry } of change.removed) {
+    for (const { entry, limited } of change.removed) {
       const topic = ReplicatedEntry.topicOf(entry);
+      if (limited === true) {
+        const { limit = NO_LIMIT, sample = 0 } = this.#followed.cutOf(topic) ?? {};
+        if (limit !== OFFER_ONLY && samplesOf(entry) >= sample)
+          this.wrong.push(`${entry.ref} left as limited, and is told`);
+        continue;
+      }
       const opened = this.#followed.openedIn(topic);
       if (live.has(entry.ref) && opened !== undefined && opened === this.#follows.get(topic))
         this.wrong.push(`${entry.ref} left, and is there`);

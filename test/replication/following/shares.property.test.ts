@@ -7,12 +7,18 @@ import { describe, expect, it } from "vitest";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import type { FollowingProtocol, FollowingRules } from "../../../src/replication/following/rules.js";
-import { SharePair, anyDoing, type Doing } from "./share-pair.js";
+import { SharePair, anyDoing, anyLimitedDoing, type Doing } from "./share-pair.js";
 
-const anyDoings = fc.array(
-  fc.record({ what: fc.constantFrom(...anyDoing.doings), which: fc.nat({ max: anyDoing.most }) }),
-  { minLength: 20, maxLength: 120, size: "max" },
-);
+const anyDoings = anyOf(anyDoing);
+const anyLimitedDoings = anyOf(anyLimitedDoing);
+
+function anyOf({ doings, most }: typeof anyDoing | typeof anyLimitedDoing): fc.Arbitrary<Doing[]> {
+  return fc.array(fc.record({ what: fc.constantFrom(...doings), which: fc.nat({ max: most }) }), {
+    minLength: 20,
+    maxLength: 120,
+    size: "max",
+  });
+}
 
 function protocolOf(
   removalsKept: number,
@@ -68,6 +74,18 @@ describe("a share", () => {
       );
     },
   );
+
+  it.each([
+    ["all removals and closes kept", 1_000, 100],
+    ["few kept", 2, 1],
+  ])("is so too where its follows have limits, which change: %s", (_, removals, closes) => {
+    fc.assert(
+      fc.property(anyLimitedDoings, (doings) => {
+        expect(findingsOf(doings, protocolOf(removals, closes))).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   const place = /^after .*, held /;
 
