@@ -76,12 +76,14 @@ describe("a share", () => {
   );
 
   it.each([
-    ["all removals and closes kept", 1_000, 100],
-    ["few kept", 2, 1],
-  ])("is so too where its follows have limits, which change: %s", (_, removals, closes) => {
+    ["all removals and closes kept", 1_000, 100, 2_048],
+    ["few kept", 2, 1, 2_048],
+    ["told in stretches of two births", 1_000, 100, 2],
+    ["told in stretches of one, few kept", 2, 1, 1],
+  ])("is so too where its follows have limits, which change: %s", (_, removals, closes, births) => {
     fc.assert(
       fc.property(anyLimitedDoings, (doings) => {
-        expect(findingsOf(doings, protocolOf(removals, closes))).toEqual([]);
+        expect(findingsOf(doings, protocolOf(removals, closes, {}, births))).toEqual([]);
       }),
       { numRuns: 500 },
     );
