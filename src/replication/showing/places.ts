@@ -31,6 +31,7 @@ interface Visit {
 /** What one departing life has under the key. */
 interface Waiting {
   readonly owner: EntryOwner;
+  readonly slice: string;
   /** Orders the lives that depart at once on all nodes alike. */
   readonly incarnation: string;
   /** Counts the goodbyes. An entry that was there at this one takes no place. */
@@ -131,7 +132,8 @@ export class Places {
     if (visit === undefined) return;
     this.#count(entry, visit, -1);
     visit.here -= 1;
-    if (visit.here === 0 && visit.since > this.#lastGoodbye()) this.#forget(entry);
+    if (visit.here === 0 && visit.since > this.#lastGoodbye(ReplicatedEntry.sliceOf(entry)))
+      this.#forget(entry);
   }
 
   /**
@@ -174,12 +176,16 @@ export class Places {
   /** Begins to keep the entries that a departing life has here. */
   #begin(first: ReplicatedEntry, others: Iterable<ReplicatedEntry>): Waiting {
     const owner = ReplicatedEntry.ownerOf(first);
+    const slice = ReplicatedEntry.sliceOf(first);
     if (this.#goodbyes === 0) for (const other of others) this.#arrive(other).since = 0;
     if (this.#keepsGone) this.#forgetGone();
     const incarnation = incarnationOfRef(first.ref);
     this.#goodbyes += 1;
-    const came = this.#rules.takesPlace(false, true) ? this.#countOthers(ReplicatedEntry.sliceOf(first)) : 0;
-    const waiting: Waiting = { owner, incarnation, goodbye: this.#goodbyes, entries: [], hidden: 0, came };
+    const came = this.#rules.takesPlace(false, true) ? this.#countOthers(slice) : 0;
+    const waiting: Waiting = {
+      ...{ owner, slice, incarnation, goodbye: this.#goodbyes },
+      ...{ entries: [], hidden: 0, came },
+    };
     this.#lives.push(waiting);
     return waiting;
   }
@@ -209,18 +215,18 @@ export class Places {
   /** Sessions that have gone, and were there at no goodbye of a life that still waits. */
   #forgetGone(): void {
     this.#keepsGone = false;
-    const last = this.#lastGoodbye();
     for (const [slice, sessions] of this.#visits) {
+      const last = this.#lastGoodbye(slice);
       for (const [session, { since, here }] of sessions)
         if (here === 0 && since > last) sessions.delete(session);
       if (sessions.size === 0) this.#visits.delete(slice);
     }
   }
 
-  /** The newest goodbye of those that still wait. */
-  #lastGoodbye(): number {
-    let last = 0;
-    for (const { goodbye } of this.#lives) last = Math.max(last, goodbye);
+  /** The newest goodbye of the others that still wait, if any does: at its own, nothing of a life takes a place. */
+  #lastGoodbye(own: string): number {
+    let last = -1;
+    for (const { slice, goodbye } of this.#lives) if (slice !== own) last = Math.max(last, goodbye);
     return last;
   }
 
