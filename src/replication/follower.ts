@@ -15,7 +15,7 @@ import type { EntryOwner, ReplicatedEntry } from "./entry.js";
 import { Agenda } from "./following/agenda.js";
 import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION, GENERATION_OF_EVERYTHING } from "./following/limits.js";
-import { NO_LIMIT, type Begun, type FollowingFrame } from "./following/message.js";
+import type { Begun, FollowingFrame } from "./following/message.js";
 import { FollowingOutbox } from "./following/outbox.js";
 import { Pacing } from "./following/pacing.js";
 import type { Pair, PairsOf } from "./following/pair.js";
@@ -255,22 +255,12 @@ export class Follower implements Machine {
     switch (event.type) {
       case "add":
       case "update":
-        return this.#localActions.change(event);
       case "remove":
-        this.#localActions.remove(event, nowMs);
-        break;
       case "follow":
-        this.#localActions.follow(event.topic, event.limit ?? NO_LIMIT, nowMs);
-        break;
       case "unfollow":
-        this.#localActions.unfollow(event.topic, event.limit ?? NO_LIMIT, nowMs);
-        break;
       case "followCount":
-        this.interests.counts.watches.open(event.topic);
-        break;
       case "unfollowCount":
-        this.interests.counts.watches.close(event.topic);
-        break;
+        return this.#localActions.take(event, nowMs);
       case "frame":
         this.#receive(event.payload, nowMs);
         break;

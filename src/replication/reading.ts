@@ -7,7 +7,7 @@ import { ReplicatedEntry } from "./entry.js";
 import type { Interests } from "./following/interests.js";
 import { ITEMS_OF_A_COUNT, type FollowingLimits } from "./following/limits.js";
 import type { Letters, ShareFrame } from "./following/message.js";
-import type { Merged } from "./following/share-follower.js";
+import type { Merged } from "./following/merged.js";
 import { NO_CHANGE } from "./holding/identity.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Room } from "./holding/room.js";

@@ -21,7 +21,7 @@ import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
 import { GENERATION_OF_EVERYTHING, SHARD_OF_EVERYTHING } from "./limits.js";
 import type { FollowingProtocol } from "./rules.js";
-import type { Merged } from "./share-follower.js";
+import type { Merged } from "./merged.js";
 import { isMore, isSame } from "./stakes.js";
 
 export class Interests {

@@ -8,6 +8,8 @@
 import type { ReplicatedEntry } from "../entry.js";
 import { hashText, mix } from "../hash.js";
 import { MAX_SAMPLE } from "./limits.js";
+import { OFFER_ONLY } from "./message.js";
+import type { Cut } from "./message.js";
 
 /** In how many samples an entry is, that of all apart. */
 export function samplesOf({ session, key }: Pick<ReplicatedEntry, "session" | "key">): number {
@@ -21,4 +23,9 @@ export function countBySample(entries: Iterable<ReplicatedEntry>): readonly numb
   for (const entry of entries) counts[samplesOf(entry)]! += 1;
   for (let sample = MAX_SAMPLE - 1; sample >= 0; sample--) counts[sample]! += counts[sample + 1]!;
   return counts;
+}
+
+/** Whether an entry is none of those that are told of a topic. */
+export function isCutOff(entry: ReplicatedEntry, cut: Cut | undefined): boolean {
+  return cut !== undefined && (cut.limit === OFFER_ONLY || samplesOf(entry) < cut.sample);
 }

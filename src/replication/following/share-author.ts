@@ -9,40 +9,26 @@
  */
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
-import type { WireBirth, WireRemoval } from "../message.js";
+import type { WireRemoval } from "../message.js";
 import { CutTopic } from "./cut-topic.js";
 import type { CutShare } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
-import type { Cut, Floor, Open as WireOpen, Place, ShareFrame, ShareSummary } from "./message.js";
+import type { Open, Place, ShareFrame, ShareSummary } from "./message.js";
 import type { OfferTaker } from "./offers.js";
+import { OpenTopic } from "./open-topic.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
+import { birthOf, contentOf, inOrder, removalOf } from "./share-content.js";
+import type { Content } from "./share-content.js";
 import { Stretches } from "./stretches.js";
-
-interface Open {
-  readonly generation: number;
-  /** The version of the share that opened it. */
-  version: number;
-  /** What is told of it, where the follow has a limit. */
-  readonly cut: CutTopic | undefined;
-}
-
-/** What a frame tells of, beside the range that it covers. */
-interface Content extends Pick<ShareFrame, "closes" | "removals"> {
-  readonly opens: WireOpen[];
-  readonly floors: Floor[];
-  readonly births: WireBirth[];
-  /** How many births more it may tell of topics that it opens, or goes on to tell. */
-  room: number;
-}
 
 export class AuthoredShare implements CutShare, OfferTaker {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
   readonly #hasNews: () => void;
-  readonly #open = new Map<string, Open>();
+  readonly #open = new Map<string, OpenTopic>();
   /** Those that are told in stretches. */
   readonly #stretches: Stretches;
   /** The latest version at which a topic was closed, of those that are not open, oldest first. */
@@ -109,8 +95,8 @@ export class AuthoredShare implements CutShare, OfferTaker {
   }
 
   /** The topics that are open, and the generation in which each is; where its follow has a limit, with what is told. */
-  *opened(): Generator<WireOpen> {
-    for (const topic of this.#open.keys()) yield this.#wireOpen(topic);
+  *opened(): Generator<Open> {
+    for (const open of this.#open.values()) yield open.wire(this.#own);
   }
 
   generationOf(topic: string): number | undefined {
@@ -125,7 +111,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
     const before = this.#open.get(topic);
     if (before !== undefined) {
       if (before.generation > generation) return;
-      const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, limitOf(before), limit);
+      const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, before.limit, limit);
       if (before.generation === generation && !isOther) return;
       this.#letGo(topic, before);
     }
@@ -136,7 +122,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
     const open = this.#open.get(topic);
     if (open === undefined) return;
     this.#version += 1;
-    this.#open.set(topic, { ...open, version: this.#version });
+    open.version = this.#version;
     this.#opens.add(topic);
     this.#change();
   }
@@ -168,7 +154,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
   /** The follower is forgotten: nothing is told to it any more. */
   end(): void {
     this.#stretches.clear();
-    for (const [topic, open] of this.#open) this.#unwatch(topic, open);
+    for (const open of this.#open.values()) open.unwatch(this.#own, this);
     this.#open.clear();
     this.#uneven.clear();
   }
@@ -248,15 +234,15 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   /** The usual case: what was noted since the last frame. */
   #news(since: number, from: number): Content {
-    const content = this.#contentOf({
-      closes: [...this.#closes].filter((topic) => !this.#open.has(topic)),
-      removals: this.#removals
-        .filter((removal) => this.#isToBeTold(removal, since, from))
-        .map((removal) => this.#removalOf(removal)),
-    });
+    const closes = [...this.#closes].filter((topic) => !this.#open.has(topic));
+    const removals = this.#removals
+      .filter((removal) => this.#isToBeTold(removal, since, from))
+      .map((removal) => this.#removalOf(removal));
+    const content = contentOf({ closes, removals }, this.#room);
     for (const topic of this.#opens) this.#tellOpen(topic, content);
     for (const entry of this.#births)
-      if (this.#wasOpen(topicOf(entry), from) && this.#isHere(entry)) content.births.push(birthOf(entry));
+      if (this.#wasOpen(topicOf(entry), from) && this.#own.of(topicOf(entry)).has(entry))
+        content.births.push(birthOf(entry));
     return content;
   }
 
@@ -271,14 +257,15 @@ export class AuthoredShare implements CutShare, OfferTaker {
     for (const [topic, version] of this.#closed) if (version > from) closes.push(topic);
     const removals = changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
-      .map(wireRemoval);
-    const content = this.#contentOf({ closes, removals });
+      .map(removalOf);
+    const content = contentOf({ closes, removals }, this.#room);
     const { births } = content;
     for (const entry of changes.births) {
       const topic = topicOf(entry);
       const floor = this.#wasOpen(topic, from) ? this.#stretches.floorAt(topic, from) : Infinity;
       if (floor === undefined) return undefined;
-      if (ReplicatedEntry.clockOf(entry) > floor && this.#counts(topic, entry)) births.push(birthOf(entry));
+      if (ReplicatedEntry.clockOf(entry) > floor && this.#open.get(topic)?.counts(entry) === true)
+        births.push(birthOf(entry));
     }
     for (const { topic, floor, below, entries } of this.#stretches.since(from)) {
       if (!this.#wasOpen(topic, from)) continue;
@@ -300,9 +287,9 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   /** A whole frame: all topics are open anew. */
   #everything(): ShareFrame {
-    const content = this.#contentOf({ closes: [], removals: [] });
+    const content = contentOf({ closes: [], removals: [] }, this.#room);
     let size = 0;
-    for (const [topic, { cut }] of this.#open) size += cut?.size ?? this.#own.of(topic).size;
+    for (const open of this.#open.values()) size += open.size(this.#own);
     // What is told in part is told from its beginning: at another version, as one place is one content.
     if (size > content.room || this.#stretches.areOpen) {
       this.#version += 1;
@@ -315,16 +302,15 @@ export class AuthoredShare implements CutShare, OfferTaker {
     return this.#frame(true, 0, 0, content);
   }
 
-  #contentOf({ closes, removals }: Pick<ShareFrame, "closes" | "removals">): Content {
-    const room = this.#protocol.rules.stretchBirths(this.#protocol.limits);
-    return { opens: [], floors: [], closes, removals, births: [], room };
+  get #room(): number {
+    return this.#protocol.rules.stretchBirths(this.#protocol.limits);
   }
 
   /** Tells a topic for the first time: all of it, or as much as there is room for, from its latest births down. */
   #tellOpen(topic: string, content: Content): void {
     const open = this.#open.get(topic);
     if (open === undefined) return;
-    content.opens.push(this.#wireOpen(topic));
+    content.opens.push(open.wire(this.#own));
     if (open.cut !== undefined) return this.#tellCut(topic, open.cut, content);
     const entries = this.#own.of(topic);
     if (entries.size <= content.room) {
@@ -349,11 +335,11 @@ export class AuthoredShare implements CutShare, OfferTaker {
   }
 
   /** What a frame has told of a topic that it opened, which was lost. */
-  #tellAgain(topic: string, open: Open, content: Content): void {
-    content.opens.push(this.#wireOpen(topic));
+  #tellAgain(topic: string, open: OpenTopic, content: Content): void {
+    content.opens.push(open.wire(this.#own));
     const floor = this.#stretches.get(topic)?.floor ?? 0;
     if (floor > 0) content.floors.push({ topic, floor, below: 0 });
-    for (const entry of this.#entriesOf(topic, open))
+    for (const entry of open.entries(this.#own))
       if (ReplicatedEntry.clockOf(entry) > floor) content.births.push(birthOf(entry));
   }
 
@@ -379,25 +365,6 @@ export class AuthoredShare implements CutShare, OfferTaker {
     this.#digest.addAll(sum);
   }
 
-  #wireOpen(topic: string): WireOpen {
-    const { generation = 0, cut } = this.#open.get(topic) ?? {};
-    return cut === undefined ? [topic, generation] : [topic, generation, this.#wireCut(topic, cut)];
-  }
-
-  #wireCut(topic: string, cut: CutTopic): Cut {
-    return cut.told(cut.isOffer ? this.#own.offers.toldOf(topic) : this.#own.of(topic).size);
-  }
-
-  /** What counts of an open topic. */
-  #entriesOf(topic: string, { cut }: Open): Iterable<ReplicatedEntry> {
-    const entries = this.#own.of(topic);
-    return cut === undefined ? entries : cut.of(entries);
-  }
-
-  #counts(topic: string, entry: ReplicatedEntry): boolean {
-    return this.#open.get(topic)?.cut?.has(entry) !== false;
-  }
-
   /** Whether a topic is open and was so at a version: then its changes are told, and not all of it. */
   #wasOpen(topic: string, version: number): boolean {
     return (this.#open.get(topic)?.version ?? Infinity) <= version;
@@ -405,11 +372,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   #isToBeTold({ topic, removed }: OwnRemoval, since: number, from: number): boolean {
     if (removed > since || !this.#wasOpen(topic, from)) return false;
-    return this.#open.get(topic)?.cut?.isOffer !== true;
-  }
-
-  #isHere(entry: ReplicatedEntry): boolean {
-    return this.#own.of(topicOf(entry)).has(entry);
+    return this.#open.get(topic)?.isOffer !== true;
   }
 
   /** Whether a session closed may have turned out later: when the entry ended, in a later revision. */
@@ -421,16 +384,16 @@ export class AuthoredShare implements CutShare, OfferTaker {
     this.#version += 1;
     const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this, this.#protocol.rules);
     cut?.choose(this.#own.of(topic));
-    this.#open.set(topic, { generation, version: this.#version, cut });
+    const open = new OpenTopic(topic, generation, this.#version, cut);
+    this.#open.set(topic, open);
     this.#opens.add(topic);
     this.#closed.delete(topic);
-    if (cut?.isOffer === true) this.#own.offers.add(topic, this);
-    else this.#own.watch(topic, cut ?? this);
+    open.watch(this.#own, this);
     this.#change();
   }
 
   /** What was told of a topic is not summed up any more. */
-  #letGo(topic: string, open: Open): void {
+  #letGo(topic: string, open: OpenTopic): void {
     const stretch = this.#stretches.get(topic);
     if (stretch !== undefined) {
       this.#count -= stretch.count;
@@ -438,10 +401,10 @@ export class AuthoredShare implements CutShare, OfferTaker {
       this.#stretches.end(topic);
     } else if (!this.#opens.has(topic)) this.#excludeAll(topic, open);
     this.#uneven.delete(topic);
-    this.#unwatch(topic, open);
+    open.unwatch(this.#own, this);
   }
 
-  #excludeAll(topic: string, { cut }: Open): void {
+  #excludeAll(topic: string, { cut }: OpenTopic): void {
     if (cut === undefined) {
       this.#count -= this.#own.of(topic).size;
       this.#digest.subtractAll(this.#own.digestOf(topic));
@@ -451,11 +414,6 @@ export class AuthoredShare implements CutShare, OfferTaker {
       this.#count -= 1;
       this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
     }
-  }
-
-  #unwatch(topic: string, { cut }: Open): void {
-    if (cut?.isOffer === true) this.#own.offers.delete(topic, this);
-    else this.#own.unwatch(topic, cut ?? this);
   }
 
   /** Opens anew what another sample is to be told of: with the frame, as an entry that is updated is none and one again. */
@@ -475,24 +433,6 @@ export class AuthoredShare implements CutShare, OfferTaker {
   }
 }
 
-function limitOf({ cut }: Open): number {
-  return cut?.limit ?? NO_LIMIT;
-}
-
 function topicOf(entry: ReplicatedEntry): string {
   return ReplicatedEntry.topicOf(entry);
-}
-
-function birthOf(entry: ReplicatedEntry): WireBirth {
-  const { key, session, meta } = entry;
-  return { clock: ReplicatedEntry.clockOf(entry), topic: topicOf(entry), key, session, meta };
-}
-
-function wireRemoval({ clock, removed, closed }: OwnRemoval): WireRemoval {
-  return { clock, removed, closed };
-}
-
-/** By ascending clock, as births travel. */
-function inOrder(births: WireBirth[]): WireBirth[] {
-  return births.sort((one, other) => one.clock - other.clock);
 }

@@ -11,31 +11,21 @@
 import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin } from "../entry.js";
 import { NO_CHANGE, pairByIdentity } from "../holding/identity.js";
-import type { Gone, SliceChange } from "../holding/identity.js";
+import type { Gone } from "../holding/identity.js";
 import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
 import { HeldEntries, Opening } from "./held-entries.js";
-import { NO_LIMIT, OFFER_ONLY } from "./message.js";
+import type { Merged } from "./merged.js";
+import { NO_LIMIT } from "./message.js";
 import type { Cut, Place, ShareFrame, ShareSummary } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
-import { samplesOf } from "./samples.js";
+import { isCutOff } from "./samples.js";
 import { SetAside } from "./set-aside.js";
 
 /** The generation in which this node follows a topic, if it does. */
 export type GenerationOf = (topic: string) => number | undefined;
-
-/** What came of a frame. */
-export interface Merged {
-  readonly change: SliceChange;
-  /** Topics in which the author has nothing any more; and whether a registrar has named it since it had. */
-  readonly closed: readonly (readonly [topic: string, isListed: boolean])[];
-  /** Topics that it opened in another generation than the present one. */
-  readonly ignored: readonly (readonly [topic: string, generation: number])[];
-  /** Topics that it opened in the present one. */
-  readonly opened: readonly string[];
-}
 
 export class FollowedShare {
   readonly #origin: EntryOrigin;
@@ -446,9 +436,4 @@ export class FollowedShare {
   #drop(entry: ReplicatedEntry): void {
     this.#held.drop(entry, this.#opened.get(ReplicatedEntry.topicOf(entry)));
   }
-}
-
-/** Whether an entry is none of those that are told. */
-function isCutOff(entry: ReplicatedEntry, cut: Cut | undefined): boolean {
-  return cut !== undefined && (cut.limit === OFFER_ONLY || samplesOf(entry) < cut.sample);
 }

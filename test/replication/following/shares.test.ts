@@ -7,7 +7,7 @@ import { FOLLOWING_PROTOCOL, FOLLOWING_RULES } from "../../../src/replication/fo
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
 import { AuthoredShare } from "../../../src/replication/following/share-author.js";
 import { FollowedShare } from "../../../src/replication/following/share-follower.js";
-import type { Merged } from "../../../src/replication/following/share-follower.js";
+import type { Merged } from "../../../src/replication/following/merged.js";
 
 const life = { name: "a", incarnation: "00000000000001" };
 const owner = { ...life, departure: undefined };
