@@ -67,7 +67,8 @@ export class Rolling {
       const { namedBy } = partner;
       if (namedBy === undefined || !partner.isAlive) continue;
       const hasCeased = rules.hasCeasedToCall(nowMs - namedBy.rolledMs, downPeriodMs);
-      if (!namedBy.isAlive || hasCeased) partner.namedBy = undefined;
+      const isCaller = rules.speaksForItself(nowMs - partner.rolledMs, downPeriodMs);
+      if (!namedBy.isAlive || hasCeased || isCaller) partner.namedBy = undefined;
       else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, heartbeatPeriodMs)) partner.excuse(passedMs);
     }
   }

@@ -26,6 +26,7 @@ import {
 import {
   beatsGoToCallers,
   callersDie,
+  callersSpeakForThemselves,
   ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
   muteNodesSpeakToAll,
@@ -205,6 +206,12 @@ const rules: readonly BrokenRule[] = [
     broken: { hasCeasedToCall: () => false },
     found: /which died long ago/,
     run: ceasedCallersKeepNobody,
+  },
+  {
+    rule: "R97: one that calls the roll is judged by its own silence",
+    broken: { speaksForItself: () => false },
+    found: /which called and died/,
+    run: callersSpeakForThemselves,
   },
   {
     rule: "R97: a roll that is called late proves no silence",

@@ -186,6 +186,12 @@ export const FOLLOWING_RULES = {
    */
   hasCeasedToCall: (sinceRollMs: number, downPeriodMs: number): boolean => sinceRollMs > downPeriodMs,
 
+  /**
+   * R97: One that calls the roll is judged by its own silence. Whichever caller has named it. Else callers that tell of each
+   * other, and die at once, excuse each other: their deaths are noticed one after the other.
+   */
+  speaksForItself: (sinceItsRollMs: number, downPeriodMs: number): boolean => sinceItsRollMs <= downPeriodMs,
+
   /** R97: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
   provesSilence: (isLate: boolean): boolean => !isLate,
 
