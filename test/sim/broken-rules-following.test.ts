@@ -30,6 +30,7 @@ import {
   ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
   muteNodesSpeakToAll,
+  newCallersTellNothingOld,
   repeatedCallsKeepNobody,
 } from "./following/runs-of-rolls.js";
 import { runSchedule } from "./following/schedule.js";
@@ -194,6 +195,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isHeardThroughRoll: () => true },
     found: /is up for .* as a caller repeats itself/,
     run: repeatedCallsKeepNobody,
+  },
+  {
+    rule: "R96: a caller tells of those whom it has heard lately",
+    broken: { isToldOf: () => true },
+    found: /which died before others called/,
+    run: newCallersTellNothingOld,
   },
   {
     rule: "R97: the silence of one that a caller has named counts while that calls the roll",

@@ -174,6 +174,13 @@ export const FOLLOWING_RULES = {
   isHeardThroughRoll: (counter: number, highest: number): boolean => counter > highest,
 
   /**
+   * R96: A caller tells of those whom it has heard lately. Within two heartbeats. Else one that begins to call, as others have died, tells
+   * news of who died with them.
+   */
+  isToldOf: (sinceHeardMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceHeardMs <= HEARTBEATS_UNNAMED * heartbeatPeriodMs,
+
+  /**
    * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
    * are asked, or taken for dead, when the callers have died, or do not get through.
    */

@@ -166,3 +166,21 @@ export function callersSpeakForThemselves(seed: number, rules: BrokenRules = {})
       if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which called and died`);
   return found;
 }
+
+/** One that speaks with everybody dies with all callers: others begin to call, to whom it said something last. */
+export function newCallersTellNothingOld(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const [doomed, ...listening] = others(cluster);
+  for (const node of listening) cluster.step(node, { type: "follow", topic: "t" });
+  for (let passedMs = 0; passedMs < 6_000; passedMs += 50) {
+    cluster.track(doomed!, "t", `${passedMs}`);
+    cluster.run(50);
+  }
+  for (const node of [doomed!, ...callersOf(cluster)]) cluster.crash(node);
+  cluster.run(2 * DOWN_MS);
+  const found = [...wronglyDown(cluster)];
+  for (const { name, follower } of cluster.nodes.values())
+    for (const up of follower.upNames())
+      if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died before others called`);
+  return found;
+}
