@@ -67,7 +67,8 @@ export class Rolling {
       const { namedBy } = partner;
       if (namedBy === undefined || !partner.isAlive) continue;
       const hasCeased = rules.hasCeasedToCall(nowMs - namedBy.rolledMs, downPeriodMs);
-      if (!namedBy.isAlive || hasCeased) partner.namedBy = undefined;
+      const isCaller = rules.speaksForItself(nowMs - partner.rolledMs, downPeriodMs);
+      if (!namedBy.isAlive || hasCeased || isCaller) partner.namedBy = undefined;
       else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, heartbeatPeriodMs)) partner.excuse(passedMs);
     }
   }
@@ -94,13 +95,14 @@ export class Rolling {
   }
 
   #call(nowMs: number): void {
-    const { rolls, outbox, membership } = this.#parts;
+    const { rolls, rules, heartbeatPeriodMs, outbox, membership } = this.#parts;
     const isLate = rolls.says(nowMs);
     const calls: { hash: number; end: number }[] = [];
     const named: (readonly [Life, number])[] = [];
     for (const partner of membership.replicas()) {
       const counter = partner.heardCounter;
       if (!partner.isAlive || partner.pair.holdsEverything || counter <= partner.calledCounter) continue;
+      if (!rules.isToldOf(nowMs - partner.heardAtMs, heartbeatPeriodMs)) continue;
       partner.calledCounter = counter;
       const hash = rolls.hashOf(partner);
       if (hash === undefined || rolls.isAmbiguous(partner)) named.push([partner.life, counter]);

@@ -5,7 +5,7 @@
  */
 import { requireFunction } from "../checks.js";
 import { requireKnownEvent } from "../known-names.js";
-import { notFollowed } from "./follow.js";
+import { handleClosed } from "./follow.js";
 
 /** How many entries a topic has. */
 export interface TopicCount {
@@ -83,7 +83,7 @@ export class FollowCount implements Disposable {
   ): () => void {
     requireKnownEvent(event, eventNames);
     requireFunction("listener", listener);
-    if (this.#closed) throw notFollowed(this.topic);
+    if (this.#closed) throw handleClosed("followCount", this.topic);
     // One that is added twice is called twice.
     const own = { call: listener };
     this.#listeners.add(own);
@@ -108,7 +108,7 @@ export class FollowCount implements Disposable {
   }
 
   get #count(): TopicCount {
-    if (this.#closed) throw notFollowed(this.topic);
+    if (this.#closed) throw handleClosed("followCount", this.topic);
     return this.#source.countOf(this.topic);
   }
 }

@@ -129,7 +129,7 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
   async whenComplete(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { timeoutMs } = readOptions(options, { timeoutMs: true });
     if (timeoutMs !== undefined) durationOption("timeoutMs", timeoutMs, 0);
-    if (this.#closed) throw notFollowed(this.topic);
+    if (this.#closed) throw handleClosed("follow", this.topic);
     await this.#source.whenComplete(this.topic, timeoutMs);
   }
 
@@ -149,12 +149,17 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
   }
 
   get #view(): View {
-    if (this.#closed) throw notFollowed(this.topic);
+    if (this.#closed) throw handleClosed("follow", this.topic);
     return this.#source.viewOf(this.topic);
   }
 }
 
 export function notFollowed(topic: string): TrackerError {
   const text = `Topic ${JSON.stringify(topic)} is not followed; follow it, or read what this node tracks itself with listOwn`;
+  return new TrackerError("NOT_FOLLOWED", text, { topic });
+}
+
+export function handleClosed(method: "follow" | "followCount", topic: string): TrackerError {
+  const text = `This handle of topic ${JSON.stringify(topic)} was closed; ${method} returns another one`;
   return new TrackerError("NOT_FOLLOWED", text, { topic });
 }

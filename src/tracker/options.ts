@@ -232,7 +232,7 @@ function checkRead(options: TrackerOptions, protocol: SimulatedProtocol): Checke
   const broadcastPeriodMs = durationOption("broadcastPeriodMs", windowMs, 0);
   for (const option of ["followLingerMs", "countPeriodMs"] as const)
     if (!follows && options[option] !== undefined)
-      throw wrongOption(option, options[option], 'absent, but with holds: "followed"');
+      throw wrongOption(option, options[option], 'left out where holds is not "followed"');
   const observer = booleanOption("observer", options.observer ?? false);
   if (follows && observer)
     throw wrongOption("observer", true, 'false with holds: "followed": it is told nothing');

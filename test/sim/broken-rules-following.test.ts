@@ -27,9 +27,11 @@ import { whoComesOffers } from "./following/runs-of-limits.js";
 import {
   beatsGoToCallers,
   callersDie,
+  callersSpeakForThemselves,
   ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
   muteNodesSpeakToAll,
+  newCallersTellNothingOld,
   repeatedCallsKeepNobody,
 } from "./following/runs-of-rolls.js";
 import { whatNobodyHearsIsLetGo } from "./following/runs-of-holders.js";
@@ -202,6 +204,12 @@ const rules: readonly BrokenRule[] = [
     run: repeatedCallsKeepNobody,
   },
   {
+    rule: "R96: a caller tells of those whom it has heard lately",
+    broken: { isToldOf: () => true },
+    found: /which died before others called/,
+    run: newCallersTellNothingOld,
+  },
+  {
     rule: "R97: the silence of one that a caller has named counts while that calls the roll",
     broken: { countsUnnamed: () => true },
     found: /questions when callers die/,
@@ -212,6 +220,12 @@ const rules: readonly BrokenRule[] = [
     broken: { hasCeasedToCall: () => false },
     found: /which died long ago/,
     run: ceasedCallersKeepNobody,
+  },
+  {
+    rule: "R97: one that calls the roll is judged by its own silence",
+    broken: { speaksForItself: () => false },
+    found: /which called and died/,
+    run: callersSpeakForThemselves,
   },
   {
     rule: "R97: a roll that is called late proves no silence",

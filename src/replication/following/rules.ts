@@ -201,6 +201,13 @@ export const FOLLOWING_RULES = {
   isHeardThroughRoll: (counter: number, highest: number): boolean => counter > highest,
 
   /**
+   * R96: A caller tells of those whom it has heard lately. Within two heartbeats. Else one that begins to call, as others have died, tells
+   * news of who died with them.
+   */
+  isToldOf: (sinceHeardMs: number, heartbeatPeriodMs: number): boolean =>
+    sinceHeardMs <= HEARTBEATS_UNNAMED * heartbeatPeriodMs,
+
+  /**
    * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
    * are asked, or taken for dead, when the callers have died, or do not get through.
    */
@@ -212,6 +219,12 @@ export const FOLLOWING_RULES = {
    * that dies as its cluster becomes a small one is there for as long as its last caller is.
    */
   hasCeasedToCall: (sinceRollMs: number, downPeriodMs: number): boolean => sinceRollMs > downPeriodMs,
+
+  /**
+   * R97: One that calls the roll is judged by its own silence. Whichever caller has named it. Else callers that tell of each
+   * other, and die at once, excuse each other: their deaths are noticed one after the other.
+   */
+  speaksForItself: (sinceItsRollMs: number, downPeriodMs: number): boolean => sinceItsRollMs <= downPeriodMs,
 
   /** R97: A roll that is called late proves life, and never silence. Else a caller that stood still accuses all others. */
   provesSilence: (isLate: boolean): boolean => !isLate,

@@ -9,6 +9,7 @@ import { Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
 import type { BrokenRules } from "./runs.js";
 
 const NODES = 16;
+const DOWN_MS = 8_000;
 const CALLERS = FOLLOWING_LIMITS.callers;
 /** One is asked twice before it is taken for down. */
 const QUESTIONS = 2;
@@ -145,5 +146,41 @@ export function ceasedCallersKeepNobody(seed: number, rules: BrokenRules = {}): 
   for (const { name, follower } of cluster.nodes.values())
     for (const up of follower.upNames())
       if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died long ago`);
+  return found;
+}
+
+/** Callers that have much to say to each other tell of each other, too; and die at once. */
+export function callersSpeakForThemselves(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const callers = callersOf(cluster);
+  for (const caller of callers) cluster.step(caller, { type: "follow", topic: "t" });
+  for (let passedMs = 0; passedMs < 6_000; passedMs += 50) {
+    for (const [i, caller] of callers.entries()) cluster.track(caller, "t", `${i} ${passedMs}`);
+    cluster.run(50);
+  }
+  for (const caller of callers) cluster.crash(caller);
+  cluster.run(DOWN_MS + 1.5 * HEARTBEAT_MS);
+  const found = [...wronglyDown(cluster)];
+  for (const { name, follower } of cluster.nodes.values())
+    for (const up of follower.upNames())
+      if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which called and died`);
+  return found;
+}
+
+/** One that speaks with everybody dies with all callers: others begin to call, to whom it said something last. */
+export function newCallersTellNothingOld(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const [doomed, ...listening] = others(cluster);
+  for (const node of listening) cluster.step(node, { type: "follow", topic: "t" });
+  for (let passedMs = 0; passedMs < 6_000; passedMs += 50) {
+    cluster.track(doomed!, "t", `${passedMs}`);
+    cluster.run(50);
+  }
+  for (const node of [doomed!, ...callersOf(cluster)]) cluster.crash(node);
+  cluster.run(2 * DOWN_MS);
+  const found = [...wronglyDown(cluster)];
+  for (const { name, follower } of cluster.nodes.values())
+    for (const up of follower.upNames())
+      if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died before others called`);
   return found;
 }
