@@ -146,7 +146,8 @@ async function reportStart(report: Report, progress: Progress): Promise<void> {
   }
   await lab.advance(20_000);
   const beganMs = scene.time.nowMs;
-  const newcomer = await lab.start("newcomer", followed, behaviour);
+  const expect = trackers.map((_, node) => `author-${node}`);
+  const newcomer = await lab.start("newcomer", { ...followed, expect }, behaviour);
   while (!newcomer.health().complete) await lab.advance(1);
   const completeMs = scene.time.nowMs - beganMs;
   const follow = newcomer.follow("room:1");
@@ -156,7 +157,7 @@ async function reportStart(report: Report, progress: Progress): Promise<void> {
   await lab.advance(5_000);
   const where = `${entries.toLocaleString("en-US")} entries on ${nodes} nodes`;
   report({
-    name: `a node starts among ${where}: until it is complete, virtual time`,
+    name: `a node starts among ${where}: which expects them: until it is complete, virtual time`,
     unit: "ms",
     values: [completeMs],
     beside: [{ what: "and then until a topic that it follows is", values: [followMs] }],

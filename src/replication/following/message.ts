@@ -111,6 +111,8 @@ export interface ShareFrame {
   readonly closes: readonly string[];
   readonly removals: readonly WireRemoval[];
   readonly births: readonly WireBirth[];
+  /** Births that went with their sessions, and of which no removal tells: a follower may hold them. */
+  readonly closed: readonly number[];
 }
 
 /** The generation of a wish for a topic; negative: that one is wished no longer. */

@@ -16,6 +16,9 @@ import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 import { Stretches } from "./stretches.js";
 
+/** Births that closed, in one frame: what is older is told as untracked. */
+const CLOSED_TOLD = 512;
+
 interface Open {
   readonly generation: number;
   /** The version of the share that opened it. */
@@ -23,7 +26,7 @@ interface Open {
 }
 
 /** What a frame tells of, beside the range that it covers. */
-interface Content extends Pick<ShareFrame, "closes" | "removals"> {
+interface Content extends Pick<ShareFrame, "closes" | "removals" | "closed"> {
   readonly opens: [topic: string, generation: number][];
   readonly floors: Floor[];
   readonly births: WireBirth[];
@@ -180,7 +183,7 @@ export class AuthoredShare implements Watcher {
   /** The frame of what has changed since the last one. `isAsked`: what is told in stretches goes on. */
   next(isAsked = false): ShareFrame {
     const { clock, version } = this.#told;
-    if (version === 0) return this.#everything();
+    if (version === 0) return this.#everything(true);
     const content = this.#news(clock, version);
     if (isAsked) this.#tellOn(content);
     return this.#frame(false, clock, version, content);
@@ -200,7 +203,7 @@ export class AuthoredShare implements Watcher {
 
   #frame(isWhole: boolean, since: number, from: number, content: Content): ShareFrame {
     const { stream } = this;
-    const { opens, floors, closes, removals, births } = content;
+    const { opens, floors, closes, removals, births, closed } = content;
     this.#told = {
       stream,
       clock: this.#own.clock,
@@ -215,7 +218,7 @@ export class AuthoredShare implements Watcher {
     this.#isPending = false;
     return {
       ...{ stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version },
-      ...{ opens, floors, closes, removals, births: inOrder(births) },
+      ...{ opens, floors, closes, removals, births: inOrder(births), closed },
     };
   }
 
@@ -226,6 +229,7 @@ export class AuthoredShare implements Watcher {
       removals: this.#removals
         .filter((removal) => this.#isToBeTold(removal, since, from))
         .map((removal) => this.#removalOf(removal)),
+      closed: [],
     });
     for (const topic of this.#opens) this.#tellOpen(topic, content);
     for (const entry of this.#births)
@@ -245,7 +249,10 @@ export class AuthoredShare implements Watcher {
     const removals = changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map(wireRemoval);
-    const content = this.#contentOf({ closes, removals });
+    const closed = this.#own
+      .closedSince(since)
+      .filter(({ topic, removed }) => removed > since && this.#wasOpen(topic, from));
+    const content = this.#contentOf({ closes, removals, closed: latestBirths(closed) });
     const { births } = content;
     for (const entry of changes.births) {
       const topic = topicOf(entry);
@@ -272,8 +279,10 @@ export class AuthoredShare implements Watcher {
   }
 
   /** A whole frame: all topics are open anew. */
-  #everything(): ShareFrame {
-    const content = this.#contentOf({ closes: [], removals: [] });
+  #everything(isFirst = false): ShareFrame {
+    // Whoever had nothing yet lists nobody who has closed.
+    const ended = isFirst ? [] : this.#own.closedSince(0).filter(({ topic }) => this.#open.has(topic));
+    const content = this.#contentOf({ closes: [], removals: [], closed: latestBirths(ended) });
     let size = 0;
     for (const topic of this.#open.keys()) size += this.#own.of(topic).size;
     // What is told in part is told from its beginning: at another version, as one place is one content.
@@ -288,9 +297,9 @@ export class AuthoredShare implements Watcher {
     return this.#frame(true, 0, 0, content);
   }
 
-  #contentOf({ closes, removals }: Pick<ShareFrame, "closes" | "removals">): Content {
+  #contentOf(told: Pick<ShareFrame, "closes" | "removals" | "closed">): Content {
     const room = this.#protocol.rules.stretchBirths(this.#protocol.limits);
-    return { opens: [], floors: [], closes, removals, births: [], room };
+    return { ...told, opens: [], floors: [], births: [], room };
   }
 
   /** Tells a topic for the first time: all of it, or as much as there is room for, from its latest births down. */
@@ -390,6 +399,12 @@ function birthOf(entry: ReplicatedEntry): WireBirth {
 
 function wireRemoval({ clock, removed, closed }: OwnRemoval): WireRemoval {
   return { clock, removed, closed };
+}
+
+/** The latest births of those that closed, in order: as many as pages name in advance (R5). */
+function latestBirths(closed: readonly OwnRemoval[]): number[] {
+  const births = closed.map(({ removed }) => removed).sort((one, other) => one - other);
+  return births.slice(-CLOSED_TOLD);
 }
 
 /** By ascending clock, as births travel. */
