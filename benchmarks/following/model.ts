@@ -163,7 +163,7 @@ function shareBytes() {
     });
   const shareOf = (births: readonly WireBirth[], removals: readonly WireRemoval[]): ShareFrame => {
     const range = { stream: 12, isWhole: false, since: 12_340, upTo: 12_345, from: 12, to: 12 };
-    return { ...range, opens: [], floors: [], closes: [], births, removals };
+    return { ...range, opens: [], floors: [], closes: [], births, removals, closed: [] };
   };
   const { frame, birth, removal } = bytesBy((births, removals) => of({ share: shareOf(births, removals) }));
   const [empty, without] = [of({}).length, of({ share: shareOf([], []) }).length];

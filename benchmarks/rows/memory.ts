@@ -8,7 +8,18 @@ import type { Benchmark } from "../harness/command.js";
 
 const child = fileURLToPath(new URL("./memory-child.ts", import.meta.url));
 const limitBytes = 400;
-const kinds = ["own", "updated", "indexed", "remote", "updated-remote", "bare"] as const;
+const followedBytes = 420;
+const pairTopicBytes = 130;
+const kinds = [
+  "followed",
+  "pair-topics",
+  "own",
+  "updated",
+  "indexed",
+  "remote",
+  "updated-remote",
+  "bare",
+] as const;
 type Kind = (typeof kinds)[number];
 
 export const memory: Benchmark = {
@@ -16,6 +27,8 @@ export const memory: Benchmark = {
   async run({ runs, sizes, report, progress }) {
     for (const count of sizes) {
       const measured: Record<Kind, number[]> = {
+        followed: [],
+        "pair-topics": [],
         own: [],
         updated: [],
         indexed: [],
@@ -33,6 +46,19 @@ export const memory: Benchmark = {
       const floor = { what: "the bare Maps", values: measured.bare };
       const target = { text: `under ${limitBytes} B`, met: (median: number) => median < limitBytes };
       const of = `of ${count.toLocaleString("en-US")}`;
+      report({
+        name: `memory per entry held where nodes follow, ${of}`,
+        unit: "B",
+        values: measured.followed,
+        floor,
+        target: { text: `under ${followedBytes} B`, met: (median) => median < followedBytes },
+      });
+      report({
+        name: `memory per topic of a share, on both sides, ${of}`,
+        unit: "B",
+        values: measured["pair-topics"],
+        target: { text: `under ${pairTopicBytes} B`, met: (median) => median < pairTopicBytes },
+      });
       report({
         name: `memory per own entry ${of}`,
         unit: "B",

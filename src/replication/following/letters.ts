@@ -7,7 +7,8 @@
  *     "m"  stream, number, lives, [ topic, settled, [ life, roles, follow ]* ]*
  *     "w"  stream, since, upTo, [ topic, follow ]*
  *     "a"  stream, number, share, version                        heard of your wishes
- *     "s"  stream, whole, since, upTo, from, to, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*
+ *     "s"  stream, whole, since, upTo, from, to, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*,
+ *          [ birth ]*                                          of those that closed, as steps
  *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
  *     "k"  stream, clock, version
  *     "c"  stream, since, upTo, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
@@ -16,9 +17,10 @@
  *
  * A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
  *
- * What is marked by a star is one flat array; floors are left away where there are none; of the numbers of a count those are left
- * away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the index of its name
- * among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth has it.
+ * What is marked by a star is one flat array; floors and closed births are left away where there are none; of the numbers of a count
+ * those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the index
+ * of its name among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth
+ * has it.
  */
 import { fitsJsonText } from "../bytes.js";
 import { isIncarnation } from "../life.js";
@@ -330,7 +332,7 @@ function decodeMembers(part: readonly unknown[], items: Items): Members {
 }
 
 function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
-  const { stream, isWhole, since, upTo, from, to, opens, floors, closes, removals, births } = share;
+  const { stream, isWhole, since, upTo, from, to, opens, floors, closes, removals, births, closed } = share;
   const block = encodeBirths(births, 0, form);
   const indexes = opens.length + floors.length === 0 ? undefined : indexesOf(block, births);
   return [
@@ -339,9 +341,10 @@ function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
     closes,
     encodeRemovals(removals, since),
     block,
-    ...(floors.length === 0
+    ...(floors.length + closed.length === 0
       ? []
       : [floors.flatMap(({ topic, floor, below }) => [indexes?.get(topic) ?? topic, floor, below])]),
+    ...(closed.length === 0 ? [] : [closed.map((birth, i) => birth - (closed[i - 1] ?? 0))]),
   ];
 }
 
@@ -382,7 +385,19 @@ function decodeShare(part: readonly unknown[], items: Items): ShareFrame {
     ...{ since, upTo, from, to, opens, floors, closes },
     removals: decodeRemovals(array(part[8], "removals"), since, upTo),
     births,
+    closed: decodeBirthsClosed(part[11], upTo),
   };
+}
+
+/** @param steps is absent where nothing has closed. */
+function decodeBirthsClosed(steps: unknown, upTo: number): number[] {
+  if (steps === undefined) return [];
+  let birth = 0;
+  return array(steps, "closed").map((each) => {
+    birth += positive(each, "closed");
+    check(birth <= upTo, "closed");
+    return birth;
+  });
 }
 
 /** @param flat is absent where no topic is told in stretches. */

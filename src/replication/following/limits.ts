@@ -94,8 +94,8 @@ export interface FollowingLimits {
 export const FOLLOWING_LIMITS: FollowingLimits = {
   registrars: REGISTRARS,
   removalsKept: 10_000,
-  stretchBirths: 2_048,
-  changesTold: 4_096,
+  stretchBirths: 1_024,
+  changesTold: 2_048,
   entriesPerTurn: 1_024,
   closesKept: 256,
   namesHinted: 1_024,

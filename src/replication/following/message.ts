@@ -131,6 +131,8 @@ export interface ShareFrame {
   readonly closes: readonly string[];
   readonly removals: readonly WireRemoval[];
   readonly births: readonly WireBirth[];
+  /** Births that went with their sessions, and of which no removal tells: a follower may hold them. */
+  readonly closed: readonly number[];
 }
 
 /** What a follower wants of an author in a topic. */

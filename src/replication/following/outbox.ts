@@ -170,7 +170,7 @@ export function largestShareFrameBytes(maxMetaBytes: number): number {
   const session = "\0".repeat(MAX_SESSION_LENGTH);
   const share: ShareFrame = {
     ...{ stream: most, isWhole: true, since: most, upTo: most, from: most, to: most },
-    ...{ opens: [], floors: [], closes: [], removals: [] },
+    ...{ opens: [], floors: [], closes: [], removals: [], closed: [] },
     births: [{ clock: most, topic: "t", key: "k", session, meta: {} }],
   };
   const incarnation = makeIncarnation(0, "0".repeat(INCARNATION_RANDOM_LENGTH));

@@ -229,6 +229,17 @@ export class OwnEntries {
     };
   }
 
+  /** What went with its session after a clock, as far as removals are kept. Costs as much as was removed. */
+  closedSince(since: number): OwnRemoval[] {
+    const closed: OwnRemoval[] = [];
+    for (const clock of this.#endings.closedWithin(since, this.#clock)) {
+      const removed = this.#removedBy(clock)?.clock;
+      const topic = this.#removedFrom.get(clock);
+      if (removed !== undefined && topic !== undefined) closed.push({ clock, removed, closed: true, topic });
+    }
+    return closed;
+  }
+
   /** Whether what was removed at this clock went with its session, then or in a later revision. */
   isClosed(removal: number): boolean {
     return this.#endings.isClosed(removal);

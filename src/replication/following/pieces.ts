@@ -23,8 +23,9 @@ export class Pieces {
     let length = this.#rows.length;
     for (const said of [stakes, wishes, counts]) length += said?.items.length ?? 0;
     if (share !== undefined) {
-      const { opens, floors, closes, removals, births } = share;
-      length += opens.length + floors.length + closes.length + removals.length + births.length;
+      const { opens, floors, closes, removals, births, closed } = share;
+      length +=
+        opens.length + floors.length + closes.length + removals.length + births.length + closed.length;
     }
     return length;
   }
@@ -56,13 +57,14 @@ export class Pieces {
     }
     if (isFirst && wishesHeard !== undefined) letters.wishesHeard = wishesHeard;
     if (share !== undefined) {
-      const { opens, floors, closes, removals, births } = share;
+      const { opens, floors, closes, removals, births, closed } = share;
       const lists = {
         opens: take(opens),
         floors: take(floors),
         closes: take(closes),
         removals: take(removals),
         births: take(births),
+        closed: take(closed),
       };
       if (isFirst || Object.values(lists).some(({ length }) => length > 0))
         letters.share = { ...share, ...lists };
@@ -141,7 +143,10 @@ function withItems<S extends { readonly items: readonly unknown[] }>(one: S | un
   return one === undefined ? more : { ...one, items: one.items.concat(more.items) };
 }
 
-function withMore(one: ShareFrame, { opens, floors, closes, removals, births }: ShareFrame): ShareFrame {
+function withMore(
+  one: ShareFrame,
+  { opens, floors, closes, removals, births, closed }: ShareFrame,
+): ShareFrame {
   return {
     ...one,
     opens: one.opens.concat(opens),
@@ -149,6 +154,7 @@ function withMore(one: ShareFrame, { opens, floors, closes, removals, births }: 
     closes: one.closes.concat(closes),
     removals: one.removals.concat(removals),
     births: one.births.concat(births),
+    closed: one.closed.concat(closed),
   };
 }
 

@@ -82,7 +82,7 @@ export const FOLLOWING_RULES = {
 
   /**
    * R110: A topic is complete when its last stretch has come. Else the first follower of a large topic is told that it is complete
-   * after the first two thousand.
+   * after the first thousand.
    */
   isToldWhole: (floor: number): boolean => floor === 0,
 

@@ -10,17 +10,14 @@
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { WireRemoval } from "../message.js";
-import { CutTopic } from "./cut-topic.js";
-import type { CutShare } from "./cut-topic.js";
+import { CutTopic, type CutShare } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
 import type { Open, Place, ShareFrame, ShareSummary } from "./message.js";
 import type { OfferTaker } from "./offers.js";
 import { OpenTopic } from "./open-topic.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
-import { FOLLOWING_PROTOCOL } from "./rules.js";
-import type { FollowingProtocol } from "./rules.js";
-import { birthOf, contentOf, inOrder, removalOf } from "./share-content.js";
-import type { Content } from "./share-content.js";
+import { FOLLOWING_PROTOCOL, type FollowingProtocol } from "./rules.js";
+import { birthOf, contentOf, inOrder, latestBirths, removalOf, type Content } from "./share-content.js";
 import { Stretches } from "./stretches.js";
 
 export class AuthoredShare implements CutShare, OfferTaker {
@@ -192,7 +189,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
   next(isAsked = false): ShareFrame {
     this.#even();
     const { clock, version } = this.#told;
-    if (version === 0) return this.#everything();
+    if (version === 0) return this.#everything(true);
     const content = this.#news(clock, version);
     if (isAsked) this.#tellOn(content);
     return this.#frame(false, clock, version, content);
@@ -213,7 +210,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   #frame(isWhole: boolean, since: number, from: number, content: Content): ShareFrame {
     const { stream } = this;
-    const { opens, floors, closes, removals, births } = content;
+    const { opens, floors, closes, removals, births, closed } = content;
     this.#told = {
       stream,
       clock: this.#own.clock,
@@ -228,7 +225,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
     this.#isPending = false;
     return {
       ...{ stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version },
-      ...{ opens, floors, closes, removals, births: inOrder(births) },
+      ...{ opens, floors, closes, removals, births: inOrder(births), closed },
     };
   }
 
@@ -238,7 +235,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
     const removals = this.#removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map((removal) => this.#removalOf(removal));
-    const content = contentOf({ closes, removals }, this.#room);
+    const content = contentOf({ closes, removals, closed: [] }, this.#room);
     for (const topic of this.#opens) this.#tellOpen(topic, content);
     for (const entry of this.#births)
       if (this.#wasOpen(topicOf(entry), from) && this.#own.of(topicOf(entry)).has(entry))
@@ -258,7 +255,10 @@ export class AuthoredShare implements CutShare, OfferTaker {
     const removals = changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map(removalOf);
-    const content = contentOf({ closes, removals }, this.#room);
+    const closed = this.#own
+      .closedSince(since)
+      .filter(({ topic, removed }) => removed > since && this.#wasOpen(topic, from));
+    const content = contentOf({ closes, removals, closed: latestBirths(closed) }, this.#room);
     const { births } = content;
     for (const entry of changes.births) {
       const topic = topicOf(entry);
@@ -286,8 +286,10 @@ export class AuthoredShare implements CutShare, OfferTaker {
   }
 
   /** A whole frame: all topics are open anew. */
-  #everything(): ShareFrame {
-    const content = contentOf({ closes: [], removals: [] }, this.#room);
+  #everything(isFirst = false): ShareFrame {
+    // Whoever had nothing yet lists nobody who has closed.
+    const ended = isFirst ? [] : this.#own.closedSince(0).filter(({ topic }) => this.#open.has(topic));
+    const content = contentOf({ closes: [], removals: [], closed: latestBirths(ended) }, this.#room);
     let size = 0;
     for (const open of this.#open.values()) size += open.size(this.#own);
     // What is told in part is told from its beginning: at another version, as one place is one content.

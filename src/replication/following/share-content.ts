@@ -3,7 +3,10 @@ import { ReplicatedEntry } from "../entry.js";
 import type { WireBirth, WireRemoval } from "../message.js";
 import type { Floor, Open, ShareFrame } from "./message.js";
 
-export interface Content extends Pick<ShareFrame, "closes" | "removals"> {
+/** Births that closed, in one frame: what is older is told as untracked. */
+const CLOSED_TOLD = 512;
+
+export interface Content extends Pick<ShareFrame, "closes" | "removals" | "closed"> {
   readonly opens: Open[];
   readonly floors: Floor[];
   readonly births: WireBirth[];
@@ -11,8 +14,8 @@ export interface Content extends Pick<ShareFrame, "closes" | "removals"> {
   room: number;
 }
 
-export function contentOf({ closes, removals }: Pick<Content, "closes" | "removals">, room: number): Content {
-  return { opens: [], floors: [], closes, removals, births: [], room };
+export function contentOf(told: Pick<ShareFrame, "closes" | "removals" | "closed">, room: number): Content {
+  return { ...told, opens: [], floors: [], births: [], room };
 }
 
 export function birthOf(entry: ReplicatedEntry): WireBirth {
@@ -28,4 +31,10 @@ export function removalOf({ clock, removed, closed }: WireRemoval): WireRemoval 
 /** By ascending clock, as births travel. */
 export function inOrder(births: WireBirth[]): WireBirth[] {
   return births.sort((one, other) => one.clock - other.clock);
+}
+
+/** The latest births of those that closed, in order: as many as pages name in advance (R5). */
+export function latestBirths(closed: readonly WireRemoval[]): number[] {
+  const births = closed.map(({ removed }) => removed).sort((one, other) => one - other);
+  return births.slice(-CLOSED_TOLD);
 }

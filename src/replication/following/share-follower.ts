@@ -287,7 +287,7 @@ export class FollowedShare {
     this.#targetVersion = Math.max(this.#targetVersion, version);
   }
 
-  #take({ isWhole, since, opens, floors, closes, removals, births }: ShareFrame): Merged {
+  #take({ isWhole, since, opens, floors, closes, removals, births, closed: ended }: ShareFrame): Merged {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
     const dropped = (entry: ReplicatedEntry, isClosed = false, isLimited = false): void => {
@@ -302,7 +302,7 @@ export class FollowedShare {
     for (const [topic] of opens) opening.add(topic);
     const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
-    for (const removal of removals) {
+    for (const removal of [...removals, ...ended.map((removed) => ({ removed, closed: true }))]) {
       const entry = this.#held.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
       const before = this.#setAside.take(removal.removed);

@@ -97,6 +97,7 @@ const share: fc.Arbitrary<ShareFrame> = fc
     opens: fc.array(fc.oneof(fc.tuple(topic, positive), fc.tuple(topic, positive, cut)), { maxLength: 5 }),
     floors: fc.array(fc.record({ topic, floor: fc.nat(40), below: fc.nat(40) }), { maxLength: 4 }),
     closes: fc.array(topic, { maxLength: 4 }),
+    closed: fc.uniqueArray(fc.integer({ min: 1, max: 40 })).map((births) => births.sort((a, b) => a - b)),
     removed: fc.array(fc.tuple(fc.nat(2 ** 20), fc.boolean()), { maxLength: 6 }),
     births: fc.array(
       fc.record({ topic, key: topic, session: fc.constantFrom("abc-1", "abc-7", "odd", ""), meta }),
@@ -241,7 +242,16 @@ describe("frames of nodes that follow", () => {
       meta: { a: each.repeat(1_000) },
     }));
     const whole = { isWhole: true, since: most, upTo: most, from: most, to: most };
-    const single = { stream: most, ...whole, opens: [], floors: [], closes: [], removals: [], births };
+    const single = {
+      stream: most,
+      ...whole,
+      opens: [],
+      floors: [],
+      closes: [],
+      removals: [],
+      births,
+      closed: [],
+    };
     const nodeName = "n".repeat(MAX_NODE_NAME_BYTES);
     const maxBytes = largestShareFrameBytes(1_010);
     const sent: string[] = [];

@@ -81,6 +81,31 @@ describe("a share", () => {
     ]);
   });
 
+  it.each([
+    ["that overlaps with what is held", 1_000, false, true],
+    ["of everything", 1_000, true, true],
+    ["of everything, and not of who closed before what the author remembers", 2, true, false],
+  ])(
+    "R5: tells of who closed while its author was not heard, by an answer %s",
+    (_, removalsKept, isAnew, is) => {
+      const limits = { ...FOLLOWING_LIMITS, removalsKept };
+      const { own, authored, followed, exchange } = make({ rules: FOLLOWING_RULES, limits });
+      exchange();
+      const before = followed.place;
+      const [closed, untracked] = ["closed", "untracked"].map((key) => own.add("t", key, key, {}));
+      exchange();
+      own.remove(closed!, true);
+      own.remove(untracked!, false);
+      for (let i = 0; i < 10; i++) own.remove(own.add("elsewhere", "k", "s", {}), false);
+      const merged = followed.merge(authored.answer(isAnew ? { ...before, stream: 9 } : before)!);
+      const { removed } = typeof merged === "string" ? { removed: [] } : merged.change;
+      expect(removed.map(({ entry, closed: isClosed }) => [entry.key, isClosed]).sort()).toEqual([
+        ["closed", is],
+        ["untracked", false],
+      ]);
+    },
+  );
+
   it("says nothing of what came and went between two frames", () => {
     const { own, authored, exchange } = make();
     exchange();
