@@ -12,8 +12,7 @@ import type { WireBirth, WireRemoval } from "../message.js";
 import { CutTopic } from "./cut-topic.js";
 import type { CutShare } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
-import type { Cut, Open as WireOpen, Place, ShareFrame, ShareSummary } from "./message.js";
-import type { OfferTaker } from "./offers.js";
+import type { Open as WireOpen, Place, ShareFrame, ShareSummary } from "./message.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
@@ -29,7 +28,7 @@ interface Open {
 /** What a frame tells of, beside the range that it covers. */
 type Content = Pick<ShareFrame, "opens" | "closes" | "removals" | "births">;
 
-export class AuthoredShare implements CutShare, OfferTaker {
+export class AuthoredShare implements CutShare {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
@@ -269,17 +268,12 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   #wireOpen(topic: string): WireOpen {
     const { generation = 0, cut } = this.#open.get(topic) ?? {};
-    return cut === undefined ? [topic, generation] : [topic, generation, this.#wireCut(topic, cut)];
-  }
-
-  #wireCut(topic: string, cut: CutTopic): Cut {
-    return cut.told(cut.isOffer ? this.#own.offers.toldOf(topic) : this.#own.of(topic).size);
+    return cut === undefined ? [topic, generation] : [topic, generation, cut.told];
   }
 
   /** What counts of an open topic. */
   #entriesOf(topic: string, { cut }: Open): Iterable<ReplicatedEntry> {
-    const entries = this.#own.of(topic);
-    return cut === undefined ? entries : cut.of(entries);
+    return cut?.of() ?? this.#own.of(topic);
   }
 
   #counts(topic: string, entry: ReplicatedEntry): boolean {
@@ -312,30 +306,29 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   #begin(topic: string, generation: number, limit: number): void {
     this.#version += 1;
-    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this, this.#protocol.rules);
-    cut?.choose(this.#own.of(topic));
+    const { rules } = this.#protocol;
+    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this.#own, this, rules);
     const open = { generation, version: this.#version, cut };
     this.#open.set(topic, open);
     this.#opens.add(topic);
     this.#closed.delete(topic);
     for (const entry of this.#entriesOf(topic, open)) this.#include(entry, ReplicatedEntry.hashOf(entry));
-    if (cut?.isOffer === true) this.#own.offers.add(topic, this);
-    else this.#own.watch(topic, cut ?? this);
+    if (cut === undefined) this.#own.watch(topic, this);
     this.#change();
   }
 
   #letGo(topic: string, open: Open): void {
-    this.#unwatch(topic, open);
     this.#uneven.delete(topic);
     for (const entry of this.#entriesOf(topic, open)) {
       this.#count -= 1;
       this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
     }
+    this.#unwatch(topic, open);
   }
 
   #unwatch(topic: string, { cut }: Open): void {
-    if (cut?.isOffer === true) this.#own.offers.delete(topic, this);
-    else this.#own.unwatch(topic, cut ?? this);
+    if (cut === undefined) this.#own.unwatch(topic, this);
+    else cut.end();
   }
 
   /** Opens anew what another sample is to be told of: with the frame, as an entry that is updated is none and one again. */
