@@ -5,93 +5,102 @@
 import type { ReplicatedEntry } from "../entry.js";
 import type { Cut } from "./message.js";
 import { OFFER_ONLY } from "./message.js";
-import type { OwnRemoval, Watcher } from "./own-entries.js";
+import type { OwnEntries, OwnRemoval, Watcher } from "./own-entries.js";
 import type { FollowingRules } from "./rules.js";
-import { countBySample, samplesOf } from "./samples.js";
+import type { TopicSamples } from "./samples.js";
 
 /** The share in which a topic is open so. */
 export interface CutShare extends Watcher {
   /** Another sample of a topic may be due. */
   uneven(topic: string): void;
+  /** The number of a topic's entries is of another order. */
+  offerAnew(topic: string): void;
 }
 
 export class CutTopic implements Watcher {
   readonly limit: number;
   readonly #topic: string;
+  readonly #own: OwnEntries;
   readonly #share: CutShare;
   readonly #rules: FollowingRules;
-  /** The sample that counts; and how many entries are in it, and in the next one. */
+  /** The sample that counts. */
   #sample = 0;
-  #entries = 0;
-  #halved = 0;
+  /** All samples; only where there is more than the limit allows for. */
+  #samples: TopicSamples | undefined;
 
-  /** @param share is told of what is in the sample. */
-  constructor(topic: string, limit: number, share: CutShare, rules: FollowingRules) {
+  /** @param share is told of what counts from now on. */
+  constructor(topic: string, limit: number, own: OwnEntries, share: CutShare, rules: FollowingRules) {
     this.#topic = topic;
     this.limit = limit;
+    this.#own = own;
     this.#share = share;
     this.#rules = rules;
+    if (this.isOffer) own.offers.add(topic, share);
+    else {
+      while (this.isUneven && this.#countOf(this.#sample + 1) >= limit) this.#sample += 1;
+      own.watch(topic, this);
+    }
   }
 
-  /** Whether entries are told, and not only how many there are. */
+  /** The follower is told nothing of it any more. */
+  end(): void {
+    if (this.isOffer) this.#own.offers.delete(this.#topic, this.#share);
+    else this.#own.unwatch(this.#topic, this);
+    if (this.#samples !== undefined) this.#own.releaseSamples(this.#topic);
+    this.#samples = undefined;
+  }
+
+  /** Whether no entry is told, and only how many there are. */
   get isOffer(): boolean {
     return this.limit === OFFER_ONLY;
   }
 
   /** How many entries count. */
   get size(): number {
-    return this.isOffer ? 0 : this.#entries;
+    return this.isOffer ? 0 : this.#countOf(this.#sample);
   }
 
-  /** What the follower is told of it, of an author with so many entries. */
-  told(entries: number): Cut {
+  /** What the follower is told of it, beside the entries. */
+  get told(): Cut {
+    const { offers } = this.#own;
+    const entries = this.isOffer ? offers.toldOf(this.#topic) : this.#own.of(this.#topic).size;
     return { limit: this.limit, sample: this.#sample, entries };
   }
 
   has(entry: ReplicatedEntry): boolean {
-    return !this.isOffer && (this.#sample === 0 || samplesOf(entry) >= this.#sample);
+    if (this.isOffer) return false;
+    return this.#samples === undefined || this.#samples.samplesOf(entry) >= this.#sample;
   }
 
   /** R104: Whether another sample is to count. */
   get isUneven(): boolean {
-    return !this.#rules.keepsSample(this.#entries, this.#halved, this.#sample, this.limit);
-  }
-
-  /** Chooses the sample, of all entries that there are: walks them once. */
-  choose(entries: ReadonlySet<ReplicatedEntry>): void {
-    if (this.isOffer) return;
-    this.#sample = 0;
-    const counts = countBySample(entries);
-    for (;;) {
-      this.#entries = counts[this.#sample] ?? 0;
-      this.#halved = counts[this.#sample + 1] ?? 0;
-      if (!this.isUneven || this.#halved < this.limit) return;
-      this.#sample += 1;
-    }
+    const entries = this.#countOf(this.#sample);
+    // Of fewer it does not matter how many half of them are: then nobody needs to know of samples.
+    const halved = entries > 2 * this.limit ? this.#countOf(this.#sample + 1) : 0;
+    return !this.#rules.keepsSample(entries, halved, this.#sample, this.limit);
   }
 
   /** Those of the entries that count. */
-  *of(entries: ReadonlySet<ReplicatedEntry>): Generator<ReplicatedEntry> {
-    if (this.isOffer) return;
-    for (const entry of entries) if (this.has(entry)) yield entry;
+  of(): Iterable<ReplicatedEntry> {
+    if (this.isOffer) return [];
+    return this.#sample === 0 ? this.#own.of(this.#topic) : (this.#samples?.of(this.#sample) ?? []);
   }
 
   born(entry: ReplicatedEntry, hash: number): void {
-    if (!this.#count(entry, 1)) return;
+    if (!this.has(entry)) return;
     this.#share.born(entry, hash);
+    if (this.isUneven) this.#share.uneven(this.#topic);
   }
 
   removed(removal: OwnRemoval, hash: number, entry: ReplicatedEntry): void {
-    if (!this.#count(entry, -1)) return;
+    if (!this.has(entry)) return;
     this.#share.removed(removal, hash, entry);
+    if (this.isUneven) this.#share.uneven(this.#topic);
   }
 
-  #count(entry: ReplicatedEntry, by: 1 | -1): boolean {
-    const samples = samplesOf(entry);
-    if (samples < this.#sample) return false;
-    this.#entries += by;
-    if (samples > this.#sample) this.#halved += by;
-    if (this.isUneven) this.#share.uneven(this.#topic);
-    return true;
+  #countOf(sample: number): number {
+    if (sample === 0) return this.#own.of(this.#topic).size;
+    this.#samples ??= this.#own.samplesOf(this.#topic);
+    return this.#samples.count(sample);
   }
 }

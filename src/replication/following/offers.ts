@@ -7,7 +7,7 @@
 import type { FollowingRules } from "./rules.js";
 
 /** A share in which a topic is open as an offer. */
-export interface OfferTaker {
+interface OfferTaker {
   /** The number of a topic's entries is of another order. */
   offerAnew(topic: string): void;
 }

@@ -6,7 +6,6 @@ import type { ReplicatedEntry } from "../entry.js";
 import type { CutShare, CutTopic } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
 import type { Open } from "./message.js";
-import type { OfferTaker } from "./offers.js";
 import type { OwnEntries } from "./own-entries.js";
 
 export class OpenTopic {
@@ -34,17 +33,14 @@ export class OpenTopic {
   }
 
   /** As it travels. */
-  wire(own: OwnEntries): Open {
+  get wire(): Open {
     const { generation, cut } = this;
-    if (cut === undefined) return [this.#topic, generation];
-    const entries = cut.isOffer ? own.offers.toldOf(this.#topic) : own.of(this.#topic).size;
-    return [this.#topic, generation, cut.told(entries)];
+    return cut === undefined ? [this.#topic, generation] : [this.#topic, generation, cut.told];
   }
 
   /** What counts of it. */
   entries(own: OwnEntries): Iterable<ReplicatedEntry> {
-    const entries = own.of(this.#topic);
-    return this.cut === undefined ? entries : this.cut.of(entries);
+    return this.cut?.of() ?? own.of(this.#topic);
   }
 
   /** How many those are. */
@@ -56,14 +52,9 @@ export class OpenTopic {
     return this.cut?.has(entry) !== false;
   }
 
-  /** The share is told of what changes in it from now on. */
-  watch(own: OwnEntries, share: CutShare & OfferTaker): void {
-    if (this.isOffer) own.offers.add(this.#topic, share);
-    else own.watch(this.#topic, this.cut ?? share);
-  }
-
-  unwatch(own: OwnEntries, share: CutShare & OfferTaker): void {
-    if (this.isOffer) own.offers.delete(this.#topic, share);
-    else own.unwatch(this.#topic, this.cut ?? share);
+  /** The share is told of it no longer. */
+  unwatch(own: OwnEntries, share: CutShare): void {
+    if (this.cut === undefined) own.unwatch(this.#topic, share);
+    else this.cut.end();
   }
 }

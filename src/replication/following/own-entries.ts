@@ -15,6 +15,7 @@ import { refPrefixOf, replicaOf } from "../life.js";
 import type { Life } from "../life.js";
 import type { WireRemoval } from "../message.js";
 import { Offers } from "./offers.js";
+import { TopicSamples } from "./samples.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -55,6 +56,8 @@ export class OwnEntries {
   readonly #endings: Endings;
   readonly #topics = new Map<string, Set<ReplicatedEntry>>();
   readonly #watched = new Map<string, Watched>();
+  /** Of topics of which somebody is told a sample; and how many are. */
+  readonly #samples = new Map<string, { readonly samples: TopicSamples; users: number }>();
   /** The topics of the removals that the set keeps, by their clocks. */
   readonly #removedFrom = new Map<number, string>();
   readonly #removalsKept: number;
@@ -204,6 +207,30 @@ export class OwnEntries {
     return { entries, floor: above };
   }
 
+  /** The samples of a topic, kept up to date until they are released as often. Made by a walk over it for the first. */
+  samplesOf(topic: string): TopicSamples {
+    const present = this.#samples.get(topic);
+    if (present !== undefined) {
+      present.users += 1;
+      return present.samples;
+    }
+    const samples = new TopicSamples(() => this.of(topic));
+    this.#samples.set(topic, { samples, users: 1 });
+    return samples;
+  }
+
+  releaseSamples(topic: string): void {
+    const present = this.#samples.get(topic);
+    if (present === undefined) return;
+    present.users -= 1;
+    if (present.users === 0) this.#samples.delete(topic);
+  }
+
+  /** Of how many topics samples are kept. */
+  get sampledCount(): number {
+    return this.#samples.size;
+  }
+
   /** How many watch a topic, or are told how much there is, over all topics. */
   get watchCount(): number {
     let count = this.offers.size;
@@ -253,6 +280,7 @@ export class OwnEntries {
     const entries = this.#topics.get(topic);
     if (entries === undefined) this.#topics.set(topic, new Set([entry]));
     else entries.add(entry);
+    if (this.#samples.size > 0) this.#samples.get(topic)?.samples.add(entry);
     this.offers.changed(topic);
     const watched = this.#watched.get(topic);
     if (watched === undefined) return;
@@ -267,6 +295,7 @@ export class OwnEntries {
     this.#set.remove(dot);
     this.#clock = this.#set.context.clock(this.#replica);
     this.#topics.get(topic)?.delete(entry);
+    if (this.#samples.size > 0) this.#samples.get(topic)?.samples.delete(entry);
     this.#removedFrom.set(this.#clock, topic);
     if (this.#removedFrom.size > this.#removalsKept) {
       for (const oldest of this.#removedFrom.keys()) {

@@ -53,6 +53,8 @@ export interface FollowerSizes {
   /** What is told, heard, open and opened, over all pairs. */
   readonly pairTopics: number;
   readonly watches: number;
+  /** Topics of which somebody is told a sample. */
+  readonly samples: number;
   /** Topics that this node counts; who wants to know that of it as the registrar; and who asks it as an author. */
   readonly counts: number;
   readonly countsWanted: number;

@@ -13,14 +13,13 @@ import type { WireRemoval } from "../message.js";
 import { CutTopic, type CutShare } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
 import type { Open, Place, ShareFrame, ShareSummary } from "./message.js";
-import type { OfferTaker } from "./offers.js";
 import { OpenTopic } from "./open-topic.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { FOLLOWING_PROTOCOL, type FollowingProtocol } from "./rules.js";
 import { birthOf, contentOf, inOrder, latestBirths, removalOf, type Content } from "./share-content.js";
 import { Stretches } from "./stretches.js";
 
-export class AuthoredShare implements CutShare, OfferTaker {
+export class AuthoredShare implements CutShare {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
@@ -93,7 +92,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   /** The topics that are open, and the generation in which each is; where its follow has a limit, with what is told. */
   *opened(): Generator<Open> {
-    for (const open of this.#open.values()) yield open.wire(this.#own);
+    for (const open of this.#open.values()) yield open.wire;
   }
 
   generationOf(topic: string): number | undefined {
@@ -312,8 +311,8 @@ export class AuthoredShare implements CutShare, OfferTaker {
   #tellOpen(topic: string, content: Content): void {
     const open = this.#open.get(topic);
     if (open === undefined) return;
-    content.opens.push(open.wire(this.#own));
-    if (open.cut !== undefined) return this.#tellCut(topic, open.cut, content);
+    content.opens.push(open.wire);
+    if (open.cut !== undefined) return this.#tellCut(open.cut, content);
     const entries = this.#own.of(topic);
     if (entries.size <= content.room) {
       for (const entry of entries) content.births.push(birthOf(entry));
@@ -327,8 +326,8 @@ export class AuthoredShare implements CutShare, OfferTaker {
   }
 
   /** The same of a follow with a limit: what counts is never so much that it needs stretches. */
-  #tellCut(topic: string, cut: CutTopic, content: Content): void {
-    for (const entry of cut.of(this.#own.of(topic))) {
+  #tellCut(cut: CutTopic, content: Content): void {
+    for (const entry of cut.of()) {
       content.births.push(birthOf(entry));
       this.#count += 1;
       this.#digest.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
@@ -338,7 +337,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   /** What a frame has told of a topic that it opened, which was lost. */
   #tellAgain(topic: string, open: OpenTopic, content: Content): void {
-    content.opens.push(open.wire(this.#own));
+    content.opens.push(open.wire);
     const floor = this.#stretches.get(topic)?.floor ?? 0;
     if (floor > 0) content.floors.push({ topic, floor, below: 0 });
     for (const entry of open.entries(this.#own))
@@ -384,13 +383,12 @@ export class AuthoredShare implements CutShare, OfferTaker {
 
   #begin(topic: string, generation: number, limit: number): void {
     this.#version += 1;
-    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this, this.#protocol.rules);
-    cut?.choose(this.#own.of(topic));
-    const open = new OpenTopic(topic, generation, this.#version, cut);
-    this.#open.set(topic, open);
+    const { rules } = this.#protocol;
+    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this.#own, this, rules);
+    this.#open.set(topic, new OpenTopic(topic, generation, this.#version, cut));
     this.#opens.add(topic);
     this.#closed.delete(topic);
-    open.watch(this.#own, this);
+    if (cut === undefined) this.#own.watch(topic, this);
     this.#change();
   }
 
@@ -412,7 +410,7 @@ export class AuthoredShare implements CutShare, OfferTaker {
       this.#digest.subtractAll(this.#own.digestOf(topic));
       return;
     }
-    for (const entry of cut.of(this.#own.of(topic))) {
+    for (const entry of cut.of()) {
       this.#count -= 1;
       this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
     }

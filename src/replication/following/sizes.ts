@@ -18,6 +18,7 @@ export function sizesOf(
     hints: meetings.hintCount,
     pairTopics,
     watches: own.watchCount,
+    samples: own.sampledCount,
     counts: counts.watches.size,
     countsWanted: counts.sums.size,
     countsAsked: counts.numbers.size,

@@ -1,10 +1,11 @@
 /** Samples of what an author has, and what it tells a follow with a limit of it. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { ReplicatedEntry } from "../../../src/replication/entry.js";
 import { OFFER_ONLY } from "../../../src/replication/following/message.js";
 import { OwnEntries } from "../../../src/replication/following/own-entries.js";
 import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
-import { countBySample, samplesOf } from "../../../src/replication/following/samples.js";
+import { samplesOf, TopicSamples } from "../../../src/replication/following/samples.js";
 import { AuthoredShare } from "../../../src/replication/following/share-author.js";
 
 const LIFE = { name: "a", incarnation: "00000000000001" };
@@ -41,12 +42,40 @@ describe("samples", () => {
         const { own, share } = authorOf(entries);
         share.open("t", 1, limit);
         const { sample, count } = toldBy(share);
-        const counts = countBySample(own.of("t"));
-        expect(count).toBe(counts[sample]);
+        const samples = new TopicSamples(() => own.of("t"));
+        expect(count).toBe(sample === 0 ? entries : samples.count(sample));
         expect(count).toBeGreaterThanOrEqual(Math.min(entries, limit));
-        if (count > 2 * limit) expect(counts[sample + 1]).toBeLessThan(limit);
+        if (count > 2 * limit) expect(samples.count(sample + 1)).toBeLessThan(limit);
         if (sample > 0) expect(entries).toBeGreaterThan(2 * limit);
       }),
+    );
+  });
+
+  it("are kept up to date, whoever comes and goes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 400 }), { minLength: 100, maxLength: 600 }), (doings) => {
+        const entries = new Map(
+          Array.from({ length: 300 }, (_, i) => [i, { session: `s${i}`, key: `k${i}` } as ReplicatedEntry]),
+        );
+        const samples = new TopicSamples(() => entries.values());
+        for (const which of doings) {
+          const entry = entries.get(which);
+          if (entry !== undefined) {
+            entries.delete(which);
+            samples.delete(entry);
+          } else {
+            const come = { session: `s${which}`, key: `k${which}` } as ReplicatedEntry;
+            entries.set(which, come);
+            samples.add(come);
+          }
+        }
+        for (let sample = 1; sample < 10; sample++) {
+          const should = [...entries.values()].filter((each) => samplesOf(each) >= sample);
+          expect(new Set(samples.of(sample))).toEqual(new Set(should));
+          expect(samples.count(sample)).toBe(should.length);
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 

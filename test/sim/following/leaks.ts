@@ -1,5 +1,6 @@
 /** What is left in the tables of a cluster at rest, and should not be: found by counting. */
 import { GENERATION_OF_EVERYTHING } from "../../../src/replication/following/limits.js";
+import { OFFER_ONLY } from "../../../src/replication/following/message.js";
 import type { Cluster, Node } from "./cluster.js";
 
 /** Whether two nodes speak with each other as those do that follow: unless both hold everything. */
@@ -39,13 +40,15 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
   const found: string[] = [];
   const { follows, meetings } = node.follower.interests;
   let opens = 0;
+  const cut = new Set<string>();
   for (const { name, pair } of node.follower.membership.replicas()) {
     const owner = cluster.nodes.get(name);
     const other = owner?.follower;
     const back = other?.membership.presentOf(node.name)?.pair;
     if (other === undefined || back === undefined) continue;
-    for (const [topic, generation] of pair.authored.opened()) {
+    for (const [topic, generation, { limit = OFFER_ONLY } = {}] of pair.authored.opened()) {
       opens += 1;
+      if (limit !== OFFER_ONLY) cut.add(topic);
       const wanted =
         owner?.holds === "everything"
           ? GENERATION_OF_EVERYTHING
@@ -79,6 +82,8 @@ function leaksOfPairs(cluster: Cluster, node: Node): string[] {
   }
   if (node.follower.following.watches !== opens)
     found.push(`${node.name} keeps ${node.follower.following.watches} watches of ${opens} opens`);
+  if (node.follower.following.samples > cut.size)
+    found.push(`${node.name} keeps samples of ${node.follower.following.samples} topics of ${cut.size}`);
   return found;
 }
 
