@@ -147,6 +147,11 @@ export class SetAside {
     if (this.#topics.has(name)) this.#ended.add(name);
   }
 
+  /** More of a topic is to be told: what is left of it may be. */
+  goOn(name: string): void {
+    this.#ended.delete(name);
+  }
+
   /** Whether there is more to do than one turn should take. */
   get hasWork(): boolean {
     return this.#ended.size > 0 || this.#toIndex.size > 0;

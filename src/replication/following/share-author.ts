@@ -291,8 +291,8 @@ export class AuthoredShare implements CutShare {
     const content = contentOf({ closes: [], removals: [], closed: latestBirths(ended) }, this.#room);
     let size = 0;
     for (const open of this.#open.values()) size += open.size(this.#own);
-    // What is told in part is told from its beginning: at another version, as one place is one content.
-    if (size > content.room || this.#stretches.areOpen) {
+    // What is told in part, or was and may be lost, is told from its beginning: at another version, as one place is one content.
+    if (size > content.room || !this.#stretches.areHeard) {
       this.#version += 1;
       for (const open of this.#open.values()) open.version = this.#version;
     }

@@ -413,7 +413,7 @@ export class FollowedShare {
   #reached(topic: string, floor: number, counts: boolean): void {
     if (floor > 0 && counts) this.#unfinished.add(topic);
     else this.#unfinished.delete(topic);
-    if (floor > 0) return;
+    if (floor > 0) return this.#setAside.goOn(topic);
     this.#setAside.end(topic);
     // Of a small one the digest is not worth its place.
     const opened = this.#opened.get(topic);

@@ -62,6 +62,11 @@ export class Stretches {
     return this.#open.size > 0;
   }
 
+  /** Whether the follower has heard to their ends all that were told in stretches. */
+  get areHeard(): boolean {
+    return this.#tellings.size === 0;
+  }
+
   open(): Iterable<string> {
     return this.#open;
   }

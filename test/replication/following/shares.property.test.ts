@@ -57,6 +57,13 @@ function isFound(rules: Partial<FollowingRules>, found: RegExp): boolean {
   return result.failed;
 }
 
+function doingsOf(text: string): Doing[] {
+  return text.split(", ").map((each) => {
+    const [what, which] = [each.slice(0, each.lastIndexOf(" ")), each.slice(each.lastIndexOf(" ") + 1)];
+    return { what: what as Doing["what"], which: Number(which) };
+  });
+}
+
 describe("a share", () => {
   it.each([
     ["all removals and closes kept", 1_000, 100, 2_048],
@@ -87,6 +94,18 @@ describe("a share", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it("is told again from its beginning where its last stretch was lost, and there is nothing of it", () => {
+    const doings =
+      "track 8, follow 2, ask 0, wish 2, track 11, track 5, send 0, untrack 8, deliver 0, ask 0, answer 1, answer 0";
+    expect(findingsOf(doingsOf(doings), protocolOf(1_000, 100, {}, 2))).toEqual([]);
+  });
+
+  it("keeps what was set aside where more of its topic is to be told after all", () => {
+    const doings =
+      "follow 23, track 11, catch up 0, limit 2, track 14, send 0, deliver 0, catch up 0, author forgets 0, limit 17, catch up 0";
+    expect(findingsOf(doingsOf(doings), protocolOf(2, 1, {}, 1))).toEqual([]);
   });
 
   const place = /^after .*, held /;
