@@ -171,9 +171,9 @@ export class Rolling {
   }
 
   #hearOfSelf(caller: Partner, counter: number, nowMs: number): void {
-    const { rolls, outbox, named } = this.#parts;
+    const { self, rolls, outbox, refusals, named } = this.#parts;
     // What this life has not sent yet, somebody made up.
-    if (counter > outbox.counter) return;
+    if (counter > outbox.counter) return refusals.refused("implausible", self, nowMs);
     rolls.named(caller.name, nowMs);
     named(counter, nowMs);
   }

@@ -7,7 +7,7 @@ import { clusterPubSub } from "../../src/adapters/cluster.js";
 import { Session, Tracker, type Follow, type FollowCount } from "../../src/index.js";
 
 /** Short enough for a test, long enough for a busy machine. */
-const periods = { broadcastPeriodMs: 150, heartbeatPeriodMs: 500, downPeriodMs: 4_000 };
+const periods = { broadcastPeriodMs: 150, heartbeatPeriodMs: 300, downPeriodMs: 4_000 };
 const countPeriodMs = 300;
 
 export type Holds = "everything" | "followed";

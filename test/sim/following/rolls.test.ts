@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { encodeFollowing } from "../../../src/replication/following/codec.js";
 import { FOLLOWING_LIMITS, MAX_FRAME_NAMES } from "../../../src/replication/following/limits.js";
-import { makeIncarnation } from "../../../src/replication/life.js";
+import { hashText } from "../../../src/replication/hash.js";
+import { makeIncarnation, replicaOf } from "../../../src/replication/life.js";
 import { HEARTBEAT_MS } from "./cluster.js";
 import { callersOf, largeCluster } from "./runs-of-rolls.js";
 import { runSchedule } from "./schedule.js";
@@ -50,6 +51,19 @@ describe("rolls", () => {
     expect([counters.framesRefused, membership.size]).toEqual([1, before]);
     introduce(MAX_FRAME_NAMES);
     expect([counters.framesRefused, membership.size]).toEqual([1, before + 1 + MAX_FRAME_NAMES]);
+  });
+
+  it("refuse and count what they say of a node that it has not sent yet", () => {
+    const cluster = largeCluster(7, { count: 12 });
+    const [caller] = callersOf(cluster);
+    const [node] = [...cluster.nodes.values()].filter((each) => each !== caller);
+    const { counters } = node!.follower;
+    const hash = hashText(replicaOf(node!.life));
+    const message = { type: "roll", isLate: false, calls: [{ hash, end: 100_000 }] } as const;
+    const payload = encodeFollowing({ from: caller!.life, to: undefined, counter: 1_000, message });
+    expect(counters.framesImplausible).toBe(0);
+    cluster.step(node!, { type: "frame", payload, way: "broadcasts" });
+    expect(counters.framesImplausible).toBe(1);
   });
 
   it("R96: one that dies is down within a down period and a heartbeat, though frames come twice", () => {
