@@ -3,7 +3,7 @@
  * or in a turn of the event loop that has taken as much as a turn should, in the next one. Promises the order in which it
  * was told, and that a turn that is too long loses nothing. Knows no frame.
  */
-import { MOST_WAITING, Waiting } from "./waiting.js";
+import { MAX_TAKEN, MOST_WAITING, Waiting } from "./waiting.js";
 
 export interface IntakePort {
   now(): number;
@@ -60,7 +60,8 @@ export class Intake {
   /** A turn begins: takes what has waited, as much as a turn should. */
   beginTurn(): void {
     this.#waiting.beginTurn();
-    this.#takeWhile(() => !this.#waiting.isTurnOver(this.#port.now()));
+    let left = MAX_TAKEN;
+    this.#takeWhile(() => left-- > 0 && !this.#waiting.isTurnOver(this.#port.now()));
   }
 
   drop(): void {

@@ -10,11 +10,12 @@ const MAX_WAITING_LENGTH = 16 * MAX_FRAME_BYTES;
 /** And are so many, as each is kept with some words of its own: of all of them, a few megabytes. */
 const MAX_WAITING_FRAMES = 16_384;
 /**
- * So much is taken in one turn of the event loop, by number and by time: whatever else is due then does not wait for all
- * of it. A socket is read up to 32 times in one turn, and a page of a newcomer's takes some milliseconds.
+ * So much is taken in one turn of the event loop: whatever else is due then does not wait for all of it. A socket is read up
+ * to 32 times in one turn, and a page of a newcomer's takes some milliseconds.
  */
-const MAX_TAKEN = 1_000;
 const MAX_TAKEN_MS = 5;
+/** And of what has waited no more than so many, however fast the clock says that they are. */
+export const MAX_TAKEN = 1_000;
 /** When nothing was taken for so long, another turn has begun, or there was time for one. */
 const BETWEEN_TURNS_MS = 2;
 
@@ -26,8 +27,7 @@ export class Waiting {
   #first = 0;
   #length = 0;
   #overflows = false;
-  /** What this turn has taken, and until when. */
-  #taken = 0;
+  /** How long this turn has taken frames, and until when. */
   #takenMs = 0;
   #untilMs = -Infinity;
 
@@ -38,17 +38,15 @@ export class Waiting {
   /** Whether this turn has taken as much as a turn should. */
   isTurnOver(nowMs: number): boolean {
     if (nowMs - this.#untilMs > BETWEEN_TURNS_MS) this.beginTurn();
-    return this.#takenMs >= MAX_TAKEN_MS || this.#taken >= MAX_TAKEN;
+    return this.#takenMs >= MAX_TAKEN_MS;
   }
 
   beginTurn(): void {
-    this.#taken = 0;
     this.#takenMs = 0;
   }
 
   /** One was taken, between these times. */
   took(sinceMs: number, untilMs: number): void {
-    this.#taken += 1;
     this.#takenMs += untilMs - sinceMs;
     this.#untilMs = untilMs;
   }
