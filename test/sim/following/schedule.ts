@@ -68,7 +68,10 @@ export function runSchedule(seed: number, changes: Changes = {}, isMixed = false
         ...changes.limits,
       },
     },
-    protocol: { ...PROTOCOL, rules: { ...PROTOCOL.rules, ...changes.allRules } },
+    protocol: {
+      rules: { ...PROTOCOL.rules, ...changes.allRules },
+      limits: { ...PROTOCOL.limits, ...(stretches ? { entriesPerStep: 2 } : {}) },
+    },
   });
   return new Schedule(
     cluster,
