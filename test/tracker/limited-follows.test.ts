@@ -150,6 +150,16 @@ describe("a follow with a limit", { timeout: 20_000 }, () => {
     expectSum(a);
   });
 
+  it.each([["b0"], ["b1"]])("does not count on an author that does not answer, such as %s", async (mute) => {
+    const nodes = new Nodes();
+    const { a } = await clusterOf(nodes, [8, 8]);
+    nodes.dropDirect([mute, "a"]);
+    const stage = a.tracker.follow(TOPIC, { limit: 8 });
+    await nodes.time.advance(6_000);
+    expect([stage.count(), nodesListedBy(a)]).toEqual([8, ["b0", "b1"].filter((name) => name !== mute)]);
+    expectSum(a);
+  });
+
   it("takes what nodes have that hold everything; these hold all themselves, whatever the limit", async () => {
     const nodes = new Nodes();
     const a = await nodes.start("a");

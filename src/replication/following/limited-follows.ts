@@ -212,18 +212,13 @@ export class LimitedFollows {
   #balance(topic: string, isPatient: boolean): void {
     const limited = this.#topics.get(topic);
     if (limited === undefined) return;
-    const { limit, generation, chosen } = limited;
+    const { limit, chosen } = limited;
     let held = this.#port.ownEntriesOf(topic);
-    let expected = held;
-    for (const pair of chosen) {
-      if (!this.#port.isUp(pair)) continue;
-      const size = pair.followed.sizeOf(topic);
-      held += size;
-      const isAwaited = isPatient && !pair.hasAnswered(topic, { generation, limit });
-      expected += isAwaited ? Math.max(size, this.#expectedOf(pair, topic, limited)) : size;
-    }
-    if (this.#rules.takesMore(expected, limit)) this.#takeMore(topic, limited, expected, isPatient);
-    else if (this.#rules.letsGo(held, limit, limit)) this.#letGo(topic, limited, held);
+    for (const pair of chosen) if (this.#port.isUp(pair)) held += pair.followed.sizeOf(topic);
+    if (this.#rules.takesMore(held, limit)) {
+      const expected = isPatient ? held + this.#awaited(topic, limited) : held;
+      if (this.#rules.takesMore(expected, limit)) this.#takeMore(topic, limited, expected, isPatient);
+    } else if (this.#rules.letsGo(held, limit, limit)) this.#letGo(topic, limited, held);
     if (limited.isRegrouped) this.#offer(topic, limited, isPatient);
   }
 
@@ -237,6 +232,17 @@ export class LimitedFollows {
     if (wantsOffers === limited.wantsOffers) return;
     limited.wantsOffers = wantsOffers;
     this.#port.restake(topic);
+  }
+
+  /** How many entries more those are expected to tell who are chosen and have not answered. */
+  #awaited(topic: string, limited: Limited): number {
+    const { limit, generation, chosen } = limited;
+    let awaited = 0;
+    for (const pair of chosen) {
+      if (!this.#port.isUp(pair) || pair.hasAnswered(topic, { generation, limit })) continue;
+      awaited += Math.max(0, this.#expectedOf(pair, topic, limited) - pair.followed.sizeOf(topic));
+    }
+    return awaited;
   }
 
   #takeMore(topic: string, limited: Limited, expected: number, isPatient: boolean): void {
