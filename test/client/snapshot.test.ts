@@ -45,7 +45,11 @@ describe("a snapshot", () => {
     client.onLeave(look);
     client.subscribe(look);
     expect(client.count).toBe(0);
-    client.receive("presence_state", { ann: presence("1", "2"), ["__proto__"]: presence("9"), bob: presence("3") });
+    client.receive("presence_state", {
+      ann: presence("1", "2"),
+      ["__proto__"]: presence("9"),
+      bob: presence("3"),
+    });
     client.receive("presence_diff", { joins: { cid: presence("4") }, leaves: { ann: presence("1") } });
     client.receive("presence_diff", { joins: {}, leaves: { ann: presence("2"), bob: presence("3") } });
     expect(client.count).toBe(2);
