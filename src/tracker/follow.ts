@@ -13,8 +13,9 @@ import type { TopicCount } from "./follow-count.js";
 /** How much of a topic is to be held. */
 export interface FollowOptions {
   /**
-   * As many entries are enough, from 1 to 1,000, as who needs more may as well hold all: of a large topic a node then holds that many to about twice as many, and
-   * all of a smaller one. Default: all that there are. A node with `holds: "everything"` holds all whatever this is.
+   * As many entries are enough, from 1 to 1,000: of a large topic a node then holds that many to about twice as many, and all of
+   * a smaller one. Default: all that there are; who needs some thousands may as well hold all. A node with `holds: "everything"`
+   * holds all whatever this is.
    *
    * Of several handles of a topic the largest limit holds, and one without a limit holds all.
    */

@@ -30,7 +30,7 @@ const engines: readonly Engine[] = [
     name: "Redis, where nodes hold what they follow",
     open: openRedis,
     clients: ["ioredis 6", "node-redis 6"],
-    seed: 20_264,
+    seed: 20_293,
     ...followed,
   },
 ];

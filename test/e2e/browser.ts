@@ -22,6 +22,9 @@ const switches = [
 
 export { soon } from "./soon.ts";
 
+/** The first page of a shop that has just started, while brokers and processes of other tests have the machine. */
+const firstLoad = { timeout: 120_000 };
+
 /** For `describe.skipIf`. */
 export const withoutBrowser = executablePath === undefined;
 
@@ -38,7 +41,7 @@ export async function openShopper(browser: Browser, url: string): Promise<Page> 
 /** A tab of a shopper, when its socket is connected. */
 export async function openTab(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(url);
+  await page.goto(url, firstLoad);
   await connected(page);
   return page;
 }
@@ -52,7 +55,7 @@ export async function openDashboard(browser: Browser, shop: Shop, url = shop.url
     httpCredentials: { username: adminUser, password: adminPassword },
   });
   const page = await context.newPage();
-  await page.goto(`${url}/admin`);
+  await page.goto(`${url}/admin`, firstLoad);
   await connected(page);
   return new Dashboard(page);
 }
