@@ -47,7 +47,7 @@ export async function openTab(context: BrowserContext, url: string): Promise<Pag
 }
 
 export async function connected(page: Page): Promise<void> {
-  await page.locator('[data-testid="socket-node"]', { hasText: /^node-/ }).waitFor({ timeout: 15_000 });
+  await page.locator('[data-testid="socket-node"]', { hasText: /^node-/ }).waitFor({ timeout: 60_000 });
 }
 
 export async function openDashboard(browser: Browser, shop: Shop, url = shop.url): Promise<Dashboard> {
