@@ -15,6 +15,12 @@ export class MeteredTime extends VirtualTime {
     });
   }
 
+  /** What whoever lets time pass has done before is no turn of anybody's. */
+  override advance(durationMs: number): Promise<void> {
+    this.#endedAt = undefined;
+    return super.advance(durationMs);
+  }
+
   /** What comes now is nothing that promises do. */
   promisesEnd(): void {
     if (this.#endedAt === undefined) return;
