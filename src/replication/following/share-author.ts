@@ -286,7 +286,7 @@ export class AuthoredShare implements CutShare {
 
   /** A whole frame: all topics are open anew. */
   #everything(isFirst = false): ShareFrame {
-    // Whoever had nothing yet lists nobody who has closed.
+    // A follower that had nothing yet lists nobody who has closed.
     const ended = isFirst ? [] : this.#own.closedSince(0).filter(({ topic }) => this.#open.has(topic));
     const content = contentOf({ closes: [], removals: [], closed: latestBirths(ended) }, this.#room);
     let size = 0;
