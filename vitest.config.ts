@@ -114,8 +114,8 @@ export default defineConfig({
           exclude: timed,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          // A browser and a shop of several processes each: more of them at once wait for each other.
-          maxWorkers: 2,
+          // Vitest refuses two numbers in one group.
+          maxWorkers: 3,
         },
       },
       {
