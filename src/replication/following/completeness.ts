@@ -25,6 +25,7 @@ export interface CompletenessOf {
   /** The pair of a life, unless that has ended. */
   readonly pairOf: (life: Life) => Pair | undefined;
   readonly isUp: (pair: Pair) => boolean;
+  readonly pairs: () => Iterable<Pair>;
   /** A life may have something in a topic. */
   readonly meet: (member: Member, topic: string) => void;
 }
@@ -102,19 +103,24 @@ export class Completeness {
 
   /** Whether all is held that is to be, of what anybody who is up has in a followed topic. */
   isComplete(topic: string, nowMs: number): boolean {
-    const { follows, limited, pairOf, isUp } = this.#of;
+    const { follows, limited, pairOf, isUp, pairs } = this.#of;
     const generation = follows.generationOf(topic);
     if (generation === undefined) return false;
     if (limited.isReached(topic)) return true;
     const { isSettled, members } = this.#knownOf(topic, nowMs);
     if (!isSettled) return false;
-    return members.every(({ life, stake }) => {
-      if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) return true;
+    // A life that is not up is not waited for, nor is one that was not heard yet.
+    const isAwaited = (pair: Pair): boolean =>
+      isUp(pair) && !pair.hasAnswered(topic, { generation, limit: limited.wantedOf(pair, topic) });
+    for (const { life, stake } of members) {
+      if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) continue;
       const pair = pairOf(life);
-      // A life that is not up is not waited for, nor is one that was not heard yet.
-      if (pair === undefined || !isUp(pair)) return true;
-      return pair.hasAnswered(topic, { generation, limit: limited.wantedOf(pair, topic) });
-    });
+      if (pair !== undefined && isAwaited(pair)) return false;
+    }
+    // Who came after the list was told has opened the topic itself, and is asked for more where more is wanted since.
+    for (const pair of pairs())
+      if (pair.isAwaited && pair.followed.openedIn(topic) === generation && isAwaited(pair)) return false;
+    return true;
   }
 
   /** Whom this node knows of a topic, as its registrar. */

@@ -103,6 +103,7 @@ export class Interests {
         ...{ protocol, follows, limited, meetings, registrar },
         pairOf: (of) => this.#pairOf(of),
         isUp: (pair) => port.isUp(pair),
+        pairs: () => port.pairs(),
         meet: (member, topic) => void this.#meet(member, topic, false),
       },
       nowMs,

@@ -132,6 +132,11 @@ export class Pair {
     return this.#of.following.rules.hasAnswered(this.isOpenAs(topic, wish), isAnswered);
   }
 
+  /** Whether anything that is wished of the author may not be answered. */
+  get isAwaited(): boolean {
+    return !this.hasCaughtUp || this.followed.isUnfinished || !this.wishes.isConfirmed;
+  }
+
   /** Whether the author has opened a topic as is wished of it. */
   isOpenAs(topic: string, { generation, limit }: Wish): boolean {
     const { followed } = this;
