@@ -245,7 +245,7 @@ export class Interests {
    */
   resumed(): void {
     for (const pair of this.#port.pairs()) {
-      pair.isIntroduced = false;
+      pair.hasToldStakes = false;
       this.completeness.unheard(pair);
     }
     for (const topic of this.follows.topics()) {
@@ -284,7 +284,7 @@ export class Interests {
         this.#meet({ life: pair.life, stake }, topic);
     });
     if (hearing !== "gap") {
-      pair.isIntroduced = true;
+      pair.hasToldStakes = true;
       if (this.completeness.heard(pair)) this.counts.sums.recheck();
     }
     const isAnswered = this.#protocol.rules.isAnsweredAgain(hearing);

@@ -57,7 +57,7 @@ export class Pair {
   readonly counts: Told<Tally>;
   readonly countsHeard: HeardSet<Tally>;
   /** Whether the other has told which stakes it has here. */
-  isIntroduced = false;
+  hasToldStakes = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
   isChecked: boolean;
   /** When it was sent the last frame. */
@@ -119,6 +119,11 @@ export class Pair {
   get heardSize(): number {
     const told = this.wishesHeard.size + this.stakesHeard.size + ITEMS_OF_A_COUNT * this.countsHeard.size;
     return told + this.followed.openedCount;
+  }
+
+  /** Whether all was heard that the other tells, from its beginning: until then it is greeted (R72). */
+  get isIntroduced(): boolean {
+    return this.hasToldStakes && this.wishesHeard.heard.stream > 0 && this.countsHeard.heard.stream > 0;
   }
 
   /** Whether the author has told what is wished of it in a topic: possibly that it has nothing. */
