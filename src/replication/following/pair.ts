@@ -123,7 +123,7 @@ export class Pair {
 
   /** Whether all was heard that the other tells, from its beginning: until then it is greeted (R72). */
   get isIntroduced(): boolean {
-    return this.hasToldStakes && this.wishesHeard.heard.stream > 0 && this.countsHeard.heard.stream > 0;
+    return this.hasToldStakes && this.wishesHeard.hasBegun && this.countsHeard.hasBegun;
   }
 
   /** Whether the author has told what is wished of it in a topic: possibly that it has nothing. */

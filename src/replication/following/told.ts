@@ -187,6 +187,11 @@ export class HeardSet<V> {
     this.#protocol = protocol;
   }
 
+  /** Whether anything was heard that its owner tells, from its beginning on. */
+  get hasBegun(): boolean {
+    return this.#stream > 0;
+  }
+
   get heard(): Heard {
     return { stream: this.#stream, number: this.#number };
   }
