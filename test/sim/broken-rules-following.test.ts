@@ -23,7 +23,7 @@ import {
   countsStandStillWhileARegistrarDies,
   firstCountsAreNotSettledTooSoon,
 } from "./following/runs-of-counts.js";
-import { whoComesOffers } from "./following/runs-of-limits.js";
+import { whatIsAllIsToldSo, whoComesOffers } from "./following/runs-of-limits.js";
 import {
   beatsGoToCallers,
   callersDie,
@@ -302,6 +302,12 @@ const rules: readonly BrokenRule[] = [
     rule: "R104: an author that alone has more tells a sample",
     broken: { keepsSample: () => true },
     found: / where \d+ were enough/,
+  },
+  {
+    rule: "R180: a sample that is all there is is told as none",
+    broken: { isAllAsTold: () => true },
+    found: / holds \d+ of \d+, and is partial/,
+    run: whatIsAllIsToldSo,
   },
   {
     rule: "R105: an author that is not chosen says anew how much it has",

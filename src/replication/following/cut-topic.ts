@@ -25,6 +25,8 @@ export class CutTopic implements Watcher {
   readonly #rules: FollowingRules;
   /** The sample that counts. */
   #sample = 0;
+  /** Whether that was all when it was opened: then it is told as none. */
+  readonly #wasAll: boolean = true;
   /** All samples; only where there is more than the limit allows for. */
   #samples: TopicSamples | undefined;
 
@@ -37,7 +39,8 @@ export class CutTopic implements Watcher {
     this.#rules = rules;
     if (this.isOffer) own.offers.add(topic, share);
     else {
-      while (this.isUneven && this.#countOf(this.#sample + 1) >= limit) this.#sample += 1;
+      while (!this.#isKept && this.#countOf(this.#sample + 1) >= limit) this.#sample += 1;
+      this.#wasAll = this.#isAll;
       own.watch(topic, this);
     }
   }
@@ -64,7 +67,7 @@ export class CutTopic implements Watcher {
   get told(): Cut {
     const { offers } = this.#own;
     const entries = this.isOffer ? offers.toldOf(this.#topic) : this.#own.of(this.#topic).size;
-    return { limit: this.limit, sample: this.#sample, entries };
+    return { limit: this.limit, sample: this.#wasAll ? 0 : this.#sample, entries };
   }
 
   has(entry: ReplicatedEntry): boolean {
@@ -72,12 +75,21 @@ export class CutTopic implements Watcher {
     return this.#samples === undefined || this.#samples.samplesOf(entry) >= this.#sample;
   }
 
-  /** R104: Whether another sample is to count. */
+  /** Whether another sample is to count, or this one to be told otherwise. */
   get isUneven(): boolean {
+    return !this.#isKept || !this.#rules.isAllAsTold(this.#isAll, this.#wasAll);
+  }
+
+  get #isAll(): boolean {
+    return this.size === this.#countOf(0);
+  }
+
+  /** R104: Whether the sample goes on to count. */
+  get #isKept(): boolean {
     const entries = this.#countOf(this.#sample);
     // Of fewer it does not matter how many half of them are: then nobody needs to know of samples.
     const halved = entries > 2 * this.limit ? this.#countOf(this.#sample + 1) : 0;
-    return !this.#rules.keepsSample(entries, halved, this.#sample, this.limit);
+    return this.#rules.keepsSample(entries, halved, this.#sample, this.limit);
   }
 
   /** Those of the entries that count. */
@@ -87,14 +99,12 @@ export class CutTopic implements Watcher {
   }
 
   born(entry: ReplicatedEntry, hash: number): void {
-    if (!this.has(entry)) return;
-    this.#share.born(entry, hash);
+    if (this.has(entry)) this.#share.born(entry, hash);
     if (this.isUneven) this.#share.uneven(this.#topic);
   }
 
   removed(removal: OwnRemoval, hash: number, entry: ReplicatedEntry): void {
-    if (!this.has(entry)) return;
-    this.#share.removed(removal, hash, entry);
+    if (this.has(entry)) this.#share.removed(removal, hash, entry);
     if (this.isUneven) this.#share.uneven(this.#topic);
   }
 

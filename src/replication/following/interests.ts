@@ -93,6 +93,7 @@ export class Interests {
         generationOf: this.follows.generationOf,
         wish: (pair, topic, generation) => this.#wishIfOther(pair, topic, generation),
         restake: (topic) => this.#restake(topic),
+        lacks: (topic) => this.completeness.doubt(topic),
       },
       protocol.rules,
     );

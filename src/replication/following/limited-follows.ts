@@ -22,6 +22,8 @@ export interface LimitedFollowsPort {
   wish(pair: Pair, topic: string, generation: number): void;
   /** What authors that come are to tell is another thing now. */
   restake(topic: string): void;
+  /** Less is held than is wanted: whether that is all that there is only others can say. */
+  lacks(topic: string): void;
 }
 
 interface Limited {
@@ -216,6 +218,7 @@ export class LimitedFollows {
     let held = this.#port.ownEntriesOf(topic);
     for (const pair of chosen) if (this.#port.isUp(pair)) held += pair.followed.sizeOf(topic);
     if (this.#rules.takesMore(held, limit)) {
+      this.#port.lacks(topic);
       const expected = isPatient ? held + this.#awaited(topic, limited) : held;
       if (this.#rules.takesMore(expected, limit)) this.#takeMore(topic, limited, expected, isPatient);
     } else if (this.#rules.letsGo(held, limit, limit)) this.#letGo(topic, limited, held);

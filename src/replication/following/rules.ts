@@ -283,6 +283,12 @@ export const FOLLOWING_RULES = {
     (sample === 0 || entries >= limit) && (entries <= 2 * limit || halved < limit),
 
   /**
+   * R180: A sample that is all there is is told as none. And told anew when others come beside it. Else a follow that lists
+   * everybody says that there are others.
+   */
+  isAllAsTold: (isAll: boolean, wasAll: boolean): boolean => isAll === wasAll,
+
+  /**
    * R105: An author that is not chosen offers what it has, as a number. It says it anew when it has twice as many, or half as
    * many, or anything again. Else a follow below its limit does not know of those who could fill it.
    */

@@ -125,6 +125,7 @@ export class AuthoredShare implements CutShare {
 
   uneven(topic: string): void {
     this.#uneven.add(topic);
+    this.#change();
   }
 
   /** The topic counts to it no longer. */

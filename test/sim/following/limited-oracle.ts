@@ -44,7 +44,9 @@ export function wrongInLimit(cluster: Cluster, node: Node, topic: string, limit:
     if (held > 2 * limit && entries.length > 0 && held - entries.length >= limit)
       wrong.push(`${who}, and holds ${held}, of which ${entries.length} are of ${author.name}`);
     const { sample = 0 } = node.follower.membership.presentOf(author.name)?.pair.followed.cutOf(topic) ?? {};
-    const halved = entries.filter((entry) => samplesOf(entry) > sample).length;
+    // Of a sample that is all there is, it is told that it is none: half of it is half of the largest one that has all.
+    const told = sample > 0 ? sample : Math.min(...entries.map(samplesOf));
+    const halved = entries.filter((entry) => samplesOf(entry) > told).length;
     if (entries.length > 2 * limit && halved >= limit)
       wrong.push(`${who}, and holds ${entries.length} of ${author.name}, where ${halved} were enough`);
   }
