@@ -16,6 +16,7 @@ import {
   whatNobodyThoughtOfHeals,
   whoHoldsOtherwiseIsListedOnce,
   forgottenNodesAreMetAgain,
+  whoIsNamedAfterItClosedIsAsked,
 } from "./following/runs.js";
 import {
   countsBeginAnew,
@@ -160,6 +161,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isConfirmed: () => true },
     found: / lacks .*, and says that it is complete/,
     run: lostSharesAreNotTakenForComplete,
+  },
+  {
+    rule: "R88: a close is the last word only of one that nobody has named since",
+    broken: { isAskedAgain: () => false },
+    found: / lacks .*, and says that it is complete/,
+    run: whoIsNamedAfterItClosedIsAsked,
   },
   {
     rule: "R90: what nobody waits for goes with what somebody waits for",
