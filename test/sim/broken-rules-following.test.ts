@@ -31,6 +31,7 @@ import {
   callersSpeakForThemselves,
   ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
+  madeUpRollsAreForgotten,
   muteNodesSpeakToAll,
   newCallersTellNothingOld,
   repeatedCallsKeepNobody,
@@ -215,6 +216,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isToldOf: () => true },
     found: /which died before others called/,
     run: newCallersTellNothingOld,
+  },
+  {
+    rule: "R96: a counter that was told of a life is not above what it sends a down period later",
+    broken: { wasMadeUp: () => false },
+    found: /questions long after a roll that was made up/,
+    run: madeUpRollsAreForgotten,
   },
   {
     rule: "R97: the silence of one that a caller has named counts while that calls the roll",
