@@ -275,7 +275,7 @@ export class Membership<P extends Peer = Peer> {
       if (!rules.goesOn(insistedMs, patienceMs))
         return isAhead ? { type: "implausible" } : { type: "late", replica };
       this.#insistence.forget(who);
-      unheard.clear();
+      unheard.goOn(last, counter);
       this.#goesOn(replica, nowMs);
     } else {
       unheard.passOver(last, counter);
