@@ -415,7 +415,10 @@ export class Follower implements Machine {
       if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
       this.#rolling.hear(partner, frame, nowMs);
     }
-    if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
+    // It may have said goodbye before it was shown again: then it has ended.
+    const isReturning =
+      partner.status === "returning" && this.#partnerLives.partnerOf(partner.pair) === partner;
+    if (isReturning && this.#rules.isShownAgain(partner.caughtUp)) {
       this.membership.caughtUp(partner);
       this.#partnerLives.isShownAgain(partner);
     }

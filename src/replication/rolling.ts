@@ -74,7 +74,8 @@ export class Rolling {
   }
 
   /** A frame for this life, or for all, was heard. */
-  hear(sender: Partner, { to, message }: FollowingFrame, nowMs: number): void {
+  hear(sender: Partner, { to, counter, message }: FollowingFrame, nowMs: number): void {
+    this.#compare(sender, counter, nowMs);
     switch (message.type) {
       case "beat":
         sender.namedBy = undefined;
@@ -158,6 +159,8 @@ export class Rolling {
       replica.namedBy = caller;
       // Of what it has not heard itself this node tells nothing.
       replica.calledCounter = counter;
+      replica.relayed(counter, this.#parts.connection.healthy.at(nowMs));
+      replica.broadcastCounter = 0;
     } else if (hearing.type !== "own") refusals.refused(hearing.type, life, nowMs);
   }
 
@@ -168,6 +171,18 @@ export class Rolling {
       return refusals.refused("implausible", partner.life, nowMs);
     partner.namedBy = caller;
     listening.heardThroughRoll(partner, nowMs);
+  }
+
+  /** What callers have told of a life may be ahead of all that it sends: then it counts no longer. */
+  #compare(partner: Partner, counter: number, nowMs: number): void {
+    const { connection, membership, refusals, rules } = this.#parts;
+    const { life, relayedCounter, relayedHealthyMs, heartbeatPeriodMs } = partner;
+    const sinceToldMs = connection.healthy.at(nowMs) - relayedHealthyMs;
+    const downPeriodMs = membership.downPeriodOf(heartbeatPeriodMs);
+    if (!rules.wasMadeUp(counter, relayedCounter, sinceToldMs, downPeriodMs)) return;
+    partner.relayedCounter = 0;
+    refusals.refused("implausible", life, nowMs);
+    refusals.report({ kind: "counterAhead", life }, nowMs);
   }
 
   #hearOfSelf(caller: Partner, counter: number, nowMs: number): void {

@@ -16,6 +16,7 @@ import {
   whatNobodyThoughtOfHeals,
   whoHoldsOtherwiseIsListedOnce,
   forgottenNodesAreMetAgain,
+  whoIsNamedAfterItClosedIsAsked,
 } from "./following/runs.js";
 import {
   countsBeginAnew,
@@ -30,6 +31,7 @@ import {
   callersSpeakForThemselves,
   ceasedCallersKeepNobody,
   lateCallsAccuseNobody,
+  madeUpRollsAreForgotten,
   muteNodesSpeakToAll,
   newCallersTellNothingOld,
   repeatedCallsKeepNobody,
@@ -162,6 +164,12 @@ const rules: readonly BrokenRule[] = [
     run: lostSharesAreNotTakenForComplete,
   },
   {
+    rule: "R88: a close is the last word only of one that nobody has named since",
+    broken: { isAskedAgain: () => false },
+    found: / lacks .*, and says that it is complete/,
+    run: whoIsNamedAfterItClosedIsAsked,
+  },
+  {
     rule: "R90: what nobody waits for goes with what somebody waits for",
     broken: { aloneMs: (sinceMs) => sinceMs },
     found: /frames for \d+ visits/,
@@ -208,6 +216,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isToldOf: () => true },
     found: /which died before others called/,
     run: newCallersTellNothingOld,
+  },
+  {
+    rule: "R96: a counter that was told of a life is not above what it sends a down period later",
+    broken: { wasMadeUp: () => false },
+    found: /questions long after a roll that was made up/,
+    run: madeUpRollsAreForgotten,
   },
   {
     rule: "R97: the silence of one that a caller has named counts while that calls the roll",

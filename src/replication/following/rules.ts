@@ -208,6 +208,13 @@ export const FOLLOWING_RULES = {
     sinceHeardMs <= HEARTBEATS_UNNAMED * heartbeatPeriodMs,
 
   /**
+   * R96: A counter that was told of a life is not above what it sends a down period later. Such a one was made up, and is forgotten. Else
+   * after one roll that somebody has made up all ask those that it named, for days.
+   */
+  wasMadeUp: (counter: number, told: number, sinceToldMs: number, downPeriodMs: number): boolean =>
+    counter < told && sinceToldMs > downPeriodMs,
+
+  /**
    * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
    * are asked, or taken for dead, when the callers have died, or do not get through.
    */

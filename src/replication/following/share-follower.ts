@@ -254,10 +254,10 @@ export class FollowedShare {
       }
       // A share to which nothing was ever opened.
       this.#stream = stream;
-      this.#isAnew = false;
       this.#clock = clock;
       this.#version = version;
     }
+    this.#isAnew = false;
     this.#targetClock = clock;
     this.#targetVersion = version;
     if (clock > this.#clock || version > this.#version || this.#isDoubted) return "behind";

@@ -50,9 +50,12 @@ interface Item<V> {
   number: number;
 }
 
+/** Streams that nodes begin with pairs are below it: what is begun anew within a pair has another one. */
+const STREAMS_OF_PAIRS = 2 ** 32;
+
 /** The set as its owner tells it. */
 export class Told<V> {
-  readonly stream: number;
+  stream: number;
   readonly #isGone: (value: V) => boolean;
   readonly #patience: Patience;
   readonly #protocol: FollowingProtocol;
@@ -145,9 +148,11 @@ export class Told<V> {
   confirm({ stream, number }: Heard): void {
     // What it heard of another stream is nothing of this one.
     const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
-    const confirmed = isOwn && number >= this.#forgotten ? number : 0;
-    if (confirmed > this.#number) return;
-    this.#isHeard = isOwn;
+    // It was told in the name of this node what that has not said, and would take what it says for known.
+    const isAhead = isOwn && number > this.#number;
+    if (isAhead) this.stream += STREAMS_OF_PAIRS;
+    this.#isHeard = isOwn && !isAhead;
+    const confirmed = this.#isHeard && number >= this.#forgotten ? number : 0;
     if (confirmed < this.#confirmed) this.#sayAgainFrom(confirmed);
     this.#confirmed = confirmed;
     if (this.isConfirmed) this.#patience.end();
@@ -163,7 +168,7 @@ export class Told<V> {
   /** The peer says how much it has heard, beside an answer: what it has forgotten is said again, and nothing is confirmed. */
   heardAtMost(heard: Heard): void {
     const isOwn = this.#protocol.rules.isSameStream(heard.stream, this.stream);
-    if (!isOwn || heard.number < this.#confirmed) this.confirm(heard);
+    if (!isOwn || heard.number < this.#confirmed || heard.number > this.#number) this.confirm(heard);
   }
 
   #sayAgainFrom(number: number): void {

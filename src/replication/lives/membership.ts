@@ -128,7 +128,7 @@ export class Membership<P extends Peer = Peer> {
   hearOf(replica: P, counter: number, nowMs: number): boolean {
     const sinceMs = Math.max(0, nowMs - replica.heardAtMs);
     if (this.#protocol.rules.isImplausible(counter, replica.highestCounter, sinceMs)) return false;
-    replica.relayedCounter = counter;
+    replica.relayed(counter, this.#healthy.at(nowMs));
     // Of one that departs its own frames tell whether it does.
     if (replica.status === "departing") return true;
     replica.heard(nowMs, this.#healthy.at(nowMs));
@@ -275,7 +275,7 @@ export class Membership<P extends Peer = Peer> {
       if (!rules.goesOn(insistedMs, patienceMs))
         return isAhead ? { type: "implausible" } : { type: "late", replica };
       this.#insistence.forget(who);
-      unheard.clear();
+      unheard.goOn(last, counter);
       this.#goesOn(replica, nowMs);
     } else {
       unheard.passOver(last, counter);

@@ -62,8 +62,9 @@ export abstract class Peer implements EntryOwner {
   /** The highest counters heard: of its broadcasts, and of what it sent to this node. */
   broadcastCounter = 0;
   directCounter = 0;
-  /** And the highest that a caller has heard. */
+  /** And the highest that a caller has heard, and when that was told, in healthy time. */
   relayedCounter = 0;
+  relayedHealthyMs = 0;
   /** The counter of the frame by which it appeared or came back: whatever has a higher one was sent after it. */
   metCounter = 0;
   readonly unheardBroadcasts = new UnheardCounters();
@@ -114,6 +115,12 @@ export abstract class Peer implements EntryOwner {
   /** So much healthy time does not count as silence, as nobody could tell of it. */
   excuse(healthyMs: number): void {
     this.heardHealthyMs += healthyMs;
+  }
+
+  /** A caller has told how far it was heard. */
+  relayed(counter: number, healthyMs: number): void {
+    this.relayedCounter = counter;
+    this.relayedHealthyMs = healthyMs;
   }
 
   /** A frame of it was heard. */

@@ -35,8 +35,14 @@ export class UnheardCounters {
     return true;
   }
 
-  clear(): void {
-    this.#runs.length = 0;
+  /**
+   * The life goes on from a counter, whatever the highest was before it: above there is none of its own. What was passed over below
+   * may be late still, as that counter, too, may be one that somebody has made up.
+   */
+  goOn(last: number, counter: number): void {
+    const above = this.#runs.findIndex(({ first }) => first > counter);
+    if (above >= 0) this.#runs.length = above;
+    this.passOver(last, counter);
   }
 
   #keepFew(): void {

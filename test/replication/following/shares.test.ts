@@ -53,6 +53,15 @@ describe("a share", () => {
     expect(followed.isBehind).toBe(true);
   });
 
+  it("R67: is asked for anew no longer, as soon as its author sums up the one that is held", () => {
+    const { own, authored, followed, exchange } = make();
+    own.add("t", "k", "s", {});
+    exchange();
+    followed.hearOf(2, 1);
+    expect(followed.compare(authored.summary)).toBe("equal");
+    expect(followed.isBehind).toBe(false);
+  });
+
   it("R88: says of a close whether a registrar has named its author since it was open", () => {
     for (const isListed of [false, true]) {
       const { own, authored, followed, exchange } = make();

@@ -1,5 +1,5 @@
 /**
- * The law of numbered sets: whatever is lost, repeated, overtaken and forgotten, what a peer has heard is in the end what
+ * The law of numbered sets: whatever is lost, repeated, overtaken and forgotten, or told by somebody else, what a peer has heard is in the end what
  * it was told; and nothing that is confirmed is said again.
  */
 import fc from "fast-check";
@@ -28,7 +28,7 @@ const doings = [
     "confirmed",
     "confirmed",
   ] as const),
-  ...(["teller forgets", "hearer forgets", "greet"] as const),
+  ...(["teller forgets", "hearer forgets", "greet", "somebody else tells"] as const),
 ];
 const anyDoings = fc.array(fc.record({ what: fc.constantFrom(...doings), which: fc.nat({ max: 11 }) }), {
   minLength: 10,
@@ -96,6 +96,14 @@ class Pair {
         this.#heard = new HeardSet(isGone, this.#protocol);
         this.#fold = new Map();
         break;
+      case "somebody else tells": {
+        // In the teller's name, and ahead of all that it has said.
+        const { stream, number } = this.#heard.heard;
+        const since = stream === this.#told.stream && which % 2 === 0 ? number : 0;
+        const items = [[topic, which]] as const;
+        this.#hear({ stream: this.#told.stream, since, upTo: number + 1_000, items });
+        break;
+      }
       default:
         what satisfies never;
     }

@@ -241,6 +241,29 @@ describe("a counter that was ahead", () => {
     expect(table.take()).toEqual(["appeared a1", "insisted a1"]);
   });
 
+  it("does not close the ears either where another one goes on below it", () => {
+    const table = new Table();
+    const other = 6_000;
+    table.hear(a, 10, true);
+    table.hear(a, 60_000, true);
+    let counter = 10;
+    const next = (): string => {
+      table.pass(HEARTBEAT_MS);
+      table.hear(a, counter + 1);
+      return table.hear(a, (counter += 2), true);
+    };
+    const believed = (): number => table.membership.presentOf("a")?.directCounter ?? 0;
+    for (let i = 0; i < 10 && (believed() < other || believed() === 60_000); i++) {
+      next();
+      table.hear(a, other + i, true);
+    }
+    expect(believed() - other).toBeGreaterThan(0);
+    expect(believed() - other).toBeLessThan(10);
+    let heard = "late";
+    for (let i = 0; i < 10 && heard !== "up"; i++) heard = next();
+    expect(heard).toBe("up");
+  });
+
   it("is not concluded from frames that are repeated, however often", () => {
     const table = new Table();
     for (let counter = 1; counter <= 40; counter += 1) {

@@ -39,3 +39,20 @@ describe("a node that goes on after a goodbye in its name", () => {
     expect(author.follower.following.registrarRows).toBe(holds === "followed" ? 3 : 2);
   });
 });
+
+describe("a node that is heard again by its goodbye alone", () => {
+  it.each(["everything", "followed"] as const)("has ended: one that holds %s", (holds) => {
+    const { cluster, author, other } = start(holds);
+    cluster.run(5_000);
+    cluster.cut.add("other>author");
+    cluster.run(20_000);
+    expect(author.machine.membership.presentOf("other")?.status).toBe("down");
+    cluster.cut.clear();
+    cluster.step(other, { type: "goodbye", windowMs: 0 });
+    cluster.crash(other);
+    cluster.run(20_000);
+    expect([...author.follower.upNames()]).toEqual([]);
+    expect(author.follower.interests.meetings.isRegistrar("other", "t")).toBe(false);
+    expect(cluster.downs.filter(({ isAlive }) => !isAlive)).toEqual([]);
+  });
+});

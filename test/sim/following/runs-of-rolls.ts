@@ -184,3 +184,29 @@ export function newCallersTellNothingOld(seed: number, rules: BrokenRules = {}):
       if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died before others called`);
   return found;
 }
+
+/** Somebody makes up a roll that is ahead of what all have sent: that ends, and nobody is asked on and on because of it. */
+export function madeUpRollsAreForgotten(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const [caller] = callersOf(cluster);
+  const nodes = [...cluster.nodes.values()];
+  const ahead = COUNTER_SPAN / 4;
+  const calls = nodes.map(({ life, follower: { begun } }) => ({
+    hash: hashText(replicaOf(life)),
+    end: (begun.counter + ahead) % COUNTER_SPAN,
+  }));
+  const message = { type: "roll", isLate: false, calls } as const;
+  const counter = caller!.follower.begun.counter + 1;
+  const payload = encodeFollowing({ from: caller!.life, to: undefined, counter, message });
+  for (const node of nodes)
+    if (node !== caller) cluster.step(node, { type: "frame", payload, way: "broadcasts" });
+  cluster.run(2 * DOWN_MS);
+  const before = cluster.sent.others;
+  cluster.run(60_000);
+  const found = [...wronglyDown(cluster)];
+  const asked = cluster.sent.others - before;
+  if (asked > 0) found.push(`${asked} questions long after a roll that was made up`);
+  for (const { name, follower } of nodes)
+    if (follower.counters.framesImplausible === 0) found.push(`${name} has not counted what was made up`);
+  return found;
+}

@@ -224,3 +224,41 @@ export function whoHoldsOtherwiseIsListedOnce(before: Holds, broken: Partial<Rul
   const count = cluster.listed(nodeOf(cluster, "a"), "t").size;
   return count === 1 ? lacking(cluster, "a", ["t"]) : [`a lists x ${count === 2 ? "twice" : count}`];
 }
+
+/**
+ * An author ends its stake, and this does not get through; it comes to the topic again, and does not hear who follows. Registrars
+ * name it, and after that its follower hears that it has nothing.
+ */
+export function whoIsNamedAfterItClosedIsAsked(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const names = ["a", "b", "c", "d", "e"];
+  const limits = { renewalMs: 1_000, summaryDelayMs: 500, summaryDelayMaxMs: 500 };
+  const cluster = clusterOf(seed, rules, names, PROTOCOL, limits);
+  const topics = TOPICS.filter(
+    (topic) => !registrarsOf(topic, names).some((name) => name === "a" || name === "b"),
+  );
+  follow(cluster, "a", topics);
+  cluster.run(3_000);
+  // Unasked: of the one who follows it hears by its registrars.
+  track(cluster, "b", topics);
+  cluster.run(3_000);
+  cluster.cut.add("b>a");
+  const author = nodeOf(cluster, "b");
+  for (const entry of [...author.entries.keys()]) cluster.untrack(author, entry);
+  cluster.run(3_000);
+  for (const registrar of ["c", "d", "e"]) cluster.cut.add(`${registrar}>b`);
+  track(cluster, "b", topics);
+  cluster.run(2_000);
+  cluster.cut.delete("b>a");
+  const found = new Set<string>();
+  const follower = nodeOf(cluster, "a");
+  for (let passedMs = 0; passedMs < 4_000; passedMs += 50) {
+    cluster.run(50);
+    for (const topic of topics) {
+      // Until it has heard the end, it lists what there was.
+      const isAfterTheEnd = cluster.listed(follower, topic).size === 0;
+      if (!isAfterTheEnd || !follower.follower.isComplete(topic, cluster.nowMs)) continue;
+      for (const each of lacking(cluster, "a", [topic])) found.add(`${each}, and says that it is complete`);
+    }
+  }
+  return [...found, ...lacking(cluster, "a", topics)];
+}
