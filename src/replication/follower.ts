@@ -251,6 +251,11 @@ export class Follower implements Machine {
     return 0;
   }
 
+  /** Whether lives are hidden or shown in parts, of which some are still to come. */
+  get isShowing(): boolean {
+    return !this.#shown.isDone;
+  }
+
   /** A life has appeared that holds everything, as this node does: what was told of earlier ones of its name is over. */
   appearedElsewhere(other: Life): void {
     this.interests.meetings.appeared(other);
