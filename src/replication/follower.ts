@@ -3,8 +3,8 @@
  * This node holds its own entries and those of the topics that it follows; everything else is between others. Of a node that
  * holds everything it is the side that those hear which follow (`holder.ts`).
  *
- * Here is decided when frames leave, and what is shown. What is said is the business of the pairs; to whom and why, of
- * the interests; who is alive, of the membership.
+ * Here is decided what an event is to which part. What is said is the business of the pairs; to whom and why, of
+ * the interests; when, of the speaking; who is alive, of the membership.
  */
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Beats } from "./beats.js";
@@ -12,6 +12,7 @@ import { countSent, noCounts } from "./counters.js";
 import type { Counters } from "./counters.js";
 import { LocalActions } from "./local-actions.js";
 import type { EntryOwner, ReplicatedEntry } from "./entry.js";
+import { Allowance } from "./allowance.js";
 import { Agenda } from "./following/agenda.js";
 import { Interests } from "./following/interests.js";
 import { FOLLOWING_VERSION, GENERATION_OF_EVERYTHING } from "./following/limits.js";
@@ -34,9 +35,11 @@ import { Refusals } from "./lives/refusals.js";
 import { PartnerLives } from "./partner-lives.js";
 import { Partner } from "./partner.js";
 import { Reading } from "./reading.js";
+import { Speaking } from "./speaking.js";
 import { Rolling } from "./rolling.js";
 import { PROTOCOL } from "./rules.js";
 import type { Rules } from "./rules.js";
+import { ShownLives } from "./shown-lives.js";
 import { View } from "./showing/view.js";
 import type { Room } from "./holding/room.js";
 import { Effects } from "./step.js";
@@ -76,14 +79,16 @@ export class Follower implements Machine {
   readonly #step: { -readonly [Name in keyof Step]: Step[Name] } = { made: undefined, effects: [] };
   readonly #outbox: FollowingOutbox;
   readonly #pacing: Pacing;
+  readonly #speaking: Speaking;
   readonly #beats: Beats;
   readonly #refusals: Refusals;
   readonly #localActions: LocalActions;
+  readonly #allowance: Allowance;
+  readonly #shown: ShownLives;
   readonly #reading: Reading;
   readonly #listening: Listening;
   readonly #greetings: Greetings;
   readonly #rolling: Rolling;
-  readonly #agenda = new Agenda<Partner>();
   readonly #partnerLives: PartnerLives;
   /** The wake-up that was asked for last, until it comes. */
   #wakeMs = Infinity;
@@ -127,16 +132,19 @@ export class Follower implements Machine {
       isUp: (pair: Pair) => this.#partnerLives.isUp(pair),
       isSuperseded: (other: Life) => this.membership.others?.supersedes(other) === true,
       pairs: () => this.#partnerLives.pairs(),
-      hasNews: (pair: Pair) => this.#hasNews(pair),
+      hasNews: (pair: Pair) => this.#speaking.hasNews(pair, this.#steppedMs),
       countChanged: (topic: string) => effects.add({ type: "count", topic }),
     };
     this.interests = new Interests(self, options, port, following, nowMs);
     // Of one that holds everything the other side shows what is its own.
     this.#localActions = new LocalActions(this.interests, holdsEverything ? new View(rules) : this.view);
+    this.#allowance = new Allowance(protocol.limits.entriesPerStep);
+    this.#shown = new ShownLives(this.view, effects, this.#allowance);
     this.#reading = new Reading(
       { maxEntries: options.maxEntries, rules, limits: following.limits },
       this.interests,
       this.view,
+      this.#shown,
       this.counters,
       this.#refusals,
       effects,
@@ -152,11 +160,17 @@ export class Follower implements Machine {
       protocol,
       following,
     };
+    const agenda = new Agenda<Partner>();
     const rolls = new Rolls<Partner>({ self: life, ...options, ...following });
     this.#partnerLives = new PartnerLives({
       ...{ border: this.border, rolls },
-      ...{ view: this.view, interests: this.interests, reading: this.#reading, greetings: this.#greetings },
-      ...{ agenda: this.#agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
+      ...{
+        shown: this.#shown,
+        interests: this.interests,
+        reading: this.#reading,
+        greetings: this.#greetings,
+      },
+      ...{ agenda, refusals: this.#refusals, effects, healthy: this.connection.healthy },
     });
     this.membership = new Membership(
       {
@@ -179,6 +193,10 @@ export class Follower implements Machine {
       },
       rules,
     );
+    this.#speaking = new Speaking({
+      ...{ agenda, pacing: this.#pacing, outbox: this.#outbox, partnerLives: this.#partnerLives },
+      ...{ listening: this.#listening, connection: this.connection },
+    });
     this.#rolling = new Rolling({
       ...{ ...options, ...following, self: life, rolls, beats: this.#beats },
       ...{ outbox: this.#outbox, connection: this.connection, membership: this.membership },
@@ -190,6 +208,7 @@ export class Follower implements Machine {
   /** Takes an event. What comes of it is told, and done by the caller; a frame that is none never throws. */
   step(event: FollowerEvent, nowMs: number): Step {
     this.#steppedMs = nowMs;
+    this.#allowance.renew();
     this.#step.made = this.#take(event, nowMs);
     this.interests.counts.advance(nowMs);
     this.interests.limited.advance();
@@ -222,14 +241,19 @@ export class Follower implements Machine {
 
   /** Whether all followed topics are complete, those apart that have not waited for long. */
   hasCaughtUp(nowMs: number): boolean {
-    for (const { pair, isAlive } of this.#partnerLives.partners())
-      if (isAlive && !pair.hasCaughtUp) return false;
+    for (const { pair, isAlive, isShownInPart } of this.#partnerLives.partners())
+      if (isAlive && (isShownInPart || !pair.hasCaughtUp)) return false;
     return this.interests.completeness.areComplete(nowMs);
   }
 
   /** Nobody tells of what waits elsewhere. */
   earlierWindowMs(): number {
     return 0;
+  }
+
+  /** Whether lives are hidden or shown in parts, of which some are still to come. */
+  get isShowing(): boolean {
+    return !this.#shown.isDone;
   }
 
   /** A life has appeared that holds everything, as this node does: what was told of earlier ones of its name is over. */
@@ -281,7 +305,7 @@ export class Follower implements Machine {
         this.#outbox.sendEviction(event.eviction);
         break;
       case "goodbye":
-        for (const partner of this.#partnerLives.partners()) this.#flush(partner, nowMs);
+        for (const partner of this.#partnerLives.partners()) this.#speaking.flush(partner, nowMs);
         this.#outbox.send({ type: "goodbye", windowMs: event.windowMs });
         break;
       case "followers":
@@ -304,20 +328,15 @@ export class Follower implements Machine {
       this.#nextPursuitMs = nowMs + this.#options.heartbeatPeriodMs;
       this.interests.completeness.pursue(nowMs);
     }
+    this.#shown.advance();
     this.#reading.work();
     this.#greetings.advance(nowMs, (peer) => {
       const partner = this.membership.presentOf(peer.name);
       if (partner !== peer) return;
       partner.pair.greet();
-      this.#flush(partner, nowMs);
+      this.#speaking.flush(partner, nowMs);
     });
-    for (let partner = this.#agenda.take(nowMs); partner !== undefined; partner = this.#agenda.take(nowMs)) {
-      const { pair, isAlive } = partner;
-      const dueMs = this.#pacing.dueMs(pair, isAlive, nowMs);
-      // What it was called for may have been said or confirmed since, or more is to be paid.
-      if (Math.min(dueMs, pair.urgentMs(nowMs)) > nowMs) this.#agenda.at(partner, dueMs);
-      else this.#flush(partner, nowMs);
-    }
+    this.#speaking.advance(nowMs);
   }
 
   #tick(nowMs: number): void {
@@ -335,7 +354,7 @@ export class Follower implements Machine {
     this.border.foreign.pass(nowMs);
     this.interests.renew(this.#options.tickPeriodMs);
     this.interests.pass(nowMs);
-    this.#reading.lookForRoom(({ pair }) => this.#hasNews(pair));
+    this.#reading.lookForRoom(({ pair }) => this.#speaking.hasNews(pair, nowMs));
     if (soundings.length > 0) this.#beats.sound(soundings);
   }
 
@@ -362,36 +381,12 @@ export class Follower implements Machine {
   /** Asks to be woken for what is due next. */
   #schedule(nowMs: number): void {
     const greetingMs = this.#greetings.advance(-Infinity, () => undefined);
-    const workMs = this.#reading.hasWork ? nowMs : this.interests.counts.dueMs;
-    const saidMs = Math.min(this.#agenda.nextMs, workMs);
+    const workMs = this.#reading.hasWork || !this.#shown.isDone ? nowMs : this.interests.counts.dueMs;
+    const saidMs = Math.min(this.#speaking.nextMs, workMs);
     const nextMs = Math.max(nowMs, Math.min(this.connection.dueMs, greetingMs, this.#nextPursuitMs, saidMs));
     if (nextMs >= this.#wakeMs) return;
     this.#wakeMs = nextMs;
     this.#effects.wakeAt(nextMs);
-  }
-
-  // What is said.
-
-  #hasNews(pair: Pair): void {
-    const partner = this.#partnerLives.partnerOf(pair);
-    if (partner === undefined) return;
-    this.#agenda.at(partner, this.#pacing.dueMs(pair, partner.isAlive, this.#steppedMs));
-  }
-
-  /** Sends a peer all that there is to say to it, and asks to be called when there is more. */
-  #flush(partner: Partner, nowMs: number): void {
-    if (this.#partnerLives.partnerOf(partner.pair) === undefined || partner.status === "departing") return;
-    this.#agenda.drop(partner);
-    // What there is to say waits for the connection: then all are greeted.
-    if (!this.connection.isAttached) return;
-    const { pair, isAlive } = partner;
-    const letters = pair.take(nowMs, isAlive, this.#pacing.loadMs(nowMs));
-    if (letters !== undefined) {
-      this.#outbox.sendLetters(letters, partner.life);
-      this.#listening.said(partner, letters, nowMs);
-      pair.saidMs = nowMs;
-    }
-    this.#agenda.at(partner, this.#pacing.dueMs(pair, isAlive, nowMs));
   }
 
   // What is heard.
@@ -412,7 +407,7 @@ export class Follower implements Machine {
     // For an earlier life of this node: it tells only that its sender is alive.
     if (to !== undefined && to !== life.incarnation) this.counters.framesMisaddressed += 1;
     else {
-      if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
+      if (this.#listening.hear(partner, frame, nowMs)) this.#speaking.answer(partner, nowMs);
       this.#rolling.hear(partner, frame, nowMs);
     }
     // It may have said goodbye before it was shown again: then it has ended.
@@ -422,13 +417,6 @@ export class Follower implements Machine {
       this.membership.caughtUp(partner);
       this.#partnerLives.isShownAgain(partner);
     }
-  }
-
-  /** What is missing is asked for and answered at once; all else waits for the window. */
-  #answer(partner: Partner, nowMs: number): void {
-    const { pair, isAlive } = partner;
-    this.#agenda.at(partner, pair.urgentMs(nowMs));
-    this.#agenda.at(partner, this.#pacing.dueMs(pair, isAlive, nowMs));
   }
 
   /** A frame of this node's own name came: of this life, it shows that this node is heard. */

@@ -107,7 +107,7 @@ export class Holder implements Machine {
     const both = effects.filter((effect) => !this.#isKnown(effect, nowMs));
     for (const effect of effects) if (effect.type === "replicaUp") side.appearedElsewhere(effect.life);
     this.#changeOnSide(side, event, made, nowMs, both);
-    const further = this.#furtherOnSide(event, both);
+    const further = this.#furtherOnSide(side, event, both);
     if (further !== undefined) both.push(...this.#onSideStep(side, further, nowMs));
     if (event.type === "turn") {
       if (this.#toLearn !== undefined) both.push(...this.#learn(side, nowMs));
@@ -255,8 +255,13 @@ export class Holder implements Machine {
   }
 
   /** What else is to be known on the side, of an event and of what came of it. */
-  #furtherOnSide(event: ReplicationEvent, effects: readonly Effect[]): FollowerEvent | undefined {
-    if (!this.#isHeard) return undefined;
+  #furtherOnSide(
+    side: Follower,
+    event: ReplicationEvent,
+    effects: readonly Effect[],
+  ): FollowerEvent | undefined {
+    // What it has begun to hide or to show goes on, whether it is heard or not.
+    if (!this.#isHeard) return event.type === "turn" && side.isShowing ? event : undefined;
     switch (event.type) {
       case "connection":
         return { type: "connection", isAttached: this.#isSideAttached };

@@ -14,12 +14,12 @@ import type { MembershipListener } from "./lives/membership-listener.js";
 import type { Refusals } from "./lives/refusals.js";
 import type { Partner } from "./partner.js";
 import type { Reading } from "./reading.js";
-import type { View } from "./showing/view.js";
+import type { ShownLives } from "./shown-lives.js";
 import type { Effects } from "./step.js";
 
 /** The parts of replication that a life concerns. */
 export interface Concerned {
-  readonly view: View;
+  readonly shown: ShownLives;
   readonly interests: Interests;
   readonly rolls: Rolls<Partner>;
   readonly reading: Reading;
@@ -71,6 +71,7 @@ export class PartnerLives implements MembershipListener<Partner> {
 
   appeared(partner: Partner, nowMs: number): void {
     const { interests, greetings, border, effects } = this.#concerned;
+    this.#concerned.shown.appeared(partner);
     border.foreign.delete(partner.life.name);
     this.#partners.set(partner.pair, partner);
     this.#concerned.rolls.add(partner);
@@ -82,11 +83,9 @@ export class PartnerLives implements MembershipListener<Partner> {
 
   wentDown(partner: Partner, nowMs: number, wasShown: boolean): void {
     if (!wasShown) return;
-    const { view, effects } = this.#concerned;
-    for (const entry of partner.entries()) view.leave(entry, "down");
+    this.#concerned.shown.wentDown(partner);
     this.#went(partner, nowMs);
     partner.forgetLink();
-    effects.add({ type: "replicaDown", life: partner.life });
   }
 
   cameBack(partner: Partner, nowMs: number): void {
@@ -97,9 +96,8 @@ export class PartnerLives implements MembershipListener<Partner> {
   }
 
   departs(partner: Partner, nowMs: number): void {
-    const { view, interests, agenda } = this.#concerned;
-    view.departingLives += 1;
-    view.depart(partner);
+    const { shown, interests, agenda } = this.#concerned;
+    shown.departs(partner);
     interests.departed(partner.pair);
     agenda.drop(partner);
     this.#went(partner, nowMs);
@@ -107,22 +105,17 @@ export class PartnerLives implements MembershipListener<Partner> {
 
   /** It has not ended: it is as one that comes back, and what it has is shown already. */
   stays(partner: Partner, nowMs: number): void {
-    const { view, interests } = this.#concerned;
-    view.departingLives -= 1;
-    view.stays(partner);
-    for (const entry of partner.entries()) view.stay(entry);
+    const { shown, interests } = this.#concerned;
+    shown.stays(partner);
     interests.appeared(partner.pair);
     this.#came(partner);
     this.cameBack(partner, nowMs);
   }
 
   ended(partner: Partner): void {
-    const { view, interests, reading, greetings, agenda, effects, healthy } = this.#concerned;
+    const { shown, interests, reading, greetings, agenda, healthy } = this.#concerned;
     const { pair, departure } = partner;
-    if (partner.status === "departing") view.departingLives -= 1;
-    view.ends(partner, departure ?? "down");
-    for (const entry of partner.entries()) view.end(entry);
-    view.hasEnded(partner);
+    shown.ended(partner);
     greetings.drop(partner);
     agenda.drop(partner);
     reading.forget(partner);
@@ -131,7 +124,6 @@ export class PartnerLives implements MembershipListener<Partner> {
     this.#concerned.rolls.delete(partner);
     // Membership does not say when: as of the last tick, which is at most one tick too early.
     this.#went(partner, healthy.lastPassMs);
-    effects.add({ type: "replicaGone", life: partner.life });
   }
 
   missed(partner: Partner, nowMs: number): void {
@@ -158,12 +150,9 @@ export class PartnerLives implements MembershipListener<Partner> {
     this.#concerned.refusals.report({ kind: "crowded", table }, nowMs);
   }
 
-  /** One that was down has caught up: all that it has is shown, in one diff. */
+  /** One that was down has caught up: all that it has is shown, and it is up when it is. */
   isShownAgain(partner: Partner): void {
-    const { view, effects } = this.#concerned;
-    for (const entry of partner.entries()) view.joinAgain(entry);
-    this.#came(partner);
-    effects.add({ type: "replicaUp", life: partner.life });
+    this.#concerned.shown.returned(partner, () => this.#came(partner));
   }
 
   #came(partner: Partner): void {

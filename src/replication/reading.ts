@@ -12,12 +12,11 @@ import { NO_CHANGE } from "./holding/identity.js";
 import type { SliceChange } from "./holding/identity.js";
 import { Room } from "./holding/room.js";
 import type { Refusals } from "./lives/refusals.js";
-import type { Gone } from "./holding/identity.js";
 import type { Partner } from "./partner.js";
 import type { Rules } from "./rules.js";
+import type { ShownLives } from "./shown-lives.js";
 import type { View } from "./showing/view.js";
 import type { Effects } from "./step.js";
-import type { LeaveReason } from "../words.js";
 
 export interface ReadingOptions {
   /** How many entries of other lives are kept. */
@@ -30,6 +29,7 @@ export class Reading {
   readonly #options: ReadingOptions;
   readonly #interests: Interests;
   readonly #view: View;
+  readonly #shown: ShownLives;
   readonly #counters: Counters;
   readonly #refusals: Refusals;
   readonly #effects: Effects;
@@ -44,6 +44,7 @@ export class Reading {
     options: ReadingOptions,
     interests: Interests,
     view: View,
+    shown: ShownLives,
     counters: Counters,
     refusals: Refusals,
     effects: Effects,
@@ -52,6 +53,7 @@ export class Reading {
     this.#options = options;
     this.#interests = interests;
     this.#view = view;
+    this.#shown = shown;
     this.#counters = counters;
     this.#refusals = refusals;
     this.#effects = effects;
@@ -135,6 +137,8 @@ export class Reading {
   /** A follow has ended: what others have in its topic is let go. */
   letGo(topic: string, partners: Iterable<Partner>): void {
     const isDropped = this.#view.dropTopic(topic);
+    // Those that have ended are none of these, and leave in parts.
+    if (!isDropped) this.#shown.finish();
     for (const partner of partners) {
       const heardBefore = partner.pair.heardSize;
       const entries = partner.pair.followed.letGo(topic);
@@ -204,10 +208,7 @@ export class Reading {
   /** What is held of a peer has changed. */
   #show(partner: Partner, change: SliceChange): void {
     if (this.#interests.follows.countsChanges) this.#countChanges(change);
-    if (!partner.isShown) return;
-    for (const gone of change.removed) this.#view.leave(gone.entry, reasonOf(gone));
-    for (const { entry, previous } of change.updated) this.#view.update(entry, previous);
-    for (const entry of change.added) this.#view.join(entry);
+    this.#shown.changed(partner, change);
   }
 
   /** Topics that linger cost what changes in them. */
@@ -217,9 +218,4 @@ export class Reading {
     for (const { entry } of updated) follows.changed(ReplicatedEntry.topicOf(entry));
     for (const entry of added) follows.changed(ReplicatedEntry.topicOf(entry));
   }
-}
-
-function reasonOf({ closed, limited }: Gone): LeaveReason {
-  if (limited === true) return "limited";
-  return closed ? "closed" : "untracked";
 }

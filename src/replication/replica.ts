@@ -12,8 +12,6 @@ export type { PeerStatus as ReplicaStatus } from "./lives/peer.js";
 
 export class Replica extends Peer {
   readonly held: Holding;
-  /** Whether it is up again, and what it has is shown in parts, of which some are still to come. */
-  isShownInPart = false;
 
   constructor(life: Life, holder: string, rules: Rules = RULES) {
     super(life, rules);

@@ -6,8 +6,8 @@
 import type { Allowance } from "./allowance.js";
 import type { LeaveReason } from "../words.js";
 import type { ReplicatedEntry } from "./entry.js";
-import type { SliceChange } from "./holding/identity.js";
-import type { Replica } from "./replica.js";
+import type { Gone, SliceChange } from "./holding/identity.js";
+import type { Peer } from "./lives/peer.js";
 import type { View } from "./showing/view.js";
 import { Walks, type Walk } from "./showing/walks.js";
 import type { Effects, News } from "./step.js";
@@ -15,7 +15,7 @@ import type { Effects, News } from "./step.js";
 export class ShownLives {
   readonly #view: View;
   readonly #effects: Effects;
-  readonly #walks: Walks<Replica>;
+  readonly #walks: Walks<Peer>;
 
   constructor(view: View, effects: Effects, allowance: Allowance) {
     this.#view = view;
@@ -34,12 +34,17 @@ export class ShownLives {
   }
 
   /** A life is heard for the first time. One that is forgotten, and leaves in parts, may be the same. */
-  appeared({ id }: Replica): void {
+  appeared({ id }: Peer): void {
     for (const ended of this.#walks.owners()) if (ended.id === id) this.#walks.finish(ended);
   }
 
+  /** Does at once all that is left to do. */
+  finish(): void {
+    for (const peer of this.#walks.owners()) this.#walks.finish(peer);
+  }
+
   /** Something that is held has changed. */
-  changed(replica: Replica, { removed, updated, added }: SliceChange): void {
+  changed(replica: Peer, { removed, updated, added }: SliceChange): void {
     const view = this.#view;
     if (!replica.isShown) {
       if (!this.#walks.has(replica)) return;
@@ -48,19 +53,19 @@ export class ShownLives {
       for (const { previous } of updated) view.leave(previous, "down");
       return;
     }
-    for (const { entry, closed } of removed) view.leave(entry, closed ? "closed" : "untracked");
+    for (const gone of removed) view.leave(gone.entry, reasonOf(gone));
     // One whose turn has not come yet is shown as it is then.
     for (const { entry, previous } of updated) view.update(entry, previous);
     for (const entry of added) view.join(entry);
   }
 
   /** What was held is let go. */
-  letGo(replica: Replica, entries: Iterable<ReplicatedEntry>): void {
+  letGo(replica: Peer, entries: Iterable<ReplicatedEntry>): void {
     if (!replica.isShown && !this.#walks.has(replica)) return;
     for (const entry of entries) this.#view.leave(entry, "down");
   }
 
-  wentDown(replica: Replica): void {
+  wentDown(replica: Peer): void {
     this.#walk(
       replica,
       (entry) => this.#view.leave(entry, "down"),
@@ -68,28 +73,29 @@ export class ShownLives {
     );
   }
 
-  /** One that was down shows all that it has. */
-  returned(replica: Replica): void {
+  /** One that was down shows all that it has. `done` is called when it has. */
+  returned(replica: Peer, done?: () => void): void {
     replica.isShownInPart = true;
     this.#walk(
       replica,
       (entry) => this.#view.joinAgain(entry),
       () => {
         replica.isShownInPart = false;
+        done?.();
         this.#tell({ type: "replicaUp", life: replica.life });
       },
     );
   }
 
   /** What it has is shown until others come. */
-  departs(replica: Replica): void {
+  departs(replica: Peer): void {
     this.#walks.finish(replica);
     this.#view.departingLives += 1;
     this.#view.depart(replica);
   }
 
   /** It does not depart after all. */
-  stays(replica: Replica): void {
+  stays(replica: Peer): void {
     this.#view.departingLives -= 1;
     this.#view.stays(replica);
     this.#walk(
@@ -99,7 +105,7 @@ export class ShownLives {
     );
   }
 
-  ended(replica: Replica): void {
+  ended(replica: Peer): void {
     if (replica.status === "departing") this.#view.departingLives -= 1;
     const gone: News = { type: "replicaGone", life: replica.life };
     // Nothing of it is shown.
@@ -117,11 +123,16 @@ export class ShownLives {
     );
   }
 
-  #walk(replica: Replica, visit: Walk["visit"], done: Walk["done"]): void {
-    this.#walks.begin(replica, { entries: replica.held.entries(), visit, done });
+  #walk(replica: Peer, visit: Walk["visit"], done: Walk["done"]): void {
+    this.#walks.begin(replica, { entries: replica.entries()[Symbol.iterator](), visit, done });
   }
 
   #tell(news: News): void {
     this.#effects.add(news);
   }
+}
+
+function reasonOf({ closed, limited }: Gone): LeaveReason {
+  if (limited === true) return "limited";
+  return closed ? "closed" : "untracked";
 }

@@ -106,12 +106,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/lives", ["replication/wire", ...terms]],
   ["replication/showing", ["replication/wire", ...terms]],
   ["replication/replica", [...rooms, ...terms]],
+  ["replication/shown-lives", [...rooms, ...terms]],
   // Replication by interest: what is shared with others, who is alive, and what is shown.
   ["replication/partner", ["replication/following", "replication/lives", ...terms]],
   ["replication/machine", ["replication/authoring", "replication/lives", "replication/showing", ...terms]],
   [
     "replication/reading",
-    [...["following", "holding", "lives", "partner", "showing"].map(inReplication), ...terms],
+    [...["following", "holding", "lives", "partner", "showing", "shown-lives"].map(inReplication), ...terms],
   ],
   ["replication/local-actions", ["replication/following", "replication/showing", ...terms]],
   ["replication/beats", ["replication/following", "replication/lives", ...terms]],
@@ -124,9 +125,13 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   [
     "replication/partner-lives",
     [
-      ...["following", "following-border", "lives", "partner", "reading", "showing"].map(inReplication),
+      ...["following", "following-border", "lives", "partner", "reading", "shown-lives"].map(inReplication),
       ...terms,
     ],
+  ],
+  [
+    "replication/speaking",
+    [...["following", "listening", "lives", "partner", "partner-lives"].map(inReplication), ...terms],
   ],
   [
     "replication/follower",
@@ -144,7 +149,7 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
         "machine",
         "partner-lives",
       ].map(inReplication),
-      ...["partner", "reading", "rolling", "showing"].map(inReplication),
+      ...["partner", "reading", "rolling", "showing", "shown-lives", "speaking"].map(inReplication),
       ...terms,
     ],
   ],
@@ -164,7 +169,6 @@ const arrows: ReadonlyMap<string, readonly string[]> = new Map([
   ["replication/merging", ["replication/replica", ...rooms, ...terms]],
   ["replication/questions", [...rooms, ...terms]],
   ["replication/border", ["replication/wire", ...rooms, ...terms]],
-  ["replication/shown-lives", ["replication/replica", ...rooms, ...terms]],
   [
     "replication/replicator",
     [

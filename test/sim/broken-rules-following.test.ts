@@ -40,6 +40,7 @@ import { whatNobodyHearsIsLetGo } from "./following/runs-of-holders.js";
 import {
   largeTopicsAreNotCompleteTooSoon,
   largeTopicsAreToldInStretches,
+  whatChangesAtOnceIsToldInPortions,
   whoStaysIsShownAllTheTime,
 } from "./following/runs-of-stretches.js";
 import { runSchedule } from "./following/schedule.js";
@@ -277,6 +278,12 @@ const rules: readonly BrokenRule[] = [
     broken: { isTold: () => true },
     found: /changes in one frame/,
     run: largeTopicsAreToldInStretches,
+  },
+  {
+    rule: "R112: what changes at once is told in portions",
+    broken: { changesAtOnce: () => Infinity },
+    found: /changes in one frame/,
+    run: whatChangesAtOnceIsToldInPortions,
   },
   {
     rule: "R109: what was shown is shown until its turn comes",

@@ -41,7 +41,10 @@ export interface FollowingLimits {
    * What is more is told in stretches.
    */
   readonly stretchBirths: number;
-  /** Changes that an answer tells: a follower that lacks more is told everything, in stretches. */
+  /**
+   * Changes that a frame tells: of what changes at once, more follows in the next frame; a follower that lacks more is told
+   * everything, in stretches.
+   */
   readonly changesTold: number;
   /** Entries that leave in one turn, of those that were held and are not told anew: some milliseconds of work. */
   readonly entriesPerTurn: number;

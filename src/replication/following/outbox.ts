@@ -48,6 +48,7 @@ export class FollowingOutbox {
   readonly #rules: Rules;
   readonly #holdsEverything: boolean;
   #counter: number;
+  #units = 0;
 
   constructor(
     life: Life,
@@ -60,13 +61,21 @@ export class FollowingOutbox {
     this.#holdsEverything = holdsEverything;
     this.#life = life;
     this.#maxBytes = maxBytes;
-    this.#carryOut = carryOut;
+    this.#carryOut = (payload, to) => {
+      this.#units += payload.length;
+      carryOut(payload, to);
+    };
     this.#rules = rules;
   }
 
   /** The counter of the last frame. */
   get counter(): number {
     return this.#counter;
+  }
+
+  /** How many units of text it has sent. */
+  get units(): number {
+    return this.#units;
   }
 
   /** Sends a message to one life, or to all. One to all fits any frame; so do those to one, but for pairs. */

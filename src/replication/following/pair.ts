@@ -275,6 +275,11 @@ export class Pair {
     return Math.min(this.#summaryMs, following.rules.aloneMs(sinceMs, patienceMs));
   }
 
+  /** Whether more is to be said at once, in the next turns. */
+  get isToldInPart(): boolean {
+    return this.authored.isToldInPart;
+  }
+
   /** When there is a question or an answer that waits for no window: now, later or never. */
   urgentMs(nowMs: number): number {
     if (this.#toAnswer !== undefined) return nowMs;

@@ -267,6 +267,12 @@ export const FOLLOWING_RULES = {
   /** R111: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
   goesOnFrom: (begun: Begun | undefined): Begun | undefined => begun,
 
+  /**
+   * R112: What changes at once is told in portions. Each up to the clock of its last change, and the next one in the next turn. Else a
+   * session of a hundred thousand entries is told and merged in one turn. Returns how many changes a portion has.
+   */
+  changesAtOnce: ({ changesTold }: FollowingLimits): number => changesTold,
+
   // Follows with a limit.
 
   /**

@@ -86,8 +86,8 @@ export class SetAside {
     return this.#topics.has(topic);
   }
 
-  hasClock(clock: number): boolean {
-    return this.#byClock.has(clock);
+  get(clock: number): ReplicatedEntry | undefined {
+    return this.#byClock.get(clock);
   }
 
   put(entry: ReplicatedEntry): void {

@@ -15,6 +15,7 @@ import { NO_LIMIT } from "./message.js";
 import type { Open, Place, ShareFrame, ShareSummary } from "./message.js";
 import { OpenTopic } from "./open-topic.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
+import { PendingChanges } from "./pending-changes.js";
 import { FOLLOWING_PROTOCOL, type FollowingProtocol } from "./rules.js";
 import { birthOf, contentOf, inOrder, latestBirths, removalOf, type Content } from "./share-content.js";
 import { Stretches } from "./stretches.js";
@@ -36,10 +37,10 @@ export class AuthoredShare implements CutShare {
   readonly #digest = new Digest();
   /** As of the last frame. */
   #told: ShareSummary;
+  readonly #toldDigest = new Digest();
 
   // Since the last frame.
-  readonly #births = new Set<ReplicatedEntry>();
-  #removals: OwnRemoval[] = [];
+  readonly #changes = new PendingChanges();
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
@@ -76,9 +77,16 @@ export class AuthoredShare implements CutShare {
     return this.#opens.size > 0;
   }
 
+  /** Whether the last frame told a portion of what had changed: the rest of it waits for nothing. */
+  #isToldInPart = false;
+
+  get isToldInPart(): boolean {
+    return this.#isToldInPart;
+  }
+
   /** Whether the follower has something to show of what has changed since then: a close tells of an empty topic. */
   get isNews(): boolean {
-    return this.isAwaited || this.#births.size > 0 || this.#removals.length > 0;
+    return this.isAwaited || this.#changes.size > 0;
   }
 
   /** Where the follower stands, if it has heard everything, and what it has then. */
@@ -164,7 +172,7 @@ export class AuthoredShare implements CutShare {
       this.#digest.add(clock, hash);
       this.#stretches.get(topic)?.include(clock, hash);
     }
-    this.#births.add(entry);
+    this.#changes.born(entry);
     this.#change();
   }
 
@@ -176,7 +184,7 @@ export class AuthoredShare implements CutShare {
       this.#digest.subtract(removed, hash);
       stretch?.exclude(removed, hash);
     }
-    this.#removals.push(removal);
+    this.#changes.removed(removal, hash);
     this.#change();
   }
 
@@ -190,6 +198,9 @@ export class AuthoredShare implements CutShare {
     this.#even();
     const { clock, version } = this.#told;
     if (version === 0) return this.#everything(true);
+    const most = this.#protocol.rules.changesAtOnce(this.#protocol.limits);
+    // What is opened is told as it is now, so no portion has any.
+    if (this.#changes.size > most && version === this.#version) return this.#portion(most);
     const content = this.#news(clock, version);
     if (isAsked) this.#tellOn(content);
     return this.#frame(false, clock, version, content);
@@ -218,8 +229,9 @@ export class AuthoredShare implements CutShare {
       count: this.#count,
       digest: this.#digest.value,
     };
-    this.#births.clear();
-    this.#removals = [];
+    this.#toldDigest.assume(this.#digest);
+    this.#isToldInPart = false;
+    this.#changes.clear();
     this.#opens.clear();
     this.#closes.clear();
     this.#isPending = false;
@@ -229,15 +241,42 @@ export class AuthoredShare implements CutShare {
     };
   }
 
+  /** The share moves on to the clock of the last of so many changes. Tells all of them, and leaves the others. */
+  #portion(most: number): ShareFrame {
+    const { stream, clock: since, version } = this.#told;
+    const { upTo, births, removals, hashes } = this.#changes.take(most);
+    const born = new Map<number, ReplicatedEntry>();
+    for (const entry of births) born.set(ReplicatedEntry.clockOf(entry), entry);
+    let { count } = this.#told;
+    const told: WireRemoval[] = [];
+    for (const [i, removal] of removals.entries()) {
+      const { topic, removed } = removal;
+      if (born.delete(removed)) continue;
+      told.push(this.#removalOf(removal));
+      if (removed <= (this.#stretches.get(topic)?.floor ?? 0)) continue;
+      count -= 1;
+      this.#toldDigest.subtract(removed, hashes[i]!);
+    }
+    for (const [clock, entry] of born) this.#toldDigest.add(clock, ReplicatedEntry.hashOf(entry));
+    count += born.size;
+    this.#told = { stream, clock: upTo, version, count, digest: this.#toldDigest.value };
+    this.#isToldInPart = true;
+    return {
+      ...{ stream, isWhole: false, since, upTo, from: version, to: version },
+      ...{ opens: [], floors: [], closes: [], removals: told, closed: [] },
+      births: Array.from(born.values(), birthOf),
+    };
+  }
+
   /** The usual case: what was noted since the last frame. */
   #news(since: number, from: number): Content {
     const closes = [...this.#closes].filter((topic) => !this.#open.has(topic));
-    const removals = this.#removals
+    const removals = this.#changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map((removal) => this.#removalOf(removal));
     const content = contentOf({ closes, removals, closed: [] }, this.#room);
     for (const topic of this.#opens) this.#tellOpen(topic, content);
-    for (const entry of this.#births)
+    for (const entry of this.#changes.births)
       if (this.#wasOpen(topicOf(entry), from) && this.#own.of(topicOf(entry)).has(entry))
         content.births.push(birthOf(entry));
     return content;

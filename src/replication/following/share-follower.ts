@@ -40,6 +40,8 @@ export class FollowedShare {
   readonly #unfinished = new Set<string>();
   /** What was held before its topic was told anew. */
   readonly #setAside = new SetAside();
+  /** How often something was set aside. */
+  #asides = 0;
   #stream = 0;
   #clock = 0;
   #version = 0;
@@ -86,10 +88,15 @@ export class FollowedShare {
     return this.#held.size + this.#setAside.size;
   }
 
-  /** What is shown: what is held, and what was before and was not told anew yet. */
+  /** What is shown: what is held, and what was before and was not told anew yet; some of it twice, if it changes meanwhile. */
   *shown(): Generator<ReplicatedEntry> {
-    yield* this.#held.byClock.values();
-    yield* this.#setAside.entries();
+    let asides;
+    do {
+      asides = this.#asides;
+      // What is told anew meanwhile comes behind all that is held.
+      for (const entry of this.#setAside.entries()) if (this.#has(entry)) yield entry;
+      for (const entry of this.#held.byClock.values()) if (this.#has(entry)) yield entry;
+    } while (asides !== this.#asides);
   }
 
   /** Whether a topic that is open is told to its end, and shown so. */
@@ -217,7 +224,7 @@ export class FollowedShare {
     for (const { clock, topic } of births)
       if (
         !this.#held.has(clock) &&
-        !this.#setAside.hasClock(clock) &&
+        this.#setAside.get(clock) === undefined &&
         this.#generationOf(topic) !== undefined
       )
         growth += 1;
@@ -335,6 +342,7 @@ export class FollowedShare {
         if (counts && rules.isSetAside(clock, floor)) {
           this.#drop(entry);
           this.#setAside.put(entry);
+          this.#asides += 1;
         } else if (!counts || rules.diesByOpen(listed.has(clock)))
           dropped(entry, false, counts && isCutOff(entry, cut));
       }
@@ -407,6 +415,12 @@ export class FollowedShare {
   #setAllAside(): void {
     const topics = Array.from(this.#opened, ([topic, opening]) => [topic, opening.takeAll()] as const);
     this.#setAside.putAll(this.#held.takeAll(), topics);
+    this.#asides += 1;
+  }
+
+  #has(entry: ReplicatedEntry): boolean {
+    const clock = ReplicatedEntry.clockOf(entry);
+    return this.#held.get(clock) === entry || this.#setAside.get(clock) === entry;
   }
 
   /** A topic is told down to a floor; `counts`: in the present follow. */

@@ -36,6 +36,8 @@ export abstract class Peer implements EntryOwner {
   /** The life as the author of dots. */
   readonly id: string;
   status: PeerStatus = "up";
+  /** Whether it is up again, and what it has is shown in parts, of which some are still to come. */
+  isShownInPart = false;
   departure: Departure | undefined;
   /** When it was heard last, in healthy time. */
   heardHealthyMs = 0;

@@ -178,7 +178,7 @@ export class SharePair {
     for (const [topic] of [...this.#authored.opened()]) if (!this.#follows.has(topic)) this.#close(topic);
     for (const [topic, generation] of this.#follows) this.#open(topic, generation);
     for (let round = 0; round < 40; round++) {
-      if (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#next() });
+      while (this.#authored.isPending) this.#deliver({ counter: this.#count(), share: this.#next() });
       this.#deliver({ counter: this.#count(), summary: this.#authored.summary });
       if (!this.#followed.isBehind && !this.#followed.isUnfinished) break;
       this.#answer(this.#followed.question);

@@ -25,12 +25,12 @@ function protocolOf(
   closesKept: number,
   rules: Partial<FollowingRules> = {},
   stretchBirths = FOLLOWING_LIMITS.stretchBirths,
+  changesTold = 2 * stretchBirths,
 ): FollowingProtocol {
   return {
     rules: { ...FOLLOWING_RULES, ...rules },
     limits: {
-      ...{ ...FOLLOWING_LIMITS, removalsKept, closesKept, stretchBirths },
-      changesTold: 2 * stretchBirths,
+      ...{ ...FOLLOWING_LIMITS, removalsKept, closesKept, stretchBirths, changesTold },
     },
   };
 }
@@ -66,16 +66,18 @@ function doingsOf(text: string): Doing[] {
 
 describe("a share", () => {
   it.each([
-    ["all removals and closes kept", 1_000, 100, 2_048],
-    ["few kept", 2, 1, 2_048],
-    ["told in stretches of two births", 1_000, 100, 2],
-    ["told in stretches of one, few kept", 2, 1, 1],
+    ["all removals and closes kept", 1_000, 100, 2_048, 4_096],
+    ["few kept", 2, 1, 2_048, 4_096],
+    ["told in stretches of two births", 1_000, 100, 2, 4],
+    ["told in stretches of one, few kept", 2, 1, 1, 2],
+    ["told a change at a time", 1_000, 100, 2_048, 1],
+    ["told a change at a time, in stretches of two births", 1_000, 100, 2, 1],
   ])(
     "is at any time what its author had at one place, and in the end what it has: %s",
-    (_, removals, closes, births) => {
+    (_, removals, closes, births, changes) => {
       fc.assert(
         fc.property(anyDoings, (doings) => {
-          expect(findingsOf(doings, protocolOf(removals, closes, {}, births))).toEqual([]);
+          expect(findingsOf(doings, protocolOf(removals, closes, {}, births, changes))).toEqual([]);
         }),
         { numRuns: 500 },
       );
@@ -83,14 +85,16 @@ describe("a share", () => {
   );
 
   it.each([
-    ["all removals and closes kept", 1_000, 100, 2_048],
-    ["few kept", 2, 1, 2_048],
-    ["told in stretches of two births", 1_000, 100, 2],
-    ["told in stretches of one, few kept", 2, 1, 1],
-  ])("is so too where its follows have limits, which change: %s", (_, removals, closes, births) => {
+    ["all removals and closes kept", 1_000, 100, 2_048, 4_096],
+    ["few kept", 2, 1, 2_048, 4_096],
+    ["told in stretches of two births", 1_000, 100, 2, 4],
+    ["told in stretches of one, few kept", 2, 1, 1, 2],
+    ["told a change at a time", 1_000, 100, 2_048, 1],
+    ["told a change at a time, in stretches of two births", 1_000, 100, 2, 1],
+  ])("is so too where its follows have limits, which change: %s", (_, removals, closes, births, changes) => {
     fc.assert(
       fc.property(anyLimitedDoings, (doings) => {
-        expect(findingsOf(doings, protocolOf(removals, closes, {}, births))).toEqual([]);
+        expect(findingsOf(doings, protocolOf(removals, closes, {}, births, changes))).toEqual([]);
       }),
       { numRuns: 500 },
     );

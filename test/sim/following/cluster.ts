@@ -121,6 +121,8 @@ export class Cluster {
   /** The most births and removals that one frame of a share has had; and how many leaves were told, over all nodes. */
   mostChanges = 0;
   leaves = 0;
+  /** The most joins and leaves that a node has told after one step. */
+  mostToldAtOnce = 0;
   readonly #options: ClusterOptions;
   readonly counts = new CountHistory();
   readonly #histories = new Map<string, ShareHistory>();
@@ -412,6 +414,7 @@ export class Cluster {
     const { follower, folds, holds } = node;
     const { view } = node.machine;
     const isShown = (topic: string): boolean => holds === "everything" || follower.isFollowed(topic);
+    let told = 0;
     for (const topic of folds.keys()) if (!isShown(topic)) folds.delete(topic);
     for (const [topic, diff] of view.takeDiff() ?? []) {
       if (!isShown(topic)) {
@@ -420,6 +423,7 @@ export class Cluster {
         continue;
       }
       this.leaves += diff.leaves.length;
+      told += diff.joins.length + diff.leaves.length;
       const fold = folds.get(topic) ?? new DiffFold();
       folds.set(topic, fold);
       for (const { reason } of diff.leaves) if (reason === "limited") this.letGo += 1;
@@ -429,6 +433,7 @@ export class Cluster {
           `${node.name}: diffs of ${topic} add up to ${fold.count(topic)}, listed ${view.count(topic)}`,
         );
     }
+    this.mostToldAtOnce = Math.max(this.mostToldAtOnce, told);
     for (const topic of view.topics()) {
       if (!isShown(topic)) this.wrong.push(`${node.name} lists ${topic}, and does not follow it`);
     }

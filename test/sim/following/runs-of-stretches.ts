@@ -34,6 +34,56 @@ export function largeTopicsAreToldInStretches(seed: number, rules: BrokenRules =
   return [...found, ...lacking(cluster, "a", [TOPIC]), ...tooLong(cluster)];
 }
 
+/** A node tracks many at once, changes them and lets them go: each frame tells a portion of it. */
+export function whatChangesAtOnceIsToldInPortions(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b"], PROTOCOL, LIMITS);
+  follow(cluster, "a", [TOPIC]);
+  track(cluster, "b", [TOPIC]);
+  cluster.run(5_000);
+  const author = nodeOf(cluster, "b");
+  const found: string[] = [];
+  const isTold = (): void => {
+    cluster.run(5_000);
+    found.push(...lacking(cluster, "a", [TOPIC]), ...tooLong(cluster));
+  };
+  for (let i = 0; i < 5 * LIMITS.changesTold; i++) track(cluster, "b", [TOPIC]);
+  isTold();
+  for (const entry of [...author.entries.keys()]) cluster.update(author, entry);
+  isTold();
+  for (const entry of [...author.entries.keys()]) cluster.untrack(author, entry);
+  isTold();
+  const listed = cluster.listed(nodeOf(cluster, "a"), TOPIC).size;
+  if (listed > 0) found.push(`${listed} are listed that have left`);
+  return found;
+}
+
+/** What a life has leaves and comes back in parts, when it falls silent, is heard again, and is gone. */
+export function livesAreShownInParts(seed: number, entriesPerStep: number): readonly string[] {
+  const protocol = { ...PROTOCOL, limits: { ...PROTOCOL.limits, entriesPerStep } };
+  const cluster = clusterOf(seed, {}, ["a", "b", "c"], protocol, LIMITS);
+  follow(cluster, "a", [TOPIC]);
+  for (let i = 0; i < ENTRIES; i++) track(cluster, "b", [TOPIC]);
+  track(cluster, "c", [TOPIC]);
+  cluster.run(5_000);
+  const found = lacking(cluster, "a", [TOPIC]);
+  const lists = (count: number): void => {
+    const listed = cluster.listed(nodeOf(cluster, "a"), TOPIC).size;
+    if (listed !== count) found.push(`${listed} are listed instead of ${count}`);
+    if (cluster.mostToldAtOnce > entriesPerStep) found.push(`${cluster.mostToldAtOnce} changes in one step`);
+  };
+  cluster.mostToldAtOnce = 0;
+  cluster.cut.add("b>a");
+  cluster.run(10_000);
+  lists(1);
+  cluster.cut.clear();
+  cluster.run(10_000);
+  lists(ENTRIES + 1);
+  cluster.crash(nodeOf(cluster, "b"));
+  cluster.run(60_000);
+  lists(1);
+  return [...found, ...cluster.wrong];
+}
+
 function tooLong({ mostChanges }: Cluster): string[] {
   return mostChanges > LIMITS.changesTold ? [`${mostChanges} changes in one frame`] : [];
 }
