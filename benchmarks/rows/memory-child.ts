@@ -94,7 +94,8 @@ async function startFollowed(lab: Lab): Promise<[Tracker<Viewer>, Tracker<Viewer
 
 /**
  * What the two sides of a share keep for each topic that is open, beside its entries: of ten shares of one author, with one
- * entry in each topic.
+ * entry in each topic. All is in one process, where a follower's entry has the meta of its author's: so have those that are
+ * taken away.
  */
 async function ofPairTopics(count: number): Promise<number> {
   const shares = 10;
@@ -102,12 +103,13 @@ async function ofPairTopics(count: number): Promise<number> {
   const owner = { ...life, departure: undefined };
   const own = new OwnEntries(owner, life);
   const topics = Array.from({ length: count / shares }, (_, i) => `room:${i}`);
-  for (const topic of topics) own.add(topic, "k", "s", {});
+  const meta = {};
+  for (const topic of topics) own.add(topic, "k", "s", meta);
   const kept: object[] = [];
   const entries = await heapOf(() => {
     for (let share = 0; share < shares; share++) {
       const origin = { owner, shard: 0, refPrefix: refPrefixOf(life, 0) };
-      const held = topics.map((topic, i) => new ReplicatedEntry(origin, i + 1, topic, "k", "s", {}));
+      const held = topics.map((topic, i) => new ReplicatedEntry(origin, i + 1, topic, "k", "s", meta));
       kept.push(new Map(held.map((entry, i) => [i + 1, entry])));
     }
   });

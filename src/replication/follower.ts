@@ -343,8 +343,8 @@ export class Follower implements Machine {
     const { hides, graceMs, soundings } = this.connection.tick(nowMs);
     this.#rolling.tick(nowMs);
     this.membership.pass(nowMs, hides, graceMs);
-    for (const topic of this.interests.follows.takeEnded(nowMs)) {
-      this.#reading.letGo(topic, this.#partnerLives.partners());
+    for (const [topic, generation] of this.interests.follows.takeEnded(nowMs)) {
+      this.#reading.letGo(topic, generation, this.#partnerLives.partners());
       this.#localActions.unfollowed(topic);
       this.view.endTopic(topic);
       this.interests.unfollowed(topic, nowMs);

@@ -134,14 +134,14 @@ export class Reading {
     }
   }
 
-  /** A follow has ended: what others have in its topic is let go. */
-  letGo(topic: string, partners: Iterable<Partner>): void {
+  /** The follow of a generation has ended: what others have in its topic is let go. */
+  letGo(topic: string, generation: number, partners: Iterable<Partner>): void {
     const isDropped = this.#view.dropTopic(topic);
     // Those that have ended are none of these, and leave in parts.
     if (!isDropped) this.#shown.finish();
     for (const partner of partners) {
       const heardBefore = partner.pair.heardSize;
-      const entries = partner.pair.followed.letGo(topic);
+      const entries = partner.pair.followed.letGo(topic, generation);
       if (!isDropped) for (const entry of entries) this.#view.leave(entry, "untracked");
       this.#topicsHeard += partner.pair.heardSize - heardBefore;
       this.count(partner);

@@ -146,20 +146,21 @@ export class Follows {
     if (lingerer.changesLeft === 0) this.#spent.set(topic, lingerer);
   }
 
-  /** Ends the follows whose time has come, and returns their topics. */
-  takeEnded(nowMs: number): readonly string[] {
+  /** Ends the follows whose time has come, and returns their topics and generations. */
+  takeEnded(nowMs: number): readonly (readonly [topic: string, generation: number])[] {
     const ended = new Set<string>();
     for (const [topic, { sinceMs }] of this.#lingering) {
       if (nowMs - sinceMs < this.#maxMs) break;
       ended.add(topic);
     }
     for (const [topic, { sinceMs }] of this.#spent) if (nowMs - sinceMs >= this.#minMs) ended.add(topic);
-    for (const topic of ended) {
+    return Array.from(ended, (topic) => {
+      const { generation } = this.#follows.get(topic)!;
       this.#lingering.delete(topic);
       this.#spent.delete(topic);
       this.#follows.delete(topic);
-    }
-    return [...ended];
+      return [topic, generation];
+    });
   }
 }
 

@@ -1,62 +1,21 @@
 /**
- * What is held of one author: its entries by clock, and their digest; and of each topic that is open, which of them are its.
- * Changes both together. Knows no frame.
+ * What is held of one author: its entries by clock, and their digest; and of each topic that it has opened to the present
+ * follow, which of them are its. Changes both together. There are many topics with one entry, so none has an object of its own.
+ * Knows no frame.
  */
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
-import type { Cut } from "./message.js";
-
-/** A topic that an author has opened. There are many with one entry, so a set is made only for the second. */
-export class Opening {
-  generation: number;
-  /** What was born above it is told. */
-  floor = 0;
-  /** Whether a registrar has named the author since it was opened. */
-  isListed = false;
-  /** What of it is told, where the follow has a limit. */
-  cut: Cut | undefined;
-  /** That of what is held of it, if it is told in stretches: to hash so many values again takes its time. */
-  digest: Digest | undefined;
-  #bucket: ReplicatedEntry | Set<ReplicatedEntry> | undefined;
-
-  constructor(generation: number) {
-    this.generation = generation;
-  }
-
-  /** What is held of the topic: nothing, if the open is ignored. */
-  get entries(): Iterable<ReplicatedEntry> {
-    if (this.#bucket === undefined) return [];
-    return this.#bucket instanceof Set ? this.#bucket : [this.#bucket];
-  }
-
-  get size(): number {
-    return this.#bucket instanceof Set ? this.#bucket.size : this.#bucket === undefined ? 0 : 1;
-  }
-
-  add(entry: ReplicatedEntry): void {
-    if (this.#bucket instanceof Set) this.#bucket.add(entry);
-    else if (this.#bucket === undefined) this.#bucket = entry;
-    else this.#bucket = new Set([this.#bucket, entry]);
-  }
-
-  delete(entry: ReplicatedEntry): void {
-    if (this.#bucket instanceof Set) this.#bucket.delete(entry);
-    else if (this.#bucket === entry) this.#bucket = undefined;
-  }
-
-  /** Gives all away. */
-  takeAll(): Set<ReplicatedEntry> {
-    const taken = this.#bucket instanceof Set ? this.#bucket : new Set(this.entries);
-    this.#bucket = undefined;
-    this.digest = undefined;
-    return taken;
-  }
-}
+import { membersOf, sizeOf, withMember, withoutMember } from "./few.js";
+import type { Few } from "./few.js";
+import { sumOf } from "./sum.js";
 
 export class HeldEntries {
   readonly #hashOf: (entry: ReplicatedEntry) => number;
   readonly #digest = new Digest();
   #byClock = new Map<number, ReplicatedEntry>();
+  readonly #topics = new Map<string, Few<ReplicatedEntry>>();
+  /** Those of topics that are told in stretches: to hash so many values again takes its time. */
+  readonly #digests = new Map<string, Digest>();
 
   constructor(hashOf: (entry: ReplicatedEntry) => number) {
     this.#hashOf = hashOf;
@@ -66,44 +25,62 @@ export class HeldEntries {
     return this.#byClock;
   }
 
-  get size(): number {
-    return this.#byClock.size;
-  }
-
   get digest(): number {
     return this.#digest.value;
   }
 
-  has(clock: number): boolean {
-    return this.#byClock.has(clock);
+  /** The topics that are open to the present follow, and what is held of each. */
+  get topics(): ReadonlyMap<string, Few<ReplicatedEntry>> {
+    return this.#topics;
   }
 
-  get(clock: number): ReplicatedEntry | undefined {
-    return this.#byClock.get(clock);
+  /** What is held of a topic, as it is now. */
+  of(topic: string): Iterable<ReplicatedEntry> {
+    return membersOf(this.#topics.get(topic));
   }
 
-  hold(entry: ReplicatedEntry, opening: Opening): void {
+  sizeOf(topic: string): number {
+    return sizeOf(this.#topics.get(topic));
+  }
+
+  /** A topic is open from now on, or still is. */
+  open(topic: string): void {
+    if (!this.#topics.has(topic)) this.#topics.set(topic, undefined);
+  }
+
+  /** Sums up what is held of a topic by itself from now on; or no longer. */
+  sumUp(topic: string, isApart: boolean): void {
+    if (isApart) this.#digests.set(topic, sumOf(this.of(topic), this.#hashOf));
+    else this.#digests.delete(topic);
+  }
+
+  /** Its topic is open. */
+  hold(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
+    const topic = ReplicatedEntry.topicOf(entry);
     const hash = this.#hashOf(entry);
     this.#byClock.set(clock, entry);
-    opening.add(entry);
+    this.#become(topic, withMember(this.#topics.get(topic), entry));
     this.#digest.add(clock, hash);
-    opening.digest?.add(clock, hash);
+    if (this.#digests.size > 0) this.#digests.get(topic)?.add(clock, hash);
   }
 
-  drop(entry: ReplicatedEntry, opening: Opening | undefined): void {
+  drop(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
+    const topic = ReplicatedEntry.topicOf(entry);
     const hash = this.#hashOf(entry);
     this.#byClock.delete(clock);
-    opening?.delete(entry);
+    this.#become(topic, withoutMember(this.#topics.get(topic), entry));
     this.#digest.subtract(clock, hash);
-    opening?.digest?.subtract(clock, hash);
+    if (this.#digests.size > 0) this.#digests.get(topic)?.subtract(clock, hash);
   }
 
-  /** Returns all of a topic, which is held no longer. */
-  dropAll(opening: Opening): Iterable<ReplicatedEntry> {
-    const { digest } = opening;
-    const entries = opening.takeAll();
+  /** A topic is open no longer. Returns all of it, which is held no longer. */
+  close(topic: string): Iterable<ReplicatedEntry> {
+    const entries = this.of(topic);
+    const digest = this.#digests.get(topic);
+    this.#topics.delete(topic);
+    this.#digests.delete(topic);
     for (const entry of entries) {
       const clock = ReplicatedEntry.clockOf(entry);
       this.#byClock.delete(clock);
@@ -113,18 +90,21 @@ export class HeldEntries {
     return entries;
   }
 
-  /** Returns all by clock, which is held no longer, and leaves it to the caller: the sets of the topics have to follow. */
-  takeAll(): Map<number, ReplicatedEntry> {
-    const taken = this.#byClock;
+  /** Returns all, by clock and by topic, which is held no longer; the topics are open still. */
+  takeAll(): { byClock: Map<number, ReplicatedEntry>; topics: [topic: string, Set<ReplicatedEntry>][] } {
+    const byClock = this.#byClock;
+    const topics: [string, Set<ReplicatedEntry>][] = [];
+    for (const [topic, entries] of this.#topics) {
+      topics.push([topic, entries instanceof Set ? entries : new Set(membersOf(entries))]);
+      this.#topics.set(topic, undefined);
+    }
     this.#byClock = new Map();
+    this.#digests.clear();
     this.#digest.assume(new Digest());
-    return taken;
+    return { byClock, topics };
   }
 
-  /** The digest of a topic that is told in stretches, from what is held of it. */
-  digestOf(entries: Iterable<ReplicatedEntry>): Digest {
-    const digest = new Digest();
-    for (const entry of entries) digest.add(ReplicatedEntry.clockOf(entry), this.#hashOf(entry));
-    return digest;
+  #become(topic: string, entries: Few<ReplicatedEntry>): void {
+    if (this.#topics.get(topic) !== entries) this.#topics.set(topic, entries);
   }
 }

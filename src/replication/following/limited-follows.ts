@@ -119,7 +119,7 @@ export class LimitedFollows {
   /** An author has opened a followed topic, in the present generation. */
   opened(pair: Pair, topic: string): void {
     const limited = this.#topics.get(topic);
-    const limit = pair.followed.limitIn(topic) ?? NO_LIMIT;
+    const limit = pair.followed.limitIn(topic);
     if (limited === undefined) {
       // It was told of a limit that is gone.
       const generation = this.#port.generationOf(topic);

@@ -14,8 +14,11 @@ import type { EntryOrigin, EntryOwner } from "../entry.js";
 import { refPrefixOf, replicaOf } from "../life.js";
 import type { Life } from "../life.js";
 import type { WireRemoval } from "../message.js";
+import { membersOf, sizeOf, withMember, withoutMember } from "./few.js";
+import type { Few } from "./few.js";
 import { Offers } from "./offers.js";
 import { TopicSamples } from "./samples.js";
+import { sumOf } from "./sum.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
 
@@ -38,7 +41,7 @@ export interface Watcher {
 
 /** A topic that shares have open. */
 interface Watched {
-  readonly watchers: Set<Watcher>;
+  watchers: Few<Watcher>;
   /** That of all its entries, since a share has wanted to know it: to hash the values of a large topic takes its time. */
   digest: Digest | undefined;
   /** Its entries by ascending clock, for those to whom it is told in stretches: some may have gone, later ones lack. */
@@ -56,8 +59,8 @@ export class OwnEntries {
   readonly #endings: Endings;
   readonly #topics = new Map<string, Set<ReplicatedEntry>>();
   readonly #watched = new Map<string, Watched>();
-  /** Of topics of which somebody is told a sample; and how many are. */
-  readonly #samples = new Map<string, { readonly samples: TopicSamples; users: number }>();
+  /** Of topics of which somebody is told a sample. */
+  readonly #samples = new Map<string, TopicSamples>();
   /** The topics of the removals that the set keeps, by their clocks. */
   readonly #removedFrom = new Map<number, string>();
   readonly #removalsKept: number;
@@ -134,26 +137,26 @@ export class OwnEntries {
     this.#tellRemoved(removal, entry);
   }
 
-  /** From now on the watcher is told of the changes in a topic. */
+  /** From now on the watcher, which was not so before, is told of the changes in a topic. */
   watch(topic: string, watcher: Watcher): void {
     const watched = this.#watched.get(topic);
-    if (watched !== undefined) watched.watchers.add(watcher);
-    else this.#watched.set(topic, { watchers: new Set([watcher]), digest: undefined, ordered: undefined });
+    if (watched === undefined)
+      this.#watched.set(topic, { watchers: watcher, digest: undefined, ordered: undefined });
+    else watched.watchers = withMember(watched.watchers, watcher);
   }
 
   unwatch(topic: string, watcher: Watcher): void {
     const watched = this.#watched.get(topic);
-    watched?.watchers.delete(watcher);
-    if (watched?.watchers.size === 0) this.#watched.delete(topic);
+    if (watched === undefined) return;
+    watched.watchers = withoutMember(watched.watchers, watcher);
+    if (watched.watchers === undefined) this.#watched.delete(topic);
   }
 
   /** The digest of all entries of a topic that is watched: it follows the changes. */
   digestOf(topic: string): Digest {
     const watched = this.#watched.get(topic);
     if (watched?.digest !== undefined) return watched.digest;
-    const digest = new Digest();
-    for (const entry of this.of(topic))
-      digest.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    const digest = sumOf(this.of(topic));
     if (watched !== undefined) watched.digest = digest;
     return digest;
   }
@@ -209,21 +212,17 @@ export class OwnEntries {
 
   /** The samples of a topic, kept up to date until they are released as often. Made by a walk over it for the first. */
   samplesOf(topic: string): TopicSamples {
-    const present = this.#samples.get(topic);
-    if (present !== undefined) {
-      present.users += 1;
-      return present.samples;
-    }
-    const samples = new TopicSamples(() => this.of(topic));
-    this.#samples.set(topic, { samples, users: 1 });
+    const samples = this.#samples.get(topic) ?? new TopicSamples(() => this.of(topic));
+    samples.users += 1;
+    this.#samples.set(topic, samples);
     return samples;
   }
 
   releaseSamples(topic: string): void {
-    const present = this.#samples.get(topic);
-    if (present === undefined) return;
-    present.users -= 1;
-    if (present.users === 0) this.#samples.delete(topic);
+    const samples = this.#samples.get(topic);
+    if (samples === undefined) return;
+    samples.users -= 1;
+    if (samples.users === 0) this.#samples.delete(topic);
   }
 
   /** Of how many topics samples are kept. */
@@ -234,7 +233,7 @@ export class OwnEntries {
   /** How many watch a topic, or are told how much there is, over all topics. */
   get watchCount(): number {
     let count = this.offers.size;
-    for (const { watchers } of this.#watched.values()) count += watchers.size;
+    for (const { watchers } of this.#watched.values()) count += sizeOf(watchers);
     return count;
   }
 
@@ -280,7 +279,7 @@ export class OwnEntries {
     const entries = this.#topics.get(topic);
     if (entries === undefined) this.#topics.set(topic, new Set([entry]));
     else entries.add(entry);
-    if (this.#samples.size > 0) this.#samples.get(topic)?.samples.add(entry);
+    this.#samples.get(topic)?.add(entry);
     this.offers.changed(topic);
     const watched = this.#watched.get(topic);
     if (watched === undefined) return;
@@ -288,14 +287,14 @@ export class OwnEntries {
     const hash = ReplicatedEntry.hashOf(entry);
     watched.digest?.add(this.#clock, hash);
     if (watched.ordered !== undefined) watched.ordered.lacksLater = true;
-    for (const watcher of watched.watchers) watcher.born(entry, hash);
+    for (const watcher of membersOf(watched.watchers)) watcher.born(entry, hash);
   }
 
   #remove(dot: Dot, topic: string, entry: ReplicatedEntry): OwnRemoval {
     this.#set.remove(dot);
     this.#clock = this.#set.context.clock(this.#replica);
     this.#topics.get(topic)?.delete(entry);
-    if (this.#samples.size > 0) this.#samples.get(topic)?.samples.delete(entry);
+    this.#samples.get(topic)?.delete(entry);
     this.#removedFrom.set(this.#clock, topic);
     if (this.#removedFrom.size > this.#removalsKept) {
       for (const oldest of this.#removedFrom.keys()) {
@@ -311,7 +310,7 @@ export class OwnEntries {
     if (watched === undefined) return;
     const hash = ReplicatedEntry.hashOf(entry);
     watched.digest?.subtract(removal.removed, hash);
-    for (const watcher of watched.watchers) watcher.removed(removal, hash, entry);
+    for (const watcher of membersOf(watched.watchers)) watcher.removed(removal, hash, entry);
   }
 
   #dotOf(entry: ReplicatedEntry): Dot {

@@ -10,7 +10,6 @@ import { replicaOf } from "../life.js";
 import type { Protocol } from "../rules.js";
 import { ITEMS_OF_A_COUNT } from "./limits.js";
 import type { Letters, MemberList, Place, ShareFrame, Stake, Tally, Wish, WishesHeard } from "./message.js";
-import { NO_LIMIT } from "./message.js";
 import type { OwnEntries } from "./own-entries.js";
 import type { FollowingProtocol } from "./rules.js";
 import { AuthoredShare } from "./share-author.js";
@@ -146,7 +145,7 @@ export class Pair {
   isOpenAs(topic: string, { generation, limit }: Wish): boolean {
     const { followed } = this;
     if (followed.openedIn(topic) !== generation) return false;
-    return this.#of.following.rules.isAsWished(followed.limitIn(topic) ?? NO_LIMIT, limit);
+    return this.#of.following.rules.isAsWished(followed.limitIn(topic), limit);
   }
 
   /** Whether what is held of the other is as it says, as far as is known. */

@@ -27,6 +27,8 @@ export function samplesOf({ session, key }: Pick<ReplicatedEntry, "session" | "k
  * The samples of a topic, for all who are told one of them: an entry that comes or goes is hashed once, however many they are.
  */
 export class TopicSamples {
+  /** How many are told one of them. */
+  users = 0;
   readonly #all: () => Iterable<ReplicatedEntry>;
   /** Those in small samples, by how many they are in. */
   readonly #kept: Set<ReplicatedEntry>[] = [];

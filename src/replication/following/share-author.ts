@@ -10,40 +10,40 @@
 import { Digest } from "../../crdt/digest.js";
 import { ReplicatedEntry } from "../entry.js";
 import type { WireRemoval } from "../message.js";
-import { CutTopic, type CutShare } from "./cut-topic.js";
+import type { CutShare } from "./cut-topic.js";
 import { NO_LIMIT } from "./message.js";
 import type { Open, Place, ShareFrame, ShareSummary } from "./message.js";
-import { OpenTopic } from "./open-topic.js";
+import { OpenLog } from "./open-log.js";
+import { OpenTopics } from "./open-topics.js";
 import type { OwnEntries, OwnRemoval } from "./own-entries.js";
 import { PendingChanges } from "./pending-changes.js";
 import { FOLLOWING_PROTOCOL, type FollowingProtocol } from "./rules.js";
-import { birthOf, contentOf, inOrder, latestBirths, removalOf, type Content } from "./share-content.js";
+import { birthOf, contentOf, inOrder, latestBirths, type Content } from "./share-content.js";
 import { Stretches } from "./stretches.js";
+import { ToldPlace } from "./told-place.js";
 
 export class AuthoredShare implements CutShare {
   readonly stream: number;
   readonly #own: OwnEntries;
   readonly #protocol: FollowingProtocol;
   readonly #hasNews: () => void;
-  readonly #open = new Map<string, OpenTopic>();
+  readonly #open: OpenTopics;
+  /** When they were opened, and others closed. */
+  readonly #log: OpenLog;
   /** Those that are told in stretches. */
   readonly #stretches: Stretches;
-  /** The latest version at which a topic was closed, of those that are not open, oldest first. */
-  readonly #closed = new Map<string, number>();
-  /** Closes up to this version may be forgotten. */
-  #closesReach = 0;
   #version = 0;
   #count = 0;
   readonly #digest = new Digest();
   /** As of the last frame. */
-  #told: ShareSummary;
-  readonly #toldDigest = new Digest();
+  readonly #told: ToldPlace;
 
   // Since the last frame.
   readonly #changes = new PendingChanges();
   readonly #opens = new Set<string>();
   readonly #closes = new Set<string>();
   #isPending = false;
+  #isToldInPart = false;
   /** Topics of which another sample may be due. */
   readonly #uneven = new Set<string>();
 
@@ -58,8 +58,10 @@ export class AuthoredShare implements CutShare {
     this.stream = stream;
     this.#hasNews = hasNews;
     this.#protocol = protocol;
+    this.#open = new OpenTopics(own, this, protocol.rules);
+    this.#log = new OpenLog(protocol.limits.closesKept);
     this.#stretches = new Stretches(own);
-    this.#told = { stream, clock: 0, version: 0, count: 0, digest: 0 };
+    this.#told = new ToldPlace(stream);
   }
 
   /** How many opens and closes it has had. */
@@ -78,8 +80,6 @@ export class AuthoredShare implements CutShare {
   }
 
   /** Whether the last frame told a portion of what had changed: the rest of it waits for nothing. */
-  #isToldInPart = false;
-
   get isToldInPart(): boolean {
     return this.#isToldInPart;
   }
@@ -91,7 +91,7 @@ export class AuthoredShare implements CutShare {
 
   /** Where the follower stands, if it has heard everything, and what it has then. */
   get summary(): ShareSummary {
-    return this.#told;
+    return this.#told.summary;
   }
 
   get openCount(): number {
@@ -99,12 +99,12 @@ export class AuthoredShare implements CutShare {
   }
 
   /** The topics that are open, and the generation in which each is; where its follow has a limit, with what is told. */
-  *opened(): Generator<Open> {
-    for (const open of this.#open.values()) yield open.wire;
+  opened(): Iterable<Open> {
+    return this.#open.wire();
   }
 
   generationOf(topic: string): number | undefined {
-    return this.#open.get(topic)?.generation;
+    return this.#open.generationOf(topic);
   }
 
   /**
@@ -112,23 +112,22 @@ export class AuthoredShare implements CutShare {
    * of the topic within a generation only a wish of the follower's can say.
    */
   open(topic: string, generation: number, limit = NO_LIMIT, isWish = false): void {
-    const before = this.#open.get(topic);
+    const before = this.#open.generationOf(topic);
     if (before !== undefined) {
-      if (before.generation > generation) return;
-      const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, before.limit, limit);
-      if (before.generation === generation && !isOther) return;
-      this.#letGo(topic, before);
+      if (before > generation) return;
+      const isOther = this.#protocol.rules.isOpenedOtherwise(
+        isWish,
+        this.#open.cutOf(topic)?.limit ?? NO_LIMIT,
+        limit,
+      );
+      if (before === generation && !isOther) return;
+      this.#letGo(topic);
     }
     this.#begin(topic, generation, limit);
   }
 
   offerAnew(topic: string): void {
-    const open = this.#open.get(topic);
-    if (open === undefined) return;
-    this.#version += 1;
-    open.version = this.#version;
-    this.#opens.add(topic);
-    this.#change();
+    if (this.#open.generationOf(topic) !== undefined) this.#opened(topic);
   }
 
   uneven(topic: string): void {
@@ -138,29 +137,19 @@ export class AuthoredShare implements CutShare {
 
   /** The topic counts to it no longer. */
   close(topic: string): void {
-    const open = this.#open.get(topic);
-    if (open === undefined) return;
-    this.#letGo(topic, open);
+    if (this.#open.generationOf(topic) === undefined) return;
+    this.#letGo(topic);
     this.#version += 1;
-    this.#open.delete(topic);
     this.#opens.delete(topic);
     this.#closes.add(topic);
-    this.#closed.set(topic, this.#version);
-    if (this.#closed.size > this.#protocol.limits.closesKept) {
-      for (const [oldest, version] of this.#closed) {
-        this.#closed.delete(oldest);
-        this.#closesReach = version;
-        break;
-      }
-    }
+    this.#log.closed(topic, this.#version);
     this.#change();
   }
 
   /** The follower is forgotten: nothing is told to it any more. */
   end(): void {
     this.#stretches.clear();
-    for (const open of this.#open.values()) open.unwatch(this.#own, this);
-    this.#open.clear();
+    this.#open.endAll();
     this.#uneven.clear();
   }
 
@@ -190,13 +179,15 @@ export class AuthoredShare implements CutShare {
 
   /** The follower stands at a place: what it has heard is not told again. */
   stands({ stream, version }: Place): void {
-    if (this.#protocol.rules.isSameStream(stream, this.stream)) this.#stretches.heard(version);
+    if (!this.#protocol.rules.isSameStream(stream, this.stream)) return;
+    this.#stretches.heard(version);
+    this.#log.forget(Math.min(version, this.#told.summary.version));
   }
 
   /** The frame of what has changed since the last one. `isAsked`: what is told in stretches goes on. */
   next(isAsked = false): ShareFrame {
     this.#even();
-    const { clock, version } = this.#told;
+    const { clock, version } = this.#told.summary;
     if (version === 0) return this.#everything(true);
     const most = this.#protocol.rules.changesAtOnce(this.#protocol.limits);
     // What is opened is told as it is now, so no portion has any.
@@ -209,7 +200,7 @@ export class AuthoredShare implements CutShare {
   /** What a follower lacks that stands at a place; `undefined` if nothing. */
   answer({ stream, clock, version }: Place): ShareFrame | undefined {
     this.#even();
-    const told = this.#told;
+    const told = this.#told.summary;
     const isOwn = this.#protocol.rules.isSameStream(stream, this.stream);
     if (isOwn && clock === told.clock && version === told.version)
       return this.#isPending || this.#stretches.areOpen ? this.next(true) : undefined;
@@ -222,55 +213,35 @@ export class AuthoredShare implements CutShare {
   #frame(isWhole: boolean, since: number, from: number, content: Content): ShareFrame {
     const { stream } = this;
     const { opens, floors, closes, removals, births, closed } = content;
-    this.#told = {
-      stream,
-      clock: this.#own.clock,
-      version: this.#version,
-      count: this.#count,
-      digest: this.#digest.value,
-    };
-    this.#toldDigest.assume(this.#digest);
+    this.#told.tellAll(this.#own.clock, this.#version, this.#count, this.#digest);
     this.#isToldInPart = false;
     this.#changes.clear();
     this.#opens.clear();
     this.#closes.clear();
     this.#isPending = false;
     return {
-      ...{ stream, isWhole, since, upTo: this.#told.clock, from, to: this.#version },
+      ...{ stream, isWhole, since, upTo: this.#told.summary.clock, from, to: this.#version },
       ...{ opens, floors, closes, removals, births: inOrder(births), closed },
     };
   }
 
   /** The share moves on to the clock of the last of so many changes. Tells all of them, and leaves the others. */
   #portion(most: number): ShareFrame {
-    const { stream, clock: since, version } = this.#told;
-    const { upTo, births, removals, hashes } = this.#changes.take(most);
-    const born = new Map<number, ReplicatedEntry>();
-    for (const entry of births) born.set(ReplicatedEntry.clockOf(entry), entry);
-    let { count } = this.#told;
-    const told: WireRemoval[] = [];
-    for (const [i, removal] of removals.entries()) {
-      const { topic, removed } = removal;
-      if (born.delete(removed)) continue;
-      told.push(this.#removalOf(removal));
-      if (removed <= (this.#stretches.get(topic)?.floor ?? 0)) continue;
-      count -= 1;
-      this.#toldDigest.subtract(removed, hashes[i]!);
-    }
-    for (const [clock, entry] of born) this.#toldDigest.add(clock, ReplicatedEntry.hashOf(entry));
-    count += born.size;
-    this.#told = { stream, clock: upTo, version, count, digest: this.#toldDigest.value };
+    const { stream, clock: since, version } = this.#told.summary;
+    const isSummedUp = ({ topic, removed }: OwnRemoval): boolean =>
+      removed > (this.#stretches.get(topic)?.floor ?? 0);
+    const { births, removals } = this.#told.tellPortion(this.#changes.take(most), isSummedUp);
     this.#isToldInPart = true;
     return {
-      ...{ stream, isWhole: false, since, upTo, from: version, to: version },
-      ...{ opens: [], floors: [], closes: [], removals: told, closed: [] },
-      births: Array.from(born.values(), birthOf),
+      ...{ stream, isWhole: false, since, upTo: this.#told.summary.clock, from: version, to: version },
+      ...{ opens: [], floors: [], closes: [], removals: removals.map((each) => this.#removalOf(each)) },
+      ...{ births: births.map(birthOf), closed: [] },
     };
   }
 
   /** The usual case: what was noted since the last frame. */
   #news(since: number, from: number): Content {
-    const closes = [...this.#closes].filter((topic) => !this.#open.has(topic));
+    const closes = [...this.#closes].filter((topic) => this.#open.generationOf(topic) === undefined);
     const removals = this.#changes.removals
       .filter((removal) => this.#isToBeTold(removal, since, from))
       .map((removal) => this.#removalOf(removal));
@@ -287,13 +258,10 @@ export class AuthoredShare implements CutShare {
    * than to begin anew.
    */
   #since(since: number, from: number): Content | undefined {
-    const changes = from < this.#closesReach ? undefined : this.#own.since(since);
+    const changes = from < this.#log.reach ? undefined : this.#own.since(since);
     if (changes === undefined) return undefined;
-    const closes: string[] = [];
-    for (const [topic, version] of this.#closed) if (version > from) closes.push(topic);
-    const removals = changes.removals
-      .filter((removal) => this.#isToBeTold(removal, since, from))
-      .map(removalOf);
+    const closes = this.#log.closedSince(from);
+    const removals = changes.removals.filter((removal) => this.#isToBeTold(removal, since, from));
     const closed = this.#own
       .closedSince(since)
       .filter(({ topic, removed }) => removed > since && this.#wasOpen(topic, from));
@@ -303,7 +271,7 @@ export class AuthoredShare implements CutShare {
       const topic = topicOf(entry);
       const floor = this.#wasOpen(topic, from) ? this.#stretches.floorAt(topic, from) : Infinity;
       if (floor === undefined) return undefined;
-      if (ReplicatedEntry.clockOf(entry) > floor && this.#open.get(topic)?.counts(entry) === true)
+      if (ReplicatedEntry.clockOf(entry) > floor && this.#open.counts(topic, entry))
         births.push(birthOf(entry));
     }
     for (const { topic, floor, below, entries } of this.#stretches.since(from)) {
@@ -312,10 +280,9 @@ export class AuthoredShare implements CutShare {
       content.floors.push({ topic, floor, below });
       for (const entry of entries) births.push(birthOf(entry));
     }
-    for (const [topic, open] of this.#open) {
-      if (open.version <= from) continue;
+    for (const topic of this.#log.openedSince(from)) {
       if (this.#opens.has(topic)) this.#tellOpen(topic, content);
-      else this.#tellAgain(topic, open, content);
+      else this.#tellAgain(topic, content);
       if (!this.#protocol.rules.isTold(births.length + removals.length, this.#protocol.limits))
         return undefined;
     }
@@ -327,19 +294,21 @@ export class AuthoredShare implements CutShare {
   /** A whole frame: all topics are open anew. */
   #everything(isFirst = false): ShareFrame {
     // A follower that had nothing yet lists nobody who has closed.
-    const ended = isFirst ? [] : this.#own.closedSince(0).filter(({ topic }) => this.#open.has(topic));
+    const ended = isFirst
+      ? []
+      : this.#own.closedSince(0).filter(({ topic }) => this.#open.generationOf(topic) !== undefined);
     const content = contentOf({ closes: [], removals: [], closed: latestBirths(ended) }, this.#room);
     let size = 0;
-    for (const open of this.#open.values()) size += open.size(this.#own);
+    for (const topic of this.#open.topics()) size += this.#open.sizeOf(topic);
     // What is told in part, or was and may be lost, is told from its beginning: at another version, as one place is one content.
     if (size > content.room || !this.#stretches.areHeard) {
       this.#version += 1;
-      for (const open of this.#open.values()) open.version = this.#version;
+      this.#log.forget(this.#version);
     }
     this.#stretches.clear();
     this.#count = 0;
     this.#digest.assume(new Digest());
-    for (const topic of this.#open.keys()) this.#tellOpen(topic, content);
+    for (const topic of this.#open.topics()) this.#tellOpen(topic, content);
     return this.#frame(true, 0, 0, content);
   }
 
@@ -349,38 +318,30 @@ export class AuthoredShare implements CutShare {
 
   /** Tells a topic for the first time: all of it, or as much as there is room for, from its latest births down. */
   #tellOpen(topic: string, content: Content): void {
-    const open = this.#open.get(topic);
+    const open = this.#open.wireOf(topic);
     if (open === undefined) return;
-    content.opens.push(open.wire);
-    if (open.cut !== undefined) return this.#tellCut(open.cut, content);
-    const entries = this.#own.of(topic);
-    if (entries.size <= content.room) {
-      for (const entry of entries) content.births.push(birthOf(entry));
-      content.room -= entries.size;
-      this.#count += entries.size;
-      this.#digest.addAll(this.#own.digestOf(topic));
+    content.opens.push(open);
+    const size = this.#open.sizeOf(topic);
+    // What counts of a follow with a limit is never so much that it needs stretches.
+    if (size > content.room && this.#open.cutOf(topic) === undefined) {
+      this.#stretches.begin(topic, this.#own.clock, this.#version);
+      this.#tellStretch(topic, content);
       return;
     }
-    this.#stretches.begin(topic, this.#own.clock, this.#version);
-    this.#tellStretch(topic, content);
-  }
-
-  /** The same of a follow with a limit: what counts is never so much that it needs stretches. */
-  #tellCut(cut: CutTopic, content: Content): void {
-    for (const entry of cut.of()) {
-      content.births.push(birthOf(entry));
-      this.#count += 1;
-      this.#digest.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
-    }
-    content.room = Math.max(0, content.room - cut.size);
+    for (const entry of this.#open.entriesOf(topic)) content.births.push(birthOf(entry));
+    content.room = Math.max(0, content.room - size);
+    this.#count += size;
+    this.#digest.addAll(this.#open.digestOf(topic));
   }
 
   /** What a frame has told of a topic that it opened, which was lost. */
-  #tellAgain(topic: string, open: OpenTopic, content: Content): void {
-    content.opens.push(open.wire);
+  #tellAgain(topic: string, content: Content): void {
+    const open = this.#open.wireOf(topic);
+    if (open === undefined) return;
+    content.opens.push(open);
     const floor = this.#stretches.get(topic)?.floor ?? 0;
     if (floor > 0) content.floors.push({ topic, floor, below: 0 });
-    for (const entry of open.entries(this.#own))
+    for (const entry of this.#open.entriesOf(topic))
       if (ReplicatedEntry.clockOf(entry) > floor) content.births.push(birthOf(entry));
   }
 
@@ -408,62 +369,59 @@ export class AuthoredShare implements CutShare {
 
   /** Whether a topic is open and was so at a version: then its changes are told, and not all of it. */
   #wasOpen(topic: string, version: number): boolean {
-    return (this.#open.get(topic)?.version ?? Infinity) <= version;
+    return (
+      this.#open.generationOf(topic) !== undefined &&
+      !this.#opens.has(topic) &&
+      this.#log.wasOpen(topic, version)
+    );
   }
 
   #isToBeTold({ topic, removed }: OwnRemoval, since: number, from: number): boolean {
-    if (removed > since || !this.#wasOpen(topic, from)) return false;
-    return this.#open.get(topic)?.isOffer !== true;
+    return removed <= since && this.#wasOpen(topic, from) && this.#open.cutOf(topic)?.isOffer !== true;
   }
 
   /** Whether a session closed may have turned out later: when the entry ended, in a later revision. */
-  #removalOf({ clock, removed }: OwnRemoval): WireRemoval {
-    return { clock, removed, closed: this.#own.isClosed(clock) };
+  #removalOf(removal: OwnRemoval): WireRemoval {
+    return { ...removal, closed: this.#own.isClosed(removal.clock) };
   }
 
   #begin(topic: string, generation: number, limit: number): void {
+    this.#open.begin(topic, generation, limit);
+    this.#opened(topic);
+  }
+
+  /** All that counts of a topic is told with the next frame. */
+  #opened(topic: string): void {
     this.#version += 1;
-    const { rules } = this.#protocol;
-    const cut = limit === NO_LIMIT ? undefined : new CutTopic(topic, limit, this.#own, this, rules);
-    this.#open.set(topic, new OpenTopic(topic, generation, this.#version, cut));
+    this.#log.opened(topic, this.#version);
     this.#opens.add(topic);
-    this.#closed.delete(topic);
-    if (cut === undefined) this.#own.watch(topic, this);
     this.#change();
   }
 
-  /** What was told of a topic is not summed up any more. */
-  #letGo(topic: string, open: OpenTopic): void {
+  /** A topic is not open any more, and what was told of it is not summed up. */
+  #letGo(topic: string): void {
     const stretch = this.#stretches.get(topic);
     if (stretch !== undefined) {
       this.#count -= stretch.count;
       this.#digest.subtractAll(stretch.digest);
       this.#stretches.end(topic);
-    } else if (!this.#opens.has(topic)) this.#excludeAll(topic, open);
+    } else if (!this.#opens.has(topic)) {
+      this.#count -= this.#open.sizeOf(topic);
+      this.#digest.subtractAll(this.#open.digestOf(topic));
+    }
     this.#uneven.delete(topic);
-    open.unwatch(this.#own, this);
-  }
-
-  #excludeAll(topic: string, { cut }: OpenTopic): void {
-    if (cut === undefined) {
-      this.#count -= this.#own.of(topic).size;
-      this.#digest.subtractAll(this.#own.digestOf(topic));
-      return;
-    }
-    for (const entry of cut.of()) {
-      this.#count -= 1;
-      this.#digest.subtract(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
-    }
+    this.#open.end(topic);
   }
 
   /** Opens anew what another sample is to be told of: with the frame, as an entry that is updated is none and one again. */
   #even(): void {
     for (const topic of this.#uneven) {
       this.#uneven.delete(topic);
-      const open = this.#open.get(topic);
-      if (open?.cut?.isUneven !== true) continue;
-      this.#letGo(topic, open);
-      this.#begin(topic, open.generation, open.cut.limit);
+      const generation = this.#open.generationOf(topic);
+      const cut = this.#open.cutOf(topic);
+      if (generation === undefined || cut?.isUneven !== true) continue;
+      this.#letGo(topic);
+      this.#begin(topic, generation, cut.limit);
     }
   }
 

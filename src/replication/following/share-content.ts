@@ -24,10 +24,6 @@ export function birthOf(entry: ReplicatedEntry): WireBirth {
   return { clock: ReplicatedEntry.clockOf(entry), topic, key, session, meta };
 }
 
-export function removalOf({ clock, removed, closed }: WireRemoval): WireRemoval {
-  return { clock, removed, closed };
-}
-
 /** By ascending clock, as births travel. */
 export function inOrder(births: WireBirth[]): WireBirth[] {
   return births.sort((one, other) => one.clock - other.clock);

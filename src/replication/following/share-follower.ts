@@ -12,10 +12,9 @@ import { ReplicatedEntry } from "../entry.js";
 import type { EntryOrigin } from "../entry.js";
 import { NO_CHANGE, pairByIdentity } from "../holding/identity.js";
 import type { Gone } from "../holding/identity.js";
-import type { WireBirth } from "../message.js";
 import { PROTOCOL } from "../rules.js";
 import type { Rules } from "../rules.js";
-import { HeldEntries, Opening } from "./held-entries.js";
+import { HeldEntries } from "./held-entries.js";
 import type { Merged } from "./merged.js";
 import { NO_LIMIT } from "./message.js";
 import type { Cut, Place, ShareFrame, ShareSummary } from "./message.js";
@@ -33,11 +32,14 @@ export class FollowedShare {
   readonly #protocol: FollowingProtocol;
   readonly #rules: Rules;
   readonly #held: HeldEntries;
-  readonly #opened = new Map<string, Opening>();
-  /** Opened topics that are not followed in the generation in which they were opened. */
-  readonly #ignored = new Set<string>();
-  /** Followed topics of which more is to be told: their floors are above 0. */
-  readonly #unfinished = new Set<string>();
+  /** Opened topics that are not followed in the generation in which they were opened, and that generation. */
+  readonly #ignored = new Map<string, number>();
+  /** Those of which more is to be told: what was born above the floor is. */
+  readonly #floors = new Map<string, number>();
+  /** What is told of those that have a limit. */
+  readonly #cuts = new Map<string, Cut>();
+  /** Those of which a registrar has named the author since it opened them. */
+  readonly #listed = new Set<string>();
   /** What was held before its topic was told anew. */
   readonly #setAside = new SetAside();
   /** How often something was set aside. */
@@ -85,7 +87,7 @@ export class FollowedShare {
 
   /** How many entries are kept: what is held, and what was before. */
   get weight(): number {
-    return this.#held.size + this.#setAside.size;
+    return this.#held.byClock.size + this.#setAside.size;
   }
 
   /** What is shown: what is held, and what was before and was not told anew yet; some of it twice, if it changes meanwhile. */
@@ -102,12 +104,12 @@ export class FollowedShare {
   /** Whether a topic that is open is told to its end, and shown so. */
   isWhole(topic: string): boolean {
     const { rules } = this.#protocol;
-    return rules.isToldWhole(this.#opened.get(topic)?.floor ?? 0) && !this.#setAside.has(topic);
+    return rules.isToldWhole(this.#floors.get(topic) ?? 0) && !this.#setAside.has(topic);
   }
 
   /** Whether more of a topic is to be told, as soon as it is asked for. */
   get isUnfinished(): boolean {
-    return this.#unfinished.size > 0;
+    return this.#floors.size > 0;
   }
 
   /** Whether there is more to do with what was set aside than one turn should take. */
@@ -119,7 +121,7 @@ export class FollowedShare {
   work(most: number): Gone[] {
     return this.#setAside.work(most).map((gone) => {
       const { entry } = gone;
-      return isCutOff(entry, this.#opened.get(ReplicatedEntry.topicOf(entry))?.cut)
+      return isCutOff(entry, this.#cuts.get(ReplicatedEntry.topicOf(entry)))
         ? { ...gone, limited: true }
         : gone;
     });
@@ -127,43 +129,41 @@ export class FollowedShare {
 
   /** How many entries are held of a topic. */
   sizeOf(topic: string): number {
-    return this.#opened.get(topic)?.size ?? 0;
+    return this.#held.sizeOf(topic);
   }
 
   /** What is held of a topic. */
   of(topic: string): Iterable<ReplicatedEntry> {
-    return this.#opened.get(topic)?.entries ?? [];
+    return this.#held.of(topic);
   }
 
   get openedCount(): number {
-    return this.#opened.size;
+    return this.#held.topics.size + this.#ignored.size;
   }
 
   /** The generation in which a topic is open. */
   openedIn(topic: string): number | undefined {
-    return this.#opened.get(topic)?.generation;
+    return this.#held.topics.has(topic) ? this.#generationOf(topic) : this.#ignored.get(topic);
   }
 
   /** The limit with which a topic is open, if it is: `NO_LIMIT`, one of a follow's, or `OFFER_ONLY`. */
-  limitIn(topic: string): number | undefined {
-    const opening = this.#opened.get(topic);
-    return opening === undefined ? undefined : (opening.cut?.limit ?? NO_LIMIT);
+  limitIn(topic: string): number {
+    return this.#cuts.get(topic)?.limit ?? NO_LIMIT;
   }
 
   /** What is told of an open topic, where its follow has a limit. */
   cutOf(topic: string): Cut | undefined {
-    return this.#opened.get(topic)?.cut;
+    return this.#cuts.get(topic);
   }
 
   /** The topics that are open. */
-  topics(): IterableIterator<string> {
-    return this.#opened.keys();
+  topics(): string[] {
+    return [...this.#held.topics.keys(), ...this.#ignored.keys()];
   }
 
   /** A registrar names the author: it may have come to the topic anew, after a close that is still under way. */
   listed(topic: string): void {
-    const opening = this.#opened.get(topic);
-    if (opening !== undefined) opening.isListed = true;
+    if (this.openedIn(topic) !== undefined) this.#listed.add(topic);
   }
 
   /** Whether it lacks something that it knows of. */
@@ -220,10 +220,10 @@ export class FollowedShare {
     const { isWhole, births, removals } = frame;
     if (isWhole && this.#isAllTold(frame)) return births.length - this.weight;
     let growth = 0;
-    for (const { removed } of removals) if (this.#held.has(removed)) growth -= 1;
+    for (const { removed } of removals) if (this.#held.byClock.has(removed)) growth -= 1;
     for (const { clock, topic } of births)
       if (
-        !this.#held.has(clock) &&
+        !this.#held.byClock.has(clock) &&
         this.#setAside.get(clock) === undefined &&
         this.#generationOf(topic) !== undefined
       )
@@ -238,7 +238,7 @@ export class FollowedShare {
   /** Its author has come so far, as it says beside a frame. */
   hearOf(stream: number, version: number): void {
     if (this.#protocol.rules.isSameStream(stream, this.#stream)) this.#learn(this.#clock, version);
-    else if (stream > this.#stream && (version > 0 || this.#opened.size > 0)) this.#isAnew = true;
+    else if (stream > this.#stream && (version > 0 || this.openedCount > 0)) this.#isAnew = true;
   }
 
   /** What it was told may not have been its author's: everything is to come anew. */
@@ -255,7 +255,7 @@ export class FollowedShare {
     const { stream, clock, version } = summary;
     if (!rules.isSameStream(stream, this.#stream)) {
       if (stream < this.#stream) return this.#diverges();
-      if (version > 0 || this.#opened.size > 0 || this.#held.size > 0) {
+      if (version > 0 || this.openedCount > 0 || this.#held.byClock.size > 0) {
         this.#isAnew = true;
         return "behind";
       }
@@ -270,18 +270,16 @@ export class FollowedShare {
     if (clock > this.#clock || version > this.#version || this.#isDoubted) return "behind";
     if (clock < this.#clock || version < this.#version) return this.#diverges();
     if (!rules.isComparable(this.#ignored.size)) return "equal";
-    if (rules.agrees(summary, this.#held.size, this.#held.digest)) return "equal";
+    if (rules.agrees(summary, this.#held.byClock.size, this.#held.digest)) return "equal";
     return this.#diverges();
   }
 
-  /** A follow has ended: what was held of its topic is let go. Returns it. */
-  letGo(topic: string): readonly ReplicatedEntry[] {
-    const opening = this.#opened.get(topic);
-    if (opening === undefined) return [];
-    const entries = [...this.#held.dropAll(opening), ...this.#setAside.takeTopic(topic)];
-    this.#ignored.add(topic);
-    this.#unfinished.delete(topic);
-    return entries;
+  /** The follow of a generation has ended: what was held of its topic is let go. Returns it. */
+  letGo(topic: string, generation: number): readonly ReplicatedEntry[] {
+    if (!this.#held.topics.has(topic)) return [];
+    this.#ignored.set(topic, generation);
+    this.#floors.delete(topic);
+    return [...this.#held.close(topic), ...this.#setAside.takeTopic(topic)];
   }
 
   #diverges(): "diverged" {
@@ -298,10 +296,10 @@ export class FollowedShare {
     const { rules } = this.#protocol;
     const gone: Gone[] = [];
     const dropped = (entry: ReplicatedEntry, isClosed = false, isLimited = false): void => {
-      this.#drop(entry);
+      this.#held.drop(entry);
       gone.push(isLimited ? { entry, closed: false, limited: true } : { entry, closed: isClosed });
     };
-    if (isWhole && rules.isBesideHeld(this.#held.size, floors.length, this.#protocol.limits))
+    if (isWhole && rules.isBesideHeld(this.#held.byClock.size, floors.length, this.#protocol.limits))
       this.#setAllAside();
     const listed = new Set<number>();
     for (const { clock } of births) listed.add(clock);
@@ -310,64 +308,60 @@ export class FollowedShare {
     const floorOf = new Map(floors.map((each) => [each.topic, each]));
     // First what the removals name: they alone tell how an entry ended.
     for (const removal of [...removals, ...ended.map((removed) => ({ removed, closed: true }))]) {
-      const entry = this.#held.get(removal.removed);
+      const entry = this.#held.byClock.get(removal.removed);
       if (entry !== undefined) dropped(entry, removal.closed);
       const before = this.#setAside.take(removal.removed);
       if (before !== undefined) gone.push({ entry: before, closed: removal.closed });
     }
-    const closed: [string, boolean][] = [];
-    for (const topic of isWhole ? [...this.#opened.keys()] : closes) {
-      if (opening.has(topic)) continue;
-      for (const entry of this.of(topic)) dropped(entry);
+    const left = (topic: string): void => {
+      for (const entry of this.#held.close(topic)) gone.push({ entry, closed: false });
       for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
-      const isListed = this.#opened.get(topic)?.isListed;
-      if (isListed !== undefined) closed.push([topic, isListed]);
-      this.#opened.delete(topic);
-      this.#ignored.delete(topic);
-      this.#unfinished.delete(topic);
+      this.#floors.delete(topic);
+    };
+    const closed: [string, boolean][] = [];
+    for (const topic of isWhole ? this.topics() : closes) {
+      if (opening.has(topic)) continue;
+      if (this.openedIn(topic) !== undefined) closed.push([topic, this.#listed.has(topic)]);
+      left(topic);
+      for (const kept of [this.#ignored, this.#cuts, this.#listed]) kept.delete(topic);
     }
     const ignored: [string, number][] = [];
     const answered: string[] = [];
     for (const [topic, generation, cut] of opens) {
-      const opened = this.#opened.get(topic) ?? new Opening(generation);
-      this.#opened.set(topic, opened);
+      if (cut === undefined) this.#cuts.delete(topic);
+      else this.#cuts.set(topic, cut);
+      if (!rules.isOfPresentFollow(generation, this.#generationOf(topic))) {
+        left(topic);
+        this.#ignored.set(topic, generation);
+        ignored.push([topic, generation]);
+        continue;
+      }
       const floor = floorOf.get(topic)?.floor ?? 0;
-      opened.generation = generation;
-      opened.cut = cut;
-      opened.floor = floor;
-      opened.digest = floor > 0 ? this.#held.digestOf(opened.entries) : undefined;
-      const counts = this.#counts(topic);
-      for (const entry of opened.entries) {
+      this.#ignored.delete(topic);
+      this.#held.open(topic);
+      this.#held.sumUp(topic, floor > 0);
+      for (const entry of this.#held.of(topic)) {
         const clock = ReplicatedEntry.clockOf(entry);
-        if (counts && rules.isSetAside(clock, floor)) {
-          this.#drop(entry);
+        if (rules.isSetAside(clock, floor)) {
+          this.#held.drop(entry);
           this.#setAside.put(entry);
           this.#asides += 1;
-        } else if (!counts || rules.diesByOpen(listed.has(clock)))
-          dropped(entry, false, counts && isCutOff(entry, cut));
+        } else if (rules.diesByOpen(listed.has(clock))) dropped(entry, false, isCutOff(entry, cut));
       }
-      if (counts) {
-        this.#ignored.delete(topic);
-        answered.push(topic);
-      } else {
-        for (const entry of this.#setAside.takeTopic(topic)) gone.push({ entry, closed: false });
-        this.#ignored.add(topic);
-        ignored.push([topic, generation]);
-      }
-      this.#reached(topic, floor, counts);
+      answered.push(topic);
+      this.#reached(topic, floor);
     }
     for (const { topic, floor, below } of floors) {
-      const opened = opening.has(topic) ? undefined : this.#opened.get(topic);
-      if (opened === undefined || floor > opened.floor) continue;
+      const before = this.#floors.get(topic) ?? 0;
+      if (opening.has(topic) || !this.#held.topics.has(topic) || floor > before) continue;
       // Where it was told further than that, what is held there and not listed is dead, as where a frame opens it.
-      if (opened.floor < below) {
-        for (const entry of opened.entries) {
+      if (before < below) {
+        for (const entry of this.#held.of(topic)) {
           const clock = ReplicatedEntry.clockOf(entry);
           if (clock > floor && clock <= below && rules.diesByOpen(listed.has(clock))) dropped(entry);
         }
       }
-      opened.floor = floor;
-      this.#reached(topic, floor, this.#counts(topic));
+      this.#reached(topic, floor);
     }
     if (!isWhole && since < this.#clock) {
       for (const [clock, entry] of this.#held.byClock) {
@@ -377,9 +371,8 @@ export class FollowedShare {
     }
     const came: ReplicatedEntry[] = [];
     for (const birth of births) {
-      const opened = this.#opened.get(birth.topic);
-      if (opened === undefined || !this.#counts(birth.topic)) continue;
-      const held = this.#held.get(birth.clock);
+      if (!this.#held.topics.has(birth.topic)) continue;
+      const held = this.#held.byClock.get(birth.clock);
       if (held !== undefined) {
         if (this.#rules.isSameRevision(held, birth)) continue;
         // It was altered on its way, then or now.
@@ -387,11 +380,14 @@ export class FollowedShare {
       }
       const before = this.#setAside.take(birth.clock);
       if (before !== undefined && this.#rules.isSameRevision(before, birth)) {
-        this.#held.hold(before, opened);
+        this.#held.hold(before);
         continue;
       }
       if (before !== undefined) gone.push({ entry: before, closed: false });
-      came.push(this.#insert(birth, opened));
+      const { clock, topic, key, session, meta } = birth;
+      const entry = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
+      this.#held.hold(entry);
+      came.push(entry);
     }
     for (const entry of this.#takeEarlier(came)) gone.push({ entry, closed: false });
     const change = came.length === 0 && gone.length === 0 ? NO_CHANGE : pairByIdentity(came, gone);
@@ -413,41 +409,26 @@ export class FollowedShare {
 
   /** All that is held is told anew, in stretches, or there is too much of it to be let go in one turn. */
   #setAllAside(): void {
-    const topics = Array.from(this.#opened, ([topic, opening]) => [topic, opening.takeAll()] as const);
-    this.#setAside.putAll(this.#held.takeAll(), topics);
+    const { byClock, topics } = this.#held.takeAll();
+    this.#setAside.putAll(byClock, topics);
     this.#asides += 1;
   }
 
   #has(entry: ReplicatedEntry): boolean {
     const clock = ReplicatedEntry.clockOf(entry);
-    return this.#held.get(clock) === entry || this.#setAside.get(clock) === entry;
+    return this.#held.byClock.get(clock) === entry || this.#setAside.get(clock) === entry;
   }
 
-  /** A topic is told down to a floor; `counts`: in the present follow. */
-  #reached(topic: string, floor: number, counts: boolean): void {
-    if (floor > 0 && counts) this.#unfinished.add(topic);
-    else this.#unfinished.delete(topic);
-    if (floor > 0) return this.#setAside.goOn(topic);
+  /** A followed topic is told down to a floor. */
+  #reached(topic: string, floor: number): void {
+    if (floor > 0) {
+      this.#floors.set(topic, floor);
+      this.#setAside.goOn(topic);
+      return;
+    }
+    this.#floors.delete(topic);
     this.#setAside.end(topic);
     // Of a small one the digest is not worth its place.
-    const opened = this.#opened.get(topic);
-    if (opened !== undefined && opened.size <= this.#protocol.limits.stretchBirths) opened.digest = undefined;
-  }
-
-  /** Whether what is told of an opened topic counts. */
-  #counts(topic: string): boolean {
-    const opened = this.#opened.get(topic);
-    const { rules } = this.#protocol;
-    return opened !== undefined && rules.isOfPresentFollow(opened.generation, this.#generationOf(topic));
-  }
-
-  #insert({ clock, topic, key, session, meta }: WireBirth, opened: Opening): ReplicatedEntry {
-    const entry = new ReplicatedEntry(this.#origin, clock, topic, key, session, meta);
-    this.#held.hold(entry, opened);
-    return entry;
-  }
-
-  #drop(entry: ReplicatedEntry): void {
-    this.#held.drop(entry, this.#opened.get(ReplicatedEntry.topicOf(entry)));
+    if (this.#held.sizeOf(topic) <= this.#protocol.limits.stretchBirths) this.#held.sumUp(topic, false);
   }
 }

@@ -5,8 +5,9 @@
  * Knows no frame and no follower.
  */
 import { Digest } from "../../crdt/digest.js";
-import { ReplicatedEntry } from "../entry.js";
+import type { ReplicatedEntry } from "../entry.js";
 import type { OwnEntries } from "./own-entries.js";
+import { sumOf } from "./sum.js";
 
 /** A stretch of a topic: all that was born above `floor` and up to `below`. */
 interface Stretch {
@@ -98,8 +99,7 @@ export class Stretches {
     if (telling === undefined) return undefined;
     const below = telling.floor;
     const { entries, floor } = this.#own.stretch(topic, below, most);
-    const sum = new Digest();
-    for (const entry of entries) sum.add(ReplicatedEntry.clockOf(entry), ReplicatedEntry.hashOf(entry));
+    const sum = sumOf(entries);
     telling.count += entries.length;
     telling.digest.addAll(sum);
     if (telling.version !== version) {

@@ -111,7 +111,7 @@ export class SharePair {
         this.#wished.set(topic, this.#generations);
         break;
       case "unfollow":
-        if (this.#follows.delete(topic)) this.#followed.letGo(topic);
+        this.#unfollow(topic);
         break;
       case "wish":
       case "hint": {
@@ -147,7 +147,7 @@ export class SharePair {
         break;
       }
       case "answer":
-        this.#answer(this.#toAuthor[which % Math.max(1, this.#toAuthor.length)]);
+        this.#answer(this.#toAuthor[which % Math.max(1, this.#toAuthor.length)], which % 3 === 0);
         break;
       case "deliver":
         // What was delivered stays, and may be delivered again.
@@ -198,6 +198,13 @@ export class SharePair {
     for (const entry of this.#followed.entries.values()) held.set(entry.ref, entry.meta);
     const [is, shouldBe] = [textOf(held), textOf(model)];
     if (is !== shouldBe) this.wrong.push(`at rest the follower holds ${is} instead of ${shouldBe}`);
+  }
+
+  #unfollow(topic: string): void {
+    const generation = this.#follows.get(topic);
+    if (generation === undefined) return;
+    this.#follows.delete(topic);
+    this.#followed.letGo(topic, generation);
   }
 
   #meta(): { readonly n: number } {
@@ -261,8 +268,10 @@ export class SharePair {
     this.#toFollower.push({ counter: this.#count(), summary: this.#authored.summary });
   }
 
-  #answer(place: Place | undefined): void {
+  /** `isHeard`: the author takes the place for what the follower has come to; late frames may ask from before it. */
+  #answer(place: Place | undefined, isHeard = true): void {
     if (place === undefined) return;
+    if (isHeard) this.#authored.stands(place);
     const share = this.#authored.answer(place);
     this.#note();
     if (share === undefined) this.#sumUp();

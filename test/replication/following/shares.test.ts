@@ -115,6 +115,25 @@ describe("a share", () => {
     },
   );
 
+  it("is told whole to who asks from before what it has heard", () => {
+    const { own, authored, followed, exchange } = make();
+    exchange();
+    const before = followed.place;
+    authored.open("u", 1);
+    own.add("u", "k", "s", {});
+    exchange();
+    expect(authored.answer(before)).toMatchObject({ isWhole: false, opens: [["u", 1]] });
+    authored.stands(followed.place);
+    expect(authored.answer(followed.place)).toBeUndefined();
+    expect(authored.answer(before)).toMatchObject({
+      isWhole: true,
+      opens: [
+        ["t", 1],
+        ["u", 1],
+      ],
+    });
+  });
+
   it("says nothing of what came and went between two frames", () => {
     const { own, authored, exchange } = make();
     exchange();
@@ -138,8 +157,9 @@ describe("a share", () => {
     const { own, authored, followed, exchange } = make();
     own.add("t", "k", "s", {});
     exchange();
-    expect(followed.letGo("t").map(({ key }) => key)).toEqual(["k"]);
+    expect(followed.letGo("t", 1).map(({ key }) => key)).toEqual(["k"]);
     expect(followed.entries.size).toBe(0);
+    expect(followed.openedIn("t")).toBe(1);
     expect(own.watchCount).toBe(1);
     authored.end();
     expect(own.watchCount).toBe(0);

@@ -7,9 +7,15 @@ import { runSchedule } from "./schedule.js";
 
 const SEEDS = 15;
 /** Seeds that failed once. They always run. */
-const FAILED_ONCE = [42_668, 80_343, 100_000_133, 100_000_461, 100_000_877, 100_001_015, 100_001_979, 100_002_639, 100_003_854, 100_004_674];
+const FAILED_ONCE = [
+  42_668, 80_343, 100_000_133, 100_000_461, 100_000_877, 100_001_015, 100_001_979, 100_002_639, 100_003_854,
+  100_004_674,
+];
 /** The same of clusters in which some nodes hold everything. */
-const MIXED_FAILED_ONCE = [24, 27, 51, 200_000_737, 200_000_905, 200_001_010, 200_001_142, 200_001_520, 200_004_742, 340_000_090, 340_000_198];
+const MIXED_FAILED_ONCE = [
+  24, 27, 51, 200_000_737, 200_000_905, 200_001_010, 200_001_142, 200_001_520, 200_004_742, 340_000_090,
+  340_000_198,
+];
 
 describe("random schedules of nodes that follow", () => {
   it("pass with the seeds that failed once", { timeout: 120_000 }, () => {
