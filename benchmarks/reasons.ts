@@ -53,13 +53,6 @@ const reasons: readonly Reason[] = [
       "made it 51.",
   },
   {
-    row: /^memory per topic of a share, on both sides/,
-    reason:
-      "two maps of topics, one on each side, are 80 B of it, the open at its author and at its follower the rest: the generation, " +
-      "the version or floor, and whether a registrar has named it. A set of its entries is made for the second of them only, and " +
-      "a digest where it is told in stretches.",
-  },
-  {
     row: /^a node starts among .*: until it is complete, with a topic/,
     reason:
       "the node greets all others, and is greeted, before it enlists the topic: by the budget of what a node says and hears (R89) " +

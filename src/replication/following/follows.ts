@@ -155,7 +155,7 @@ export class Follows {
     }
     for (const [topic, { sinceMs }] of this.#spent) if (nowMs - sinceMs >= this.#minMs) ended.add(topic);
     return Array.from(ended, (topic) => {
-      const { generation } = this.#follows.get(topic)!;
+      const generation = this.generationOf(topic) ?? 0;
       this.#lingering.delete(topic);
       this.#spent.delete(topic);
       this.#follows.delete(topic);

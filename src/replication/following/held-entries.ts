@@ -62,7 +62,7 @@ export class HeldEntries {
     this.#byClock.set(clock, entry);
     this.#become(topic, withMember(this.#topics.get(topic), entry));
     this.#digest.add(clock, hash);
-    if (this.#digests.size > 0) this.#digests.get(topic)?.add(clock, hash);
+    this.#digests.get(topic)?.add(clock, hash);
   }
 
   drop(entry: ReplicatedEntry): void {
@@ -72,7 +72,7 @@ export class HeldEntries {
     this.#byClock.delete(clock);
     this.#become(topic, withoutMember(this.#topics.get(topic), entry));
     this.#digest.subtract(clock, hash);
-    if (this.#digests.size > 0) this.#digests.get(topic)?.subtract(clock, hash);
+    this.#digests.get(topic)?.subtract(clock, hash);
   }
 
   /** A topic is open no longer. Returns all of it, which is held no longer. */

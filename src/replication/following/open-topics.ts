@@ -75,11 +75,6 @@ export class OpenTopics {
     return cut === undefined ? this.#own.digestOf(topic) : sumOf(cut.of());
   }
 
-  /** Whether an entry of a topic counts, if that is open. */
-  counts(topic: string, entry: ReplicatedEntry): boolean {
-    return this.#cuts.get(topic)?.has(entry) !== false;
-  }
-
   /** One that is not open is so from now on. */
   begin(topic: string, generation: number, limit: number): void {
     this.#generations.set(topic, generation);

@@ -271,7 +271,7 @@ export class AuthoredShare implements CutShare {
       const topic = topicOf(entry);
       const floor = this.#wasOpen(topic, from) ? this.#stretches.floorAt(topic, from) : Infinity;
       if (floor === undefined) return undefined;
-      if (ReplicatedEntry.clockOf(entry) > floor && this.#open.counts(topic, entry))
+      if (ReplicatedEntry.clockOf(entry) > floor && this.#open.cutOf(topic)?.has(entry) !== false)
         births.push(birthOf(entry));
     }
     for (const { topic, floor, below, entries } of this.#stretches.since(from)) {
