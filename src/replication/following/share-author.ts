@@ -106,7 +106,8 @@ export class AuthoredShare implements CutShare {
   open(topic: string, generation: number, limit = NO_LIMIT, isWish = false): void {
     const before = this.#open.get(topic);
     if (before !== undefined) {
-      if (before.generation > generation) return;
+      // Of a later one somebody else may have told.
+      if (before.generation > generation && !isWish) return;
       const isOther = this.#protocol.rules.isOpenedOtherwise(isWish, before.limit, limit);
       if (before.generation === generation && !isOther) return;
       this.#letGo(topic, before);
