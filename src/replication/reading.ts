@@ -75,7 +75,7 @@ export class Reading {
     }
     if (stakes !== undefined && this.#admitsTopics(pair.stakesHeard.growthBy(stakes), nowMs))
       interests.heardStakes(pair, stakes);
-    if (members !== undefined) interests.heardMembers(pair, members);
+    if (members !== undefined && !interests.heardMembers(pair, members)) this.#topicsCrowded(nowMs);
     if (wishes !== undefined && this.#admitsTopics(pair.wishesHeard.growthBy(wishes), nowMs))
       interests.heardWishes(pair, wishes);
     if (share !== undefined && this.#admitsTopics(share.opens.length, nowMs))
@@ -190,10 +190,14 @@ export class Reading {
 
   #admitsTopics(count: number, nowMs: number): boolean {
     const { rules, limits } = this.#options;
-    if (rules.hasRoom(this.#topicsHeard, count, limits.topicsHeard)) return true;
+    const hasRoom = rules.hasRoom(this.#topicsHeard, count, limits.topicsHeard);
+    if (!hasRoom) this.#topicsCrowded(nowMs);
+    return hasRoom;
+  }
+
+  #topicsCrowded(nowMs: number): void {
     this.#counters.claimsCrowded += 1;
-    this.#refusals.report({ kind: "crowded", table: "claims" }, nowMs);
-    return false;
+    this.#refusals.report({ kind: "crowded", table: "topics" }, nowMs);
   }
 
   #merged(partner: Partner, merged: Merged): void {

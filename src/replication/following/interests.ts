@@ -297,12 +297,15 @@ export class Interests {
     );
   }
 
-  heardMembers(pair: Pair, members: Members): void {
+  /** Returns whether there was room for all lists. */
+  heardMembers(pair: Pair, members: Members): boolean {
+    let areKept = true;
     pair.stakes.confirm(members);
     for (const list of members.lists) {
-      this.meetings.listed(pair.life.name, list, pair.stakes.isKnown(list.topic));
+      areKept = this.meetings.listed(pair.life.name, list, pair.stakes.isKnown(list.topic)) && areKept;
       if (this.follows.generationOf(list.topic) !== undefined) this.completeness.doubt(list.topic);
     }
+    return areKept;
   }
 
   heardWishes(pair: Pair, said: Said<Wish>): void {

@@ -39,7 +39,7 @@ import {
   MAX_FRAME_ITEMS,
   MAX_SAMPLE,
 } from "./limits.js";
-import { NO_LIMIT, OFFER_ONLY } from "./message.js";
+import { FOLLOWS, NO_LIMIT, OFFER_ONLY } from "./message.js";
 import type {
   Floor,
   Heard,
@@ -234,10 +234,9 @@ function decodeFollow(value: unknown): { generation: number; limit: number; othe
 function decodeStake(roles: unknown, follow: unknown): Stake {
   const sum = integer(roles, "roles");
   check(sum <= 3, "roles");
-  // Nearly all are without a limit.
-  if (typeof follow === "number") return { roles: sum, generation: integer(follow, "generation") };
   const { generation, limit } = decodeFollow(follow);
-  check(generation >= 0, "generation");
+  // Of a follow it is that in which topics are opened.
+  check(generation >= ((sum & FOLLOWS) === 0 ? 0 : 1), "generation");
   return limit === NO_LIMIT ? { roles: sum, generation } : { roles: sum, generation, limit };
 }
 

@@ -52,6 +52,10 @@ export interface FollowingLimits {
   readonly closesKept: number;
   /** Names of nodes of which something is kept until they are heard: what is forgotten is told again by a renewal. */
   readonly namesHinted: number;
+  /** And topics of these: each is some eighty bytes. */
+  readonly topicsHinted: number;
+  /** Members of followed topics that registrars have named, over all lists that are kept: each is some seventy bytes. */
+  readonly rowsListed: number;
   /** Who waits for something, such as the first follower of a topic, waits for no longer window than this at each step. */
   readonly awaitedWindowMs: number;
   /** What was not confirmed is said again after this time, and then after twice, four and eight times as long. */
@@ -102,6 +106,8 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   entriesPerTurn: 1_024,
   closesKept: 256,
   namesHinted: 1_024,
+  topicsHinted: 500_000,
+  rowsListed: 2_000_000,
   awaitedWindowMs: 500,
   repeatMs: 250,
   repeatDoublings: 3,

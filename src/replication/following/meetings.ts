@@ -47,6 +47,9 @@ export class Meetings {
   readonly #stakes = new Map<string, OwnStake>();
   /** By name: what was told of a life that is not known, or was forgotten. */
   readonly #hints = new Map<string, Hints>();
+  #hintCount = 0;
+  /** How many members are kept in lists. */
+  #rowsListed = 0;
   /** The stakes that are still to be enlisted again in this round. */
   #renewal: IterableIterator<string> | undefined;
 
@@ -71,9 +74,7 @@ export class Meetings {
 
   /** How many hints are kept. */
   get hintCount(): number {
-    let count = 0;
-    for (const { topics } of this.#hints.values()) count += topics.size;
-    return count;
+    return this.#hintCount;
   }
 
   stakeIn(topic: string): Stake {
@@ -116,7 +117,8 @@ export class Meetings {
       own = { stake, registrars, standing: this.#ranks.standingOf(topic, registrars), lists: new Map() };
       this.#stakes.set(topic, own);
     }
-    if (own.stake.generation !== stake.generation) own.lists.clear();
+    if (own.stake.generation !== stake.generation)
+      for (const registrar of [...own.lists.keys()]) this.#keep(own, registrar, undefined);
     own.stake = stake;
     if (stake.roles === 0) this.#stakes.delete(topic);
     for (const registrar of own.registrars) this.#port.enlist(registrar, topic, stake, false);
@@ -141,17 +143,23 @@ export class Meetings {
       if (own.registrars.includes(name)) this.#rerank(topic, own, this.#ranks.registrarsOf(topic));
   }
 
-  /** A registrar names whom it knows; `isConfirmed`: it knows the present stake of this node. */
-  listed(registrar: string, { topic, isSettled, members }: MemberList, isConfirmed: boolean): void {
+  /**
+   * A registrar names whom it knows; `isConfirmed`: it knows the present stake of this node. Returns whether there is room for its
+   * list: without one it completes nothing.
+   */
+  listed(registrar: string, { topic, isSettled, members }: MemberList, isConfirmed: boolean): boolean {
     const own = this.#stakes.get(topic);
-    if (own === undefined) return;
-    if ((own.stake.roles & FOLLOWS) !== 0 && own.registrars.includes(registrar))
-      own.lists.set(registrar, { isSettled: isSettled && isConfirmed, members });
+    if (own === undefined) return true;
+    const isKept = (own.stake.roles & FOLLOWS) !== 0 && own.registrars.includes(registrar);
+    if (isKept) this.#keep(own, registrar, { isSettled: isSettled && isConfirmed, members });
+    const isCrowded = isKept && this.#rowsListed > this.#protocol.limits.rowsListed;
+    if (isCrowded) this.#keep(own, registrar, undefined);
     for (const member of members) {
       // Two of which neither follows have nothing to say to each other.
       const isOfUse = ((own.stake.roles | member.stake.roles) & FOLLOWS) !== 0;
       if (!this.#port.meet(member, topic) && isOfUse) this.hint(member.life, topic, member.stake);
     }
+    return !isCrowded;
   }
 
   /** What registrars have said of a topic may be out of date. */
@@ -163,9 +171,9 @@ export class Meetings {
   /** A life has nothing in a topic any more, and says so itself: what was listed of it is older. */
   left(life: Life, topic: string): void {
     const id = replicaOf(life);
-    const lists = this.#stakes.get(topic)?.lists;
-    for (const [registrar, { isSettled, members }] of lists ?? [])
-      lists?.set(registrar, {
+    const own = this.#stakes.get(topic);
+    for (const [registrar, { isSettled, members }] of own?.lists ?? [])
+      this.#keep(own!, registrar, {
         isSettled,
         members: members.filter((member) => replicaOf(member.life) !== id),
       });
@@ -179,25 +187,25 @@ export class Meetings {
     // Both are of one name: the later life has the larger text.
     if (hints !== undefined && hints.id > id) return;
     if (hints?.id !== id) {
+      this.#takeHints(life.name);
       hints = { id, topics: new Map() };
-      this.#hints.delete(life.name);
       this.#hints.set(life.name, hints);
-      if (this.#hints.size > this.#protocol.limits.namesHinted) {
-        for (const oldest of this.#hints.keys()) {
-          this.#hints.delete(oldest);
-          break;
-        }
-      }
     }
-    const before = hints.topics.get(topic) ?? NO_STAKE;
-    const { generation, limit } = before.generation > stake.generation ? before : stake;
-    hints.topics.set(topic, { roles: before.roles | stake.roles, generation, limit });
+    const before = hints.topics.get(topic);
+    if (before === undefined) this.#hintCount += 1;
+    const { roles, generation } = before ?? NO_STAKE;
+    const latest = before !== undefined && generation > stake.generation ? before : stake;
+    hints.topics.set(topic, { ...latest, roles: roles | stake.roles });
+    const { namesHinted, topicsHinted } = this.#protocol.limits;
+    for (const oldest of this.#hints.keys()) {
+      if (oldest === life.name || (this.#hints.size <= namesHinted && this.#hintCount <= topicsHinted)) break;
+      this.#takeHints(oldest);
+    }
   }
 
   /** A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over. */
   appeared(life: Life): void {
-    const hints = this.#hints.get(life.name);
-    this.#hints.delete(life.name);
+    const hints = this.#takeHints(life.name);
     if (hints?.id !== replicaOf(life)) return;
     for (const [topic, stake] of hints.topics) this.#port.meet({ life, stake }, topic);
   }
@@ -221,6 +229,20 @@ export class Meetings {
       this.#port.enlist(registrar, topic, this.stakeIn(topic), true);
   }
 
+  /** What a registrar has told of a topic is this now. */
+  #keep({ lists }: OwnStake, registrar: string, list: List | undefined): void {
+    this.#rowsListed += (list?.members.length ?? 0) - (lists.get(registrar)?.members.length ?? 0);
+    if (list === undefined) lists.delete(registrar);
+    else lists.set(registrar, list);
+  }
+
+  #takeHints(name: string): Hints | undefined {
+    const hints = this.#hints.get(name);
+    this.#hintCount -= hints?.topics.size ?? 0;
+    this.#hints.delete(name);
+    return hints;
+  }
+
   /** A topic has these registrars now, as a node has come or gone that is or was one of them. */
   #rerank(topic: string, own: OwnStake, ranked: readonly string[]): void {
     const before = own.registrars;
@@ -229,7 +251,7 @@ export class Meetings {
     own.standing = this.#ranks.standingOf(topic, after);
     for (const registrar of before) {
       if (after.includes(registrar)) continue;
-      own.lists.delete(registrar);
+      this.#keep(own, registrar, undefined);
       this.#port.enlist(registrar, topic, NO_STAKE, false);
     }
     for (const registrar of after) this.#port.enlist(registrar, topic, own.stake, false);

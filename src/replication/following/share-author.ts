@@ -114,7 +114,8 @@ export class AuthoredShare implements CutShare {
   open(topic: string, generation: number, limit = NO_LIMIT, isWish = false): void {
     const before = this.#open.generationOf(topic);
     if (before !== undefined) {
-      if (before > generation) return;
+      // Of a later one somebody else may have told.
+      if (before > generation && !isWish) return;
       const isOther = this.#protocol.rules.isOpenedOtherwise(
         isWish,
         this.#open.cutOf(topic)?.limit ?? NO_LIMIT,

@@ -40,10 +40,12 @@ const heard = fc.record({ stream: number, number });
 const place = fc.record({ stream: number, clock: number, version: number });
 /** A limit, or that offers are enough. */
 const limit = fc.integer({ min: -1, max: MAX_FOLLOW_LIMIT }).filter((each) => each !== NO_LIMIT);
-const stake = fc.record(
-  { roles: fc.integer({ min: 0, max: 3 }), generation: number, limit },
-  { requiredKeys: ["roles", "generation"] },
-);
+const stake = fc
+  .record(
+    { roles: fc.integer({ min: 0, max: 3 }), generation: number, limit },
+    { requiredKeys: ["roles", "generation"] },
+  )
+  .filter(({ roles, generation }) => roles < 2 || generation > 0);
 const wish = fc.record({
   generation: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).filter((each) => each !== 0),
   limit: fc.oneof(fc.constant(NO_LIMIT), limit),

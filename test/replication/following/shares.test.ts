@@ -1,6 +1,7 @@
 /** Shares by example: what the law does not look at. */
 import { describe, expect, it } from "vitest";
 import { refPrefixOf } from "../../../src/replication/life.js";
+import { NO_LIMIT } from "../../../src/replication/following/message.js";
 import { OwnEntries } from "../../../src/replication/following/own-entries.js";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
 import { FOLLOWING_PROTOCOL, FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
@@ -43,6 +44,15 @@ describe("a share", () => {
     ]);
     expect(change.added).toEqual([]);
     expect(change.removed).toEqual([]);
+  });
+
+  it("R66: is opened in the generation that its follower says itself, whatever was told of a later one", () => {
+    const { authored } = make();
+    authored.open("t", 1_000);
+    authored.open("t", 1);
+    expect(authored.generationOf("t")).toBe(1_000);
+    authored.open("t", 1, NO_LIMIT, true);
+    expect(authored.generationOf("t")).toBe(1);
   });
 
   it("R67: is asked for anew where its author has begun another one, though nothing is open in that", () => {
