@@ -50,7 +50,8 @@ export class FollowCount implements Disposable {
   }
 
   /**
-   * How many entries there are, of all nodes, as far as is known: 0 at first. While it is not `settled` it is what was settled
+   * How many entries there are, of all nodes, as far as is known: 0 until that is told, which takes an answer, and
+   * no time where this node itself counts. While it is not `settled` it is what was settled
    * last, for a down period, and then what is known.
    *
    * @throws TrackerError `NOT_FOLLOWED` once it was closed.

@@ -80,7 +80,9 @@ export class Follow<M extends Meta<M> = AnyMeta> implements Disposable {
    * alone has more than twice the limit a sample. One that is listed stays so for as long as the numbers allow.
    */
   get partial(): boolean {
-    return !this.#closed && this.#source.isPartial(this.topic);
+    if (this.#closed || !this.#source.isPartial(this.topic)) return false;
+    // Authors say anew how many they have when it is another order of magnitude; a count that is settled is of a moment ago.
+    return this.#count?.settled !== true || this.#count.entries > this.count();
   }
 
   /**

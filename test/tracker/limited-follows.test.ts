@@ -69,6 +69,18 @@ describe("a follow with a limit", { timeout: 20_000 }, () => {
     expectSum(a);
   });
 
+  it("is partial no longer when all others have left, as soon as that is counted", async () => {
+    const nodes = new Nodes();
+    const { a, sessions } = await clusterOf(nodes, [6, 6]);
+    const stage = a.tracker.follow(TOPIC, { limit: 4 });
+    await stageSettles(nodes);
+    expect([stage.count(), stage.partial]).toEqual([6, true]);
+    const others = nodesListedBy(a)[0] === "b0" ? sessions[1] : sessions[0];
+    for (const session of others ?? []) session.close();
+    await stageSettles(nodes);
+    expect([stage.count(), stage.total, stage.partial]).toEqual([6, { entries: 6, settled: true }, false]);
+  });
+
   it("holds a sample of an author that has too many, and the same as long as metas alone change", async () => {
     const nodes = new Nodes();
     const { a, others } = await clusterOf(nodes, [1_000]);
