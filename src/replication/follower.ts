@@ -389,7 +389,6 @@ export class Follower implements Machine {
     if (letters !== undefined) {
       this.#outbox.sendLetters(letters, partner.life);
       this.#listening.said(partner, letters, nowMs);
-      pair.saidMs = nowMs;
     }
     this.#agenda.at(partner, this.#pacing.dueMs(pair, isAlive, nowMs));
   }

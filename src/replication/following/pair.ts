@@ -60,7 +60,7 @@ export class Pair {
   isIntroduced = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
   isChecked: boolean;
-  /** When it was sent the last frame. */
+  /** When it was sent the last frame that begins a window. */
   saidMs = -Infinity;
 
   /** What the author said when it confirmed the wishes that it has heard. */
@@ -310,10 +310,13 @@ export class Pair {
       letters.question = this.followed.question;
       this.#question.said(nowMs, false, 0);
     }
+    const isGreeting = this.#greets || this.#introduces;
     this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
     this.#owesCountsHeard = this.#owesSoon = false;
     this.#patientSinceMs = undefined;
-    return Object.keys(letters).length === 0 ? undefined : letters;
+    if (Object.keys(letters).length === 0) return undefined;
+    if (rules.beginsWindow(isGreeting)) this.saidMs = nowMs;
+    return letters;
   }
 
   get #asks(): boolean {

@@ -134,6 +134,12 @@ export const FOLLOWING_RULES = {
    */
   aloneMs: (sinceMs: number, patienceMs: number): number => sinceMs + patienceMs,
 
+  /**
+   * R89: A greeting, and what answers it, begin no window. What somebody waits for comes right behind. Else a node that starts
+   * waits with each of its first steps for the window of a frame that told nothing.
+   */
+  beginsWindow: (isGreeting: boolean): boolean => !isGreeting,
+
   // Who meets whom.
 
   /**
