@@ -50,8 +50,6 @@ const SUMMARY = 30;
 /** Each end waits so long for another frame to the same peer: a heartbeat. */
 const PATIENCE_MS = 2_000;
 const HEARTBEAT_PER_SECOND = 0.5;
-const SUMMARIES_PER_SECOND = 1 / 60;
-const SUMMARY_AFTER_SECONDS = 8;
 /** Bytes of the heap. */
 const OWN = 386;
 const REMOTE = 339;
@@ -97,11 +95,20 @@ interface News {
 }
 
 /**
- * A share sums itself up when it has been quiet for a while, and then once a minute; its follower confirms it, and mostly
- * not by a frame of its own.
+ * A share sums itself up when it has been quiet for a while, and again for each period in which it is; with a frame that
+ * tells something else, if one leaves in the last half of that time. So does its confirmation: alone are those that find none.
  */
-function summariesOf(changes: number): number {
-  return SUMMARIES_PER_SECOND + changes * Math.exp(-changes * SUMMARY_AFTER_SECONDS);
+function summariesOf(changes: number, { awaited, ends }: News, frames: number): Summaries {
+  const [delay, period] = [FOLLOWING_LIMITS.summaryDelayMs / 1_000, FOLLOWING_LIMITS.summaryPeriodMs / 1_000];
+  const said = changes * Math.exp(-changes * delay) + Math.exp(-changes * period) / period;
+  const withoutAny = (rate: number): number => Math.exp((-rate * delay) / 2);
+  return { said, alone: said * (withoutAny(awaited + ends) + withoutAny(frames)) };
+}
+
+/** Per second: summaries, and how many frames they and their confirmations are alone in. */
+interface Summaries {
+  readonly said: number;
+  readonly alone: number;
 }
 
 /** Frames per second of one sender to one receiver: the first change leaves at once, further ones after the window. */
@@ -122,15 +129,19 @@ function partWith(these: number, all: number, frames: number): number {
 }
 
 /** Bytes per second of one to another where nodes follow, without what opens and stakes have in them. */
-function bytesOfPair(frames: number, changes: number, opens: number, { awaited, ends }: News): number {
+function bytesOfPair(
+  frames: number,
+  changes: number,
+  births: number,
+  opens: number,
+  { awaited, ends }: News,
+): number {
   const { empty, share, first, birth, removal } = SHARE_BYTES;
   const all = changes + awaited + ends;
   // An open has births in it, a close has none.
   const withShare = partWith(changes + 2 * opens, all, frames);
-  const withBirths = partWith(changes / 2 + opens, all, frames);
-  return (
-    frames * (empty + withShare * share + withBirths * (first - birth)) + (changes / 2) * (birth + removal)
-  );
+  const withBirths = partWith(births + opens, all, frames);
+  return frames * (empty + withShare * share + withBirths * (first - birth)) + births * (birth + removal);
 }
 
 /** Bytes on the wire, as the codec makes them of a member of a room. */
@@ -208,18 +219,18 @@ export function shares(placement: Placement, load: Load): Expected {
   const { nodes, entries } = placement.size;
   const { churnPerSecond, lingerMs } = load;
   const sample = sampleOf(nodes);
-  const entriesOf = sample.map(() => new Float64Array(nodes));
+  /** Of each node what a sampled one holds; how often something of it changes, and how often the two meet, per second. */
+  const [entriesOf, changesOf, meetingsOf] = [1, 2, 3].map(() =>
+    sample.map(() => new Float64Array(nodes)),
+  ) as [Float64Array[], Float64Array[], Float64Array[]];
   const sums = { own: 0, held: 0, pairs: 0 };
   /** Over all nodes, per second: stakes that begin, and what each then has to do. */
   const begins = { stakes: 0, others: 0, entries: 0 };
   let rows = 0;
   for (let from = 0; from < entries; from += placement.rooms[placement.roomOf[from]!]!.size)
     addRoom(placement.roomOf[from]!);
-  // A stake that begins at two registrars, and their answers; a wish, and an answer with the open. As much ends.
-  const pairs = nodes * (nodes - 1);
-  const perPair = (4 * begins.stakes + 2 * begins.others) / pairs;
-  const news = { awaited: perPair, ends: perPair };
-  const opens = begins.others / pairs;
+  // A stake that begins at two registrars, which may be any node, and their answers. As much ends.
+  const enlisted = (4 * begins.stakes) / (nodes * (nodes - 1));
   // Both registrars name the other, once each.
   const ofOther = 2 * WISH + OPEN + CLOSE + 2 * MEMBER;
   const ofStake = 4 * STAKE + 2 * LIST;
@@ -230,12 +241,15 @@ export function shares(placement: Placement, load: Load): Expected {
     for (const [i, of] of entriesOf.entries()) {
       for (const [other, held] of of.entries()) {
         if (other === sample[i]) continue;
-        const changes = held * 2 * churnPerSecond;
+        const changes = changesOf[i]![other]!;
+        // A wish, and an answer with the open.
+        const meetings = meetingsOf[i]![other]!;
+        const news = { awaited: enlisted + meetings, ends: enlisted + meetings };
         const each = framesOfPair(changes, news, windowMs);
-        const summaries = held > 0 ? summariesOf(changes + 2 * opens) : 0;
-        frames += (each + summaries) / sample.length;
-        bytes += bytesOfPair(each, changes, opens, news) / sample.length;
-        bytes += (summaries * (SHARE_BYTES.empty + 2 * SUMMARY)) / sample.length;
+        const { said, alone } = held > 0 ? summariesOf(changes + 2 * meetings, news, each) : NONE;
+        frames += (each + alone) / sample.length;
+        bytes += bytesOfPair(each, changes, held * churnPerSecond, meetings, news) / sample.length;
+        bytes += (alone * SHARE_BYTES.empty + said * 2 * SUMMARY) / sample.length;
       }
     }
     return { frames, bytes };
@@ -266,7 +280,17 @@ export function shares(placement: Placement, load: Load): Expected {
     rows += counts.size;
     // By as many who come as there are members: a single one would decide of all who come to a large room.
     let strangers = 0;
-    for (let i = 0; i < size; i++) if (!counts.has(placement.nodeIn(room))) strangers += 1;
+    for (let i = 0; i < size; i++) {
+      const node = placement.nodeIn(room);
+      if (counts.has(node)) continue;
+      strangers += 1;
+      // It meets all that are there.
+      for (const [at, each] of sample.entries()) {
+        if (each !== node) {
+          if (counts.has(each)) meetingsOf[at]![node]! += churnPerSecond;
+        } else for (const other of counts.keys()) meetingsOf[at]![other]! += churnPerSecond;
+      }
+    }
     const perSecond = strangers * churnPerSecond;
     begins.stakes += perSecond;
     begins.others += perSecond * counts.size;
@@ -277,10 +301,17 @@ export function shares(placement: Placement, load: Load): Expected {
       sums.own += own;
       sums.held += size - own;
       sums.pairs += counts.size - 1;
-      for (const [other, theirs] of counts) if (other !== node) entriesOf[i]![other]! += theirs;
+      for (const [other, theirs] of counts) {
+        if (other === node) continue;
+        entriesOf[i]![other]! += theirs;
+        // One goes and another comes in its place, at one moment: where both are on one node, that is one change.
+        changesOf[i]![other]! += theirs * churnPerSecond * (2 - theirs / size);
+      }
     }
   }
 }
+
+const NONE: Summaries = { said: 0, alone: 0 };
 
 interface Said {
   readonly frames: number;

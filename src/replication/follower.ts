@@ -405,7 +405,7 @@ export class Follower implements Machine {
     if (hearing.type !== "heard") return this.#refusals.refused(hearing.type, from, nowMs);
     const { replica: partner } = hearing;
     // For an earlier life of this node: it tells only that its sender is alive.
-    if (to !== undefined && to !== life.incarnation) this.counters.framesMisaddressed += 1;
+    if (to !== undefined && !life.incarnation.endsWith(to)) this.counters.framesMisaddressed += 1;
     else {
       if (this.#listening.hear(partner, frame, nowMs)) this.#speaking.answer(partner, nowMs);
       this.#rolling.hear(partner, frame, nowMs);

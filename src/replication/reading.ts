@@ -90,7 +90,7 @@ export class Reading {
       if (pair.isCrowded) partner.lacksRoomFor = summary.count - pair.followed.entries.size;
       if (verdict === "equal") {
         pair.isChecked = true;
-        if (summary.isAsking === true) pair.owesStands();
+        if (summary.isAsking === true) pair.owesStands(nowMs);
       }
     }
     if (wishesHeard !== undefined) pair.confirmed(wishesHeard);

@@ -78,7 +78,6 @@ export class Speaking {
     if (letters !== undefined) {
       outbox.sendLetters(letters, partner.life);
       listening.said(partner, letters, nowMs);
-      pair.saidMs = nowMs;
     }
     agenda.at(partner, pair.isToldInPart ? nowMs : pacing.dueMs(pair, isAlive, nowMs));
   }

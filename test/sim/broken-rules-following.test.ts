@@ -68,9 +68,6 @@ const invariant = / holds .* instead of /;
 /** Somebody is not listed, or still is. */
 const list = / lacks | has the ghost /;
 
-/** More frames are under way while a topic is left and come to again. */
-const summedUpSoon = { summaryDelayMs: 2_000 };
-
 const rules: readonly BrokenRule[] = [
   {
     rule: "R63: a share joins on in both its numbers",
@@ -144,7 +141,6 @@ const rules: readonly BrokenRule[] = [
     broken: { hasAnswered: (isOpen) => isOpen },
     found: / is not complete in /,
     seed: 1,
-    limits: summedUpSoon,
   },
   {
     rule: "R79: a registrar is settled before it completes anything",

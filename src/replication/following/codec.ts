@@ -4,7 +4,7 @@
  * what it returns is fully checked; decoding what was encoded returns the same frame. Trailing fields, and letters
  * and kinds that this version does not know, are passed over and counted.
  *
- *     frame   = [2, kind, name, incarnation, to | 0, counter, ...body]
+ *     frame   = [2, kind, name, incarnation, to | 0, counter, ...body]             `to` is the end of an incarnation
  *     beat    = periodMs, lateMs, version | 0
  *     pair    = [ letter, part ]*                                  `letters.ts`
  *     part    = part, parts, [ letter, part ]*                     of a pair that would be too long
@@ -35,6 +35,9 @@ const WHO = 7;
 const EVICT = 8;
 const PART = 9;
 const NAMES = 10;
+/** Of the incarnation that a frame is for, its end is enough: the random part, and so much of the time that no other life of that name has it. */
+const TO_LENGTH = 7;
+const ADDRESSEE = /^[0-9a-z]{7}$/;
 /** Added to the kind by who holds everything. */
 const OF_EVERYTHING = 16;
 
@@ -48,7 +51,15 @@ export function encodeFollowing(frame: FollowingFrame, form: BirthsForm = "share
   const { from, to, counter, message, holdsEverything = false } = frame;
   const [kindNumber, ...body] = encodeMessage(message, form);
   const kind = kindNumber + (holdsEverything ? OF_EVERYTHING : 0);
-  return JSON.stringify([FOLLOWING_VERSION, kind, from.name, from.incarnation, to ?? 0, counter, ...body]);
+  return JSON.stringify([
+    FOLLOWING_VERSION,
+    kind,
+    from.name,
+    from.incarnation,
+    to?.slice(-TO_LENGTH) ?? 0,
+    counter,
+    ...body,
+  ]);
 }
 
 function encodeMessage(message: FollowingMessage, form: BirthsForm): [kind: number, ...body: unknown[]] {
@@ -92,7 +103,7 @@ export function decodeFollowing(text: string): DecodedFollowing {
     check(isNodeName(name), "name");
     check(isIncarnation(incarnation), "incarnation");
     if (version !== FOLLOWING_VERSION) return { frame: undefined, from: { name, incarnation }, version };
-    check(to === 0 || isIncarnation(to), "addressee");
+    check(to === 0 || (typeof to === "string" && ADDRESSEE.test(to)), "addressee");
     const head = { from: { name, incarnation }, to: to === 0 ? undefined : to };
     const kindNumber = integer(kind, "kind");
     const holdsEverything = kindNumber >= OF_EVERYTHING && kindNumber < 2 * OF_EVERYTHING;

@@ -83,11 +83,12 @@ export class Completeness {
     const { limited, meetings, meet } = this.#of;
     for (const topic of this.#waiting.nextRound()) {
       limited.pursue(topic);
+      const known = this.#knownOf(topic, nowMs);
       if (this.isComplete(topic, nowMs)) {
-        this.#waiting.delete(topic);
+        // One that has reached its limit may fall below it again: then it matters who there is.
+        if (known.isSettled) this.#waiting.delete(topic);
         continue;
       }
-      const known = this.#knownOf(topic, nowMs);
       if (!known.isSettled) meetings.askAgain(topic);
       for (const member of known.members) meet(member, topic);
     }
@@ -106,6 +107,7 @@ export class Completeness {
     const { follows, limited, pairOf, isUp, pairs } = this.#of;
     const generation = follows.generationOf(topic);
     if (generation === undefined) return false;
+    if (!limited.haveAnswered(topic)) return false;
     if (limited.isReached(topic)) return true;
     const { isSettled, members } = this.#knownOf(topic, nowMs);
     if (!isSettled) return false;

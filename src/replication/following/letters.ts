@@ -3,19 +3,19 @@
  * Promises and knows what `codec.ts` beside this file does; births and removals are those of `src/replication/wire`.
  *
  *     "g"  stream, number, stream, number, stream, number        heard of your stakes, wishes and counts
- *     "e"  stream, since, upTo, [ topic, roles, follow ]*
+ *     "e"  stream, since, steps, [ topic, roles, follow ]*
  *     "m"  stream, number, lives, [ topic, settled, [ life, roles, follow ]* ]*
- *     "w"  stream, since, upTo, [ topic, follow ]*
+ *     "w"  stream, since, steps, [ topic, follow ]*
  *     "a"  stream, number, share, version                        heard of your wishes
- *     "s"  stream, whole, since, upTo, from, to, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*,
+ *     "s"  stream, whole, since, steps, from, steps, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*,
  *          [ birth ]*                                          of those that closed, as steps
  *     "y"  stream, clock, version, count, digest, asks             the last only where it is 1
  *     "k"  stream, clock, version
- *     "c"  stream, since, upTo, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
+ *     "c"  stream, since, steps, [ topic, [ want, ask, answers, entries, tells, sum, settled ] ]*
  *     "h"  stream, number                                        heard of your counts
  *     "q"  stream, clock, version
  *
- * A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
+ * Steps lead from the number before them to the one up to which something is said. A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
  *
  * What is marked by a star is one flat array; floors and closed births are left away where there are none; of the numbers of a count
  * those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the index
@@ -54,10 +54,9 @@ import type {
   Tally,
   Wish,
 } from "./message.js";
+import { PARTS_OF_A_TALLY } from "./tally.js";
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
-
-const NUMBERS_OF_A_TALLY = 7;
 
 export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
   const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } = letters;
@@ -182,6 +181,11 @@ function decodeHeard(part: readonly unknown[], at: number): Heard {
   return { stream: integer(part[at], "stream"), number: integer(part[at + 1], "number") };
 }
 
+/** The number so many steps behind another one. */
+function after(number: number, steps: unknown): number {
+  return integer(number + integer(steps, "steps"), "steps");
+}
+
 function decodePlace(part: readonly unknown[]): { stream: number; clock: number; version: number } {
   return {
     stream: integer(part[0], "stream"),
@@ -196,7 +200,7 @@ function encodeSaid<V>(
 ): unknown[] {
   const flat: unknown[] = [];
   for (const [topic, value] of items) flat.push(topic, ...valuesOf(value));
-  return [stream, since, upTo, flat];
+  return [stream, since, upTo - since, flat];
 }
 
 /** @param width is how many values an item has, its topic included. */
@@ -208,8 +212,7 @@ function decodeSaid<V>(
 ): Said<V> {
   const stream = positive(part[0], "stream");
   const since = integer(part[1], "since");
-  const upTo = integer(part[2], "upTo");
-  check(since <= upTo, "range");
+  const upTo = after(since, part[2]);
   const flat = array(part[3], "items");
   check(flat.length % width === 0, "items");
   items.add(flat.length / width);
@@ -260,13 +263,13 @@ function decodeOpen(topic: string, value: unknown): Open {
   return [topic, generation, { limit, sample, entries }];
 }
 
-function encodeTally({ want, ask, answers, entries, tells, sum, isSettled }: Tally): number[] {
-  const numbers = [want, ask, answers, entries, tells, sum, isSettled ? 1 : 0];
+function encodeTally(tally: Tally): number[] {
+  const numbers = PARTS_OF_A_TALLY.map((part) => Number(tally[part]));
   return numbers.slice(0, numbers.findLastIndex((number) => number !== 0) + 1);
 }
 
 function decodeTally(value: unknown): Tally {
-  const numbers = array(value, "tally").slice(0, NUMBERS_OF_A_TALLY);
+  const numbers = array(value, "tally").slice(0, PARTS_OF_A_TALLY.length);
   const [want = 0, ask = 0, answers = 0, entries = 0, tells = 0, sum = 0, settled = 0] = numbers.map(
     (number) => integer(number, "tally"),
   );
@@ -335,7 +338,7 @@ function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {
   const block = encodeBirths(births, 0, form);
   const indexes = opens.length + floors.length === 0 ? undefined : indexesOf(block, births);
   return [
-    ...[stream, isWhole ? 1 : 0, since, upTo, from, to],
+    ...[stream, isWhole ? 1 : 0, since, upTo - since, from, to - from],
     opens.flatMap((open) => [indexes?.get(open[0]) ?? open[0], encodeOpen(open)]),
     closes,
     encodeRemovals(removals, since),
@@ -360,10 +363,9 @@ function decodeShare(part: readonly unknown[], items: Items): ShareFrame {
   const isWhole = part[1];
   check(isWhole === 0 || isWhole === 1, "whole");
   const since = integer(part[2], "since");
-  const upTo = integer(part[3], "upTo");
+  const upTo = after(since, part[3]);
   const from = integer(part[4], "from");
-  const to = integer(part[5], "to");
-  check(since <= upTo && from <= to, "range");
+  const to = after(from, part[5]);
   const block = array(part[9], "births");
   const births = decodeBirths(block, 0, upTo);
   const strings = block.length === 0 ? [] : array(block[0], "strings");

@@ -182,18 +182,24 @@ export class LimitedFollows {
     this.#balance(topic, false);
   }
 
-  /** Whether as many are listed as are wanted, and all who are chosen have told what is wished of them. */
+  /** Whether all who are chosen have told what is wished of them: also one that no registrar names yet. */
+  haveAnswered(topic: string): boolean {
+    for (const pair of this.#chosenOf(topic))
+      if (!pair.hasAnswered(topic, this.#topics.get(topic)!)) return false;
+    return true;
+  }
+
+  /** Whether as many are listed as are wanted. */
   isReached(topic: string): boolean {
     const limited = this.#topics.get(topic);
     if (limited === undefined) return false;
-    const { limit, generation, chosen } = limited;
     let held = this.#port.ownEntriesOf(topic);
-    for (const pair of chosen) {
-      if (!this.#port.isUp(pair)) continue;
-      if (!pair.hasAnswered(topic, { generation, limit })) return false;
-      held += pair.followed.sizeOf(topic);
-    }
-    return !this.#rules.takesMore(held, limit);
+    for (const pair of this.#chosenOf(topic)) held += pair.followed.sizeOf(topic);
+    return !this.#rules.takesMore(held, limited.limit);
+  }
+
+  #chosenOf(topic: string): Pair[] {
+    return [...(this.#topics.get(topic)?.chosen ?? [])].filter((pair) => this.#port.isUp(pair));
   }
 
   /** Whether anybody who is up is known to have more in a topic than is listed here. */

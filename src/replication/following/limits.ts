@@ -62,12 +62,12 @@ export interface FollowingLimits {
   readonly repeatMs: number;
   readonly repeatDoublings: number;
   /**
-   * A share is summed up so long after its last frame, and again until the follower has confirmed it, after twice and four times as
-   * long but within the most; from then on once in each period. Where few changes are shared most frames are followed by
-   * none for seconds, and half that time made summaries a quarter of all frames: the design allows for ten seconds.
+   * A share is summed up so long after its last frame, and again until the follower has confirmed it; from then on once in each
+   * period. A confirmation waits half that time for another frame, and a summary goes with one that leaves in the last half of it.
+   * Where few changes are shared most frames are followed by none for seconds: after 4 s summaries were a quarter of all
+   * frames.
    */
   readonly summaryDelayMs: number;
-  readonly summaryDelayMaxMs: number;
   readonly summaryPeriodMs: number;
   /** A registrar is settled when nobody has gone for so many heartbeats: until then others may not have noticed. */
   readonly heartbeatsToSettle: number;
@@ -111,8 +111,7 @@ export const FOLLOWING_LIMITS: FollowingLimits = {
   awaitedWindowMs: 500,
   repeatMs: 250,
   repeatDoublings: 3,
-  summaryDelayMs: 8_000,
-  summaryDelayMaxMs: 8_000,
+  summaryDelayMs: 10_000,
   summaryPeriodMs: 60_000,
   heartbeatsToSettle: 2,
   topicsHeard: 2_000_000,

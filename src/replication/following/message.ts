@@ -238,7 +238,7 @@ export type FollowingMessage =
 
 export interface FollowingFrame {
   readonly from: Life;
-  /** The incarnation that it is for; `undefined`: all. */
+  /** The incarnation that it is for, or the end of it; `undefined`: all. */
   readonly to: string | undefined;
   readonly counter: number;
   readonly message: FollowingMessage;

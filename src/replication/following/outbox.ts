@@ -175,10 +175,11 @@ function namedIn({ stakes, members, wishes, share, counts }: Letters): number {
  */
 export function largestShareFrameBytes(maxMetaBytes: number): number {
   const most = Number.MAX_SAFE_INTEGER;
-  // Encoded as it would be, with the largest number in every place. No unit takes more bytes than a control character.
+  const half = (most - 1) / 2;
+  // Encoded as it would be, with a number of most digits in every place, also where it is a step. No unit takes more bytes than a control character.
   const session = "\0".repeat(MAX_SESSION_LENGTH);
   const share: ShareFrame = {
-    ...{ stream: most, isWhole: true, since: most, upTo: most, from: most, to: most },
+    ...{ stream: most, isWhole: true, since: half, upTo: most, from: half, to: most },
     ...{ opens: [], floors: [], closes: [], removals: [], closed: [] },
     births: [{ clock: most, topic: "t", key: "k", session, meta: {} }],
   };

@@ -59,7 +59,7 @@ export class Pair {
   hasToldStakes = false;
   /** Whether the share was found to be as its author says, since the other was heard again. */
   isChecked: boolean;
-  /** When it was sent the last frame. */
+  /** When it was sent the last frame that begins a window. */
   saidMs = -Infinity;
 
   /** What the author said when it confirmed the wishes that it has heard. */
@@ -79,7 +79,8 @@ export class Pair {
   #stands: Place | undefined;
   #tries = 0;
   #summaryMs = Infinity;
-  #owesStands = false;
+  /** Since when it is owed a word that its summary was heard. */
+  #standsSinceMs = Infinity;
   /** There is no room for what is missing of the share: it is not asked for. */
   isCrowded = false;
   readonly #question: Patience;
@@ -212,8 +213,8 @@ export class Pair {
   }
 
   /** The author has summed its share up, and what is held is as it says. */
-  owesStands(): void {
-    this.#owesStands = true;
+  owesStands(nowMs: number): void {
+    this.#standsSinceMs = Math.min(this.#standsSinceMs, nowMs);
     this.#of.hasNews(this);
   }
 
@@ -223,7 +224,7 @@ export class Pair {
     const wasConfirmed = this.#isConfirmed;
     this.#stands = place;
     this.authored.stands(place);
-    if (this.#isConfirmed && !wasConfirmed) this.#summaryMs += rules.summaryDelayMs(true, 0, limits);
+    if (this.#isConfirmed && !wasConfirmed) this.#summaryMs += rules.summaryDelayMs(true, limits);
   }
 
   /** Nothing was heard for a while: where the share stands is said anew, as is asked for what the other has. */
@@ -268,10 +269,12 @@ export class Pair {
   #patientMs(nowMs: number, isAlive: boolean): number {
     const { patienceMs, following } = this.#of;
     const toldMs = isAlive ? Math.min(this.stakes.dueMs, this.wishes.dueMs, this.counts.dueMs) : Infinity;
-    const owes = this.#owesMembers || this.#owesWishesHeard || this.#owesStands || this.#owesCountsHeard;
+    const owes = this.#owesMembers || this.#owesWishesHeard || this.#owesCountsHeard;
     if (owes || this.authored.isPending || toldMs === -Infinity) this.#patientSinceMs ??= nowMs;
     const sinceMs = Math.min(this.#patientSinceMs ?? Infinity, toldMs === -Infinity ? Infinity : toldMs);
-    return Math.min(this.#summaryMs, following.rules.aloneMs(sinceMs, patienceMs));
+    const { rules, limits } = following;
+    const standsMs = rules.aloneMs(this.#standsSinceMs, limits.summaryDelayMs / 2);
+    return Math.min(this.#summaryMs, rules.aloneMs(sinceMs, patienceMs), standsMs);
   }
 
   /** Whether more is to be said at once, in the next turns. */
@@ -294,9 +297,8 @@ export class Pair {
     const answering: Answering = { awaitedMs, restMs: this.#of.patienceMs + loadMs };
     const letters: Writable<Letters> = {};
     if (this.#greets) {
-      const stakes = heardOf(this.stakesHeard.heard);
-      const wishes = heardOf(this.wishesHeard.heard);
-      const counts = heardOf(this.countsHeard.heard);
+      const sets = [this.stakesHeard, this.wishesHeard, this.countsHeard];
+      const [stakes, wishes, counts] = sets.map(({ heard }) => heardOf(heard));
       if (stakes !== undefined && wishes !== undefined && counts !== undefined)
         letters.greeting = { stakes, wishes, counts };
       this.#introduction.said(nowMs, false, awaitedMs);
@@ -313,21 +315,27 @@ export class Pair {
       letters.wishes = this.wishes.say(nowMs, answering);
     if (this.#introduces || (isAlive && this.counts.dueMs <= nowMs))
       letters.counts = this.counts.say(nowMs, { awaitedMs, restMs: awaitedMs });
-    this.#takeShare(letters, nowMs, isAlive);
+    const isBeside =
+      Object.keys(letters).length > 0 || this.#owesWishesHeard || this.#standsSinceMs < Infinity;
+    this.#takeShare(letters, isBeside ? nowMs + limits.summaryDelayMs / 2 : nowMs, nowMs, isAlive);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
       letters.wishesHeard = { ...this.wishesHeard.heard, share: this.authored.stream, version };
     }
-    if (this.#owesStands) letters.stands = this.followed.place;
+    if (this.#standsSinceMs < Infinity) letters.stands = this.followed.place;
     if (this.#owesCountsHeard) letters.countsHeard = this.countsHeard.heard;
     if (isAlive && this.#asks && this.#question.dueMs <= nowMs) {
       letters.question = this.followed.question;
       this.#question.said(nowMs, false, 0);
     }
-    this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = this.#owesStands = false;
+    const isGreeting = this.#greets || this.#introduces;
+    this.#greets = this.#introduces = this.#owesMembers = this.#owesWishesHeard = false;
+    this.#standsSinceMs = Infinity;
     this.#owesCountsHeard = this.#owesSoon = false;
     this.#patientSinceMs = undefined;
-    return Object.keys(letters).length === 0 ? undefined : letters;
+    if (Object.keys(letters).length === 0) return undefined;
+    if (rules.beginsWindow(isGreeting)) this.saidMs = nowMs;
+    return letters;
   }
 
   get #asks(): boolean {
@@ -339,7 +347,8 @@ export class Pair {
     return this.#of.following.rules.isConfirmed(this.#stands, this.authored.summary);
   }
 
-  #takeShare(letters: Writable<Letters>, nowMs: number, isAlive: boolean): void {
+  /** @param soonMs a summary that is due until then goes along. */
+  #takeShare(letters: Writable<Letters>, soonMs: number, nowMs: number, isAlive: boolean): void {
     const { authored } = this;
     const place = this.#toAnswer;
     this.#toAnswer = undefined;
@@ -349,15 +358,14 @@ export class Pair {
     if (share !== undefined) {
       letters.share = share;
       this.#tries = 0;
-    } else if (place !== undefined || this.#summaryMs <= nowMs) {
+    } else if (place !== undefined || this.#summaryMs <= soonMs) {
       letters.summary = this.#isConfirmed ? authored.summary : { ...authored.summary, isAsking: true };
       this.#tries += 1;
     } else return;
     const { rules, limits } = this.#of.following;
     // One that is not heard confirms nothing.
     const isConfirmed = this.#isConfirmed || (!isAlive && this.#tries > 1);
-    this.#summaryMs =
-      authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(isConfirmed, this.#tries, limits);
+    this.#summaryMs = authored.version === 0 ? Infinity : nowMs + rules.summaryDelayMs(isConfirmed, limits);
   }
 }
 

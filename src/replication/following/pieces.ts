@@ -3,14 +3,16 @@
  * letters like any other, so that each is checked by itself; together they are merged whole or not at all (R7).
  */
 import type { Rules } from "../rules.js";
-import type { Letters, MemberList, PairMessage, ShareFrame } from "./message.js";
+import type { Letters, Member, Members, PairMessage, ShareFrame } from "./message.js";
 
-type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+/** The letters that have items, and what of a share is listed. */
+const SAID = ["stakes", "wishes", "counts"] as const;
+const LISTS = ["opens", "floors", "closes", "removals", "births", "closed"] as const;
 
 /** What is listed in letters may be cut between any two of its items; all else stays together, in the first piece. */
 export class Pieces {
   readonly #letters: Letters;
-  readonly #rows: readonly MemberList[];
+  readonly #rows: Members["lists"];
 
   constructor(letters: Letters) {
     this.#letters = letters;
@@ -19,64 +21,41 @@ export class Pieces {
 
   /** How many items there are. */
   get length(): number {
-    const { stakes, wishes, share, counts } = this.#letters;
     let length = this.#rows.length;
-    for (const said of [stakes, wishes, counts]) length += said?.items.length ?? 0;
-    if (share !== undefined) {
-      const { opens, floors, closes, removals, births, closed } = share;
-      length +=
-        opens.length + floors.length + closes.length + removals.length + births.length + closed.length;
-    }
+    for (const name of SAID) length += this.#letters[name]?.items.length ?? 0;
+    const { share } = this.#letters;
+    if (share !== undefined) for (const name of LISTS) length += share[name].length;
     return length;
   }
 
   /** The items from one place to another; with all that is no item, if `isFirst`. */
   part(from: number, to: number, isFirst: boolean): Letters {
-    const { greeting, stakes, members, wishes, wishesHeard, share, summary, stands, question } =
-      this.#letters;
-    const { counts, countsHeard } = this.#letters;
-    const letters: Writable<Letters> = {};
+    const all = this.#letters;
+    const letters: Record<string, unknown> = isFirst ? { ...all } : {};
     let before = 0;
     const take = <T>(items: readonly T[]): readonly T[] => {
       const taken = items.slice(Math.max(0, from - before), Math.max(0, to - before));
       before += items.length;
       return taken;
     };
-    if (isFirst && greeting !== undefined) letters.greeting = greeting;
-    if (stakes !== undefined) {
-      const items = take(stakes.items);
-      if (isFirst || items.length > 0) letters.stakes = { ...stakes, items };
+    const put = (name: string, part: object, length: number): void => {
+      if (isFirst || length > 0) letters[name] = part;
+    };
+    for (const name of SAID) {
+      const said = all[name];
+      if (said === undefined) continue;
+      const items = take<unknown>(said.items);
+      put(name, { ...said, items }, items.length);
     }
-    if (members !== undefined) {
+    if (all.members !== undefined) {
       const rows = take(this.#rows);
-      if (isFirst || rows.length > 0) letters.members = { ...members, lists: joined(rows) };
+      put("members", { ...all.members, lists: joined(rows) }, rows.length);
     }
-    if (wishes !== undefined) {
-      const items = take(wishes.items);
-      if (isFirst || items.length > 0) letters.wishes = { ...wishes, items };
+    if (all.share !== undefined) {
+      const start = before;
+      const part = withLists(all.share, (name) => take<unknown>(all.share![name]));
+      put("share", part, Math.min(to, before) - Math.max(from, start));
     }
-    if (isFirst && wishesHeard !== undefined) letters.wishesHeard = wishesHeard;
-    if (share !== undefined) {
-      const { opens, floors, closes, removals, births, closed } = share;
-      const lists = {
-        opens: take(opens),
-        floors: take(floors),
-        closes: take(closes),
-        removals: take(removals),
-        births: take(births),
-        closed: take(closed),
-      };
-      if (isFirst || Object.values(lists).some(({ length }) => length > 0))
-        letters.share = { ...share, ...lists };
-    }
-    if (isFirst && summary !== undefined) letters.summary = summary;
-    if (isFirst && stands !== undefined) letters.stands = stands;
-    if (counts !== undefined) {
-      const items = take(counts.items);
-      if (isFirst || items.length > 0) letters.counts = { ...counts, items };
-    }
-    if (isFirst && countsHeard !== undefined) letters.countsHeard = countsHeard;
-    if (isFirst && question !== undefined) letters.question = question;
     return letters;
   }
 }
@@ -126,48 +105,38 @@ export class Assembly {
 }
 
 function together(one: Letters, more: Letters): Letters {
-  const letters: Writable<Letters> = { ...one };
-  const { stakes, members, wishes, share, counts } = more;
-  if (stakes !== undefined) letters.stakes = withItems(one.stakes, stakes);
-  if (wishes !== undefined) letters.wishes = withItems(one.wishes, wishes);
-  if (counts !== undefined) letters.counts = withItems(one.counts, counts);
-  if (members !== undefined) {
-    const lists = joined([...(one.members?.lists ?? []), ...members.lists]);
-    letters.members = { ...members, lists };
+  const letters: Record<string, unknown> = { ...more, ...one };
+  for (const name of SAID) {
+    const said = more[name];
+    if (said !== undefined && one[name] !== undefined)
+      letters[name] = { ...said, items: [...one[name].items, ...said.items] };
   }
-  if (share !== undefined) letters.share = one.share === undefined ? share : withMore(one.share, share);
+  const { members, share } = more;
+  if (members !== undefined)
+    letters["members"] = { ...members, lists: joined([...(one.members?.lists ?? []), ...members.lists]) };
+  if (share !== undefined && one.share !== undefined)
+    letters["share"] = withLists(one.share, (name) => [...one.share![name], ...share[name]]);
   return letters;
 }
 
-function withItems<S extends { readonly items: readonly unknown[] }>(one: S | undefined, more: S): S {
-  return one === undefined ? more : { ...one, items: one.items.concat(more.items) };
-}
-
-function withMore(
-  one: ShareFrame,
-  { opens, floors, closes, removals, births, closed }: ShareFrame,
+/** A share with other lists. */
+function withLists(
+  share: ShareFrame,
+  listOf: (name: (typeof LISTS)[number]) => readonly unknown[],
 ): ShareFrame {
-  return {
-    ...one,
-    opens: one.opens.concat(opens),
-    floors: one.floors.concat(floors),
-    closes: one.closes.concat(closes),
-    removals: one.removals.concat(removals),
-    births: one.births.concat(births),
-    closed: one.closed.concat(closed),
-  };
+  return { ...share, ...Object.fromEntries(LISTS.map((name) => [name, listOf(name)])) };
 }
 
 /** A list for each member, so that long lists can be cut. */
-function rowsOf(lists: readonly MemberList[]): MemberList[] {
+function rowsOf(lists: Members["lists"]): Members["lists"] {
   return lists.flatMap((list) =>
     list.members.length < 2 ? [list] : list.members.map((member) => ({ ...list, members: [member] })),
   );
 }
 
 /** Lists of one topic that follow each other become one. */
-function joined(rows: readonly MemberList[]): MemberList[] {
-  const lists: (MemberList & { members: MemberList["members"][number][] })[] = [];
+function joined(rows: Members["lists"]): Members["lists"] {
+  const lists: (Members["lists"][number] & { members: Member[] })[] = [];
   for (const row of rows) {
     const last = lists.at(-1);
     if (last?.topic === row.topic && last.isSettled === row.isSettled) last.members.push(...row.members);

@@ -115,10 +115,8 @@ export const FOLLOWING_RULES = {
    * R73: A share sums itself up after its last frame, and goes on to. Also when it is empty. Else a lost last frame is
    * never missed: a ghost stays, or an entry that nobody sees. Returns after how long, once that was confirmed or not.
    */
-  summaryDelayMs: (isConfirmed: boolean, tries: number, limits: FollowingLimits): number =>
-    isConfirmed
-      ? limits.summaryPeriodMs
-      : Math.min(limits.summaryDelayMs * 2 ** tries, limits.summaryDelayMaxMs),
+  summaryDelayMs: (isConfirmed: boolean, limits: FollowingLimits): number =>
+    isConfirmed ? limits.summaryPeriodMs : limits.summaryDelayMs,
 
   /**
    * R87: A summary is confirmed, or said again. The follower says so where it stands as the author does. Else one whose last
@@ -129,10 +127,16 @@ export const FOLLOWING_RULES = {
 
   /**
    * R90: What nobody waits for goes with what somebody waits for. Ends, and the confirmations of these and of summaries,
-   * leave with the next frame, and alone when they have waited for a heartbeat. Else a node whose users come and go sends a
+   * leave with the next frame, and alone when they have waited for a heartbeat, or those of summaries for longer. Else a node whose users come and go sends a
    * frame for each end, and is sent one back.
    */
   aloneMs: (sinceMs: number, patienceMs: number): number => sinceMs + patienceMs,
+
+  /**
+   * R89: A greeting, and what answers it, begin no window. What somebody waits for comes right behind. Else a node that starts
+   * waits with each of its first steps for the window of a frame that told nothing.
+   */
+  beginsWindow: (isGreeting: boolean): boolean => !isGreeting,
 
   // Who meets whom.
 

@@ -19,9 +19,9 @@ export function isNoTally({ want, ask, answers, tells }: Tally): boolean {
   return want === 0 && ask === 0 && answers === 0 && tells === 0;
 }
 
+/** The parts of a tally, in the order in which they travel. */
+export const PARTS_OF_A_TALLY = Object.keys(NO_TALLY) as readonly (keyof Tally)[];
+
 export function isSameTally(one: Tally, other: Tally): boolean {
-  const { want, ask, answers, entries, tells, sum, isSettled } = one;
-  const isSameByAuthor = answers === other.answers && entries === other.entries;
-  const isSameSum = tells === other.tells && sum === other.sum && isSettled === other.isSettled;
-  return want === other.want && ask === other.ask && isSameByAuthor && isSameSum;
+  return PARTS_OF_A_TALLY.every((part) => one[part] === other[part]);
 }

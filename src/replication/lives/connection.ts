@@ -226,5 +226,6 @@ export class Connection {
 
 /** The way on which a frame of this life came: what is addressed to another life and comes here was broadcast. */
 function wayOf(to: string | undefined, incarnation: string): VoiceWay {
-  return to === incarnation ? "inbox" : "broadcasts";
+  // Where nodes follow, a frame tells the end of it.
+  return to !== undefined && incarnation.endsWith(to) ? "inbox" : "broadcasts";
 }

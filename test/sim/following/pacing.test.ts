@@ -1,7 +1,7 @@
 /** When a node that follows sends what it has to say: windows that follow its load, and what nobody waits for. */
 import { describe, expect, it } from "vitest";
 import { FOLLOWING_LIMITS } from "../../../src/replication/following/limits.js";
-import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
+import { FOLLOWING_RULES, type FollowingRules } from "../../../src/replication/following/rules.js";
 import { SAID_BY_A_FRAME, SAID_PER_SECOND } from "../../../src/replication/limits.js";
 import { Cluster, type Node } from "./cluster.js";
 
@@ -10,10 +10,14 @@ const STEP_MS = 50;
 /** With such keys, of which none is gone before it is said, six nodes say more than is paid, however long they collect. */
 const MUCH = { kept: 40, longer: "-".repeat(400) };
 
-function clusterOf(count: number, lingering = 300): { cluster: Cluster; nodes: readonly Node[] } {
+function clusterOf(
+  count: number,
+  lingering = 300,
+  rules: Partial<FollowingRules> = {},
+): { cluster: Cluster; nodes: readonly Node[] } {
   const cluster = new Cluster(1, {
     ...{ windowMs: PERIOD_MS, lingering, permdownPeriodMs: 60_000, maxFrameBytes: 256 * 1024 },
-    ...{ echoes: false, following: { rules: FOLLOWING_RULES, limits: FOLLOWING_LIMITS } },
+    ...{ echoes: false, following: { rules: { ...FOLLOWING_RULES, ...rules }, limits: FOLLOWING_LIMITS } },
   });
   const nodes = Array.from({ length: count }, (_, i) => cluster.start(`node-${i}`));
   cluster.run(10_000);
@@ -101,6 +105,32 @@ describe("R89: the window of a node that follows", () => {
     while (!reader.follower.isComplete("other", cluster.nowMs) && cluster.nowMs - fromMs < 10_000)
       churn(busy, "t", 1, MUCH);
     expect(cluster.nowMs - fromMs).toBeLessThan(1_000);
+  });
+});
+
+describe("R89: a greeting begins no window", () => {
+  /** After how long a node is complete that starts among twenty, and follows a topic at once. */
+  function completeAfterMs(rules: Partial<FollowingRules> = {}): number {
+    const { cluster, nodes } = clusterOf(20, 300, rules);
+    for (const [i, node] of nodes.entries())
+      for (let topic = 0; topic < 100; topic++) cluster.track(node, `t${(5 * topic + i) % 100}`, `of-${i}`);
+    cluster.run(20_000);
+    const newcomer = cluster.start("newcomer");
+    cluster.step(newcomer, { type: "follow", topic: "t1" });
+    const fromMs = cluster.nowMs;
+    while (!newcomer.follower.isComplete("t1", cluster.nowMs) && cluster.nowMs - fromMs < 10_000)
+      cluster.run(1);
+    expect(cluster.listed(newcomer, "t1")).toEqual(cluster.truth("t1"));
+    expect(cluster.wrong).toEqual([]);
+    return cluster.nowMs - fromMs;
+  }
+
+  it("so a node that starts among many is complete soon", () => {
+    expect(completeAfterMs()).toBeLessThan(200);
+  });
+
+  it("and else it waits for windows of frames that told nothing", () => {
+    expect(completeAfterMs({ beginsWindow: () => true })).toBeGreaterThan(400);
   });
 });
 
