@@ -415,7 +415,9 @@ export class Follower implements Machine {
       if (this.#listening.hear(partner, frame, nowMs)) this.#answer(partner, nowMs);
       this.#rolling.hear(partner, frame, nowMs);
     }
-    if (partner.status === "returning" && this.#rules.isShownAgain(partner.caughtUp)) {
+    // One that says goodbye as it returns has ended.
+    const isThere = this.membership.presentOf(from.name) === partner && partner.status === "returning";
+    if (isThere && this.#rules.isShownAgain(partner.caughtUp)) {
       this.membership.caughtUp(partner);
       this.#partnerLives.isShownAgain(partner);
     }

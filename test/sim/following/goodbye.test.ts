@@ -39,3 +39,18 @@ describe("a node that goes on after a goodbye in its name", () => {
     expect(author.follower.following.registrarRows).toBe(holds === "followed" ? 3 : 2);
   });
 });
+
+it("a node that says goodbye as it is heard again is up no longer, and no registrar", () => {
+  const { cluster, author, other } = start("followed");
+  cluster.run(5_000);
+  cluster.cut.add("author>other");
+  cluster.run(15_000);
+  expect(other.machine.membership.presentOf("author")?.status).toBe("down");
+  cluster.cut.clear();
+  cluster.step(author, { type: "goodbye", windowMs: 8_000 });
+  cluster.crash(author);
+  cluster.run(5_000);
+  expect(other.machine.membership.presentOf("author")).toBeUndefined();
+  expect([...other.follower.upNames()]).toEqual([]);
+  expect(other.follower.interests.meetings.isRegistrar("author", "t")).toBe(false);
+});

@@ -9,7 +9,7 @@ const SEEDS = 15;
 /** Seeds that failed once. They always run. */
 const FAILED_ONCE = [42_668, 80_343, 100_000_133, 100_002_639, 100_004_674];
 /** The same of clusters in which some nodes hold everything. */
-const MIXED_FAILED_ONCE = [24, 27, 51, 200_000_737, 200_000_905, 200_001_520];
+const MIXED_FAILED_ONCE = [24, 27, 51, 200_000_737, 200_000_905, 200_001_520, 320_002_868];
 
 describe("random schedules of nodes that follow", () => {
   it("pass with the seeds that failed once", { timeout: 120_000 }, () => {
