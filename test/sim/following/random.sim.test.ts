@@ -9,7 +9,7 @@ const SEEDS = 15;
 /** Seeds that failed once. They always run. */
 const FAILED_ONCE = [42_668, 80_343, 100_000_461, 100_000_877, 100_001_015, 100_001_979, 100_003_854];
 /** The same of clusters in which some nodes hold everything. */
-const MIXED_FAILED_ONCE = [24, 27, 51, 200_001_010, 200_001_142, 200_004_742];
+const MIXED_FAILED_ONCE = [24, 27, 51, 200_001_010, 200_001_142, 200_004_742, 310_000_851];
 
 describe("random schedules of nodes that follow", () => {
   it("pass with the seeds that failed once", { timeout: 120_000 }, () => {
