@@ -28,6 +28,11 @@ import { ShareHistory, type OpenEvent } from "../../replication/following/share-
 
 export const HEARTBEAT_MS = 2_000;
 const DOWN_MS = 8_000;
+/**
+ * A node that holds everything has heard within this time who is there, and hears those that follow, as long as nothing is
+ * lost: they say that they are there with each heartbeat, and until then it says nothing to them.
+ */
+export const HEARS_OUT_WITHIN_MS = 1.25 * HEARTBEAT_MS;
 
 /** What a share has open, as it was noted last, and what was noted of it. */
 interface NotedShare {
@@ -219,6 +224,7 @@ export class Cluster {
       wakeMs: Infinity,
     };
     this.nodes.set(name, node);
+    if (holds === "everything") this.counts.unheard(replicaOf(life), this.nowMs + HEARS_OUT_WITHIN_MS);
     this.step(node, { type: "turn" });
     return node;
   }
@@ -314,6 +320,7 @@ export class Cluster {
     this.at(this.nowMs + this.random.between(0, 30), () => {
       if (!node.isAlive || node.hearsFollowers) return;
       node.hearsFollowers = true;
+      this.counts.unheard(replicaOf(node.life), this.nowMs);
       this.step(node, { type: "followers", areHeard });
     });
   }

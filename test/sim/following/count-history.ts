@@ -8,6 +8,8 @@ interface Size {
 export class CountHistory {
   /** By topic and life. */
   readonly #sizes = new Map<string, Map<string, Size[]>>();
+  /** Until when nobody who counts may have heard of a life, whatever it has. */
+  readonly #unheardUntilMs = new Map<string, number>();
 
   /** From now on a life has so many entries in a topic. */
   note(life: string, topic: string, size: number, nowMs: number): void {
@@ -16,6 +18,11 @@ export class CountHistory {
     const sizes = lives.get(life) ?? [];
     lives.set(life, sizes);
     sizes.push({ atMs: nowMs, size });
+  }
+
+  /** Nobody who counts has to know of a life until then; of several times the earliest holds. */
+  unheard(life: string, untilMs: number): void {
+    this.#unheardUntilMs.set(life, Math.min(untilMs, this.#unheardUntilMs.get(life) ?? Infinity));
   }
 
   /** A life has ended. */
@@ -27,14 +34,14 @@ export class CountHistory {
   rangeOf(topic: string, sinceMs: number): { readonly fewest: number; readonly most: number } {
     let fewest = 0;
     let most = 0;
-    for (const sizes of this.#sizes.get(topic)?.values() ?? []) {
+    for (const [life, sizes] of this.#sizes.get(topic) ?? []) {
       let before = 0;
       const since: number[] = [];
       for (const { atMs, size } of sizes) {
         if (atMs < sinceMs) before = size;
         else since.push(size);
       }
-      fewest += Math.min(before, ...since);
+      if (sinceMs >= (this.#unheardUntilMs.get(life) ?? -Infinity)) fewest += Math.min(before, ...since);
       most += Math.max(before, ...since);
     }
     return { fewest, most };

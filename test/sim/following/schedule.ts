@@ -11,7 +11,7 @@ import type { FollowingRules } from "../../../src/replication/following/rules.js
 import { SeededRandom } from "../../../src/testing/random.js";
 import { PROTOCOL } from "../../../src/replication/rules.js";
 import type { Rules } from "../../../src/replication/rules.js";
-import { CALM, Cluster, HEARTBEAT_MS, type Holds, type Node } from "./cluster.js";
+import { CALM, Cluster, HEARS_OUT_WITHIN_MS, HEARTBEAT_MS, type Holds, type Node } from "./cluster.js";
 import { leaksOf } from "./leaks.js";
 import { heldOf, wrongInLimit } from "./limited-oracle.js";
 
@@ -22,9 +22,6 @@ const TOPICS = ["t1", "t2", "__proto__", "t4", "t5", "t6"];
 const SETTLES_WITHIN_MS = 75_000;
 /** After a fault everybody knows who is up, and every registrar is settled, within this time. */
 const CALM_AFTER_MS = 6 * HEARTBEAT_MS;
-
-/** A node that holds everything has heard within this time who is there, as long as nothing is lost. */
-const HEARS_OUT_WITHIN_MS = 1.25 * HEARTBEAT_MS;
 
 /** A follow of an application's. */
 interface Handle {
