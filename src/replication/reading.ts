@@ -197,7 +197,7 @@ export class Reading {
 
   #topicsCrowded(nowMs: number): void {
     this.#counters.claimsCrowded += 1;
-    this.#refusals.report({ kind: "crowded", table: "topics" }, nowMs);
+    this.#refusals.report({ kind: "crowded", table: "claims" }, nowMs);
   }
 
   #merged(partner: Partner, merged: Merged): void {

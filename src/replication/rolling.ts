@@ -175,14 +175,11 @@ export class Rolling {
 
   /** What callers have told of a life may be ahead of all that it sends: then it counts no longer. */
   #compare(partner: Partner, counter: number, nowMs: number): void {
-    const { connection, membership, refusals, rules } = this.#parts;
-    const { life, relayedCounter, relayedHealthyMs, heartbeatPeriodMs } = partner;
-    const sinceToldMs = connection.healthy.at(nowMs) - relayedHealthyMs;
-    const downPeriodMs = membership.downPeriodOf(heartbeatPeriodMs);
-    if (!rules.wasMadeUp(counter, relayedCounter, sinceToldMs, downPeriodMs)) return;
+    const { connection, downPeriodMs, refusals, rules } = this.#parts;
+    const sinceToldMs = connection.healthy.at(nowMs) - partner.relayedHealthyMs;
+    if (!rules.wasMadeUp(counter, partner.relayedCounter, sinceToldMs, downPeriodMs)) return;
     partner.relayedCounter = 0;
-    refusals.refused("implausible", life, nowMs);
-    refusals.report({ kind: "counterAhead", life }, nowMs);
+    refusals.refused("implausible", partner.life, nowMs);
   }
 
   #hearOfSelf(caller: Partner, counter: number, nowMs: number): void {

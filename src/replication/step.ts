@@ -90,7 +90,7 @@ export type Trouble =
     }
   | {
       readonly kind: "crowded";
-      readonly table: "lives" | "livesOver" | "claims" | "topics" | "observers" | "foreignNodes";
+      readonly table: "lives" | "livesOver" | "claims" | "observers" | "foreignNodes";
     };
 
 /** What is told about other lives and about what goes wrong. */

@@ -3,7 +3,6 @@ import { TrackerError } from "../errors.js";
 import type { TrackerEvents } from "./events.js";
 import { MAX_CHAINED_DIFFS, MAX_NESTED_DIFFS } from "./delivery.js";
 import { LIMITS, MAX_FOREIGN_NODES, MAX_OBSERVERS } from "../replication/limits.js";
-import { FOLLOWING_LIMITS } from "../replication/following/limits.js";
 import type { VersionRange } from "../replication/message.js";
 import type { ReplicaLink, Trouble } from "../replication/step.js";
 
@@ -24,11 +23,7 @@ const CROWDED = {
   },
   claims: {
     limit: LIMITS.claimedSlices,
-    text: "shards are claimed by nodes that have sent nothing of them: what further ones have comes a few shards at a time",
-  },
-  topics: {
-    limit: FOLLOWING_LIMITS.topicsHeard,
-    text: "topics are told by other nodes: what further ones say of theirs is not kept",
+    text: "shards, or topics, are only claimed by other nodes: further ones come later",
   },
   observers: {
     limit: MAX_OBSERVERS,
