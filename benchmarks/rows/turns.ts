@@ -26,6 +26,7 @@ const options: LabOptions = {
   permdownPeriodMs: 60_000,
 };
 const behaviour = { handleDiff: () => {} };
+const TOPIC = "lobby";
 
 export const turns: Benchmark = {
   name: "turns",
@@ -38,9 +39,11 @@ export const turns: Benchmark = {
       const { table } = fillBareTable(count);
       // The first run compiles what a server has compiled within its first minute.
       await longestTurns(100_000);
+      await longestTurnsOfFollowers(100_000);
       for (let run = 0; run < runs; run++) {
         progress(`${count}: ${run + 1} of ${runs}`);
-        for (const [what, longestMs] of await longestTurns(count)) {
+        const measured = [...(await longestTurns(count)), ...(await longestTurnsOfFollowers(count))];
+        for (const [what, longestMs] of measured) {
           const values = figures.get(what) ?? [];
           figures.set(what, values);
           values.push(longestMs);
@@ -70,18 +73,75 @@ export const turns: Benchmark = {
   },
 };
 
-/** What happens, and the longest turn meanwhile on any node. */
-async function longestTurns(count: number): Promise<Map<string, number>> {
-  const time = new MeteredTime();
-  const lab = new Lab({}, time);
+/** Notes the longest turn of any node while something happens. */
+type During = (what: string, run: () => Promise<unknown>) => Promise<void>;
+
+function meter(time: MeteredTime): { readonly longest: Map<string, number>; readonly during: During } {
   const longest = new Map<string, number>();
-  const during = async (what: string, run: () => Promise<unknown>): Promise<void> => {
+  const during: During = async (what, run) => {
     time.promisesEnd();
     collectGarbage();
     time.longestMs = 0;
     await run();
     longest.set(what, time.longestMs);
   };
+  return { longest, during };
+}
+
+/** The same of two nodes of which one follows a large topic of the other. What the caller itself does in one turn is not counted. */
+async function longestTurnsOfFollowers(count: number): Promise<Map<string, number>> {
+  const time = new MeteredTime();
+  const lab = new Lab({}, time);
+  const { longest, during } = meter(time);
+  const followed: LabOptions = { ...options, holds: "followed" };
+  const author = await lab.start("author", followed, behaviour);
+  const follower = await lab.start("follower", followed, behaviour);
+  const follow = follower.follow(TOPIC);
+  const first = new Session();
+  author.track(first, TOPIC, "first", metaOf(1));
+  await lab.until(() => follow.count() === 1);
+  await lab.advance(5_000);
+  const session = new Session();
+  await during("followed, all come at once", async () => {
+    for (let i = 1; i <= count; i++) author.track(session, TOPIC, keyOf(i), metaOf(i));
+    await lab.until(() => follow.count() === count + 1);
+  });
+  await during("followed, their node goes down", async () => {
+    lab.wire.hold();
+    await lab.until(() => follow.count() === 0);
+  });
+  await during("followed, it comes back", async () => {
+    lab.wire.release();
+    await lab.until(() => follow.count() === count + 1);
+  });
+  await during("followed, all are updated at once", async () => {
+    for (let i = 1; i <= count; i++) author.update(session, TOPIC, keyOf(i), metaOf(i, 1));
+    const last = metaOf(count, 1).page;
+    await lab.until(() => follow.getByKey(keyOf(count))[0]?.meta.page === last);
+  });
+  await during("followed, their session closes", async () => {
+    const closingMs = processorMs(() => session.close());
+    await lab.until(() => follow.count() === 1);
+    time.longestMs = Math.max(time.longestMs, closingMs);
+  });
+  for (let i = 1; i <= count; i++) {
+    author.track(first, TOPIC, keyOf(i), metaOf(i));
+    if (i % 1_000 === 0) await lab.advance(10);
+  }
+  await lab.until(() => follow.count() === count + 1);
+  await during("followed, a goodbye, and its window", async () => {
+    await author.stop();
+    await lab.until(() => follow.count() === 0);
+  });
+  await follower.stop({ handoffMs: 0 });
+  return longest;
+}
+
+/** What happens, and the longest turn meanwhile on any node. */
+async function longestTurns(count: number): Promise<Map<string, number>> {
+  const time = new MeteredTime();
+  const lab = new Lab({}, time);
+  const { longest, during } = meter(time);
   const call = (what: string, run: () => void): void => {
     collectGarbage();
     longest.set(what, processorMs(run));

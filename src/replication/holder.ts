@@ -215,7 +215,7 @@ export class Holder implements Machine {
     return [{ type: "wake", atMs: nowMs }];
   }
 
-  /** R111: a side that nobody has heard for long is let go; its numbers are kept for the next one. */
+  /** R112: a side that nobody has heard for long is let go; its numbers are kept for the next one. */
   #letGoIfUnheard(side: Follower, nowMs: number): void {
     const { rules, permdownPeriodMs } = this.#options;
     if (this.#isOpen || !rules.isSideLetGo(nowMs - this.#closedMs, permdownPeriodMs)) return;

@@ -60,28 +60,28 @@ export const FOLLOWING_RULES = {
     count === entries && digest === heldDigest,
 
   /**
-   * R108: A large topic is told in stretches. From its latest births down, and each is asked for. Else a topic of a hundred
+   * R109: A large topic is told in stretches. From its latest births down, and each is asked for. Else a topic of a hundred
    * thousand is told and merged in one turn, and one lost frame costs all of it. Returns how many births a frame may have of what it
    * opens.
    */
   stretchBirths: ({ stretchBirths }: FollowingLimits): number => stretchBirths,
 
-  /** R108: The same for an answer to a follower that lacks much: whether so many changes are told, or everything is, anew. */
+  /** R109: The same for an answer to a follower that lacks much: whether so many changes are told, or everything is, anew. */
   isTold: (changes: number, { changesTold }: FollowingLimits): boolean => changes <= changesTold,
 
   /**
-   * R109: What was shown is shown until its turn comes. What is held of a topic that is told anew, and stands below its floor, is set aside
+   * R110: What was shown is shown until its turn comes. What is held of a topic that is told anew, and stands below its floor, is set aside
    * until it is told, or all is. Else a node that was cut off for a while shows everybody who was there as leaving, and
    * coming again.
    */
   isSetAside: (clock: number, floor: number): boolean => clock <= floor,
 
-  /** R109: Whether all is set aside at once, as everything comes anew: in stretches, or where much was held. */
+  /** R110: Whether all is set aside at once, as everything comes anew: in stretches, or where much was held. */
   isBesideHeld: (held: number, floors: number, { stretchBirths }: FollowingLimits): boolean =>
     floors > 0 || held > stretchBirths,
 
   /**
-   * R110: A topic is complete when its last stretch has come. Else the first follower of a large topic is told that it is complete
+   * R111: A topic is complete when its last stretch has come. Else the first follower of a large topic is told that it is complete
    * after the first thousand.
    */
   isToldWhole: (floor: number): boolean => floor === 0,
@@ -262,17 +262,17 @@ export const FOLLOWING_RULES = {
   mayRegister: (holdsEverything: boolean): boolean => !holdsEverything,
 
   /**
-   * R111: What nobody listens to is let go. The side of a node that holds everything which those hear that follow, when nobody has for the
+   * R112: What nobody listens to is let go. The side of a node that holds everything which those hear that follow, when nobody has for the
    * time after which the silent are forgotten; it is begun anew, with numbers that go on. Else one visit of a node that follows doubles
    * what such a node keeps of its own, for good.
    */
   isSideLetGo: (sinceClosedMs: number, permdownPeriodMs: number): boolean => sinceClosedMs > permdownPeriodMs,
 
-  /** R111: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
+  /** R112: The numbers of the side that is begun anew go on. Else a ref means two entries, and who knows the one before drops its frames. */
   goesOnFrom: (begun: Begun | undefined): Begun | undefined => begun,
 
   /**
-   * R112: What changes at once is told in portions. Each up to the clock of its last change, and the next one in the next turn. Else a
+   * R113: What changes at once is told in portions. Each up to the clock of its last change, and the next one in the next turn. Else a
    * session of a hundred thousand entries is told and merged in one turn. Returns how many changes a portion has.
    */
   changesAtOnce: ({ changesTold }: FollowingLimits): number => changesTold,
@@ -300,7 +300,7 @@ export const FOLLOWING_RULES = {
     (sample === 0 || entries >= limit) && (entries <= 2 * limit || halved < limit),
 
   /**
-   * R180: A sample that is all there is is told as none. And told anew when others come beside it. Else a follow that lists
+   * R108: A sample that is all there is is told as none. And told anew when others come beside it. Else a follow that lists
    * everybody says that there are others.
    */
   isAllAsTold: (isAll: boolean, wasAll: boolean): boolean => isAll === wasAll,

@@ -1,5 +1,5 @@
 /**
- * What a follower held of topics that are told anew, in stretches (R109): it is shown until it is told, by its clock or in a
+ * What a follower held of topics that are told anew, in stretches (R110): it is shown until it is told, by its clock or in a
  * later revision; and what is not told leaves when the topic was told to its end, so many at a time that no turn is long.
  *
  * Knows no frame, and what is held only as far as it is told.
