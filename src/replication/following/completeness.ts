@@ -81,10 +81,11 @@ export class Completeness {
   /** Asks for what is not complete: those that are listed and have not answered, and registrars. Once per heartbeat. */
   pursue(nowMs: number): void {
     const { limited, meetings, meet } = this.#of;
+    const awaited = this.#awaited();
     for (const topic of this.#waiting.nextRound()) {
       limited.pursue(topic);
       const known = this.#knownOf(topic, nowMs);
-      if (this.isComplete(topic, nowMs)) {
+      if (this.isComplete(topic, nowMs, awaited)) {
         // One that has reached its limit may fall below it again: then it matters who there is.
         if (known.isSettled) this.#waiting.delete(topic);
         continue;
@@ -99,12 +100,17 @@ export class Completeness {
    * this was asked first, and from then on all that have waited for a down period.
    */
   areComplete(nowMs: number): boolean {
-    return this.#waiting.areOver((topic) => this.isComplete(topic, nowMs));
+    const awaited = this.#awaited();
+    return this.#waiting.areOver((topic) => this.isComplete(topic, nowMs, awaited));
   }
 
-  /** Whether all is held that is to be, of what anybody who is up has in a followed topic. */
-  isComplete(topic: string, nowMs: number): boolean {
-    const { follows, limited, pairOf, isUp, pairs } = this.#of;
+  /**
+   * Whether all is held that is to be, of what anybody who is up has in a followed topic.
+   *
+   * @param awaited are those who may not have answered something; for many topics they are looked for once.
+   */
+  isComplete(topic: string, nowMs: number, awaited?: Iterable<Pair>): boolean {
+    const { follows, limited, pairOf, isUp } = this.#of;
     const generation = follows.generationOf(topic);
     if (generation === undefined) return false;
     if (!limited.haveAnswered(topic)) return false;
@@ -120,9 +126,13 @@ export class Completeness {
       if (pair !== undefined && isAwaited(pair)) return false;
     }
     // Who came after the list was told has opened the topic itself, and is asked for more where more is wanted since.
-    for (const pair of pairs())
-      if (pair.isAwaited && pair.followed.openedIn(topic) === generation && isAwaited(pair)) return false;
+    for (const pair of awaited ?? this.#awaited())
+      if (pair.followed.openedIn(topic) === generation && isAwaited(pair)) return false;
     return true;
+  }
+
+  #awaited(): Pair[] {
+    return [...this.#of.pairs()].filter((pair) => pair.isAwaited);
   }
 
   /** Whom this node knows of a topic, as its registrar. */
