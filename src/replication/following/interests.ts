@@ -322,8 +322,10 @@ export class Interests {
   closed(pair: Pair, topic: string, isListed: boolean): void {
     const generation = this.follows.generationOf(topic);
     if (generation === undefined) return;
+    const isAsked = pair.wishes.get(topic)?.generation === generation && !pair.wishes.isKnown(topic);
     if (this.#protocol.rules.isAskedAgain(isListed)) this.#wishAnew(pair, topic, generation);
-    else {
+    // One that is being asked since answers, whatever it has closed before.
+    else if (!isAsked) {
       this.meetings.left(pair.life, topic);
       this.limited.left(pair, topic);
     }

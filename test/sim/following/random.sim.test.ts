@@ -14,7 +14,7 @@ const FAILED_ONCE = [
 /** The same of clusters in which some nodes hold everything. */
 const MIXED_FAILED_ONCE = [
   24, 27, 51, 200_000_737, 200_000_905, 200_001_010, 200_001_142, 200_001_520, 200_004_742, 310_000_851,
-  320_002_868, 340_000_090, 340_000_198,
+  320_002_868, 340_000_090, 340_000_198, 500_001_414,
 ];
 
 describe("random schedules of nodes that follow", () => {
