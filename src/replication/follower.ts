@@ -3,8 +3,8 @@
  * This node holds its own entries and those of the topics that it follows; everything else is between others. Of a node that
  * holds everything it is the side that those hear which follow (`holder.ts`).
  *
- * Here is decided what an event is to which part. What is said is the business of the pairs; to whom and why, of
- * the interests; when, of the speaking; who is alive, of the membership.
+ * This file takes each event to the parts that it concerns. The pairs know what is said, the interests to whom and why, the
+ * speaking when, and the membership who is alive.
  */
 import { SeenTimes } from "./authoring/seen-times.js";
 import { Beats } from "./beats.js";
@@ -29,6 +29,7 @@ import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
 import { Listening } from "./listening.js";
 import { Membership } from "./lives/membership.js";
+import { isAddressedTo } from "./life.js";
 import type { Life } from "./life.js";
 import type { Machine, Waits } from "./machine.js";
 import { Refusals } from "./lives/refusals.js";
@@ -405,7 +406,7 @@ export class Follower implements Machine {
     if (hearing.type !== "heard") return this.#refusals.refused(hearing.type, from, nowMs);
     const { replica: partner } = hearing;
     // For an earlier life of this node: it tells only that its sender is alive.
-    if (to !== undefined && !life.incarnation.endsWith(to)) this.counters.framesMisaddressed += 1;
+    if (to !== undefined && !isAddressedTo(life.incarnation, to)) this.counters.framesMisaddressed += 1;
     else {
       if (this.#listening.hear(partner, frame, nowMs)) this.#speaking.answer(partner, nowMs);
       this.#rolling.hear(partner, frame, nowMs);

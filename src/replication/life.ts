@@ -34,6 +34,11 @@ export function isIncarnation(value: unknown): value is string {
   return typeof value === "string" && INCARNATION.test(value);
 }
 
+/** Whether a frame that names an incarnation, or the end of it as those do that follow, is for this one. */
+export function isAddressedTo(incarnation: string, to: string): boolean {
+  return incarnation.endsWith(to);
+}
+
 /** The replica name under which a life's dots are known. */
 export function replicaOf(life: Life): string {
   return `${life.name}@${life.incarnation}`;

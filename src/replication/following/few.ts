@@ -1,7 +1,8 @@
 /**
  * A set of objects that has one member most often, a few sometimes, and many seldom: the member itself, a list, or a Set.
- * There is one for each topic of each pair of nodes, and a Set of one takes 184 bytes. What changes it returns what stands for
- * it from then on; a list is never changed, so that whoever walks it sees what was there. Knows nothing of its members.
+ * There is one for each topic of each pair of nodes, and a Set of one takes 184 bytes. A change returns the new value, which takes
+ * the place of the old one. A list itself never changes, so a walk over it sees the members that it began with. Knows nothing of its
+ * members.
  */
 
 /** To look for one among so many costs less than a Set of them takes. */

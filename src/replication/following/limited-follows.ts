@@ -184,9 +184,8 @@ export class LimitedFollows {
 
   /** Whether all who are chosen have told what is wished of them: also one that no registrar names yet. */
   haveAnswered(topic: string): boolean {
-    for (const pair of this.#chosenOf(topic))
-      if (!pair.hasAnswered(topic, this.#topics.get(topic)!)) return false;
-    return true;
+    const limited = this.#topics.get(topic);
+    return limited === undefined || this.#upOf(limited).every((pair) => pair.hasAnswered(topic, limited));
   }
 
   /** Whether as many are listed as are wanted. */
@@ -194,12 +193,13 @@ export class LimitedFollows {
     const limited = this.#topics.get(topic);
     if (limited === undefined) return false;
     let held = this.#port.ownEntriesOf(topic);
-    for (const pair of this.#chosenOf(topic)) held += pair.followed.sizeOf(topic);
+    for (const pair of this.#upOf(limited)) held += pair.followed.sizeOf(topic);
     return !this.#rules.takesMore(held, limited.limit);
   }
 
-  #chosenOf(topic: string): Pair[] {
-    return [...(this.#topics.get(topic)?.chosen ?? [])].filter((pair) => this.#port.isUp(pair));
+  /** Those who are chosen, and up. */
+  #upOf({ chosen }: Limited): Pair[] {
+    return [...chosen].filter((pair) => this.#port.isUp(pair));
   }
 
   /** Whether anybody who is up is known to have more in a topic than is listed here. */
@@ -220,9 +220,9 @@ export class LimitedFollows {
   #balance(topic: string, isPatient: boolean): void {
     const limited = this.#topics.get(topic);
     if (limited === undefined) return;
-    const { limit, chosen } = limited;
+    const { limit } = limited;
     let held = this.#port.ownEntriesOf(topic);
-    for (const pair of chosen) if (this.#port.isUp(pair)) held += pair.followed.sizeOf(topic);
+    for (const pair of this.#upOf(limited)) held += pair.followed.sizeOf(topic);
     if (this.#rules.takesMore(held, limit)) {
       this.#port.lacks(topic);
       const expected = isPatient ? held + this.#awaited(topic, limited) : held;

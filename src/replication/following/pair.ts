@@ -273,7 +273,7 @@ export class Pair {
     if (owes || this.authored.isPending || toldMs === -Infinity) this.#patientSinceMs ??= nowMs;
     const sinceMs = Math.min(this.#patientSinceMs ?? Infinity, toldMs === -Infinity ? Infinity : toldMs);
     const { rules, limits } = following;
-    const standsMs = rules.aloneMs(this.#standsSinceMs, limits.summaryDelayMs / 2);
+    const standsMs = rules.aloneMs(this.#standsSinceMs, rules.alongMs(limits));
     return Math.min(this.#summaryMs, rules.aloneMs(sinceMs, patienceMs), standsMs);
   }
 
@@ -317,7 +317,7 @@ export class Pair {
       letters.counts = this.counts.say(nowMs, { awaitedMs, restMs: awaitedMs });
     const isBeside =
       Object.keys(letters).length > 0 || this.#owesWishesHeard || this.#standsSinceMs < Infinity;
-    this.#takeShare(letters, isBeside ? nowMs + limits.summaryDelayMs / 2 : nowMs, nowMs, isAlive);
+    this.#takeShare(letters, isBeside ? nowMs + rules.alongMs(limits) : nowMs, nowMs, isAlive);
     if (this.#owesWishesHeard) {
       const { version } = this.authored.summary;
       letters.wishesHeard = { ...this.wishesHeard.heard, share: this.authored.stream, version };

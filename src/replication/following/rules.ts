@@ -118,6 +118,9 @@ export const FOLLOWING_RULES = {
   summaryDelayMs: (isConfirmed: boolean, limits: FollowingLimits): number =>
     isConfirmed ? limits.summaryPeriodMs : limits.summaryDelayMs,
 
+  /** R73: How long before it is due a summary goes with a frame that leaves anyway; and so long its confirmation waits for one. */
+  alongMs: ({ summaryDelayMs }: FollowingLimits): number => summaryDelayMs / 2,
+
   /**
    * R87: A summary is confirmed, or said again. The follower says so where it stands as the author does. Else one whose last
    * frame and summaries were lost says for a minute that it is complete.

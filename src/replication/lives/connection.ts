@@ -2,6 +2,7 @@
  * How this node is connected, as the pubsub says and as far as it hears itself; when it says that it is there; and
  * which of the time that passes counts for the silence of others. Time comes in as an argument; knows no other life.
  */
+import { isAddressedTo } from "../life.js";
 import type { Life } from "../life.js";
 import type { Frame } from "../message.js";
 import type { Rules } from "../rules.js";
@@ -226,6 +227,5 @@ export class Connection {
 
 /** The way on which a frame of this life came: what is addressed to another life and comes here was broadcast. */
 function wayOf(to: string | undefined, incarnation: string): VoiceWay {
-  // Where nodes follow, a frame tells the end of it.
-  return to !== undefined && incarnation.endsWith(to) ? "inbox" : "broadcasts";
+  return to !== undefined && isAddressedTo(incarnation, to) ? "inbox" : "broadcasts";
 }

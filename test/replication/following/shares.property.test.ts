@@ -64,15 +64,18 @@ function doingsOf(text: string): Doing[] {
   });
 }
 
+/** What an author remembers, and how much it tells at once: removals, closes, births of a stretch, changes. */
+const variants: [title: string, removals: number, closes: number, births: number, changes: number][] = [
+  ["all removals and closes kept", 1_000, 100, 2_048, 4_096],
+  ["few kept", 2, 1, 2_048, 4_096],
+  ["told in stretches of two births", 1_000, 100, 2, 4],
+  ["told in stretches of one, few kept", 2, 1, 1, 2],
+  ["told a change at a time", 1_000, 100, 2_048, 1],
+  ["told a change at a time, in stretches of two births", 1_000, 100, 2, 1],
+];
+
 describe("a share", () => {
-  it.each([
-    ["all removals and closes kept", 1_000, 100, 2_048, 4_096],
-    ["few kept", 2, 1, 2_048, 4_096],
-    ["told in stretches of two births", 1_000, 100, 2, 4],
-    ["told in stretches of one, few kept", 2, 1, 1, 2],
-    ["told a change at a time", 1_000, 100, 2_048, 1],
-    ["told a change at a time, in stretches of two births", 1_000, 100, 2, 1],
-  ])(
+  it.each(variants)(
     "is at any time what its author had at one place, and in the end what it has: %s",
     (_, removals, closes, births, changes) => {
       fc.assert(
@@ -84,21 +87,17 @@ describe("a share", () => {
     },
   );
 
-  it.each([
-    ["all removals and closes kept", 1_000, 100, 2_048, 4_096],
-    ["few kept", 2, 1, 2_048, 4_096],
-    ["told in stretches of two births", 1_000, 100, 2, 4],
-    ["told in stretches of one, few kept", 2, 1, 1, 2],
-    ["told a change at a time", 1_000, 100, 2_048, 1],
-    ["told a change at a time, in stretches of two births", 1_000, 100, 2, 1],
-  ])("is so too where its follows have limits, which change: %s", (_, removals, closes, births, changes) => {
-    fc.assert(
-      fc.property(anyLimitedDoings, (doings) => {
-        expect(findingsOf(doings, protocolOf(removals, closes, {}, births, changes))).toEqual([]);
-      }),
-      { numRuns: 500 },
-    );
-  });
+  it.each(variants)(
+    "is so too where its follows have limits, which change: %s",
+    (_, removals, closes, births, changes) => {
+      fc.assert(
+        fc.property(anyLimitedDoings, (doings) => {
+          expect(findingsOf(doings, protocolOf(removals, closes, {}, births, changes))).toEqual([]);
+        }),
+        { numRuns: 500 },
+      );
+    },
+  );
 
   it("is told again from its beginning where its last stretch was lost, and there is nothing of it", () => {
     const doings =
