@@ -14,6 +14,7 @@ import type { Protocol } from "../../../src/replication/rules.js";
 import type { Effect, VoiceWay } from "../../../src/replication/step.js";
 import { decodeFollowing } from "../../../src/replication/following/codec.js";
 import { utf8Length } from "../../../src/replication/bytes.js";
+import type { OwnEntries } from "../../../src/replication/following/own-entries.js";
 import type { FollowingProtocol } from "../../../src/replication/following/rules.js";
 import type { AuthoredShare } from "../../../src/replication/following/share-author.js";
 import { hashText } from "../../../src/replication/hash.js";
@@ -80,6 +81,8 @@ export interface Node {
   hearsFollowers: boolean;
   /** Its own entries, as those that follow know them, when it was looked last. */
   readonly noted: Set<ReplicatedEntry>;
+  /** Whose they were then, and at which clock. */
+  notedOf: { readonly own: OwnEntries; readonly clock: number } | undefined;
   /** What its sessions have, and when it was last changed. */
   readonly entries: Map<ReplicatedEntry, number>;
   readonly folds: Map<string, DiffFold>;
@@ -215,6 +218,7 @@ export class Cluster {
       sides: 0,
       hearsFollowers: holds === "followed",
       noted: new Set(),
+      notedOf: undefined,
       entries: new Map(),
       folds: new Map(),
       countsTold: new Map(),
@@ -387,15 +391,20 @@ export class Cluster {
   }
 
   /** What an author has from now on: one change at a time, but where a side begins. */
-  #noteChange({ life, follower, noted }: Node): void {
+  #noteChange(node: Node): void {
+    const { life, follower, noted } = node;
     const history = this.#histories.get(replicaOf(life));
     const { own } = follower.interests;
+    // Each change has a clock of its own.
+    const { clock } = own;
+    if (own === node.notedOf?.own && clock === node.notedOf.clock) return;
+    node.notedOf = { own, clock };
     const present = new Set([...own.topics()].flatMap((topic) => [...own.of(topic)]));
     const born = [...present].filter((entry) => !noted.has(entry));
     for (const entry of noted) {
       if (present.has(entry)) continue;
       noted.delete(entry);
-      history?.removed(entry, born.length === 0 ? own.clock : own.clock - 1);
+      history?.removed(entry, born.length === 0 ? clock : clock - 1);
     }
     for (const entry of born) {
       noted.add(entry);
