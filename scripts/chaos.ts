@@ -123,6 +123,7 @@ async function main(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupted.abort());
   const broker = await openBroker(pubsub);
   const bar = new SingleBar({ format: "{bar} {value}/{total} s, {did}", hideCursor: true });
+  let checkpoint = 0;
   bar.start(Math.round(minutes * 60), 0, { did: "starting" });
   try {
     const { failures, events, counts } = await runChaos({
@@ -136,7 +137,14 @@ async function main(): Promise<void> {
       clients: clientsOf(pubsub),
       ...(broker !== undefined && { broker }),
       signal: interrupted.signal,
-      progress: (chaosMs, soFar) => bar.update(Math.round(chaosMs / 1_000), { did: summaryOf(soFar) }),
+      progress: (chaosMs, soFar) => {
+        const seconds = Math.round(chaosMs / 1_000);
+        bar.update(seconds, { did: summaryOf(soFar) });
+        // Where nobody watches a bar, a line for each comparison is what tells how far it has come.
+        if (process.stderr.isTTY || soFar.checkpoint === checkpoint) return;
+        checkpoint = soFar.checkpoint;
+        console.log(`${seconds} s of ${Math.round(minutes * 60)}: ${summaryOf(soFar)}`);
+      },
     });
     bar.stop();
     if (failures.length > 0) {

@@ -16,7 +16,7 @@ import { differences, type Listing } from "./settle.js";
 import { watchStalls } from "./stalls.js";
 import { everyone, lifeIdOf, Timeline, type DownReport, type Suspicion } from "./timeline.js";
 
-const eventsKept = 80;
+const eventsKept = 400;
 const failuresKept = 40;
 /** From one burst of commands to the next. */
 const burstPauseMs = { low: 5, high: 60 };
@@ -68,6 +68,7 @@ class Chaos {
   #chaosMs = 0;
   #isEnding = false;
   #revisions = 0;
+  #logged = { text: "", times: 0 };
 
   constructor(options: ChaosOptions) {
     this.#options = options;
@@ -442,8 +443,14 @@ class Chaos {
     this.#fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 
+  /** What is said many times in a row, as by a client whose broker is gone, stands there once. */
   #log(text: string, atMs = machineMs()): void {
-    this.#events.push(`${this.#secondsAt(atMs)} ${text}`);
+    if (text === this.#logged.text) {
+      this.#events.pop();
+      this.#logged.times += 1;
+    } else this.#logged = { text, times: 1 };
+    const { times } = this.#logged;
+    this.#events.push(`${this.#secondsAt(atMs)} ${text}${times > 1 ? ` (${times} times)` : ""}`);
     if (this.#events.length > eventsKept) this.#events.shift();
   }
 
