@@ -24,6 +24,7 @@ import type { FollowerEvent, FollowerOptions, FollowerSizes } from "./following/
 import { sizesOf } from "./following/sizes.js";
 import { Rolls } from "./following/rolls.js";
 import { FOLLOWING_PROTOCOL } from "./following/rules.js";
+import { Views } from "./following/views.js";
 import { FollowingBorder } from "./following-border.js";
 import { Connection } from "./lives/connection.js";
 import { Greetings } from "./lives/greetings.js";
@@ -151,12 +152,15 @@ export class Follower implements Machine {
       effects,
       common?.room,
     );
+    const views = new Views();
+    if (!holdsEverything) views.came(life);
     const of: PairsOf = {
       own: this.interests.own,
       generationOf: holdsEverything ? () => GENERATION_OF_EVERYTHING : this.interests.follows.generationOf,
       listOf: (topic, timeMs) => this.interests.completeness.listOf(topic, timeMs),
       hasNews: port.hasNews,
       patienceMs: options.heartbeatPeriodMs,
+      views,
       holdsEverything,
       protocol,
       following,
@@ -164,7 +168,7 @@ export class Follower implements Machine {
     const agenda = new Agenda<Partner>();
     const rolls = new Rolls<Partner>({ self: life, ...options, ...following });
     this.#partnerLives = new PartnerLives({
-      ...{ border: this.border, rolls },
+      ...{ border: this.border, rolls, views },
       ...{
         shown: this.#shown,
         interests: this.interests,

@@ -6,6 +6,7 @@ import type { Agenda } from "./following/agenda.js";
 import type { Interests } from "./following/interests.js";
 import type { Pair } from "./following/pair.js";
 import type { Rolls } from "./following/rolls.js";
+import type { Views } from "./following/views.js";
 import type { FollowingBorder } from "./following-border.js";
 import type { Life } from "./life.js";
 import type { Greetings } from "./lives/greetings.js";
@@ -22,6 +23,8 @@ export interface Concerned {
   readonly shown: ShownLives;
   readonly interests: Interests;
   readonly rolls: Rolls<Partner>;
+  /** Of those that follow, as nodes that hold everything do not hear each other here. */
+  readonly views: Views;
   readonly reading: Reading;
   readonly greetings: Greetings;
   /** When something is to be said to whom. */
@@ -158,13 +161,16 @@ export class PartnerLives implements MembershipListener<Partner> {
   #came(partner: Partner): void {
     this.#up.set(partner.name, partner);
     this.#concerned.interests.came(partner.pair);
-    if (!partner.pair.holdsEverything) this.#concerned.rolls.came(partner.name);
+    if (partner.pair.holdsEverything) return;
+    this.#concerned.rolls.came(partner.name);
+    this.#concerned.views.came(partner.life);
   }
 
   #went(partner: Partner, nowMs: number): void {
     if (this.#up.get(partner.name) !== partner) return;
     this.#up.delete(partner.name);
     this.#concerned.interests.went(partner.pair, nowMs);
-    if (!partner.pair.holdsEverything) this.#concerned.rolls.went(partner.name);
+    this.#concerned.rolls.went(partner.name);
+    this.#concerned.views.went(partner.name);
   }
 }

@@ -282,6 +282,12 @@ const rules: readonly BrokenRule[] = [
     run: whatChangesAtOnceIsToldInPortions,
   },
   {
+    rule: "R114: a registrar names lives by their places only to one that takes the same lives for up",
+    broken: { sharedView: (_, heard) => heard },
+    found: / follows .* and holds /,
+    seed: 2,
+  },
+  {
     rule: "R110: what was shown is shown until its turn comes",
     broken: { isSetAside: () => false, isBesideHeld: () => false },
     found: /leaves are told where one has left/,

@@ -15,7 +15,7 @@ import type { InterestsOptions, InterestsPort } from "./interests-port.js";
 import { LimitedFollows } from "./limited-follows.js";
 import { Meetings } from "./meetings.js";
 import { FOLLOWS, HAS, NO_LIMIT } from "./message.js";
-import type { Member, Members, Said, Stake, Wish } from "./message.js";
+import type { Member, Members, Said, Stake, Stakes, Wish } from "./message.js";
 import { OwnEntries } from "./own-entries.js";
 import type { Pair } from "./pair.js";
 import { Registrar } from "./registrar.js";
@@ -278,7 +278,8 @@ export class Interests {
     this.counts.forget(pair);
   }
 
-  heardStakes(pair: Pair, said: Said<Stake>): void {
+  heardStakes(pair: Pair, said: Stakes): void {
+    pair.viewHeard = said.view;
     const hearing = pair.stakesHeard.hear(said, (topic, stake) => {
       this.registrar.enlist(pair.life, topic, stake);
       if (stake !== undefined && this.meetings.stakeIn(topic).roles !== 0)
@@ -299,9 +300,11 @@ export class Interests {
 
   /** Returns whether there was room for all lists. */
   heardMembers(pair: Pair, members: Members): boolean {
+    const lists = pair.listed(members);
+    if (lists === undefined) return true;
     let areKept = true;
     pair.stakes.confirm(members);
-    for (const list of members.lists) {
+    for (const list of lists) {
       areKept = this.meetings.listed(pair.life.name, list, pair.stakes.isKnown(list.topic)) && areKept;
       if (this.follows.generationOf(list.topic) !== undefined) this.completeness.doubt(list.topic);
     }

@@ -3,8 +3,8 @@
  * Promises and knows what `codec.ts` beside this file does; births and removals are those of `src/replication/wire`.
  *
  *     "g"  stream, number, stream, number, stream, number        heard of your stakes, wishes and counts
- *     "e"  stream, since, steps, [ topic, roles, follow ]*
- *     "m"  stream, number, lives, [ topic, settled, [ life, roles, follow ]* ]*
+ *     "e"  stream, since, steps, [ topic, roles, follow ]*, view
+ *     "m"  stream, number, lives, [ topic, settled, [ life, roles, follow ]* ]*, view
  *     "w"  stream, since, steps, [ topic, follow ]*
  *     "a"  stream, number, share, version                        heard of your wishes
  *     "s"  stream, whole, since, steps, from, steps, [ topic, follow ]*, [ topic ]*, removals, births, [ topic, floor, below ]*,
@@ -15,15 +15,15 @@
  *     "h"  stream, number                                        heard of your counts
  *     "q"  stream, clock, version
  *
- * Steps lead from the number before them to the one up to which something is said. A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
+ * Steps lead from the number before them to what is said with it. A follow is its generation, or [ generation, limit ] where that is not 0; in an open, with sample and entries behind it.
  *
  * What is marked by a star is one flat array; floors and closed births are left away where there are none; of the numbers of a count
- * those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other, and a life is the index
- * of its name among them, halved. The topic of an open or a floor is its index in the strings of the births, or itself where no birth
+ * those are left away that are 0 with all behind them. Lives are names and incarnations, one after the other; a life is its place in the
+ * view, or -1, -2 and so on: the first of the lives, the second. A view is left away where there is none to tell. The topic of an open or a floor is its index in the strings of the births, or itself where no birth
  * has it.
  */
 import { fitsJsonText } from "../bytes.js";
-import { isIncarnation } from "../life.js";
+import { isIncarnation, replicaOf } from "../life.js";
 import type { Life } from "../life.js";
 import { LIMITS, MAX_NAME_BYTES } from "../limits.js";
 import type { WireBirth } from "../message.js";
@@ -67,7 +67,9 @@ export function encodeLetters(letters: Letters, form: BirthsForm): unknown[] {
   if (stakes !== undefined)
     parts.push(
       "e",
-      encodeSaid(stakes, ({ roles, generation, limit }) => [roles, followOf(generation, limit)]),
+      encodeSaid(stakes, ({ roles, generation, limit }) => [roles, followOf(generation, limit)]).concat(
+        stakes.view ?? [],
+      ),
     );
   if (members !== undefined) parts.push("m", encodeMembers(members));
   if (wishes !== undefined)
@@ -117,7 +119,10 @@ export function decodeLetters(parts: readonly unknown[]): {
         };
         break;
       case "e":
-        letters.stakes = decodeSaid(part, 3, items, (said, at) => decodeStake(said[at], said[at + 1]));
+        letters.stakes = {
+          ...decodeSaid(part, 3, items, (said, at) => decodeStake(said[at], said[at + 1])),
+          ...decodeView(part),
+        };
         break;
       case "m":
         letters.members = decodeMembers(part, items);
@@ -278,14 +283,19 @@ function decodeTally(value: unknown): Tally {
   return { want, ask, answers, entries, tells, sum, isSettled: settled === 1 };
 }
 
-function encodeMembers({ stream, number, lists }: Members): unknown[] {
+function decodeView({ 4: view }: readonly unknown[]): { readonly view?: number } {
+  return view === undefined ? {} : { view: integer(view, "view") };
+}
+
+function encodeMembers({ stream, number, lists, view }: Members): unknown[] {
   const lives: string[] = [];
   const indexes = new Map<string, number>();
-  const indexOf = ({ name, incarnation }: Life): number => {
-    const id = `${incarnation}${name}`;
+  const indexOf = (life: Life | number): number => {
+    if (typeof life === "number") return life;
+    const id = replicaOf(life);
     let index = indexes.get(id);
     if (index === undefined) {
-      index = lives.push(name, incarnation) / 2 - 1;
+      index = -lives.push(life.name, life.incarnation) / 2;
       indexes.set(id, index);
     }
     return index;
@@ -299,7 +309,7 @@ function encodeMembers({ stream, number, lists }: Members): unknown[] {
       followOf(generation, limit),
     ]),
   ]);
-  return [stream, number, lives, flat];
+  return [stream, number, lives, flat, ...(view === undefined ? [] : [view])];
 }
 
 function decodeMembers(part: readonly unknown[], items: Items): Members {
@@ -315,22 +325,23 @@ function decodeMembers(part: readonly unknown[], items: Items): Members {
   const flat = array(part[3], "lists");
   check(flat.length % 3 === 0, "lists");
   items.add(flat.length / 3);
-  const lists: MemberList[] = [];
+  const lists: MemberList<Life | number>[] = [];
   for (let i = 0; i < flat.length; i += 3) {
     const isSettled = flat[i + 1];
     check(isSettled === 0 || isSettled === 1, "settled");
     const rows = array(flat[i + 2], "members");
     check(rows.length % 3 === 0, "members");
     items.add(rows.length / 3);
-    const members: Member[] = [];
+    const members: Member<Life | number>[] = [];
     for (let j = 0; j < rows.length; j += 3) {
-      const life = lives[integer(rows[j], "life")];
-      check(life !== undefined, "life");
+      const place = step(rows[j], "life");
+      const life = place < 0 ? lives[-1 - place] : place;
+      check(life !== undefined && (place < 0 || part.length > 4), "life");
       members.push({ life, stake: decodeStake(rows[j + 1], rows[j + 2]) });
     }
     lists.push({ topic: topicOf(flat[i]), isSettled: isSettled === 1, members });
   }
-  return { ...decodeHeard(part, 0), lists };
+  return { ...decodeHeard(part, 0), lists, ...decodeView(part) };
 }
 
 function encodeShare(share: ShareFrame, form: BirthsForm): unknown[] {

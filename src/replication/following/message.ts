@@ -51,23 +51,31 @@ export const NO_STAKE: Stake = { roles: 0, generation: 0 };
 export const HAS = 1;
 export const FOLLOWS = 2;
 
-/** A life, as a registrar names it to others. */
-export interface Member {
-  readonly life: Life;
+/** Stakes as their owner tells them. */
+export interface Stakes extends Said<Stake> {
+  /** Whom its owner takes for up: where the registrar does too, it names lives by their places there. */
+  readonly view?: number | undefined;
+}
+
+/** A life, as a registrar names it to others: on the wire possibly by its place in a view. */
+export interface Member<L = Life> {
+  readonly life: L;
   readonly stake: Stake;
 }
 
 /** Whom a registrar knows of a topic. */
-export interface MemberList {
+export interface MemberList<L = Life> {
   readonly topic: string;
   /** Whether it knows of all that there are. */
   readonly isSettled: boolean;
-  readonly members: readonly Member[];
+  readonly members: readonly Member<L>[];
 }
 
 /** The answer of a registrar, and at the same time its confirmation. */
 export interface Members extends Heard {
-  readonly lists: readonly MemberList[];
+  readonly lists: readonly MemberList<Life | number>[];
+  /** The view that both have, where lives are named by their places in it. */
+  readonly view?: number | undefined;
 }
 
 /** Wishes were heard, and with them a share has had so many opens and closes. */
@@ -172,7 +180,7 @@ interface Greeting {
 export interface Letters {
   /** What was heard of the peer: it has appeared, or come back, or has not introduced itself. */
   readonly greeting?: Greeting;
-  readonly stakes?: Said<Stake>;
+  readonly stakes?: Stakes;
   readonly members?: Members;
   readonly wishes?: Said<Wish>;
   readonly wishesHeard?: WishesHeard;

@@ -9,7 +9,17 @@ import type { Life } from "../life.js";
 import { replicaOf } from "../life.js";
 import type { Protocol } from "../rules.js";
 import { ITEMS_OF_A_COUNT } from "./limits.js";
-import type { Letters, MemberList, Place, ShareFrame, Stake, Tally, Wish, WishesHeard } from "./message.js";
+import type {
+  Letters,
+  MemberList,
+  Members,
+  Place,
+  ShareFrame,
+  Stake,
+  Tally,
+  Wish,
+  WishesHeard,
+} from "./message.js";
 import type { OwnEntries } from "./own-entries.js";
 import type { FollowingProtocol } from "./rules.js";
 import { AuthoredShare } from "./share-author.js";
@@ -18,6 +28,7 @@ import type { GenerationOf } from "./share-follower.js";
 import { NO_TALLY, isNoTally, isSameTally } from "./tally.js";
 import { HeardSet, Patience, Told } from "./told.js";
 import type { Answering } from "./told.js";
+import type { Views } from "./views.js";
 
 /** What the pairs of a node have in common. */
 export interface PairsOf {
@@ -29,6 +40,7 @@ export interface PairsOf {
   readonly hasNews: (pair: Pair) => void;
   /** For how long that waits for which nobody waits. */
   readonly patienceMs: number;
+  readonly views: Views;
   readonly protocol: Protocol;
   readonly following: FollowingProtocol;
   /** Whether this node holds everything: it does not know what others have until they have said it. */
@@ -62,6 +74,8 @@ export class Pair {
   /** When it was sent the last frame that begins a window. */
   saidMs = -Infinity;
 
+  /** Whom the other takes for up, as it said last. */
+  viewHeard: number | undefined;
   /** What the author said when it confirmed the wishes that it has heard. */
   #wishesAnswer: WishesHeard | undefined;
   #greets = false;
@@ -187,6 +201,11 @@ export class Pair {
     this.#of.hasNews(this);
   }
 
+  /** What a registrar lists; nothing, where it names lives by a view that this node does not know: what it confirms is said again. */
+  listed(members: Members): readonly MemberList[] | undefined {
+    return this.#of.views.read(members);
+  }
+
   owesWishesHeard(isAwaited: boolean): void {
     this.#owesWishesHeard = true;
     this.#owesSoon ||= isAwaited;
@@ -304,10 +323,15 @@ export class Pair {
       this.#introduction.said(nowMs, false, awaitedMs);
     }
     if (this.#introduces || (isAlive && this.stakes.dueMs <= nowMs))
-      letters.stakes = this.stakes.say(nowMs, answering);
+      letters.stakes = { ...this.stakes.say(nowMs, answering), view: this.#of.views.tell() };
     if (this.#owesMembers) {
-      const lists = Array.from(this.#topicsToList, (topic) => this.#of.listOf(topic, nowMs));
-      letters.members = { ...this.stakesHeard.heard, lists };
+      const { views } = this.#of;
+      const view = rules.sharedView(views.digest, this.viewHeard);
+      const lists = Array.from(this.#topicsToList, (topic) => {
+        const list = this.#of.listOf(topic, nowMs);
+        return view === undefined ? list : views.byPlace(list);
+      });
+      letters.members = { ...this.stakesHeard.heard, lists, view };
       this.#topicsToList.clear();
     }
     // Also where there are none: the other may know of some that were told before this node forgot it.

@@ -3,6 +3,7 @@
  * letters like any other, so that each is checked by itself; together they are merged whole or not at all (R7).
  */
 import type { Rules } from "../rules.js";
+import type { Life } from "../life.js";
 import type { Letters, Member, Members, PairMessage, ShareFrame } from "./message.js";
 
 /** The letters that have items, and what of a share is listed. */
@@ -136,7 +137,7 @@ function rowsOf(lists: Members["lists"]): Members["lists"] {
 
 /** Lists of one topic that follow each other become one. */
 function joined(rows: Members["lists"]): Members["lists"] {
-  const lists: (Members["lists"][number] & { members: Member[] })[] = [];
+  const lists: (Members["lists"][number] & { members: Member<Life | number>[] })[] = [];
   for (const row of rows) {
     const last = lists.at(-1);
     if (last?.topic === row.topic && last.isSettled === row.isSettled) last.members.push(...row.members);

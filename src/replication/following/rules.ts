@@ -191,6 +191,13 @@ export const FOLLOWING_RULES = {
     limits: FollowingLimits,
   ): boolean => unheard === 0 && sinceGoneMs >= limits.heartbeatsToSettle * heartbeatPeriodMs,
 
+  /**
+   * R114: A registrar names lives by their places only to one that takes the same lives for up. Else who is answered meets somebody
+   * else, and not who is there. Returns the view that both have.
+   */
+  sharedView: (own: number, heard: number | undefined): number | undefined =>
+    heard === own ? own : undefined,
+
   // Who is alive, in a large cluster.
 
   /**

@@ -20,6 +20,7 @@ import {
 } from "../../../src/replication/following/limits.js";
 import { NO_LIMIT } from "../../../src/replication/following/message.js";
 import { NO_TALLY } from "../../../src/replication/following/tally.js";
+import type { Life } from "../../../src/replication/life.js";
 import { LIMITS, MAX_NAME_BYTES, MAX_NODE_NAME_BYTES } from "../../../src/replication/limits.js";
 import { RULES } from "../../../src/replication/rules.js";
 
@@ -78,18 +79,28 @@ function said<V>(value: fc.Arbitrary<V>) {
     .map(({ stream, since, more, items }) => ({ stream, since, upTo: since + more, items }));
 }
 
-const members: fc.Arbitrary<Members> = fc.record({
-  stream: number,
-  number,
-  lists: fc.uniqueArray(
-    fc.record({
-      topic,
-      isSettled: fc.boolean(),
-      members: fc.array(fc.record({ life, stake }), { maxLength: 4 }),
-    }),
-    { maxLength: 5, selector: (list) => list.topic },
-  ),
-});
+const view = fc.nat({ max: 2 ** 48 - 1 });
+
+function membersOf(named: fc.Arbitrary<Life | number>) {
+  return fc.record({
+    stream: number,
+    number,
+    lists: fc.uniqueArray(
+      fc.record({
+        topic,
+        isSettled: fc.boolean(),
+        members: fc.array(fc.record({ life: named, stake }), { maxLength: 4 }),
+      }),
+      { maxLength: 5, selector: (list) => list.topic },
+    ),
+  });
+}
+
+/** By a view some lives are named by their places in it. */
+const members: fc.Arbitrary<Members> = fc.oneof(
+  membersOf(life),
+  fc.tuple(membersOf(fc.oneof(life, fc.nat(999))), view).map(([each, of]) => ({ ...each, view: of })),
+);
 
 const share: fc.Arbitrary<ShareFrame> = fc
   .record({
@@ -125,7 +136,10 @@ const share: fc.Arbitrary<ShareFrame> = fc
 const letters: fc.Arbitrary<Letters> = fc.record(
   {
     greeting: fc.record({ stakes: heard, wishes: heard, counts: heard }),
-    stakes: said(stake),
+    stakes: fc.oneof(
+      said(stake),
+      fc.tuple(said(stake), view).map(([each, of]) => ({ ...each, view: of })),
+    ),
     members,
     wishes: said(wish),
     wishesHeard: fc.record({ stream: number, number, share: number, version: number }),
@@ -319,6 +333,24 @@ describe("counts of nodes that follow", () => {
       message: { type: "pair", letters: { counts: said }, part: 1, parts: 1 },
     });
     expect(text).toContain('"c",[1,0,1,["t",[0,0,3,5]]]');
+  });
+});
+
+describe("lists of members", () => {
+  const head = [2, 1, from.name, from.incarnation, to.incarnation.slice(-7), 1];
+  const decode = (place: unknown, ...view: unknown[]) =>
+    decodeFollowing(
+      JSON.stringify([...head, "m", [1, 7, ["c", to.incarnation], ["t", 1, [place, 1, 0]], ...view]]),
+    );
+
+  it("name lives by their places in a view, or by themselves, and are refused where they do neither", () => {
+    expect(decode(-1).frame).toBeDefined();
+    expect(decode(-1, 5).frame).toBeDefined();
+    expect(decode(0, 5).frame).toBeDefined();
+    expect(decode(999, 5).frame).toBeDefined();
+    expect(decode(0)).toHaveProperty("refused");
+    for (const place of [-2, 0.5, "0", null, {}, 1e300]) expect(decode(place, 5)).toHaveProperty("refused");
+    for (const of of [-1, 0.5, "5", null, {}, 1e300]) expect(decode(0, of)).toHaveProperty("refused");
   });
 });
 
