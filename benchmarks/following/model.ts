@@ -42,9 +42,9 @@ const WISH = 43;
 const OPEN = 6;
 const CLOSE = 10;
 /** A stake that is told to a registrar; its answer, without those whom it names; one life that it names, with its stake. */
-const STAKE = 31;
-const LIST = 40;
-const MEMBER = 35;
+const STAKE = 45;
+const LIST = 70;
+const MEMBER = 7;
 /** A summary, or its confirmation, without its frame. */
 const SUMMARY = 30;
 /** Each end waits so long for another frame to the same peer: a heartbeat. */

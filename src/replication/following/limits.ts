@@ -63,7 +63,7 @@ export interface FollowingLimits {
   readonly repeatDoublings: number;
   /**
    * A share is summed up so long after its last frame, and again until the follower has confirmed it; from then on once in each
-   * period. A confirmation waits half that time for another frame, and a summary goes with one that leaves in the last half of it.
+   * period. A confirmation waits four fifths of that time for another frame, and a summary goes with one that leaves in the last half of it.
    * Where few changes are shared most frames are followed by none for seconds: after 4 s summaries were a quarter of all
    * frames.
    */

@@ -292,7 +292,7 @@ export class Pair {
     if (owes || this.authored.isPending || toldMs === -Infinity) this.#patientSinceMs ??= nowMs;
     const sinceMs = Math.min(this.#patientSinceMs ?? Infinity, toldMs === -Infinity ? Infinity : toldMs);
     const { rules, limits } = following;
-    const standsMs = rules.aloneMs(this.#standsSinceMs, rules.alongMs(limits));
+    const standsMs = rules.aloneMs(this.#standsSinceMs, rules.confirmsWithinMs(limits));
     return Math.min(this.#summaryMs, rules.aloneMs(sinceMs, patienceMs), standsMs);
   }
 

@@ -118,7 +118,7 @@ export const FOLLOWING_RULES = {
   summaryDelayMs: (isConfirmed: boolean, limits: FollowingLimits): number =>
     isConfirmed ? limits.summaryPeriodMs : limits.summaryDelayMs,
 
-  /** R73: How long before it is due a summary goes with a frame that leaves anyway; and so long its confirmation waits for one. */
+  /** R73: How long before it is due a summary goes with a frame that leaves anyway. */
   alongMs: ({ summaryDelayMs }: FollowingLimits): number => summaryDelayMs / 2,
 
   /**
@@ -134,6 +134,9 @@ export const FOLLOWING_RULES = {
    * frame for each end, and is sent one back.
    */
   aloneMs: (sinceMs: number, patienceMs: number): number => sinceMs + patienceMs,
+
+  /** R90: How long the confirmation of a summary waits: until shortly before that is said again. */
+  confirmsWithinMs: ({ summaryDelayMs }: FollowingLimits): number => 0.8 * summaryDelayMs,
 
   /**
    * R89: A greeting, and what answers it, begin no window. What somebody waits for comes right behind. Else a node that starts

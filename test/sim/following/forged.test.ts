@@ -63,6 +63,30 @@ describe("what somebody says once in the name of a node that follows", () => {
   });
 });
 
+describe("R114: a list that names lives by a view that nobody told", () => {
+  it("confirms nothing: the registrar is asked again", () => {
+    const { cluster, a } = start();
+    track(cluster, "b", [TOPIC]);
+    cluster.run(5_000);
+    const registrars = registrarsOf(TOPIC, NAMES).map((name) => nodeOf(cluster, name));
+    for (const { name } of registrars) cluster.cut.add(`${name}>a`);
+    follow(cluster, "a", [TOPIC]);
+    cluster.run(100);
+    const lists = [
+      { topic: TOPIC, isSettled: true, members: [{ life: 1, stake: { roles: HAS, generation: 0 } }] },
+    ];
+    for (const registrar of registrars) {
+      const { stream, upTo } = pairOf(a, registrar).stakes.say(cluster.nowMs, { awaitedMs: 0, restMs: 0 });
+      hears(cluster, a, registrar, { members: { stream, number: upTo, lists, view: 7 } });
+      expect(pairOf(a, registrar).stakes.isConfirmed).toBe(false);
+    }
+    cluster.cut.clear();
+    cluster.run(5_000);
+    expect(lacking(cluster, "a", [TOPIC])).toEqual([]);
+    expect(a.follower.isComplete(TOPIC, cluster.nowMs)).toBe(true);
+  });
+});
+
 describe("what somebody makes up again and again", () => {
   const topics = Array.from({ length: 20 }, (_, i) => `topic ${i}`);
 

@@ -135,6 +135,27 @@ describe("R89: a greeting begins no window", () => {
 });
 
 describe("R90: what nobody waits for", () => {
+  it("is the confirmation of a summary, until shortly before that is said again: for 8 s", () => {
+    const { cluster, nodes } = clusterOf(2);
+    const [author] = nodes as [Node, Node];
+    meetIn(cluster, nodes, ["t"]);
+    const within = (durationMs: number): { summaries: number; others: number } => {
+      const { summaries, others } = cluster.sent;
+      cluster.run(durationMs);
+      return { summaries: cluster.sent.summaries - summaries, others: cluster.sent.others - others };
+    };
+    // Both are confirmed, and were summed up just now: the next summaries are a minute away.
+    cluster.run(200_000);
+    while (within(1_000).summaries === 0);
+    cluster.run(1_000);
+    cluster.track(author, "t", "k");
+    expect(within(9_500), "the change").toEqual({ summaries: 0, others: 1 });
+    expect(within(1_000), "its summary").toEqual({ summaries: 1, others: 0 });
+    expect(within(7_000), "what waits for another frame").toEqual({ summaries: 0, others: 0 });
+    expect(within(1_500), "the confirmation, alone").toEqual({ summaries: 0, others: 1 });
+    expect(within(20_000), "what is said again").toEqual({ summaries: 0, others: 0 });
+  });
+
   it("leaves alone within a heartbeat, where there is not", () => {
     const { cluster, nodes } = clusterOf(2);
     const [author, reader] = nodes as [Node, Node];
