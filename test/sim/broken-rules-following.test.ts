@@ -284,8 +284,8 @@ const rules: readonly BrokenRule[] = [
   {
     rule: "R114: a registrar names lives by their places only to one that takes the same lives for up",
     broken: { sharedView: (_, heard) => heard },
-    found: / follows .* and holds /,
-    seed: 2,
+    found: / lacks /,
+    seed: 64,
   },
   {
     rule: "R110: what was shown is shown until its turn comes",
