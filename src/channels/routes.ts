@@ -17,8 +17,8 @@ import { Unannounced } from "./unannounced.js";
 
 /** After a connection: two hellos, one of which may be lost, and the answers of those who answer all in one. */
 const GREETING_MS = 10_000;
-/** For so long what was routed is kept for nodes that are listed later. */
-const REMEMBERED_MS = 10_000;
+/** For so long what was routed is kept: a tracker lists who is missing within 12 s after the last fault. */
+const REMEMBERED_MS = 15_000;
 /** A server that hears everything says so as soon as it listens: it is sent what went to others within so long. */
 const UNANNOUNCED_MISSED_MS = 1_000;
 /** A list that is not complete for so long is not relied on: somebody may be missing for longer than is remembered. */
@@ -207,8 +207,8 @@ export class Routes {
     if (!this.#unannounced.heard(server, node, nowMs)) return;
     if (node === undefined) return this.#sender.askWhoHearsAll();
     for (const sent of this.#lately.all()) {
-      if (nowMs - sent.atMs > UNANNOUNCED_MISSED_MS || sent.had.has(node)) continue;
-      this.#sender.sayPlainly(sent, node);
+      if (sent.had.has(node)) continue;
+      if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);
       sent.had = new Set(sent.had).add(node);
     }
   }
