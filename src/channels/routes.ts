@@ -17,8 +17,8 @@ import { Unannounced } from "./unannounced.js";
 
 /** After a connection: two hellos, one of which may be lost, and the answers of those who answer all in one. */
 const GREETING_MS = 10_000;
-/** For so long what was routed is kept: a tracker lists who is missing within 12 s after the last fault. */
-const REMEMBERED_MS = 15_000;
+/** Routed broadcasts are kept for so many sweeps, 15 s: a tracker lists who is missing within 12 s after the last fault. */
+const REMEMBERED_SWEEPS = 6;
 /** A server that hears everything says so as soon as it listens: it is sent what went to others within so long. */
 const UNANNOUNCED_MISSED_MS = 1_000;
 /** A list that is not complete for so long is not relied on: somebody may be missing for longer than is remembered. */
@@ -115,6 +115,7 @@ export class Routes {
   /** Other nodes that are up; undefined: to be looked up. */
   #knownUp: ReadonlySet<string> | undefined;
   #rollAtMs = 0;
+  readonly #sweptAtMs: number[] = [];
   #cancelSweep: CancelTimer | undefined;
   #failed = false;
   #closed = false;
@@ -382,7 +383,10 @@ export class Routes {
   }
 
   #sweep(nowMs: number): void {
-    for (const sent of this.#lately.forgetUntil(nowMs - REMEMBERED_MS)) {
+    // Sweeps and not seconds: in those that this process has stood still nobody was heard.
+    this.#sweptAtMs.push(nowMs);
+    const oldestMs = this.#sweptAtMs.length > REMEMBERED_SWEEPS ? this.#sweptAtMs.shift() : undefined;
+    for (const sent of this.#lately.forgetUntil(oldestMs ?? -Infinity)) {
       // Whoever may be missing has not been found in all that time.
       const isComplete = this.#topics.get(sent.broadcast.topic)?.follow.complete ?? true;
       if (!isComplete) this.#sender.sayAgain(sent, nowMs - sent.atMs);

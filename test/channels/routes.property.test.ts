@@ -53,6 +53,8 @@ async function run(seed: string, faults: Faults): Promise<Run> {
     const server = cluster.server(name);
     const topic = random.pick(topics);
     const what = random.next();
+    // It can do nothing.
+    if (server.node.machine.stalled) continue;
     if (what < 0.25) server.subscribe(topic, `${name} ${step}`);
     else if (what < 0.35) {
       const mine = cluster.subscribers.filter(
