@@ -3,7 +3,8 @@
  * border. Knows no tracker.
  */
 import { hasFunctions, looked, wrongOption } from "../checks.js";
-import type { Session } from "../session.js";
+import { TrackerError } from "../errors.js";
+import { Session } from "../session.js";
 
 const METHODS: readonly (keyof RouteSource)[] = ["track", "untrack", "follow", "diffs", "on", "health"];
 
@@ -48,4 +49,19 @@ export function routeOption(route: unknown, nodeName: string): void {
     const { nodeName: its } = route as RouteSource;
     if (its !== nodeName) throw wrongOption("route.nodeName", its, "the name of the node of `pubsub`");
   });
+  requireTracks(route as RouteSource);
+}
+
+/** An observer, a schema, one that was stopped: it is better to hear of them now than with the first subscriber. */
+function requireTracks(route: RouteSource): void {
+  const session = new Session();
+  try {
+    route.track(session, "channels", "can track", {});
+  } catch (cause) {
+    const message =
+      "the tracker of `route` refuses an entry: it has to be one without a schema, and no observer";
+    throw new TrackerError("INVALID_OPTION", message, { option: "route" }, { cause });
+  } finally {
+    session.close();
+  }
 }

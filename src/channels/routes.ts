@@ -120,7 +120,6 @@ export class Routes {
   #failed = false;
   #closed = false;
 
-  /** @throws whatever the tracker does where this server may not track in it. */
   constructor(
     settings: {
       readonly route: RouteSource;
@@ -139,9 +138,6 @@ export class Routes {
     this.#reports = reports;
     this.#counters = counters;
     this.#sender = sender;
-    // An observer, a schema: it is better to hear of them now than with the first subscriber.
-    this.#tracker.track(this.#session, this.#inTracker(""), this.#server, {});
-    this.#tracker.untrack(this.#session);
   }
 
   /** The pubsub is connected, and who is there is being asked. */
