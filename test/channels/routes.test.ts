@@ -1,5 +1,12 @@
 /** Where broadcasts go, on a simulated cluster: what is sent to whom, and why to all. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { zeroCounters } from "../../src/channels/counters.js";
+import { ErrorReports } from "../../src/channels/error-reports.js";
+import type { RouteSource } from "../../src/channels/route-source.js";
+import { Routes } from "../../src/channels/routes.js";
+import { Broadcast } from "../../src/channels/subscribers.js";
+import type { TrackerError } from "../../src/errors.js";
+import { VirtualRuntime } from "./harness.js";
 import { idsOf, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
 
 const names = ["a", "b", "c", "d", "e", "f"];
@@ -187,5 +194,102 @@ describe("a server that does not tell what it hears", () => {
     expect(idsOf(subscriber)).toEqual([id]);
     expect(b.errors.map(({ code }) => code)).toEqual(["TRACKER_STOPPED"]);
     expect(cluster.server("a").counters.unannouncedBroadcasts).toBe(1);
+  });
+});
+
+describe("the routes of a server", () => {
+  /** A tracker that says what a test wants it to. */
+  function routes() {
+    const runtime = new VirtualRuntime();
+    const errors: TrackerError[] = [];
+    const reports = new ErrorReports(runtime);
+    reports.listen((error) => errors.push(error));
+    const state = { complete: true, hearers: [] as string[], up: 0 };
+    const route: RouteSource = {
+      nodeName: "own",
+      track: () => undefined,
+      untrack: () => undefined,
+      follow: () => ({
+        get complete() {
+          return state.complete;
+        },
+        list: () => state.hearers.map((node) => ({ node, key: "server" })),
+        close: () => undefined,
+      }),
+      diffs: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
+      on: () => () => undefined,
+      health: () => ({
+        replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
+      }),
+    };
+    const sender = { sayAgain: vi.fn(), sayPlainly: vi.fn(), askWhoHearsAll: vi.fn(), hearsAll: vi.fn() };
+    const counters = zeroCounters();
+    const settings = { route, name: "channels", server: "Rown", runtime };
+    const made = new Routes(settings, reports, counters, sender);
+    const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
+    made.greeted();
+    return { made, state, runtime, errors, sender, counters, send };
+  }
+
+  it("are not used before those are known who answer its hellos", async () => {
+    const { runtime, send, counters } = routes();
+    await runtime.advance(9_999);
+    expect(send()).toBe("all");
+    await runtime.advance(1);
+    expect(send()).toBe(0);
+    expect(counters).toMatchObject({ unsettledBroadcasts: 1, routedBroadcasts: 1 });
+  });
+
+  it("rely on a list that is not complete for a moment, and then send to all what was routed", async () => {
+    const { state, runtime, send, sender } = routes();
+    await runtime.advance(10_000);
+    expect(send()).toBe(0);
+    state.complete = false;
+    expect(send()).toBe(0);
+    await runtime.advance(2_999);
+    expect(send()).toBe(0);
+    expect(sender.sayAgain).not.toHaveBeenCalled();
+    await runtime.advance(1);
+    expect(send()).toBe("all");
+    expect(sender.sayAgain.mock.calls.map(([, agoMs, node]) => [agoMs, node] as unknown)).toEqual([
+      [3_000, undefined],
+      [3_000, undefined],
+      [1, undefined],
+    ]);
+  });
+
+  it("send to all what they forget while somebody may be missing", async () => {
+    const { state, runtime, send, sender } = routes();
+    await runtime.advance(10_000);
+    send();
+    state.complete = false;
+    await runtime.advance(14_000);
+    expect(sender.sayAgain).not.toHaveBeenCalled();
+    await runtime.advance(6_000);
+    expect(sender.sayAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it("lead to 64 nodes at the most, and to half of the others", async () => {
+    const sent = async (up: number, hearers: number): Promise<number | "all"> => {
+      const { state, runtime, send } = routes();
+      state.up = up;
+      state.hearers = Array.from({ length: hearers }, (_, index) => String(index));
+      await runtime.advance(10_000);
+      return send();
+    };
+    expect([await sent(1_000, 64), await sent(1_000, 65)]).toEqual([64, "all"]);
+    expect([await sent(10, 5), await sent(10, 6)]).toEqual([5, "all"]);
+    expect(await sent(1, 1)).toBe(1);
+  });
+
+  it("are kept for so many topics without subscribers here, and it is reported when there are more", async () => {
+    const { runtime, send, errors } = routes();
+    await runtime.advance(10_000);
+    for (let topic = 0; topic < 10_000; topic++) expect(send(`t${topic}`)).toBe(0);
+    expect(send("more")).toBe("all");
+    expect(errors.map(({ details }) => details["limit"])).toEqual(["sentTopics"]);
+    // They are let go when nothing was broadcast in them for a while.
+    await runtime.advance(33_000);
+    expect(send("more")).toBe(0);
   });
 });
