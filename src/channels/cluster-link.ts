@@ -29,8 +29,9 @@ import type { ChannelCounters } from "./counters.js";
 import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
 import { HelloAccount } from "./hello-account.js";
-import type { RouteSource } from "./route-source.js";
-import { announcing, isAnnouncing, Routes, type RouteSender } from "./routes.js";
+import { announcedBy, type RouteSource } from "./route-source.js";
+import { Routes, type RouteSender } from "./routes.js";
+import type { Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 
 const SECOND_HELLO_MS = 2_000;
@@ -79,6 +80,8 @@ export class ClusterLink {
   readonly #hellos: HelloAccount;
   /** Where broadcasts go; undefined: to all. */
   readonly #routes: Routes | undefined;
+  /** So the names of all servers begin whose routes are these. */
+  readonly #announced: string;
   /** Whether the others have to be told that they must not leave this server out. */
   #hearsAll = false;
   #key = "";
@@ -111,7 +114,8 @@ export class ClusterLink {
     this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
     const server = randomText(12, () => settings.runtime.random());
     const { route } = settings;
-    this.#server = route === undefined ? server : announcing(server);
+    this.#announced = route === undefined ? "" : announcedBy(route);
+    this.#server = this.#announced + server;
     this.#routes =
       route &&
       new Routes({ ...settings, route, server: this.#server }, reports, counters, this.#routeSender());
@@ -245,7 +249,7 @@ export class ClusterLink {
     for (const node of nodes) this.#publishBroadcast(broadcast, node);
   }
 
-  #publishBroadcast(broadcast: Broadcast, node?: string): void {
+  #publishBroadcast(broadcast: Sent["broadcast"], node?: string): void {
     const { topic, event } = broadcast;
     this.#publish([PROTOCOL, this.#server, formOf(broadcast), topic, event], bodyOf(broadcast), node);
   }
@@ -354,7 +358,7 @@ export class ClusterLink {
     const head = parsed as Head;
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
-    if (head[2] !== "hello" && !isAnnouncing(head[1])) this.#routes?.unannouncedHeard(head[1]);
+    if (head[2] !== "hello" && !head[1].startsWith(this.#announced)) this.#routes?.unannouncedHeard(head[1]);
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
     if (head[2] === "hello") return this.#receiveHello(head);
     if (head[2] === "ended") {
@@ -379,7 +383,8 @@ export class ClusterLink {
 
   #receiveHello([, server, , node, key, wants, note]: HelloHead): void {
     this.#receiver.keyReceived(server, key);
-    if (note === EVERYTHING || !isAnnouncing(server)) this.#routes?.unannouncedHeard(server, node);
+    if (note === EVERYTHING || !server.startsWith(this.#announced))
+      this.#routes?.unannouncedHeard(server, node);
     const concerns = note !== WHO_HEARS_ALL || this.#routes === undefined || this.#hearsAll;
     if (wants !== "answer" || !concerns) return;
     const nowMs = this.#runtime.monotonicMs();

@@ -2,6 +2,7 @@
  * What a channel server needs of the tracker in which servers tell each other what they hear: types, and the check at the
  * border. Knows no tracker.
  */
+import { createHash } from "node:crypto";
 import { hasFunctions, looked, wrongOption } from "../checks.js";
 import { TrackerError } from "../errors.js";
 import { Session } from "../session.js";
@@ -29,6 +30,7 @@ export interface RouteChange {
  * Each node needs one, of one name, on the pubsub of its channel server.
  */
 export interface RouteSource {
+  readonly name: string;
   readonly nodeName: string;
   track(session: Session, topic: string, key: string, meta: Record<string, never>): unknown;
   untrack(session: Session, topic?: string, key?: string): unknown;
@@ -46,7 +48,8 @@ export function routeOption(route: unknown, nodeName: string): void {
   if (route === undefined) return;
   looked("INVALID_OPTION", "route", () => {
     if (!hasFunctions(route, METHODS)) throw wrongOption("route", route, "a Tracker");
-    const { nodeName: its } = route as RouteSource;
+    const { name, nodeName: its } = route as RouteSource;
+    if (typeof name !== "string") throw wrongOption("route.name", name, "a text");
     if (its !== nodeName) throw wrongOption("route.nodeName", its, "the name of the node of `pubsub`");
   });
   requireTracks(route as RouteSource);
@@ -64,4 +67,12 @@ function requireTracks(route: RouteSource): void {
   } finally {
     session.close();
   }
+}
+
+/**
+ * How the names of servers begin that tell by a tracker of that name what they hear; those of others begin with a digit or a
+ * small letter. Who tells it by another tracker is not understood, and must not be left out.
+ */
+export function announcedBy({ name }: Pick<RouteSource, "name">): string {
+  return `R${createHash("sha256").update(name).digest("base64url").slice(0, 6)}`;
 }

@@ -38,19 +38,6 @@ const FEWER = 0.75;
 const MAX_TOPIC_BYTES = 512;
 const MAX_WAITING_CHANGES = 100_000;
 
-/** Names a server that tells what it hears. Others begin with a digit or a small letter. */
-const ANNOUNCING = "R";
-
-/** Whether all frames of that server say that it tells what it hears. */
-export function isAnnouncing(server: string): boolean {
-  return server.startsWith(ANNOUNCING);
-}
-
-/** The name of a server that tells what it hears. */
-export function announcing(server: string): string {
-  return ANNOUNCING + server;
-}
-
 type RouteCounters = Pick<
   ChannelCounters,
   "routedBroadcasts" | "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts"
@@ -194,7 +181,8 @@ export class Routes {
     }
     const { hearers } = topic as Topic;
     (topic as Topic).toAll = undefined;
-    this.#lately.add({ broadcast, atMs: nowMs, had: hearers });
+    const { event, encoded } = broadcast;
+    this.#lately.add({ broadcast: { topic: broadcast.topic, event, encoded }, atMs: nowMs, had: hearers });
     return hearers;
   }
 

@@ -9,9 +9,12 @@ import type { Broadcast } from "./subscribers.js";
 const MAX_BROADCASTS = 100_000;
 const MAX_BYTES = 32 * 1_024 * 1_024;
 
+/** What each takes beside its payload, roughly. */
+const SENT_BYTES = 256;
+
 /** A broadcast that some nodes have had. */
 export interface Sent {
-  readonly broadcast: Broadcast;
+  readonly broadcast: Pick<Broadcast, "topic" | "event" | "encoded">;
   readonly atMs: number;
   /** The nodes that it was sent to. */
   had: ReadonlySet<string>;
@@ -25,7 +28,7 @@ export class SentLately {
   add(sent: Sent): void {
     const { topic, encoded } = sent.broadcast;
     this.#all.add(sent);
-    this.#bytes += encoded.length;
+    this.#bytes += SENT_BYTES + encoded.length;
     const ofTopic = this.#byTopic.get(topic);
     if (ofTopic) ofTopic.add(sent);
     else this.#byTopic.set(topic, new Set([sent]));
@@ -63,7 +66,7 @@ export class SentLately {
   #forget(sent: Sent): void {
     const { topic, encoded } = sent.broadcast;
     if (!this.#all.delete(sent)) return;
-    this.#bytes -= encoded.length;
+    this.#bytes -= SENT_BYTES + encoded.length;
     const ofTopic = this.#byTopic.get(topic);
     if (ofTopic?.delete(sent) && ofTopic.size === 0) this.#byTopic.delete(topic);
   }

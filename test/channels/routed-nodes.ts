@@ -5,14 +5,18 @@
 import { ClusterLink } from "../../src/channels/cluster-link.js";
 import { zeroCounters, type ChannelCounters } from "../../src/channels/counters.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
+import type { RouteSource } from "../../src/channels/route-source.js";
 import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { simulate, type SimulatedCluster, type SimulateOptions } from "../../src/testing/cluster.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
 
-/** A kind of server: with `route`, without it, or of the version before there was such a thing. */
-export type ServerKind = "routed" | "plain" | "old";
+/**
+ * A kind of server: with `route`, without it, of the version before there was such a thing, or with a `route` in which
+ * the others do not hear it.
+ */
+export type ServerKind = "routed" | "plain" | "old" | "astray";
 
 export interface TestSubscriber extends Subscriber {
   readonly name: string;
@@ -58,7 +62,7 @@ export class RoutedNode {
       pubsub: this.#watched(node.endpoint.pubsub),
       name: "channels",
       runtime,
-      route: kind === "routed" ? node.tracker : undefined,
+      route: routeOf(kind, node),
       limits: { maxBroadcastBytes: 100_000 },
     };
     this.link = new ClusterLink(
@@ -123,6 +127,21 @@ export class RoutedNode {
         }),
     };
   }
+}
+
+function routeOf(kind: ServerKind, { tracker }: SimulatedNode): RouteSource | undefined {
+  if (kind === "routed") return tracker;
+  if (kind !== "astray") return undefined;
+  return {
+    name: "another",
+    nodeName: tracker.nodeName,
+    track: () => undefined,
+    untrack: () => undefined,
+    follow: (topic) => tracker.follow(`elsewhere ${topic}`),
+    diffs: (options) => tracker.diffs(options),
+    on: (event, listener) => tracker.on(event, listener),
+    health: () => tracker.health(),
+  };
 }
 
 export class RoutedCluster {

@@ -127,24 +127,27 @@ describe("a broadcast", () => {
 });
 
 describe("a server that does not tell what it hears", () => {
-  it.each(["old", "plain"] as const)("gets everything, and all others with it: %s", async (kind) => {
-    const cluster = await RoutedCluster.start({ ...routed, f: kind }, { seed: 11 });
-    const [left, right] = ["f", "b"].map((name) => cluster.server(name).subscribe("t"));
-    await cluster.advance(settledMs);
-    // Both ways.
-    const ids = ["a", "f"].map((name) => cluster.server(name).broadcast("t").id);
-    await cluster.advance(1_000);
-    for (const subscriber of [left, right]) expect(idsOf(subscriber!).sort()).toEqual(ids);
-    expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 1, routedBroadcasts: 0 });
-    // As long as it answers, and no longer than two minutes.
-    await cluster.advance(300_000);
-    cluster.server("a").broadcast("t");
-    expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 0 });
-    await cluster.simulated.stop("f", { handoffMs: 0 });
-    await cluster.advance(160_000);
-    cluster.server("a").broadcast("t");
-    expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 1 });
-  });
+  it.each(["old", "plain", "astray"] as const)(
+    "gets everything, and all others with it: %s",
+    async (kind) => {
+      const cluster = await RoutedCluster.start({ ...routed, f: kind }, { seed: 11 });
+      const [left, right] = ["f", "b"].map((name) => cluster.server(name).subscribe("t"));
+      await cluster.advance(settledMs);
+      // Both ways.
+      const ids = ["a", "f"].map((name) => cluster.server(name).broadcast("t").id);
+      await cluster.advance(1_000);
+      for (const subscriber of [left, right]) expect(idsOf(subscriber!).sort()).toEqual(ids);
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 1, routedBroadcasts: 0 });
+      // As long as it answers, and no longer than two minutes.
+      await cluster.advance(300_000);
+      cluster.server("a").broadcast("t");
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 0 });
+      await cluster.simulated.stop("f", { handoffMs: 0 });
+      await cluster.advance(160_000);
+      cluster.server("a").broadcast("t");
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 1 });
+    },
+  );
 
   it.each(["old", "plain"] as const)("gets what was made as it began to listen: %s", async (kind) => {
     const cluster = await RoutedCluster.start(routed, { seed: 12, network: { delayMs: [40, 50] } });
@@ -206,6 +209,7 @@ describe("the routes of a server", () => {
     reports.listen((error) => errors.push(error));
     const state = { complete: true, hearers: [] as string[], up: 0 };
     const route: RouteSource = {
+      name: "routes",
       nodeName: "own",
       track: () => undefined,
       untrack: () => undefined,
