@@ -55,6 +55,27 @@ describe("a broadcast", () => {
     expect(framesOf(cluster.server("e"))).toBe(1);
   });
 
+  it("is routed again when those who hear it are fewer by a quarter", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 9 });
+    const sender = cluster.server("a");
+    sender.subscribe("t");
+    const others = ["b", "c", "d"].map((name) => cluster.server(name).subscribe("t"));
+    await cluster.advance(settledMs);
+    const reasons: number[][] = [];
+    for (const subscriber of others) {
+      sender.broadcast("t");
+      reasons.push([sender.counters.crowdedBroadcasts, sender.counters.routedBroadcasts]);
+      cluster.server(subscriber.node.name).unsubscribe(subscriber);
+      await cluster.advance(45_000);
+    }
+    // Three, two and one of five.
+    expect(reasons).toEqual([
+      [1, 0],
+      [2, 0],
+      [2, 1],
+    ]);
+  });
+
   it("reaches a node whose first subscriber joined just before, once, and in order with what comes after", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 4, network: { delayMs: [5, 30] } });
     cluster.server("a").subscribe("t");
