@@ -61,7 +61,7 @@ export class ChannelServer implements AsyncDisposable {
   readonly #reports: ErrorReports;
   readonly #link: ClusterLink;
   readonly #webSockets: WebSocketServer;
-  readonly #subscribers = new Subscribers();
+  readonly #subscribers: Subscribers;
   readonly #connections = new Set<OpenConnection>();
   readonly #connectionsById = new Map<string, Set<OpenConnection>>();
   readonly #paths: ServedPaths;
@@ -87,13 +87,18 @@ export class ChannelServer implements AsyncDisposable {
     this.#reports = new ErrorReports(runtime);
     const counters = zeroCounters();
     const receiver: ClusterReceiver = {
-      broadcastReceived: (broadcast) => this.#subscribers.deliver(broadcast),
+      broadcastReceived: (broadcast, untilMs) => this.#subscribers.deliver(broadcast, undefined, untilMs),
       disconnectReceived: (id, agoMs) => this.#disconnectLocally(id, agoMs),
       keyReceived: (server, key) => this.#longPolling.keyReceived(server, key),
       askReceived: (ask) => this.#longPolling.askReceived(ask),
       answerReceived: (ask, body) => this.#longPolling.answerReceived(ask, body),
     };
     this.#link = new ClusterLink(settings, this.#reports, receiver, counters);
+    this.#subscribers = new Subscribers({
+      nowMs: () => runtime.monotonicMs(),
+      opened: (topic) => this.#link.opened(topic),
+      emptied: (topic) => this.#link.emptied(topic),
+    });
     this.#webSockets = new (webSocketServerClass())({
       noServer: true,
       clientTracking: false,

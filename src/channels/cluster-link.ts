@@ -10,63 +10,43 @@ import type { PubSub } from "../pubsub/pubsub.js";
 import { promiseOf } from "../pubsub/returned.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
 import { Attempts } from "./attempts.js";
+import {
+  bodyOf,
+  EVERYTHING,
+  formOf,
+  frameOf,
+  parseJson,
+  PROTOCOL,
+  readAgain,
+  readBroadcast,
+  whatIs,
+  WHO_HEARS_ALL,
+  type AgainHead,
+  type Head,
+  type HelloHead,
+} from "./cluster-head.js";
 import type { ChannelCounters } from "./counters.js";
 import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
-import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
 import { HelloAccount } from "./hello-account.js";
-import { Broadcast } from "./subscribers.js";
+import { announcedBy, type RouteSource } from "./route-source.js";
+import { Routes, type RouteSender } from "./routes.js";
+import type { Sent } from "./sent-lately.js";
+import type { Broadcast } from "./subscribers.js";
 
-const PROTOCOL = 1;
 const SECOND_HELLO_MS = 2_000;
 /** Hellos that got no answer are answered so often, all in one. */
 const ANSWER_ALL_MS = 5_000;
 /** The pubsub has so long to end its subscriptions. */
 const END_TIMEOUT_MS = 1_000;
 
-/** The first line of a frame; the second is the payload, so that it passes through without being encoded again. */
-type Head =
-  | readonly [protocol: number, server: string, kind: "json" | "bytes", topic: string, event: string]
-  | readonly [protocol: number, server: string, kind: "disconnect", id: string]
-  | readonly [
-      protocol: number,
-      server: string,
-      kind: "ask",
-      to: string,
-      ask: string,
-      node: string,
-      token: string,
-    ]
-  | readonly [protocol: number, server: string, kind: "answer", to: string, ask: string]
-  | readonly [
-      protocol: number,
-      server: string,
-      kind: "hello",
-      node: string,
-      key: string,
-      wants: "answer" | "",
-    ]
-  | readonly [protocol: number, server: string, kind: "ended"];
-
-/** What may stand beside the kind in a head: so many texts. */
-const NAMES: Readonly<Record<string, number>> = {
-  json: 2,
-  bytes: 2,
-  disconnect: 1,
-  ask: 4,
-  answer: 2,
-  hello: 3,
-  ended: 0,
-};
-
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
 
-type LinkCounters = Pick<ChannelCounters, "refusedHellos" | "invalidFrames" | "furtherFrames">;
-
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
-  broadcastReceived(broadcast: Broadcast): void;
+  /** For those who were there at that time, if it comes late. */
+  broadcastReceived(broadcast: Broadcast, untilMs?: number): void;
   /** Sockets of that id were ended so many milliseconds ago. */
   disconnectReceived(id: string, agoMs: number): void;
   /** Another server has told the key of its tokens. */
@@ -96,8 +76,14 @@ export class ClusterLink {
   /** Tells this server's own frames from those of others, also of its own earlier lives. */
   readonly #server: string;
   readonly #ended = new EndedIds();
-  readonly #counters: LinkCounters;
+  readonly #counters: ChannelCounters;
   readonly #hellos: HelloAccount;
+  /** Where broadcasts go; undefined: to all. */
+  readonly #routes: Routes | undefined;
+  /** So the names of all servers begin whose routes are these. */
+  readonly #announced: string;
+  /** Whether the others have to be told that they must not leave this server out. */
+  #hearsAll = false;
   #key = "";
   readonly #subscriptions: Subscriptions;
   #isSubscribed = false;
@@ -111,11 +97,12 @@ export class ClusterLink {
       readonly pubsub: PubSub;
       readonly name: string;
       readonly runtime: Runtime;
+      readonly route?: RouteSource | undefined;
       readonly limits: { readonly maxBroadcastBytes: number };
     },
     reports: ErrorReports,
     receiver: ClusterReceiver,
-    counters: LinkCounters,
+    counters: ChannelCounters,
   ) {
     this.#pubsub = settings.pubsub;
     this.#channel = channelName("channels", settings.name);
@@ -125,7 +112,13 @@ export class ClusterLink {
     this.#counters = counters;
     this.#hellos = new HelloAccount(settings.runtime.monotonicMs());
     this.#maxBroadcastBytes = settings.limits.maxBroadcastBytes;
-    this.#server = randomText(12, () => settings.runtime.random());
+    const server = randomText(12, () => settings.runtime.random());
+    const { route } = settings;
+    this.#announced = route === undefined ? "" : announcedBy(route);
+    this.#server = this.#announced + server;
+    this.#routes =
+      route &&
+      new Routes({ ...settings, route, server: this.#server }, reports, counters, this.#routeSender());
     this.#subscriptions = new Subscriptions((text, cause) => this.#unavailable(text, cause));
     const refused = (cause: unknown, retryMs: number): void =>
       reports.report("PUBSUB_UNAVAILABLE", "the pubsub refused the subscription", { retryMs }, cause);
@@ -167,16 +160,49 @@ export class ClusterLink {
 
   /** Asks a node for the keys of its servers. */
   askKey(node: string): void {
-    this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, "answer"], "", node);
+    this.#sayHello("answer", node);
+  }
+
+  #sayHello(wants: "answer" | "", node?: string, asked = ""): void {
+    const note = this.#hearsAll ? EVERYTHING : asked;
+    const hello = [PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, wants] as const;
+    this.#publish(note === "" ? hello : [...hello, note], "", node);
+  }
+
+  #routeSender(): RouteSender {
+    return {
+      sayAgain: ({ broadcast, had }, agoMs, node) => {
+        const { topic, event } = broadcast;
+        const names = node === undefined ? [...had] : [];
+        const head: AgainHead = [
+          PROTOCOL,
+          this.#server,
+          "again",
+          topic,
+          event,
+          formOf(broadcast),
+          agoMs,
+          names,
+        ];
+        this.#publish(head, bodyOf(broadcast), node);
+      },
+      sayPlainly: ({ broadcast }, node) => this.#publishBroadcast(broadcast, node),
+      askWhoHearsAll: (node) => this.#sayHello("answer", node, WHO_HEARS_ALL),
+      hearsAll: () => {
+        this.#hearsAll = true;
+        if (this.#isSubscribed) this.#greet();
+      },
+    };
   }
 
   /** Tells all what they may have missed, and asks them for what this one may have. Twice, for one may be lost. */
   #greet(): void {
     const greet = (): void => {
-      this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, "answer"], "");
+      this.#sayHello("answer");
       this.#tellEnded();
     };
     greet();
+    this.#routes?.greeted();
     this.#cancelHello?.();
     this.#cancelHello = this.#runtime.schedule(SECOND_HELLO_MS, greet);
   }
@@ -216,9 +242,26 @@ export class ClusterLink {
     return this.#attempts.whenDone();
   }
 
-  broadcast({ topic, event, encoded }: Broadcast): void {
-    if (typeof encoded === "string") this.#publish([PROTOCOL, this.#server, "json", topic, event], encoded);
-    else this.#publish([PROTOCOL, this.#server, "bytes", topic, event], encoded.toString("base64"));
+  /** To all, or to those nodes that hear the topic. */
+  broadcast(broadcast: Broadcast): void {
+    const nodes = this.#closed ? undefined : this.#routes?.route(broadcast);
+    if (nodes === undefined) return this.#publishBroadcast(broadcast);
+    for (const node of nodes) this.#publishBroadcast(broadcast, node);
+  }
+
+  #publishBroadcast(broadcast: Sent["broadcast"], node?: string): void {
+    const { topic, event } = broadcast;
+    this.#publish([PROTOCOL, this.#server, formOf(broadcast), topic, event], bodyOf(broadcast), node);
+  }
+
+  /** A topic has its first subscriber on this server. */
+  opened(topic: string): void {
+    this.#routes?.opened(topic);
+  }
+
+  /** The last subscriber of a topic on this server has left. */
+  emptied(topic: string): void {
+    this.#routes?.emptied(topic);
   }
 
   disconnect(id: string): void {
@@ -258,6 +301,7 @@ export class ClusterLink {
   /** Ends the subscription. Resolves after a second at the latest, and never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#routes?.close();
     this.#attempts.stop();
     this.#cancelHello?.();
     this.#cancelAnswer?.();
@@ -271,7 +315,7 @@ export class ClusterLink {
   /** To all other nodes, or to one. */
   #publish(head: Head, body: string, node?: string): void {
     if (this.#closed) return;
-    const payload = `${JSON.stringify(head)}\n${body}`;
+    const payload = frameOf(head, body);
     const { maxPayloadBytes = Infinity } = this.#pubsub;
     const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
     const failed = (error: unknown): void => {
@@ -314,6 +358,7 @@ export class ClusterLink {
     const head = parsed as Head;
     if (head[0] !== PROTOCOL) return this.#reportUnknownProtocol(head[0]);
     if (head[1] === this.#server) return;
+    if (head[2] !== "hello" && !head[1].startsWith(this.#announced)) this.#routes?.unannouncedHeard(head[1]);
     if (head[2] === "disconnect") return this.#receiver.disconnectReceived(head[3], 0);
     if (head[2] === "hello") return this.#receiveHello(head);
     if (head[2] === "ended") {
@@ -326,17 +371,22 @@ export class ClusterLink {
     }
     if (head[2] === "ask" || head[2] === "answer")
       return this.#receivePersonal(head, payload.slice(line + 1));
-    const broadcast = readBroadcast(head[3], head[4], head[2], payload.slice(line + 1));
+    const isAgain = head[2] === "again";
+    const broadcast = readBroadcast(head[3], head[4], isAgain ? head[5] : head[2], payload.slice(line + 1));
     if (!broadcast) return failed("its payload is neither an object nor bytes");
-    this.#receiver.broadcastReceived(broadcast);
+    if (!isAgain) return this.#receiver.broadcastReceived(broadcast);
+    const again = readAgain(head);
+    if (!again) return failed("it does not say when it was sent first");
+    if (again.had.includes(this.#pubsub.nodeName)) return;
+    this.#receiver.broadcastReceived(broadcast, this.#runtime.monotonicMs() - again.agoMs);
   }
 
-  #receiveHello([, server, , node, key, wants]: Extract<
-    Head,
-    readonly [number, string, "hello", ...string[]]
-  >): void {
+  #receiveHello([, server, , node, key, wants, note]: HelloHead): void {
     this.#receiver.keyReceived(server, key);
-    if (wants !== "answer") return;
+    if (note === EVERYTHING || !server.startsWith(this.#announced))
+      this.#routes?.unannouncedHeard(server, node);
+    const concerns = note !== WHO_HEARS_ALL || this.#routes === undefined || this.#hearsAll;
+    if (wants !== "answer" || !concerns) return;
     const nowMs = this.#runtime.monotonicMs();
     if (this.#hellos.take(server, nowMs)) return void this.#answerHello(nowMs, node);
     this.#counters.refusedHellos += 1;
@@ -347,7 +397,7 @@ export class ClusterLink {
 
   /** Answers one node, or all at once. Returns how long it takes to pay for it, in milliseconds. */
   #answerHello(nowMs: number, node?: string): number {
-    this.#publish([PROTOCOL, this.#server, "hello", this.#pubsub.nodeName, this.#key, ""], "", node);
+    this.#sayHello("", node);
     return this.#hellos.spend(this.#tellEnded(node), nowMs);
   }
 
@@ -377,50 +427,4 @@ export class ClusterLink {
     const message = "a frame of another protocol version";
     this.#reports.remark("UNKNOWN_PROTOCOL", message, { protocol }, { kind: "pubsub" });
   }
-}
-
-/** `undefined` for what could not be sent on to clients. */
-function readBroadcast(
-  topic: string,
-  event: string,
-  kind: "json" | "bytes",
-  body: string,
-): Broadcast | undefined {
-  if (kind === "bytes") {
-    if (
-      Buffer.byteLength(topic) > MAX_BINARY_FIELD_BYTES ||
-      Buffer.byteLength(event) > MAX_BINARY_FIELD_BYTES
-    ) {
-      return undefined;
-    }
-    return new Broadcast(topic, event, Buffer.from(body, "base64"));
-  }
-  const payload = parseJson(body);
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
-  return new Broadcast(topic, event, payload, { encoded: body });
-}
-
-/** `undefined` for what is no JSON. The exception would quote the text, and errors are logged. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * What a head is: one that this version knows, one of those with more behind what it knows, one of a kind that a later
- * version has added, or none.
- */
-function whatIs(value: unknown): "known" | "further" | "later" | "none" {
-  if (!Array.isArray(value)) return "none";
-  const [protocol, server, kind, ...names] = value as readonly unknown[];
-  if (typeof protocol !== "number" || typeof server !== "string") return "none";
-  if (protocol !== PROTOCOL) return "known";
-  if (typeof kind !== "string" || kind === "") return "none";
-  const count = Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
-  if (count === undefined) return "later";
-  if (names.length < count || !names.slice(0, count).every((name) => typeof name === "string")) return "none";
-  return names.length > count ? "further" : "known";
 }

@@ -32,6 +32,14 @@ export interface ChannelCounters {
   invalidFrames: number;
   /** Frames of other servers that say more than this version reads: the rest is read, unless all of it is new. */
   furtherFrames: number;
+  /** With `route`: broadcasts that went only to the nodes that hear their topic. */
+  routedBroadcasts: number;
+  /** With `route`: broadcasts that went to all nodes, as it was not known yet who hears their topic, or cannot be known. */
+  unsettledBroadcasts: number;
+  /** With `route`: broadcasts that went to all nodes, as so many hear their topic. */
+  crowdedBroadcasts: number;
+  /** With `route`: broadcasts that went to all nodes, as a server is there that does not tell what it hears. */
+  unannouncedBroadcasts: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -54,6 +62,10 @@ export function zeroCounters(): ChannelCounters {
     refusedHellos: 0,
     invalidFrames: 0,
     furtherFrames: 0,
+    routedBroadcasts: 0,
+    unsettledBroadcasts: 0,
+    crowdedBroadcasts: 0,
+    unannouncedBroadcasts: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

@@ -32,3 +32,4 @@ export {
 export type { UpgradeServer } from "./http-attachment.js";
 export type { ChannelLimits, ChannelServerOptions, DrainOptions } from "./options.js";
 export type { ConnectParams, ParamValue } from "./params.js";
+export type { RouteChange, RouteFollow, RouteSource } from "./route-source.js";

@@ -16,6 +16,7 @@ import type { PubSub } from "../pubsub/pubsub.js";
 import { nodeRuntime, type Runtime } from "../runtime.js";
 import type { OriginCheck } from "./handlers.js";
 import { validateOriginCheck } from "./origin.js";
+import { routeOption, type RouteSource } from "./route-source.js";
 
 /** Every limit has a stated behaviour when it is reached; none of them ends the process or touches other sockets. */
 export interface ChannelLimits {
@@ -163,6 +164,13 @@ export interface ChannelServerOptions extends OptionalLimits {
    */
   readonly name?: string | undefined;
   /**
+   * Sends a broadcast only to the nodes that have subscribers of its topic: a tracker of its own for that, with
+   * `holds: "followed"`, in which channel servers tell each other what they hear. While a server is there without it, all
+   * broadcasts go to all nodes.
+   * @default none (every broadcast goes to all nodes)
+   */
+  readonly route?: RouteSource | undefined;
+  /**
    * Which origins may connect.
    * @default true (the request's own host)
    */
@@ -184,6 +192,7 @@ export interface ChannelServerOptions extends OptionalLimits {
 export interface Settings {
   readonly pubsub: PubSub;
   readonly name: string;
+  readonly route: RouteSource | undefined;
   readonly checkOrigin: OriginCheck;
   readonly key: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly runtime: Runtime;
@@ -220,6 +229,7 @@ const knownOptions: Readonly<Record<keyof ChannelServerOptions, unknown>> = {
   ...DEFAULT_LIMITS,
   pubsub: true,
   name: true,
+  route: true,
   checkOrigin: true,
   key: true,
   runtime: true,
@@ -247,14 +257,16 @@ export function validateOptions(options: ChannelServerOptions): Settings {
 
 function settingsOf(options: ChannelServerOptions): Settings {
   requireKnownOptions(options, knownOptions);
-  const { pubsub, name = "channels", checkOrigin = true, key, runtime = nodeRuntime } = options;
+  const { pubsub, name = "channels", route, checkOrigin = true, key, runtime = nodeRuntime } = options;
   looked("INVALID_OPTION", "pubsub", () => validatePubSub(pubsub));
   if (typeof name !== "string" || name === "") throw wrongOption("name", name, "a text that is not empty");
+  routeOption(route, pubsub.nodeName);
   functionOption("key", key);
   runtimeOption(runtime);
   return {
     pubsub,
     name,
+    route,
     checkOrigin: validateOriginCheck(checkOrigin),
     key,
     runtime,

@@ -78,11 +78,26 @@ export interface Subscriber {
   deliver(broadcast: Broadcast): void;
 }
 
+/** What is told of topics, and what time it is. */
+export interface SubscribersListener {
+  nowMs(): number;
+  /** A topic has its first subscriber. */
+  opened(topic: string): void;
+  /** The last subscriber of a topic has left. */
+  emptied(topic: string): void;
+}
+
 export class Subscribers {
-  readonly #topics = new Map<string, Set<Subscriber>>();
+  readonly #listener: SubscribersListener;
+  /** Since when each is there. */
+  readonly #topics = new Map<string, Map<Subscriber, number>>();
   /** Broadcasts made while one is being delivered wait here, or the last subscribers would see them first. */
-  readonly #waiting: { broadcast: Broadcast; except: Subscriber | undefined }[] = [];
+  readonly #waiting: { broadcast: Broadcast; except: Subscriber | undefined; untilMs: number }[] = [];
   #delivering = false;
+
+  constructor(listener: SubscribersListener) {
+    this.#listener = listener;
+  }
 
   /** How many topics have a subscriber. */
   get topicCount(): number {
@@ -91,25 +106,28 @@ export class Subscribers {
 
   add(subscriber: Subscriber): void {
     const topic = this.#topics.get(subscriber.topic);
-    if (topic) topic.add(subscriber);
-    else this.#topics.set(subscriber.topic, new Set([subscriber]));
+    if (topic) return void topic.set(subscriber, this.#listener.nowMs());
+    this.#topics.set(subscriber.topic, new Map([[subscriber, this.#listener.nowMs()]]));
+    this.#listener.opened(subscriber.topic);
   }
 
   remove(subscriber: Subscriber): void {
     const topic = this.#topics.get(subscriber.topic);
-    if (topic?.delete(subscriber) && topic.size === 0) this.#topics.delete(subscriber.topic);
+    if (!topic?.delete(subscriber) || topic.size > 0) return;
+    this.#topics.delete(subscriber.topic);
+    this.#listener.emptied(subscriber.topic);
   }
 
-  /** Delivers to every subscriber of the topic but `except`. */
-  deliver(broadcast: Broadcast, except?: Subscriber): void {
-    this.#waiting.push({ broadcast, except });
+  /** Delivers to every subscriber of the topic but `except`, and those who came after `untilMs`. */
+  deliver(broadcast: Broadcast, except?: Subscriber, untilMs = Infinity): void {
+    this.#waiting.push({ broadcast, except, untilMs });
     if (this.#delivering) return;
     this.#delivering = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const subscribers = this.#topics.get(next.broadcast.topic);
       if (!subscribers) continue;
-      for (const subscriber of subscribers) {
-        if (subscriber !== next.except) subscriber.deliver(next.broadcast);
+      for (const [subscriber, sinceMs] of subscribers) {
+        if (subscriber !== next.except && sinceMs <= next.untilMs) subscriber.deliver(next.broadcast);
       }
     }
     this.#delivering = false;

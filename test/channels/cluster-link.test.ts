@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemoryHub } from "../../src/adapters/memory.js";
 import { ClusterLink, type ClusterReceiver } from "../../src/channels/cluster-link.js";
+import { zeroCounters } from "../../src/channels/counters.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
 import { Broadcast } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
@@ -16,7 +17,7 @@ describe("the link to other nodes", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     const limits = { maxBroadcastBytes: 1_000 };
-    const counters = { refusedHellos: 0, invalidFrames: 0, furtherFrames: 0 };
+    const counters = zeroCounters();
     const receiver: ClusterReceiver = {
       broadcastReceived: ({ topic, event, encoded }) =>
         received.push(`${topic} ${event} ${Buffer.isBuffer(encoded) ? encoded.toString("hex") : encoded}`),

@@ -389,6 +389,8 @@ describe("a serial queue", () => {
   });
 });
 
+const nobodyTold = { nowMs: () => 0, opened: () => undefined, emptied: () => undefined };
+
 describe("subscribers", () => {
   it("all get the same bytes, encoded once", () => {
     let encodings = 0;
@@ -398,7 +400,7 @@ describe("subscribers", () => {
         return { text: "hi" };
       },
     };
-    const subscribers = new Subscribers();
+    const subscribers = new Subscribers(nobodyTold);
     const frames = new Set<unknown>();
     for (let count = 0; count < 100; count++) {
       subscribers.add({ topic: "t", deliver: (broadcast) => void frames.add(broadcast.frame.wire) });
@@ -411,7 +413,7 @@ describe("subscribers", () => {
   });
 
   it("see broadcasts in one order, also those made by one of them while it receives", () => {
-    const subscribers = new Subscribers();
+    const subscribers = new Subscribers(nobodyTold);
     const seen: string[] = [];
     const subscriber = (name: string): Subscriber => ({
       topic: "t",
@@ -430,6 +432,34 @@ describe("subscribers", () => {
     subscribers.deliver(new Broadcast("t", "end", {}));
     expect(seen.slice(4)).toEqual(["first end"]);
     expect(subscribers.topicCount).toBe(1);
+  });
+});
+
+describe("what comes late to subscribers", () => {
+  it("is not delivered to those who came after it was made, and topics open and empty once", () => {
+    let nowMs = 0;
+    const told: string[] = [];
+    const subscribers = new Subscribers({
+      nowMs: () => nowMs,
+      opened: (topic) => void told.push(`${topic} opened`),
+      emptied: (topic) => void told.push(`${topic} emptied`),
+    });
+    const seen: string[] = [];
+    const [early, late] = ["early", "late"].map((name) => ({
+      topic: "t",
+      deliver: ({ event }: Broadcast) => void seen.push(`${name} ${event}`),
+    })) as [Subscriber, Subscriber];
+    subscribers.add(early);
+    nowMs = 10;
+    subscribers.add(late);
+    subscribers.deliver(new Broadcast("t", "before", {}), undefined, 9);
+    subscribers.deliver(new Broadcast("t", "after", {}), undefined, 10);
+    subscribers.deliver(new Broadcast("t", "now", {}));
+    expect(seen).toEqual(["early before", "early after", "late after", "early now", "late now"]);
+    subscribers.remove(early);
+    subscribers.remove(late);
+    subscribers.remove(late);
+    expect(told).toEqual(["t opened", "t emptied"]);
   });
 });
 
@@ -467,7 +497,7 @@ describe("a channel", () => {
       connection,
       { handlers, handleIn: none, handleBinary: none, handleOut: none },
       {
-        subscribers: new Subscribers(),
+        subscribers: new Subscribers(nobodyTold),
         reports,
         counters: { overflowedChannels: 0 },
         maxQueuedMessages: 1,

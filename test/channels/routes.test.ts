@@ -1,0 +1,320 @@
+/** Where broadcasts go, on a simulated cluster: what is sent to whom, and why to all. */
+import { describe, expect, it, vi } from "vitest";
+import { zeroCounters } from "../../src/channels/counters.js";
+import { ErrorReports } from "../../src/channels/error-reports.js";
+import type { RouteSource } from "../../src/channels/route-source.js";
+import { Routes } from "../../src/channels/routes.js";
+import { Broadcast } from "../../src/channels/subscribers.js";
+import type { TrackerError } from "../../src/errors.js";
+import { VirtualRuntime } from "./harness.js";
+import { idsOf, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
+
+const names = ["a", "b", "c", "d", "e", "f"];
+const routed = Object.fromEntries(names.map((name) => [name, "routed"] as const));
+const settledMs = 15_000;
+
+function framesOf(server: RoutedNode): number {
+  const { json = 0, bytes = 0, again = 0 } = server.received;
+  return json + bytes + again;
+}
+
+describe("a broadcast", () => {
+  it("goes to the nodes that hear its topic, once each, and to no others", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 1 });
+    const [here, first, second] = ["a", "b", "b"].map((name) => cluster.server(name).subscribe("t"));
+    await cluster.advance(settledMs);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    for (const subscriber of [here, first, second]) expect(idsOf(subscriber!)).toEqual([id]);
+    expect(names.map((name) => framesOf(cluster.server(name)))).toEqual([0, 1, 0, 0, 0, 0]);
+    expect(cluster.server("a").counters).toMatchObject({ routedBroadcasts: 1, unsettledBroadcasts: 0 });
+  });
+
+  it("of a node without subscribers goes to all the first time, and is routed then", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 2 });
+    const subscriber = cluster.server("b").subscribe("t");
+    await cluster.advance(settledMs);
+    const sender = cluster.server("c");
+    const ids = [sender.broadcast("t").id];
+    await cluster.advance(2_000);
+    ids.push(sender.broadcast("t").id);
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual(ids);
+    expect(sender.counters).toMatchObject({ routedBroadcasts: 1, unsettledBroadcasts: 1 });
+    expect(framesOf(cluster.server("d"))).toBe(1);
+  });
+
+  it("goes to all when more than half of the others hear it", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 3 });
+    for (const name of ["b", "c", "d"]) cluster.server(name).subscribe("t");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(cluster.server("a").counters).toMatchObject({ routedBroadcasts: 0, crowdedBroadcasts: 1 });
+    expect(framesOf(cluster.server("e"))).toBe(1);
+  });
+
+  it("is routed again when those who hear it are fewer by a quarter", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 9 });
+    const sender = cluster.server("a");
+    sender.subscribe("t");
+    const others = ["b", "c", "d"].map((name) => cluster.server(name).subscribe("t"));
+    await cluster.advance(settledMs);
+    const reasons: number[][] = [];
+    for (const subscriber of others) {
+      sender.broadcast("t");
+      reasons.push([sender.counters.crowdedBroadcasts, sender.counters.routedBroadcasts]);
+      cluster.server(subscriber.node.name).unsubscribe(subscriber);
+      await cluster.advance(45_000);
+    }
+    // Three, two and one of five.
+    expect(reasons).toEqual([
+      [1, 0],
+      [2, 0],
+      [2, 1],
+    ]);
+  });
+
+  it("reaches a node whose first subscriber joined just before, once, and in order with what comes after", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 4, network: { delayMs: [5, 30] } });
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    const early = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    const subscriber = cluster.server("b").subscribe("t");
+    const late = [0, 1, 2].map(() => cluster.server("a").broadcast("t").id);
+    await cluster.advance(5_000);
+    late.push(cluster.server("a").broadcast("t").id);
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual(late);
+    expect(idsOf(subscriber)).not.toContain(early.id);
+    expect(cluster.server("a").counters).toMatchObject({ routedBroadcasts: 5, unsettledBroadcasts: 0 });
+  });
+
+  it("reaches a node that has fallen silent, and hears all the same", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 5 });
+    const subscriber = cluster.server("b").subscribe("t");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    cluster.simulated.oneWay("b", "a");
+    await cluster.advance(12_000);
+    expect(cluster.simulated.node("a").eventsOf("replicaDown")).toHaveLength(1);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+  });
+
+  it("goes nowhere where nobody hears, a while after the last subscriber has left", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 6 });
+    const b = cluster.server("b");
+    const subscriber = b.subscribe("t");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    b.unsubscribe(subscriber);
+    await cluster.advance(20_000);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    // A page that is loaded anew finds its node listed.
+    expect(framesOf(b)).toBe(1);
+    await cluster.advance(20_000);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(framesOf(b)).toBe(1);
+    expect(cluster.server("a").counters.routedBroadcasts).toBe(2);
+    expect(cluster.simulated.node("b").tracker.health().own.entries).toBe(0);
+  });
+
+  it("of a topic whose name is too long for a tracker goes to all, and arrives", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 7 });
+    const topic = "t".repeat(600);
+    const subscriber = cluster.server("b").subscribe(topic);
+    await cluster.advance(settledMs);
+    const { id } = cluster.server("a").broadcast(topic);
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+    expect(cluster.server("a").counters).toMatchObject({ unsettledBroadcasts: 1 });
+  });
+
+  it("is routed where the trackers hold everything as well", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 8, options: { holds: "everything" } });
+    const subscriber = cluster.server("b").subscribe("t");
+    await cluster.advance(settledMs);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+    expect(names.map((name) => framesOf(cluster.server(name)))).toEqual([0, 1, 0, 0, 0, 0]);
+  });
+});
+
+describe("a server that does not tell what it hears", () => {
+  it.each(["old", "plain", "astray"] as const)(
+    "gets everything, and all others with it: %s",
+    async (kind) => {
+      const cluster = await RoutedCluster.start({ ...routed, f: kind }, { seed: 11 });
+      const [left, right] = ["f", "b"].map((name) => cluster.server(name).subscribe("t"));
+      await cluster.advance(settledMs);
+      // Both ways.
+      const ids = ["a", "f"].map((name) => cluster.server(name).broadcast("t").id);
+      await cluster.advance(1_000);
+      for (const subscriber of [left, right]) expect(idsOf(subscriber!).sort()).toEqual(ids);
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 1, routedBroadcasts: 0 });
+      // As long as it answers, and no longer than two minutes.
+      await cluster.advance(300_000);
+      cluster.server("a").broadcast("t");
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 0 });
+      await cluster.simulated.stop("f", { handoffMs: 0 });
+      await cluster.advance(160_000);
+      cluster.server("a").broadcast("t");
+      expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 2, routedBroadcasts: 1 });
+    },
+  );
+
+  it.each(["old", "plain"] as const)("gets what was made as it began to listen: %s", async (kind) => {
+    const cluster = await RoutedCluster.start(routed, { seed: 12, network: { delayMs: [40, 50] } });
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(5_000);
+    await cluster.simulated.restart("f");
+    const f = cluster.serve("f", kind);
+    await cluster.advance(1);
+    const subscriber = f.subscribe("t");
+    const ids = [cluster.server("a").broadcast("t").id];
+    await cluster.advance(200);
+    ids.push(cluster.server("a").broadcast("t").id);
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual(ids);
+    expect(cluster.server("a").counters).toMatchObject({ unannouncedBroadcasts: 1, routedBroadcasts: 2 });
+  });
+
+  it("is found though its hellos were lost, by whatever it says", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 13 });
+    await cluster.advance(settledMs);
+    await cluster.simulated.restart("f");
+    cluster.simulated.oneWay("f", "a");
+    const f = cluster.serve("f", "old");
+    const subscriber = f.subscribe("t");
+    await cluster.advance(5_000);
+    cluster.simulated.network.mendAll();
+    f.broadcast("elsewhere");
+    await cluster.advance(1_000);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+    expect(cluster.server("a").counters.unannouncedBroadcasts).toBe(1);
+  });
+
+  it("is what a server becomes whose tracker was stopped, and it is reported", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 14 });
+    const b = cluster.server("b");
+    const subscriber = b.subscribe("t");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(settledMs);
+    void b.node.tracker.stop({ handoffMs: 0 });
+    await cluster.advance(1_000);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+    expect(b.errors.map(({ code }) => code)).toEqual(["TRACKER_STOPPED"]);
+    expect(cluster.server("a").counters.unannouncedBroadcasts).toBe(1);
+  });
+});
+
+describe("the routes of a server", () => {
+  /** A tracker that says what a test wants it to. */
+  function routes() {
+    const runtime = new VirtualRuntime();
+    const errors: TrackerError[] = [];
+    const reports = new ErrorReports(runtime);
+    reports.listen((error) => errors.push(error));
+    const state = { complete: true, hearers: [] as string[], up: 0 };
+    const route: RouteSource = {
+      name: "routes",
+      nodeName: "own",
+      track: () => undefined,
+      untrack: () => undefined,
+      follow: () => ({
+        get complete() {
+          return state.complete;
+        },
+        list: () => state.hearers.map((node) => ({ node, key: "server" })),
+        close: () => undefined,
+      }),
+      diffs: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
+      on: () => () => undefined,
+      health: () => ({
+        replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
+      }),
+    };
+    const sender = { sayAgain: vi.fn(), sayPlainly: vi.fn(), askWhoHearsAll: vi.fn(), hearsAll: vi.fn() };
+    const counters = zeroCounters();
+    const settings = { route, name: "channels", server: "Rown", runtime };
+    const made = new Routes(settings, reports, counters, sender);
+    const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
+    made.greeted();
+    return { made, state, runtime, errors, sender, counters, send };
+  }
+
+  it("are not used before those are known who answer its hellos", async () => {
+    const { runtime, send, counters } = routes();
+    await runtime.advance(9_999);
+    expect(send()).toBe("all");
+    await runtime.advance(1);
+    expect(send()).toBe(0);
+    expect(counters).toMatchObject({ unsettledBroadcasts: 1, routedBroadcasts: 1 });
+  });
+
+  it("rely on a list that is not complete for a moment, and then send to all what was routed", async () => {
+    const { state, runtime, send, sender } = routes();
+    await runtime.advance(10_000);
+    expect(send()).toBe(0);
+    state.complete = false;
+    expect(send()).toBe(0);
+    await runtime.advance(2_999);
+    expect(send()).toBe(0);
+    expect(sender.sayAgain).not.toHaveBeenCalled();
+    await runtime.advance(1);
+    expect(send()).toBe("all");
+    expect(sender.sayAgain.mock.calls.map(([, agoMs, node]) => [agoMs, node] as unknown)).toEqual([
+      [3_000, undefined],
+      [3_000, undefined],
+      [1, undefined],
+    ]);
+  });
+
+  it("send to all what they forget while somebody may be missing", async () => {
+    const { state, runtime, send, sender } = routes();
+    await runtime.advance(10_000);
+    send();
+    state.complete = false;
+    await runtime.advance(14_000);
+    expect(sender.sayAgain).not.toHaveBeenCalled();
+    await runtime.advance(6_000);
+    expect(sender.sayAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it("lead to 64 nodes at the most, and to half of the others", async () => {
+    const sent = async (up: number, hearers: number): Promise<number | "all"> => {
+      const { state, runtime, send } = routes();
+      state.up = up;
+      state.hearers = Array.from({ length: hearers }, (_, index) => String(index));
+      await runtime.advance(10_000);
+      return send();
+    };
+    expect([await sent(1_000, 64), await sent(1_000, 65)]).toEqual([64, "all"]);
+    expect([await sent(10, 5), await sent(10, 6)]).toEqual([5, "all"]);
+    expect(await sent(1, 1)).toBe(1);
+  });
+
+  it("are kept for so many topics without subscribers here, and it is reported when there are more", async () => {
+    const { runtime, send, errors } = routes();
+    await runtime.advance(10_000);
+    for (let topic = 0; topic < 10_000; topic++) expect(send(`t${topic}`)).toBe(0);
+    expect(send("more")).toBe("all");
+    expect(errors.map(({ details }) => details["limit"])).toEqual(["sentTopics"]);
+    // They are let go when nothing was broadcast in them for a while.
+    await runtime.advance(33_000);
+    expect(send("more")).toBe(0);
+  });
+});
