@@ -12,10 +12,16 @@ type Folded<M> = Map<string, Map<string, Entry<M>>>;
 
 export class DiffFold<M = AnyMeta> {
   readonly #topics = new Map<string, Folded<M>>();
+  readonly #begun = new Set<string>();
 
   /** The topics in which something is left. */
   topics(): string[] {
     return [...this.#topics.keys()];
+  }
+
+  /** The topics whose follow has begun and not ended, empty ones too; none where a node holds everything. */
+  followed(): string[] {
+    return [...this.#begun];
   }
 
   /** What the diffs of a topic add up to, in no promised order. */
@@ -45,11 +51,15 @@ export class DiffFold<M = AnyMeta> {
   apply(diff: Diff<M>): string[] {
     const wrong: string[] = [];
     for (const [topic, { joins, updates, leaves, began = false, ended = false }] of diff) {
-      if (ended) this.#topics.delete(topic);
+      if (ended) {
+        this.#topics.delete(topic);
+        this.#begun.delete(topic);
+      }
       if (began && this.#topics.has(topic)) wrong.push(`a follow of ${topic} begins where one has not ended`);
       if (joins.length + updates.length + leaves.length === 0 && !began && !ended) {
         wrong.push(`a diff names topic ${topic} in which nothing changed`);
       }
+      if (began) this.#begun.add(topic);
       const touched = new Set<string>();
       const seen = (entry: Entry<M>): void => {
         const identity = JSON.stringify([entry.session, entry.key]);

@@ -2,6 +2,7 @@
  * What must be true of every tracker and every cluster, as functions of what their public interface shows. Each
  * returns what is wrong, one line each; nothing if all is well. They change nothing and know no internals.
  */
+import { isTrackerError } from "../errors.js";
 import type { AnyMeta, Entry, Meta } from "../words.js";
 import type { Tracker } from "../tracker/tracker.js";
 import { describeEntry, type DiffFold } from "./diff-fold.js";
@@ -36,6 +37,24 @@ export function listAll<M extends Meta<M>>(tracker: Tracker<M>): Listed<M>[] {
   return all;
 }
 
+/** Whether a node may be asked who is in a topic: one that holds what it follows may not, unless it follows that. */
+function isRead<M extends Meta<M>>(tracker: Tracker<M>, topic: string): boolean {
+  try {
+    tracker.has(topic, "");
+    return true;
+  } catch (error) {
+    if (isTrackerError(error) && error.code === "NOT_FOLLOWED") return false;
+    throw error;
+  }
+}
+
+/** What a node itself has tracked under topics, whether or not it follows them. */
+function listOfOwn<M extends Meta<M>>(tracker: Tracker<M>, topics: Iterable<string>): Listed<M>[] {
+  const own: Listed<M>[] = [];
+  for (const topic of topics) for (const entry of tracker.listOwn(topic)) own.push({ topic, entry });
+  return own;
+}
+
 /** What is in one of two lists and not in the other, or differs: meta, ref or node. */
 function difference<M>(
   expected: Map<string, Listed<M>>,
@@ -56,11 +75,16 @@ function difference<M>(
   return wrong;
 }
 
-/** The diffs of a node, folded together, are exactly its list. */
+/**
+ * The diffs of a node, folded together, are exactly its list. A topic that it does not follow any more, and still is told of
+ * while the follow lingers, has none.
+ */
 export function foldEqualsList<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tracker<M>): string[] {
   if (isFolded(fold, tracker)) return [];
   const folded: Listed<M>[] = [];
-  for (const topic of fold.topics()) for (const entry of fold.list(topic)) folded.push({ topic, entry });
+  for (const topic of fold.topics().filter((each) => isRead(tracker, each))) {
+    for (const entry of fold.list(topic)) folded.push({ topic, entry });
+  }
   const expected = byIdentity(folded);
   const found = byIdentity(listAll(tracker));
   const wrong = difference(expected, found, "against its diffs, the list");
@@ -93,12 +117,16 @@ function isFolded<M extends Meta<M>>(fold: DiffFold<M>, tracker: Tracker<M>): bo
   return true;
 }
 
-/** `count`, `countKeys`, `has`, `getByKey` and `topics` say what `list` says; no entry is listed twice. */
+/**
+ * `count`, `countKeys`, `has`, `getByKey` and `topics` say what `list` says; no entry is listed twice. Nobody is asked of what it
+ * does not follow.
+ */
 export function readsAgree<M extends Meta<M>>(tracker: Tracker<M>, topics: Iterable<string>): string[] {
   const wrong: string[] = [];
   const known = new Set(tracker.topics());
   if (known.size !== tracker.topics().length) wrong.push("topics() names a topic twice");
   for (const topic of new Set([...topics, ...known])) {
+    if (!isRead(tracker, topic)) continue;
     const list = tracker.list(topic);
     const keys = new Map<string, number>();
     for (const { key } of list) keys.set(key, (keys.get(key) ?? 0) + 1);
@@ -124,17 +152,17 @@ export function readsAgree<M extends Meta<M>>(tracker: Tracker<M>, topics: Itera
 }
 
 /**
- * Every running node lists exactly what the running nodes have: the entries that each lists of itself, which are
- * right at once since local operations are synchronous.
+ * Every running node lists exactly what the running nodes have: the entries that each has of its own, which are
+ * right at once since local operations are synchronous. Where nodes hold what they follow, each is asked of that alone.
  */
 export function convergence<M extends Meta<M> = AnyMeta>(nodes: readonly SimulatedNode<M>[]): string[] {
   const running = nodes.filter((node) => node.running);
-  const expected: Listed<M>[] = [];
-  for (const { name, tracker } of running) {
-    for (const item of listAll(tracker)) if (item.entry.node === name) expected.push(item);
-  }
-  const truth = byIdentity(expected);
-  return running.flatMap(({ name, tracker }) => difference(truth, byIdentity(listAll(tracker)), name));
+  const topics = new Set(running.flatMap(({ tracker, fold }) => [...tracker.topics(), ...fold.followed()]));
+  const truth = byIdentity(running.flatMap(({ tracker }) => listOfOwn(tracker, topics)));
+  return running.flatMap(({ name, tracker }) => {
+    const asked = [...truth].filter(([, { topic }]) => isRead(tracker, topic));
+    return difference(new Map(asked), byIdentity(listAll(tracker)), name);
+  });
 }
 
 /**
