@@ -31,27 +31,10 @@ const reasons: readonly Reason[] = [
       "half of the places would do (46 B). At 100,000 entries the removals are 4 B, and the target is met.",
   },
   {
-    row: /^following: bytes received by a node, 100 nodes, 100,000 entries in rooms, placed at random$/,
-    reason:
-      "three of four joins are on a node that nobody of the room was on: it meets the eleven nodes of that room, and parts from " +
-      "them a minute later. Counted by letter at commit d328214, 40 of 83 kB were shares, most of them births, 20 the lists of two " +
-      "registrars, of which 14 are names and incarnations of lives, 11 wishes and their confirmations, 10 the beginnings of " +
-      "frames. Taken: a busy registrar is not asked twice for each list (R70), which was 9 kB; shorter heads and ranges (0341), 2 kB. Not built: lives by their " +
-      "places in a view of both (8 kB, for half a kilobyte of the package: decision 0341), and a list of one registrar only (0202).",
-  },
-  {
     row: /^longest turn, 500,000 entries: deltas$/,
     reason:
       "the least of the runs is 23 ms, and in the others it is a collection of a heap that grows to half a gigabyte meanwhile, whose " +
       "threads are counted: of the floor in the same run, which makes lists alone, they take 64 to 89 ms.",
-  },
-  {
-    row: /^following: frames received by a node, 300 nodes/,
-    reason:
-      "most of them are shares of one change each, which leave at once as long as a node says and hears little (R89): a longer window " +
-      "would make fewer of them, and each is seen later. Tried with a gain, and taken: shares are summed up after 8 s, where 4 s " +
-      "made it 51 and not 48; then after 10 s and with frames that leave anyway, as their confirmations do (decision 0341). Callers that " +
-      "call the roll and say no beat would take 1.5 of them, and a beat is what tells that a life speaks for itself.",
   },
   {
     row: /^client: a diff that updates all 20,000 users$/,
