@@ -34,7 +34,7 @@ const MAX_SENT_TOPICS = 10_000;
 const MAX_HEARERS = 64;
 /** A topic that went to all for the number of its hearers is routed again when they are this much fewer. */
 const FEWER = 0.75;
-/** A topic of a tracker may have 512 bytes. */
+/** A topic of a tracker may have 512 bytes, as JSON writes it: any client may join one that is full of what is longer there. */
 const MAX_TOPIC_BYTES = 512;
 const MAX_WAITING_CHANGES = 100_000;
 
@@ -81,6 +81,10 @@ interface Topic {
 type Reason = "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts";
 
 const NOBODY: ReadonlySet<string> = new Set();
+
+function isTrackerTopic(text: string): boolean {
+  return text.length <= MAX_TOPIC_BYTES && Buffer.byteLength(JSON.stringify(text)) <= MAX_TOPIC_BYTES + 2;
+}
 
 export class Routes {
   readonly #tracker: RouteSource;
@@ -259,7 +263,7 @@ export class Routes {
   /** @throws what the tracker throws. */
   #begin(name: string): Topic | undefined {
     const inTracker = this.#inTracker(name);
-    if (this.#failed || this.#closed || Buffer.byteLength(inTracker) > MAX_TOPIC_BYTES) return undefined;
+    if (this.#failed || this.#closed || !isTrackerTopic(inTracker)) return undefined;
     const topic: Topic = {
       name,
       follow: this.#tracker.follow(inTracker),

@@ -136,6 +136,25 @@ describe("a broadcast", () => {
     expect(cluster.server("a").counters).toMatchObject({ unsettledBroadcasts: 1 });
   });
 
+  it("of a topic that no tracker takes, as it is longer in JSON, goes to all, and others are routed still", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 17 });
+    const topics = ['"'.repeat(300), "\u0001".repeat(200), "\ud800".repeat(150)];
+    const [a, b] = [cluster.server("a"), cluster.server("b")];
+    const subscribers = topics.map((topic) => b.subscribe(topic));
+    const other = b.subscribe("t");
+    await cluster.advance(settledMs);
+    const ids = topics.map((topic) => a.broadcast(topic).id);
+    await cluster.advance(1_000);
+    expect(subscribers.map(idsOf)).toEqual(ids.map((id) => [id]));
+    a.broadcast("t");
+    await cluster.advance(1_000);
+    const { id } = a.broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(other)).toContain(id);
+    expect(a.counters).toMatchObject({ routedBroadcasts: 1, unsettledBroadcasts: 4, unannouncedBroadcasts: 0 });
+    expect([...a.errors, ...b.errors]).toEqual([]);
+  });
+
   it("is routed where the trackers hold everything as well", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 8, options: { holds: "everything" } });
     const subscriber = cluster.server("b").subscribe("t");
