@@ -4,6 +4,7 @@
  * pubsub and no subscriber.
  */
 import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
+import type { Sent } from "./sent-lately.js";
 import { Broadcast } from "./subscribers.js";
 
 export const PROTOCOL = 1;
@@ -75,8 +76,23 @@ export function bodyOf({ encoded }: Pick<Broadcast, "encoded">): string {
   return typeof encoded === "string" ? encoded : encoded.toString("base64");
 }
 
-export function formOf({ encoded }: Pick<Broadcast, "encoded">): "json" | "bytes" {
+function formOf({ encoded }: Pick<Broadcast, "encoded">): "json" | "bytes" {
   return typeof encoded === "string" ? "json" : "bytes";
+}
+
+export function broadcastHead(server: string, broadcast: Sent["broadcast"]): Head {
+  return [PROTOCOL, server, formOf(broadcast), broadcast.topic, broadcast.event];
+}
+
+/** The names of those who have had it are for what goes to all. */
+export function againHead(
+  server: string,
+  { broadcast, had }: Sent,
+  agoMs: number,
+  isToAll: boolean,
+): AgainHead {
+  const { topic, event } = broadcast;
+  return [PROTOCOL, server, "again", topic, event, formOf(broadcast), agoMs, isToAll ? [...had] : []];
 }
 
 /** `undefined` for what could not be sent on to clients. */

@@ -45,8 +45,10 @@ type RouteCounters = Pick<
 
 /** How what is decided here is said to others. */
 export interface RouteSender {
-  /** To one node, or to all; those who have had it leave it alone. */
-  sayAgain(sent: Sent, agoMs: number, node?: string): void;
+  /** To one node, or to all; those who have had it leave it alone. Returns whether there was room for their names. */
+  sayAgain(sent: Sent, agoMs: number, node?: string): boolean;
+  /** Whether it can be said again to one node: it takes a little more then. */
+  canSayAgain(broadcast: Broadcast): boolean;
   /** To a node that knows no other form. */
   sayPlainly(sent: Sent, node: string): void;
   /** Asks a node, or all, who is there that hears everything. */
@@ -177,7 +179,7 @@ export class Routes {
   route(broadcast: Broadcast): ReadonlySet<string> | undefined {
     const nowMs = this.#runtime.monotonicMs();
     const topic = this.#topicToSend(broadcast.topic, nowMs);
-    const reason = this.#whyToAll(topic, nowMs);
+    const reason = this.#sender.canSayAgain(broadcast) ? this.#whyToAll(topic, nowMs) : "unsettledBroadcasts";
     this.#counters[reason ?? "routedBroadcasts"] += 1;
     if (reason !== undefined) {
       if (topic !== undefined) this.#sendToAll(topic, reason, nowMs);
@@ -251,13 +253,17 @@ export class Routes {
 
   /** What was routed goes to all before, or whoever is not listed yet would get it after what goes to all now. */
   #sendToAll(topic: Topic, reason: Reason, nowMs: number): void {
-    if (topic.toAll === undefined) this.#sayAllAgain(topic.name, nowMs);
+    if (topic.toAll === undefined) {
+      for (const sent of this.#lately.ofTopic(topic.name)) this.#sayToAllAgain(sent, nowMs);
+      this.#lately.forgetTopic(topic.name);
+    }
     topic.toAll = reason;
   }
 
-  #sayAllAgain(name: string, nowMs: number): void {
-    for (const sent of this.#lately.ofTopic(name)) this.#sender.sayAgain(sent, nowMs - sent.atMs);
-    this.#lately.forgetTopic(name);
+  #sayToAllAgain(sent: Sent, nowMs: number): void {
+    if (this.#sender.sayAgain(sent, nowMs - sent.atMs)) return;
+    for (const node of this.#othersUp())
+      if (!sent.had.has(node)) this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
   }
 
   /** @throws what the tracker throws. */
@@ -377,7 +383,7 @@ export class Routes {
     for (const sent of this.#lately.forgetUntil(oldestMs ?? -Infinity)) {
       // Whoever may be missing has not been found in all that time.
       const isComplete = this.#topics.get(sent.broadcast.topic)?.follow.complete ?? true;
-      if (!isComplete) this.#sender.sayAgain(sent, nowMs - sent.atMs);
+      if (!isComplete) this.#sayToAllAgain(sent, nowMs);
     }
     for (const topic of this.#topics.values()) {
       if (topic.silent.size > 0 && topic.follow.complete)

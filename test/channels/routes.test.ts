@@ -4,10 +4,11 @@ import { zeroCounters } from "../../src/channels/counters.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
 import type { RouteSource } from "../../src/channels/route-source.js";
 import { Routes } from "../../src/channels/routes.js";
+import type { Sent } from "../../src/channels/sent-lately.js";
 import { Broadcast } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
 import { VirtualRuntime } from "./harness.js";
-import { idsOf, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
+import { idsOf, MAX_BROADCAST_BYTES, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
 
 const names = ["a", "b", "c", "d", "e", "f"];
 const routed = Object.fromEntries(names.map((name) => [name, "routed"] as const));
@@ -151,9 +152,31 @@ describe("a broadcast", () => {
     const { id } = a.broadcast("t");
     await cluster.advance(1_000);
     expect(idsOf(other)).toContain(id);
-    expect(a.counters).toMatchObject({ routedBroadcasts: 1, unsettledBroadcasts: 4, unannouncedBroadcasts: 0 });
+    expect(a.counters).toMatchObject({
+      routedBroadcasts: 1,
+      unsettledBroadcasts: 4,
+      unannouncedBroadcasts: 0,
+    });
     expect([...a.errors, ...b.errors]).toEqual([]);
   });
+
+  it.each([1, 30, 60, 90, 2_000])(
+    "that is %i bytes smaller than the largest reaches whoever was listed late, and comes again to all",
+    async (smallerBytes) => {
+      const cluster = await RoutedCluster.start(routed, { seed: 18 });
+      const a = cluster.server("a");
+      cluster.server("b").subscribe("t");
+      a.subscribe("t");
+      await cluster.advance(settledMs);
+      // Of a hearer that nobody knows of yet, one is listed and the other is met by a broadcast to all.
+      const late = cluster.server("c").subscribe("t");
+      const head = '[1,"R1234561234567890ab","json","t","0"]\n{"id":0,"text":""}'.length;
+      const { id } = a.broadcast("t", "x".repeat(MAX_BROADCAST_BYTES - head - smallerBytes));
+      await cluster.advance(5_000);
+      expect(idsOf(late)).toEqual([id]);
+      expect([...a.errors, ...cluster.server("c").errors]).toEqual([]);
+    },
+  );
 
   it("is routed where the trackers hold everything as well", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 8, options: { holds: "everything" } });
@@ -266,7 +289,13 @@ describe("the routes of a server", () => {
         replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
       }),
     };
-    const sender = { sayAgain: vi.fn(), sayPlainly: vi.fn(), askWhoHearsAll: vi.fn(), hearsAll: vi.fn() };
+    const sender = {
+      sayAgain: vi.fn((_sent: Sent, _agoMs: number, _node?: string) => true),
+      canSayAgain: () => true,
+      sayPlainly: vi.fn(),
+      askWhoHearsAll: vi.fn(),
+      hearsAll: vi.fn(),
+    };
     const counters = zeroCounters();
     const settings = { route, name: "channels", server: "Rown", runtime };
     const made = new Routes(settings, reports, counters, sender);
@@ -311,6 +340,20 @@ describe("the routes of a server", () => {
     expect(sender.sayAgain).not.toHaveBeenCalled();
     await runtime.advance(6_000);
     expect(sender.sayAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it("say again to each what has no room for the names of all who have had it", async () => {
+    const { state, runtime, send, sender } = routes();
+    Object.assign(state, { up: 4, hearers: ["0", "1"] });
+    await runtime.advance(10_000);
+    expect(send()).toBe(2);
+    sender.sayAgain.mockImplementation((_sent, _agoMs, node) => node !== undefined);
+    state.complete = false;
+    send();
+    await runtime.advance(3_000);
+    expect(send()).toBe("all");
+    const nodes = sender.sayAgain.mock.calls.map(([, , node]) => node);
+    expect(nodes).toEqual([undefined, "2", "3", undefined, "2", "3"]);
   });
 
   it("lead to 64 nodes at the most, and to half of the others", async () => {
