@@ -195,8 +195,7 @@ export class Routes {
   /** A server was heard that has to get everything. `node` is given by its hello. */
   unannouncedHeard(server: string, node?: string): void {
     const nowMs = this.#runtime.monotonicMs();
-    if (!this.#unannounced.heard(server, node, nowMs)) return;
-    if (node === undefined) return this.#sender.askWhoHearsAll();
+    if (!this.#unannounced.heard(server, node, nowMs) || node === undefined) return;
     for (const sent of this.#lately.all()) {
       if (sent.had.has(node)) continue;
       if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);

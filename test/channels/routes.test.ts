@@ -356,6 +356,19 @@ describe("the routes of a server", () => {
     expect(nodes).toEqual([undefined, "2", "3", undefined, "2", "3"]);
   });
 
+  it("ask seldom for servers that never answer, however many are made up", async () => {
+    const { made, runtime, sender, send } = routes();
+    await runtime.advance(10_000);
+    for (let server = 0; server < 2_000; server++) made.unannouncedHeard(`1 made up ${server}`);
+    await runtime.advance(60_000);
+    expect(send()).toBe("all");
+    expect(sender.askWhoHearsAll.mock.calls.length).toBeLessThanOrEqual(4);
+    await runtime.advance(63_000);
+    send();
+    expect(send()).toBe(0);
+    expect(sender.askWhoHearsAll.mock.calls.length).toBeLessThanOrEqual(8);
+  });
+
   it("lead to 64 nodes at the most, and to half of the others", async () => {
     const sent = async (up: number, hearers: number): Promise<number | "all"> => {
       const { state, runtime, send } = routes();
