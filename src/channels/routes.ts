@@ -10,7 +10,7 @@ import type { CancelTimer, Runtime } from "../runtime.js";
 import { Session } from "../session.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
-import type { RouteChange, RouteFollow, RouteSource } from "./route-source.js";
+import { isTrackerTopic, type RouteChange, type RouteFollow, type RouteSource } from "./route-source.js";
 import { SentLately, type Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 import { Unannounced } from "./unannounced.js";
@@ -34,8 +34,6 @@ const MAX_SENT_TOPICS = 10_000;
 const MAX_HEARERS = 64;
 /** A topic that went to all for the number of its hearers is routed again when they are this much fewer. */
 const FEWER = 0.75;
-/** A topic of a tracker may have 512 bytes, as JSON writes it: any client may join one that is full of what is longer there. */
-const MAX_TOPIC_BYTES = 512;
 const MAX_WAITING_CHANGES = 100_000;
 
 type RouteCounters = Pick<
@@ -84,10 +82,6 @@ type Reason = "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcas
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-function isTrackerTopic(text: string): boolean {
-  return text.length <= MAX_TOPIC_BYTES && Buffer.byteLength(JSON.stringify(text)) <= MAX_TOPIC_BYTES + 2;
-}
-
 export class Routes {
   readonly #tracker: RouteSource;
   readonly #name: string;
@@ -135,7 +129,7 @@ export class Routes {
 
   /** The pubsub is connected, and who is there is being asked. */
   greeted(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#failed) return;
     this.#greetedAtMs = this.#runtime.monotonicMs() + GREETING_MS;
     this.#rollAtMs = this.#greetedAtMs + ROLL_MS;
     if (this.#cancelSweep !== undefined) return;
@@ -195,7 +189,7 @@ export class Routes {
   /** A server was heard that has to get everything. `node` is given by its hello. */
   unannouncedHeard(server: string, node?: string): void {
     const nowMs = this.#runtime.monotonicMs();
-    if (!this.#unannounced.heard(server, node, nowMs) || node === undefined) return;
+    if (this.#failed || !this.#unannounced.heard(server, node, nowMs) || node === undefined) return;
     for (const sent of this.#lately.all()) {
       if (sent.had.has(node)) continue;
       if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);
@@ -206,12 +200,16 @@ export class Routes {
   /** Leaves the tracker as it is, without anything of this server. */
   close(): void {
     this.#closed = true;
+    this.#letGo();
+    this.#session.close();
+  }
+
+  #letGo(): void {
     this.#cancelSweep?.();
     this.#stopReading.abort();
     for (const unlisten of this.#unlisten) unlisten();
     for (const { follow } of this.#topics.values()) follow.close();
     this.#topics.clear();
-    this.#session.close();
   }
 
   /** Undefined for what no tracker takes, and beyond the limit. */
@@ -370,20 +368,26 @@ export class Routes {
 
   #scheduleSweep(): CancelTimer {
     return this.#runtime.schedule(SWEEP_MS, () => {
-      this.#safely(() => this.#sweep(this.#runtime.monotonicMs()));
-      if (!this.#closed) this.#cancelSweep = this.#scheduleSweep();
+      const nowMs = this.#runtime.monotonicMs();
+      this.#sweepKept(nowMs);
+      this.#safely(() => this.#sweep(nowMs));
+      if (this.#failed && this.#lately.isEmpty) this.#letGo();
+      else if (!this.#closed) this.#cancelSweep = this.#scheduleSweep();
     });
   }
 
-  #sweep(nowMs: number): void {
+  #sweepKept(nowMs: number): void {
     // Sweeps and not seconds: in those that this process has stood still nobody was heard.
     this.#sweptAtMs.push(nowMs);
     const oldestMs = this.#sweptAtMs.length > REMEMBERED_SWEEPS ? this.#sweptAtMs.shift() : undefined;
     for (const sent of this.#lately.forgetUntil(oldestMs ?? -Infinity)) {
       // Whoever may be missing has not been found in all that time.
       const isComplete = this.#topics.get(sent.broadcast.topic)?.follow.complete ?? true;
-      if (!isComplete) this.#sayToAllAgain(sent, nowMs);
+      if (this.#failed || !isComplete) this.#sayToAllAgain(sent, nowMs);
     }
+  }
+
+  #sweep(nowMs: number): void {
     for (const topic of this.#topics.values()) {
       if (topic.silent.size > 0 && topic.follow.complete)
         this.#forgetSilent(topic, (node) => this.#isUp(node));

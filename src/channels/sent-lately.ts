@@ -25,6 +25,10 @@ export class SentLately {
   readonly #byTopic = new Map<string, Set<Sent>>();
   #bytes = 0;
 
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
   add(sent: Sent): void {
     const { topic, encoded } = sent.broadcast;
     this.#all.add(sent);

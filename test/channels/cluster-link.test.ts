@@ -155,8 +155,8 @@ describe("the link to other nodes", () => {
       [longer, "two"],
       ["server", longer],
     ])
-      send([1, server, "hello", node, "key", ""]);
-    send([1, longer, "json", "t", "e"]);
+      void send([1, server, "hello", node, "key", ""]);
+    void send([1, longer, "json", "t", "e"]);
     await turn();
     expect(one.keys).toEqual([[longest, "key"]]);
     expect(one.received).toEqual([]);

@@ -270,21 +270,28 @@ describe("the routes of a server", () => {
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
+    const open = { follows: 0, listeners: 0 };
     const state = { complete: true, hearers: [] as string[], up: 0 };
     const route: RouteSource = {
       name: "routes",
       nodeName: "own",
       track: () => undefined,
       untrack: () => undefined,
-      follow: () => ({
-        get complete() {
-          return state.complete;
-        },
-        list: () => state.hearers.map((node) => ({ node, key: "server" })),
-        close: () => undefined,
-      }),
+      follow: () => {
+        open.follows += 1;
+        return {
+          get complete() {
+            return state.complete;
+          },
+          list: () => state.hearers.map((node) => ({ node, key: "server" })),
+          close: () => void (open.follows -= 1),
+        };
+      },
       diffs: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
-      on: () => () => undefined,
+      on: () => {
+        open.listeners += 1;
+        return () => void (open.listeners -= 1);
+      },
       health: () => ({
         replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
       }),
@@ -301,7 +308,7 @@ describe("the routes of a server", () => {
     const made = new Routes(settings, reports, counters, sender);
     const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
     made.greeted();
-    return { made, state, runtime, errors, sender, counters, send };
+    return { made, state, runtime, errors, sender, counters, send, route, open };
   }
 
   it("are not used before those are known who answer its hellos", async () => {
@@ -367,6 +374,31 @@ describe("the routes of a server", () => {
     send();
     expect(send()).toBe(0);
     expect(sender.askWhoHearsAll.mock.calls.length).toBeLessThanOrEqual(8);
+  });
+
+  it("say again what was routed, keep nothing and leave no timer once their tracker takes nothing any more", async () => {
+    const { made, runtime, route, sender, send, open } = routes();
+    await runtime.advance(10_000);
+    expect([send("t"), send("other")]).toEqual([0, 0]);
+    route.track = () => {
+      throw new Error("it is stopped");
+    };
+    made.opened("joined");
+    expect(sender.hearsAll).toHaveBeenCalledTimes(1);
+    expect(send("t")).toBe("all");
+    expect(sender.sayAgain.mock.calls.map(([{ broadcast }]) => broadcast.topic)).toEqual(["t"]);
+    made.unannouncedHeard("1 another", "node");
+    await runtime.advance(20_000);
+    expect(sender.sayAgain.mock.calls.map(([{ broadcast }]) => broadcast.topic)).toEqual(["t", "other"]);
+    expect(sender.sayPlainly).not.toHaveBeenCalled();
+    expect(open).toEqual({ follows: 0, listeners: 0 });
+    const schedule = vi.spyOn(runtime, "schedule");
+    await runtime.advance(20_000);
+    expect(schedule).not.toHaveBeenCalled();
+    expect(send("t")).toBe("all");
+    made.opened("t");
+    made.emptied("t");
+    made.close();
   });
 
   it("lead to 64 nodes at the most, and to half of the others", async () => {
