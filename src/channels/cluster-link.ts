@@ -30,7 +30,8 @@ import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
 import { HelloAccount } from "./hello-account.js";
 import { announcedBy, type RouteSource } from "./route-source.js";
-import { Routes, type RouteSender } from "./routes.js";
+import type { RouteSender } from "./route-sender.js";
+import { Routes } from "./routes.js";
 import type { Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 

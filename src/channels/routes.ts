@@ -11,7 +11,8 @@ import { Session } from "../session.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
 import { isTrackerTopic, type RouteChange, type RouteFollow, type RouteSource } from "./route-source.js";
-import { SentLately, type Sent } from "./sent-lately.js";
+import type { RouteSender } from "./route-sender.js";
+import { adding, SentLately, type Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 import { Unannounced } from "./unannounced.js";
 
@@ -32,6 +33,8 @@ const ROLL_MS = 600_000;
 const MAX_SENT_TOPICS = 10_000;
 /** Above it one broadcast is cheaper to send: it takes as long as two or three sends, whatever the number of nodes. */
 const MAX_HEARERS = 64;
+/** Servers that hear everything, and come when so many nodes have had a broadcast, do not get what was made before. */
+const MAX_HAD = 2 * MAX_HEARERS;
 /** A topic that went to all for the number of its hearers is routed again when they are this much fewer. */
 const FEWER = 0.75;
 const MAX_WAITING_CHANGES = 100_000;
@@ -40,20 +43,6 @@ type RouteCounters = Pick<
   ChannelCounters,
   "routedBroadcasts" | "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts"
 >;
-
-/** How what is decided here is said to others. */
-export interface RouteSender {
-  /** To one node, or to all; those who have had it leave it alone. Returns whether there was room for their names. */
-  sayAgain(sent: Sent, agoMs: number, node?: string): boolean;
-  /** Whether it can be said again to one node: it takes a little more then. */
-  canSayAgain(broadcast: Broadcast): boolean;
-  /** To a node that knows no other form. */
-  sayPlainly(sent: Sent, node: string): void;
-  /** Asks a node, or all, who is there that hears everything. */
-  askWhoHearsAll(node?: string): void;
-  /** This server does not tell any more what it hears. */
-  hearsAll(): void;
-}
 
 interface Topic {
   readonly name: string;
@@ -190,10 +179,11 @@ export class Routes {
   unannouncedHeard(server: string, node?: string): void {
     const nowMs = this.#runtime.monotonicMs();
     if (this.#failed || !this.#unannounced.heard(server, node, nowMs) || node === undefined) return;
+    const add = adding(node);
     for (const sent of this.#lately.all()) {
-      if (sent.had.has(node)) continue;
+      if (sent.had.has(node) || sent.had.size >= MAX_HAD) continue;
       if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);
-      sent.had = new Set(sent.had).add(node);
+      sent.had = add(sent.had);
     }
   }
 
@@ -233,9 +223,12 @@ export class Routes {
     if (this.#unannounced.any) return "unannouncedBroadcasts";
     if (this.#failed || topic === undefined || nowMs < this.#greetedAtMs) return "unsettledBroadcasts";
     if (!this.#isSettled(topic, nowMs)) return "unsettledBroadcasts";
-    const share = topic.toAll === "crowdedBroadcasts" ? FEWER : 1;
-    const most = Math.max(1, Math.min(MAX_HEARERS, this.#othersUp().size / 2) * share);
-    return topic.hearers.size > most ? "crowdedBroadcasts" : undefined;
+    return this.#isCrowded(topic) ? "crowdedBroadcasts" : undefined;
+  }
+
+  #isCrowded({ toAll, hearers }: Topic): boolean {
+    const share = toAll === "crowdedBroadcasts" ? FEWER : 1;
+    return hearers.size > Math.max(1, Math.min(MAX_HEARERS, this.#othersUp().size / 2) * share);
   }
 
   /** Who is missing for a moment is sent later what it has missed, so that everybody gets all in one order. */
@@ -336,15 +329,20 @@ export class Routes {
     topic.silent = silent.length > 0 ? new Set(silent) : NOBODY;
     const before = topic.hearers;
     topic.hearers = new Set([...listed, ...silent]);
-    for (const node of topic.hearers) if (!before.has(node)) this.#sayMissed(topic.name, node);
+    const added = [...topic.hearers].filter((node) => !before.has(node));
+    // Those who come by the hundred get it in one frame. Whoever can list them may have made them up.
+    if (added.length === 0 || topic.toAll !== undefined) return;
+    if (this.#isCrowded(topic)) this.#sendToAll(topic, "crowdedBroadcasts", this.#runtime.monotonicMs());
+    else for (const node of added) this.#sayMissed(topic.name, node);
   }
 
   #sayMissed(name: string, node: string): void {
     const nowMs = this.#runtime.monotonicMs();
+    const add = adding(node);
     for (const sent of this.#lately.ofTopic(name)) {
       if (sent.had.has(node)) continue;
       this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
-      sent.had = new Set(sent.had).add(node);
+      sent.had = add(sent.had);
     }
   }
 
@@ -354,10 +352,6 @@ export class Routes {
     if (silent.length === topic.silent.size) return;
     topic.silent = new Set(silent);
     this.#look(topic);
-  }
-
-  #isUp(node: string): boolean {
-    return this.#othersUp().has(node);
   }
 
   #othersUp(): ReadonlySet<string> {
@@ -390,7 +384,7 @@ export class Routes {
   #sweep(nowMs: number): void {
     for (const topic of this.#topics.values()) {
       if (topic.silent.size > 0 && topic.follow.complete)
-        this.#forgetSilent(topic, (node) => this.#isUp(node));
+        this.#forgetSilent(topic, (node) => this.#othersUp().has(node));
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
     const asked = this.#unannounced.sweep(nowMs);

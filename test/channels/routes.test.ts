@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { zeroCounters } from "../../src/channels/counters.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
-import type { RouteSource } from "../../src/channels/route-source.js";
+import type { RouteChange, RouteSource } from "../../src/channels/route-source.js";
 import { Routes } from "../../src/channels/routes.js";
 import type { Sent } from "../../src/channels/sent-lately.js";
 import { Broadcast } from "../../src/channels/subscribers.js";
@@ -270,6 +270,12 @@ describe("the routes of a server", () => {
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
+    let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
+    const change = (topic: string): Promise<void> => {
+      const payload = new Map([[`channels:${topic}`, { leaves: [] }]]);
+      next?.({ value: { event: "diff", payload }, done: false });
+      return new Promise((resolve) => setImmediate(resolve));
+    };
     const open = { follows: 0, listeners: 0 };
     const state = { complete: true, hearers: [] as string[], up: 0 };
     const route: RouteSource = {
@@ -287,7 +293,9 @@ describe("the routes of a server", () => {
           close: () => void (open.follows -= 1),
         };
       },
-      diffs: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
+      diffs: () => ({
+        [Symbol.asyncIterator]: () => ({ next: () => new Promise((resolve) => (next = resolve)) }),
+      }),
       on: () => {
         open.listeners += 1;
         return () => void (open.listeners -= 1);
@@ -308,7 +316,7 @@ describe("the routes of a server", () => {
     const made = new Routes(settings, reports, counters, sender);
     const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
     made.greeted();
-    return { made, state, runtime, errors, sender, counters, send, route, open };
+    return { made, state, runtime, errors, sender, counters, send, route, open, change };
   }
 
   it("are not used before those are known who answer its hellos", async () => {
@@ -399,6 +407,38 @@ describe("the routes of a server", () => {
     made.opened("t");
     made.emptied("t");
     made.close();
+  });
+
+  it("send to all what hundreds of nodes have missed that are listed at once", async () => {
+    const { state, runtime, send, sender, change } = routes();
+    Object.assign(state, { up: 1_000, hearers: ["0"] });
+    await runtime.advance(10_000);
+    expect([send(), send()]).toEqual([1, 1]);
+    state.hearers = ["0", "1"];
+    await change("t");
+    const said = () =>
+      sender.sayAgain.mock.calls.map(([{ had }, , node]) => [[...had].length, node] as const);
+    expect(said()).toEqual([
+      [2, "1"],
+      [2, "1"],
+    ]);
+    sender.sayAgain.mockClear();
+    state.hearers = Array.from({ length: 1_000 }, (_, index) => String(index));
+    await change("t");
+    expect(said()).toEqual([
+      [2, undefined],
+      [2, undefined],
+    ]);
+    expect(send()).toBe("all");
+  });
+
+  it("send a second's broadcasts to so many servers that hear everything, however many are made up", async () => {
+    const { made, state, runtime, send, sender } = routes();
+    state.up = 1_000;
+    await runtime.advance(10_000);
+    send();
+    for (let server = 0; server < 900; server++) made.unannouncedHeard(`1 ${server}`, `node ${server}`);
+    expect(sender.sayPlainly).toHaveBeenCalledTimes(128);
   });
 
   it("lead to 64 nodes at the most, and to half of the others", async () => {
