@@ -88,8 +88,8 @@ export class Routes {
   #onlySent = 0;
   /** Until then who is there is not known; Infinity: not connected yet. */
   #greetedAtMs = Infinity;
-  /** Other nodes that are up; undefined: to be looked up. */
-  #knownUp: ReadonlySet<string> | undefined;
+  /** Other nodes that are up, and that fell silent; undefined: to be looked up. */
+  #known: { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } | undefined;
   #rollAtMs = 0;
   readonly #sweptAtMs: number[] = [];
   #cancelSweep: CancelTimer | undefined;
@@ -123,7 +123,7 @@ export class Routes {
     this.#rollAtMs = this.#greetedAtMs + ROLL_MS;
     if (this.#cancelSweep !== undefined) return;
     this.#cancelSweep = this.#scheduleSweep();
-    const peersChanged = (): void => void (this.#knownUp = undefined);
+    const peersChanged = (): void => void (this.#known = undefined);
     this.#unlisten.push(this.#tracker.on("replicaUp", peersChanged));
     this.#unlisten.push(this.#tracker.on("replicaDown", peersChanged));
     this.#unlisten.push(
@@ -228,7 +228,7 @@ export class Routes {
 
   #isCrowded({ toAll, hearers }: Topic): boolean {
     const share = toAll === "crowdedBroadcasts" ? FEWER : 1;
-    return hearers.size > Math.max(1, Math.min(MAX_HEARERS, this.#othersUp().size / 2) * share);
+    return hearers.size > Math.max(1, Math.min(MAX_HEARERS, this.#others.up.size / 2) * share);
   }
 
   /** Who is missing for a moment is sent later what it has missed, so that everybody gets all in one order. */
@@ -252,7 +252,7 @@ export class Routes {
 
   #sayToAllAgain(sent: Sent, nowMs: number): void {
     if (this.#sender.sayAgain(sent, nowMs - sent.atMs)) return;
-    for (const node of this.#othersUp())
+    for (const node of this.#others.up)
       if (!sent.had.has(node)) this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
   }
 
@@ -354,10 +354,11 @@ export class Routes {
     this.#look(topic);
   }
 
-  #othersUp(): ReadonlySet<string> {
-    if (this.#knownUp !== undefined) return this.#knownUp;
-    const up = this.#tracker.health().replicas.filter(({ status }) => status === "up");
-    return (this.#knownUp = new Set(up.map(({ name }) => name)));
+  get #others(): { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } {
+    if (this.#known !== undefined) return this.#known;
+    const [up, silent] = [new Set<string>(), new Set<string>()];
+    for (const { name, status } of this.#tracker.health().replicas) (status === "up" ? up : silent).add(name);
+    return (this.#known = { up, silent });
   }
 
   #scheduleSweep(): CancelTimer {
@@ -384,7 +385,8 @@ export class Routes {
   #sweep(nowMs: number): void {
     for (const topic of this.#topics.values()) {
       if (topic.silent.size > 0 && topic.follow.complete)
-        this.#forgetSilent(topic, (node) => this.#othersUp().has(node));
+        // What fell may be told after its life was forgotten.
+        this.#forgetSilent(topic, (node) => this.#others.up.has(node) || !this.#others.silent.has(node));
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
     const asked = this.#unannounced.sweep(nowMs);

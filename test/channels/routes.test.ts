@@ -271,8 +271,8 @@ describe("the routes of a server", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
-    const change = (topic: string): Promise<void> => {
-      const payload = new Map([[`channels:${topic}`, { leaves: [] }]]);
+    const change = (topic: string, leaves: { node: string; reason: string }[] = []): Promise<void> => {
+      const payload = new Map([[`channels:${topic}`, { leaves }]]);
       next?.({ value: { event: "diff", payload }, done: false });
       return new Promise((resolve) => setImmediate(resolve));
     };
@@ -439,6 +439,17 @@ describe("the routes of a server", () => {
     send();
     for (let server = 0; server < 900; server++) made.unannouncedHeard(`1 ${server}`, `node ${server}`);
     expect(sender.sayPlainly).toHaveBeenCalledTimes(128);
+  });
+
+  it("lead to nobody whose life was forgotten before it was told that it fell silent", async () => {
+    const { state, runtime, send, change } = routes();
+    Object.assign(state, { up: 1, hearers: ["gone"] });
+    await runtime.advance(10_000);
+    expect(send()).toBe(1);
+    state.hearers = [];
+    await change("t", [{ node: "gone", reason: "down" }]);
+    await runtime.advance(2_500);
+    expect(send()).toBe(0);
   });
 
   it("lead to 64 nodes at the most, and to half of the others", async () => {
