@@ -4,6 +4,7 @@
  * pubsub and no subscriber.
  */
 import { MAX_BINARY_FIELD_BYTES } from "./frames.js";
+import type { Sent } from "./sent-lately.js";
 import { Broadcast } from "./subscribers.js";
 
 export const PROTOCOL = 1;
@@ -65,6 +66,9 @@ const NAMES: Readonly<Record<string, { readonly texts: number; readonly further:
   ended: { texts: 0, further: 0 },
 };
 
+/** Names of servers and of nodes are remembered: no server writes longer ones. */
+const MAX_NAME_LENGTH = 128;
+
 /** A head before the payload of a broadcast, which passes through as it is. */
 export function frameOf(head: Head, body: string): string {
   return `${JSON.stringify(head)}\n${body}`;
@@ -75,8 +79,23 @@ export function bodyOf({ encoded }: Pick<Broadcast, "encoded">): string {
   return typeof encoded === "string" ? encoded : encoded.toString("base64");
 }
 
-export function formOf({ encoded }: Pick<Broadcast, "encoded">): "json" | "bytes" {
+function formOf({ encoded }: Pick<Broadcast, "encoded">): "json" | "bytes" {
   return typeof encoded === "string" ? "json" : "bytes";
+}
+
+export function broadcastHead(server: string, broadcast: Sent["broadcast"]): Head {
+  return [PROTOCOL, server, formOf(broadcast), broadcast.topic, broadcast.event];
+}
+
+/** The names of those who have had it are for what goes to all. */
+export function againHead(
+  server: string,
+  { broadcast, had }: Sent,
+  agoMs: number,
+  isToAll: boolean,
+): AgainHead {
+  const { topic, event } = broadcast;
+  return [PROTOCOL, server, "again", topic, event, formOf(broadcast), agoMs, isToAll ? [...had] : []];
 }
 
 /** `undefined` for what could not be sent on to clients. */
@@ -127,10 +146,12 @@ export function whatIs(value: unknown): "known" | "further" | "later" | "none" {
   const [protocol, server, kind, ...names] = value as readonly unknown[];
   if (typeof protocol !== "number" || typeof server !== "string") return "none";
   if (protocol !== PROTOCOL) return "known";
+  if (server.length > MAX_NAME_LENGTH) return "none";
   if (typeof kind !== "string" || kind === "") return "none";
   const form = Object.hasOwn(NAMES, kind) ? NAMES[kind] : undefined;
   if (form === undefined) return "later";
   const { texts, further } = form;
   if (names.length < texts || !names.slice(0, texts).every((name) => typeof name === "string")) return "none";
+  if (kind === "hello" && (names[0] as string).length > MAX_NAME_LENGTH) return "none";
   return names.length > texts + further ? "further" : "known";
 }

@@ -11,9 +11,10 @@ import { promiseOf } from "../pubsub/returned.js";
 import { listenTo, Subscriptions } from "../pubsub/subscriptions.js";
 import { Attempts } from "./attempts.js";
 import {
+  againHead,
   bodyOf,
+  broadcastHead,
   EVERYTHING,
-  formOf,
   frameOf,
   parseJson,
   PROTOCOL,
@@ -21,7 +22,6 @@ import {
   readBroadcast,
   whatIs,
   WHO_HEARS_ALL,
-  type AgainHead,
   type Head,
   type HelloHead,
 } from "./cluster-head.js";
@@ -30,7 +30,8 @@ import { EndedIds, readEndedIds, type EndedId } from "./ended-ids.js";
 import type { ErrorReports } from "./error-reports.js";
 import { HelloAccount } from "./hello-account.js";
 import { announcedBy, type RouteSource } from "./route-source.js";
-import { Routes, type RouteSender } from "./routes.js";
+import type { RouteSender } from "./route-sender.js";
+import { Routes } from "./routes.js";
 import type { Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 
@@ -42,6 +43,9 @@ const END_TIMEOUT_MS = 1_000;
 
 /** The largest head of what is sent to one other node, in bytes. */
 const MAX_HEAD_BYTES = 1_024;
+
+/** A broadcast that is said again to one node is longer by its form and how long ago it was, in bytes at most. */
+const AGAIN_BYTES = 64;
 
 /** What the other nodes' servers ask of this one. */
 export interface ClusterReceiver {
@@ -171,20 +175,16 @@ export class ClusterLink {
 
   #routeSender(): RouteSender {
     return {
-      sayAgain: ({ broadcast, had }, agoMs, node) => {
-        const { topic, event } = broadcast;
-        const names = node === undefined ? [...had] : [];
-        const head: AgainHead = [
-          PROTOCOL,
-          this.#server,
-          "again",
-          topic,
-          event,
-          formOf(broadcast),
-          agoMs,
-          names,
-        ];
-        this.#publish(head, bodyOf(broadcast), node);
+      sayAgain: (sent, agoMs, node) => {
+        const head = againHead(this.#server, sent, agoMs, node === undefined);
+        const body = bodyOf(sent.broadcast);
+        if (node === undefined && Buffer.byteLength(frameOf(head, body)) > this.#maxBytes) return false;
+        this.#publish(head, body, node);
+        return true;
+      },
+      canSayAgain: (broadcast) => {
+        const frame = frameOf(broadcastHead(this.#server, broadcast), bodyOf(broadcast));
+        return Buffer.byteLength(frame) + AGAIN_BYTES <= this.#maxBytes;
       },
       sayPlainly: ({ broadcast }, node) => this.#publishBroadcast(broadcast, node),
       askWhoHearsAll: (node) => this.#sayHello("answer", node, WHO_HEARS_ALL),
@@ -250,8 +250,7 @@ export class ClusterLink {
   }
 
   #publishBroadcast(broadcast: Sent["broadcast"], node?: string): void {
-    const { topic, event } = broadcast;
-    this.#publish([PROTOCOL, this.#server, formOf(broadcast), topic, event], bodyOf(broadcast), node);
+    this.#publish(broadcastHead(this.#server, broadcast), bodyOf(broadcast), node);
   }
 
   /** A topic has its first subscriber on this server. */
@@ -284,7 +283,11 @@ export class ClusterLink {
 
   /** The largest body of an ask or an answer. */
   get maxBodyBytes(): number {
-    return Math.min(this.#pubsub.maxPayloadBytes ?? Infinity, this.#maxBroadcastBytes) - MAX_HEAD_BYTES;
+    return this.#maxBytes - MAX_HEAD_BYTES;
+  }
+
+  get #maxBytes(): number {
+    return Math.min(this.#pubsub.maxPayloadBytes ?? Infinity, this.#maxBroadcastBytes);
   }
 
   ask(
@@ -316,8 +319,7 @@ export class ClusterLink {
   #publish(head: Head, body: string, node?: string): void {
     if (this.#closed) return;
     const payload = frameOf(head, body);
-    const { maxPayloadBytes = Infinity } = this.#pubsub;
-    const maxBytes = Math.min(maxPayloadBytes, this.#maxBroadcastBytes);
+    const maxBytes = this.#maxBytes;
     const failed = (error: unknown): void => {
       // It is said again when there is a connection; whatever else does not get out is reported.
       if (head[2] === "hello") return;
@@ -325,7 +327,7 @@ export class ClusterLink {
       this.#reports.remark("PUBLISH_FAILED", "the pubsub refused a broadcast", { kind: head[2] }, failure);
     };
     if (Buffer.byteLength(payload) > maxBytes) {
-      const whose = maxBytes === maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
+      const whose = maxBytes === this.#pubsub.maxPayloadBytes ? "the pubsub" : "maxBroadcastBytes";
       return failed(new Error(`the broadcast is larger than the ${maxBytes} bytes of ${whose}`));
     }
     try {

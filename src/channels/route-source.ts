@@ -9,6 +9,9 @@ import { Session } from "../session.js";
 
 const METHODS: readonly (keyof RouteSource)[] = ["track", "untrack", "follow", "diffs", "on", "health"];
 
+/** As JSON writes it. Any client may join a topic that is full of what is longer there. */
+const MAX_TOPIC_BYTES = 512;
+
 /** A topic that is followed, such as a `Follow`. */
 export interface RouteFollow {
   readonly complete: boolean;
@@ -67,6 +70,11 @@ function requireTracks(route: RouteSource): void {
   } finally {
     session.close();
   }
+}
+
+/** Whether a tracker takes it. */
+export function isTrackerTopic(text: string): boolean {
+  return text.length <= MAX_TOPIC_BYTES && Buffer.byteLength(JSON.stringify(text)) <= MAX_TOPIC_BYTES + 2;
 }
 
 /**

@@ -10,8 +10,9 @@ import type { CancelTimer, Runtime } from "../runtime.js";
 import { Session } from "../session.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
-import type { RouteChange, RouteFollow, RouteSource } from "./route-source.js";
-import { SentLately, type Sent } from "./sent-lately.js";
+import { isTrackerTopic, type RouteChange, type RouteFollow, type RouteSource } from "./route-source.js";
+import type { RouteSender } from "./route-sender.js";
+import { adding, SentLately, type Sent } from "./sent-lately.js";
 import type { Broadcast } from "./subscribers.js";
 import { Unannounced } from "./unannounced.js";
 
@@ -32,28 +33,16 @@ const ROLL_MS = 600_000;
 const MAX_SENT_TOPICS = 10_000;
 /** Above it one broadcast is cheaper to send: it takes as long as two or three sends, whatever the number of nodes. */
 const MAX_HEARERS = 64;
+/** Servers that hear everything, and come when so many nodes have had a broadcast, do not get what was made before. */
+const MAX_HAD = 2 * MAX_HEARERS;
 /** A topic that went to all for the number of its hearers is routed again when they are this much fewer. */
 const FEWER = 0.75;
-/** A topic of a tracker may have 512 bytes. */
-const MAX_TOPIC_BYTES = 512;
 const MAX_WAITING_CHANGES = 100_000;
 
 type RouteCounters = Pick<
   ChannelCounters,
   "routedBroadcasts" | "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts"
 >;
-
-/** How what is decided here is said to others. */
-export interface RouteSender {
-  /** To one node, or to all; those who have had it leave it alone. */
-  sayAgain(sent: Sent, agoMs: number, node?: string): void;
-  /** To a node that knows no other form. */
-  sayPlainly(sent: Sent, node: string): void;
-  /** Asks a node, or all, who is there that hears everything. */
-  askWhoHearsAll(node?: string): void;
-  /** This server does not tell any more what it hears. */
-  hearsAll(): void;
-}
 
 interface Topic {
   readonly name: string;
@@ -99,8 +88,8 @@ export class Routes {
   #onlySent = 0;
   /** Until then who is there is not known; Infinity: not connected yet. */
   #greetedAtMs = Infinity;
-  /** Other nodes that are up; undefined: to be looked up. */
-  #knownUp: ReadonlySet<string> | undefined;
+  /** Other nodes that are up, and that fell silent; undefined: to be looked up. */
+  #known: { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } | undefined;
   #rollAtMs = 0;
   readonly #sweptAtMs: number[] = [];
   #cancelSweep: CancelTimer | undefined;
@@ -129,12 +118,12 @@ export class Routes {
 
   /** The pubsub is connected, and who is there is being asked. */
   greeted(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#failed) return;
     this.#greetedAtMs = this.#runtime.monotonicMs() + GREETING_MS;
     this.#rollAtMs = this.#greetedAtMs + ROLL_MS;
     if (this.#cancelSweep !== undefined) return;
     this.#cancelSweep = this.#scheduleSweep();
-    const peersChanged = (): void => void (this.#knownUp = undefined);
+    const peersChanged = (): void => void (this.#known = undefined);
     this.#unlisten.push(this.#tracker.on("replicaUp", peersChanged));
     this.#unlisten.push(this.#tracker.on("replicaDown", peersChanged));
     this.#unlisten.push(
@@ -173,7 +162,7 @@ export class Routes {
   route(broadcast: Broadcast): ReadonlySet<string> | undefined {
     const nowMs = this.#runtime.monotonicMs();
     const topic = this.#topicToSend(broadcast.topic, nowMs);
-    const reason = this.#whyToAll(topic, nowMs);
+    const reason = this.#sender.canSayAgain(broadcast) ? this.#whyToAll(topic, nowMs) : "unsettledBroadcasts";
     this.#counters[reason ?? "routedBroadcasts"] += 1;
     if (reason !== undefined) {
       if (topic !== undefined) this.#sendToAll(topic, reason, nowMs);
@@ -189,24 +178,28 @@ export class Routes {
   /** A server was heard that has to get everything. `node` is given by its hello. */
   unannouncedHeard(server: string, node?: string): void {
     const nowMs = this.#runtime.monotonicMs();
-    if (!this.#unannounced.heard(server, node, nowMs)) return;
-    if (node === undefined) return this.#sender.askWhoHearsAll();
+    if (this.#failed || !this.#unannounced.heard(server, node, nowMs) || node === undefined) return;
+    const add = adding(node);
     for (const sent of this.#lately.all()) {
-      if (sent.had.has(node)) continue;
+      if (sent.had.has(node) || sent.had.size >= MAX_HAD) continue;
       if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);
-      sent.had = new Set(sent.had).add(node);
+      sent.had = add(sent.had);
     }
   }
 
   /** Leaves the tracker as it is, without anything of this server. */
   close(): void {
     this.#closed = true;
+    this.#letGo();
+    this.#session.close();
+  }
+
+  #letGo(): void {
     this.#cancelSweep?.();
     this.#stopReading.abort();
     for (const unlisten of this.#unlisten) unlisten();
     for (const { follow } of this.#topics.values()) follow.close();
     this.#topics.clear();
-    this.#session.close();
   }
 
   /** Undefined for what no tracker takes, and beyond the limit. */
@@ -230,9 +223,12 @@ export class Routes {
     if (this.#unannounced.any) return "unannouncedBroadcasts";
     if (this.#failed || topic === undefined || nowMs < this.#greetedAtMs) return "unsettledBroadcasts";
     if (!this.#isSettled(topic, nowMs)) return "unsettledBroadcasts";
-    const share = topic.toAll === "crowdedBroadcasts" ? FEWER : 1;
-    const most = Math.max(1, Math.min(MAX_HEARERS, this.#othersUp().size / 2) * share);
-    return topic.hearers.size > most ? "crowdedBroadcasts" : undefined;
+    return this.#isCrowded(topic) ? "crowdedBroadcasts" : undefined;
+  }
+
+  #isCrowded({ toAll, hearers }: Topic): boolean {
+    const share = toAll === "crowdedBroadcasts" ? FEWER : 1;
+    return hearers.size > Math.max(1, Math.min(MAX_HEARERS, this.#others.up.size / 2) * share);
   }
 
   /** Who is missing for a moment is sent later what it has missed, so that everybody gets all in one order. */
@@ -247,19 +243,23 @@ export class Routes {
 
   /** What was routed goes to all before, or whoever is not listed yet would get it after what goes to all now. */
   #sendToAll(topic: Topic, reason: Reason, nowMs: number): void {
-    if (topic.toAll === undefined) this.#sayAllAgain(topic.name, nowMs);
+    if (topic.toAll === undefined) {
+      for (const sent of this.#lately.ofTopic(topic.name)) this.#sayToAllAgain(sent, nowMs);
+      this.#lately.forgetTopic(topic.name);
+    }
     topic.toAll = reason;
   }
 
-  #sayAllAgain(name: string, nowMs: number): void {
-    for (const sent of this.#lately.ofTopic(name)) this.#sender.sayAgain(sent, nowMs - sent.atMs);
-    this.#lately.forgetTopic(name);
+  #sayToAllAgain(sent: Sent, nowMs: number): void {
+    if (this.#sender.sayAgain(sent, nowMs - sent.atMs)) return;
+    for (const node of this.#others.up)
+      if (!sent.had.has(node)) this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
   }
 
   /** @throws what the tracker throws. */
   #begin(name: string): Topic | undefined {
     const inTracker = this.#inTracker(name);
-    if (this.#failed || this.#closed || Buffer.byteLength(inTracker) > MAX_TOPIC_BYTES) return undefined;
+    if (this.#failed || this.#closed || !isTrackerTopic(inTracker)) return undefined;
     const topic: Topic = {
       name,
       follow: this.#tracker.follow(inTracker),
@@ -329,15 +329,20 @@ export class Routes {
     topic.silent = silent.length > 0 ? new Set(silent) : NOBODY;
     const before = topic.hearers;
     topic.hearers = new Set([...listed, ...silent]);
-    for (const node of topic.hearers) if (!before.has(node)) this.#sayMissed(topic.name, node);
+    const added = [...topic.hearers].filter((node) => !before.has(node));
+    // Those who come by the hundred get it in one frame. Whoever can list them may have made them up.
+    if (added.length === 0 || topic.toAll !== undefined) return;
+    if (this.#isCrowded(topic)) this.#sendToAll(topic, "crowdedBroadcasts", this.#runtime.monotonicMs());
+    else for (const node of added) this.#sayMissed(topic.name, node);
   }
 
   #sayMissed(name: string, node: string): void {
     const nowMs = this.#runtime.monotonicMs();
+    const add = adding(node);
     for (const sent of this.#lately.ofTopic(name)) {
       if (sent.had.has(node)) continue;
       this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
-      sent.had = new Set(sent.had).add(node);
+      sent.had = add(sent.had);
     }
   }
 
@@ -349,35 +354,39 @@ export class Routes {
     this.#look(topic);
   }
 
-  #isUp(node: string): boolean {
-    return this.#othersUp().has(node);
-  }
-
-  #othersUp(): ReadonlySet<string> {
-    if (this.#knownUp !== undefined) return this.#knownUp;
-    const up = this.#tracker.health().replicas.filter(({ status }) => status === "up");
-    return (this.#knownUp = new Set(up.map(({ name }) => name)));
+  get #others(): { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } {
+    if (this.#known !== undefined) return this.#known;
+    const [up, silent] = [new Set<string>(), new Set<string>()];
+    for (const { name, status } of this.#tracker.health().replicas) (status === "up" ? up : silent).add(name);
+    return (this.#known = { up, silent });
   }
 
   #scheduleSweep(): CancelTimer {
     return this.#runtime.schedule(SWEEP_MS, () => {
-      this.#safely(() => this.#sweep(this.#runtime.monotonicMs()));
-      if (!this.#closed) this.#cancelSweep = this.#scheduleSweep();
+      const nowMs = this.#runtime.monotonicMs();
+      this.#sweepKept(nowMs);
+      this.#safely(() => this.#sweep(nowMs));
+      if (this.#failed && this.#lately.isEmpty) this.#letGo();
+      else if (!this.#closed) this.#cancelSweep = this.#scheduleSweep();
     });
   }
 
-  #sweep(nowMs: number): void {
+  #sweepKept(nowMs: number): void {
     // Sweeps and not seconds: in those that this process has stood still nobody was heard.
     this.#sweptAtMs.push(nowMs);
     const oldestMs = this.#sweptAtMs.length > REMEMBERED_SWEEPS ? this.#sweptAtMs.shift() : undefined;
     for (const sent of this.#lately.forgetUntil(oldestMs ?? -Infinity)) {
       // Whoever may be missing has not been found in all that time.
       const isComplete = this.#topics.get(sent.broadcast.topic)?.follow.complete ?? true;
-      if (!isComplete) this.#sender.sayAgain(sent, nowMs - sent.atMs);
+      if (this.#failed || !isComplete) this.#sayToAllAgain(sent, nowMs);
     }
+  }
+
+  #sweep(nowMs: number): void {
     for (const topic of this.#topics.values()) {
       if (topic.silent.size > 0 && topic.follow.complete)
-        this.#forgetSilent(topic, (node) => this.#isUp(node));
+        // What fell may be told after its life was forgotten.
+        this.#forgetSilent(topic, (node) => this.#others.up.has(node) || !this.#others.silent.has(node));
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
     const asked = this.#unannounced.sweep(nowMs);

@@ -20,10 +20,24 @@ export interface Sent {
   had: ReadonlySet<string>;
 }
 
+/** Adds a node to those who have had it. Broadcasts share what they are given, and grow it once for all. */
+export function adding(node: string): (had: ReadonlySet<string>) => ReadonlySet<string> {
+  const grown = new Map<ReadonlySet<string>, ReadonlySet<string>>();
+  return (had) => {
+    const known = grown.get(had) ?? new Set(had).add(node);
+    grown.set(had, known);
+    return known;
+  };
+}
+
 export class SentLately {
   readonly #all = new Set<Sent>();
   readonly #byTopic = new Map<string, Set<Sent>>();
   #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
 
   add(sent: Sent): void {
     const { topic, encoded } = sent.broadcast;

@@ -143,6 +143,26 @@ describe("the link to other nodes", () => {
     expect(counters.invalidFrames).toBe(junk.length);
   });
 
+  it("takes no names that are longer than a server writes: they would be remembered", async () => {
+    const hub = new MemoryHub();
+    const one = link(hub.node("one"));
+    await one.link.open();
+    const send = (head: unknown[]) =>
+      hub.node("two").broadcast("rollcall:channels:channels", `${JSON.stringify(head)}\n{}`);
+    const [longest, longer] = ["x".repeat(128), "x".repeat(129)];
+    for (const [server, node] of [
+      [longest, longest],
+      [longer, "two"],
+      ["server", longer],
+    ])
+      void send([1, server, "hello", node, "key", ""]);
+    void send([1, longer, "json", "t", "e"]);
+    await turn();
+    expect(one.keys).toEqual([[longest, "key"]]);
+    expect(one.received).toEqual([]);
+    expect(one.counters.invalidFrames).toBe(3);
+  });
+
   it("takes the ids of a list in which others are none, and counts and reports that once", async () => {
     const hub = new MemoryHub();
     const { link: made, received, errors, counters } = link(hub.node("one"));

@@ -18,6 +18,8 @@ import type { SimulatedNode } from "../../src/testing/simulated-node.js";
  */
 export type ServerKind = "routed" | "plain" | "old" | "astray";
 
+export const MAX_BROADCAST_BYTES = 100_000;
+
 export interface TestSubscriber extends Subscriber {
   readonly name: string;
   readonly node: SimulatedNode;
@@ -63,7 +65,7 @@ export class RoutedNode {
       name: "channels",
       runtime,
       route: routeOf(kind, node),
-      limits: { maxBroadcastBytes: 100_000 },
+      limits: { maxBroadcastBytes: MAX_BROADCAST_BYTES },
     };
     this.link = new ClusterLink(
       settings,
@@ -101,11 +103,11 @@ export class RoutedNode {
     this.#subscribers.remove(subscriber);
   }
 
-  broadcast(topic: string): Made {
+  broadcast(topic: string, text?: string): Made {
     const { made } = this.#cluster;
     const one: Made = { id: made.length, topic, from: this.node, atMs: this.#cluster.nowMs };
     made.push(one);
-    const broadcast = new Broadcast(topic, String(one.id), { id: one.id });
+    const broadcast = new Broadcast(topic, String(one.id), { id: one.id, text });
     this.link.broadcast(broadcast);
     this.#subscribers.deliver(broadcast);
     return one;

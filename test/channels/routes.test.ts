@@ -2,12 +2,13 @@
 import { describe, expect, it, vi } from "vitest";
 import { zeroCounters } from "../../src/channels/counters.js";
 import { ErrorReports } from "../../src/channels/error-reports.js";
-import type { RouteSource } from "../../src/channels/route-source.js";
+import type { RouteChange, RouteSource } from "../../src/channels/route-source.js";
 import { Routes } from "../../src/channels/routes.js";
+import type { Sent } from "../../src/channels/sent-lately.js";
 import { Broadcast } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
 import { VirtualRuntime } from "./harness.js";
-import { idsOf, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
+import { idsOf, MAX_BROADCAST_BYTES, RoutedCluster, type RoutedNode } from "./routed-nodes.js";
 
 const names = ["a", "b", "c", "d", "e", "f"];
 const routed = Object.fromEntries(names.map((name) => [name, "routed"] as const));
@@ -136,6 +137,47 @@ describe("a broadcast", () => {
     expect(cluster.server("a").counters).toMatchObject({ unsettledBroadcasts: 1 });
   });
 
+  it("of a topic that no tracker takes, as it is longer in JSON, goes to all, and others are routed still", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 17 });
+    const topics = ['"'.repeat(300), "\u0001".repeat(200), "\ud800".repeat(150)];
+    const [a, b] = [cluster.server("a"), cluster.server("b")];
+    const subscribers = topics.map((topic) => b.subscribe(topic));
+    const other = b.subscribe("t");
+    await cluster.advance(settledMs);
+    const ids = topics.map((topic) => a.broadcast(topic).id);
+    await cluster.advance(1_000);
+    expect(subscribers.map(idsOf)).toEqual(ids.map((id) => [id]));
+    a.broadcast("t");
+    await cluster.advance(1_000);
+    const { id } = a.broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(other)).toContain(id);
+    expect(a.counters).toMatchObject({
+      routedBroadcasts: 1,
+      unsettledBroadcasts: 4,
+      unannouncedBroadcasts: 0,
+    });
+    expect([...a.errors, ...b.errors]).toEqual([]);
+  });
+
+  it.each([1, 30, 60, 90, 2_000])(
+    "that is %i bytes smaller than the largest reaches whoever was listed late, and comes again to all",
+    async (smallerBytes) => {
+      const cluster = await RoutedCluster.start(routed, { seed: 18 });
+      const a = cluster.server("a");
+      cluster.server("b").subscribe("t");
+      a.subscribe("t");
+      await cluster.advance(settledMs);
+      // Of a hearer that nobody knows of yet, one is listed and the other is met by a broadcast to all.
+      const late = cluster.server("c").subscribe("t");
+      const head = '[1,"R1234561234567890ab","json","t","0"]\n{"id":0,"text":""}'.length;
+      const { id } = a.broadcast("t", "x".repeat(MAX_BROADCAST_BYTES - head - smallerBytes));
+      await cluster.advance(5_000);
+      expect(idsOf(late)).toEqual([id]);
+      expect([...a.errors, ...cluster.server("c").errors]).toEqual([]);
+    },
+  );
+
   it("is routed where the trackers hold everything as well", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 8, options: { holds: "everything" } });
     const subscriber = cluster.server("b").subscribe("t");
@@ -228,32 +270,53 @@ describe("the routes of a server", () => {
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
+    let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
+    const change = (topic: string, leaves: { node: string; reason: string }[] = []): Promise<void> => {
+      const payload = new Map([[`channels:${topic}`, { leaves }]]);
+      next?.({ value: { event: "diff", payload }, done: false });
+      return new Promise((resolve) => setImmediate(resolve));
+    };
+    const open = { follows: 0, listeners: 0 };
     const state = { complete: true, hearers: [] as string[], up: 0 };
     const route: RouteSource = {
       name: "routes",
       nodeName: "own",
       track: () => undefined,
       untrack: () => undefined,
-      follow: () => ({
-        get complete() {
-          return state.complete;
-        },
-        list: () => state.hearers.map((node) => ({ node, key: "server" })),
-        close: () => undefined,
+      follow: () => {
+        open.follows += 1;
+        return {
+          get complete() {
+            return state.complete;
+          },
+          list: () => state.hearers.map((node) => ({ node, key: "server" })),
+          close: () => void (open.follows -= 1),
+        };
+      },
+      diffs: () => ({
+        [Symbol.asyncIterator]: () => ({ next: () => new Promise((resolve) => (next = resolve)) }),
       }),
-      diffs: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
-      on: () => () => undefined,
+      on: () => {
+        open.listeners += 1;
+        return () => void (open.listeners -= 1);
+      },
       health: () => ({
         replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
       }),
     };
-    const sender = { sayAgain: vi.fn(), sayPlainly: vi.fn(), askWhoHearsAll: vi.fn(), hearsAll: vi.fn() };
+    const sender = {
+      sayAgain: vi.fn((_sent: Sent, _agoMs: number, _node?: string) => true),
+      canSayAgain: () => true,
+      sayPlainly: vi.fn(),
+      askWhoHearsAll: vi.fn(),
+      hearsAll: vi.fn(),
+    };
     const counters = zeroCounters();
     const settings = { route, name: "channels", server: "Rown", runtime };
     const made = new Routes(settings, reports, counters, sender);
     const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
     made.greeted();
-    return { made, state, runtime, errors, sender, counters, send };
+    return { made, state, runtime, errors, sender, counters, send, route, open, change };
   }
 
   it("are not used before those are known who answer its hellos", async () => {
@@ -292,6 +355,101 @@ describe("the routes of a server", () => {
     expect(sender.sayAgain).not.toHaveBeenCalled();
     await runtime.advance(6_000);
     expect(sender.sayAgain).toHaveBeenCalledTimes(1);
+  });
+
+  it("say again to each what has no room for the names of all who have had it", async () => {
+    const { state, runtime, send, sender } = routes();
+    Object.assign(state, { up: 4, hearers: ["0", "1"] });
+    await runtime.advance(10_000);
+    expect(send()).toBe(2);
+    sender.sayAgain.mockImplementation((_sent, _agoMs, node) => node !== undefined);
+    state.complete = false;
+    send();
+    await runtime.advance(3_000);
+    expect(send()).toBe("all");
+    const nodes = sender.sayAgain.mock.calls.map(([, , node]) => node);
+    expect(nodes).toEqual([undefined, "2", "3", undefined, "2", "3"]);
+  });
+
+  it("ask seldom for servers that never answer, however many are made up", async () => {
+    const { made, runtime, sender, send } = routes();
+    await runtime.advance(10_000);
+    for (let server = 0; server < 2_000; server++) made.unannouncedHeard(`1 made up ${server}`);
+    await runtime.advance(60_000);
+    expect(send()).toBe("all");
+    expect(sender.askWhoHearsAll.mock.calls.length).toBeLessThanOrEqual(4);
+    await runtime.advance(63_000);
+    send();
+    expect(send()).toBe(0);
+    expect(sender.askWhoHearsAll.mock.calls.length).toBeLessThanOrEqual(8);
+  });
+
+  it("say again what was routed, keep nothing and leave no timer once their tracker takes nothing any more", async () => {
+    const { made, runtime, route, sender, send, open } = routes();
+    await runtime.advance(10_000);
+    expect([send("t"), send("other")]).toEqual([0, 0]);
+    route.track = () => {
+      throw new Error("it is stopped");
+    };
+    made.opened("joined");
+    expect(sender.hearsAll).toHaveBeenCalledTimes(1);
+    expect(send("t")).toBe("all");
+    expect(sender.sayAgain.mock.calls.map(([{ broadcast }]) => broadcast.topic)).toEqual(["t"]);
+    made.unannouncedHeard("1 another", "node");
+    await runtime.advance(20_000);
+    expect(sender.sayAgain.mock.calls.map(([{ broadcast }]) => broadcast.topic)).toEqual(["t", "other"]);
+    expect(sender.sayPlainly).not.toHaveBeenCalled();
+    expect(open).toEqual({ follows: 0, listeners: 0 });
+    const schedule = vi.spyOn(runtime, "schedule");
+    await runtime.advance(20_000);
+    expect(schedule).not.toHaveBeenCalled();
+    expect(send("t")).toBe("all");
+    made.opened("t");
+    made.emptied("t");
+    made.close();
+  });
+
+  it("send to all what hundreds of nodes have missed that are listed at once", async () => {
+    const { state, runtime, send, sender, change } = routes();
+    Object.assign(state, { up: 1_000, hearers: ["0"] });
+    await runtime.advance(10_000);
+    expect([send(), send()]).toEqual([1, 1]);
+    state.hearers = ["0", "1"];
+    await change("t");
+    const said = () =>
+      sender.sayAgain.mock.calls.map(([{ had }, , node]) => [[...had].length, node] as const);
+    expect(said()).toEqual([
+      [2, "1"],
+      [2, "1"],
+    ]);
+    sender.sayAgain.mockClear();
+    state.hearers = Array.from({ length: 1_000 }, (_, index) => String(index));
+    await change("t");
+    expect(said()).toEqual([
+      [2, undefined],
+      [2, undefined],
+    ]);
+    expect(send()).toBe("all");
+  });
+
+  it("send a second's broadcasts to so many servers that hear everything, however many are made up", async () => {
+    const { made, state, runtime, send, sender } = routes();
+    state.up = 1_000;
+    await runtime.advance(10_000);
+    send();
+    for (let server = 0; server < 900; server++) made.unannouncedHeard(`1 ${server}`, `node ${server}`);
+    expect(sender.sayPlainly).toHaveBeenCalledTimes(128);
+  });
+
+  it("lead to nobody whose life was forgotten before it was told that it fell silent", async () => {
+    const { state, runtime, send, change } = routes();
+    Object.assign(state, { up: 1, hearers: ["gone"] });
+    await runtime.advance(10_000);
+    expect(send()).toBe(1);
+    state.hearers = [];
+    await change("t", [{ node: "gone", reason: "down" }]);
+    await runtime.advance(2_500);
+    expect(send()).toBe(0);
   });
 
   it("lead to 64 nodes at the most, and to half of the others", async () => {
