@@ -256,11 +256,11 @@ it("has a client in one file, which a page can load without a bundler", () => {
 // take from a slice while it is built anew, silences that tell nothing of a link, counts of what a node does not hold, which
 // are 3.7 kB, bursts that are told and shown in parts there, callers that tell who is there in a large cluster (2 kB), and the side by which a node that holds everything
 // speaks with those that follow (2.3 kB); of the channels pubsubs that misbehave, the account of hellos, errors by their
-// number, checks of all that is passed in, and sockets on Bun.
+// number, checks of all that is passed in, sockets on Bun, and routes of broadcasts to the nodes that hear them (3.2 kB).
 it.each([
   ["client", "browser", 2_000],
   ["index", "neutral", 104_000],
-  ["channels", "node", 27_000],
+  ["channels", "node", 30_500],
 ] as const)(
   "the bundle of %s is within its budget, minified and gzipped",
   async (name, platform, budgetBytes) => {
