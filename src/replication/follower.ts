@@ -375,7 +375,7 @@ export class Follower implements Machine {
   /** Nothing could be heard until now: all that was known is said, asked for and summed up anew, paced as greetings are. */
   #resume(nowMs: number): void {
     this.membership.forgiveSilence(nowMs);
-    this.interests.resumed();
+    this.interests.resumed(nowMs);
     for (const partner of this.#partnerLives.partners()) {
       partner.pair.resume();
       if (partner.isAlive) this.#greetings.want(partner, nowMs);

@@ -11,6 +11,7 @@ import {
   lostListsAreSentAgain,
   lostSharesAreNotTakenForComplete,
   newcomersAreNotCompleteTooSoon,
+  newcomersWaitForWhomTheyHaveNotHeard,
   nodesThatForgotEachOtherMeetAgain,
   visitsCostFewFrames,
   whatNobodyThoughtOfHeals,
@@ -147,6 +148,19 @@ const rules: readonly BrokenRule[] = [
     broken: { isSettled: () => true },
     found: /, and says that it is complete/,
     run: newcomersAreNotCompleteTooSoon,
+  },
+  {
+    rule: "R115: whom a registrar names and a node has not heard yet is waited for",
+    broken: { isWaitedForUnheard: () => false },
+    found: /, and says that it is complete/,
+    run: newcomersWaitForWhomTheyHaveNotHeard,
+  },
+  {
+    rule: "R116: who tells its stakes anew has begun its share anew",
+    broken: { shareBegunWith: () => 0 },
+    found: / has the ghost /,
+    seed: 740_033_482,
+    isMixed: true,
   },
   {
     rule: "R80: all stakes are enlisted again",

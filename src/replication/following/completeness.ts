@@ -39,12 +39,20 @@ export class Completeness {
   readonly #unheard = new Set<Pair>();
   /** When somebody was up no longer, or this node began. */
   #goneMs: number;
+  /** Since when it hears others, without a break. */
+  #hearsSinceMs: number;
 
   constructor(of: CompletenessOf, nowMs: number) {
     this.#of = of;
     this.#id = replicaOf(of.life);
     this.#waiting = new WaitingTopics(Math.ceil(of.downPeriodMs / of.heartbeatPeriodMs));
     this.#goneMs = nowMs;
+    this.#hearsSinceMs = nowMs;
+  }
+
+  /** Nothing was heard for a while, and others are again. */
+  resumed(nowMs: number): void {
+    this.#hearsSinceMs = nowMs;
   }
 
   /** A topic may not be complete any more. */
@@ -110,20 +118,23 @@ export class Completeness {
    * @param awaited are those who may not have answered something; for many topics they are looked for once.
    */
   isComplete(topic: string, nowMs: number, awaited?: Iterable<Pair>): boolean {
-    const { follows, limited, pairOf, isUp } = this.#of;
+    const { follows, limited, meetings, pairOf, isUp, heartbeatPeriodMs, protocol } = this.#of;
     const generation = follows.generationOf(topic);
     if (generation === undefined) return false;
     if (!limited.haveAnswered(topic)) return false;
     if (limited.isReached(topic)) return true;
     const { isSettled, members } = this.#knownOf(topic, nowMs);
     if (!isSettled) return false;
-    // A life that is not up is not waited for, nor is one that was not heard yet.
+    const { rules, limits } = protocol;
+    const isUnheardAwaited = rules.isWaitedForUnheard(nowMs - this.#hearsSinceMs, heartbeatPeriodMs, limits);
+    // A life that is known and not up is not waited for.
     const isAwaited = (pair: Pair): boolean =>
       isUp(pair) && !pair.hasAnswered(topic, { generation, limit: limited.wantedOf(pair, topic) });
     for (const { life, stake } of members) {
       if ((stake.roles & HAS) === 0 || replicaOf(life) === this.#id) continue;
       const pair = pairOf(life);
-      if (pair !== undefined && isAwaited(pair)) return false;
+      if (pair === undefined ? isUnheardAwaited && meetings.isHinted(life, topic) : isAwaited(pair))
+        return false;
     }
     // Who came after the list was told has opened the topic itself, and is asked for more where more is wanted since.
     for (const pair of awaited ?? this.#awaited())

@@ -244,7 +244,8 @@ export class Interests {
    * Nothing was heard for a while: who has come to which topic meanwhile is known again when registrars have said so
    * anew, and all that are up have told their stakes here anew.
    */
-  resumed(): void {
+  resumed(nowMs: number): void {
+    this.completeness.resumed(nowMs);
     for (const pair of this.#port.pairs()) {
       pair.hasToldStakes = false;
       this.completeness.unheard(pair);
@@ -279,7 +280,7 @@ export class Interests {
   }
 
   heardStakes(pair: Pair, said: Stakes): void {
-    pair.viewHeard = said.view;
+    pair.toldStakes(said);
     const hearing = pair.stakesHeard.hear(said, (topic, stake) => {
       this.registrar.enlist(pair.life, topic, stake);
       if (stake !== undefined && this.meetings.stakeIn(topic).roles !== 0)

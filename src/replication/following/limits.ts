@@ -13,6 +13,9 @@ export const ITEMS_OF_A_COUNT = 4;
 /** Lives that one frame introduces: each costs its receiver some steps for each topic in which that has a stake. */
 export const MAX_FRAME_NAMES = 32;
 
+/** Streams that nodes begin with pairs are below it: what is begun anew within a pair has another one. */
+export const STREAMS_OF_PAIRS = 2 ** 32;
+
 /** The most entries that a life may say it has in a topic: the sum of all lives that may be known is exact still. */
 export const MAX_AUTHOR_ENTRIES = 2 ** 40;
 

@@ -203,6 +203,12 @@ export class Meetings {
     }
   }
 
+  /** Whether a life was named in a topic, and is not known. */
+  isHinted(life: Life, topic: string): boolean {
+    const hints = this.#hints.get(life.name);
+    return hints?.id === replicaOf(life) && hints.topics.has(topic);
+  }
+
   /** A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over. */
   appeared(life: Life): void {
     const hints = this.#takeHints(life.name);

@@ -16,6 +16,7 @@ import type {
   Place,
   ShareFrame,
   Stake,
+  Stakes,
   Tally,
   Wish,
   WishesHeard,
@@ -75,7 +76,7 @@ export class Pair {
   saidMs = -Infinity;
 
   /** Whom the other takes for up, as it said last. */
-  viewHeard: number | undefined;
+  #viewHeard: number | undefined;
   /** What the author said when it confirmed the wishes that it has heard. */
   #wishesAnswer: WishesHeard | undefined;
   #greets = false;
@@ -206,6 +207,12 @@ export class Pair {
     return this.#of.views.read(members);
   }
 
+  /** The other tells its stakes, and whom it takes for up; its share it tells in the same stream. */
+  toldStakes({ stream, view }: Stakes): void {
+    this.#viewHeard = view;
+    this.followed.hearOf(this.#of.following.rules.shareBegunWith(stream), 0);
+  }
+
   owesWishesHeard(isAwaited: boolean): void {
     this.#owesWishesHeard = true;
     this.#owesSoon ||= isAwaited;
@@ -326,7 +333,7 @@ export class Pair {
       letters.stakes = { ...this.stakes.say(nowMs, answering), view: this.#of.views.tell() };
     if (this.#owesMembers) {
       const { views } = this.#of;
-      const view = rules.sharedView(views.digest, this.viewHeard);
+      const view = rules.sharedView(views.digest, this.#viewHeard);
       const lists = Array.from(this.#topicsToList, (topic) => {
         const list = this.#of.listOf(topic, nowMs);
         return view === undefined ? list : views.byPlace(list);

@@ -2,7 +2,7 @@
  * The rules of replication by interest, by the numbers that they have in docs/protocol.md: pure functions, each with the
  * failure that it prevents, as those of `src/replication/rules.ts`, which hold here too.
  */
-import { FOLLOWING_LIMITS } from "./limits.js";
+import { FOLLOWING_LIMITS, STREAMS_OF_PAIRS } from "./limits.js";
 import type { FollowingLimits } from "./limits.js";
 import type { Begun, Heard, Hearing, Place, ShareFrame, ShareSummary, Stake } from "./message.js";
 
@@ -45,6 +45,12 @@ export const FOLLOWING_RULES = {
    * forgotten the other, equal numbers mean different things, and a gap is taken for none.
    */
   isSameStream: (stream: number, held: number): boolean => stream === held,
+
+  /**
+   * R116: Who tells its stakes anew has begun its share anew. It says so where the share has nothing to say. Else an author that has
+   * forgotten a node, and has nothing any more, leaves there what it had. Returns the stream of the share.
+   */
+  shareBegunWith: (streamOfStakes: number): number => streamOfStakes % STREAMS_OF_PAIRS,
 
   /**
    * R68: A doubt lasts until a whole share came. Else the request for everything is overtaken by one for what is missing,
@@ -181,6 +187,16 @@ export const FOLLOWING_RULES = {
    * closed a topic, and came to it again before the close was heard, is taken for one that has nothing.
    */
   isAskedAgain: (isListed: boolean): boolean => isListed,
+
+  /**
+   * R115: Whom a registrar names and this node has not heard yet is waited for, for two heartbeats after it began to hear: with each
+   * heartbeat a life says that it is there. Else a node that has just started is complete without those whom it is about to hear.
+   */
+  isWaitedForUnheard: (
+    sinceHearingMs: number,
+    heartbeatPeriodMs: number,
+    { heartbeatsToSettle }: FollowingLimits,
+  ): boolean => sinceHearingMs < heartbeatsToSettle * heartbeatPeriodMs,
 
   /**
    * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.

@@ -3,6 +3,7 @@
  * numbered, and said again as final values from the last number that was confirmed, until a confirmation comes: so any
  * of them may be lost, repeated or overtaken. It knows nothing of what the values mean.
  */
+import { STREAMS_OF_PAIRS } from "./limits.js";
 import type { Heard, Hearing, Said } from "./message.js";
 import { FOLLOWING_PROTOCOL } from "./rules.js";
 import type { FollowingProtocol } from "./rules.js";
@@ -49,9 +50,6 @@ interface Item<V> {
   /** The number of its last change. */
   number: number;
 }
-
-/** Streams that nodes begin with pairs are below it: what is begun anew within a pair has another one. */
-const STREAMS_OF_PAIRS = 2 ** 32;
 
 /** The set as its owner tells it. */
 export class Told<V> {

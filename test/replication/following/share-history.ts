@@ -11,6 +11,7 @@ interface Birth {
   readonly clock: number;
   readonly topic: string;
   readonly samples: number;
+  readonly side: number;
   removedAt: number;
 }
 
@@ -36,13 +37,21 @@ export interface OpenEvent {
 
 export class ShareHistory {
   readonly #births = new Map<number, Birth>();
-  readonly #streams = new Map<number, OpenEvent[]>();
+  readonly #streams = new Map<number, { readonly side: number; readonly events: OpenEvent[] }>();
   readonly #told = new Map<number, Told[]>();
+  /** How many sides it has begun before the present one, of a node that holds everything. */
+  #side = 0;
+
+  /** What it has from now on is told in other streams, at clocks above all those before; what it had stays so in its own. */
+  sideBegun(): void {
+    this.#side += 1;
+  }
 
   born(entry: ReplicatedEntry): void {
     const clock = ReplicatedEntry.clockOf(entry);
     const topic = ReplicatedEntry.topicOf(entry);
-    this.#births.set(clock, { clock, topic, samples: samplesOf(entry), removedAt: Infinity });
+    const samples = samplesOf(entry);
+    this.#births.set(clock, { clock, topic, samples, side: this.#side, removedAt: Infinity });
   }
 
   removed(entry: ReplicatedEntry, clock: number): void {
@@ -52,15 +61,15 @@ export class ShareHistory {
 
   /** A share begins; `events` may grow elsewhere. */
   begun({ stream }: Pick<Share, "stream">, events: OpenEvent[] = []): void {
-    this.#streams.set(stream, events);
+    this.#streams.set(stream, { side: this.#side, events });
   }
 
   opened({ stream, version }: Share, topic: string, generation: number, cut?: Cut): void {
-    this.#streams.get(stream)?.push({ version, topic, generation, cut });
+    this.#streams.get(stream)?.events.push({ version, topic, generation, cut });
   }
 
   closed({ stream, version }: Share, topic: string): void {
-    this.#streams.get(stream)?.push({ version, topic, generation: undefined });
+    this.#streams.get(stream)?.events.push({ version, topic, generation: undefined });
   }
 
   /** A frame is sent: its topics are told down to these floors, and those that it opens without one are told to their ends. */
@@ -79,7 +88,8 @@ export class ShareHistory {
     generationOf: (topic: string) => number | undefined,
   ): number[] {
     const open = new Map<string, OpenEvent>();
-    for (const event of this.#streams.get(stream) ?? []) {
+    const { side, events = [] } = this.#streams.get(stream) ?? {};
+    for (const event of events) {
       if (event.version <= version) open.set(event.topic, event);
     }
     const floors = new Map<string, Told>();
@@ -92,7 +102,7 @@ export class ShareHistory {
     for (const birth of this.#births.values()) {
       const { generation, cut } = open.get(birth.topic) ?? {};
       if (cut !== undefined && (cut.limit === OFFER_ONLY || birth.samples < cut.sample)) continue;
-      if (birth.clock > clock || birth.removedAt <= clock) continue;
+      if (birth.side !== side || birth.clock > clock || birth.removedAt <= clock) continue;
       if (birth.clock <= (floors.get(birth.topic)?.floor ?? 0)) continue;
       if (generation !== undefined && generation === generationOf(birth.topic)) found.push(birth.clock);
     }

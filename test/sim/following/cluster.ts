@@ -199,8 +199,7 @@ export class Cluster {
         new Replicator({ ...options, poolSize, broadcastPeriodMs: windowMs }, this.nowMs),
         ({ view, counters, merging: { room } }, timeMs, begun) => {
           node.sides += 1;
-          for (const entry of node.noted)
-            this.#histories.get(replicaOf(life))?.removed(entry, begun?.clock ?? 0);
+          this.#histories.get(replicaOf(life))?.sideBegun();
           node.noted.clear();
           return (node.follower = new Follower({ ...options, begun }, timeMs, { view, counters, room }));
         },

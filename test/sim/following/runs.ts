@@ -195,6 +195,29 @@ export function newcomersAreNotCompleteTooSoon(seed: number, rules: BrokenRules 
   return wrong;
 }
 
+/** A node starts, and the greeting of one that is named to it is lost: it is not complete before it hears that one. */
+export function newcomersWaitForWhomTheyHaveNotHeard(
+  seed: number,
+  rules: BrokenRules = {},
+): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b", "c", "d"]);
+  track(cluster, "a");
+  cluster.run(5_000);
+  const newcomer = cluster.start("e");
+  follow(cluster, "e");
+  cluster.cut.add("a>e");
+  let areAllComplete = false;
+  for (let waitedMs = 0; waitedMs < 5 * HEARTBEAT_MS && !areAllComplete; waitedMs += 5) {
+    cluster.run(5);
+    if (waitedMs === HEARTBEAT_MS / 2) cluster.cut.clear();
+    const complete = TOPICS.filter((topic) => newcomer.follower.isComplete(topic, cluster.nowMs));
+    areAllComplete = complete.length === TOPICS.length;
+    const wrong = lacking(cluster, "e", complete);
+    if (wrong.length > 0) return wrong.map((each) => `${each}, and says that it is complete`);
+  }
+  return areAllComplete ? [] : ["the newcomer never was complete"];
+}
+
 /** Registrars have lost their rows, and nobody knows: within ten minutes and a little all are met again. */
 export function whatNobodyThoughtOfHeals(seed: number, rules: BrokenRules = {}): readonly string[] {
   const cluster = clusterOf(seed, rules, ["a", "b", "c"]);
