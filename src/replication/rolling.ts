@@ -62,6 +62,7 @@ export class Rolling {
     const { rules, heartbeatPeriodMs, downPeriodMs, connection, membership } = this.#parts;
     const healthyMs = connection.healthy.at(nowMs);
     const passedMs = healthyMs - this.#tickedHealthyMs;
+    const sinceAnyRollMs = nowMs - this.#lastRollMs(nowMs);
     this.#tickedHealthyMs = healthyMs;
     for (const partner of membership.replicas()) {
       const { namedBy } = partner;
@@ -69,8 +70,20 @@ export class Rolling {
       const hasCeased = rules.hasCeasedToCall(nowMs - namedBy.rolledMs, downPeriodMs);
       const isCaller = rules.speaksForItself(nowMs - partner.rolledMs, downPeriodMs);
       if (!namedBy.isAlive || hasCeased || isCaller) partner.namedBy = undefined;
-      else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, heartbeatPeriodMs)) partner.excuse(passedMs);
+      else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, sinceAnyRollMs, heartbeatPeriodMs))
+        partner.excuse(passedMs);
     }
+  }
+
+  /** When anybody that is to call the roll has called it last, in time. */
+  #lastRollMs(nowMs: number): number {
+    const { self, rolls, membership } = this.#parts;
+    let lastMs = -Infinity;
+    for (const name of rolls.calling) {
+      const calledMs = name === self.name ? nowMs : membership.presentOf(name)?.calledMs;
+      lastMs = Math.max(lastMs, calledMs ?? -Infinity);
+    }
+    return lastMs;
   }
 
   /** A frame for this life, or for all, was heard. */

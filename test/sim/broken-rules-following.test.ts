@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { FollowingLimits } from "../../src/replication/following/limits.js";
+import { FOLLOWING_RULES } from "../../src/replication/following/rules.js";
 import type { FollowingRules } from "../../src/replication/following/rules.js";
 import {
   joinsAreSeenAfterAKill,
@@ -36,8 +37,9 @@ import {
   muteNodesSpeakToAll,
   newCallersTellNothingOld,
   repeatedCallsKeepNobody,
+  replacedCallersKeepNobody,
 } from "./following/runs-of-rolls.js";
-import { whatNobodyHearsIsLetGo } from "./following/runs-of-holders.js";
+import { whatNobodyHearsIsLetGo, whoForgotAndHasNothingLeavesNothing } from "./following/runs-of-holders.js";
 import {
   largeTopicsAreNotCompleteTooSoon,
   largeTopicsAreToldInStretches,
@@ -159,8 +161,7 @@ const rules: readonly BrokenRule[] = [
     rule: "R116: who tells its stakes anew has begun its share anew",
     broken: { shareBegunWith: () => 0 },
     found: / has the ghost /,
-    seed: 740_033_482,
-    isMixed: true,
+    run: whoForgotAndHasNothingLeavesNothing,
   },
   {
     rule: "R80: all stakes are enlisted again",
@@ -245,6 +246,15 @@ const rules: readonly BrokenRule[] = [
     broken: { hasCeasedToCall: () => false },
     found: /which died long ago/,
     run: ceasedCallersKeepNobody,
+  },
+  {
+    rule: "R97: the silence of one that is named counts while anybody calls that is to call",
+    broken: {
+      countsUnnamed: (sinceRollMs, _, heartbeatPeriodMs) =>
+        FOLLOWING_RULES.countsUnnamed(sinceRollMs, Infinity, heartbeatPeriodMs),
+    },
+    found: /for up, which has died/,
+    run: replacedCallersKeepNobody,
   },
   {
     rule: "R97: one that calls the roll is judged by its own silence",

@@ -38,7 +38,7 @@ export class Rolls<L extends { readonly life: Life }> {
   /** When each unknown hash was asked for last. */
   readonly #asked = new Map<number, number>();
   #isLarge = false;
-  #callers: readonly string[] | undefined;
+  #calling: readonly string[] | undefined;
   #calledMs = -Infinity;
   #saidMs = -Infinity;
   #namedMs = -Infinity;
@@ -115,9 +115,14 @@ export class Rolls<L extends { readonly life: Life }> {
 
   /** The names of those that this node sends its beat to; none while all send theirs to all. */
   get callers(): readonly string[] {
-    if (!this.#isLarge || this.#options.holdsEverything) return [];
-    this.#callers ??= this.#ranks.registrarsOf(CALLING);
-    return this.#callers;
+    return this.#options.holdsEverything ? [] : this.calling;
+  }
+
+  /** The names of those to whom nodes that follow send their beats, as far as this node knows. */
+  get calling(): readonly string[] {
+    if (!this.#isLarge) return [];
+    this.#calling ??= this.#ranks.registrarsOf(CALLING);
+    return this.#calling;
   }
 
   /** Another node has sent its beat to this one. */
@@ -152,7 +157,7 @@ export class Rolls<L extends { readonly life: Life }> {
 
   #changed(): void {
     const { rules, limits } = this.#options;
-    this.#callers = undefined;
+    this.#calling = undefined;
     this.#isLarge = rules.callsTheRoll(1 + this.#up.size, this.#isLarge, limits);
   }
 }

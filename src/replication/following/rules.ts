@@ -248,11 +248,12 @@ export const FOLLOWING_RULES = {
     counter < told && sinceToldMs > downPeriodMs,
 
   /**
-   * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself. Else all
-   * are asked, or taken for dead, when the callers have died, or do not get through.
+   * R97: The silence of one that a caller has named counts while that caller calls the roll, or is down itself, or while anybody calls that is
+   * to call. Else all are asked, or taken for dead, when the callers have died, or do not get through; or who dies as a newcomer takes
+   * the place of a caller is noticed a down period too late. The rolls are the latest of that caller, and of anybody else.
    */
-  countsUnnamed: (sinceRollMs: number, heartbeatPeriodMs: number): boolean =>
-    sinceRollMs <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
+  countsUnnamed: (sinceRollMs: number, sinceAnyRollMs: number, heartbeatPeriodMs: number): boolean =>
+    Math.min(sinceRollMs, sinceAnyRollMs) <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
 
   /**
    * R97: A caller that has called no roll for a down period has ceased to. The silence of those whom it named counts again. Else one

@@ -29,6 +29,34 @@ export function whatNobodyHearsIsLetGo(seed: number, rules: BrokenRules = {}): r
   return [...found, ...lacking(cluster, "a", [TOPIC])];
 }
 
+/**
+ * A node that follows forgets one that holds everything, and has nothing any more when they meet again. What it answers first
+ * is lost, and with it that it has heard of no wishes.
+ */
+export function whoForgotAndHasNothingLeavesNothing(
+  seed: number,
+  rules: BrokenRules = {},
+): readonly string[] {
+  const cluster = clusterOf(seed, rules, ["a", "b"]);
+  const holder = cluster.start("h", "everything");
+  track(cluster, "a", [TOPIC]);
+  cluster.run(10_000);
+  const found = lacking(cluster, "h", [TOPIC]);
+  cluster.cut.add("h>a");
+  cluster.run(40_000);
+  const author = nodeOf(cluster, "a");
+  if (author.follower.membership.presentOf("h") !== undefined) found.push("a has not forgotten h");
+  for (const entry of author.entries.keys()) cluster.untrack(author, entry);
+  cluster.run(2_000);
+  cluster.cut.clear();
+  cluster.cut.add("a>h");
+  cluster.run(7_000);
+  cluster.cut.clear();
+  cluster.run(30_000);
+  for (const ref of cluster.listed(holder, TOPIC)) found.push(`h has the ghost ${ref} of ${TOPIC}`);
+  return found;
+}
+
 function refsOf(cluster: Cluster, name: string): Map<string, string> {
   const entries = nodeOf(cluster, name).machine.view.list(TOPIC);
   return new Map(entries.map(({ ref, session, meta }) => [ref, `${session} ${JSON.stringify(meta)}`]));

@@ -6,7 +6,7 @@ import { FOLLOWING_RULES } from "../../../src/replication/following/rules.js";
 import { hashText } from "../../../src/replication/hash.js";
 import { replicaOf } from "../../../src/replication/life.js";
 import { Cluster, HEARTBEAT_MS, type Node } from "./cluster.js";
-import type { BrokenRules } from "./runs.js";
+import { registrarsOf, type BrokenRules } from "./runs.js";
 
 const NODES = 16;
 const DOWN_MS = 8_000;
@@ -146,6 +146,27 @@ export function ceasedCallersKeepNobody(seed: number, rules: BrokenRules = {}): 
   for (const { name, follower } of cluster.nodes.values())
     for (const up of follower.upNames())
       if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which died long ago`);
+  return found;
+}
+
+/** A newcomer takes the place of a caller, which has named one that dies at this moment. */
+export function replacedCallersKeepNobody(seed: number, rules: BrokenRules = {}): readonly string[] {
+  const cluster = largeCluster(seed, { rules });
+  const before = callersOf(cluster).map(({ name }) => name);
+  const [doomed] = others(cluster);
+  // Half a heartbeat after a beat, which goes to the callers of before; they tell of it in their next rolls.
+  const ranked = (name: string): boolean => registrarsOf("", [...cluster.nodes.keys(), name]).includes(name);
+  const newcomer = Array.from({ length: 1_000 }, (_, i) => `newcomer-${i}`).find(ranked);
+  cluster.start(newcomer ?? "");
+  cluster.run(50);
+  cluster.crash(doomed!);
+  cluster.run(DOWN_MS + 1.75 * HEARTBEAT_MS);
+  const found = [...wronglyDown(cluster)];
+  if (before.every((name) => callersOf(cluster).some((each) => each.name === name)))
+    found.push("no caller was replaced");
+  for (const { name, follower } of cluster.nodes.values())
+    for (const up of follower.upNames())
+      if (!cluster.nodes.has(up)) found.push(`${name} takes ${up} for up, which has died`);
   return found;
 }
 
