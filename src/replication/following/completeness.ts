@@ -123,6 +123,8 @@ export class Completeness {
     if (generation === undefined) return false;
     if (!limited.haveAnswered(topic)) return false;
     if (limited.isReached(topic)) return true;
+    // Less is listed than is wanted: one of these is chosen next.
+    if (limited.doOthersOffer(topic)) return false;
     const { isSettled, members } = this.#knownOf(topic, nowMs);
     if (!isSettled) return false;
     const { rules, limits } = protocol;

@@ -188,6 +188,14 @@ export class LimitedFollows {
     return limited === undefined || this.#upOf(limited).every((pair) => pair.hasAnswered(topic, limited));
   }
 
+  /** Whether any author that is not chosen offers something. */
+  doOthersOffer(topic: string): boolean {
+    const limited = this.#topics.get(topic);
+    if (limited === undefined) return false;
+    for (const pair of limited.others) if (this.#offeredBy(pair, topic, limited) > 0) return true;
+    return false;
+  }
+
   /** Whether as many are listed as are wanted. */
   isReached(topic: string): boolean {
     const limited = this.#topics.get(topic);
@@ -206,7 +214,7 @@ export class LimitedFollows {
   isPartial(topic: string): boolean {
     const limited = this.#topics.get(topic);
     if (limited === undefined) return false;
-    for (const pair of limited.others) if (this.#offeredBy(pair, topic, limited) > 0) return true;
+    if (this.doOthersOffer(topic)) return true;
     for (const pair of limited.chosen)
       if (this.#port.isUp(pair) && (pair.followed.cutOf(topic)?.sample ?? 0) > 0) return true;
     return false;

@@ -15,6 +15,25 @@ function listedWhenComplete(cluster: Cluster, topic: string): number {
   return NaN;
 }
 
+describe("R102: a follow with a limit", () => {
+  it("is not complete where the author that it has chosen has nothing any more, and another one offers more", () => {
+    // The stake of the author ends with a tick, and within the window in which it answers the wish.
+    for (let offsetMs = 200; offsetMs < 800; offsetMs += 20) {
+      const cluster = clusterOf(1, {}, NAMES);
+      const author = nodeOf(cluster, "b");
+      for (const name of ["b", "c"]) track(cluster, name, ["room-5", "room-5"]);
+      cluster.step(nodeOf(cluster, "a"), { type: "follow", topic: "other" });
+      cluster.run(5_000);
+      for (const entry of [...author.entries.keys()]) cluster.untrack(author, entry);
+      cluster.run(offsetMs);
+      track(cluster, "b", ["other"]);
+      cluster.run(3);
+      cluster.step(nodeOf(cluster, "a"), { type: "follow", topic: "room-5", limit: 2 });
+      expect([offsetMs, listedWhenComplete(cluster, "room-5")]).toEqual([offsetMs, 2]);
+    }
+  });
+});
+
 describe("R78: a follow that was complete with a limit", () => {
   const topics = Array.from({ length: 100 }, (_, i) => `room-${i}`);
   const topic = topics.find((each) => !registrarsOf(each, NAMES).includes("a")) ?? "";
