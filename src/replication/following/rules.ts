@@ -189,7 +189,7 @@ export const FOLLOWING_RULES = {
   isAskedAgain: (isListed: boolean): boolean => isListed,
 
   /**
-   * R115: Whom a registrar names and this node has not heard yet is waited for, for two heartbeats after it began to hear: with each
+   * R115: Whom a registrar names and a node has not heard yet is waited for, for two heartbeats after it began to hear: with each
    * heartbeat a life says that it is there. Else a node that has just started is complete without those whom it is about to hear.
    */
   isWaitedForUnheard: (
