@@ -32,7 +32,8 @@
  * - `COUNTER_AHEAD`: what was heard in the name of a life was ahead of all it sends since; it is heard again.
  * - `CROWDED`: more nodes are known, or more shards only claimed, than can be remembered, or others have more entries than
  *   `maxEntries`, and no room can be made; further ones are not heard or held, or later.
- * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which.
+ * - `LINK_BROKEN`: a node is heard in part only, or does not hear this one; `link` says which. Of a channel
+ *   server, with `option: "route"`: it hears a node that the tracker of `route` does not hear.
  * - `PERIODS_DIFFER`: a node sends its heartbeats in another period than this one, and is judged by its own.
  * - `HANDLER_FAILED`: a behaviour, listener or fetch threw or rejected; `cause` has what.
  * - `NOT_EVICTED`: a node that was asked five times to end entries has not; they are still listed.

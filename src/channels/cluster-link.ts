@@ -188,6 +188,7 @@ export class ClusterLink {
       },
       sayPlainly: ({ broadcast }, node) => this.#publishBroadcast(broadcast, node),
       askWhoHearsAll: (node) => this.#sayHello("answer", node, WHO_HEARS_ALL),
+      askWhoIsThere: (node) => this.#sayHello("answer", node),
       hearsAll: () => {
         this.#hearsAll = true;
         if (this.#isSubscribed) this.#greet();
@@ -387,6 +388,7 @@ export class ClusterLink {
     this.#receiver.keyReceived(server, key);
     if (note === EVERYTHING || !server.startsWith(this.#announced))
       this.#routes?.unannouncedHeard(server, node);
+    else this.#routes?.announcedHeard(node);
     const concerns = note !== WHO_HEARS_ALL || this.#routes === undefined || this.#hearsAll;
     if (wants !== "answer" || !concerns) return;
     const nowMs = this.#runtime.monotonicMs();

@@ -38,7 +38,7 @@ export interface ChannelCounters {
   unsettledBroadcasts: number;
   /** With `route`: broadcasts that went to all nodes, as so many hear their topic. */
   crowdedBroadcasts: number;
-  /** With `route`: broadcasts that went to all nodes, as a server is there that does not tell what it hears. */
+  /** With `route`: broadcasts that went to all nodes, as a server is there that does not tell what it hears, or not here. */
   unannouncedBroadcasts: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;

@@ -11,6 +11,8 @@ export interface RouteSender {
   sayPlainly(sent: Sent, node: string): void;
   /** Asks a node, or all, who is there that hears everything. */
   askWhoHearsAll(node?: string): void;
+  /** Asks a node for the hellos of its servers. */
+  askWhoIsThere(node: string): void;
   /** This server does not tell any more what it hears. */
   hearsAll(): void;
 }

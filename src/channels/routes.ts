@@ -10,9 +10,11 @@ import type { CancelTimer, Runtime } from "../runtime.js";
 import { Session } from "../session.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
-import { isTrackerTopic, type RouteChange, type RouteFollow, type RouteSource } from "./route-source.js";
+import { isTrackerTopic, type RouteChange, type RouteSource } from "./route-source.js";
 import type { RouteSender } from "./route-sender.js";
+import { RouteTopic, without, type Reason } from "./route-topic.js";
 import { adding, SentLately, type Sent } from "./sent-lately.js";
+import { Strays } from "./strays.js";
 import type { Broadcast } from "./subscribers.js";
 import { Unannounced } from "./unannounced.js";
 
@@ -38,38 +40,13 @@ const MAX_HAD = 2 * MAX_HEARERS;
 /** A topic that went to all for the number of its hearers is routed again when they are this much fewer. */
 const FEWER = 0.75;
 const MAX_WAITING_CHANGES = 100_000;
+/** Lists taken over, and broadcasts said again, in one turn: some milliseconds. */
+const STEPS_PER_TURN = 500;
 
 type RouteCounters = Pick<
   ChannelCounters,
   "routedBroadcasts" | "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts"
 >;
-
-interface Topic {
-  readonly name: string;
-  readonly follow: RouteFollow;
-  /** Has subscribers here. */
-  subscribed: boolean;
-  /** Is told to others. */
-  told: boolean;
-  /** Counts as one that is only broadcast in. */
-  onlySent: boolean;
-  /** When the last subscriber left. */
-  leftAtMs: number;
-  /** When it was broadcast in from here. */
-  sentAtMs: number;
-  /** Nodes that fell silent while they heard it. */
-  silent: ReadonlySet<string>;
-  /** Those listed, and the silent ones. */
-  hearers: ReadonlySet<string>;
-  /** Why the last broadcast went to all; undefined: it was routed. */
-  toAll: Reason | undefined;
-  incompleteSinceMs: number | undefined;
-}
-
-/** Why a broadcast goes to all, and what counts it. */
-type Reason = "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts";
-
-const NOBODY: ReadonlySet<string> = new Set();
 
 export class Routes {
   readonly #tracker: RouteSource;
@@ -80,11 +57,14 @@ export class Routes {
   readonly #counters: RouteCounters;
   readonly #sender: RouteSender;
   readonly #session = new Session();
-  readonly #topics = new Map<string, Topic>();
+  readonly #topics = new Map<string, RouteTopic>();
   readonly #lately = new SentLately();
   readonly #unannounced = new Unannounced();
+  readonly #strays = new Strays();
   readonly #stopReading = new AbortController();
   readonly #unlisten: (() => void)[] = [];
+  /** Topics whose lists have changed, and in which something was routed lately. */
+  readonly #toLook: RouteTopic[] = [];
   #onlySent = 0;
   /** Until then who is there is not known; Infinity: not connected yet. */
   #greetedAtMs = Infinity;
@@ -124,13 +104,15 @@ export class Routes {
     if (this.#cancelSweep !== undefined) return;
     this.#cancelSweep = this.#scheduleSweep();
     const peersChanged = (): void => void (this.#known = undefined);
+    peersChanged();
     this.#unlisten.push(this.#tracker.on("replicaUp", peersChanged));
     this.#unlisten.push(this.#tracker.on("replicaDown", peersChanged));
     this.#unlisten.push(
       this.#tracker.on("replicaGone", ({ name }) => {
         peersChanged();
         this.#safely(() => {
-          for (const topic of this.#topics.values()) this.#forgetSilent(topic, (node) => node === name);
+          const forget = without((node) => node === name);
+          for (const topic of this.#topics.values()) topic.changeSilent(forget);
         });
       }),
     );
@@ -162,14 +144,15 @@ export class Routes {
   route(broadcast: Broadcast): ReadonlySet<string> | undefined {
     const nowMs = this.#runtime.monotonicMs();
     const topic = this.#topicToSend(broadcast.topic, nowMs);
+    if (topic?.isStale) this.#safely(() => this.#look(topic));
     const reason = this.#sender.canSayAgain(broadcast) ? this.#whyToAll(topic, nowMs) : "unsettledBroadcasts";
     this.#counters[reason ?? "routedBroadcasts"] += 1;
     if (reason !== undefined) {
       if (topic !== undefined) this.#sendToAll(topic, reason, nowMs);
       return undefined;
     }
-    const { hearers } = topic as Topic;
-    (topic as Topic).toAll = undefined;
+    const { hearers } = topic as RouteTopic;
+    (topic as RouteTopic).toAll = undefined;
     const { event, encoded } = broadcast;
     this.#lately.add({ broadcast: { topic: broadcast.topic, event, encoded }, atMs: nowMs, had: hearers });
     return hearers;
@@ -185,6 +168,17 @@ export class Routes {
       if (nowMs - sent.atMs <= UNANNOUNCED_MISSED_MS) this.#sender.sayPlainly(sent, node);
       sent.had = add(sent.had);
     }
+  }
+
+  /** A server was heard that tells what it hears by a tracker of the name of this one. */
+  announcedHeard(node: string): void {
+    this.#safely(() => {
+      const isUp = node === this.#tracker.nodeName || this.#others.up.has(node);
+      if (!this.#strays.heard(node, isUp, this.#runtime.monotonicMs())) return;
+      const message =
+        "the tracker of `route` does not hear that of another node, whose channel server is heard: they are on different pubsubs; all broadcasts go to all nodes";
+      this.#reports.remark("LINK_BROKEN", message, { option: "route", node }, { kind: "route" });
+    });
   }
 
   /** Leaves the tracker as it is, without anything of this server. */
@@ -203,7 +197,7 @@ export class Routes {
   }
 
   /** Undefined for what no tracker takes, and beyond the limit. */
-  #topicToSend(name: string, nowMs: number): Topic | undefined {
+  #topicToSend(name: string, nowMs: number): RouteTopic | undefined {
     let topic = this.#topics.get(name);
     if (topic === undefined && this.#cancelSweep !== undefined && !this.#failed) {
       if (this.#onlySent >= MAX_SENT_TOPICS) {
@@ -219,20 +213,20 @@ export class Routes {
     return topic;
   }
 
-  #whyToAll(topic: Topic | undefined, nowMs: number): Reason | undefined {
-    if (this.#unannounced.any) return "unannouncedBroadcasts";
+  #whyToAll(topic: RouteTopic | undefined, nowMs: number): Reason | undefined {
+    if (this.#unannounced.any || this.#strays.any) return "unannouncedBroadcasts";
     if (this.#failed || topic === undefined || nowMs < this.#greetedAtMs) return "unsettledBroadcasts";
     if (!this.#isSettled(topic, nowMs)) return "unsettledBroadcasts";
     return this.#isCrowded(topic) ? "crowdedBroadcasts" : undefined;
   }
 
-  #isCrowded({ toAll, hearers }: Topic): boolean {
+  #isCrowded({ toAll, hearers }: RouteTopic): boolean {
     const share = toAll === "crowdedBroadcasts" ? FEWER : 1;
     return hearers.size > Math.max(1, Math.min(MAX_HEARERS, this.#others.up.size / 2) * share);
   }
 
   /** Who is missing for a moment is sent later what it has missed, so that everybody gets all in one order. */
-  #isSettled(topic: Topic, nowMs: number): boolean {
+  #isSettled(topic: RouteTopic, nowMs: number): boolean {
     if (topic.follow.complete) {
       topic.incompleteSinceMs = undefined;
       return true;
@@ -242,43 +236,36 @@ export class Routes {
   }
 
   /** What was routed goes to all before, or whoever is not listed yet would get it after what goes to all now. */
-  #sendToAll(topic: Topic, reason: Reason, nowMs: number): void {
+  #sendToAll(topic: RouteTopic, reason: Reason, nowMs: number): number {
+    let said = 0;
     if (topic.toAll === undefined) {
-      for (const sent of this.#lately.ofTopic(topic.name)) this.#sayToAllAgain(sent, nowMs);
+      for (const sent of this.#lately.ofTopic(topic.name)) {
+        this.#sayToAllAgain(sent, nowMs);
+        said += 1;
+      }
       this.#lately.forgetTopic(topic.name);
     }
     topic.toAll = reason;
+    return said;
   }
 
   #sayToAllAgain(sent: Sent, nowMs: number): void {
     if (this.#sender.sayAgain(sent, nowMs - sent.atMs)) return;
-    for (const node of this.#others.up)
+    for (const node of [...this.#others.up, ...this.#strays.nodes])
       if (!sent.had.has(node)) this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
   }
 
   /** @throws what the tracker throws. */
-  #begin(name: string): Topic | undefined {
+  #begin(name: string): RouteTopic | undefined {
     const inTracker = this.#inTracker(name);
     if (this.#failed || this.#closed || !isTrackerTopic(inTracker)) return undefined;
-    const topic: Topic = {
-      name,
-      follow: this.#tracker.follow(inTracker),
-      subscribed: false,
-      told: false,
-      onlySent: false,
-      leftAtMs: -Infinity,
-      sentAtMs: -Infinity,
-      silent: NOBODY,
-      hearers: NOBODY,
-      toAll: "unsettledBroadcasts",
-      incompleteSinceMs: undefined,
-    };
+    const topic = new RouteTopic(name, this.#tracker.follow(inTracker));
     this.#topics.set(name, topic);
     this.#look(topic);
     return topic;
   }
 
-  #countOnlySent(topic: Topic, onlySent: boolean): void {
+  #countOnlySent(topic: RouteTopic, onlySent: boolean): void {
     if (topic.onlySent === onlySent) return;
     topic.onlySent = onlySent;
     this.#onlySent += onlySent ? 1 : -1;
@@ -294,6 +281,7 @@ export class Routes {
     try {
       for await (const change of this.#tracker.diffs({ signal, maxBuffered: MAX_WAITING_CHANGES })) {
         this.#safely(() => this.#changed(change));
+        await this.#lookInTurns();
       }
     } catch (error) {
       this.#fail(error);
@@ -303,55 +291,69 @@ export class Routes {
 
   #changed({ event, payload: diff }: RouteChange): void {
     if (event === "state") {
-      for (const topic of this.#topics.values()) this.#look(topic);
+      for (const topic of this.#topics.values()) this.#listChanged(topic);
       return;
     }
     const prefix = this.#inTracker("");
+    const adders = new Map<string, ReturnType<typeof adding>>();
+    const fell = (node: string): ReturnType<typeof adding> => {
+      const add = adders.get(node) ?? adding(node);
+      adders.set(node, add);
+      return add;
+    };
     for (const [inTracker, { leaves }] of diff) {
       const topic = inTracker.startsWith(prefix)
         ? this.#topics.get(inTracker.slice(prefix.length))
         : undefined;
       if (topic === undefined) continue;
       // It may hear all the same: perhaps only what it says is late.
-      const fallen = leaves.filter(({ reason }) => reason === "down").map(({ node }) => node);
-      if (fallen.length > 0) topic.silent = new Set([...topic.silent, ...fallen]);
-      this.#look(topic);
+      for (const { node, reason } of leaves) if (reason === "down") topic.changeSilent(fell(node));
+      this.#listChanged(topic);
     }
   }
 
-  /** Takes over the list of a topic. */
-  #look(topic: Topic): void {
-    const listed = new Set<string>();
-    for (const { node, key } of topic.follow.list()) {
-      if (node !== this.#tracker.nodeName || key !== this.#server) listed.add(node);
+  /** Where nothing was routed nobody has missed anything: the next broadcast looks. */
+  #listChanged(topic: RouteTopic): void {
+    topic.isStale = true;
+    if (this.#lately.has(topic.name)) this.#toLook.push(topic);
+  }
+
+  async #lookInTurns(): Promise<void> {
+    const topics = this.#toLook.splice(0);
+    let steps = topics.length;
+    for (const topic of topics) {
+      if (steps >= STEPS_PER_TURN) {
+        steps = 0;
+        await new Promise<void>((resolve) => this.#runtime.schedule(0, resolve));
+      }
+      // It may have been let go, or looked at, in a turn between.
+      if (this.#topics.get(topic.name) === topic && topic.isStale)
+        this.#safely(() => (steps += 1 + this.#look(topic)));
     }
-    const silent = [...topic.silent].filter((node) => !listed.has(node));
-    topic.silent = silent.length > 0 ? new Set(silent) : NOBODY;
-    const before = topic.hearers;
-    topic.hearers = new Set([...listed, ...silent]);
-    const added = [...topic.hearers].filter((node) => !before.has(node));
+  }
+
+  /** Takes over the list of a topic. Returns how many broadcasts were said again. */
+  #look(topic: RouteTopic): number {
+    const { nodeName } = this.#tracker;
+    const added = topic.look((node, key) => node === nodeName && key === this.#server);
     // Those who come by the hundred get it in one frame. Whoever can list them may have made them up.
-    if (added.length === 0 || topic.toAll !== undefined) return;
-    if (this.#isCrowded(topic)) this.#sendToAll(topic, "crowdedBroadcasts", this.#runtime.monotonicMs());
-    else for (const node of added) this.#sayMissed(topic.name, node);
+    if (added.length === 0 || topic.toAll !== undefined) return 0;
+    if (this.#isCrowded(topic))
+      return this.#sendToAll(topic, "crowdedBroadcasts", this.#runtime.monotonicMs());
+    return added.reduce((said, node) => said + this.#sayMissed(topic.name, node), 0);
   }
 
-  #sayMissed(name: string, node: string): void {
+  #sayMissed(name: string, node: string): number {
     const nowMs = this.#runtime.monotonicMs();
     const add = adding(node);
+    let said = 0;
     for (const sent of this.#lately.ofTopic(name)) {
       if (sent.had.has(node)) continue;
       this.#sender.sayAgain(sent, nowMs - sent.atMs, node);
       sent.had = add(sent.had);
+      said += 1;
     }
-  }
-
-  /** They are heard again, and not listed; or their lives are forgotten. */
-  #forgetSilent(topic: Topic, isOver: (node: string) => boolean): void {
-    const silent = [...topic.silent].filter((node) => !isOver(node));
-    if (silent.length === topic.silent.size) return;
-    topic.silent = new Set(silent);
-    this.#look(topic);
+    return said;
   }
 
   get #others(): { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } {
@@ -378,17 +380,20 @@ export class Routes {
     for (const sent of this.#lately.forgetUntil(oldestMs ?? -Infinity)) {
       // Whoever may be missing has not been found in all that time.
       const isComplete = this.#topics.get(sent.broadcast.topic)?.follow.complete ?? true;
-      if (this.#failed || !isComplete) this.#sayToAllAgain(sent, nowMs);
+      if (this.#failed || !isComplete || this.#strays.any) this.#sayToAllAgain(sent, nowMs);
     }
   }
 
   #sweep(nowMs: number): void {
+    // What fell may be told after its life was forgotten.
+    const { up, silent } = this.#others;
+    const forget = without((node) => up.has(node) || !silent.has(node));
     for (const topic of this.#topics.values()) {
-      if (topic.silent.size > 0 && topic.follow.complete)
-        // What fell may be told after its life was forgotten.
-        this.#forgetSilent(topic, (node) => this.#others.up.has(node) || !this.#others.silent.has(node));
+      if (topic.hasSilent && topic.follow.complete) topic.changeSilent(forget);
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
+    const isUp = (node: string): boolean => node === this.#tracker.nodeName || up.has(node);
+    for (const node of this.#strays.sweep(isUp, nowMs)) this.#sender.askWhoIsThere(node);
     const asked = this.#unannounced.sweep(nowMs);
     if (asked === "all" || nowMs >= this.#rollAtMs) {
       this.#rollAtMs = nowMs + ROLL_MS;
@@ -398,7 +403,7 @@ export class Routes {
     }
   }
 
-  #sweepTopic(topic: Topic, nowMs: number): void {
+  #sweepTopic(topic: RouteTopic, nowMs: number): void {
     const isLeft = nowMs - topic.leftAtMs >= LINGER_MS;
     if (topic.told && isLeft) {
       this.#tracker.untrack(this.#session, this.#inTracker(topic.name));

@@ -57,6 +57,10 @@ export class SentLately {
     return this.#byTopic.get(topic) ?? [];
   }
 
+  has(topic: string): boolean {
+    return this.#byTopic.has(topic);
+  }
+
   /** Of all topics, in the order in which they were sent. */
   all(): Iterable<Sent> {
     return this.#all;

@@ -8,15 +8,16 @@ import { ErrorReports } from "../../src/channels/error-reports.js";
 import type { RouteSource } from "../../src/channels/route-source.js";
 import { Broadcast, Subscribers, type Subscriber } from "../../src/channels/subscribers.js";
 import type { TrackerError } from "../../src/errors.js";
+import type { Tracker } from "../../src/tracker/tracker.js";
 import type { PubSub } from "../../src/pubsub/pubsub.js";
 import { simulate, type SimulatedCluster, type SimulateOptions } from "../../src/testing/cluster.js";
 import type { SimulatedNode } from "../../src/testing/simulated-node.js";
 
 /**
- * A kind of server: with `route`, without it, of the version before there was such a thing, or with a `route` in which
- * the others do not hear it.
+ * A kind of server: with `route`, without it, of the version before there was such a thing, with a `route` of another name
+ * in which the others do not hear it, or with one of the same name in which nobody hears the other.
  */
-export type ServerKind = "routed" | "plain" | "old" | "astray";
+export type ServerKind = "routed" | "plain" | "old" | "astray" | "severed";
 
 export const MAX_BROADCAST_BYTES = 100_000;
 
@@ -64,7 +65,7 @@ export class RoutedNode {
       pubsub: this.#watched(node.endpoint.pubsub),
       name: "channels",
       runtime,
-      route: routeOf(kind, node),
+      route: routeOf(kind, node, cluster),
       limits: { maxBroadcastBytes: MAX_BROADCAST_BYTES },
     };
     this.link = new ClusterLink(
@@ -131,7 +132,12 @@ export class RoutedNode {
   }
 }
 
-function routeOf(kind: ServerKind, { tracker }: SimulatedNode): RouteSource | undefined {
+function routeOf(
+  kind: ServerKind,
+  { tracker }: SimulatedNode,
+  cluster: RoutedCluster,
+): RouteSource | undefined {
+  if (kind === "severed" || (kind === "routed" && cluster.hasSevered)) return seenBy(tracker, kind, cluster);
   if (kind === "routed") return tracker;
   if (kind !== "astray") return undefined;
   return {
@@ -143,6 +149,31 @@ function routeOf(kind: ServerKind, { tracker }: SimulatedNode): RouteSource | un
     diffs: (options) => tracker.diffs(options),
     on: (event, listener) => tracker.on(event, listener),
     health: () => tracker.health(),
+  };
+}
+
+/** A tracker as if it were on a pubsub of its own, or on that of those that are not. */
+function seenBy(tracker: Tracker, kind: ServerKind, cluster: RoutedCluster): RouteSource {
+  const isSeen = (name: string): boolean =>
+    name === tracker.nodeName || (kind === "routed" && cluster.servers.get(name)?.kind !== "severed");
+  return {
+    name: tracker.name,
+    nodeName: tracker.nodeName,
+    track: (session, topic, key, meta) => tracker.track(session, topic, key, meta),
+    untrack: (session, topic, key) => tracker.untrack(session, topic, key),
+    follow: (topic) => {
+      const follow = tracker.follow(topic);
+      return {
+        get complete() {
+          return follow.complete;
+        },
+        list: () => follow.list().filter(({ node }) => isSeen(node)),
+        close: () => follow.close(),
+      };
+    },
+    diffs: (options) => tracker.diffs(options),
+    on: (event, listener) => tracker.on(event, listener),
+    health: () => ({ replicas: tracker.health().replicas.filter(({ name }) => isSeen(name)) }),
   };
 }
 
@@ -183,6 +214,10 @@ export class RoutedCluster {
 
   get nowMs(): number {
     return this.#simulated?.nowMs ?? 0;
+  }
+
+  get hasSevered(): boolean {
+    return Object.values(this.kinds).includes("severed");
   }
 
   server(name: string): RoutedNode {

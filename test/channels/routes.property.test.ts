@@ -149,6 +149,7 @@ function findings(one: Run): string[] {
 
 const quiet = { partitions: false, ends: false, stalls: false } as const;
 const routed: readonly ServerKind[] = ["routed"];
+const severed: readonly ServerKind[] = ["routed", "routed", "routed", "severed"];
 const mixed: readonly ServerKind[] = ["routed", "routed", "routed", "routed", "plain", "old"];
 
 it.each([
@@ -157,6 +158,7 @@ it.each([
   ["as nodes stall", { ...quiet, stalls: true, kinds: routed }],
   ["through partitions", { ...quiet, partitions: true, kinds: routed }],
   ["of all kinds of servers, as nodes crash, stop and start", { ...quiet, ends: true, kinds: mixed }],
+  ["beside trackers on other pubsubs, as nodes stall", { ...quiet, stalls: true, kinds: severed }],
   ["through everything at once", { partitions: true, ends: true, stalls: true, kinds: mixed }],
 ] as const)(
   "every broadcast arrives where it has to, once and in order: %s",

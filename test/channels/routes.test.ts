@@ -271,13 +271,20 @@ describe("the routes of a server", () => {
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
     let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
-    const change = (topic: string, leaves: { node: string; reason: string }[] = []): Promise<void> => {
-      const payload = new Map([[`channels:${topic}`, { leaves }]]);
+    const change = (
+      topics: string | string[],
+      leaves: { node: string; reason: string }[] = [],
+    ): Promise<void> => {
+      const payload = new Map([topics].flat().map((topic) => [`channels:${topic}`, { leaves }]));
       next?.({ value: { event: "diff", payload }, done: false });
       return new Promise((resolve) => setImmediate(resolve));
     };
+    const listeners: ((event: string, name: string) => unknown)[] = [];
+    const tell = (event: string, name: string): void => {
+      for (const listener of listeners) listener(event, name);
+    };
     const open = { follows: 0, listeners: 0 };
-    const state = { complete: true, hearers: [] as string[], up: 0 };
+    const state = { complete: true, hearers: [] as string[], up: 0, listsRead: 0 };
     const route: RouteSource = {
       name: "routes",
       nodeName: "own",
@@ -289,14 +296,18 @@ describe("the routes of a server", () => {
           get complete() {
             return state.complete;
           },
-          list: () => state.hearers.map((node) => ({ node, key: "server" })),
+          list: () => {
+            state.listsRead += 1;
+            return state.hearers.map((node) => ({ node, key: "server" }));
+          },
           close: () => void (open.follows -= 1),
         };
       },
       diffs: () => ({
         [Symbol.asyncIterator]: () => ({ next: () => new Promise((resolve) => (next = resolve)) }),
       }),
-      on: () => {
+      on: (event, listener) => {
+        listeners.push((told, name) => told === event && listener({ name }));
         open.listeners += 1;
         return () => void (open.listeners -= 1);
       },
@@ -309,6 +320,7 @@ describe("the routes of a server", () => {
       canSayAgain: () => true,
       sayPlainly: vi.fn(),
       askWhoHearsAll: vi.fn(),
+      askWhoIsThere: vi.fn((_node: string): void => undefined),
       hearsAll: vi.fn(),
     };
     const counters = zeroCounters();
@@ -316,7 +328,7 @@ describe("the routes of a server", () => {
     const made = new Routes(settings, reports, counters, sender);
     const send = (topic = "t"): number | "all" => made.route(new Broadcast(topic, "e", {}))?.size ?? "all";
     made.greeted();
-    return { made, state, runtime, errors, sender, counters, send, route, open, change };
+    return { made, state, runtime, errors, sender, counters, send, route, open, change, tell };
   }
 
   it("are not used before those are known who answer its hellos", async () => {
@@ -439,6 +451,64 @@ describe("the routes of a server", () => {
     send();
     for (let server = 0; server < 900; server++) made.unannouncedHeard(`1 ${server}`, `node ${server}`);
     expect(sender.sayPlainly).toHaveBeenCalledTimes(128);
+  });
+
+  it("read no list where a node dies that heard ten thousand topics, and lead to it still", async () => {
+    const { made, state, runtime, send, change } = routes();
+    const topics = Array.from({ length: 10_000 }, (_, index) => `t${index}`);
+    Object.assign(state, { up: 4, hearers: ["0", "1"] });
+    await runtime.advance(10_000);
+    for (const topic of topics) made.opened(topic);
+    Object.assign(state, { up: 3, hearers: ["0"], listsRead: 0 });
+    await change(topics, [{ node: "1", reason: "down" }]);
+    expect(state.listsRead).toBeLessThanOrEqual(500);
+    expect([send("t0"), send("t9999")]).toEqual([2, 2]);
+  });
+
+  it("read five hundred lists in a turn where something was broadcast lately, and say to whoever is listed what it has missed before what comes", async () => {
+    const { state, runtime, send, sender, change } = routes();
+    const topics = Array.from({ length: 2_000 }, (_, index) => `t${index}`);
+    Object.assign(state, { up: 8, hearers: ["0"] });
+    await runtime.advance(10_000);
+    for (const topic of topics) expect(send(topic)).toBe(1);
+    Object.assign(state, { hearers: ["0", "1"], listsRead: 0 });
+    const readAtTurns: number[] = [];
+    const schedule = runtime.schedule.bind(runtime);
+    vi.spyOn(runtime, "schedule").mockImplementation((delayMs, callback) => {
+      if (delayMs === 0) readAtTurns.push(state.listsRead);
+      return schedule(delayMs, callback);
+    });
+    await change(topics);
+    expect(state.listsRead).toBeLessThanOrEqual(500);
+    const said = sender.sayAgain.mock.calls.length;
+    expect(send("t1999")).toBe(2);
+    const saidThen = sender.sayAgain.mock.calls.slice(said);
+    expect(saidThen.map(([{ broadcast }, , node]) => [broadcast.topic, node])).toEqual([["t1999", "1"]]);
+    await runtime.advance(1);
+    expect(readAtTurns.length).toBeGreaterThan(3);
+    for (const [turn, read] of readAtTurns.entries())
+      expect(read - (readAtTurns[turn - 1] ?? 0)).toBeLessThanOrEqual(501);
+    expect(state.listsRead).toBe(2_000);
+    expect(sender.sayAgain).toHaveBeenCalledTimes(2_000);
+  });
+
+  it("lead nowhere while a node is heard that the tracker does not know, and are used again when it does", async () => {
+    const { made, state, runtime, send, sender, errors, tell } = routes();
+    state.up = 2;
+    sender.askWhoIsThere.mockImplementation((node) => made.announcedHeard(node));
+    made.announcedHeard("2");
+    made.announcedHeard("own");
+    await runtime.advance(10_000);
+    made.announcedHeard("2");
+    expect(send()).toBe("all");
+    await runtime.advance(60_000);
+    expect(send()).toBe("all");
+    expect(errors.map(({ code, details }) => [code, details["node"]])).toEqual([["LINK_BROKEN", "2"]]);
+    state.up = 3;
+    tell("replicaUp", "2");
+    await runtime.advance(2_500);
+    expect(send()).toBe(0);
+    expect(sender.askWhoIsThere.mock.calls.length).toBeLessThanOrEqual(3);
   });
 
   it("lead to nobody whose life was forgotten before it was told that it fell silent", async () => {
