@@ -410,7 +410,8 @@ export class Routes {
       topic.told = false;
       this.#countOnlySent(topic, true);
     }
-    if (!isLeft || nowMs - topic.sentAtMs < LINGER_MS) return;
+    // After a standstill something may be kept of what was made long ago, and be missing where it is not listed yet.
+    if (!isLeft || nowMs - topic.sentAtMs < LINGER_MS || this.#lately.has(topic.name)) return;
     this.#countOnlySent(topic, false);
     topic.follow.close();
     this.#topics.delete(topic.name);

@@ -106,6 +106,20 @@ describe("a broadcast", () => {
     expect(idsOf(subscriber)).toEqual([id]);
   });
 
+  it("reaches a node whose first subscriber joined just before, also if its sender stood still for a minute after it", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 1, network: { delayMs: [20, 40] } });
+    await cluster.advance(settledMs);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(5_000);
+    const subscriber = cluster.server("b").subscribe("t");
+    await cluster.advance(1);
+    const { id } = cluster.server("a").broadcast("t");
+    expect(cluster.server("a").counters.routedBroadcasts).toBe(1);
+    cluster.simulated.stall("a", 60_000);
+    await cluster.advance(100_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+  });
+
   it("goes nowhere where nobody hears, a while after the last subscriber has left", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 6 });
     const b = cluster.server("b");
