@@ -16,6 +16,7 @@ import { RouteTopic, without, type Reason } from "./route-topic.js";
 import { adding, SentLately, type Sent } from "./sent-lately.js";
 import { Strays } from "./strays.js";
 import type { Broadcast } from "./subscribers.js";
+import { Turns } from "./turns.js";
 import { Unannounced } from "./unannounced.js";
 
 /** After a connection: two hellos, one of which may be lost, and the answers of those who answer all in one. */
@@ -65,6 +66,7 @@ export class Routes {
   readonly #unlisten: (() => void)[] = [];
   /** Topics whose lists have changed, and in which something was routed lately. */
   readonly #toLook: RouteTopic[] = [];
+  readonly #turns: Turns;
   #onlySent = 0;
   /** Until then who is there is not known; Infinity: not connected yet. */
   #greetedAtMs = Infinity;
@@ -91,6 +93,7 @@ export class Routes {
     this.#name = settings.name;
     this.#server = settings.server;
     this.#runtime = settings.runtime;
+    this.#turns = new Turns(settings.runtime, STEPS_PER_TURN);
     this.#reports = reports;
     this.#counters = counters;
     this.#sender = sender;
@@ -190,6 +193,7 @@ export class Routes {
 
   #letGo(): void {
     this.#cancelSweep?.();
+    this.#turns.stop();
     this.#stopReading.abort();
     for (const unlisten of this.#unlisten) unlisten();
     for (const { follow } of this.#topics.values()) follow.close();
@@ -320,15 +324,12 @@ export class Routes {
 
   async #lookInTurns(): Promise<void> {
     const topics = this.#toLook.splice(0);
-    let steps = topics.length;
+    this.#turns.took(topics.length);
     for (const topic of topics) {
-      if (steps >= STEPS_PER_TURN) {
-        steps = 0;
-        await new Promise<void>((resolve) => this.#runtime.schedule(0, resolve));
-      }
+      if (this.#turns.isOver) await this.#turns.next();
       // It may have been let go, or looked at, in a turn between.
       if (this.#topics.get(topic.name) === topic && topic.isStale)
-        this.#safely(() => (steps += 1 + this.#look(topic)));
+        this.#safely(() => this.#turns.took(1 + this.#look(topic)));
     }
   }
 

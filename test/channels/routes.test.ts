@@ -284,13 +284,17 @@ describe("the routes of a server", () => {
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
-    let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
+    const reads: ((change: IteratorResult<RouteChange>) => void)[] = [];
+    const waiting: IteratorResult<RouteChange>[] = [];
     const change = (
       topics: string | string[],
       leaves: { node: string; reason: string }[] = [],
     ): Promise<void> => {
       const payload = new Map([topics].flat().map((topic) => [`channels:${topic}`, { leaves }]));
-      next?.({ value: { event: "diff", payload }, done: false });
+      const result = { value: { event: "diff", payload }, done: false } as const;
+      const read = reads.shift();
+      if (read === undefined) waiting.push(result);
+      else read(result);
       return new Promise((resolve) => setImmediate(resolve));
     };
     const listeners: ((event: string, name: string) => unknown)[] = [];
@@ -318,7 +322,12 @@ describe("the routes of a server", () => {
         };
       },
       diffs: () => ({
-        [Symbol.asyncIterator]: () => ({ next: () => new Promise((resolve) => (next = resolve)) }),
+        [Symbol.asyncIterator]: () => ({
+          next: () => {
+            const result = waiting.shift();
+            return result ? Promise.resolve(result) : new Promise((resolve) => reads.push(resolve));
+          },
+        }),
       }),
       on: (event, listener) => {
         listeners.push((told, name) => told === event && listener({ name }));
@@ -504,6 +513,50 @@ describe("the routes of a server", () => {
       expect(read - (readAtTurns[turn - 1] ?? 0)).toBeLessThanOrEqual(501);
     expect(state.listsRead).toBe(2_000);
     expect(sender.sayAgain).toHaveBeenCalledTimes(2_000);
+  });
+
+  it("read five hundred lists in a turn, also where many changes wait that are small", async () => {
+    const { state, runtime, send, change } = routes();
+    const topics = Array.from({ length: 2_000 }, (_, index) => `t${index}`);
+    Object.assign(state, { up: 8, hearers: ["0"] });
+    await runtime.advance(10_000);
+    for (const topic of topics) send(topic);
+    Object.assign(state, { hearers: ["0", "1"], listsRead: 0 });
+    const schedule = runtime.schedule.bind(runtime);
+    const readAtTurns: number[] = [];
+    vi.spyOn(runtime, "schedule").mockImplementation((delayMs, callback) => {
+      if (delayMs === 0) readAtTurns.push(state.listsRead);
+      return schedule(delayMs, callback);
+    });
+    // The first waits for a turn, and so do those behind it.
+    void change(topics.slice(0, 500));
+    for (let from = 500; from < topics.length; from += 100) void change(topics.slice(from, from + 100));
+    await runtime.advance(1);
+    expect(state.listsRead).toBe(2_000);
+    for (const [turn, read] of [...readAtTurns, state.listsRead].entries())
+      expect(read - (readAtTurns[turn - 1] ?? 0)).toBeLessThanOrEqual(501);
+  });
+
+  it("leave no timer when they are closed while lists wait for the next turn", async () => {
+    const { made, state, runtime, send, change, open } = routes();
+    const topics = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
+    await runtime.advance(10_000);
+    for (const topic of topics) send(topic);
+    const pending = new Set<() => void>();
+    const schedule = runtime.schedule.bind(runtime);
+    vi.spyOn(runtime, "schedule").mockImplementation((delayMs, callback) => {
+      const cancel = schedule(delayMs, callback);
+      const end = (): void => void (pending.delete(end), cancel());
+      pending.add(end);
+      return end;
+    });
+    await change(topics);
+    expect(pending.size).toBe(1);
+    state.listsRead = 0;
+    made.close();
+    expect(pending.size).toBe(0);
+    await runtime.advance(60_000);
+    expect([state.listsRead, open]).toEqual([0, { follows: 0, listeners: 0 }]);
   });
 
   it("lead nowhere while a node is heard that the tracker does not know, and are used again when it does", async () => {
