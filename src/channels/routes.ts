@@ -174,10 +174,10 @@ export class Routes {
   }
 
   /** A server was heard that tells what it hears by a tracker of the name of this one. */
-  announcedHeard(node: string): void {
+  announcedHeard(node: string, isAnswer: boolean): void {
     this.#safely(() => {
       const isUp = node === this.#tracker.nodeName || this.#others.up.has(node);
-      if (!this.#strays.heard(node, isUp, this.#runtime.monotonicMs())) return;
+      if (!this.#strays.heard(node, { isUp, isAnswer }, this.#runtime.monotonicMs())) return;
       const message =
         "the tracker of `route` does not hear that of another node, whose channel server is heard: they are on different pubsubs; all broadcasts go to all nodes";
       this.#reports.remark("LINK_BROKEN", message, { option: "route", node }, { kind: "route" });

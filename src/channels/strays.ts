@@ -30,24 +30,31 @@ interface Node {
 export class Strays {
   readonly #nodes = new Map<string, Node>();
   readonly #strays = new Set<string>();
+  /** Whether one that the tracker does not know has to wait for its question, as so many others are asked. */
+  #isBehind = false;
 
   /** Whether there is one, or may be. */
   get any(): boolean {
-    return this.#strays.size > 0 || this.#nodes.size >= MAX_NODES;
+    return this.#strays.size > 0 || this.#nodes.size >= MAX_NODES || this.#isBehind;
   }
 
   get nodes(): ReadonlySet<string> {
     return this.#strays;
   }
 
-  /** A node has said hello, and is up by the tracker or not. Returns whether it was found to be a stray now. */
-  heard(name: string, isUp: boolean, nowMs: number): boolean {
+  /**
+   * A node has said hello, by itself or as an answer, and is up by the tracker or not. Returns whether it was found to be a
+   * stray now.
+   */
+  heard(name: string, { isUp, isAnswer }: { isUp: boolean; isAnswer: boolean }, nowMs: number): boolean {
     const node = this.#nodes.get(name) ?? this.#begin(name, nowMs);
     if (node === undefined) return false;
     node.heardAtMs = nowMs;
     node.unanswered = 0;
     if (isUp) return false;
     node.unknownAtMs ??= nowMs;
+    // Whoever starts anew says hello, and is not up yet.
+    if (!isAnswer) return false;
     // What was sent before may have waited while this process stood still, and what its tracker sent with it.
     if (this.#strays.has(name) || node.askedAtMs - node.unknownAtMs < JUDGED_AFTER_MS) return false;
     this.#strays.add(name);
@@ -57,11 +64,13 @@ export class Strays {
   /** Forgets those who are known now, and those who are gone. Returns the nodes to ask. */
   sweep(isUp: (name: string) => boolean, nowMs: number): readonly string[] {
     const asked: string[] = [];
+    this.#isBehind = false;
     for (const [name, node] of this.#nodes) {
       if (isUp(name)) this.#known(name, node, nowMs);
-      else if (asked.length < MAX_ASKED_NODES && this.#isToAsk(name, node, nowMs)) {
+      else if (this.#isToAsk(name, node, nowMs)) {
         if (node.unanswered >= MAX_UNANSWERED) this.#forget(name);
-        else asked.push(name);
+        else if (asked.length < MAX_ASKED_NODES) asked.push(name);
+        else if (node.unknownAtMs !== undefined) this.#isBehind = true;
       }
     }
     for (const name of asked) this.#ask(name, nowMs);

@@ -562,11 +562,11 @@ describe("the routes of a server", () => {
   it("lead nowhere while a node is heard that the tracker does not know, and are used again when it does", async () => {
     const { made, state, runtime, send, sender, errors, tell } = routes();
     state.up = 2;
-    sender.askWhoIsThere.mockImplementation((node) => made.announcedHeard(node));
-    made.announcedHeard("2");
-    made.announcedHeard("own");
+    sender.askWhoIsThere.mockImplementation((node) => made.announcedHeard(node, true));
+    made.announcedHeard("2", false);
+    made.announcedHeard("own", false);
     await runtime.advance(10_000);
-    made.announcedHeard("2");
+    made.announcedHeard("2", false);
     expect(send()).toBe("all");
     await runtime.advance(60_000);
     expect(send()).toBe("all");
