@@ -63,6 +63,23 @@ describe("a node whose tracker is on another pubsub", () => {
     expect(cluster.server("a").counters).toMatchObject({ routedBroadcasts: 1, unannouncedBroadcasts: 1 });
   });
 
+  it("is found within ten minutes, though nobody could hear its hellos, by what it asks all then", async () => {
+    const cluster = await RoutedCluster.start(apart("f"), { seed: 5 });
+    await cluster.simulated.crash("f");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(60_000);
+    await cluster.simulated.restart("f");
+    cluster.simulated.partition(["f"], ["a", "b", "c", "d", "e"]);
+    const subscriber = cluster.serve("f").subscribe("t");
+    await cluster.advance(60_000);
+    cluster.simulated.network.mendAll();
+    cluster.server("a").broadcast("t");
+    await cluster.advance(600_000);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+  });
+
   it("is none that has ended before it could be judged", async () => {
     const cluster = await RoutedCluster.start(apart("f"), { seed: 4 });
     cluster.server("a").subscribe("t");
