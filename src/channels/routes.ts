@@ -72,6 +72,7 @@ export class Routes {
   #greetedAtMs = Infinity;
   /** Other nodes that are up, and that fell silent; undefined: to be looked up. */
   #known: { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } | undefined;
+  readonly #isUp = (node: string): boolean => node === this.#tracker.nodeName || this.#others.up.has(node);
   #rollAtMs = 0;
   readonly #sweptAtMs: number[] = [];
   #cancelSweep: CancelTimer | undefined;
@@ -176,8 +177,7 @@ export class Routes {
   /** A server was heard that tells what it hears by a tracker of the name of this one. */
   announcedHeard(node: string, isAnswer: boolean): void {
     this.#safely(() => {
-      const isUp = node === this.#tracker.nodeName || this.#others.up.has(node);
-      if (!this.#strays.heard(node, { isUp, isAnswer }, this.#runtime.monotonicMs())) return;
+      if (!this.#strays.heard(node, { isAnswer, isUp: this.#isUp }, this.#runtime.monotonicMs())) return;
       const message =
         "the tracker of `route` does not hear that of another node, whose channel server is heard: they are on different pubsubs; all broadcasts go to all nodes";
       this.#reports.remark("LINK_BROKEN", message, { option: "route", node }, { kind: "route" });
@@ -393,8 +393,7 @@ export class Routes {
       if (topic.hasSilent && topic.follow.complete) topic.changeSilent(forget);
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
-    const isUp = (node: string): boolean => node === this.#tracker.nodeName || up.has(node);
-    for (const node of this.#strays.sweep(isUp, nowMs)) this.#sender.askWhoIsThere(node);
+    for (const node of this.#strays.sweep(this.#isUp, nowMs)) this.#sender.askWhoIsThere(node);
     const asked = this.#unannounced.sweep(nowMs);
     if (asked === "all" || nowMs >= this.#rollAtMs) {
       this.#rollAtMs = nowMs + ROLL_MS;

@@ -302,7 +302,7 @@ describe("the routes of a server", () => {
       for (const listener of listeners) listener(event, name);
     };
     const open = { follows: 0, listeners: 0 };
-    const state = { complete: true, hearers: [] as string[], up: 0, listsRead: 0 };
+    const state = { complete: true, hearers: [] as string[], up: 0, listsRead: 0, healthRead: 0 };
     const route: RouteSource = {
       name: "routes",
       nodeName: "own",
@@ -334,9 +334,14 @@ describe("the routes of a server", () => {
         open.listeners += 1;
         return () => void (open.listeners -= 1);
       },
-      health: () => ({
-        replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
-      }),
+      health: () => {
+        state.healthRead += 1;
+        const replicas = Array.from({ length: state.up }, (_, index) => ({
+          name: String(index),
+          status: "up",
+        }));
+        return { replicas };
+      },
     };
     const sender = {
       sayAgain: vi.fn((_sent: Sent, _agoMs: number, _node?: string) => true),
@@ -576,6 +581,18 @@ describe("the routes of a server", () => {
     await runtime.advance(2_500);
     expect(send()).toBe(0);
     expect(sender.askWhoIsThere.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  it("ask who is up once in a sweep, however many come up and say hello", async () => {
+    const { made, state, runtime, tell } = routes();
+    await runtime.advance(10_000);
+    state.healthRead = 0;
+    for (state.up = 1; state.up <= 1_000; state.up++) {
+      tell("replicaUp", String(state.up - 1));
+      made.announcedHeard(String(state.up - 1), true);
+    }
+    await runtime.advance(5_000);
+    expect(state.healthRead).toBeLessThanOrEqual(2);
   });
 
   it("lead to nobody whose life was forgotten before it was told that it fell silent", async () => {

@@ -95,9 +95,8 @@ describe("a node whose tracker is on another pubsub", () => {
 describe("strays", () => {
   const unknown = (): boolean => false;
   const known = (): boolean => true;
-  const hello = { isUp: false, isAnswer: false };
-  const helloOfOneUp = { isUp: true, isAnswer: false };
-  const answer = { isUp: false, isAnswer: true };
+  const hello = { isAnswer: false, isUp: unknown };
+  const answer = { isAnswer: true, isUp: unknown };
 
   /** Says hello, and answers each question until it is judged. Returns when that was. */
   function judgedAtMs(strays: Strays, name: string): number | undefined {
@@ -126,7 +125,7 @@ describe("strays", () => {
 
   it("are found though they seem to be up by their lives before, and though an answer is lost", () => {
     const strays = new Strays();
-    strays.heard("a", helloOfOneUp, 0);
+    strays.heard("a", hello, 0);
     for (let nowMs = 2_500; nowMs <= 12_500; nowMs += 2_500) expect(strays.sweep(known, nowMs)).toEqual([]);
     expect(strays.sweep(unknown, 15_000)).toEqual(["a"]);
     expect(strays.sweep(unknown, 20_000)).toEqual(["a"]);
@@ -175,7 +174,7 @@ describe("strays", () => {
 
   it("are not remembered beyond a bound, and everything goes to all while it is reached", () => {
     const strays = new Strays();
-    for (let node = 0; node < 10_001; node++) strays.heard(`made up ${node}`, helloOfOneUp, 0);
+    for (let node = 0; node < 10_001; node++) strays.heard(`made up ${node}`, hello, 0);
     expect([strays.any, strays.nodes.size]).toEqual([true, 0]);
     strays.sweep(known, 60_000);
     expect(strays.any).toBe(false);
