@@ -388,7 +388,7 @@ export class ClusterLink {
     this.#receiver.keyReceived(server, key);
     if (note === EVERYTHING || !server.startsWith(this.#announced))
       this.#routes?.unannouncedHeard(server, node);
-    else this.#routes?.announcedHeard(node);
+    else this.#routes?.announcedHeard(node, wants === "");
     const concerns = note !== WHO_HEARS_ALL || this.#routes === undefined || this.#hearsAll;
     if (wants !== "answer" || !concerns) return;
     const nowMs = this.#runtime.monotonicMs();

@@ -16,6 +16,7 @@ import { RouteTopic, without, type Reason } from "./route-topic.js";
 import { adding, SentLately, type Sent } from "./sent-lately.js";
 import { Strays } from "./strays.js";
 import type { Broadcast } from "./subscribers.js";
+import { Turns } from "./turns.js";
 import { Unannounced } from "./unannounced.js";
 
 /** After a connection: two hellos, one of which may be lost, and the answers of those who answer all in one. */
@@ -65,11 +66,13 @@ export class Routes {
   readonly #unlisten: (() => void)[] = [];
   /** Topics whose lists have changed, and in which something was routed lately. */
   readonly #toLook: RouteTopic[] = [];
+  readonly #turns: Turns;
   #onlySent = 0;
   /** Until then who is there is not known; Infinity: not connected yet. */
   #greetedAtMs = Infinity;
   /** Other nodes that are up, and that fell silent; undefined: to be looked up. */
   #known: { readonly up: ReadonlySet<string>; readonly silent: ReadonlySet<string> } | undefined;
+  readonly #isUp = (node: string): boolean => node === this.#tracker.nodeName || this.#others.up.has(node);
   #rollAtMs = 0;
   readonly #sweptAtMs: number[] = [];
   #cancelSweep: CancelTimer | undefined;
@@ -91,6 +94,7 @@ export class Routes {
     this.#name = settings.name;
     this.#server = settings.server;
     this.#runtime = settings.runtime;
+    this.#turns = new Turns(settings.runtime, STEPS_PER_TURN);
     this.#reports = reports;
     this.#counters = counters;
     this.#sender = sender;
@@ -171,10 +175,9 @@ export class Routes {
   }
 
   /** A server was heard that tells what it hears by a tracker of the name of this one. */
-  announcedHeard(node: string): void {
+  announcedHeard(node: string, isAnswer: boolean): void {
     this.#safely(() => {
-      const isUp = node === this.#tracker.nodeName || this.#others.up.has(node);
-      if (!this.#strays.heard(node, isUp, this.#runtime.monotonicMs())) return;
+      if (!this.#strays.heard(node, { isAnswer, isUp: this.#isUp }, this.#runtime.monotonicMs())) return;
       const message =
         "the tracker of `route` does not hear that of another node, whose channel server is heard: they are on different pubsubs; all broadcasts go to all nodes";
       this.#reports.remark("LINK_BROKEN", message, { option: "route", node }, { kind: "route" });
@@ -190,6 +193,7 @@ export class Routes {
 
   #letGo(): void {
     this.#cancelSweep?.();
+    this.#turns.stop();
     this.#stopReading.abort();
     for (const unlisten of this.#unlisten) unlisten();
     for (const { follow } of this.#topics.values()) follow.close();
@@ -320,15 +324,12 @@ export class Routes {
 
   async #lookInTurns(): Promise<void> {
     const topics = this.#toLook.splice(0);
-    let steps = topics.length;
+    this.#turns.took(topics.length);
     for (const topic of topics) {
-      if (steps >= STEPS_PER_TURN) {
-        steps = 0;
-        await new Promise<void>((resolve) => this.#runtime.schedule(0, resolve));
-      }
+      if (this.#turns.isOver) await this.#turns.next();
       // It may have been let go, or looked at, in a turn between.
       if (this.#topics.get(topic.name) === topic && topic.isStale)
-        this.#safely(() => (steps += 1 + this.#look(topic)));
+        this.#safely(() => this.#turns.took(1 + this.#look(topic)));
     }
   }
 
@@ -392,8 +393,7 @@ export class Routes {
       if (topic.hasSilent && topic.follow.complete) topic.changeSilent(forget);
       if (!topic.subscribed) this.#sweepTopic(topic, nowMs);
     }
-    const isUp = (node: string): boolean => node === this.#tracker.nodeName || up.has(node);
-    for (const node of this.#strays.sweep(isUp, nowMs)) this.#sender.askWhoIsThere(node);
+    for (const node of this.#strays.sweep(this.#isUp, nowMs)) this.#sender.askWhoIsThere(node);
     const asked = this.#unannounced.sweep(nowMs);
     if (asked === "all" || nowMs >= this.#rollAtMs) {
       this.#rollAtMs = nowMs + ROLL_MS;
@@ -410,7 +410,8 @@ export class Routes {
       topic.told = false;
       this.#countOnlySent(topic, true);
     }
-    if (!isLeft || nowMs - topic.sentAtMs < LINGER_MS) return;
+    // After a standstill something may be kept of what was made long ago, and be missing where it is not listed yet.
+    if (!isLeft || nowMs - topic.sentAtMs < LINGER_MS || this.#lately.has(topic.name)) return;
     this.#countOnlySent(topic, false);
     topic.follow.close();
     this.#topics.delete(topic.name);

@@ -19,9 +19,11 @@ const WATCHED_MS = 60_000;
 /** While so many are looked at no further ones can be judged, and everything goes to all. */
 const MAX_NODES = 10_000;
 
+type IsUp = (name: string) => boolean;
+
 interface Node {
   heardAtMs: number;
-  /** When it was heard first while the tracker did not know it. */
+  /** When it was heard first of those times after which the tracker did not know it. */
   unknownAtMs: number | undefined;
   askedAtMs: number;
   unanswered: number;
@@ -30,40 +32,54 @@ interface Node {
 export class Strays {
   readonly #nodes = new Map<string, Node>();
   readonly #strays = new Set<string>();
+  /** Whether one that the tracker does not know has to wait for its question, as so many others are asked. */
+  #isBehind = false;
+  #sweptAtMs = -Infinity;
 
   /** Whether there is one, or may be. */
   get any(): boolean {
-    return this.#strays.size > 0 || this.#nodes.size >= MAX_NODES;
+    return this.#strays.size > 0 || this.#nodes.size >= MAX_NODES || this.#isBehind;
   }
 
   get nodes(): ReadonlySet<string> {
     return this.#strays;
   }
 
-  /** A node has said hello, and is up by the tracker or not. Returns whether it was found to be a stray now. */
-  heard(name: string, isUp: boolean, nowMs: number): boolean {
+  /**
+   * A node has said hello, by itself or as an answer. Returns whether it was found to be a stray now. Who is up is asked
+   * only to judge: it takes long to tell, and in a cluster that starts as many come up as say hello.
+   */
+  heard(name: string, { isAnswer, isUp }: { isAnswer: boolean; isUp: IsUp }, nowMs: number): boolean {
     const node = this.#nodes.get(name) ?? this.#begin(name, nowMs);
     if (node === undefined) return false;
     node.heardAtMs = nowMs;
     node.unanswered = 0;
-    if (isUp) return false;
-    node.unknownAtMs ??= nowMs;
+    const { unknownAtMs, askedAtMs } = node;
+    // Whoever starts anew says hello, and is not up yet.
+    if (!isAnswer || unknownAtMs === undefined || this.#strays.has(name)) return false;
     // What was sent before may have waited while this process stood still, and what its tracker sent with it.
-    if (this.#strays.has(name) || node.askedAtMs - node.unknownAtMs < JUDGED_AFTER_MS) return false;
+    if (askedAtMs - unknownAtMs < JUDGED_AFTER_MS || isUp(name)) return false;
     this.#strays.add(name);
     return true;
   }
 
   /** Forgets those who are known now, and those who are gone. Returns the nodes to ask. */
-  sweep(isUp: (name: string) => boolean, nowMs: number): readonly string[] {
+  sweep(isUp: IsUp, nowMs: number): readonly string[] {
     const asked: string[] = [];
+    this.#isBehind = false;
     for (const [name, node] of this.#nodes) {
-      if (isUp(name)) this.#known(name, node, nowMs);
-      else if (asked.length < MAX_ASKED_NODES && this.#isToAsk(name, node, nowMs)) {
+      if (isUp(name)) {
+        this.#known(name, node, nowMs);
+        continue;
+      }
+      if (node.heardAtMs >= this.#sweptAtMs) node.unknownAtMs ??= node.heardAtMs;
+      if (this.#isToAsk(name, node, nowMs)) {
         if (node.unanswered >= MAX_UNANSWERED) this.#forget(name);
-        else asked.push(name);
+        else if (asked.length < MAX_ASKED_NODES) asked.push(name);
+        else if (node.unknownAtMs !== undefined) this.#isBehind = true;
       }
     }
+    this.#sweptAtMs = nowMs;
     for (const name of asked) this.#ask(name, nowMs);
     return asked;
   }

@@ -106,6 +106,20 @@ describe("a broadcast", () => {
     expect(idsOf(subscriber)).toEqual([id]);
   });
 
+  it("reaches a node whose first subscriber joined just before, also if its sender stood still for a minute after it", async () => {
+    const cluster = await RoutedCluster.start(routed, { seed: 1, network: { delayMs: [20, 40] } });
+    await cluster.advance(settledMs);
+    cluster.server("a").broadcast("t");
+    await cluster.advance(5_000);
+    const subscriber = cluster.server("b").subscribe("t");
+    await cluster.advance(1);
+    const { id } = cluster.server("a").broadcast("t");
+    expect(cluster.server("a").counters.routedBroadcasts).toBe(1);
+    cluster.simulated.stall("a", 60_000);
+    await cluster.advance(100_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+  });
+
   it("goes nowhere where nobody hears, a while after the last subscriber has left", async () => {
     const cluster = await RoutedCluster.start(routed, { seed: 6 });
     const b = cluster.server("b");
@@ -270,13 +284,17 @@ describe("the routes of a server", () => {
     const errors: TrackerError[] = [];
     const reports = new ErrorReports(runtime);
     reports.listen((error) => errors.push(error));
-    let next: ((change: IteratorResult<RouteChange>) => void) | undefined;
+    const reads: ((change: IteratorResult<RouteChange>) => void)[] = [];
+    const waiting: IteratorResult<RouteChange>[] = [];
     const change = (
       topics: string | string[],
       leaves: { node: string; reason: string }[] = [],
     ): Promise<void> => {
       const payload = new Map([topics].flat().map((topic) => [`channels:${topic}`, { leaves }]));
-      next?.({ value: { event: "diff", payload }, done: false });
+      const result = { value: { event: "diff", payload }, done: false } as const;
+      const read = reads.shift();
+      if (read === undefined) waiting.push(result);
+      else read(result);
       return new Promise((resolve) => setImmediate(resolve));
     };
     const listeners: ((event: string, name: string) => unknown)[] = [];
@@ -284,7 +302,7 @@ describe("the routes of a server", () => {
       for (const listener of listeners) listener(event, name);
     };
     const open = { follows: 0, listeners: 0 };
-    const state = { complete: true, hearers: [] as string[], up: 0, listsRead: 0 };
+    const state = { complete: true, hearers: [] as string[], up: 0, listsRead: 0, healthRead: 0 };
     const route: RouteSource = {
       name: "routes",
       nodeName: "own",
@@ -304,16 +322,26 @@ describe("the routes of a server", () => {
         };
       },
       diffs: () => ({
-        [Symbol.asyncIterator]: () => ({ next: () => new Promise((resolve) => (next = resolve)) }),
+        [Symbol.asyncIterator]: () => ({
+          next: () => {
+            const result = waiting.shift();
+            return result ? Promise.resolve(result) : new Promise((resolve) => reads.push(resolve));
+          },
+        }),
       }),
       on: (event, listener) => {
         listeners.push((told, name) => told === event && listener({ name }));
         open.listeners += 1;
         return () => void (open.listeners -= 1);
       },
-      health: () => ({
-        replicas: Array.from({ length: state.up }, (_, index) => ({ name: String(index), status: "up" })),
-      }),
+      health: () => {
+        state.healthRead += 1;
+        const replicas = Array.from({ length: state.up }, (_, index) => ({
+          name: String(index),
+          status: "up",
+        }));
+        return { replicas };
+      },
     };
     const sender = {
       sayAgain: vi.fn((_sent: Sent, _agoMs: number, _node?: string) => true),
@@ -492,14 +520,58 @@ describe("the routes of a server", () => {
     expect(sender.sayAgain).toHaveBeenCalledTimes(2_000);
   });
 
+  it("read five hundred lists in a turn, also where many changes wait that are small", async () => {
+    const { state, runtime, send, change } = routes();
+    const topics = Array.from({ length: 2_000 }, (_, index) => `t${index}`);
+    Object.assign(state, { up: 8, hearers: ["0"] });
+    await runtime.advance(10_000);
+    for (const topic of topics) send(topic);
+    Object.assign(state, { hearers: ["0", "1"], listsRead: 0 });
+    const schedule = runtime.schedule.bind(runtime);
+    const readAtTurns: number[] = [];
+    vi.spyOn(runtime, "schedule").mockImplementation((delayMs, callback) => {
+      if (delayMs === 0) readAtTurns.push(state.listsRead);
+      return schedule(delayMs, callback);
+    });
+    // The first waits for a turn, and so do those behind it.
+    void change(topics.slice(0, 500));
+    for (let from = 500; from < topics.length; from += 100) void change(topics.slice(from, from + 100));
+    await runtime.advance(1);
+    expect(state.listsRead).toBe(2_000);
+    for (const [turn, read] of [...readAtTurns, state.listsRead].entries())
+      expect(read - (readAtTurns[turn - 1] ?? 0)).toBeLessThanOrEqual(501);
+  });
+
+  it("leave no timer when they are closed while lists wait for the next turn", async () => {
+    const { made, state, runtime, send, change, open } = routes();
+    const topics = Array.from({ length: 1_000 }, (_, index) => `t${index}`);
+    await runtime.advance(10_000);
+    for (const topic of topics) send(topic);
+    const pending = new Set<() => void>();
+    const schedule = runtime.schedule.bind(runtime);
+    vi.spyOn(runtime, "schedule").mockImplementation((delayMs, callback) => {
+      const cancel = schedule(delayMs, callback);
+      const end = (): void => void (pending.delete(end), cancel());
+      pending.add(end);
+      return end;
+    });
+    await change(topics);
+    expect(pending.size).toBe(1);
+    state.listsRead = 0;
+    made.close();
+    expect(pending.size).toBe(0);
+    await runtime.advance(60_000);
+    expect([state.listsRead, open]).toEqual([0, { follows: 0, listeners: 0 }]);
+  });
+
   it("lead nowhere while a node is heard that the tracker does not know, and are used again when it does", async () => {
     const { made, state, runtime, send, sender, errors, tell } = routes();
     state.up = 2;
-    sender.askWhoIsThere.mockImplementation((node) => made.announcedHeard(node));
-    made.announcedHeard("2");
-    made.announcedHeard("own");
+    sender.askWhoIsThere.mockImplementation((node) => made.announcedHeard(node, true));
+    made.announcedHeard("2", false);
+    made.announcedHeard("own", false);
     await runtime.advance(10_000);
-    made.announcedHeard("2");
+    made.announcedHeard("2", false);
     expect(send()).toBe("all");
     await runtime.advance(60_000);
     expect(send()).toBe("all");
@@ -509,6 +581,18 @@ describe("the routes of a server", () => {
     await runtime.advance(2_500);
     expect(send()).toBe(0);
     expect(sender.askWhoIsThere.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  it("ask who is up once in a sweep, however many come up and say hello", async () => {
+    const { made, state, runtime, tell } = routes();
+    await runtime.advance(10_000);
+    state.healthRead = 0;
+    for (state.up = 1; state.up <= 1_000; state.up++) {
+      tell("replicaUp", String(state.up - 1));
+      made.announcedHeard(String(state.up - 1), true);
+    }
+    await runtime.advance(5_000);
+    expect(state.healthRead).toBeLessThanOrEqual(2);
   });
 
   it("lead to nobody whose life was forgotten before it was told that it fell silent", async () => {

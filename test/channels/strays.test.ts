@@ -63,6 +63,23 @@ describe("a node whose tracker is on another pubsub", () => {
     expect(cluster.server("a").counters).toMatchObject({ routedBroadcasts: 1, unannouncedBroadcasts: 1 });
   });
 
+  it("is found within ten minutes, though nobody could hear its hellos, by what it asks all then", async () => {
+    const cluster = await RoutedCluster.start(apart("f"), { seed: 5 });
+    await cluster.simulated.crash("f");
+    cluster.server("a").subscribe("t");
+    await cluster.advance(60_000);
+    await cluster.simulated.restart("f");
+    cluster.simulated.partition(["f"], ["a", "b", "c", "d", "e"]);
+    const subscriber = cluster.serve("f").subscribe("t");
+    await cluster.advance(60_000);
+    cluster.simulated.network.mendAll();
+    cluster.server("a").broadcast("t");
+    await cluster.advance(600_000);
+    const { id } = cluster.server("a").broadcast("t");
+    await cluster.advance(1_000);
+    expect(idsOf(subscriber)).toEqual([id]);
+  });
+
   it("is none that has ended before it could be judged", async () => {
     const cluster = await RoutedCluster.start(apart("f"), { seed: 4 });
     cluster.server("a").subscribe("t");
@@ -78,12 +95,14 @@ describe("a node whose tracker is on another pubsub", () => {
 describe("strays", () => {
   const unknown = (): boolean => false;
   const known = (): boolean => true;
+  const hello = { isAnswer: false, isUp: unknown };
+  const answer = { isAnswer: true, isUp: unknown };
 
   /** Says hello, and answers each question until it is judged. Returns when that was. */
   function judgedAtMs(strays: Strays, name: string): number | undefined {
-    let isJudged = strays.heard(name, false, 0);
+    let isJudged = strays.heard(name, hello, 0);
     for (let nowMs = 2_500; nowMs <= 20_000; nowMs += 2_500) {
-      for (const asked of strays.sweep(unknown, nowMs)) isJudged = strays.heard(asked, false, nowMs);
+      for (const asked of strays.sweep(unknown, nowMs)) isJudged = strays.heard(asked, answer, nowMs);
       if (isJudged) return nowMs;
     }
     return undefined;
@@ -99,25 +118,51 @@ describe("strays", () => {
 
   it("are none by a hello that waited while this process stood still", () => {
     const strays = new Strays();
-    strays.heard("a", false, 0);
-    expect(strays.heard("a", false, 60_000)).toBe(false);
+    strays.heard("a", hello, 0);
+    expect(strays.heard("a", answer, 60_000)).toBe(false);
     expect(strays.any).toBe(false);
   });
 
   it("are found though they seem to be up by their lives before, and though an answer is lost", () => {
     const strays = new Strays();
-    strays.heard("a", true, 0);
+    strays.heard("a", hello, 0);
     for (let nowMs = 2_500; nowMs <= 12_500; nowMs += 2_500) expect(strays.sweep(known, nowMs)).toEqual([]);
     expect(strays.sweep(unknown, 15_000)).toEqual(["a"]);
     expect(strays.sweep(unknown, 20_000)).toEqual(["a"]);
-    expect(strays.heard("a", false, 20_000)).toBe(false);
+    expect(strays.heard("a", answer, 20_000)).toBe(false);
     expect(strays.sweep(unknown, 30_000)).toEqual(["a"]);
-    expect(strays.heard("a", false, 30_010)).toBe(true);
+    expect(strays.heard("a", answer, 30_010)).toBe(true);
+  });
+
+  it("are none by a hello of one that starts anew just after the question", () => {
+    const strays = new Strays();
+    strays.heard("a", hello, 0);
+    expect(strays.sweep(unknown, 10_000)).toEqual(["a"]);
+    expect(strays.heard("a", hello, 10_050)).toBe(false);
+    expect(strays.any).toBe(false);
+    strays.sweep(known, 12_500);
+    expect(strays.any).toBe(false);
+  });
+
+  it("are waited for while too many are to be asked before them, and everything goes to all", () => {
+    const strays = new Strays();
+    for (let node = 0; node < 1_000; node++) strays.heard(`made up ${node}`, hello, 0);
+    strays.heard("a", hello, 0);
+    let [nowMs, wasAsked] = [7_500, false];
+    expect(strays.sweep(unknown, nowMs)).toEqual([]);
+    expect(strays.any).toBe(false);
+    while (!wasAsked) {
+      nowMs += 2_500;
+      wasAsked = strays.sweep(unknown, nowMs).includes("a");
+      expect(strays.any).toBe(true);
+    }
+    for (; nowMs <= 3_600_000; nowMs += 2_500) strays.sweep(unknown, nowMs);
+    expect(strays.any).toBe(false);
   });
 
   it("are asked sixteen at a time, and forgotten after six questions without an answer", () => {
     const strays = new Strays();
-    for (let node = 0; node < 20; node++) strays.heard(`made up ${node}`, false, 0);
+    for (let node = 0; node < 20; node++) strays.heard(`made up ${node}`, hello, 0);
     let asked = 0;
     for (let nowMs = 2_500; nowMs <= 120_000; nowMs += 2_500) {
       const now = strays.sweep(unknown, nowMs);
@@ -129,7 +174,7 @@ describe("strays", () => {
 
   it("are not remembered beyond a bound, and everything goes to all while it is reached", () => {
     const strays = new Strays();
-    for (let node = 0; node < 10_001; node++) strays.heard(`made up ${node}`, true, 0);
+    for (let node = 0; node < 10_001; node++) strays.heard(`made up ${node}`, hello, 0);
     expect([strays.any, strays.nodes.size]).toEqual([true, 0]);
     strays.sweep(known, 60_000);
     expect(strays.any).toBe(false);
