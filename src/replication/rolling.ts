@@ -67,7 +67,9 @@ export class Rolling {
     for (const partner of membership.replicas()) {
       const { namedBy } = partner;
       if (namedBy === undefined || !partner.isAlive) continue;
-      const hasCeased = rules.hasCeasedToCall(nowMs - namedBy.rolledMs, downPeriodMs);
+      const { rolledMs, heardAtMs } = namedBy;
+      const [sinceRollMs, afterRollMs] = [nowMs - rolledMs, heardAtMs - rolledMs];
+      const hasCeased = rules.hasCeasedToCall(sinceRollMs, afterRollMs, heartbeatPeriodMs, downPeriodMs);
       const isCaller = rules.speaksForItself(nowMs - partner.rolledMs, downPeriodMs);
       if (!namedBy.isAlive || hasCeased || isCaller) partner.namedBy = undefined;
       else if (!rules.countsUnnamed(nowMs - namedBy.calledMs, sinceAnyRollMs, heartbeatPeriodMs))

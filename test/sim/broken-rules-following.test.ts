@@ -38,6 +38,7 @@ import {
   newCallersTellNothingOld,
   repeatedCallsKeepNobody,
   replacedCallersKeepNobody,
+  whoDiesInAShrinkingClusterIsNoticed,
 } from "./following/runs-of-rolls.js";
 import { whatNobodyHearsIsLetGo, whoForgotAndHasNothingLeavesNothing } from "./following/runs-of-holders.js";
 import {
@@ -245,7 +246,13 @@ const rules: readonly BrokenRule[] = [
     rule: "R97: a caller that has called no roll for a down period has ceased to",
     broken: { hasCeasedToCall: () => false },
     found: /which died long ago/,
-    run: ceasedCallersKeepNobody,
+    run: (seed, changes) => ceasedCallersKeepNobody(seed, changes),
+  },
+  {
+    rule: "R97: a caller that is heard when its next roll is overdue has ceased to",
+    broken: { hasCeasedToCall: (sinceRollMs, _, __, downPeriodMs) => sinceRollMs > downPeriodMs },
+    found: /which died long ago/,
+    run: whoDiesInAShrinkingClusterIsNoticed,
   },
   {
     rule: "R97: the silence of one that is named counts while anybody calls that is to call",

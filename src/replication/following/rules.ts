@@ -256,10 +256,16 @@ export const FOLLOWING_RULES = {
     Math.min(sinceRollMs, sinceAnyRollMs) <= HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
 
   /**
-   * R97: A caller that has called no roll for a down period has ceased to. The silence of those whom it named counts again. Else one
-   * that dies as its cluster becomes a small one is there for as long as its last caller is.
+   * R97: A caller that has called no roll for a down period has ceased to, and so has one that is heard when its next roll is overdue. The
+   * silence of those whom it named counts again. Else one that dies as its cluster becomes a small one is there for as long as its last
+   * caller is, or for two down periods.
    */
-  hasCeasedToCall: (sinceRollMs: number, downPeriodMs: number): boolean => sinceRollMs > downPeriodMs,
+  hasCeasedToCall: (
+    sinceRollMs: number,
+    heardAfterRollMs: number,
+    heartbeatPeriodMs: number,
+    downPeriodMs: number,
+  ): boolean => sinceRollMs > downPeriodMs || heardAfterRollMs > HEARTBEATS_TO_NEXT_ROLL * heartbeatPeriodMs,
 
   /**
    * R97: One that calls the roll is judged by its own silence. Whichever caller has named it. Else callers that tell of each

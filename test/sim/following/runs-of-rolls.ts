@@ -134,14 +134,26 @@ export function lateCallsAccuseNobody(seed: number, rules: BrokenRules = {}): re
   return tookMs >= 40_000 ? [] : [`a node is down after ${tookMs} ms by late rolls alone`];
 }
 
-/** So many die that nobody calls any more; and one more, before that is known. */
-export function ceasedCallersKeepNobody(seed: number, rules: BrokenRules = {}): readonly string[] {
+/** So many die that nobody calls any more; and one more, before that is known. That one is noticed as soon as any. */
+export function whoDiesInAShrinkingClusterIsNoticed(
+  seed: number,
+  rules: BrokenRules = {},
+): readonly string[] {
+  return ceasedCallersKeepNobody(seed, rules, DOWN_MS + HEARTBEAT_MS);
+}
+
+/** The same, after a while. */
+export function ceasedCallersKeepNobody(
+  seed: number,
+  rules: BrokenRules = {},
+  withinMs = 30_000,
+): readonly string[] {
   const cluster = largeCluster(seed, { rules });
   const [last, ...doomed] = others(cluster).slice(0, 10);
   for (const node of doomed) cluster.crash(node);
   cluster.run(9_000);
   cluster.crash(last!);
-  cluster.run(30_000);
+  cluster.run(withinMs);
   const found = [...wronglyDown(cluster)];
   for (const { name, follower } of cluster.nodes.values())
     for (const up of follower.upNames())
