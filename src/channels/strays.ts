@@ -55,7 +55,7 @@ export class Strays {
     node.heardAtMs = nowMs;
     node.unanswered = 0;
     const { unknownAtMs, askedAtMs } = node;
-    // Whoever starts anew says hello, and is not up yet.
+    // A node that starts anew says hello, and is not up yet.
     if (!isAnswer || unknownAtMs === undefined || this.#strays.has(name)) return false;
     // What was sent before may have waited while this process stood still, and what its tracker sent with it.
     if (askedAtMs - unknownAtMs < JUDGED_AFTER_MS || isUp(name)) return false;

@@ -166,7 +166,7 @@ export function replacedCallersKeepNobody(seed: number, rules: BrokenRules = {})
   const cluster = largeCluster(seed, { rules });
   const before = callersOf(cluster).map(({ name }) => name);
   const [doomed] = others(cluster);
-  // Half a heartbeat after a beat, which goes to the callers of before; they tell of it in their next rolls.
+  // It has sent its last beat to the callers of before, which tell of it in their next rolls.
   const ranked = (name: string): boolean => registrarsOf("", [...cluster.nodes.keys(), name]).includes(name);
   const newcomer = Array.from({ length: 1_000 }, (_, i) => `newcomer-${i}`).find(ranked);
   cluster.start(newcomer ?? "");
