@@ -21,6 +21,7 @@ import { readOptions } from "../known-names.js";
 import { AdapterEvents } from "../pubsub/adapter-events.js";
 import { checkedNodeName } from "../pubsub/node-name.js";
 import type { Unsubscribe } from "../pubsub/pubsub.js";
+import { nodeRuntime, type CancelTimer } from "../runtime.js";
 import { ClusterNode, type ClusterPubSub, type RelayLink, type RelayLinkListener } from "./cluster-node.js";
 import { RelayTable, type RelayPort } from "./cluster-relay.js";
 import {
@@ -36,6 +37,9 @@ export type { ClusterPubSub } from "./cluster-node.js";
 
 /** A primary that is forking many workers is slow to answer. */
 const defaultRelayTimeoutMs = 2_000;
+
+/** How long after a process's `exit` its `disconnect` may take. What it has sent waits in this process by then. */
+const disconnectTimeoutMs = 250;
 
 export interface ClusterPubSubOptions {
   /** Default: host, process id and a random part. */
@@ -185,20 +189,29 @@ class ClusterRelay implements Relay {
   readonly #attachWorker = (worker: Worker): void => void this.#connect(worker);
 
   /**
-   * The end of a process is its `disconnect`, which comes after all that it has sent was read; its `exit` may
-   * come before.
+   * The end of a process is its `disconnect`, which comes after all that it has sent was read; its `exit` may come
+   * before. Where no `disconnect` follows, the `exit` counts: Deno tells none of a process that is killed before it has
+   * read everything, and a grandchild that has the channel too keeps it open.
    */
   #connect(target: Connected, stopListening: () => void = () => {}): () => void {
     const port = new IpcPort(target, this.#events.reportError);
+    let cancelTimeout: CancelTimer = () => {};
     const forget = (tell: () => void): void => {
       if (!this.#ports.delete(target)) return;
-      target.off("disconnect", ended);
+      target.off("disconnect", ended).off("exit", exited);
+      cancelTimeout();
       stopListening();
       tell();
     };
     const ended = (): void => forget(() => this.#table.ended(port));
     const detach = (): void => forget(() => this.#table.detach(port));
-    target.on("disconnect", ended);
+    const exited = (): void => {
+      // Twice: after a long turn of this process the first is called before anything is read.
+      cancelTimeout = nodeRuntime.schedule(disconnectTimeoutMs, () => {
+        cancelTimeout = nodeRuntime.schedule(disconnectTimeoutMs, ended);
+      });
+    };
+    target.on("disconnect", ended).on("exit", exited);
     this.#ports.set(target, { port, detach });
     this.#table.attach(port);
     return detach;

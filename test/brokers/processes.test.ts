@@ -124,6 +124,18 @@ describe("cluster, ends and beginnings", () => {
     expect(steps).toEqual(payloads);
   });
 
+  it("tells of a node's SIGKILL though a grandchild keeps its channel open", async () => {
+    const relay = setupPrimary();
+    const [doomed, other] = forked as [Forked, Forked];
+    for (const { child } of forked) relay.attach(child);
+    await doomed.host.open("doomed", { hasStatus: true, texts: ["", "heir"] });
+    const witness = await other.host.open("witness", { hasStatus: true });
+    const gone = new Promise<string>((resolve) => witness.onNodeGone?.(resolve));
+    await ended(doomed.child);
+    expect(await gone).toBe("doomed");
+    expect(doomed.child.connected).toBe(true);
+  });
+
   it("has NO_RELAY until a relay comes, and again when it goes", async () => {
     const [first, second] = forked as [Forked, Forked];
     const a = await first.host.open("a", { hasStatus: true, texts: ["50"] });
