@@ -40,6 +40,8 @@ export interface ChannelCounters {
   crowdedBroadcasts: number;
   /** With `route`: broadcasts that went to all nodes, as a server is there that does not tell what it hears, or not here. */
   unannouncedBroadcasts: number;
+  /** With `route`: those routed that were kept for less than 15 s, as so many are made: who is listed late gets none of them. */
+  forgottenBroadcasts: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;
   /** Those of them that were refused for their origin. */
@@ -66,6 +68,7 @@ export function zeroCounters(): ChannelCounters {
     unsettledBroadcasts: 0,
     crowdedBroadcasts: 0,
     unannouncedBroadcasts: 0,
+    forgottenBroadcasts: 0,
     refusedConnections: 0,
     refusedOrigins: 0,
   };

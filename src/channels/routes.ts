@@ -5,11 +5,11 @@
  * which is listed a little later is sent what it has missed meanwhile. Knows no pubsub, no subscriber, and of a tracker no
  * more than a few methods.
  */
-import { isTrackerError } from "../errors.js";
 import type { CancelTimer, Runtime } from "../runtime.js";
 import { Session } from "../session.js";
 import type { ChannelCounters } from "./counters.js";
 import type { ErrorReports } from "./error-reports.js";
+import { reportFailure, reportForgotten, reportStray, reportTooManyTopics } from "./route-reports.js";
 import { isTrackerTopic, type RouteChange, type RouteSource } from "./route-source.js";
 import type { RouteSender } from "./route-sender.js";
 import { RouteTopic, without, type Reason } from "./route-topic.js";
@@ -46,7 +46,11 @@ const STEPS_PER_TURN = 500;
 
 type RouteCounters = Pick<
   ChannelCounters,
-  "routedBroadcasts" | "unsettledBroadcasts" | "crowdedBroadcasts" | "unannouncedBroadcasts"
+  | "routedBroadcasts"
+  | "unsettledBroadcasts"
+  | "crowdedBroadcasts"
+  | "unannouncedBroadcasts"
+  | "forgottenBroadcasts"
 >;
 
 export class Routes {
@@ -158,7 +162,10 @@ export class Routes {
     const { hearers } = topic as RouteTopic;
     (topic as RouteTopic).toAll = undefined;
     const { event, encoded } = broadcast;
-    this.#lately.add({ broadcast: { topic: broadcast.topic, event, encoded }, atMs: nowMs, had: hearers });
+    const sent = { broadcast: { topic: broadcast.topic, event, encoded }, atMs: nowMs, had: hearers };
+    const forgotten = this.#lately.add(sent);
+    this.#counters.forgottenBroadcasts += forgotten;
+    if (forgotten > 0) reportForgotten(this.#reports);
     return hearers;
   }
 
@@ -178,9 +185,7 @@ export class Routes {
   announcedHeard(node: string, isAnswer: boolean): void {
     this.#safely(() => {
       if (!this.#strays.heard(node, { isAnswer, isUp: this.#isUp }, this.#runtime.monotonicMs())) return;
-      const message =
-        "the tracker of `route` does not hear that of another node, whose channel server is heard: they are on different pubsubs; all broadcasts go to all nodes";
-      this.#reports.remark("LINK_BROKEN", message, { option: "route", node }, { kind: "route" });
+      reportStray(this.#reports, node);
     });
   }
 
@@ -205,9 +210,7 @@ export class Routes {
     let topic = this.#topics.get(name);
     if (topic === undefined && this.#cancelSweep !== undefined && !this.#failed) {
       if (this.#onlySent >= MAX_SENT_TOPICS) {
-        const message =
-          "a broadcast went to all nodes: too many topics are broadcast in that have no subscriber here";
-        this.#reports.remark("LIMIT_REACHED", message, { limit: "sentTopics" });
+        reportTooManyTopics(this.#reports);
       } else {
         this.#safely(() => (topic = this.#begin(name)));
         if (topic !== undefined) this.#countOnlySent(topic, true);
@@ -430,10 +433,7 @@ export class Routes {
   #fail(cause: unknown): void {
     if (this.#failed || this.#closed) return;
     this.#failed = true;
-    const code = isTrackerError(cause) ? cause.code : "TRACKER_STOPPED";
-    const message =
-      "the tracker of `route` takes nothing any more: all broadcasts go to all nodes from now on";
-    this.#reports.report(code, message, { option: "route" }, cause);
+    reportFailure(this.#reports, cause);
     this.#sender.hearsAll();
   }
 }

@@ -39,17 +39,21 @@ export class SentLately {
     return this.#all.size === 0;
   }
 
-  add(sent: Sent): void {
+  /** Returns how many were forgotten for it. */
+  add(sent: Sent): number {
     const { topic, encoded } = sent.broadcast;
     this.#all.add(sent);
     this.#bytes += SENT_BYTES + encoded.length;
     const ofTopic = this.#byTopic.get(topic);
     if (ofTopic) ofTopic.add(sent);
     else this.#byTopic.set(topic, new Set([sent]));
+    let forgotten = 0;
     for (const oldest of this.#all) {
-      if (this.#all.size <= MAX_BROADCASTS && this.#bytes <= MAX_BYTES) return;
+      if (this.#all.size <= MAX_BROADCASTS && this.#bytes <= MAX_BYTES) break;
       this.#forget(oldest);
+      forgotten += 1;
     }
+    return forgotten;
   }
 
   /** In the order in which they were sent; those forgotten meanwhile are left out. */

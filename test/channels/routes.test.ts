@@ -629,4 +629,19 @@ describe("the routes of a server", () => {
     await runtime.advance(33_000);
     expect(send("more")).toBe(0);
   });
+
+  it("keep so many broadcasts for who is listed late, count what they forget early, and report it", async () => {
+    const { state, runtime, send, errors, counters } = routes();
+    state.hearers = ["b"];
+    await runtime.advance(10_000);
+    for (let sent = 0; sent < 100_000; sent++) send();
+    expect([counters.forgottenBroadcasts, errors]).toEqual([0, []]);
+    for (let sent = 0; sent < 3; sent++) send();
+    expect(counters.forgottenBroadcasts).toBe(3);
+    expect(errors.map(({ details }) => details["limit"])).toEqual(Array(3).fill("keptBroadcasts"));
+    // What is forgotten when its time has come does not count.
+    await runtime.advance(33_000);
+    expect(send()).toBe(1);
+    expect(counters.forgottenBroadcasts).toBe(3);
+  });
 });
