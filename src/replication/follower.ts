@@ -302,6 +302,9 @@ export class Follower implements Machine {
       case "connection":
         this.#attach(event.isAttached, nowMs);
         break;
+      case "begin":
+        this.interests.completeness.begin(nowMs);
+        break;
       case "sound":
         this.connection.waits(nowMs);
         this.#beats.sound(event.ways);
@@ -370,6 +373,7 @@ export class Follower implements Machine {
     this.#tick(nowMs);
     this.connection.attach(isAttached);
     if (isAttached) this.#resume(nowMs);
+    else this.interests.completeness.paused(nowMs);
   }
 
   /** Nothing could be heard until now: all that was known is said, asked for and summed up anew, paced as greetings are. */

@@ -95,6 +95,8 @@ export class Holder implements Machine {
   }
 
   step(event: MachineEvent, nowMs: number): Step {
+    // That all were heard out its tracker counts itself; the side begins when it is attached.
+    if (event.type === "begin") return { made: undefined, effects: [] };
     if (event.type === "followers") return { made: undefined, effects: this.#hear(event.areHeard, nowMs) };
     if (event.type === "frame" && event.way === "followers")
       return { made: undefined, effects: this.#hearFollower(event.payload, nowMs) };

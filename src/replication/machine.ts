@@ -10,9 +10,9 @@ import type { ForeignNodes } from "./lives/foreign-nodes.js";
 import type { Peer } from "./lives/peer.js";
 import type { VersionRange } from "./message.js";
 import type { View } from "./showing/view.js";
-import type { BesideEvent, Count, ReplicationEvent, Step } from "./step.js";
+import type { BeginEvent, BesideEvent, Count, ReplicationEvent, Step } from "./step.js";
 
-export type MachineEvent = ReplicationEvent | BesideEvent;
+export type MachineEvent = ReplicationEvent | BesideEvent | BeginEvent;
 
 /** What a wait is for. */
 export interface Goal {

@@ -73,6 +73,9 @@ export type BesideEvent =
   /** A payload came from where they speak. */
   | { readonly type: "frame"; readonly payload: string; readonly way: "followers" };
 
+/** This node hears others from now on, and none before. Told once, as soon as it has subscribed and hears itself. */
+export type BeginEvent = { readonly type: "begin" };
+
 /** What goes wrong between the nodes, to be reported. */
 export type Trouble =
   | { readonly kind: "link"; readonly life: Life; readonly link: Exclude<ReplicaLink, "whole"> }

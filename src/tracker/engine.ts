@@ -177,6 +177,7 @@ export class Engine {
     this.#hasStarted = true;
     this.#status = "starting";
     this.#hearingOut.begin(this.now());
+    this.step({ type: "begin" });
     this.#readiness.tellFirst(() => (this.#wasComplete = true));
     this.#alarm.wakeAt(this.now());
   }

@@ -47,6 +47,22 @@ describe("a tracker that holds what it follows", { timeout: 10_000 }, () => {
     expect(diffs).toEqual([]);
   });
 
+  it("is not complete without anybody where a subscription took long: nobody was heard until then (R79, R115)", async () => {
+    const nodes = new Nodes();
+    const others = [await nodes.start("a"), await nodes.start("b"), await nodes.start("c")];
+    for (const { tracker } of others) tracker.track(new Session(), "room:1", tracker.nodeName, {});
+    await nodes.time.advance(10_000);
+    nodes.subscribeMs = 4_500;
+    const { tracker } = await nodes.start("late");
+    const room = tracker.follow("room:1");
+    const listed: number[] = [];
+    for (let waitedMs = 0; waitedMs < 500; waitedMs += 1) {
+      if (room.complete) listed.push(room.count());
+      await nodes.time.advance(1);
+    }
+    expect([...new Set(listed)]).toEqual([3]);
+  });
+
   it("tells by a diff that a follow begins, with what is its own, and that it ends, without leaves", async () => {
     const nodes = new Nodes();
     const [a, b] = [await nodes.start("a", { followLingerMs: 5_000 }), await nodes.start("b")];

@@ -22,6 +22,8 @@ export class Nodes {
   readonly published = new Map<string, string>();
   /** Whether the pubsub can say who listens. */
   knowsListeners = false;
+  /** How long a subscription takes. */
+  subscribeMs = 0;
   readonly #machines = new Map<string, Machine>();
   readonly #receivers = new Map<string, Map<string, (payload: string) => void>>();
   readonly #statuses = new Map<string, (status: PubSubStatus) => void>();
@@ -50,7 +52,7 @@ export class Nodes {
         ...options,
       },
     );
-    await this.time.advance(5);
+    await this.time.advance(this.subscribeMs + 5);
     const tracker = await starting;
     tracker.on("error", ({ code }) => void errors.push(code));
     return { tracker, diffs, fold, wrong, errors };
@@ -121,7 +123,16 @@ export class Nodes {
           return Promise.resolve(new Set(listen));
         },
       }),
-      subscribe: (channel, receive) => {
+      subscribe: async (channel, receive) => {
+        const { subscribeMs } = this;
+        if (subscribeMs > 0) {
+          await new Promise<void>((resolve) => {
+            machine.runtime.schedule(subscribeMs, () => {
+              this.time.promisesMayBePending();
+              resolve();
+            });
+          });
+        }
         own.set(channel, receive);
         this.time.promisesMayBePending();
         return () => {

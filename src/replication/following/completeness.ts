@@ -37,10 +37,12 @@ export class Completeness {
   readonly #waiting: WaitingTopics;
   /** Pairs whose other side has not told yet which stakes it has here. */
   readonly #unheard = new Set<Pair>();
-  /** When somebody was up no longer, or this node began. */
+  /** When somebody was up no longer, or this node began to hear. */
   #goneMs: number;
   /** Since when it hears others, without a break. */
   #hearsSinceMs: number;
+  /** How long it has heard them before, since it did so for long enough. */
+  #heardBeforeMs = 0;
 
   constructor(of: CompletenessOf, nowMs: number) {
     this.#of = of;
@@ -48,6 +50,18 @@ export class Completeness {
     this.#waiting = new WaitingTopics(Math.ceil(of.downPeriodMs / of.heartbeatPeriodMs));
     this.#goneMs = nowMs;
     this.#hearsSinceMs = nowMs;
+  }
+
+  /** Nobody could be heard before: whoever is there is not known yet. */
+  begin(nowMs: number): void {
+    this.#goneMs = nowMs;
+    this.#hearsSinceMs = nowMs;
+  }
+
+  /** Nothing is heard for a while. */
+  paused(nowMs: number): void {
+    const heardMs = nowMs - this.#hearsSinceMs;
+    this.#heardBeforeMs = this.#isUnheardAwaited(heardMs, 0) ? this.#heardBeforeMs + heardMs : 0;
   }
 
   /** Nothing was heard for a while, and others are again. */
@@ -118,7 +132,7 @@ export class Completeness {
    * @param awaited are those who may not have answered something; for many topics they are looked for once.
    */
   isComplete(topic: string, nowMs: number, awaited?: Iterable<Pair>): boolean {
-    const { follows, limited, meetings, pairOf, isUp, heartbeatPeriodMs, protocol } = this.#of;
+    const { follows, limited, meetings, pairOf, isUp } = this.#of;
     const generation = follows.generationOf(topic);
     if (generation === undefined) return false;
     if (!limited.haveAnswered(topic)) return false;
@@ -127,8 +141,7 @@ export class Completeness {
     if (limited.doOthersOffer(topic)) return false;
     const { isSettled, members } = this.#knownOf(topic, nowMs);
     if (!isSettled) return false;
-    const { rules, limits } = protocol;
-    const isUnheardAwaited = rules.isWaitedForUnheard(nowMs - this.#hearsSinceMs, heartbeatPeriodMs, limits);
+    const isUnheardAwaited = this.#isUnheardAwaited(nowMs - this.#hearsSinceMs, this.#heardBeforeMs);
     // A life that is known and not up is not waited for.
     const isAwaited = (pair: Pair): boolean =>
       isUp(pair) && !pair.hasAnswered(topic, { generation, limit: limited.wantedOf(pair, topic) });
@@ -142,6 +155,12 @@ export class Completeness {
     for (const pair of awaited ?? this.#awaited())
       if (pair.followed.openedIn(topic) === generation && isAwaited(pair)) return false;
     return true;
+  }
+
+  #isUnheardAwaited(sinceHearingMs: number, heardBeforeMs: number): boolean {
+    const { heartbeatPeriodMs, protocol } = this.#of;
+    const inAllMs = heardBeforeMs + sinceHearingMs;
+    return protocol.rules.isWaitedForUnheard(sinceHearingMs, inAllMs, heartbeatPeriodMs, protocol.limits);
   }
 
   #awaited(): Pair[] {

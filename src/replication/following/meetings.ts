@@ -209,10 +209,16 @@ export class Meetings {
     return hints?.id === replicaOf(life) && hints.topics.has(topic);
   }
 
-  /** A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over. */
+  /**
+   * A life is heard for the first time: it is met wherever it was told of. An earlier one of its name is over, and what was
+   * told of a later one stands: a frame may be late.
+   */
   appeared(life: Life): void {
-    const hints = this.#takeHints(life.name);
-    if (hints?.id !== replicaOf(life)) return;
+    const id = replicaOf(life);
+    const hints = this.#hints.get(life.name);
+    if (hints === undefined || hints.id > id) return;
+    this.#takeHints(life.name);
+    if (hints.id !== id) return;
     for (const [topic, stake] of hints.topics) this.#port.meet({ life, stake }, topic);
   }
 

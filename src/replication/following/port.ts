@@ -1,7 +1,7 @@
 /** The words of a machine that follows, for those around it: its options, its events, and how much it keeps. Types only. */
 import type { Life } from "../life.js";
 import type { Protocol } from "../rules.js";
-import type { BesideEvent, ReplicationEvent } from "../step.js";
+import type { BeginEvent, BesideEvent, ReplicationEvent } from "../step.js";
 import type { Lingering } from "./follows.js";
 import type { Begun } from "./message.js";
 import type { FollowingProtocol } from "./rules.js";
@@ -39,7 +39,7 @@ export interface FollowerOptions {
 
 /** Adds say no shard, as there is one. */
 export type FollowerEvent =
-  | Exclude<ReplicationEvent | BesideEvent, { type: "add" | "frame" }>
+  | Exclude<ReplicationEvent | BesideEvent | BeginEvent, { type: "add" | "frame" }>
   | Omit<Extract<ReplicationEvent, { type: "add" }>, "shard">
   | Omit<Extract<ReplicationEvent, { type: "frame" }>, "way">;
 

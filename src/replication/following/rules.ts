@@ -190,13 +190,18 @@ export const FOLLOWING_RULES = {
 
   /**
    * R115: Whom a registrar names and a node has not heard yet is waited for, for two heartbeats after it began to hear: with each
-   * heartbeat a life says that it is there. Else a node that has just started is complete without those whom it is about to hear.
+   * heartbeat a life says that it is there. Where the connection is lost again before, twice that time is enough in all. Else a node
+   * that has just started is complete without those whom it is about to hear.
    */
   isWaitedForUnheard: (
     sinceHearingMs: number,
+    inAllMs: number,
     heartbeatPeriodMs: number,
     { heartbeatsToSettle }: FollowingLimits,
-  ): boolean => sinceHearingMs < heartbeatsToSettle * heartbeatPeriodMs,
+  ): boolean => {
+    const enoughMs = heartbeatsToSettle * heartbeatPeriodMs;
+    return sinceHearingMs < enoughMs && inAllMs < 2 * enoughMs;
+  },
 
   /**
    * R79: A registrar is settled when it has heard the stakes of all that are up, and nobody has gone for two heartbeats.

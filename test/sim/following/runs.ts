@@ -18,13 +18,14 @@ export function clusterOf(
   names: readonly string[],
   protocol: Protocol = PROTOCOL,
   limits: Partial<FollowingLimits> = {},
+  permdownPeriodMs = 15_000,
 ): Cluster {
   const following = {
     rules: { ...FOLLOWING_RULES, ...rules },
     limits: { ...FOLLOWING_LIMITS, ...limits },
   };
   const cluster = new Cluster(seed, {
-    ...{ windowMs: 50, lingering: 300, permdownPeriodMs: 15_000 },
+    ...{ windowMs: 50, lingering: 300, permdownPeriodMs },
     ...{ maxFrameBytes: 256 * 1024, echoes: true, following, protocol },
   });
   cluster.faults = CALM;
