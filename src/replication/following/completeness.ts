@@ -56,6 +56,7 @@ export class Completeness {
   begin(nowMs: number): void {
     this.#goneMs = nowMs;
     this.#hearsSinceMs = nowMs;
+    this.#heardBeforeMs = 0;
   }
 
   /** Nothing is heard for a while. */
