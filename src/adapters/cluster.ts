@@ -38,7 +38,7 @@ export type { ClusterPubSub } from "./cluster-node.js";
 /** A primary that is forking many workers is slow to answer. */
 const defaultRelayTimeoutMs = 2_000;
 
-/** How long after a process's `exit` its `disconnect` may take. What it has sent waits in this process by then. */
+/** How long the `disconnect` of a process may take after its `exit`. All that it has sent can be read by then. */
 const disconnectTimeoutMs = 250;
 
 export interface ClusterPubSubOptions {
@@ -190,8 +190,8 @@ class ClusterRelay implements Relay {
 
   /**
    * The end of a process is its `disconnect`, which comes after all that it has sent was read; its `exit` may come
-   * before. Where no `disconnect` follows, the `exit` counts: Deno tells none of a process that is killed before it has
-   * read everything, and a grandchild that has the channel too keeps it open.
+   * before. Where no `disconnect` follows, the `exit` counts: Deno emits none for a process that is killed before it has
+   * read everything, and a grandchild that inherited the channel keeps it open.
    */
   #connect(target: Connected, stopListening: () => void = () => {}): () => void {
     const port = new IpcPort(target, this.#events.reportError);
@@ -206,7 +206,7 @@ class ClusterRelay implements Relay {
     const ended = (): void => forget(() => this.#table.ended(port));
     const detach = (): void => forget(() => this.#table.detach(port));
     const exited = (): void => {
-      // Twice: after a long turn of this process the first is called before anything is read.
+      // Twice: after a long turn of this process the first timer fires before anything is read.
       cancelTimeout = nodeRuntime.schedule(disconnectTimeoutMs, () => {
         cancelTimeout = nodeRuntime.schedule(disconnectTimeoutMs, ended);
       });

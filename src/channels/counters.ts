@@ -40,7 +40,7 @@ export interface ChannelCounters {
   crowdedBroadcasts: number;
   /** With `route`: broadcasts that went to all nodes, as a server is there that does not tell what it hears, or not here. */
   unannouncedBroadcasts: number;
-  /** With `route`: those routed that were kept for less than 15 s, as so many are made: who is listed late gets none of them. */
+  /** With `route`: routed broadcasts that were kept for less than 15 s, as too many are made. A node that is listed late misses them. */
   forgottenBroadcasts: number;
   /** Connections refused before the upgrade, for whatever reason, unknown paths and the connect hook's included. */
   refusedConnections: number;

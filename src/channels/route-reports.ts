@@ -1,6 +1,6 @@
 /**
- * What the routes of broadcasts report, in words. Knows an error and its details, and nothing of when it is one; how often
- * each is told is the matter of the reports.
+ * The errors that the routes of broadcasts report: their codes, texts and details. Knows nothing of when they occur, and not how
+ * often each is told, which the reports decide.
  */
 import { isTrackerError } from "../errors.js";
 import type { ErrorReports } from "./error-reports.js";

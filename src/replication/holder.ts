@@ -95,7 +95,7 @@ export class Holder implements Machine {
   }
 
   step(event: MachineEvent, nowMs: number): Step {
-    // That all were heard out its tracker counts itself; the side begins when it is attached.
+    // Its tracker counts how long it has heard all others; its side begins when it is attached.
     if (event.type === "begin") return { made: undefined, effects: [] };
     if (event.type === "followers") return { made: undefined, effects: this.#hear(event.areHeard, nowMs) };
     if (event.type === "frame" && event.way === "followers")

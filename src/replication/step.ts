@@ -73,7 +73,7 @@ export type BesideEvent =
   /** A payload came from where they speak. */
   | { readonly type: "frame"; readonly payload: string; readonly way: "followers" };
 
-/** This node hears others from now on, and none before. Told once, as soon as it has subscribed and hears itself. */
+/** This node hears others from now on, and has heard none before. Told once, when it has subscribed and hears itself. */
 export type BeginEvent = { readonly type: "begin" };
 
 /** What goes wrong between the nodes, to be reported. */

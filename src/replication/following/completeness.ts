@@ -41,7 +41,7 @@ export class Completeness {
   #goneMs: number;
   /** Since when it hears others, without a break. */
   #hearsSinceMs: number;
-  /** How long it has heard them before, since it did so for long enough. */
+  /** How long it has heard them in earlier connections, each of them too short, since the last one that was long enough. */
   #heardBeforeMs = 0;
 
   constructor(of: CompletenessOf, nowMs: number) {
@@ -52,14 +52,14 @@ export class Completeness {
     this.#hearsSinceMs = nowMs;
   }
 
-  /** Nobody could be heard before: whoever is there is not known yet. */
+  /** Nobody could be heard before, so this node does not know yet who is there. */
   begin(nowMs: number): void {
     this.#goneMs = nowMs;
     this.#hearsSinceMs = nowMs;
     this.#heardBeforeMs = 0;
   }
 
-  /** Nothing is heard for a while. */
+  /** Nothing is heard until `resumed`. */
   paused(nowMs: number): void {
     const heardMs = nowMs - this.#hearsSinceMs;
     this.#heardBeforeMs = this.#isUnheardAwaited(heardMs, 0) ? this.#heardBeforeMs + heardMs : 0;
